@@ -1,0 +1,117 @@
+//! The requests to Aircall, one function each. Basic authentication, no scopes; the version is part of the path.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use super::wire::{Call, InsightCard, One};
+use crate::{
+    api::{Answer, Api, Failure, Vendor, quota},
+    error::{Error, Result},
+    event::CallId,
+    settings,
+};
+
+#[derive(Clone)]
+pub struct Aircall {
+    api: Api,
+    base: String,
+    api_id: SecretString,
+    api_token: SecretString,
+}
+
+/// How Aircall took an insight card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardAnswer {
+    Shown,
+    /// The call is over or not known (400, 404, 405): a card is of no use any more.
+    TooLate(StatusCode),
+}
+
+impl Aircall {
+    pub fn new(settings: &settings::Aircall) -> anyhow::Result<Self> {
+        let per_minute = quota(settings.requests_per_minute, Duration::from_secs(60));
+        let api = Api::new(Vendor::Aircall, per_minute.as_slice())?;
+        Ok(Self {
+            api,
+            base: settings.api_url.clone(),
+            api_id: settings.api_id.clone(),
+            api_token: settings.api_token.clone(),
+        })
+    }
+
+    /// `POST /v1/calls/{id}/insight_cards`: shows a card to the agent while the call goes on. A card can be neither
+    /// changed nor taken back, and a second push shows a second card.
+    pub async fn show_card(&self, call_id: CallId, card: &InsightCard) -> Result<CardAnswer> {
+        let path = format!("/v1/calls/{call_id}/insight_cards");
+        let request = self.request(Method::POST, &path).json(card);
+        match self.api.send("POST /v1/calls/{id}/insight_cards", request).await {
+            Ok(_) => Ok(CardAnswer::Shown),
+            Err(Failure { status: Some(status), .. }) if matches!(status.as_u16(), 400 | 404 | 405) => {
+                Ok(CardAnswer::TooLate(status))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// `GET /v1/calls/{id}`; `None` when Aircall does not know it (history reaches back six months).
+    pub async fn call(&self, call_id: CallId) -> Result<Option<Call>> {
+        let answer = self.get("GET /v1/calls/{id}", &format!("/v1/calls/{call_id}")).await;
+        let found: Option<One<Call>> = found_or_none(answer, false)?;
+        Ok(found.map(|found| found.item))
+    }
+
+    /// One of a call's conversation-intelligence resources, such as `summary`. `None` is an answer: Aircall says 404
+    /// when there is none for this call and 403 when the account has no AI package. 403 is also its word for a wrong
+    /// credential, so that one is told apart with `GET /v1/ping`.
+    pub async fn insight<T: DeserializeOwned>(&self, call_id: CallId, resource: Resource) -> Result<Option<T>> {
+        let (endpoint, name) = resource.names();
+        let answer = self.get(endpoint, &format!("/v1/calls/{call_id}/{name}")).await;
+        if matches!(&answer, Err(f) if f.status == Some(StatusCode::FORBIDDEN)) {
+            self.get("GET /v1/ping", "/v1/ping").await?;
+        }
+        found_or_none(answer, true)
+    }
+
+    async fn get(&self, endpoint: &'static str, path: &str) -> Result<Answer, Failure> {
+        self.api.send(endpoint, self.request(Method::GET, path)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.base);
+        self.api.request(method, &url).basic_auth(self.api_id.expose_secret(), Some(self.api_token.expose_secret()))
+    }
+}
+
+/// The resources of conversation intelligence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    Summary,
+    Topics,
+    Sentiments,
+    ActionItems,
+    CustomSummary,
+}
+
+impl Resource {
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Resource::Summary => ("GET /v1/calls/{id}/summary", "summary"),
+            Resource::Topics => ("GET /v1/calls/{id}/topics", "topics"),
+            Resource::Sentiments => ("GET /v1/calls/{id}/sentiments", "sentiments"),
+            Resource::ActionItems => ("GET /v1/calls/{id}/action_items", "action_items"),
+            Resource::CustomSummary => ("GET /v1/calls/{id}/custom_summary_result", "custom_summary_result"),
+        }
+    }
+}
+
+fn found_or_none<T: DeserializeOwned>(answer: Result<Answer, Failure>, forbidden_is_none: bool) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => answer.json().map(Some),
+        Err(Failure { status: Some(StatusCode::NOT_FOUND), .. }) => Ok(None),
+        Err(Failure { status: Some(StatusCode::FORBIDDEN), .. }) if forbidden_is_none => Ok(None),
+        Err(failure) => Err(Error::from(failure)),
+    }
+}

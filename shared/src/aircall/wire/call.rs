@@ -1,0 +1,162 @@
+//! The Call object of webhooks and REST answers.
+//!
+//! Every call event carries the whole call. It is kept as the ledger's snapshot as well, so it can be written and read
+//! back without a change; empty fields are left out of the writing.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::people::{Comment, Contact, IvrOption, Number, Participant, Tag, Team, User};
+use crate::tolerant::{self, discreet_debug, open_enum};
+
+open_enum! {
+    /// Seen from the company.
+    Direction {
+        Inbound = "inbound",
+        Outbound = "outbound",
+    }
+}
+
+open_enum! {
+    /// How far the call is. Missed calls and voicemails are `Done` like all others: see `answered_at` and `voicemail`.
+    Status {
+        /// Ringing, in the menu or in the queue.
+        Initial = "initial",
+        Answered = "answered",
+        Done = "done",
+    }
+}
+
+open_enum! {
+    /// Why nobody took the call. Nearly always absent on outbound calls and on callback requests: whether a call was
+    /// answered is told by `answered_at` alone.
+    MissedReason {
+        OutOfOpeningHours = "out_of_opening_hours",
+        ShortAbandoned = "short_abandoned",
+        AbandonedInIvr = "abandoned_in_ivr",
+        AbandonedInClassic = "abandoned_in_classic",
+        NoAvailableAgent = "no_available_agent",
+        AgentsDidNotAnswer = "agents_did_not_answer",
+    }
+}
+
+/// A call as it was when the event was built. Only the id is sure to be there.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// More than 32 bits.
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    /// `CA…`, the name of this id in webhooks; see [`Call::uuid`].
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub call_uuid: Option<String>,
+    /// The same id, named as in REST answers.
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The call in the API, not a page for people.
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub direct_link: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub missed_call_reason: Option<MissedReason>,
+    #[serde(default, with = "tolerant::time", skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time", skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time", skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Seconds from start to end, ringing and waiting included; 0 while the call is on.
+    #[serde(default, deserialize_with = "tolerant::count", skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub hangup_cause: Option<String>,
+    /// A signed URL that works for minutes, and is signed anew in each event: compare and keep `asset` instead.
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub voicemail: Option<String>,
+    /// Like `voicemail`.
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+    /// The permanent page of the recording or voicemail, behind Aircall's login.
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    /// The other party's number in both directions, pretty (`+33 1 23 45 67 89`), or `anonymous`.
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub raw_digits: Option<String>,
+    /// The company's number. Missing on some calls.
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub number: Option<Number>,
+    /// The agent: who rings, then who answered. Missing before an agent rings and on missed calls.
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+    /// The other party in Aircall's own address book.
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<User>,
+    /// Set after failed transfers as well.
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub transferred_by: Option<User>,
+    /// Of a transfer to a team, its first user. Set after failed transfers as well.
+    #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
+    pub transferred_to: Option<User>,
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub external_transferred_to: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    pub external_caller_number: Option<String>,
+    /// Inbound calls only.
+    #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<Team>,
+    /// The tags that the call has now.
+    #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
+    /// The notes that the call has now, at most five.
+    #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
+    /// As webhooks name them; see [`Call::all_participants`].
+    #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
+    pub participants: Vec<Participant>,
+    /// As REST answers name them.
+    #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
+    pub conference_participants: Vec<Participant>,
+    #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
+    pub ivr_options_selected: Vec<IvrOption>,
+    /// The call that asked for this callback.
+    #[serde(default, deserialize_with = "tolerant::opt_id", skip_serializing_if = "Option::is_none")]
+    pub automatic_callback_call_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::flag", skip_serializing_if = "tolerant::is_false")]
+    pub archived: bool,
+}
+
+impl Call {
+    /// `CA…`, which joins a call with its AI insights, whichever name it came under.
+    pub fn uuid(&self) -> Option<&str> {
+        self.call_uuid.as_deref().or(self.sid.as_deref())
+    }
+
+    /// Somebody picked up: an agent, or the called party of an outbound call.
+    pub fn was_answered(&self) -> bool {
+        self.answered_at.is_some()
+    }
+
+    /// Nobody is on the line any more.
+    pub fn has_ended(&self) -> bool {
+        self.ended_at.is_some() || self.status == Some(Status::Done)
+    }
+
+    /// Seconds from the answer to the end, hold included; `None` when nobody answered or the call is still on.
+    pub fn talk_seconds(&self) -> Option<u64> {
+        let talked = self.ended_at?.duration_since(self.answered_at?);
+        u64::try_from(talked.as_secs()).ok()
+    }
+
+    /// Who took part, under either name of the field.
+    pub fn all_participants(&self) -> impl Iterator<Item = &Participant> {
+        self.participants.iter().chain(&self.conference_participants)
+    }
+}
+
+discreet_debug! {
+    Call { id, direction, status }
+}

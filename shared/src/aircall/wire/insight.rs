@@ -1,0 +1,223 @@
+//! AI insights of a call, as their webhooks and as the REST answers carry them: one type for both, since only ids and the
+//! wrapping differ (webhooks write ids as strings, REST wraps all but two answers in a key, see [`One`](super::One)).
+//!
+//! None of them is sure to have more than it says here; an insight without content is possible and means nothing to tell.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+use super::ParticipantKind;
+use crate::tolerant::{self, discreet_debug, open_enum};
+
+/// `summary.created`, `GET /v1/calls/:id/summary`.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct Summary {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub call_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub content: Option<String>,
+    #[serde(default, with = "tolerant::time")]
+    pub created_at: Option<Timestamp>,
+}
+
+/// `topics.created`, `GET /v1/calls/:id/topics`.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct Topics {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub call_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::texts")]
+    pub content: Vec<String>,
+    #[serde(default, with = "tolerant::time")]
+    pub created_at: Option<Timestamp>,
+}
+
+open_enum! {
+    /// How somebody sounded.
+    Mood {
+        Positive = "POSITIVE",
+        Neutral = "NEUTRAL",
+        Negative = "NEGATIVE",
+    }
+}
+
+/// `sentiment.created`, `GET /v1/calls/:id/sentiments`.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct Sentiment {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub call_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::list")]
+    pub participants: Vec<VoiceSentiment>,
+}
+
+/// How one participant sounded.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct VoiceSentiment {
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    participant_type: Option<ParticipantKind>,
+    #[serde(rename = "type", default, deserialize_with = "tolerant::opt")]
+    rest_type: Option<ParticipantKind>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub phone_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub user_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub value: Option<Mood>,
+}
+
+impl VoiceSentiment {
+    /// Webhooks say `participant_type`, REST says `type`.
+    pub fn kind(&self) -> Option<&ParticipantKind> {
+        self.participant_type.as_ref().or(self.rest_type.as_ref())
+    }
+}
+
+/// `action_item.created`, `GET /v1/calls/:id/action_items`.
+///
+/// Whether the webhook brings one item or all of them is not documented: a single item is read as a list of one. So a
+/// webhook's list must be added to what is known, while the REST answer is complete.
+#[derive(Clone, PartialEq)]
+pub struct ActionItems {
+    pub call_id: Option<i64>,
+    pub items: Vec<ActionItem>,
+}
+
+/// Something to do after the call.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct ActionItem {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub content: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub ai_generated: bool,
+    #[serde(default, with = "tolerant::time")]
+    pub created_at: Option<Timestamp>,
+}
+
+impl<'de> Deserialize<'de> for ActionItems {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Either {
+            #[serde(default, deserialize_with = "tolerant::opt_id")]
+            call_id: Option<i64>,
+            #[serde(default, deserialize_with = "tolerant::list")]
+            action_items: Vec<ActionItem>,
+            #[serde(default, deserialize_with = "tolerant::opt_id")]
+            id: Option<i64>,
+            #[serde(default, deserialize_with = "tolerant::texts")]
+            content: Vec<String>,
+            #[serde(default, deserialize_with = "tolerant::flag")]
+            ai_generated: bool,
+            #[serde(default, with = "tolerant::time")]
+            created_at: Option<Timestamp>,
+        }
+
+        let Either { call_id, action_items, id, content, ai_generated, created_at } =
+            Either::deserialize(deserializer)?;
+        // Several texts under one id are several items, and the id is none of theirs.
+        let id = id.filter(|_| content.len() == 1);
+        let own = content.into_iter().map(|text| ActionItem { id, content: Some(text), ai_generated, created_at });
+        Ok(Self { call_id, items: action_items.into_iter().chain(own).collect() })
+    }
+}
+
+/// `custom_summary.result_created`, `custom_summary.result_updated`, `GET /v1/calls/:id/custom_summary_result`.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct CustomSummary {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub call_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub language: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    custom_summary: Option<Named>,
+    #[serde(rename = "summary_template_results", default, deserialize_with = "tolerant::list")]
+    pub sections: Vec<SummarySection>,
+}
+
+#[derive(Clone, PartialEq, Deserialize)]
+struct Named {
+    #[serde(default, deserialize_with = "tolerant::text")]
+    name: Option<String>,
+}
+
+impl CustomSummary {
+    /// What the company calls this kind of summary, for example `BANT`.
+    pub fn name(&self) -> Option<&str> {
+        self.custom_summary.as_ref()?.name.as_deref()
+    }
+}
+
+/// One heading of a custom summary and what the call had under it.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct SummarySection {
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub content: Option<String>,
+}
+
+/// `transcription.created` (no content: it must be fetched), `GET /v1/calls/:id/transcription`.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct Transcription {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub call_id: Option<i64>,
+    /// `call` or `voicemail`.
+    #[serde(rename = "type", default, deserialize_with = "tolerant::text")]
+    pub kind: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub content: Option<TranscriptionContent>,
+}
+
+/// What was said.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct TranscriptionContent {
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub language: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::list")]
+    pub utterances: Vec<Utterance>,
+}
+
+/// What one participant said, with times in seconds from the start of the call.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct Utterance {
+    #[serde(default)]
+    pub start_time: Option<f64>,
+    #[serde(default)]
+    pub end_time: Option<f64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub text: Option<String>,
+    #[serde(rename = "participant_type", default, deserialize_with = "tolerant::opt")]
+    pub kind: Option<ParticipantKind>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub user_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub phone_number: Option<String>,
+}
+
+/// `GET /v1/calls/:id/predicted_csat`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct PredictedCsat {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub call_id: Option<i64>,
+    /// Out of 100.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub score: Option<u64>,
+}
+
+discreet_debug! {
+    Summary { call_id }
+    Topics { call_id }
+    Sentiment { call_id }
+    VoiceSentiment { user_id }
+    ActionItems { call_id }
+    ActionItem { id }
+    CustomSummary { id, call_id }
+    SummarySection { }
+    Transcription { id, call_id }
+    TranscriptionContent { language }
+    Utterance { start_time, end_time }
+}

@@ -1,0 +1,195 @@
+//! What is particular to the REST API: the wrapping of answers, errors, request bodies, webhooks.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::envelope::secret;
+use crate::tolerant::{self, discreet_debug};
+
+/// An answer with one resource: `{"call": {…}}`. Aircall names the key after the resource; the names of all resources that
+/// are read somewhere are known here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+pub struct One<T> {
+    #[serde(
+        alias = "call",
+        alias = "company",
+        alias = "contact",
+        alias = "csat",
+        alias = "custom_summary_result",
+        alias = "number",
+        alias = "sentiment",
+        alias = "summary",
+        alias = "tag",
+        alias = "team",
+        alias = "topic",
+        alias = "transcription",
+        alias = "user",
+        alias = "webhook"
+    )]
+    pub item: T,
+}
+
+/// A page of a list: `{"calls": […], "meta": {…}}`, with the key named after the resource.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+pub struct Listing<T> {
+    #[serde(
+        default,
+        alias = "calls",
+        alias = "contacts",
+        alias = "numbers",
+        alias = "tags",
+        alias = "teams",
+        alias = "users",
+        alias = "webhooks",
+        deserialize_with = "tolerant::list"
+    )]
+    pub items: Vec<T>,
+    #[serde(default)]
+    pub meta: Meta,
+}
+
+/// Where in the list a page is. Go on by `next_page_link`, not by the counts; the link has lost any `fetch_*` parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub count: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub total: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub current_page: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub per_page: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub next_page_link: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub previous_page_link: Option<String>,
+}
+
+/// The body of an error, of the application (`error`, `troubleshoot`) or of the gateway before it (`message`).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct ApiError {
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub message: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub error: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub troubleshoot: Option<String>,
+}
+
+impl ApiError {
+    /// The most telling of the texts.
+    pub fn text(&self) -> Option<&str> {
+        self.troubleshoot.as_deref().or(self.error.as_deref()).or(self.message.as_deref())
+    }
+}
+
+/// `GET /v1/ping`: `{"ping":"pong"}` with a good credential.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ping {
+    pub ping: String,
+}
+
+/// `GET /v1/company`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Company {
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub users_count: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub numbers_count: Option<u64>,
+}
+
+/// An entry of `GET /v1/users/availabilities`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct UserAvailability {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub id: Option<i64>,
+    /// `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work`.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub availability: Option<String>,
+}
+
+/// The body of `POST /v1/calls/:id/insight_cards`: less than 10 kB, while the call is on.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct InsightCard {
+    pub contents: Vec<CardLine>,
+}
+
+/// A line of the card that the agent sees. Links must be `https`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum CardLine {
+    Title {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
+    ShortText {
+        label: String,
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
+}
+
+impl std::fmt::Debug for CardLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Title { .. } => "Title { .. }",
+            Self::ShortText { .. } => "ShortText { .. }",
+        })
+    }
+}
+
+/// The body of `POST /v1/calls/:id/comments`. A call takes five, and none can be edited.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommentRequest {
+    pub content: String,
+}
+
+/// The body of `POST /v1/webhooks` and of `PUT /v1/webhooks/:id`. `events` is always sent, because a body without it
+/// subscribes to every event there is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WebhookRequest {
+    pub url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_name: Option<String>,
+    pub events: Vec<String>,
+    /// `true` switches a webhook on again that Aircall has switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+}
+
+/// A webhook as Aircall keeps it, with the token that its deliveries carry.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Webhook {
+    /// A UUID, the id to use.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub webhook_id: Option<String>,
+    /// An older, numeric id that some answers have as well.
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub custom_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub url: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub active: bool,
+    #[serde(default, deserialize_with = "secret")]
+    pub token: Option<SecretString>,
+    /// In no particular order.
+    #[serde(default, deserialize_with = "tolerant::texts")]
+    pub events: Vec<String>,
+    #[serde(default, with = "tolerant::time")]
+    pub created_at: Option<Timestamp>,
+}
+
+discreet_debug! {
+    InsightCard { contents }
+    CommentRequest { }
+}

@@ -1,0 +1,270 @@
+//! The one consumer loop: every worker's queue is read here, and only here are messages acked.
+//!
+//! A handler gets a parsed fact and returns an [`Outcome`]. `Done` and `Skip` are acked. A failure goes up the delay
+//! ladder or to the stage's dead letters: the message is published there first and acked only when the broker has
+//! confirmed that copy, so a crash in between doubles a message (which every stage stands) and never loses one.
+//! While the database is away nothing is handled: deliveries in hand wait, no attempt is counted. At shutdown the
+//! consumer is cancelled, running handlers get [`DRAIN`] to finish, and what is left returns to the queue.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::{
+    Channel, Connection,
+    message::Delivery,
+    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::{sync::Semaphore, task::JoinSet, time};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    Destination, Incoming, Link, Publisher,
+    ladder::{self, Step},
+    message,
+};
+use crate::{
+    db::Database,
+    error::{Code, Error, Remedy, Result},
+    event::CallId,
+    health::Condition,
+    ledger::timeline::{self, Entry},
+    topology::{self, Names, Stage, short},
+};
+
+/// How long running handlers may go on after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(8);
+/// Longer than every timeout of a handler's own requests together, and shorter than the lease of the ledger's writers
+/// (120 s): a handler that needs more is stuck.
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(90);
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// How a message ended; failures are [`Error`]s, which carry their own remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Nothing to do, and the timeline says why.
+    Skip(String),
+}
+
+pub trait Handler: Send + Sync + 'static {
+    fn handle(&self, message: &Incoming) -> impl Future<Output = Result<Outcome>> + Send;
+}
+
+pub struct Consumer<H> {
+    pub stage: Stage,
+    pub names: Names,
+    pub link: Link,
+    pub publisher: Publisher,
+    pub database: Database,
+    pub concurrency: u16,
+    pub condition: Condition,
+    pub handler: H,
+}
+
+impl<H: Handler> Consumer<H> {
+    /// Consumes until `shutdown`, through any number of connections.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let this = Arc::new(self);
+        this.condition.unmet("not consuming yet".into());
+        while let Some(connection) = this.usable_connection(&shutdown).await {
+            let ended = this.clone().session(&connection, &shutdown).await;
+            if shutdown.is_cancelled() {
+                return;
+            }
+            let reason = ended.err().map_or_else(|| "the consumer was cancelled".into(), |e| e.to_string());
+            this.condition.unmet(format!("not consuming: {reason}"));
+            tracing::warn!(stage = this.stage.as_str(), reason, "Consuming stopped; it starts again.");
+            time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
+    }
+
+    /// Broker and database must both be there before the first delivery is taken.
+    async fn usable_connection(&self, shutdown: &CancellationToken) -> Option<Arc<Connection>> {
+        tokio::select! {
+            () = shutdown.cancelled() => None,
+            connection = async { self.database.available().await; self.link.connected().await } => connection,
+        }
+    }
+
+    async fn session(self: Arc<Self>, connection: &Arc<Connection>, shutdown: &CancellationToken) -> lapin::Result<()> {
+        let channel = connection.create_channel().await?;
+        topology::declare(&channel, &self.names).await?;
+        channel.basic_qos(self.concurrency, BasicQosOptions::default()).await?;
+        let queue = self.names.work(self.stage);
+        let mut deliveries = channel
+            .basic_consume(short(&queue), short(""), BasicConsumeOptions::default(), FieldTable::default())
+            .await?;
+        self.condition.met();
+        tracing::info!(queue, concurrency = self.concurrency, "Consuming.");
+
+        let mut running = JoinSet::new();
+        let slots = Arc::new(Semaphore::new(self.concurrency.into()));
+        let ended = loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break Ok(()),
+                () = self.link.lost(connection) => break Err(lapin::Error::from(std::io::Error::other("the connection was lost"))),
+                Some(_) = running.join_next(), if !running.is_empty() => {}
+                next = deliveries.next() => match next {
+                    None => break Ok(()),
+                    Some(Err(e)) => break Err(e),
+                    Some(Ok(delivery)) => {
+                        let (this, slots, shutdown) = (self.clone(), slots.clone(), shutdown.clone());
+                        running.spawn(async move {
+                            let _slot = slots.acquire_owned().await;
+                            this.process(delivery, &shutdown).await;
+                        });
+                    }
+                },
+            }
+        };
+        if shutdown.is_cancelled() {
+            self.drain(&channel, deliveries.tag(), running).await;
+        } else {
+            // Acks of this session go nowhere any more; handlers finish on their own and their messages come again.
+            running.detach_all();
+        }
+        ended
+    }
+
+    async fn drain(&self, channel: &Channel, tag: lapin::types::ShortString, mut running: JoinSet<()>) {
+        let cancel = channel.basic_cancel(tag, BasicCancelOptions::default());
+        let _ = time::timeout(Duration::from_secs(1), cancel).await;
+        let drained = time::timeout(DRAIN, async { while running.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!(
+                stage = self.stage.as_str(),
+                messages = running.len(),
+                "Some messages were not finished; they return to the queue."
+            );
+        }
+    }
+
+    async fn process(&self, delivery: Delivery, shutdown: &CancellationToken) {
+        let started = time::Instant::now();
+        let (call_id, result) = match Incoming::parse(&delivery) {
+            Err(e) => (None, Err(Error::park(Code::MessageMalformed, format!("not a fact: {e}")))),
+            Ok(mut incoming) => {
+                let span = tracing::info_span!(
+                    "message",
+                    stage = self.stage.as_str(),
+                    kind = incoming.event.kind,
+                    call_id = incoming.event.call_id.0,
+                    trace_id = incoming.trace.trace_id(),
+                );
+                match self.handle(&mut incoming, shutdown).instrument(span).await {
+                    None => return,
+                    Some(result) => (Some(incoming.event.call_id), result),
+                }
+            }
+        };
+        let label = self.settle(&delivery, call_id, result).await;
+        metrics::counter!("callbridge_messages_total", "stage" => self.stage.as_str(), "outcome" => label).increment(1);
+        metrics::histogram!("callbridge_message_duration_seconds", "stage" => self.stage.as_str())
+            .record(started.elapsed().as_secs_f64());
+    }
+
+    /// Runs the handler, waiting as long as the database is away. `None` at shutdown: the message goes back untouched.
+    async fn handle(&self, incoming: &mut Incoming, shutdown: &CancellationToken) -> Option<Result<Outcome>> {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return None,
+                () = self.database.available() => {}
+            }
+            let attempt = AssertUnwindSafe(time::timeout(HANDLER_TIMEOUT, self.handler.handle(incoming)));
+            let result = match attempt.catch_unwind().await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(Error::retry(
+                    Code::HandlerTimeout,
+                    format!("not finished within {} s", HANDLER_TIMEOUT.as_secs()),
+                )),
+                Err(_) => Err(Error::retry(Code::HandlerCrashed, "the handler panicked; see the log")),
+            };
+            match result {
+                Err(Error { remedy: Remedy::AwaitDatabase, message, .. }) => {
+                    self.database.suspect(&message);
+                    // To the handler this is like a delivery that came before: it may meet its own traces.
+                    incoming.redelivered = true;
+                }
+                result => return Some(result),
+            }
+        }
+    }
+
+    /// Acks, after the message's copy has reached its next queue if it needs one. Returns the outcome's label.
+    async fn settle(&self, delivery: &Delivery, call_id: Option<CallId>, result: Result<Outcome>) -> &'static str {
+        let label = match result {
+            Ok(Outcome::Done) => "done",
+            Ok(Outcome::Skip(reason)) => {
+                self.note(call_id, Entry::new(self.stage.as_str(), "skipped").with("reason", &reason)).await;
+                "skipped"
+            }
+            Err(error) => {
+                let (label, to, attempts) = self.next(delivery, &error);
+                let copy = message::again(delivery, self.stage, attempts, &error);
+                if !self.publish_while_delivered(delivery, to, &copy).await {
+                    return "lost_connection";
+                }
+                self.report(call_id, &error, label, attempts).await;
+                label
+            }
+        };
+        match delivery.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => label,
+            // Not sent: the channel is gone and the broker will deliver the message again.
+            Ok(false) | Err(_) => "lost_connection",
+        }
+    }
+
+    fn next(&self, delivery: &Delivery, error: &Error) -> (&'static str, Destination<'static>, u32) {
+        let attempts = message::attempts(delivery);
+        match ladder::next(attempts, error.remedy) {
+            Step::Wait { rung, attempts } => ("retried", Destination::Delay { rung, back_to: self.stage }, attempts),
+            Step::Park => ("parked", Destination::Dead(self.stage), attempts + 1),
+        }
+    }
+
+    /// Publishes the copy, however long that takes, as long as we still own the delivery.
+    async fn publish_while_delivered(&self, delivery: &Delivery, to: Destination<'_>, copy: &super::Outgoing) -> bool {
+        while delivery.acker.usable() {
+            match self.publisher.publish(to, copy).await {
+                Ok(()) => return true,
+                Err(e) => {
+                    tracing::warn!(error = %e, "A failed message could not be put aside yet; trying again.");
+                    time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
+            }
+        }
+        false
+    }
+
+    async fn report(&self, call_id: Option<CallId>, error: &Error, label: &'static str, attempts: u32) {
+        let (stage, code, call) = (self.stage.as_str(), error.code.as_str(), call_id.map(|c| c.0));
+        if label == "parked" {
+            tracing::error!(stage, code, call_id = call, attempts, error = error.message, "A message was parked.");
+        } else {
+            tracing::warn!(
+                stage,
+                code,
+                call_id = call,
+                attempts,
+                error = error.message,
+                "A message will be tried again."
+            );
+        }
+        metrics::counter!("callbridge_failures_total", "stage" => stage, "code" => code).increment(1);
+        let entry =
+            Entry::new(stage, label).with("code", code).with("error", &error.message).with("attempts", attempts);
+        self.note(call_id, entry).await;
+    }
+
+    /// The timeline is for people: losing one of its lines must not hold a message up.
+    async fn note(&self, call_id: Option<CallId>, entry: Entry) {
+        let Some(call_id) = call_id else { return };
+        let written = async { timeline::add(&*self.database.client().await?, call_id, &[entry]).await }.await;
+        if let Err(e) = written {
+            tracing::warn!(call_id = call_id.0, error = %e, "A line of the timeline could not be written.");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The delay ladder: which rung a failed message waits on, and when it has climbed all of them.
+
+use std::time::Duration;
+
+use crate::{error::Remedy, topology::DELAYS};
+
+/// Where a failed message goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Wait in this delay queue; the attempts that the message then carries.
+    Wait {
+        rung: &'static str,
+        attempts: u32,
+    },
+    Park,
+}
+
+/// `attempts` are the failures before this one. What an API asked for can lengthen a wait, never shorten it.
+pub(super) fn next(attempts: u32, remedy: Remedy) -> Step {
+    match remedy {
+        Remedy::Park => Step::Park,
+        Remedy::Defer { after } => Step::Wait { rung: at_least(after, 0), attempts },
+        Remedy::Retry { after } => match DELAYS.get(attempts as usize) {
+            None => Step::Park,
+            Some(_) => {
+                Step::Wait { rung: at_least(after.unwrap_or_default(), attempts as usize), attempts: attempts + 1 }
+            }
+        },
+        Remedy::AwaitDatabase => Step::Wait { rung: DELAYS[0].0, attempts },
+    }
+}
+
+/// The first rung from `lowest` on that is no shorter than `wait`; the longest if none is.
+fn at_least(wait: Duration, lowest: usize) -> &'static str {
+    let rungs = &DELAYS[lowest.min(DELAYS.len() - 1)..];
+    rungs.iter().find(|(_, ttl)| *ttl >= wait).unwrap_or(&DELAYS[DELAYS.len() - 1]).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn climbs_honours_the_api_and_parks_at_the_end() {
+        let retry = |s: Option<u64>| Remedy::Retry { after: s.map(Duration::from_secs) };
+        let wait = |rung, attempts| Step::Wait { rung, attempts };
+        for (attempts, remedy, expected) in [
+            (0, retry(None), wait("5s", 1)),
+            (1, retry(None), wait("30s", 2)),
+            (4, retry(None), wait("1h", 5)),
+            (5, retry(None), Step::Park),
+            (0, retry(Some(20)), wait("30s", 1)),
+            (2, retry(Some(1)), wait("2m", 3)),
+            (0, retry(Some(86_400)), wait("1h", 1)),
+            (3, Remedy::Defer { after: Duration::from_secs(6) }, wait("30s", 3)),
+            (9, Remedy::AwaitDatabase, wait("5s", 9)),
+            (0, Remedy::Park, Step::Park),
+        ] {
+            assert_eq!(next(attempts, remedy), expected, "{attempts} {remedy:?}");
+        }
+    }
+}

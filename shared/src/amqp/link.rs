@@ -1,0 +1,141 @@
+//! One supervised connection to the broker.
+//!
+//! A task connects, hands the connection out through a watch channel, notices when it dies (an event from lapin or
+//! the status watchdog, whichever comes first) and connects again, for ever. Nobody waits inside lapin for a
+//! connection that will not return.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::watch, time};
+use tokio_util::sync::CancellationToken;
+
+use crate::health::Condition;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Half-open connections are noticed after two missed beats.
+const HEARTBEAT_S: u16 = 10;
+const WATCHDOG: Duration = Duration::from_millis(250);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+#[derive(Clone)]
+pub struct Link {
+    current: watch::Receiver<Option<Arc<Connection>>>,
+}
+
+impl Link {
+    /// Starts to connect and returns at once. `name` is what RabbitMQ's management page shows.
+    pub fn start(url: &SecretString, name: String, condition: Condition, shutdown: CancellationToken) -> Self {
+        let (announce, current) = watch::channel(None);
+        tokio::spawn(supervise(url.clone(), name, condition, announce, shutdown));
+        Self { current }
+    }
+
+    /// The connection if it is up right now.
+    pub fn now(&self) -> Option<Arc<Connection>> {
+        self.current.borrow().clone().filter(|c| c.status().connected())
+    }
+
+    /// Waits until there is a connection. `None` when the supervisor has ended, i.e. at shutdown.
+    pub async fn connected(&self) -> Option<Arc<Connection>> {
+        let mut current = self.current.clone();
+        loop {
+            if let Some(connection) = current.borrow_and_update().clone().filter(|c| c.status().connected()) {
+                return Some(connection);
+            }
+            current.changed().await.ok()?;
+        }
+    }
+
+    /// Ends when `connection` is no longer the one in use.
+    pub async fn lost(&self, connection: &Arc<Connection>) {
+        let mut current = self.current.clone();
+        let same = |c: &Option<Arc<Connection>>| c.as_ref().is_some_and(|c| Arc::ptr_eq(c, connection));
+        let _ = current.wait_for(|c| !same(c)).await;
+    }
+}
+
+async fn supervise(
+    url: SecretString,
+    name: String,
+    condition: Condition,
+    announce: watch::Sender<Option<Arc<Connection>>>,
+    shutdown: CancellationToken,
+) {
+    let mut pause = FIRST_PAUSE;
+    let mut told = false;
+    loop {
+        let attempt = tokio::select! {
+            () = shutdown.cancelled() => return,
+            attempt = time::timeout(CONNECT_TIMEOUT, connect(&url, &name)) => attempt,
+        };
+        let problem = match attempt {
+            Ok(Ok(connection)) => {
+                (pause, told) = (FIRST_PAUSE, false);
+                tracing::info!(link = name, "The broker is connected.");
+                let connection = Arc::new(connection);
+                announce.send_replace(Some(connection.clone()));
+                condition.met();
+                let problem = tokio::select! {
+                    () = shutdown.cancelled() => {
+                        // The users of the link have drained by now: close politely, but do not wait for ever.
+                        let _ = time::timeout(Duration::from_secs(1), connection.close(200, "shutdown".into())).await;
+                        return;
+                    }
+                    problem = broken(&connection) => problem,
+                };
+                announce.send_replace(None);
+                problem
+            }
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+        };
+        condition.unmet(format!("the broker cannot be reached: {problem}"));
+        if !told {
+            tracing::warn!(link = name, error = problem, "The broker is away; waiting for it to come back.");
+            told = true;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}
+
+async fn connect(url: &SecretString, name: &str) -> Result<Connection, lapin::Error> {
+    let mut uri: AMQPUri = url.expose_secret().parse().map_err(|e: String| {
+        // The parser's message may quote the URL, and the URL holds the password.
+        let _ = e;
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, "AMQP_URL is not a valid amqp(s):// URL")
+    })?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    Connection::connect_uri(uri, properties).await
+}
+
+/// Waits until the connection is unusable and says why.
+async fn broken(connection: &Connection) -> String {
+    let mut events = std::pin::pin!(connection.events_listener());
+    let mut watchdog = time::interval(WATCHDOG);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Error(e)) => return e.to_string(),
+                Some(Event::ConnectionBlocked(reason)) => {
+                    tracing::warn!(reason, "The broker has blocked publishing (a memory or disk alarm).");
+                }
+                Some(Event::ConnectionUnblocked) => tracing::info!("The broker accepts publishes again."),
+                Some(_) => {}
+                None => return "the connection was closed".into(),
+            },
+            _ = watchdog.tick() => {
+                if !connection.status().connected() {
+                    return "the connection was closed".into();
+                }
+            }
+        }
+    }
+}

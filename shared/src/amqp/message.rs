@@ -1,0 +1,132 @@
+//! What surrounds a fact on the wire: AMQP properties and our own headers.
+//!
+//! Our headers start with `callbridge-` (names that start with `x-` are the broker's). They tell how often a stage
+//! has tried, since when it fails and with which code, so that a dead letter explains itself.
+
+use jiff::Timestamp;
+use lapin::{
+    BasicProperties,
+    message::Delivery,
+    types::{AMQPValue, FieldTable},
+};
+
+use crate::{
+    error::{Code, Error},
+    event::Event,
+    topology::{Stage, short},
+    trace::Traceparent,
+};
+
+const ATTEMPTS: &str = "callbridge-attempts";
+const STAGE: &str = "callbridge-stage";
+const CALL_ID: &str = "callbridge-call-id";
+const ERROR_CODE: &str = "callbridge-error-code";
+const ERROR_MESSAGE: &str = "callbridge-error-message";
+const FIRST_FAILURE: &str = "callbridge-first-failure";
+const LAST_FAILURE: &str = "callbridge-last-failure";
+const TRACEPARENT: &str = "traceparent";
+
+/// A message about to be published.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub body: Vec<u8>,
+    pub properties: BasicProperties,
+}
+
+impl Outgoing {
+    pub fn event(event: &Event, trace: Traceparent) -> Result<Self, serde_json::Error> {
+        let mut headers = FieldTable::default();
+        put(&mut headers, TRACEPARENT, &trace.to_string());
+        put(&mut headers, CALL_ID, &event.call_id.to_string());
+        let properties = persistent()
+            .with_message_id(short(&event.id.to_string()))
+            .with_type(short(&event.kind))
+            .with_timestamp(u64::try_from(event.occurred_at.as_second()).unwrap_or_default())
+            .with_headers(headers);
+        Ok(Self { body: serde_json::to_vec(event)?, properties })
+    }
+
+    /// Bytes that are not a fact but must not be lost: they go straight to a queue of dead letters.
+    pub fn dead(stage: Stage, body: Vec<u8>, error: &Error, trace: Traceparent) -> Self {
+        let mut headers = FieldTable::default();
+        put(&mut headers, TRACEPARENT, &trace.to_string());
+        note_failure(&mut headers, stage, 1, error);
+        Self { body, properties: persistent().with_headers(headers) }
+    }
+}
+
+/// Content type JSON, delivery mode 2: the broker writes it to disk before it confirms.
+fn persistent() -> BasicProperties {
+    BasicProperties::default().with_content_type(short("application/json")).with_delivery_mode(2)
+}
+
+/// A delivery as handlers see it.
+#[derive(Debug)]
+pub struct Incoming {
+    pub event: Event,
+    /// Earlier failed attempts of this stage.
+    pub attempts: u32,
+    /// The broker has handed this message out before; whoever had it may have died, or may still be at work.
+    pub redelivered: bool,
+    pub trace: Traceparent,
+}
+
+impl Incoming {
+    pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            event: serde_json::from_slice(&delivery.data)?,
+            attempts: attempts(delivery),
+            redelivered: delivery.redelivered,
+            trace: trace(delivery).child(),
+        })
+    }
+}
+
+pub(super) fn attempts(delivery: &Delivery) -> u32 {
+    match header(delivery, ATTEMPTS) {
+        Some(AMQPValue::LongInt(n)) => u32::try_from(*n).unwrap_or(0),
+        Some(AMQPValue::LongLongInt(n)) => u32::try_from(*n).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+pub(super) fn trace(delivery: &Delivery) -> Traceparent {
+    let text = match header(delivery, TRACEPARENT) {
+        Some(AMQPValue::LongString(s)) => std::str::from_utf8(s.as_bytes()).unwrap_or_default(),
+        _ => "",
+    };
+    text.parse().unwrap_or_else(|()| Traceparent::start())
+}
+
+fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
+    delivery.properties.headers().as_ref()?.inner().get(name)
+}
+
+/// The same message once more, with the failure noted; the broker's own `x-` headers are left behind.
+pub(super) fn again(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error) -> Outgoing {
+    let mut headers = FieldTable::default();
+    for (name, value) in delivery.properties.headers().iter().flat_map(|h| h.inner()) {
+        if !name.as_str().starts_with("x-") {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    note_failure(&mut headers, stage, attempts, error);
+    Outgoing { body: delivery.data.clone(), properties: delivery.properties.clone().with_headers(headers) }
+}
+
+fn note_failure(headers: &mut FieldTable, stage: Stage, attempts: u32, error: &Error) {
+    let now = Timestamp::now().to_string();
+    let Error { code, message, .. } = error;
+    headers.insert(short(ATTEMPTS), AMQPValue::LongLongInt(attempts.into()));
+    put(headers, STAGE, stage.as_str());
+    put(headers, ERROR_CODE, Code::as_str(*code));
+    put(headers, ERROR_MESSAGE, message);
+    put(headers, LAST_FAILURE, &now);
+    if !headers.inner().contains_key(FIRST_FAILURE) {
+        put(headers, FIRST_FAILURE, &now);
+    }
+}
+
+fn put(headers: &mut FieldTable, name: &str, value: &str) {
+    headers.insert(short(name), AMQPValue::LongString(value.into()));
+}

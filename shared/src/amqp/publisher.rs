@@ -1,0 +1,120 @@
+//! Publishes that count: confirm mode is on, `mandatory` is set, and only `Ack` without a returned message is success.
+//!
+//! A publisher never waits for a broker that is away: it says so at once, and the caller decides (ingest writes to
+//! the inbox, the consumer loop keeps its delivery). An answer that does not come in time is a failure too; the
+//! message may then exist twice, which every stage stands.
+
+use std::{sync::Arc, time::Duration};
+
+use lapin::{
+    Channel, Confirmation, Connection,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+};
+use tokio::{sync::Mutex, time};
+
+use super::{Link, Outgoing};
+use crate::{
+    error::{Code, Error, Result},
+    topology::{self, Names, Stage, short},
+};
+
+/// Where a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination<'a> {
+    /// The exchange of facts; the routing key is the kind.
+    Events { kind: &'a str },
+    /// A delay queue; from there it returns to the stage's work queue.
+    Delay { rung: &'a str, back_to: Stage },
+    /// A stage's dead letters.
+    Dead(Stage),
+}
+
+/// A channel in confirm mode, and the connection to which it belongs.
+type Open = (Arc<Connection>, Channel);
+
+#[derive(Clone)]
+pub struct Publisher {
+    link: Link,
+    names: Names,
+    timeout: Duration,
+    open: Arc<Mutex<Option<Open>>>,
+}
+
+impl Publisher {
+    /// `timeout` bounds everything from opening the channel to the confirmation.
+    pub fn new(link: Link, names: Names, timeout: Duration) -> Self {
+        Self { link, names, timeout, open: Arc::default() }
+    }
+
+    /// Declares the topology and opens the channel before the first publish needs it.
+    pub async fn prepare(&self) -> Result<()> {
+        self.channel().await.map(drop)
+    }
+
+    pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
+        let attempt = time::timeout(self.timeout, self.send(to, message)).await;
+        let problem = match attempt {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(problem)) => problem,
+            Err(_) => {
+                // A channel that does not confirm in time is not trusted with the next message.
+                self.open.lock().await.take();
+                unavailable(format!("no confirmation within {} ms", self.timeout.as_millis()))
+            }
+        };
+        metrics::counter!("callbridge_publish_failures_total").increment(1);
+        Err(problem)
+    }
+
+    async fn send(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
+        let channel = self.channel().await?;
+        let (exchange, routing_key) = self.address(to);
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let confirmation = channel
+            .basic_publish(short(&exchange), short(&routing_key), options, &message.body, message.properties.clone())
+            .await?
+            .await?;
+        match confirmation {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(_)) => {
+                Err(unavailable(format!("no queue takes {routing_key}; the topology is incomplete")))
+            }
+            Confirmation::Nack(_) => Err(unavailable("the broker refused the message")),
+            Confirmation::NotRequested => Err(unavailable("confirm mode is off")),
+        }
+    }
+
+    fn address(&self, to: Destination<'_>) -> (String, String) {
+        match to {
+            Destination::Events { kind } => (self.names.events(), kind.to_owned()),
+            Destination::Delay { rung, back_to } => (self.names.delay(rung), self.names.work(back_to)),
+            Destination::Dead(stage) => (String::new(), self.names.dead(stage)),
+        }
+    }
+
+    async fn channel(&self) -> Result<Channel> {
+        let connection = self.link.now().ok_or_else(|| unavailable("there is no connection"))?;
+        let mut open = self.open.lock().await;
+        if let Some((of, channel)) = open.as_ref()
+            && Arc::ptr_eq(of, &connection)
+            && channel.status().connected()
+        {
+            return Ok(channel.clone());
+        }
+        let channel = connection.create_channel().await?;
+        topology::declare(&channel, &self.names).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        *open = Some((connection, channel.clone()));
+        Ok(channel)
+    }
+}
+
+fn unavailable(problem: impl Into<String>) -> Error {
+    Error::retry(Code::BrokerUnavailable, problem)
+}
+
+impl From<lapin::Error> for Error {
+    fn from(e: lapin::Error) -> Self {
+        unavailable(e.to_string())
+    }
+}

@@ -1,0 +1,252 @@
+//! One way to send a request to either API: shaped, timed, counted, its failures classified.
+//!
+//! A [`Vendor`]'s client owns one [`Api`] and nothing else can send, so no request can go around it. What comes back
+//! is an answer with its body read, or a [`Failure`] that says whether the request may have been carried out: that
+//! decides whether a log may be created again. Failures never quote a body: bodies hold personal data.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::error::{Code, Error, Remedy};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From sending to the last byte of the answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// What a 429 without a Retry-After or a reset time is taken to ask for.
+const UNSPECIFIED_WAIT: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    Aircall,
+    Sellsy,
+}
+
+impl Vendor {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Vendor::Aircall => "aircall",
+            Vendor::Sellsy => "sellsy",
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Api {
+    vendor: Vendor,
+    client: reqwest::Client,
+    limiters: Arc<[DefaultDirectRateLimiter]>,
+}
+
+/// An answer with a status of 2xx.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub vendor: Vendor,
+    pub endpoint: &'static str,
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+}
+
+/// A request that did not end with 2xx.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{endpoint}: {problem}")]
+pub struct Failure {
+    pub vendor: Vendor,
+    /// Method and path with its ids left out, e.g. `POST /phone-calls`.
+    pub endpoint: &'static str,
+    /// `None` when no answer came.
+    pub status: Option<StatusCode>,
+    /// The request may have been carried out all the same.
+    pub maybe_done: bool,
+    pub problem: String,
+    /// What the API asked for.
+    pub retry_after: Option<Duration>,
+}
+
+impl Api {
+    pub fn new(vendor: Vendor, quotas: &[Quota]) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .context("the HTTP client")?;
+        Ok(Self { vendor, client, limiters: quotas.iter().map(|quota| RateLimiter::direct(*quota)).collect() })
+    }
+
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends when this process's share of the quota allows.
+    pub async fn send(&self, endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Failure> {
+        for limiter in self.limiters.iter() {
+            limiter.until_ready().await;
+        }
+        let started = Instant::now();
+        let result = self.exchange(endpoint, request).await;
+        let status = match &result {
+            Ok(answer) => answer.status.as_u16().to_string(),
+            Err(Failure { status: Some(status), .. }) => status.as_u16().to_string(),
+            Err(_) => "none".into(),
+        };
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(api = self.vendor.as_str(), endpoint, status, duration_ms, "A request was answered.");
+        metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => endpoint, "status" => status)
+            .increment(1);
+        metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => endpoint)
+            .record(started.elapsed().as_secs_f64());
+        result
+    }
+
+    async fn exchange(&self, endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Failure> {
+        let response = request.send().await.map_err(|e| self.unanswered(endpoint, &e))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
+        if status.is_success() {
+            return Ok(Answer { vendor: self.vendor, endpoint, status, body: body.to_vec() });
+        }
+        Err(Failure {
+            vendor: self.vendor,
+            endpoint,
+            status: Some(status),
+            maybe_done: status.is_server_error(),
+            problem: format!("answered {status}"),
+            retry_after: retry_after(&headers, jiff::Timestamp::now().as_second()),
+        })
+    }
+
+    fn unanswered(&self, endpoint: &'static str, e: &reqwest::Error) -> Failure {
+        let problem = match e {
+            e if e.is_connect() => "no connection".to_owned(),
+            e if e.is_timeout() => format!("no answer within {} s", TIMEOUT.as_secs()),
+            e if e.is_builder() => "the request could not be built".to_owned(),
+            _ => "the connection ended without an answer".to_owned(),
+        };
+        let maybe_done = !e.is_connect() && !e.is_builder();
+        Failure { vendor: self.vendor, endpoint, status: None, maybe_done, problem, retry_after: None }
+    }
+}
+
+/// A quota of `n` in `per`, spent as a burst or evenly.
+pub fn quota(n: NonZeroU32, per: Duration) -> Option<Quota> {
+    Quota::with_period(per.checked_div(n.get())?).map(|quota| quota.allow_burst(n))
+}
+
+/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds.
+fn retry_after(headers: &HeaderMap, now_s: i64) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    let seconds = number("retry-after").or_else(|| {
+        let reset = number("x-aircallapi-reset")?;
+        Some(if reset >= 1_000_000_000_000 { reset / 1000 } else { reset } - now_s)
+    })?;
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+impl Answer {
+    /// The body as JSON. An answer of another shape is the vendor's fault and may pass: it is tried again.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|e| {
+            let code = match self.vendor {
+                Vendor::Aircall => Code::AircallAnswer,
+                Vendor::Sellsy => Code::SellsyAnswer,
+            };
+            // Where, not what: serde's message would quote values.
+            Error::retry(
+                code,
+                format!(
+                    "{}: the answer is not what is documented (line {}, column {})",
+                    self.endpoint,
+                    e.line(),
+                    e.column()
+                ),
+            )
+        })
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let message = failure.to_string();
+        let (credential, limited, unavailable, rejected) = match failure.vendor {
+            Vendor::Aircall => {
+                (Code::AircallCredential, Code::AircallRateLimited, Code::AircallUnavailable, Code::AircallRejected)
+            }
+            Vendor::Sellsy => {
+                (Code::SellsyCredential, Code::SellsyRateLimited, Code::SellsyUnavailable, Code::SellsyRejected)
+            }
+        };
+        let Some(status) = failure.status else { return Error::retry(unavailable, message) };
+        match (failure.vendor, status.as_u16()) {
+            (_, 429) => {
+                Error::new(limited, Remedy::Defer { after: failure.retry_after.unwrap_or(UNSPECIFIED_WAIT) }, message)
+            }
+            // A credential is mended by a person; until then the message climbs the ladder and parks.
+            (_, 401) | (Vendor::Aircall, 403) => {
+                Error::retry(credential, format!("{message}; check the API credential"))
+            }
+            (Vendor::Sellsy, 402) => {
+                Error::park(Code::SellsyPlan, format!("{message}: the account's plan does not include this"))
+            }
+            (Vendor::Sellsy, 403) => Error::park(
+                Code::SellsyForbidden,
+                format!("{message}: the API client lacks a scope or its staff a right"),
+            ),
+            (_, 408 | 425) | (_, 500..) => {
+                Error::new(unavailable, Remedy::Retry { after: failure.retry_after }, message)
+            }
+            _ => Error::park(rejected, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(vendor: Vendor, status: Option<u16>) -> Failure {
+        let status = status.map(|s| StatusCode::from_u16(s).unwrap());
+        Failure { vendor, endpoint: "POST /x", status, maybe_done: false, problem: String::new(), retry_after: None }
+    }
+
+    #[test]
+    fn classifies_failures() {
+        use Vendor::{Aircall, Sellsy};
+        let retry = Remedy::Retry { after: None };
+        for (vendor, status, code, remedy) in [
+            (Sellsy, None, Code::SellsyUnavailable, retry),
+            (Sellsy, Some(503), Code::SellsyUnavailable, retry),
+            (Sellsy, Some(429), Code::SellsyRateLimited, Remedy::Defer { after: UNSPECIFIED_WAIT }),
+            (Sellsy, Some(401), Code::SellsyCredential, retry),
+            (Sellsy, Some(402), Code::SellsyPlan, Remedy::Park),
+            (Sellsy, Some(403), Code::SellsyForbidden, Remedy::Park),
+            (Sellsy, Some(400), Code::SellsyRejected, Remedy::Park),
+            (Aircall, Some(403), Code::AircallCredential, retry),
+            (Aircall, Some(404), Code::AircallRejected, Remedy::Park),
+            (Aircall, Some(500), Code::AircallUnavailable, retry),
+        ] {
+            let error = Error::from(failure(vendor, status));
+            assert_eq!((error.code, error.remedy), (code, remedy), "{vendor:?} {status:?}");
+        }
+    }
+
+    #[test]
+    fn reads_how_long_to_wait() {
+        let after = |name: &'static str, value: &'static str| {
+            let headers =
+                HeaderMap::from_iter([(name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap())]);
+            retry_after(&headers, 1_600_000_000)
+        };
+        let s = Duration::from_secs;
+        assert_eq!(after("retry-after", "7"), Some(s(7)));
+        assert_eq!(after("retry-after", "soon"), None);
+        assert_eq!(after("x-aircallapi-reset", "1600000020"), Some(s(20)));
+        assert_eq!(after("x-aircallapi-reset", "1600000020000"), Some(s(20)));
+        assert_eq!(after("x-aircallapi-reset", "1599999999"), Some(s(0)));
+    }
+}

@@ -1,0 +1,172 @@
+//! PostgreSQL: the pool, the migrations, and whether the database is there.
+//!
+//! Any worker may be the first to start: it applies the embedded migrations under an advisory lock. While the
+//! database is away the pool hands out errors at once and [`Database::available`] waits; a supervisor probes once a
+//! second. Nobody else retries connections.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::watch, time};
+use tokio_postgres::{config::SslMode, error::SqlState};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    error::{Code, Error, Remedy, Result},
+    health::Condition,
+};
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// A statement that runs longer is stuck behind something; the message is tried again instead.
+const STATEMENT_TIMEOUT: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
+/// "callbrid" in ASCII: one lock for migrations per database.
+const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
+
+#[derive(Clone)]
+pub struct Database {
+    pool: Pool,
+    available: Arc<watch::Sender<bool>>,
+}
+
+impl Database {
+    /// Makes the pool and starts the supervisor that connects, migrates and probes.
+    pub fn start(
+        url: &SecretString,
+        connections: usize,
+        condition: Condition,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let database = Self { pool: pool(url, connections)?, available: Arc::new(watch::Sender::new(false)) };
+        tokio::spawn(database.clone().supervise(condition, shutdown));
+        Ok(database)
+    }
+
+    /// Returns as soon as the database is there and migrated.
+    pub async fn available(&self) {
+        // The sender lives in self, so waiting cannot fail.
+        let _ = self.available.subscribe().wait_for(|there| *there).await;
+    }
+
+    /// Somebody met a sign that the database is away: nothing is handled until a probe succeeds.
+    pub fn suspect(&self, problem: &str) {
+        let changed = self.available.send_if_modified(|there| std::mem::replace(there, false));
+        if changed {
+            tracing::warn!(error = problem, "The database is away; work waits for it.");
+        }
+    }
+
+    pub async fn client(&self) -> Result<Object> {
+        self.pool.get().await.map_err(|e| away(e.to_string()))
+    }
+
+    async fn supervise(self, condition: Condition, shutdown: CancellationToken) {
+        let work = async {
+            let mut told = false;
+            let mut migrated = false;
+            loop {
+                match self.probe(&mut migrated).await {
+                    Ok(()) => {
+                        told = false;
+                        condition.met();
+                        if self.available.send_if_modified(|there| !std::mem::replace(there, true)) {
+                            tracing::info!("The database is connected.");
+                        }
+                    }
+                    Err(e) => {
+                        let problem = format!("{e:#}");
+                        condition.unmet(format!("the database cannot be used: {problem}"));
+                        self.available.send_replace(false);
+                        if !std::mem::replace(&mut told, true) {
+                            tracing::warn!(error = problem, "The database is away; waiting for it to come back.");
+                        }
+                    }
+                }
+                time::sleep(PROBE_EVERY).await;
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = work => {}
+        }
+    }
+
+    async fn probe(&self, migrated: &mut bool) -> anyhow::Result<()> {
+        let mut client = self.pool.get().await?;
+        if !*migrated {
+            migrate(&mut client).await.context("the migrations could not be applied")?;
+            *migrated = true;
+        }
+        time::timeout(CONNECT_TIMEOUT, client.simple_query("select 1")).await.context("no answer in time")??;
+        Ok(())
+    }
+}
+
+fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
+    let mut config: tokio_postgres::Config = url
+        .expose_secret()
+        .parse()
+        // The parser's message may quote the URL, and the URL may hold a password.
+        .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a valid postgres:// URL"))?;
+    config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).options(STATEMENT_TIMEOUT);
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = if config.get_ssl_mode() == SslMode::Disable {
+        Manager::from_config(config, tokio_postgres::NoTls, recycling)
+    } else {
+        Manager::from_config(config, tls()?, recycling)
+    };
+    let timeouts =
+        Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
+    Pool::builder(manager)
+        .max_size(connections)
+        .timeouts(timeouts)
+        .runtime(Runtime::Tokio1)
+        .build()
+        .context("the connection pool")
+}
+
+fn tls() -> anyhow::Result<tokio_postgres_rustls::MakeRustlsConnect> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+}
+
+async fn migrate(client: &mut Object) -> anyhow::Result<()> {
+    client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
+    let applied = embedded::migrations::runner().run_async(&mut ***client).await;
+    client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
+    for migration in applied?.applied_migrations() {
+        tracing::info!(version = migration.version(), name = migration.name(), "A migration was applied.");
+    }
+    Ok(())
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(e: tokio_postgres::Error) -> Self {
+        let Some(db) = e.as_db_error() else { return away(e.to_string()) };
+        let code = db.code();
+        let class = code.code().get(..2).unwrap_or_default();
+        // Messages of the server may quote values; its code and the constraint's name never do.
+        let message = format!(
+            "PostgreSQL answered {}{}",
+            code.code(),
+            db.constraint().map(|c| format!(" ({c})")).unwrap_or_default()
+        );
+        match class {
+            // Connection trouble, resources, shutting down or starting up.
+            "08" | "53" | "57" | "58" if *code != SqlState::QUERY_CANCELED => away(message),
+            _ => Error::retry(Code::DatabaseRejected, message),
+        }
+    }
+}
+
+fn away(message: String) -> Error {
+    Error::new(Code::DatabaseUnavailable, Remedy::AwaitDatabase, message)
+}

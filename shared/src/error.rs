@@ -1,0 +1,142 @@
+//! What can go wrong while a message is handled, and what the consumer loop shall do about it.
+//!
+//! Every failure carries a stable [`Code`]: it is the dead letter's reason, a metric's label and a heading in
+//! `docs/errors.md`. Beside it stands a [`Remedy`], because whether waiting helps is known where the failure
+//! happens and nowhere else. Messages never hold a phone number, a body or a secret.
+
+use std::{fmt, time::Duration};
+
+/// Stable names of everything that can park or delay a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    AircallCredential,
+    AircallRateLimited,
+    AircallUnavailable,
+    AircallRejected,
+    AircallAnswer,
+    SellsyCredential,
+    SellsyForbidden,
+    SellsyPlan,
+    SellsyRateLimited,
+    SellsyUnavailable,
+    SellsyRejected,
+    SellsyAnswer,
+    SellsyNoOwner,
+    InsightsBeforeCall,
+    CallBusy,
+    MessageMalformed,
+    WebhookPayload,
+    BrokerUnavailable,
+    DatabaseUnavailable,
+    DatabaseRejected,
+    HandlerCrashed,
+    HandlerTimeout,
+}
+
+impl Code {
+    /// Every code, for the test that compares them with `docs/errors.md`.
+    pub const ALL: [Code; 22] = [
+        Code::AircallCredential,
+        Code::AircallRateLimited,
+        Code::AircallUnavailable,
+        Code::AircallRejected,
+        Code::AircallAnswer,
+        Code::SellsyCredential,
+        Code::SellsyForbidden,
+        Code::SellsyPlan,
+        Code::SellsyRateLimited,
+        Code::SellsyUnavailable,
+        Code::SellsyRejected,
+        Code::SellsyAnswer,
+        Code::SellsyNoOwner,
+        Code::InsightsBeforeCall,
+        Code::CallBusy,
+        Code::MessageMalformed,
+        Code::WebhookPayload,
+        Code::BrokerUnavailable,
+        Code::DatabaseUnavailable,
+        Code::DatabaseRejected,
+        Code::HandlerCrashed,
+        Code::HandlerTimeout,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::AircallCredential => "AIRCALL_CREDENTIAL",
+            Code::AircallRateLimited => "AIRCALL_RATE_LIMITED",
+            Code::AircallUnavailable => "AIRCALL_UNAVAILABLE",
+            Code::AircallRejected => "AIRCALL_REJECTED",
+            Code::AircallAnswer => "AIRCALL_ANSWER",
+            Code::SellsyCredential => "SELLSY_CREDENTIAL",
+            Code::SellsyForbidden => "SELLSY_FORBIDDEN",
+            Code::SellsyPlan => "SELLSY_PLAN",
+            Code::SellsyRateLimited => "SELLSY_RATE_LIMITED",
+            Code::SellsyUnavailable => "SELLSY_UNAVAILABLE",
+            Code::SellsyRejected => "SELLSY_REJECTED",
+            Code::SellsyAnswer => "SELLSY_ANSWER",
+            Code::SellsyNoOwner => "SELLSY_NO_OWNER",
+            Code::InsightsBeforeCall => "INSIGHTS_BEFORE_CALL",
+            Code::CallBusy => "CALL_BUSY",
+            Code::MessageMalformed => "MESSAGE_MALFORMED",
+            Code::WebhookPayload => "WEBHOOK_PAYLOAD",
+            Code::BrokerUnavailable => "BROKER_UNAVAILABLE",
+            Code::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
+            Code::DatabaseRejected => "DATABASE_REJECTED",
+            Code::HandlerCrashed => "HANDLER_CRASHED",
+            Code::HandlerTimeout => "HANDLER_TIMEOUT",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What helps against a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Try again up the delay ladder; `after` is what the API asked for.
+    Retry { after: Option<Duration> },
+    /// Try again later without counting an attempt: the message has done nothing wrong.
+    Defer { after: Duration },
+    /// Waiting changes nothing; a person has to look.
+    Park,
+    /// The database is away for everybody: stop consuming until it is back.
+    AwaitDatabase,
+}
+
+/// A failure with its code, a sentence for people, and what helps.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Error {
+    pub code: Code,
+    pub message: String,
+    pub remedy: Remedy,
+}
+
+impl Error {
+    pub fn new(code: Code, remedy: Remedy, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), remedy }
+    }
+
+    pub fn retry(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code, Remedy::Retry { after: None }, message)
+    }
+
+    /// JSON that is not of the shape it should be: says where, and never quotes it.
+    pub fn malformed(what: &str, e: &serde_json::Error) -> Self {
+        let (line, column) = (e.line(), e.column());
+        Self::park(
+            Code::MessageMalformed,
+            format!("{what} is not of the expected shape (line {line}, column {column})"),
+        )
+    }
+
+    pub fn park(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code, Remedy::Park, message)
+    }
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;

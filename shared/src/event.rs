@@ -1,0 +1,48 @@
+//! A fact that happened, as it travels over the exchange `callbridge.events`.
+//!
+//! The routing key is the fact's kind: Aircall's own event names are kept, ours are `call.resolved` and
+//! `call.insights`. The body is `{id, kind, call_id, occurred_at, payload}`; the payload stays raw JSON, so that
+//! a stage which only passes it on never parses it. Attempt counts and the trace travel as AMQP headers and not
+//! in the body: they belong to a delivery, not to the fact.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// Kinds of our own facts; Aircall's kinds are listed in [`crate::topology`] beside the queues that want them.
+pub const CALL_RESOLVED: &str = "call.resolved";
+pub const CALL_INSIGHTS: &str = "call.insights";
+
+/// Aircall's id of a call; larger than 2^31 today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub i64);
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// Identity of this fact (UUID v7, so that facts sort by the moment they were written down).
+    pub id: Uuid,
+    pub kind: String,
+    pub call_id: CallId,
+    /// When it happened according to its source, e.g. the webhook's `timestamp`.
+    pub occurred_at: Timestamp,
+    pub payload: Box<RawValue>,
+}
+
+impl Event {
+    pub fn new(kind: impl Into<String>, call_id: CallId, occurred_at: Timestamp, payload: Box<RawValue>) -> Self {
+        Self { id: Uuid::now_v7(), kind: kind.into(), call_id, occurred_at, payload }
+    }
+
+    /// A fact of our own, with its payload written as JSON.
+    pub fn of<T: Serialize>(kind: &str, call_id: CallId, payload: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self::new(kind, call_id, Timestamp::now(), serde_json::value::to_raw_value(payload)?))
+    }
+}

@@ -1,0 +1,10 @@
+//! The ledger in PostgreSQL: one row per call, its timeline, and the inbox for the time without a broker.
+//!
+//! Each statement is one function beside the type that it stores. Functions take a client of the pool, so that a
+//! caller can run several of them on one connection.
+
+pub mod calls;
+pub mod inbox;
+pub mod insight;
+pub mod resolution;
+pub mod timeline;

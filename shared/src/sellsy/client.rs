@@ -1,0 +1,214 @@
+//! The requests to Sellsy, one function each.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::{
+    token::Tokens,
+    wire::{
+        Company, Contact, Opportunity, OpportunityStatus, Page, PhoneCall, PhoneCallCreate, Related, SearchRow, Staff,
+    },
+};
+use crate::{
+    api::{Answer, Api, Failure, Vendor, quota},
+    error::{Error, Result},
+    settings,
+};
+
+/// The most rows that Sellsy gives in one page.
+const PAGE: u32 = 100;
+
+#[derive(Clone)]
+pub struct Sellsy {
+    api: Api,
+    base: String,
+    tokens: Arc<Tokens>,
+}
+
+/// Why a write to Sellsy did not end well.
+#[derive(Debug)]
+pub enum WriteError {
+    /// It may have been carried out: look before trying again.
+    Unclear(Error),
+    /// It was not carried out.
+    Refused(Error),
+    /// The object that should be changed is not there.
+    Missing,
+}
+
+impl Sellsy {
+    pub fn new(settings: &settings::Sellsy) -> anyhow::Result<Self> {
+        let per_second = quota(settings.requests_per_second, Duration::from_secs(1));
+        let per_minute = quota(settings.requests_per_minute, Duration::from_secs(60));
+        let quotas: Vec<_> = [per_second, per_minute].into_iter().flatten().collect();
+        let api = Api::new(Vendor::Sellsy, &quotas)?;
+        Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings)) })
+    }
+
+    /// `GET /search`: individuals, companies and contacts that match `q`, at most a page. What `q` looks into is not
+    /// documented, so the rows are candidates and not hits.
+    pub async fn search(&self, q: &str) -> Result<Vec<SearchRow>> {
+        let query = [
+            ("q", q.to_owned()),
+            ("type[]", "individual".to_owned()),
+            ("type[]", "company".to_owned()),
+            ("type[]", "contact".to_owned()),
+            ("limit", PAGE.to_string()),
+        ];
+        let page: Page<SearchRow> = self.send(Method::GET, "GET /search", "/search", &query, None).await?.json()?;
+        Ok(page.data)
+    }
+
+    /// `POST /contacts/search` by one of its exact phone filters, `phone_number` or `mobile_number`.
+    pub async fn contacts_by(&self, filter: &'static str, number: &str) -> Result<Vec<Contact>> {
+        let query = [("limit", PAGE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
+        let body = json!({ "filters": { filter: number } });
+        let page: Page<Contact> =
+            self.send(Method::POST, "POST /contacts/search", "/contacts/search", &query, Some(&body)).await?.json()?;
+        Ok(page.data)
+    }
+
+    /// `GET /contacts/{id}/companies`: the companies of a contact, in Sellsy's order.
+    pub async fn companies_of_contact(&self, id: i64) -> Result<Vec<Company>> {
+        let path = format!("/contacts/{id}/companies");
+        let query = [("limit", PAGE.to_string())];
+        let page: Page<Company> =
+            self.send(Method::GET, "GET /contacts/{id}/companies", &path, &query, None).await?.json()?;
+        Ok(page.data)
+    }
+
+    /// `GET /companies/{id}`; `None` when there is none any more.
+    pub async fn company(&self, id: i64) -> Result<Option<Company>> {
+        match self.exchange(Method::GET, "GET /companies/{id}", &format!("/companies/{id}"), &[], None).await {
+            Ok(answer) => Ok(Some(answer.json()?)),
+            Err(Trouble::Failure(f)) if f.status == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// `POST /opportunities/search`: those of a company or individual with one of `statuses`, earliest created first.
+    pub async fn opportunities(
+        &self,
+        of: &Related,
+        statuses: &[OpportunityStatus],
+        limit: u32,
+    ) -> Result<Vec<Opportunity>> {
+        let query = [("limit", limit.to_string()), ("order", "created".into()), ("direction", "asc".into())];
+        let body = json!({ "filters": { "statuses": statuses, "related_objects": [of] } });
+        let page: Page<Opportunity> = self
+            .send(Method::POST, "POST /opportunities/search", "/opportunities/search", &query, Some(&body))
+            .await?
+            .json()?;
+        Ok(page.data)
+    }
+
+    /// `GET /staffs`: all of them, page by page.
+    pub async fn staffs(&self) -> Result<Vec<Staff>> {
+        let mut staffs = Vec::new();
+        let mut offset: Option<String> = None;
+        loop {
+            let mut query = vec![("limit", PAGE.to_string())];
+            query.extend(offset.take().map(|offset| ("offset", offset)));
+            let page: Page<Staff> = self.send(Method::GET, "GET /staffs", "/staffs", &query, None).await?.json()?;
+            offset = page.next_offset().map(ToString::to_string);
+            staffs.extend(page.data);
+            if offset.is_none() {
+                return Ok(staffs);
+            }
+        }
+    }
+
+    /// `POST /phone-calls/search`: the newest calls of one record first.
+    pub async fn phone_calls_of(&self, related: &Related, limit: u32) -> Result<Vec<PhoneCall>> {
+        let query = [("limit", limit.to_string()), ("order", "id".into()), ("direction", "desc".into())];
+        let body = json!({ "filters": { "related_objects": [related] } });
+        let page: Page<PhoneCall> = self
+            .send(Method::POST, "POST /phone-calls/search", "/phone-calls/search", &query, Some(&body))
+            .await?
+            .json()?;
+        Ok(page.data)
+    }
+
+    /// `POST /phone-calls`. Sellsy has no idempotency key: the caller must have written down its intent.
+    pub async fn create_phone_call(&self, call: &PhoneCallCreate) -> Result<PhoneCall, WriteError> {
+        let answer = self.write(Method::POST, "POST /phone-calls", "/phone-calls", call).await?;
+        // It exists, whatever the answer looks like.
+        answer.json().map_err(WriteError::Unclear)
+    }
+
+    /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy takes it as partial.
+    pub async fn update_phone_call(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
+        self.write(Method::PUT, "PUT /phone-calls/{id}", &format!("/phone-calls/{id}"), call).await.map(drop)
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        endpoint: &'static str,
+        path: &str,
+        call: &PhoneCallCreate,
+    ) -> Result<Answer, WriteError> {
+        let body = serde_json::to_value(call).unwrap_or(Value::Null);
+        self.exchange(method, endpoint, path, &[], Some(&body)).await.map_err(|trouble| match trouble {
+            Trouble::Failure(f) if f.status == Some(StatusCode::NOT_FOUND) => WriteError::Missing,
+            Trouble::Failure(f) if f.maybe_done => WriteError::Unclear(f.into()),
+            trouble => WriteError::Refused(trouble.into()),
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        endpoint: &'static str,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Answer> {
+        Ok(self.exchange(method, endpoint, path, query, body).await?)
+    }
+
+    /// Sends with a token; a 401 gets one more try with a new one.
+    async fn exchange(
+        &self,
+        method: Method,
+        endpoint: &'static str,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Trouble> {
+        let url = format!("{}{path}", self.base);
+        let mut retried = false;
+        loop {
+            let token = self.tokens.current(&self.api).await.map_err(Trouble::Token)?;
+            let mut request = self.api.request(method.clone(), &url).bearer_auth(token.expose_secret()).query(query);
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            match self.api.send(endpoint, request).await {
+                Err(f) if f.status == Some(StatusCode::UNAUTHORIZED) && !retried => {
+                    self.tokens.refused(&token).await;
+                    retried = true;
+                }
+                result => return result.map_err(Trouble::Failure),
+            }
+        }
+    }
+}
+
+/// Either there was no token, so nothing was sent, or the request itself failed.
+enum Trouble {
+    Token(Error),
+    Failure(Failure),
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Token(e) => e,
+            Trouble::Failure(f) => f.into(),
+        }
+    }
+}

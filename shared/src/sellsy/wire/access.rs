@@ -1,0 +1,121 @@
+//! Getting in and how far: access tokens, errors, quotas, the account's staff.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::tolerant::{self, discreet_debug, open_enum};
+
+/// The answer of the token endpoint.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TokenAnswer {
+    #[serde(deserialize_with = "secret")]
+    pub access_token: SecretString,
+    /// Seconds. What the documentation says about it contradicts itself (1 h, 24 h), so only this counts.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub token_type: Option<String>,
+    /// Only for the grants that people go through in a browser.
+    #[serde(default, deserialize_with = "opt_secret")]
+    pub refresh_token: Option<SecretString>,
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    opt_secret(deserializer)?.ok_or_else(|| serde::de::Error::custom("the token is empty"))
+}
+
+fn opt_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(tolerant::text(deserializer)?.map(SecretString::from))
+}
+
+/// The token endpoint's errors are those of OAuth 2, not the API's.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct TokenError {
+    /// `invalid_client` …
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub error: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub error_description: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub hint: Option<String>,
+}
+
+/// `{"error": {…}}`, the body of every error of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct ErrorEnvelope {
+    pub error: ErrorBody,
+}
+
+/// Texts are in French and may change: branch on the HTTP status.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct ErrorBody {
+    #[serde(default, deserialize_with = "tolerant::number")]
+    pub code: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub message: Option<String>,
+    /// Of a validation error, an object from field to text; of a 404, `[]`. May quote what was sent.
+    #[serde(default)]
+    pub details: Value,
+    #[serde(default)]
+    pub context: Value,
+}
+
+impl ErrorBody {
+    /// The fields that were refused, without the texts about them.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.details.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str))
+    }
+}
+
+/// `GET /quotas`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Quotas {
+    #[serde(rename = "api_rate_seconds", default, deserialize_with = "tolerant::opt")]
+    pub per_second: Option<QuotaLimit>,
+    #[serde(rename = "api_rate_minutes", default, deserialize_with = "tolerant::opt")]
+    pub per_minute: Option<QuotaLimit>,
+    #[serde(rename = "api_rate_days", default, deserialize_with = "tolerant::opt")]
+    pub per_day: Option<QuotaLimit>,
+    #[serde(rename = "api_rate_months", default, deserialize_with = "tolerant::opt")]
+    pub per_month: Option<QuotaLimit>,
+}
+
+/// A limit of requests and how much of it is gone.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct QuotaLimit {
+    /// `None` is unlimited.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub limit: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::number")]
+    pub used: Option<i64>,
+}
+
+open_enum! {
+    StaffStatus {
+        Ok = "ok",
+        Blocked = "blocked",
+        Deleted = "deleted",
+    }
+}
+
+/// Somebody who works with Sellsy.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+pub struct Staff {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub firstname: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub lastname: Option<String>,
+    /// As typed: compare without regard to case.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub email: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub status: Option<StaffStatus>,
+}
+
+discreet_debug! {
+    ErrorBody { code, message }
+    Staff { id, status }
+}

@@ -1,0 +1,59 @@
+//! Lists, which Sellsy answers a page at a time.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::tolerant;
+
+/// `{"data": […], "pagination": {…}}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
+pub struct Page<T> {
+    #[serde(default, deserialize_with = "tolerant::list")]
+    pub data: Vec<T>,
+    #[serde(default)]
+    pub pagination: Pagination,
+}
+
+impl<T> Page<T> {
+    /// The `offset` of the next page, or `None` on the last one: a page with fewer rows than its limit. Past the end
+    /// Sellsy goes on giving empty pages with the old offset, so the offset alone would not end.
+    pub fn next_offset(&self) -> Option<&Offset> {
+        let limit = self.pagination.limit?;
+        let count = self.pagination.count.unwrap_or(0);
+        if limit == 0 || count < limit { None } else { self.pagination.offset.as_ref() }
+    }
+}
+
+/// Where a page is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pagination {
+    /// 0 to 100.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub limit: Option<u64>,
+    /// Rows on this page.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub count: Option<u64>,
+    /// Rows on all pages.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub total: Option<u64>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub offset: Option<Offset>,
+}
+
+/// To be sent back as it came: a row number when paging began with `offset=0`, else an opaque text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Offset {
+    Row(u64),
+    Seek(String),
+}
+
+impl std::fmt::Display for Offset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Row(row) => row.fmt(f),
+            Self::Seek(text) => f.write_str(text),
+        }
+    }
+}

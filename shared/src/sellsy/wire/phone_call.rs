@@ -1,0 +1,123 @@
+//! The phone call, which is Sellsy's own object for "somebody talked to a client on the phone".
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::record::Related;
+use crate::tolerant::{self, discreet_debug, open_enum};
+
+open_enum! {
+    /// How a call went.
+    CallResult {
+        Connected = "connected",
+        NoAnswer = "noanswer",
+        /// A voicemail was left.
+        VoiceMessage = "msgvocal",
+        DirectMessage = "msgdirect",
+        Busy = "busy",
+        WrongNumber = "wrongnumber",
+        Transfer = "transfer",
+        Interrupt = "interrupt",
+        Scheduled = "scheduled",
+        Unknown = "unknown",
+    }
+}
+
+open_enum! {
+    /// Who called whom.
+    CallSource {
+        Incoming = "incoming",
+        /// Sellsy's spelling.
+        Outgoing = "outcoming",
+    }
+}
+
+/// A phone call as Sellsy answers it.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+pub struct PhoneCall {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub owner: Option<Related>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub source: Option<CallSource>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub description: Option<String>,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time")]
+    pub updated: Option<Timestamp>,
+    /// When the call took place.
+    #[serde(default, with = "tolerant::time")]
+    pub date: Option<Timestamp>,
+    /// Seconds.
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub duration: Option<u64>,
+    #[serde(default, deserialize_with = "topic")]
+    pub topic: Option<Topic>,
+    /// Written as a word, answered as `{"id": word, "name": label}`; read from both.
+    #[serde(default, deserialize_with = "result")]
+    pub result: Option<CallResult>,
+    #[serde(default, deserialize_with = "tolerant::list")]
+    pub related: Vec<Related>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub company_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub individual_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub contact_id: Option<i64>,
+}
+
+/// A label that the account has defined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    pub id: i64,
+    pub name: Option<String>,
+}
+
+/// The body of `POST /phone-calls`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhoneCallCreate {
+    /// The staff who made or took the call.
+    #[serde(deserialize_with = "tolerant::id")]
+    pub owner_id: i64,
+    /// ISO 8601 with offset: `2026-11-23T10:15:30+01:00`.
+    pub date: String,
+    pub result: CallResult,
+    pub source: CallSource,
+    /// One to three, at most one of each kind: individual, company, contact, opportunity.
+    pub related: Vec<Related>,
+    #[serde(default)]
+    pub description: String,
+    /// Seconds.
+    #[serde(default)]
+    pub duration: u64,
+}
+
+/// The body of `PUT /phone-calls/{id}`: the whole call again. Whether Sellsy keeps what a `PUT` leaves out is likely but not
+/// proven, and sending everything is right either way.
+pub type PhoneCallUpdate = PhoneCallCreate;
+
+fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CallResult>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(word) if !word.is_empty() => Some(word.into()),
+        Value::Object(fields) => fields.get("id").and_then(Value::as_str).map(|word| word.to_owned().into()),
+        _ => None,
+    })
+}
+
+fn topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Topic>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Object(fields) => fields
+            .get("id")
+            .and_then(Value::as_i64)
+            .map(|id| Topic { id, name: fields.get("name").and_then(Value::as_str).map(str::to_owned) }),
+        id => id.as_i64().map(|id| Topic { id, name: None }),
+    })
+}
+
+discreet_debug! {
+    PhoneCall { id, date, result, related }
+    PhoneCallCreate { owner_id, date, result, source, related, duration }
+}

@@ -1,0 +1,272 @@
+//! Records: individuals, companies, contacts, opportunities, and the rows of the global search that point to them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::tolerant::{self, discreet_debug, open_enum};
+
+open_enum! {
+    /// The kind of a record. Spelled like this in `related`, in `owner` and in search rows.
+    RecordKind {
+        Individual = "individual",
+        Company = "company",
+        Contact = "contact",
+        Opportunity = "opportunity",
+        Staff = "staff",
+    }
+}
+
+open_enum! {
+    /// What an individual or a company is to the account; exactly one at a time. Contacts have none.
+    ThirdKind {
+        Prospect = "prospect",
+        Client = "client",
+        Supplier = "supplier",
+    }
+}
+
+open_enum! {
+    OpportunityStatus {
+        Open = "open",
+        Won = "won",
+        Lost = "lost",
+        Cancelled = "cancelled",
+        Closed = "closed",
+        Late = "late",
+    }
+}
+
+/// A record by kind and id: an entry of `related`, an `owner`. Ids are unique per account and kind only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Related {
+    #[serde(rename = "type")]
+    pub kind: RecordKind,
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+}
+
+/// Something with an id and a name: a pipeline, a step, a company of a search row.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Named {
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub name: Option<String>,
+}
+
+/// A company of a contact, in a search row.
+pub type Linked = Named;
+
+/// A row of `GET /search`.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct SearchRow {
+    /// A hash, of no use elsewhere: the record's id is `object.id`.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub id: Option<String>,
+    pub object: SearchObject,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub owner: Option<Related>,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time")]
+    pub updated: Option<Timestamp>,
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub is_archived: bool,
+    /// Of companies.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub civility: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub first_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub last_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub email: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub phone_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub mobile_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub fax_number: Option<String>,
+    /// Of contacts.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub position: Option<String>,
+    /// Of contacts, in Sellsy's order.
+    #[serde(default, deserialize_with = "tolerant::list")]
+    pub companies: Vec<Linked>,
+}
+
+/// The record behind a search row.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct SearchObject {
+    #[serde(rename = "type")]
+    pub kind: RecordKind,
+    /// `client`, `prospect` or `supplier` of individuals and companies; of others their kind once more.
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub sub_type: Option<ThirdKind>,
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+}
+
+/// A private person who is a client, prospect or supplier.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Individual {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(rename = "type", default, deserialize_with = "tolerant::opt")]
+    pub kind: Option<ThirdKind>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub civility: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub first_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub last_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub email: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub phone_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub mobile_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub fax_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub owner: Option<Related>,
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub is_archived: bool,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time")]
+    pub updated_at: Option<Timestamp>,
+}
+
+/// A company that is a client, prospect or supplier.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Company {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(rename = "type", default, deserialize_with = "tolerant::opt")]
+    pub kind: Option<ThirdKind>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub email: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub phone_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub mobile_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub fax_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub main_contact_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub owner: Option<Related>,
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub is_archived: bool,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time")]
+    pub updated_at: Option<Timestamp>,
+}
+
+/// A person at one or more companies. Which ones is not told here: ask `/contacts/{id}/companies`.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub civility: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub first_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub last_name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub position: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub email: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub phone_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub mobile_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub fax_number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub owner: Option<Related>,
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub is_archived: bool,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    /// Individuals and companies call it `updated_at`.
+    #[serde(default, with = "tolerant::time")]
+    pub updated: Option<Timestamp>,
+}
+
+macro_rules! phones {
+    ($($name:ident)+) => {
+        $(impl $name {
+            /// The numbers on which somebody may call, as typed; the fax is not one of them.
+            pub fn phones(&self) -> impl Iterator<Item = &str> {
+                [&self.phone_number, &self.mobile_number].into_iter().filter_map(|phone| phone.as_deref())
+            }
+        })+
+    };
+}
+phones! { SearchRow Individual Company Contact }
+
+/// A sale in the making.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Opportunity {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    /// `OPP-00003`.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub number: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub name: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub status: Option<OpportunityStatus>,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    /// When the status changed last. There is no time of the last change as such.
+    #[serde(default, with = "tolerant::time")]
+    pub updated_status: Option<Timestamp>,
+    /// A date without time.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub due_date: Option<String>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub amount: Option<Amount>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub pipeline: Option<Named>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub step: Option<Named>,
+    #[serde(default, deserialize_with = "tolerant::opt")]
+    pub owner: Option<Related>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub company_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::opt_id")]
+    pub individual_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::ids")]
+    pub contact_ids: Vec<i64>,
+    #[serde(default, deserialize_with = "tolerant::list")]
+    pub related: Vec<Related>,
+}
+
+/// A price.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Amount {
+    /// A decimal number as text: `1200.00`.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub value: Option<String>,
+    /// ISO 4217: `EUR`.
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub currency: Option<String>,
+}
+
+discreet_debug! {
+    Named { id }
+    SearchRow { object, is_archived }
+    Individual { id, kind, is_archived }
+    Company { id, kind, is_archived }
+    Contact { id, is_archived }
+    Opportunity { id, status, created }
+}

@@ -1,0 +1,45 @@
+//! Logs and metrics of a worker.
+//!
+//! A log line is a sentence that stands alone and fields with dotted or unit-bearing names. Phone numbers, bodies and
+//! secrets never reach it: numbers are [`crate::phone::E164`], which shows itself masked, and secrets are `secrecy`
+//! types. Metrics are Prometheus', served by [`crate::health`].
+
+use std::sync::OnceLock;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{LogFormat, Settings};
+
+/// Bounds in seconds, from a local query to a slow API.
+const DURATIONS_S: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0];
+
+/// Installs the log for the whole process.
+pub fn start(settings: &Settings) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.rust_log).context("RUST_LOG")?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    }
+    .map_err(|e| anyhow::anyhow!("the log could not be started: {e}"))
+}
+
+/// The process's metrics; the first call installs their recorder.
+pub fn metrics() -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let builder = PrometheusBuilder::new();
+        // Fails only for an empty list of bounds.
+        let builder = builder
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), DURATIONS_S)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        // Another recorder, installed by whoever embeds us, wins.
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    };
+    METRICS.get_or_init(install).clone()
+}

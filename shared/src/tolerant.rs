@@ -1,0 +1,230 @@
+//! Reading what two APIs really send.
+//!
+//! Aircall and Sellsy agree on little: an object that is not there is absent, `null` or `{}`; a text that is not there is
+//! absent, `null` or `""`; an id is a number or a numeric string; a time is unix seconds or an ISO string; a list of
+//! known words grows without notice. The functions here are for `#[serde(deserialize_with = "…")]` on the fields of the
+//! wire types and turn each of these spellings into one Rust value, so that a wire type stays a plain list of fields.
+//!
+//! What they do not do: guess. A field that should be an object and is a list is an error, because a delivery that is
+//! parked gets noticed, while a field that quietly became `None` does not.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `None` for absent (with `#[serde(default)]`), `null`, `{}`, `[]` and `""`; otherwise the value, which must then parse.
+pub(crate) fn opt<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::Object(fields) if fields.is_empty() => Ok(None),
+        Value::Array(items) if items.is_empty() => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        // A derived reader would take a list of the fields as well.
+        Value::Array(_) => Err(D::Error::custom("expected an object or a word, not a list")),
+        value => T::deserialize(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// Empty for absent (with `#[serde(default)]`), `null` and `{}`; entries that are `null` or `{}` are left out.
+pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let items = match Value::deserialize(deserializer)? {
+        Value::Null => return Ok(Vec::new()),
+        Value::Object(fields) if fields.is_empty() => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        _ => return Err(D::Error::custom("expected a list")),
+    };
+    items
+        .into_iter()
+        .filter(|item| !item.is_null() && item.as_object().is_none_or(|fields| !fields.is_empty()))
+        .map(|item| T::deserialize(item).map_err(D::Error::custom))
+        .collect()
+}
+
+/// A text, trimmed at both ends; `None` when nothing is left. Numbers are accepted (`cost`, `code`, label ids).
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::Object(fields) if fields.is_empty() => Ok(None),
+        Value::String(text) => Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        _ => Err(D::Error::custom("expected a text")),
+    }
+}
+
+/// A list of texts; one text alone is a list of one, and empty texts are left out.
+pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let items = match Value::deserialize(deserializer)? {
+        Value::Null => Vec::new(),
+        Value::Object(fields) if fields.is_empty() => Vec::new(),
+        Value::Array(items) => items,
+        text @ Value::String(_) => vec![text],
+        _ => return Err(D::Error::custom("expected a list of texts")),
+    };
+    let texts = items.into_iter().map(|item| text(item).map_err(D::Error::custom));
+    texts.filter_map(Result::transpose).collect()
+}
+
+/// A required id: a positive number or its digits as a string.
+pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    opt_id(deserializer)?.ok_or_else(|| D::Error::custom("expected an id: a positive number or its digits as a string"))
+}
+
+/// An id that may be missing. A text that is no number (the ids of messages and sessions) is none as well.
+pub(crate) fn opt_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(integer(&Value::deserialize(deserializer)?).filter(|id| *id > 0))
+}
+
+/// A count or a number of seconds: a number or a numeric string; fractions are cut off, negative values are none.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(integer(&Value::deserialize(deserializer)?).and_then(|count| u64::try_from(count).ok()))
+}
+
+/// A number that may be negative (what is left of a quota).
+pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(integer(&Value::deserialize(deserializer)?))
+}
+
+/// A list of ids, `null` being an empty one.
+pub(crate) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
+    let items: Vec<Value> = list(deserializer)?;
+    Ok(items.iter().filter_map(integer).filter(|id| *id > 0).collect())
+}
+
+/// A flag: a boolean, 0 or 1, `"true"`, `"1"`, `"Y"`; everything else is false.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Bool(flag) => flag,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number != 0.0),
+        Value::String(text) => matches!(text.as_str(), "true" | "1" | "Y"),
+        _ => false,
+    })
+}
+
+/// For `skip_serializing_if`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| whole_part(number.as_f64()?)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+fn whole_part(number: f64) -> Option<i64> {
+    (number.abs() < 9e15).then_some(number as i64)
+}
+
+/// A point in time: unix seconds (or milliseconds, when the value is 10^11 or more), also as a numeric string, or ISO
+/// 8601 with an offset. Written as unix seconds like Aircall does, or as ISO when it has a fraction.
+pub(crate) mod time {
+    use super::*;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if let Some(seconds) = integer(&value) {
+            return from_unix(seconds).map(Some).ok_or_else(|| D::Error::custom("a time out of range"));
+        }
+        match value {
+            Value::Null => Ok(None),
+            Value::Object(fields) if fields.is_empty() => Ok(None),
+            Value::String(text) if text.trim().is_empty() => Ok(None),
+            Value::String(text) => text.trim().parse().map(Some).map_err(|_| D::Error::custom("expected a time")),
+            _ => Err(D::Error::custom("expected a time")),
+        }
+    }
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) if time.subsec_nanosecond() == 0 => serializer.serialize_i64(time.as_second()),
+            time => time.serialize(serializer),
+        }
+    }
+
+    fn from_unix(value: i64) -> Option<Timestamp> {
+        let since_epoch = if value.abs() >= 100_000_000_000 {
+            SignedDuration::from_millis(value)
+        } else {
+            SignedDuration::from_secs(value)
+        };
+        Timestamp::from_duration(since_epoch).ok()
+    }
+}
+
+/// An enum of the words an API uses for something, with `Other` for the words it will use next year. `Other` keeps the
+/// word, so that reading and writing a value again does not change it.
+macro_rules! open_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$word_meta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$word_meta])* $variant,)+
+            /// A word that this list does not have.
+            Other(String),
+        }
+
+        impl $name {
+            /// The word on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                match word.as_str() {
+                    $($word => Self::$variant,)+
+                    _ => Self::Other(word),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self::from)
+            }
+        }
+    };
+}
+
+/// `Debug` for a type that holds personal data: the named fields, which hold none, and `..` for all others.
+macro_rules! discreet_debug {
+    ($($name:ident { $($field:ident),* })+) => {
+        $(impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))$(.field(stringify!($field), &self.$field))*.finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+pub(crate) use {discreet_debug, open_enum};

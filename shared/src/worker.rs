@@ -1,0 +1,182 @@
+//! What every worker does at its start and at its end.
+//!
+//! [`main`] reads the settings, starts telemetry, listens for signals and calls the worker's `run`. [`Base`] holds
+//! what `run` stands on: links to the broker, the database, readiness. None of them needs its other end to be up:
+//! a worker starts in any order, waits, says what for, and is not ready meanwhile.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    amqp::{Consumer, Handler, Link, Publisher},
+    db::Database,
+    health::{self, Readiness},
+    settings::{Needs, Settings},
+    telemetry,
+    topology::{Names, Stage},
+};
+
+/// How long a confirmation may take; Aircall gives ingest 5 s in all.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
+/// From SIGTERM to the end, whatever still runs; Docker kills after 10 s.
+const LONGEST_STOP: Duration = Duration::from_secs(9);
+/// For the connections to close politely.
+const GOODBYE: Duration = Duration::from_millis(50);
+
+/// Runs a worker until SIGTERM or Ctrl-C. Exit code 2 for wrong settings, 1 for anything else that ends it.
+pub async fn main<F>(
+    name: &'static str,
+    about: &'static str,
+    needs: Needs,
+    run: impl FnOnce(Settings, CancellationToken) -> F,
+) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let settings = match Settings::load(name, about, needs) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("{name} cannot start; set these environment variables right (see {name} --help):\n{problems}");
+            return ExitCode::from(2);
+        }
+    };
+    match Box::pin(start(name, settings, run)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{name} ended: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start<F>(
+    name: &'static str,
+    settings: Settings,
+    run: impl FnOnce(Settings, CancellationToken) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    telemetry::start(&settings)?;
+    let shutdown = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("Stopping: messages in hand are finished, the rest stays in the queues.");
+        token.cancel();
+    });
+    tracing::info!(worker = name, version = env!("CARGO_PKG_VERSION"), "Starting.");
+    Box::pin(run(settings, shutdown)).await?;
+    tracing::info!(worker = name, "Stopped.");
+    Ok(())
+}
+
+/// What a worker stands on.
+pub struct Base {
+    pub settings: Settings,
+    pub names: Names,
+    pub database: Database,
+    pub publisher: Publisher,
+    pub readiness: Readiness,
+    consume: Option<Link>,
+    tasks: JoinSet<()>,
+    /// Ends what consumes and listens.
+    shutdown: CancellationToken,
+    /// Ends the links, after everything that used them.
+    links_down: CancellationToken,
+}
+
+impl Base {
+    /// Starts to connect to broker and database and returns at once. A worker that consumes gets a second link.
+    pub fn start(name: &str, settings: Settings, consumes: bool, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        // An error only says that it was installed before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let readiness = Readiness::default();
+        let links_down = CancellationToken::new();
+        let link = |what: &str, condition: &'static str| {
+            let name = format!("callbridge {name} {what}");
+            Link::start(&settings.amqp_url, name, readiness.condition(condition), links_down.clone())
+        };
+        let names = Names::new(settings.amqp_namespace.clone());
+        let publisher = Publisher::new(link("publish", "broker"), names.clone(), PUBLISH_TIMEOUT);
+        let consume = consumes.then(|| link("consume", "broker for consuming"));
+        let connections = usize::from(settings.concurrency).saturating_add(4);
+        let database =
+            Database::start(&settings.database_url, connections, readiness.condition("database"), links_down.clone())?;
+        Ok(Self {
+            settings,
+            names,
+            database,
+            publisher,
+            readiness,
+            consume,
+            tasks: JoinSet::new(),
+            shutdown,
+            links_down,
+        })
+    }
+
+    /// Starts to consume a stage's queue with `handler`; it drains at shutdown.
+    pub fn consume<H: Handler>(&mut self, stage: Stage, handler: H) -> anyhow::Result<()> {
+        let link = self.consume.clone().context("a worker that consumes needs a link for it")?;
+        let condition = match stage {
+            Stage::Cards => "consumer of cards",
+            Stage::Resolver => "consumer of resolver",
+            Stage::Logger => "consumer of logger",
+            Stage::Insights => "consumer of insights",
+            Stage::Ingest => anyhow::bail!("ingest has no queue of work"),
+        };
+        let consumer = Consumer {
+            stage,
+            names: self.names.clone(),
+            link,
+            publisher: self.publisher.clone(),
+            database: self.database.clone(),
+            concurrency: self.settings.concurrency,
+            condition: self.readiness.condition(condition),
+            handler,
+        };
+        self.spawn(consumer.run(self.shutdown.clone()));
+        Ok(())
+    }
+
+    /// Starts something that ends by itself at shutdown.
+    pub fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
+    }
+
+    /// Serves health and `routes`; ends when everything that was started has drained after shutdown, or when serving
+    /// fails.
+    pub async fn serve(mut self, routes: Router) -> anyhow::Result<()> {
+        let routes = routes.merge(health::routes(self.readiness.clone(), telemetry::metrics()));
+        let http = health::serve(self.settings.http_listen, routes, self.shutdown.clone());
+        let drained = async {
+            self.shutdown.cancelled().await;
+            while self.tasks.join_next().await.is_some() {}
+            Ok(())
+        };
+        let too_long = async {
+            self.shutdown.cancelled().await;
+            time::sleep(LONGEST_STOP).await;
+        };
+        let served = tokio::select! {
+            served = async { tokio::try_join!(http, drained).map(drop) } => served,
+            () = too_long => Ok(()),
+        };
+        self.links_down.cancel();
+        time::sleep(GOODBYE).await;
+        served
+    }
+}

@@ -1,0 +1,24 @@
+//! The wire types against what the two APIs send.
+//!
+//! `fixtures/` holds small bodies with invented people, one per hazard, so these tests mean something anywhere. Where the
+//! recorded and documented payloads are at hand (`AIRCALL_PAYLOADS`, `SELLSY_PAYLOADS`, or `shared/reference/`
+//! beside the workspace) every one of them must parse as well; where not, that test says so and passes.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[path = "wire/aircall.rs"]
+mod aircall;
+#[path = "wire/payloads.rs"]
+mod payloads;
+#[path = "wire/sellsy.rs"]
+mod sellsy;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A member of one of the fixture files, as a type of the wire.
+#[track_caller]
+fn member<T: DeserializeOwned>(file: &str, name: &str) -> T {
+    let file: Value = serde_json::from_str(file).unwrap();
+    serde_json::from_str(&file[name].to_string()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
