@@ -1,1 +1,13 @@
-fn main() {}
+//! Settings in, `run`, exit code out.
+
+use std::process::ExitCode;
+
+use shared::{settings::Needs, worker};
+
+const ABOUT: &str = "Takes Aircall's webhooks and publishes them as facts";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let needs = Needs { webhook_tokens: true, ..Needs::default() };
+    worker::main("ingest", ABOUT, needs, ingest::run).await
+}

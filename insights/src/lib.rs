@@ -1,1 +1,21 @@
+//! The AI insights of a call: gated by its duration, read from the webhook, fetched only where that is empty.
+//!
+//! The result goes out as `call.insights`, one fact per insight; the logger writes it into the call's log.
 
+mod gate;
+mod handler;
+mod read;
+
+use axum::Router;
+use shared::{aircall::Aircall, settings::Settings, topology::Stage, worker::Base};
+use tokio_util::sync::CancellationToken;
+
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let aircall = Aircall::new(&settings.aircall)?;
+    let number_ids = settings.aircall.number_ids.clone();
+    let mut base = Base::start("insights", settings, true, shutdown)?;
+    let handler =
+        handler::Insights { database: base.database.clone(), publisher: base.publisher.clone(), aircall, number_ids };
+    base.consume(Stage::Insights, handler)?;
+    base.serve(Router::new()).await
+}

@@ -1,1 +1,24 @@
+//! One Sellsy phone call per Aircall call, kept true.
+//!
+//! Messages only say that a call may have changed. The writer takes the call's lease, renders the log that the call
+//! should have ([`render`]), compares it with what was written last, and creates, updates or does nothing. A burst of
+//! changes therefore ends in few writes, and the order of messages does not matter.
 
+mod describe;
+mod owners;
+mod render;
+mod writer;
+
+use axum::Router;
+use shared::{sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
+use tokio_util::sync::CancellationToken;
+
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let sellsy = Sellsy::new(&settings.sellsy)?;
+    let owners = owners::Owners::new(sellsy.clone(), settings.sellsy.default_owner_id);
+    let renderer = render::Renderer::new(&settings)?;
+    let mut base = Base::start("logger", settings, true, shutdown)?;
+    let writer = writer::Writer { database: base.database.clone(), sellsy, owners, renderer };
+    base.consume(Stage::Logger, writer)?;
+    base.serve(Router::new()).await
+}

@@ -1,1 +1,73 @@
-fn main() {}
+//! `callbridge`: what an operator asks and does.
+//!
+//! So far it tells the story of one call. Exit codes: 0 when the answer was found, 1 when there is none or something
+//! went wrong, 2 for wrong arguments.
+
+mod call;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use secrecy::SecretString;
+use shared::{db::Database, health::Readiness};
+use tokio_util::sync::CancellationToken;
+
+/// How long the database may take to answer at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks into a Callbridge installation
+#[derive(Parser)]
+#[command(name = "callbridge", version)]
+struct Cli {
+    /// Database, the same as the workers'
+    #[arg(
+        long,
+        env,
+        default_value = "postgres://postgres@127.0.0.1:5432/callbridge",
+        hide_env_values = true,
+        global = true
+    )]
+    database_url: SecretString,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Tells what happened to a call: events, decisions, requests, writes
+    #[command(after_help = "Example: callbridge call 3811600001")]
+    Call {
+        /// Aircall's id of the call, as the log in Sellsy shows it
+        id: i64,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("callbridge: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let readiness = Readiness::default();
+    let database = Database::start(&cli.database_url, 2, readiness.condition("database"), CancellationToken::new())?;
+    let there = tokio::time::timeout(PATIENCE, database.available()).await;
+    if there.is_err() {
+        let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
+        anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
+    }
+    match cli.command {
+        Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
+    }
+}

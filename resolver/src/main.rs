@@ -1,1 +1,13 @@
-fn main() {}
+//! Settings in, `run`, exit code out.
+
+use std::process::ExitCode;
+
+use shared::{settings::Needs, worker};
+
+const ABOUT: &str = "Finds the caller in Sellsy, shows the insight card, decides where a call is logged";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let needs = Needs { aircall_api: true, sellsy_api: true, ..Needs::default() };
+    worker::main("resolver", ABOUT, needs, resolver::run).await
+}

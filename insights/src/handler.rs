@@ -1,0 +1,144 @@
+//! One insight event: gate, read, fetch what is lacking, publish.
+//!
+//! The call's duration is in the ledger, because `call.ended` came before. If it did not yet, the event waits on the
+//! delay ladder; after a few attempts Aircall itself is asked once, so that an insight of a call whose webhooks were
+//! lost, or of a number that is filtered out, does not end among the dead letters.
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use shared::{
+    aircall::{
+        Aircall, Resource,
+        wire::{ActionItems, Call, CustomSummary, One, Sentiment, Summary, Topics},
+    },
+    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+    db::Database,
+    error::{Code, Error, Result},
+    event::{CALL_INSIGHTS, CallId, Event},
+    ledger::{
+        calls,
+        insight::{Content, Insight},
+        timeline::{self, Entry},
+    },
+};
+
+use crate::{gate, read};
+
+/// From this attempt on Aircall is asked for a call that the ledger does not know as ended.
+const ASK_FROM_ATTEMPT: u32 = 2;
+
+pub(crate) struct Insights {
+    pub(crate) database: Database,
+    pub(crate) publisher: Publisher,
+    pub(crate) aircall: Aircall,
+    /// Empty means all.
+    pub(crate) number_ids: Vec<i64>,
+}
+
+impl Handler for Insights {
+    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        let (call_id, kind) = (message.event.call_id, message.event.kind.as_str());
+        let Some(resource) = read::resource(kind) else {
+            return Ok(Outcome::Skip(format!("{kind} carries nothing for a log")));
+        };
+        let call = match self.ended_call(message).await? {
+            Ok(call) => call,
+            Err(why) => return Ok(Outcome::Skip(why)),
+        };
+        if let Err(why) = gate::check(call.duration.unwrap_or_default()) {
+            return Ok(Outcome::Skip(why));
+        }
+        let (contents, fetched) = self.contents(call_id, resource, &message.event.payload).await?;
+        if contents.is_empty() {
+            return Ok(Outcome::Skip(format!("{kind} has no content, and Aircall has none either")));
+        }
+        let keys: Vec<_> = contents.iter().map(Content::key).collect();
+        for content in contents {
+            self.publish(message, content).await?;
+        }
+        let entry = Entry::new("insights", "insights found").with("insights", keys).with("fetched", fetched);
+        timeline::add(&*self.database.client().await?, call_id, &[entry]).await?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl Insights {
+    /// The call once it has ended, or why it does not concern us.
+    async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, String>> {
+        let call_id = message.event.call_id;
+        let known = calls::snapshot(&*self.database.client().await?, call_id).await?;
+        if let Some(call) = known.filter(Call::has_ended) {
+            return Ok(Ok(call));
+        }
+        if message.attempts >= ASK_FROM_ATTEMPT {
+            match self.aircall.call(call_id).await? {
+                None => return Ok(Err("no insights: Aircall does not know this call".into())),
+                Some(call) if !self.concerns_us(&call) => {
+                    return Ok(Err("no insights: the call was on another number".into()));
+                }
+                Some(call) if call.has_ended() => return Ok(Ok(call)),
+                Some(_) => {}
+            }
+        }
+        Err(Error::retry(Code::InsightsBeforeCall, "the insight came before the end of its call"))
+    }
+
+    fn concerns_us(&self, call: &Call) -> bool {
+        let number = call.number.as_ref().and_then(|number| number.id);
+        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
+    }
+
+    /// What the webhook carries, else what the REST resource says, and whether that was asked.
+    async fn contents(&self, call_id: CallId, resource: Resource, payload: &RawValue) -> Result<(Vec<Content>, bool)> {
+        match resource {
+            Resource::Summary => {
+                self.read::<Summary, One<Summary>>(call_id, resource, payload, read::summary, |one| one.item).await
+            }
+            Resource::Topics => {
+                self.read::<Topics, One<Topics>>(call_id, resource, payload, read::topics, |one| one.item).await
+            }
+            Resource::Sentiments => {
+                self.read::<Sentiment, One<Sentiment>>(
+                    call_id,
+                    resource,
+                    payload,
+                    |s| read::sentiment(&s),
+                    |one| one.item,
+                )
+                .await
+            }
+            // These two answers are not wrapped.
+            Resource::ActionItems => {
+                self.read::<ActionItems, _>(call_id, resource, payload, read::action_items, |it| it).await
+            }
+            Resource::CustomSummary => {
+                self.read::<CustomSummary, _>(call_id, resource, payload, read::custom_summary, |it| it).await
+            }
+        }
+    }
+
+    async fn read<T: DeserializeOwned, Answer: DeserializeOwned>(
+        &self,
+        call_id: CallId,
+        resource: Resource,
+        payload: &RawValue,
+        contents: impl Fn(T) -> Vec<Content>,
+        unwrap: impl Fn(Answer) -> T,
+    ) -> Result<(Vec<Content>, bool)> {
+        let carried: T = serde_json::from_str(payload.get()).map_err(|e| Error::malformed("the insight", &e))?;
+        let carried = contents(carried);
+        if !carried.is_empty() {
+            return Ok((carried, false));
+        }
+        let answer: Option<Answer> = self.aircall.insight(call_id, resource).await?;
+        Ok((answer.map(|answer| contents(unwrap(answer))).unwrap_or_default(), true))
+    }
+
+    async fn publish(&self, message: &Incoming, content: Content) -> Result<()> {
+        let insight = Insight { at: message.event.occurred_at, content };
+        let fact = Event::of(CALL_INSIGHTS, message.event.call_id, &insight)
+            .map_err(|e| Error::malformed("the insight", &e))?;
+        let outgoing = Outgoing::event(&fact, message.trace).map_err(|e| Error::malformed("the insight", &e))?;
+        self.publisher.publish(Destination::Events { kind: CALL_INSIGHTS }, &outgoing).await
+    }
+}

@@ -1,0 +1,82 @@
+//! `call.ended`: the decision where the call is logged.
+//!
+//! The ledger is written before `call.resolved` is published, and the message is acked last: dying in between brings
+//! the same message again, which finds the decision made and only publishes it once more.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use shared::{
+    aircall::wire::Call,
+    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+    db::Database,
+    error::{Error, Result},
+    event::{CALL_RESOLVED, CallId, Event},
+    ledger::{
+        calls::{self, Known, Snapshot},
+        resolution::Resolution,
+        timeline::{self, Entry},
+    },
+};
+
+use crate::look_up::{self, LookUp};
+
+/// How old the card's look-up may be to decide by it: few records change during a phone call.
+const FRESH: Duration = Duration::from_secs(30 * 60);
+
+pub(crate) struct Calls {
+    pub(crate) database: Database,
+    pub(crate) publisher: Publisher,
+    pub(crate) look_up: LookUp,
+}
+
+impl Handler for Calls {
+    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        let (call_id, event) = (message.event.call_id, &message.event);
+        let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
+        let client = self.database.client().await?;
+        calls::apply(&client, call_id, &Snapshot::new(&event.kind, event.occurred_at, call.clone())).await?;
+        let known = calls::known(&client, call_id).await?;
+        drop(client);
+        let resolution = match known {
+            Some(known) if known.is_final => known.resolution,
+            known => self.decide(call_id, &call, known).await?,
+        };
+        if resolution.record.is_none() {
+            return Ok(Outcome::Skip(format!("not logged: {}", resolution.rule)));
+        }
+        self.publish(message, &resolution).await?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl Calls {
+    async fn decide(&self, call_id: CallId, call: &Call, known: Option<Known>) -> Result<Resolution> {
+        let now = Timestamp::now();
+        let fresh = |known: &Known| now.duration_since(known.looked_up_at).unsigned_abs() < FRESH;
+        let card_shown = known.as_ref().is_some_and(|known| known.card_shown);
+        let (resolution, looked_up_at) = match known.filter(fresh) {
+            Some(known) => (known.resolution, known.looked_up_at),
+            None => (self.look_up.resolve(call).await?, now),
+        };
+        let client = self.database.client().await?;
+        calls::decide(&client, call_id, &resolution, looked_up_at).await?;
+        let mut lines = Vec::with_capacity(2);
+        if !card_shown && resolution.record.is_some() {
+            lines.push(Entry::new("resolver", "no card was shown during the call"));
+        }
+        lines.push(look_up::entry("decided", &resolution).with("looked_up_at", looked_up_at));
+        timeline::add(&client, call_id, &lines).await?;
+        Ok(resolution)
+    }
+
+    async fn publish(&self, message: &Incoming, resolution: &Resolution) -> Result<()> {
+        let record = resolution.record.as_ref().map(|r| json!({ "kind": r.kind, "id": r.id }));
+        let payload = json!({ "record": record, "opportunity": resolution.opportunity.as_ref().map(|o| o.id) });
+        let fact =
+            Event::of(CALL_RESOLVED, message.event.call_id, &payload).map_err(|e| Error::malformed("the call", &e))?;
+        let outgoing = Outgoing::event(&fact, message.trace).map_err(|e| Error::malformed("the call", &e))?;
+        self.publisher.publish(Destination::Events { kind: CALL_RESOLVED }, &outgoing).await
+    }
+}

@@ -1,0 +1,81 @@
+//! `call.created`: the insight card, at most one per call, ever.
+//!
+//! A card is worth something for seconds. So nothing is tried again here: whatever keeps it from being shown ends in a
+//! skip with its reason. The card is claimed in the ledger before it is pushed; dying in between costs the card, the
+//! other order could show it twice.
+
+use shared::{
+    aircall::{Aircall, CardAnswer, wire::Call},
+    amqp::{Handler, Incoming, Outcome},
+    db::Database,
+    error::{Error, Remedy, Result},
+    ledger::{
+        calls::{self, Snapshot},
+        timeline::{self, Entry},
+    },
+};
+
+use crate::{
+    card,
+    look_up::{self, LookUp},
+};
+
+pub(crate) struct Cards {
+    pub(crate) database: Database,
+    pub(crate) look_up: LookUp,
+    pub(crate) aircall: Aircall,
+    pub(crate) web_url: String,
+}
+
+impl Handler for Cards {
+    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        match self.show(message).await {
+            Err(e) if e.remedy != Remedy::AwaitDatabase => Ok(Outcome::Skip(format!("no card: {e}"))),
+            result => result,
+        }
+    }
+}
+
+impl Cards {
+    async fn show(&self, message: &Incoming) -> Result<Outcome> {
+        let (call_id, event) = (message.event.call_id, &message.event);
+        let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
+        let client = self.database.client().await?;
+        calls::apply(&client, call_id, &Snapshot::new(&event.kind, event.occurred_at, call.clone())).await?;
+        let resolution = match calls::known(&client, call_id).await? {
+            Some(known) if known.is_final => return Ok(Outcome::Skip("no card: the call has ended".into())),
+            Some(known) if known.card_shown => return Ok(Outcome::Skip("no card: it was shown before".into())),
+            Some(known) => known.resolution,
+            None => {
+                // The connection is not held while Sellsy is asked.
+                drop(client);
+                let resolution = self.look_up.resolve(&call).await?;
+                let client = self.database.client().await?;
+                calls::keep_look_up(&client, call_id, &resolution).await?;
+                timeline::add(&client, call_id, &[look_up::entry("looked up", &resolution)]).await?;
+                resolution
+            }
+        };
+        let Some(card) = card::render(&resolution, &self.web_url) else {
+            return Ok(Outcome::Skip(format!("no card: {}", resolution.rule)));
+        };
+        let client = self.database.client().await?;
+        if !calls::claim_card(&client, call_id).await? {
+            return Ok(Outcome::Skip("no card: it was shown before, or the call has ended".into()));
+        }
+        drop(client);
+        let answer = self.aircall.show_card(call_id, &card).await;
+        self.note(message, answer).await
+    }
+
+    async fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {
+        let entry = match answer? {
+            CardAnswer::TooLate(status) => {
+                return Ok(Outcome::Skip(format!("no card: Aircall answered {status}, the call is over")));
+            }
+            CardAnswer::Shown => Entry::new("resolver", "card shown"),
+        };
+        timeline::add(&*self.database.client().await?, message.event.call_id, &[entry]).await?;
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,152 @@
+//! One installation of Callbridge: sandbox, workers, a database and an AMQP namespace of its own.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use lapin::{
+    Connection, ConnectionProperties,
+    options::{ExchangeDeleteOptions, QueueDeleteOptions},
+};
+use shared::topology::{DELAYS, Names, Stage, WORK_QUEUES};
+use uuid::Uuid;
+
+use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace};
+
+pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
+
+pub struct Stack {
+    pub name: String,
+    pub names: Names,
+    pub amqp_url: String,
+    pub database_url: String,
+    pub sandbox: Sandbox,
+    pub logs: PathBuf,
+    /// What every worker is started with; change it before starting one.
+    pub environment: BTreeMap<String, String>,
+    services: &'static Services,
+    started: usize,
+}
+
+impl Stack {
+    /// Sandbox, database and namespace; no worker yet. `sandbox` are more arguments for the sandbox.
+    pub async fn new(what: &str, sandbox: &[&str]) -> anyhow::Result<Self> {
+        let services = Services::get().await?;
+        let name = format!("cb_{what}_{}", &Uuid::new_v4().simple().to_string()[..8]);
+        let logs = workspace().join("target/test-logs").join(&name);
+        std::fs::create_dir_all(&logs).with_context(|| format!("{}", logs.display()))?;
+        sql(&services.database_url, &format!("create database {name}")).await?;
+        let database_url = with_database(&services.database_url, &name);
+        let sandbox = Sandbox::start(logs.join("sandbox.log"), sandbox).await?;
+        let mut stack = Self {
+            names: Names::new(name.clone()),
+            amqp_url: services.amqp_url.clone(),
+            database_url,
+            sandbox,
+            logs,
+            environment: BTreeMap::new(),
+            services,
+            started: 0,
+            name,
+        };
+        stack.environment = stack.settings();
+        Ok(stack)
+    }
+
+    /// Sandbox and one of each worker, ready, with the webhook in place. The order is that of [`WORKERS`].
+    pub async fn running(what: &str, sandbox: &[&str]) -> anyhow::Result<(Self, Vec<Process>)> {
+        let mut stack = Self::new(what, sandbox).await?;
+        let mut workers = Vec::new();
+        for worker in WORKERS {
+            workers.push(stack.start(worker).await?);
+        }
+        for worker in &workers {
+            worker.until_ready(Duration::from_secs(30)).await?;
+        }
+        stack.sandbox.deliver_to(&workers[0].url).await?;
+        Ok((stack, workers))
+    }
+
+    /// Starts one more replica of a worker; it listens, but need not be ready yet.
+    pub async fn start(&mut self, worker: &str) -> anyhow::Result<Process> {
+        self.started += 1;
+        let log = self.logs.join(format!("{worker}-{}.log", self.started));
+        let environment: Vec<_> = self.environment.clone().into_iter().collect();
+        Process::start(worker, &[], &environment, log).await
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        let sandbox = self.sandbox.url();
+        let settings = [
+            ("AMQP_URL", self.amqp_url.clone()),
+            ("AMQP_NAMESPACE", self.name.clone()),
+            ("DATABASE_URL", self.database_url.clone()),
+            ("HTTP_LISTEN", "127.0.0.1:0".into()),
+            ("AIRCALL_API_URL", format!("{sandbox}/aircall")),
+            ("AIRCALL_API_ID", "sandbox-api-id".into()),
+            ("AIRCALL_API_TOKEN", "sandbox-api-token".into()),
+            ("AIRCALL_WEBHOOK_TOKENS", TOKEN.into()),
+            ("AIRCALL_REQUESTS_PER_MINUTE", "6000".into()),
+            ("SELLSY_API_URL", format!("{sandbox}/sellsy/v2")),
+            ("SELLSY_AUTH_URL", format!("{sandbox}/sellsy/oauth2/access-tokens")),
+            ("SELLSY_CLIENT_ID", "sandbox-client-id".into()),
+            ("SELLSY_CLIENT_SECRET", "sandbox-client-secret".into()),
+            ("SELLSY_REQUESTS_PER_SECOND", "1000".into()),
+            ("SELLSY_REQUESTS_PER_MINUTE", "60000".into()),
+            ("RUST_LOG", "info".into()),
+        ];
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// A connection to this stack's database.
+    pub async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
+        connect(&self.database_url).await
+    }
+
+    /// How many messages a queue holds, ready or not.
+    pub async fn depth(&self, queue: &str) -> anyhow::Result<u32> {
+        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        let passive = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = channel.queue_declare(queue.into(), passive, lapin::types::FieldTable::default()).await?;
+        let depth = queue.message_count();
+        connection.close(200, "done".into()).await?;
+        Ok(depth)
+    }
+
+    /// Removes the database and the queues; the workers must have ended.
+    pub async fn down(self) -> anyhow::Result<()> {
+        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        let work = WORK_QUEUES.iter().map(|queue| self.names.work(queue.stage));
+        let dead = Stage::ALL.map(|stage| self.names.dead(stage));
+        let delays: Vec<_> = DELAYS.iter().map(|(rung, _)| self.names.delay(rung)).collect();
+        for queue in work.chain(dead).chain(delays.clone()) {
+            channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
+        }
+        for exchange in delays.into_iter().chain([self.names.events()]) {
+            channel.exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default()).await?;
+        }
+        connection.close(200, "done".into()).await?;
+        sql(&self.services.database_url, &format!("drop database {} with (force)", self.name)).await
+    }
+}
+
+async fn connect(url: &str) -> anyhow::Result<tokio_postgres::Client> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.context("PostgreSQL")?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn sql(url: &str, statement: &str) -> anyhow::Result<()> {
+    connect(url).await?.batch_execute(statement).await.with_context(|| statement.to_owned())
+}
+
+/// The same server, another database.
+fn with_database(url: &str, name: &str) -> String {
+    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
+    let server = address.rsplit_once('/').map_or(address, |(server, _)| server);
+    match query {
+        Some(query) => format!("{server}/{name}?{query}"),
+        None => format!("{server}/{name}"),
+    }
+}
