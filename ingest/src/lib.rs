@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = judge::Rules::new(&settings.aircall);
-    let mut base = Base::start("ingest", settings, false, shutdown.clone())?;
+    let mut base = Base::start("ingest", settings, 0, shutdown.clone())?;
     // The webhook is worth keeping open as long as either of them can hold an event.
     base.readiness.one_is_enough(&["broker", "database"]);
     let routes = webhook::routes(rules, base.publisher.clone(), base.database.clone());

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use shared::{
     amqp::{Destination, Outgoing, Publisher},
     db::Database,
@@ -25,7 +26,10 @@ pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: Canc
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        database.available().await;
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = database.available() => {}
+        }
         if publisher.prepare().await.is_err() {
             continue;
         }
@@ -47,22 +51,22 @@ async fn relay_some(publisher: &Publisher, database: &Database) -> Result<usize>
     let mut client = database.client().await?;
     let transaction = client.transaction().await?;
     let Some(waiting) = inbox::take(&transaction, BATCH).await? else { return Ok(0) };
-    for message in &waiting {
-        publish(publisher, message).await?;
-    }
+    // All at once, in their order on the one channel: the transaction must not stay open for a hundred round trips.
+    try_join_all(waiting.iter().map(|message| publish(publisher, message))).await?;
     transaction.commit().await?;
     Ok(waiting.len())
 }
 
 async fn publish(publisher: &Publisher, waiting: &Waiting) -> Result<()> {
     let trace = waiting.trace.parse().unwrap_or_else(|()| Traceparent::start());
-    if let Some(kind) = &waiting.kind {
-        let malformed = |e: serde_json::Error| Error::park(Code::MessageMalformed, e.to_string());
-        let event: Event = serde_json::from_slice(&waiting.body).map_err(malformed)?;
-        let message = Outgoing::event(&event, trace).map_err(malformed)?;
+    let event = serde_json::from_slice::<Event>(&waiting.body).ok();
+    if let Some((kind, message)) =
+        waiting.kind.as_deref().zip(event.and_then(|event| Outgoing::event(&event, trace).ok()))
+    {
         return publisher.publish(Destination::Events { kind }, &message).await;
     }
-    let (_, message) = waiting.dead.clone().unwrap_or_default();
+    // A row that is no fact goes to the dead letters as well: it must not hold up those behind it.
+    let (_, message) = waiting.dead.clone().unwrap_or_else(|| (String::new(), "the inbox held no fact".into()));
     let error = Error::park(Code::WebhookPayload, message);
     publisher
         .publish(Destination::Dead(Stage::Ingest), &Outgoing::dead(Stage::Ingest, waiting.body.clone(), &error, trace))

@@ -1,7 +1,7 @@
 //! One insight event: gate, read, fetch what is lacking, publish.
 //!
 //! The call's duration is in the ledger, because `call.ended` came before. If it did not yet, the event waits on the
-//! delay ladder; after a few attempts Aircall itself is asked once, so that an insight of a call whose webhooks were
+//! delay ladder; from the third attempt on Aircall itself is asked, so that an insight of a call whose webhooks were
 //! lost, or of a number that is filtered out, does not end among the dead letters.
 
 use serde::de::DeserializeOwned;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let aircall = Aircall::new(&settings.aircall)?;
     let number_ids = settings.aircall.number_ids.clone();
-    let mut base = Base::start("insights", settings, true, shutdown)?;
+    let mut base = Base::start("insights", settings, 1, shutdown)?;
     let handler =
         handler::Insights { database: base.database.clone(), publisher: base.publisher.clone(), aircall, number_ids };
     base.consume(Stage::Insights, handler)?;

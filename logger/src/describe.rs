@@ -42,7 +42,8 @@ pub(crate) struct Context {
     total: String,
     line: Option<String>,
     teams: Vec<String>,
-    transferred_to: Option<String>,
+    /// Who passed the call on to the agent.
+    transferred_by: Option<String>,
     recording: Option<String>,
     voicemail: Option<String>,
     tags: Vec<String>,
@@ -90,7 +91,7 @@ pub(crate) fn context(call: &Call, insights: &Insights) -> Context {
         total: clock(call.duration.unwrap_or_default()),
         line: number(call),
         teams: call.teams.iter().filter_map(|team| team.name.as_deref()).map(line).collect(),
-        transferred_to: call.transferred_to.as_ref().and_then(|user| user.name.as_deref()).map(line),
+        transferred_by: transferred_by(call),
         recording: asset.clone().filter(|_| !is_voicemail(call)),
         voicemail: asset.filter(|_| is_voicemail(call)),
         tags: call.tags.iter().filter_map(|tag| tag.name.as_deref()).map(line).collect(),
@@ -126,6 +127,12 @@ fn with_insights(mut context: Context, insights: &Insights) -> Context {
 /// The permanent link says what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`.
 fn is_voicemail(call: &Call) -> bool {
     call.asset.as_deref().is_some_and(|asset| asset.trim_end_matches('/').ends_with("/voicemail"))
+}
+
+/// Aircall keeps both names after a transfer that failed: it counts only if the call ended with whom it went to.
+fn transferred_by(call: &Call) -> Option<String> {
+    let (from, to, agent) = (call.transferred_by.as_ref()?, call.transferred_to.as_ref()?, call.user.as_ref()?);
+    from.name.as_deref().filter(|_| to.id.is_some() && to.id == agent.id).map(line)
 }
 
 fn number(call: &Call) -> Option<String> {

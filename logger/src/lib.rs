@@ -17,7 +17,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = Sellsy::new(&settings.sellsy)?;
     let owners = owners::Owners::new(sellsy.clone(), settings.sellsy.default_owner_id);
     let renderer = render::Renderer::new(&settings)?;
-    let mut base = Base::start("logger", settings, true, shutdown)?;
+    let mut base = Base::start("logger", settings, 1, shutdown)?;
     let writer = writer::Writer { database: base.database.clone(), sellsy, owners, renderer };
     base.consume(Stage::Logger, writer)?;
     base.serve(Router::new()).await

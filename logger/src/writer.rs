@@ -6,11 +6,14 @@
 //! write at once: the second finds the lease taken and leaves its change to whoever holds it. If its holder may have
 //! died, which a redelivery tells, it comes back later instead.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use shared::{
     aircall::wire::Call,
     amqp::{Handler, Incoming, Outcome},
     db::Database,
-    error::{Code, Error, Result},
+    error::{Code, Error, Remedy, Result},
     event::{CALL_INSIGHTS, CALL_RESOLVED, CallId},
     ledger::{
         calls::{self, Lease, Loggable, Snapshot},
@@ -21,6 +24,7 @@ use shared::{
         Sellsy, WriteError,
         wire::{PhoneCall, PhoneCallCreate, Related},
     },
+    topology::Stage,
 };
 
 use crate::{
@@ -30,6 +34,8 @@ use crate::{
 
 /// How many of a record's newest calls are looked through for one of ours whose creation ended unclear.
 const LOOK_BACK: u32 = 100;
+/// How long Sellsy may still be at work on a POST whose answer we did not get; longer than our own timeout (20 s).
+const SETTLED: Duration = Duration::from_secs(25);
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
@@ -44,7 +50,7 @@ impl Handler for Writer {
         self.take_in(message).await?;
         let claim = calls::claim(&*self.database.client().await?, call_id).await?;
         let Some((lease, row)) = claim else {
-            if message.redelivered || message.attempts > 0 {
+            if message.seen_before {
                 return Err(Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died"));
             }
             return Ok(Outcome::Done);
@@ -75,7 +81,8 @@ impl Writer {
             kind => {
                 let call: Call =
                     serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the payload", &e))?;
-                calls::apply(&client, event.call_id, &Snapshot::new(kind, event.occurred_at, call)).await
+                calls::apply(&client, Stage::Logger, event.call_id, &Snapshot::new(kind, event.occurred_at, &call))
+                    .await
             }
         }
     }
@@ -131,10 +138,14 @@ impl Writer {
 
     async fn create(&self, lease: Lease, row: &Loggable, log: &PhoneCallCreate, digest: &str) -> Result<()> {
         let call_id = row.call_id;
-        if row.intent_at.is_some()
-            && let Some(found) = self.find(call_id, &log.related).await?
-        {
-            return self.adopt(call_id, found.id, log, digest).await;
+        if let Some(since) = row.intent_at {
+            if Timestamp::now().duration_since(since).unsigned_abs() < SETTLED {
+                let remedy = Remedy::Retry { after: Some(SETTLED) };
+                return Err(Error::new(Code::CallBusy, remedy, "a creation ended unclear a moment ago"));
+            }
+            if let Some(found) = self.find(call_id, &log.related).await? {
+                return self.adopt(call_id, found.id, log, digest).await;
+            }
         }
         if !calls::record_intent(&*self.database.client().await?, lease, call_id).await? {
             return Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"));
@@ -148,18 +159,21 @@ impl Writer {
                     Entry::new("logger", "logged").with("phone_call", phone_call.id).with("related", &log.related);
                 timeline::add(&client, call_id, &[entry]).await
             }
-            // The intent stays: the next try looks first.
-            Err(WriteError::Unclear(e)) => Err(e),
-            Err(WriteError::Refused(e)) => self.refused(call_id, e).await,
+            // The intent stays: the next try looks first, once Sellsy has surely finished.
+            Err(WriteError::Unclear(e)) => Err(Error { remedy: Remedy::Retry { after: Some(SETTLED) }, ..e }),
+            Err(WriteError::Refused(e)) => self.refused(row, e).await,
             Err(WriteError::Missing) => {
                 let message = "POST /phone-calls: answered 404, the record or the resource is not there";
-                self.refused(call_id, Error::park(Code::SellsyRejected, message)).await
+                self.refused(row, Error::park(Code::SellsyRejected, message)).await
             }
         }
     }
 
-    async fn refused(&self, call_id: CallId, e: Error) -> Result<()> {
-        calls::withdraw_intent(&*self.database.client().await?, call_id).await?;
+    /// This POST made nothing. An earlier one may have, if its intent still stands.
+    async fn refused(&self, row: &Loggable, e: Error) -> Result<()> {
+        if row.intent_at.is_none() {
+            calls::withdraw_intent(&*self.database.client().await?, row.call_id).await?;
+        }
         Err(e)
     }
 

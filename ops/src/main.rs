@@ -8,9 +8,9 @@ mod call;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use secrecy::SecretString;
-use shared::{db::Database, health::Readiness};
+use shared::{db::Database, health::Readiness, settings, tls};
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to answer at all.
@@ -48,8 +48,14 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli).await {
+    let arguments = match settings::arguments(&Cli::command()) {
+        Ok(arguments) => arguments,
+        Err(problems) => {
+            eprint!("callbridge cannot start; set these environment variables right:\n{problems}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(Cli::parse_from(arguments)).await {
         Ok(code) => code,
         Err(e) => {
             eprintln!("callbridge: {e:#}");
@@ -59,7 +65,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::install_provider();
     let readiness = Readiness::default();
     let database = Database::start(&cli.database_url, 2, readiness.condition("database"), CancellationToken::new())?;
     let there = tokio::time::timeout(PATIENCE, database.available()).await;

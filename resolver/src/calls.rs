@@ -18,6 +18,7 @@ use shared::{
         resolution::Resolution,
         timeline::{self, Entry},
     },
+    topology::Stage,
 };
 
 use crate::look_up::{self, LookUp};
@@ -36,7 +37,7 @@ impl Handler for Calls {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
-        calls::apply(&client, call_id, &Snapshot::new(&event.kind, event.occurred_at, call.clone())).await?;
+        calls::apply(&client, Stage::Resolver, call_id, &Snapshot::new(&event.kind, event.occurred_at, &call)).await?;
         let known = calls::known(&client, call_id).await?;
         drop(client);
         let resolution = match known {
@@ -61,7 +62,11 @@ impl Calls {
             None => (self.look_up.resolve(call).await?, now),
         };
         let client = self.database.client().await?;
-        calls::decide(&client, call_id, &resolution, looked_up_at).await?;
+        if !calls::decide(&client, call_id, &resolution, looked_up_at).await? {
+            // Another replica was faster; what it decided may have been logged already.
+            let decided = calls::known(&client, call_id).await?;
+            return Ok(decided.map_or(resolution, |known| known.resolution));
+        }
         let mut lines = Vec::with_capacity(2);
         if !card_shown && resolution.record.is_some() {
             lines.push(Entry::new("resolver", "no card was shown during the call"));

@@ -1,7 +1,7 @@
 //! `call.created`: the insight card, at most one per call, ever.
 //!
-//! A card is worth something for seconds. So nothing is tried again here: whatever keeps it from being shown ends in a
-//! skip with its reason. The card is claimed in the ledger before it is pushed; dying in between costs the card, the
+//! A card is worth something for seconds. So no failure is tried again: whatever keeps a card from being shown ends in
+//! a skip with its reason. The card is claimed in the ledger before it is pushed; dying in between costs the card, the
 //! other order could show it twice.
 
 use shared::{
@@ -13,6 +13,7 @@ use shared::{
         calls::{self, Snapshot},
         timeline::{self, Entry},
     },
+    topology::Stage,
 };
 
 use crate::{
@@ -41,14 +42,15 @@ impl Cards {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
-        calls::apply(&client, call_id, &Snapshot::new(&event.kind, event.occurred_at, call.clone())).await?;
-        let resolution = match calls::known(&client, call_id).await? {
+        calls::apply(&client, Stage::Cards, call_id, &Snapshot::new(&event.kind, event.occurred_at, &call)).await?;
+        let known = calls::known(&client, call_id).await?;
+        // No connection is held while an API is asked.
+        drop(client);
+        let resolution = match known {
             Some(known) if known.is_final => return Ok(Outcome::Skip("no card: the call has ended".into())),
             Some(known) if known.card_shown => return Ok(Outcome::Skip("no card: it was shown before".into())),
             Some(known) => known.resolution,
             None => {
-                // The connection is not held while Sellsy is asked.
-                drop(client);
                 let resolution = self.look_up.resolve(&call).await?;
                 let client = self.database.client().await?;
                 calls::keep_look_up(&client, call_id, &resolution).await?;

@@ -21,7 +21,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let aircall = Aircall::new(&settings.aircall)?;
     let look_up = LookUp::new(Sellsy::new(&settings.sellsy)?, settings.default_region);
     let web_url = settings.sellsy.web_url.clone();
-    let mut base = Base::start("resolver", settings, true, shutdown)?;
+    let mut base = Base::start("resolver", settings, 2, shutdown)?;
     let cards = cards::Cards { database: base.database.clone(), look_up: look_up.clone(), aircall, web_url };
     let calls = calls::Calls { database: base.database.clone(), publisher: base.publisher.clone(), look_up };
     base.consume(Stage::Cards, cards)?;

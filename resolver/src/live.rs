@@ -2,7 +2,7 @@
 //!
 //! `GET /search` finds all three kinds at once, but neither what it looks into nor how it compares is documented; the
 //! contact filters are exact, but on what somebody typed. So each row is a suggestion: it counts only if one of its
-//! numbers, normalised, is the caller's. Requests: one, and two more when the search brings nobody.
+//! numbers, normalised, is the caller's. Requests: one, and two more when the search brings nobody usable.
 
 use shared::{
     error::Result,
@@ -19,7 +19,7 @@ pub(crate) async fn candidates(sellsy: &Sellsy, number: &E164, region: Region) -
     let rows = sellsy.search(number.significant_digits()).await?;
     let mut found: Vec<Record> =
         rows.iter().filter(|row| has(row.phones(), number, region)).filter_map(from_row).collect();
-    if found.is_empty() {
+    if found.iter().all(|record| record.archived) {
         for filter in ["phone_number", "mobile_number"] {
             let contacts = sellsy.contacts_by(filter, number.as_str()).await?;
             let contacts = contacts.iter().filter(|contact| has(contact.phones(), number, region)).map(from_contact);

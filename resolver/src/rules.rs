@@ -26,7 +26,7 @@ pub fn choose(candidates: &[Record]) -> (Option<&Record>, String) {
     let usable = || candidates.iter().filter(|record| !record.archived);
     let Some(chosen) = usable().min_by_key(|record| (record.kind, record.id)) else {
         let why = if candidates.is_empty() {
-            "no record has this number"
+            "no usable record has this number"
         } else {
             "every record with this number is archived"
         };
@@ -110,7 +110,7 @@ mod tests {
     fn chooses_the_record() {
         use Kind::{Company, Contact, Individual};
         for (candidates, expected, why) in [
-            (vec![], None, "no record has this number"),
+            (vec![], None, "no usable record has this number"),
             (vec![archived(Individual, 1)], None, "every record with this number is archived"),
             (vec![record(Contact, 9)], Some((Contact, 9)), "the only record with this number: contact 9"),
             (

@@ -12,7 +12,10 @@ use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::error::{Code, Error, Remedy};
+use crate::{
+    error::{Code, Error, Remedy},
+    tls,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
@@ -69,6 +72,7 @@ pub struct Failure {
 
 impl Api {
     pub fn new(vendor: Vendor, quotas: &[Quota]) -> anyhow::Result<Self> {
+        tls::install_provider();
         let client = reqwest::Client::builder()
             .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
@@ -133,9 +137,11 @@ impl Api {
     }
 }
 
-/// A quota of `n` in `per`, spent as a burst or evenly.
+/// A quota of `n` in `per`, spent evenly but for a burst of a tenth: a full burst would let nearly twice `n` through
+/// in the first window.
 pub fn quota(n: NonZeroU32, per: Duration) -> Option<Quota> {
-    Quota::with_period(per.checked_div(n.get())?).map(|quota| quota.allow_burst(n))
+    let burst = NonZeroU32::new(n.get() / 10).unwrap_or(NonZeroU32::MIN);
+    Quota::with_period(per.checked_div(n.get())?).map(|quota| quota.allow_burst(burst))
 }
 
 /// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds.

@@ -139,9 +139,12 @@ fn tls() -> anyhow::Result<tokio_postgres_rustls::MakeRustlsConnect> {
 }
 
 async fn migrate(client: &mut Object) -> anyhow::Result<()> {
+    // A migration, or another worker's, may take longer than any statement of a handler.
+    client.batch_execute("set statement_timeout = 0").await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
     let applied = embedded::migrations::runner().run_async(&mut ***client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
+    client.batch_execute("reset statement_timeout").await?;
     for migration in applied?.applied_migrations() {
         tracing::info!(version = migration.version(), name = migration.name(), "A migration was applied.");
     }

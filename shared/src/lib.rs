@@ -15,6 +15,7 @@ pub mod phone;
 pub mod sellsy;
 pub mod settings;
 pub mod telemetry;
+pub mod tls;
 mod tolerant;
 pub mod topology;
 pub mod trace;

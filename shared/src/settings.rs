@@ -176,6 +176,17 @@ impl Settings {
         Self::parse(name, about, needs, arguments, |name| std::env::var_os(name))
     }
 
+    /// Name and default of every setting, for the test that compares them with `.env.example`.
+    pub fn names() -> Vec<(String, Option<String>)> {
+        let command = Raw::command();
+        let named = command.get_arguments().filter_map(|argument| {
+            let default = argument.get_default_values().first();
+            let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+            Some((text(argument.get_env()?), default.map(|default| text(default))))
+        });
+        named.collect()
+    }
+
     fn parse(
         name: &'static str,
         about: &'static str,
@@ -185,7 +196,7 @@ impl Settings {
     ) -> Result<Self, Problems> {
         let command = Raw::command().name(name).about(about).version(env!("CARGO_PKG_VERSION"));
         let mut problems = Problems::default();
-        arguments.extend(from_files(&command, &environment, &mut problems));
+        arguments.extend(from_environment(&command, &environment, &mut problems));
         let matches = command.get_matches_from(arguments);
         let raw = Raw::from_arg_matches(&matches).map_err(|e| Problems(vec![e.to_string()]))?;
         let settings = read(&raw, needs, &mut problems);
@@ -196,8 +207,17 @@ impl Settings {
     }
 }
 
-/// For every `<NAME>_FILE` whose `<NAME>` is not set: the argument that clap would have taken from the environment.
-fn from_files(
+/// The arguments of another command with settings of these names, such as the operator's: those given, and those that
+/// clap itself would not find in the environment.
+pub fn arguments(command: &clap::Command) -> Result<Vec<OsString>, Problems> {
+    let mut problems = Problems::default();
+    let given = std::env::args_os();
+    let found = from_environment(command, &|name: &str| std::env::var_os(name), &mut problems);
+    if problems.0.is_empty() { Ok(given.chain(found).collect()) } else { Err(problems) }
+}
+
+/// What clap does not do by itself: `<NAME>_FILE` is read, and an empty `<NAME>` counts as not set.
+fn from_environment(
     command: &clap::Command,
     environment: &impl Fn(&str) -> Option<OsString>,
     problems: &mut Problems,
@@ -207,8 +227,15 @@ fn from_files(
         let (Some(long), Some(name)) = (argument.get_long(), argument.get_env().and_then(|n| n.to_str())) else {
             continue;
         };
-        let Some(path) = environment(&format!("{name}_FILE")).filter(|p| !p.is_empty()) else { continue };
-        if environment(name).is_some() {
+        let value = environment(name);
+        let is_empty = value.as_ref().is_some_and(|value| value.is_empty());
+        let Some(path) = environment(&format!("{name}_FILE")).filter(|p| !p.is_empty()) else {
+            if let Some(default) = argument.get_default_values().first().filter(|_| is_empty) {
+                arguments.push(format!("--{long}={}", default.to_string_lossy()).into());
+            }
+            continue;
+        };
+        if value.is_some() && !is_empty {
             problems.0.push(format!("{name} and {name}_FILE are both set: remove one of them"));
             continue;
         }
@@ -414,6 +441,11 @@ mod tests {
         let settings = parse(needs, &[], &[("AIRCALL_WEBHOOK_TOKENS_FILE", path)]).unwrap();
         let tokens: Vec<_> = settings.aircall.webhook_tokens.iter().map(|t| t.expose_secret()).collect();
         assert_eq!(tokens, ["one", "two"]);
+
+        let empty = [("AIRCALL_WEBHOOK_TOKENS_FILE", path), ("AIRCALL_WEBHOOK_TOKENS", ""), ("TIME_ZONE", "")];
+        let settings = parse(needs, &[], &empty).unwrap();
+        assert_eq!(settings.aircall.webhook_tokens.len(), 2);
+        assert_eq!(settings.time_zone.iana_name(), Some("Europe/Paris"));
 
         let both = [("DATABASE_URL_FILE", path), ("DATABASE_URL", "postgres://h/d")];
         assert!(parse(Needs::default(), &[], &both).unwrap_err().to_string().contains("both set"));

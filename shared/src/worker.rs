@@ -20,12 +20,16 @@ use crate::{
     db::Database,
     health::{self, Readiness},
     settings::{Needs, Settings},
-    telemetry,
+    telemetry, tls,
     topology::{Names, Stage},
 };
 
-/// How long a confirmation may take; Aircall gives ingest 5 s in all.
+/// How long a confirmation may take.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The same while a webhook waits for its answer: Aircall gives 5 s in all.
+const WEBHOOK_PUBLISH_TIMEOUT: Duration = Duration::from_millis(1500);
+/// For the probe, the relay and what else is no handler.
+const SPARE_CONNECTIONS: usize = 4;
 /// From SIGTERM to the end, whatever still runs; Docker kills after 10 s.
 const LONGEST_STOP: Duration = Duration::from_secs(9);
 /// For the connections to close politely.
@@ -99,20 +103,26 @@ pub struct Base {
 }
 
 impl Base {
-    /// Starts to connect to broker and database and returns at once. A worker that consumes gets a second link.
-    pub fn start(name: &str, settings: Settings, consumes: bool, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        // An error only says that it was installed before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    /// Starts to connect to broker and database and returns at once. A worker that consumes gets a second link, and
+    /// database connections for every handler of its `consumers` stages.
+    pub fn start(
+        name: &str,
+        settings: Settings,
+        consumers: usize,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        tls::install_provider();
         let readiness = Readiness::default();
         let links_down = CancellationToken::new();
         let link = |what: &str, condition: &'static str| {
             let name = format!("callbridge {name} {what}");
             Link::start(&settings.amqp_url, name, readiness.condition(condition), links_down.clone())
         };
+        let publish_timeout = if consumers > 0 { PUBLISH_TIMEOUT } else { WEBHOOK_PUBLISH_TIMEOUT };
         let names = Names::new(settings.amqp_namespace.clone());
-        let publisher = Publisher::new(link("publish", "broker"), names.clone(), PUBLISH_TIMEOUT);
-        let consume = consumes.then(|| link("consume", "broker for consuming"));
-        let connections = usize::from(settings.concurrency).saturating_add(4);
+        let publisher = Publisher::new(link("publish", "broker"), names.clone(), publish_timeout);
+        let consume = (consumers > 0).then(|| link("consume", "broker for consuming"));
+        let connections = usize::from(settings.concurrency) * consumers.max(1) + SPARE_CONNECTIONS;
         let database =
             Database::start(&settings.database_url, connections, readiness.condition("database"), links_down.clone())?;
         Ok(Self {

@@ -5,6 +5,7 @@
 
 mod binaries;
 mod process;
+mod relay;
 mod sandbox;
 mod services;
 mod stack;
@@ -12,6 +13,7 @@ mod stack;
 use std::{future::Future, time::Duration};
 
 pub use process::Process;
+pub use relay::{Relay, authority};
 pub use sandbox::{Sandbox, TOKEN};
 pub use services::Services;
 pub use stack::{Stack, WORKERS};

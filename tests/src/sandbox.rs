@@ -97,7 +97,7 @@ impl Sandbox {
 
     /// Waits until every webhook has been taken.
     pub async fn delivered(&self, within: Duration) -> anyhow::Result<()> {
-        let idle = || async { (self.get("/aircall/deliveries").await.ok()?["pending"] == 0).then_some(()) };
+        let idle = || async { (self.get("/aircall/deliveries?log=false").await.ok()?["pending"] == 0).then_some(()) };
         eventually(within, idle).await.context("webhooks are still waiting to be delivered")
     }
 }

@@ -14,6 +14,9 @@ use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace};
 
 pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 
+const NO_QUOTAS: [&str; 8] =
+    ["--sellsy-per-second", "0", "--sellsy-per-minute", "0", "--sellsy-per-day", "0", "--aircall-per-minute", "0"];
+
 pub struct Stack {
     pub name: String,
     pub names: Names,
@@ -28,8 +31,13 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Sandbox, database and namespace; no worker yet. `sandbox` are more arguments for the sandbox.
-    pub async fn new(what: &str, sandbox: &[&str]) -> anyhow::Result<Self> {
+    /// Sandbox without quotas, database and namespace; no worker yet.
+    pub async fn new(what: &str) -> anyhow::Result<Self> {
+        Self::with_sandbox(what, &NO_QUOTAS).await
+    }
+
+    /// The same with other arguments for the sandbox.
+    pub async fn with_sandbox(what: &str, sandbox: &[&str]) -> anyhow::Result<Self> {
         let services = Services::get().await?;
         let name = format!("cb_{what}_{}", &Uuid::new_v4().simple().to_string()[..8]);
         let logs = workspace().join("target/test-logs").join(&name);
@@ -53,8 +61,8 @@ impl Stack {
     }
 
     /// Sandbox and one of each worker, ready, with the webhook in place. The order is that of [`WORKERS`].
-    pub async fn running(what: &str, sandbox: &[&str]) -> anyhow::Result<(Self, Vec<Process>)> {
-        let mut stack = Self::new(what, sandbox).await?;
+    pub async fn running(what: &str) -> anyhow::Result<(Self, Vec<Process>)> {
+        let mut stack = Self::new(what).await?;
         let mut workers = Vec::new();
         for worker in WORKERS {
             workers.push(stack.start(worker).await?);
@@ -82,14 +90,14 @@ impl Stack {
             ("DATABASE_URL", self.database_url.clone()),
             ("HTTP_LISTEN", "127.0.0.1:0".into()),
             ("AIRCALL_API_URL", format!("{sandbox}/aircall")),
-            ("AIRCALL_API_ID", "sandbox-api-id".into()),
-            ("AIRCALL_API_TOKEN", "sandbox-api-token".into()),
+            ("AIRCALL_API_ID", "sandbox-aircall-id".into()),
+            ("AIRCALL_API_TOKEN", "sandbox-aircall-token".into()),
             ("AIRCALL_WEBHOOK_TOKENS", TOKEN.into()),
             ("AIRCALL_REQUESTS_PER_MINUTE", "6000".into()),
             ("SELLSY_API_URL", format!("{sandbox}/sellsy/v2")),
             ("SELLSY_AUTH_URL", format!("{sandbox}/sellsy/oauth2/access-tokens")),
-            ("SELLSY_CLIENT_ID", "sandbox-client-id".into()),
-            ("SELLSY_CLIENT_SECRET", "sandbox-client-secret".into()),
+            ("SELLSY_CLIENT_ID", "sandbox-sellsy-client".into()),
+            ("SELLSY_CLIENT_SECRET", "sandbox-sellsy-secret".into()),
             ("SELLSY_REQUESTS_PER_SECOND", "1000".into()),
             ("SELLSY_REQUESTS_PER_MINUTE", "60000".into()),
             ("RUST_LOG", "info".into()),

@@ -35,9 +35,11 @@ use crate::{
 
 /// How long running handlers may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(8);
-/// Longer than every timeout of a handler's own requests together, and shorter than the lease of the ledger's writers
-/// (120 s): a handler that needs more is stuck.
+/// Far longer than a handler needs even behind a slow API, and shorter than the lease of the ledger's writers (120 s):
+/// nobody writes on after its lease has run out.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(90);
+/// For channel, topology and consumer together.
+const SET_UP_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// How a message ended; failures are [`Error`]s, which carry their own remedy.
@@ -89,15 +91,12 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn session(self: Arc<Self>, connection: &Arc<Connection>, shutdown: &CancellationToken) -> lapin::Result<()> {
-        let channel = connection.create_channel().await?;
-        topology::declare(&channel, &self.names).await?;
-        channel.basic_qos(self.concurrency, BasicQosOptions::default()).await?;
-        let queue = self.names.work(self.stage);
-        let mut deliveries = channel
-            .basic_consume(short(&queue), short(""), BasicConsumeOptions::default(), FieldTable::default())
-            .await?;
+        let (channel, mut deliveries) = match time::timeout(SET_UP_TIMEOUT, self.set_up(connection)).await {
+            Ok(set_up) => set_up?,
+            Err(_) => return Err(std::io::Error::other("the broker does not answer").into()),
+        };
         self.condition.met();
-        tracing::info!(queue, concurrency = self.concurrency, "Consuming.");
+        tracing::info!(stage = self.stage.as_str(), concurrency = self.concurrency, "Consuming.");
 
         let mut running = JoinSet::new();
         let slots = Arc::new(Semaphore::new(self.concurrency.into()));
@@ -128,6 +127,16 @@ impl<H: Handler> Consumer<H> {
         ended
     }
 
+    async fn set_up(&self, connection: &Connection) -> lapin::Result<(Channel, lapin::Consumer)> {
+        let channel = connection.create_channel().await?;
+        topology::declare(&channel, &self.names).await?;
+        channel.basic_qos(self.concurrency, BasicQosOptions::default()).await?;
+        let queue = short(&self.names.work(self.stage));
+        let options = BasicConsumeOptions::default();
+        let deliveries = channel.basic_consume(queue, short(""), options, FieldTable::default()).await?;
+        Ok((channel, deliveries))
+    }
+
     async fn drain(&self, channel: &Channel, tag: lapin::types::ShortString, mut running: JoinSet<()>) {
         let cancel = channel.basic_cancel(tag, BasicCancelOptions::default());
         let _ = time::timeout(Duration::from_secs(1), cancel).await;
@@ -144,7 +153,7 @@ impl<H: Handler> Consumer<H> {
     async fn process(&self, delivery: Delivery, shutdown: &CancellationToken) {
         let started = time::Instant::now();
         let (call_id, result) = match Incoming::parse(&delivery) {
-            Err(e) => (None, Err(Error::park(Code::MessageMalformed, format!("not a fact: {e}")))),
+            Err(e) => (None, Err(Error::malformed("the message", &e))),
             Ok(mut incoming) => {
                 let span = tracing::info_span!(
                     "message",
@@ -185,7 +194,7 @@ impl<H: Handler> Consumer<H> {
                 Err(Error { remedy: Remedy::AwaitDatabase, message, .. }) => {
                     self.database.suspect(&message);
                     // To the handler this is like a delivery that came before: it may meet its own traces.
-                    incoming.redelivered = true;
+                    incoming.seen_before = true;
                 }
                 result => return Some(result),
             }

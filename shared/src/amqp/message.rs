@@ -66,8 +66,9 @@ pub struct Incoming {
     pub event: Event,
     /// Earlier failed attempts of this stage.
     pub attempts: u32,
-    /// The broker has handed this message out before; whoever had it may have died, or may still be at work.
-    pub redelivered: bool,
+    /// Somebody has had this message before (a redelivery, or an attempt that was put off): they may have died, may
+    /// still be at work, and may have left traces.
+    pub seen_before: bool,
     pub trace: Traceparent,
 }
 
@@ -76,7 +77,7 @@ impl Incoming {
         Ok(Self {
             event: serde_json::from_slice(&delivery.data)?,
             attempts: attempts(delivery),
-            redelivered: delivery.redelivered,
+            seen_before: delivery.redelivered || header(delivery, FIRST_FAILURE).is_some(),
             trace: trace(delivery).child(),
         })
     }

@@ -52,29 +52,34 @@ impl Publisher {
     }
 
     pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
-        let attempt = time::timeout(self.timeout, self.send(to, message)).await;
-        let problem = match attempt {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(problem)) => problem,
-            Err(_) => {
-                // A channel that does not confirm in time is not trusted with the next message.
-                self.open.lock().await.take();
-                unavailable(format!("no confirmation within {} ms", self.timeout.as_millis()))
-            }
+        let published = match time::timeout(self.timeout, self.channel()).await {
+            Ok(Ok(channel)) => self.publish_on(&channel, to, message).await,
+            Ok(Err(e)) => Err(e),
+            Err(_) => Err(unavailable(format!("no channel within {} ms", self.timeout.as_millis()))),
         };
-        metrics::counter!("callbridge_publish_failures_total").increment(1);
-        Err(problem)
+        if published.is_err() {
+            metrics::counter!("callbridge_publish_failures_total").increment(1);
+        }
+        published
     }
 
-    async fn send(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
-        let channel = self.channel().await?;
+    async fn publish_on(&self, channel: &Channel, to: Destination<'_>, message: &Outgoing) -> Result<()> {
+        match time::timeout(self.timeout, self.send(channel, to, message)).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                // A channel that does not confirm in time is not trusted with the next message.
+                self.open.lock().await.take_if(|(_, open)| open == channel);
+                Err(unavailable(format!("no confirmation within {} ms", self.timeout.as_millis())))
+            }
+        }
+    }
+
+    async fn send(&self, channel: &Channel, to: Destination<'_>, message: &Outgoing) -> Result<()> {
         let (exchange, routing_key) = self.address(to);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let confirmation = channel
-            .basic_publish(short(&exchange), short(&routing_key), options, &message.body, message.properties.clone())
-            .await?
-            .await?;
-        match confirmation {
+        let (exchange, key) = (short(&exchange), short(&routing_key));
+        let promise = channel.basic_publish(exchange, key, options, &message.body, message.properties.clone()).await?;
+        match promise.await? {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(_)) => {
                 Err(unavailable(format!("no queue takes {routing_key}; the topology is incomplete")))

@@ -12,7 +12,7 @@ use super::{
     insight::{Insight, Insights},
     resolution::Resolution,
 };
-use crate::{aircall::wire::Call, error::Result, event::CallId};
+use crate::{aircall::wire::Call, error::Result, event::CallId, topology::Stage};
 
 /// How long a writer may take before another one assumes that it died. Longer than a handler may run at all
 /// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
@@ -20,16 +20,17 @@ const LEASE_S: f64 = 120.0;
 
 /// Aircall's view of a call, with its place in the order of views.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub call: Call,
-    pub at: Timestamp,
+pub struct Snapshot<'a> {
+    call: &'a Call,
+    kind: &'a str,
+    at: Timestamp,
     rank: i64,
 }
 
-impl Snapshot {
+impl<'a> Snapshot<'a> {
     /// Events of one second are ordered by the call's progress, then by what the call has gathered. A digest decides
     /// between views that nothing else tells apart, so that every order of arrival ends with the same row.
-    pub fn new(kind: &str, at: Timestamp, call: Call) -> Self {
+    pub fn new(kind: &'a str, at: Timestamp, call: &'a Call) -> Self {
         let progress: i64 = match kind {
             "call.created" => 0,
             "call.ringing_on_agent" => 1,
@@ -41,21 +42,28 @@ impl Snapshot {
             _ => 3,
         };
         let gathered = i64::try_from(call.comments.len() + call.tags.len()).unwrap_or(0xff).min(0xff);
-        let digest = blake3::hash(&serde_json::to_vec(&call).unwrap_or_default());
+        let digest = blake3::hash(&serde_json::to_vec(call).unwrap_or_default());
         let [a, b, c, d, ..] = digest.as_bytes();
         let tie = i64::from(u32::from_be_bytes([*a, *b, *c, *d]));
-        Self { call, at, rank: progress << 48 | gathered << 40 | tie }
+        Self { call, kind, at, rank: progress << 48 | gathered << 40 | tie }
     }
 }
 
-/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing.
-pub async fn apply(client: &Client, call_id: CallId, snapshot: &Snapshot) -> Result<()> {
-    let sql = "insert into calls (call_id, snapshot, snapshot_at, snapshot_rank) values ($1, $2, $3, $4)
+/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
+pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<()> {
+    let sql = "with noted as (insert into timeline (call_id, stage, what, detail)
+                              values ($1, $5, $6, jsonb_build_object('occurred_at', $3::timestamptz)))
+               insert into calls (call_id, snapshot, snapshot_at, snapshot_rank) values ($1, $2, $3, $4)
                on conflict (call_id) do update
                   set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at, snapshot_rank = excluded.snapshot_rank
                 where calls.snapshot_at is null
                    or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)";
-    client.execute(sql, &[&call_id.0, &Json(&snapshot.call), &snapshot.at, &snapshot.rank]).await?;
+    client
+        .execute(
+            sql,
+            &[&call_id.0, &Json(snapshot.call), &snapshot.at, &snapshot.rank, &stage.as_str(), &snapshot.kind],
+        )
+        .await?;
     Ok(())
 }
 
@@ -93,11 +101,16 @@ pub async fn keep_look_up(client: &Client, call_id: CallId, resolution: &Resolut
     Ok(())
 }
 
-/// The resolution by which the call is logged.
-pub async fn decide(client: &Client, call_id: CallId, resolution: &Resolution, looked_up_at: Timestamp) -> Result<()> {
-    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now() where call_id = $1";
-    client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at]).await?;
-    Ok(())
+/// Makes this the resolution by which the call is logged. False when another one had been made final before.
+pub async fn decide(
+    client: &Client,
+    call_id: CallId,
+    resolution: &Resolution,
+    looked_up_at: Timestamp,
+) -> Result<bool> {
+    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now()
+                where call_id = $1 and resolved_at is null";
+    Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at]).await? == 1)
 }
 
 pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> {

@@ -1,0 +1,47 @@
+# All of this works from a fresh checkout with a Rust toolchain: scripts/services.sh brings RabbitMQ and PostgreSQL.
+
+# A failed command in $(...) would be swallowed by eval alone.
+with_services = services=$$(scripts/services.sh env) && eval "$$services" &&
+target = $(or $(CARGO_TARGET_DIR),target)
+cargo_flags ?=
+
+.PHONY: help demo test run build fmt lint services-up services-down clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
+	  printf '  make %-14s %s\n' "$$name" "$$what"; done
+
+demo: build ## a morning of calls on sandbox accounts: what landed where, and why
+	@# Not by cargo run -p: for one package alone, cargo would choose other features and build the dependencies again.
+	@$(with_services) $(target)/debug/demo
+
+test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
+	@$(with_services) cargo test --workspace $(cargo_flags)
+
+run: .env build ## the workers on this machine with the settings of .env
+	@scripts/run.sh
+
+build:
+	@cargo build --workspace --bins $(cargo_flags)
+
+.env:
+	@echo "There is no .env: cp .env.example .env, fill in your keys, and try again." && exit 1
+
+fmt: ## format the code
+	@cargo fmt
+
+lint: ## what the reviewer would say first
+	@cargo fmt --check
+	@cargo clippy --workspace --all-targets $(cargo_flags) -- -D warnings
+
+services-up: ## RabbitMQ and PostgreSQL for demo and tests
+	@scripts/services.sh up
+
+services-down: ## end those, and those of make run; their data stays
+	@scripts/services.sh down
+	@if [ -d .services ]; then SERVICES_DIR=.services scripts/services.sh down; fi
+
+clean: ## end the services of demo and tests, remove their data and what was built
+	@scripts/services.sh down --purge
+	@cargo clean

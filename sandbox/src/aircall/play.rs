@@ -1,0 +1,126 @@
+//! Plays calls, recorded conversations and single envelopes.
+//!
+//! In comes an order that `control` has parsed; out go events to the delivery engine, while the account's state moves
+//! along. Calls are played side by side, each in its own task. With a pace of 0 a call's next event happens as soon as
+//! every webhook has answered (or failed to answer) the one before; otherwise each scenario second takes that many
+//! milliseconds, whatever the receivers do.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Account;
+use super::conversation::Conversation;
+use super::delivery::FirstAttempts;
+use super::order::PlayCall;
+use super::scenario::Step;
+use super::state::{Fact, call_of};
+
+/// An envelope and when it goes out, in milliseconds after the order.
+pub(super) struct Timed {
+    pub(super) after_ms: u64,
+    pub(super) body: Value,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    resource: &'a str,
+    event: &'a str,
+    timestamp: i64,
+    token: &'a str,
+    data: &'a Value,
+}
+
+pub(super) fn now_s() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+impl Account {
+    /// Starts a call. It exists when this returns; its events follow.
+    pub(super) fn play_call(&self, order: &PlayCall) -> Result<u64, String> {
+        let started_at = order.started_at.unwrap_or_else(now_s);
+        let (call_id, steps) = {
+            let mut state = self.state();
+            order.check(&state.directory)?;
+            let steps = order.steps(started_at)?;
+            (state.begin(order, started_at)?, steps)
+        };
+        tokio::spawn(self.clone().run_steps(call_id, started_at, steps, order.pace_ms));
+        Ok(call_id)
+    }
+
+    async fn run_steps(self, call_id: u64, started_at: i64, steps: Vec<Step>, pace_ms: u64) {
+        let begun = tokio::time::Instant::now();
+        for step in steps {
+            if pace_ms > 0 {
+                let offset = (step.at - started_at).unsigned_abs().saturating_mul(pace_ms);
+                tokio::time::sleep_until(begun + Duration::from_millis(offset)).await;
+            }
+            // The guard must be gone before the wait below.
+            let fact = self.state().advance(call_id, &step);
+            let Some(fact) = fact else { return };
+            let sent = self.send_fact(call_id, &fact);
+            if pace_ms == 0 {
+                sent.over().await;
+            }
+        }
+    }
+
+    fn send_fact(&self, call_id: u64, fact: &Fact) -> FirstAttempts {
+        let Fact { resource, event, timestamp, data } = fact;
+        self.engine().send(event, Some(call_id), *timestamp, |token| {
+            let envelope = Envelope { resource, event, timestamp: *timestamp, token, data };
+            // Values and strings cannot fail to become JSON.
+            serde_json::to_vec(&envelope).unwrap_or_default()
+        })
+    }
+
+    /// Sends envelopes as they are, each at its time.
+    pub(super) fn send_envelopes(&self, mut envelopes: Vec<Timed>) {
+        envelopes.sort_by_key(|envelope| envelope.after_ms);
+        let account = self.clone();
+        tokio::spawn(async move {
+            let begun = tokio::time::Instant::now();
+            for Timed { after_ms, body } in envelopes {
+                tokio::time::sleep_until(begun + Duration::from_millis(after_ms)).await;
+                account.send_envelope(&body);
+            }
+        });
+    }
+
+    fn send_envelope(&self, body: &Value) -> FirstAttempts {
+        self.state().keep_envelope(body);
+        let event = body.get("event").and_then(Value::as_str).unwrap_or_default();
+        let timestamp = body.get("timestamp").and_then(Value::as_i64).unwrap_or_default();
+        self.engine().send(event, call_of(body), timestamp, |token| {
+            let mut body = body.clone();
+            if let Some(fields) = body.as_object_mut() {
+                fields.entry("token").or_insert_with(|| json!(token));
+            }
+            serde_json::to_vec(&body).unwrap_or_default()
+        })
+    }
+
+    /// Plays a recorded conversation as if it began now and returns the ids of its calls.
+    pub(super) fn play_conversation(&self, conversation: &Conversation, pace_ms: u64) -> Vec<u64> {
+        let (envelopes, call_ids) = conversation.at(now_s(), &mut self.state());
+        if let Some((_, first)) = envelopes.first() {
+            // As with a played call: it exists when the answer comes.
+            self.state().keep_envelope(first);
+        }
+        let account = self.clone();
+        tokio::spawn(async move {
+            let begun = tokio::time::Instant::now();
+            for (at_s, body) in envelopes {
+                let due = begun + Duration::from_millis(at_s.saturating_mul(pace_ms));
+                tokio::time::sleep_until(due).await;
+                let sent = account.send_envelope(&body);
+                if pace_ms == 0 {
+                    sent.over().await;
+                }
+            }
+        });
+        call_ids
+    }
+}

@@ -1,0 +1,112 @@
+//! One Sellsy account: directory, opportunities, phone calls, comments, staffs, quotas, and the login that opens them.
+//!
+//! Requests come in as the documentation of API v2 describes them and are answered in its shapes; what the documentation leaves
+//! open is answered in the reading that is hardest for a client. `gate` stands before every endpoint (quota, token, scope);
+//! `control` is the way of a test to look inside and to act as a person in Sellsy's own pages would.
+//! All state is in one store behind one mutex: endpoints never wait while they hold it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use anyhow::Context;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use jiff::tz::TimeZone;
+
+use auth::Tokens;
+use gate::Quota;
+use store::Store;
+
+pub use seed::Seed;
+
+mod auth;
+mod comments;
+mod control;
+mod directory;
+mod errors;
+mod fields;
+mod filters;
+mod gate;
+mod opportunities;
+mod paging;
+mod phone_calls;
+mod request;
+mod search;
+mod seed;
+mod staffs;
+mod store;
+mod views;
+
+/// A handle on the account; clones are the same account.
+#[derive(Debug, Clone)]
+pub struct Account(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Mutex<Store>,
+    quota: Mutex<Quota>,
+    tokens: Mutex<Tokens>,
+}
+
+impl Account {
+    pub fn new(seed: &Seed) -> anyhow::Result<Account> {
+        let zone = TimeZone::get(&seed.time_zone).with_context(|| format!("time zone {}", seed.time_zone))?;
+        Ok(Account(Arc::new(Inner {
+            store: Mutex::new(Store::new(seed, zone)?),
+            quota: Mutex::new(Quota::new(&seed.quotas)),
+            tokens: Mutex::new(Tokens::new(seed)),
+        })))
+    }
+
+    fn store(&self) -> std::sync::MutexGuard<'_, Store> {
+        crate::lock(&self.0.store)
+    }
+
+    fn quota(&self) -> std::sync::MutexGuard<'_, Quota> {
+        crate::lock(&self.0.quota)
+    }
+
+    fn tokens(&self) -> std::sync::MutexGuard<'_, Tokens> {
+        crate::lock(&self.0.tokens)
+    }
+}
+
+/// The API's routes, to be nested at its base URL.
+pub fn api(account: Account) -> Router {
+    Router::new()
+        .route("/search", get(search::search))
+        .route("/individuals/search", post(directory::search_individuals))
+        .route("/individuals/{id}", get(directory::get_individual))
+        .route("/companies/search", post(directory::search_companies))
+        .route("/companies/{id}", get(directory::get_company))
+        .route("/contacts/search", post(directory::search_contacts))
+        .route("/contacts/{id}", get(directory::get_contact))
+        .route("/contacts/{id}/companies", get(directory::companies_of_contact))
+        .route("/opportunities/search", post(opportunities::search))
+        .route("/opportunities/{id}", get(opportunities::get))
+        .route("/phone-calls", get(phone_calls::list).post(phone_calls::create))
+        .route("/phone-calls/search", post(phone_calls::search))
+        .route("/phone-calls/{id}", get(phone_calls::get).put(phone_calls::update).delete(phone_calls::delete))
+        .route("/comments", post(comments::create))
+        .route("/staffs", get(staffs::list))
+        .route("/staffs/search", post(staffs::search))
+        .route("/staffs/{id}", get(staffs::get))
+        .route("/quotas", get(quotas))
+        .fallback(async || errors::Error::not_found())
+        .method_not_allowed_fallback(async || errors::Error::method_not_allowed())
+        .layer(middleware::from_fn_with_state(account.clone(), gate::gate))
+        .with_state(account)
+}
+
+/// The token endpoint, which is on a host of its own at Sellsy.
+pub fn login(account: Account) -> Router {
+    Router::new().route("/access-tokens", post(auth::access_tokens)).with_state(account)
+}
+
+pub fn control(account: Account) -> Router {
+    control::router().with_state(account)
+}
+
+async fn quotas(axum::extract::State(account): axum::extract::State<Account>) -> axum::Json<serde_json::Value> {
+    axum::Json(account.quota().report(Instant::now()))
+}

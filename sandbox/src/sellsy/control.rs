@@ -1,0 +1,225 @@
+//! `/_sandbox/sellsy/…`: what a test sees inside the account, and what it does there as a person in Sellsy's pages would.
+//!
+//! Records have the data file's shape here, phone calls the API's with their history. Nothing here counts as a request.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, patch, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::seed::{Opportunity, Quotas, Record, SearchSettings, now};
+use super::store::{Kind, Store};
+use super::{Account, phone_calls, views};
+
+pub(super) fn router() -> Router<Account> {
+    Router::new()
+        .route("/", get(state))
+        .route("/phone-calls", get(show_phone_calls))
+        .route("/phone-calls/{id}", delete(delete_phone_call))
+        .route("/quotas", get(show_quotas).put(set_quotas))
+        .route("/expire-tokens", post(expire_tokens))
+        .route("/search", get(show_search).put(set_search))
+        .route("/{kind}", post(add))
+        .route("/{kind}/{id}", patch(change).delete(remove))
+}
+
+/// A refusal with its reason; 404 for what is not there.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn not_found() -> Refusal {
+        Refusal(StatusCode::NOT_FOUND, "not found".to_owned())
+    }
+}
+
+/// The store says why it does not take a record.
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Refusal {
+        Refusal(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Refusal {
+    fn from(error: serde_json::Error) -> Refusal {
+        Refusal(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+async fn state(State(account): State<Account>) -> Json<Value> {
+    let store = account.store();
+    let zone = &store.zone;
+    let records = |kind| -> Vec<Value> {
+        let show = |record: &Record| {
+            let mut view = views::record(kind, record, zone);
+            if kind == Kind::Contact {
+                view["companies"] = json!(record.companies);
+                view["individuals"] = json!(record.individuals);
+            }
+            view
+        };
+        store.records(kind).values().map(show).collect()
+    };
+    Json(json!({
+        "staffs": store.staffs.values().map(|staff| views::staff(staff, zone)).collect::<Vec<_>>(),
+        "individuals": records(Kind::Individual),
+        "companies": records(Kind::Company),
+        "contacts": records(Kind::Contact),
+        "opportunities": store.opportunities.values().map(|row| views::opportunity(row, zone)).collect::<Vec<_>>(),
+        "phone_calls": with_history(&store),
+        "comments": store.comments.values().map(|comment| views::comment(comment, zone)).collect::<Vec<_>>(),
+    }))
+}
+
+async fn show_phone_calls(State(account): State<Account>) -> Json<Vec<Value>> {
+    Json(with_history(&account.store()))
+}
+
+fn with_history(store: &Store) -> Vec<Value> {
+    let show = |call| {
+        let mut view = phone_calls::show(call, store);
+        view["history"] = json!(call.history);
+        view
+    };
+    store.phone_calls.values().map(show).collect()
+}
+
+async fn delete_phone_call(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
+    account.store().phone_calls.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
+}
+
+/// What can be added, changed and removed.
+#[derive(Debug, Clone, Copy)]
+enum Collection {
+    Records(Kind),
+    Opportunities,
+}
+
+impl Collection {
+    fn parse(name: &str) -> Result<Collection, Refusal> {
+        match name {
+            "individuals" => Ok(Collection::Records(Kind::Individual)),
+            "companies" => Ok(Collection::Records(Kind::Company)),
+            "contacts" => Ok(Collection::Records(Kind::Contact)),
+            "opportunities" => Ok(Collection::Opportunities),
+            _ => Err(Refusal::not_found()),
+        }
+    }
+
+    fn show(self, store: &Store, id: u64) -> Json<Value> {
+        Json(match self {
+            Collection::Records(kind) => json!(store.record(kind, id)),
+            Collection::Opportunities => json!(store.opportunities.get(&id)),
+        })
+    }
+}
+
+async fn add(
+    State(account): State<Account>,
+    Path(collection): Path<String>,
+    Json(body): Json<Value>,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let collection = Collection::parse(&collection)?;
+    let mut store = account.store();
+    let id = match collection {
+        Collection::Records(kind) => {
+            let record: Record = serde_json::from_value(body)?;
+            if store.record(kind, record.id).is_some() {
+                return Err(Refusal(StatusCode::CONFLICT, format!("{} {} is there already", kind.name(), record.id)));
+            }
+            store.put_record(kind, record)
+        }
+        Collection::Opportunities => {
+            let opportunity: Opportunity = serde_json::from_value(body)?;
+            if store.opportunities.contains_key(&opportunity.id) {
+                return Err(Refusal(StatusCode::CONFLICT, format!("opportunity {} is there already", opportunity.id)));
+            }
+            store.put_opportunity(opportunity)
+        }
+    };
+    Ok((StatusCode::CREATED, collection.show(&store, id?)))
+}
+
+async fn change(
+    State(account): State<Account>,
+    Path((collection, id)): Path<(String, u64)>,
+    Json(changes): Json<Map<String, Value>>,
+) -> Result<Json<Value>, Refusal> {
+    let collection = Collection::parse(&collection)?;
+    let mut store = account.store();
+    match collection {
+        Collection::Records(kind) => {
+            let mut record: Record = changed(store.record(kind, id), &changes, id)?;
+            if !changes.contains_key("updated") {
+                record.updated = Some(now());
+            }
+            store.put_record(kind, record)
+        }
+        Collection::Opportunities => {
+            let mut opportunity: Opportunity = changed(store.opportunities.get(&id), &changes, id)?;
+            if changes.contains_key("status") && !changes.contains_key("updated_status") {
+                opportunity.updated_status = Some(now());
+            }
+            store.put_opportunity(opportunity)
+        }
+    }?;
+    Ok(collection.show(&store, id))
+}
+
+fn changed<T: Serialize + DeserializeOwned>(
+    before: Option<&T>,
+    changes: &Map<String, Value>,
+    id: u64,
+) -> Result<T, Refusal> {
+    let mut after = json!(before.ok_or_else(Refusal::not_found)?);
+    for (key, value) in changes {
+        after[key] = value.clone();
+    }
+    after["id"] = json!(id);
+    Ok(serde_json::from_value(after)?)
+}
+
+async fn remove(
+    State(account): State<Account>,
+    Path((collection, id)): Path<(String, u64)>,
+) -> Result<StatusCode, Refusal> {
+    let mut store = account.store();
+    let removed = match Collection::parse(&collection)? {
+        Collection::Records(kind) => store.remove_record(kind, id),
+        Collection::Opportunities => store.opportunities.remove(&id).is_some(),
+    };
+    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found()) }
+}
+
+async fn show_quotas(State(account): State<Account>) -> Json<Quotas> {
+    Json(account.quota().settings())
+}
+
+async fn set_quotas(State(account): State<Account>, Json(quotas): Json<Quotas>) -> Json<Quotas> {
+    account.quota().set(&quotas);
+    show_quotas(State(account)).await
+}
+
+async fn expire_tokens(State(account): State<Account>) -> Json<Value> {
+    account.tokens().expire_all();
+    Json(json!({"ok": true}))
+}
+
+async fn show_search(State(account): State<Account>) -> Json<SearchSettings> {
+    Json(account.store().search)
+}
+
+async fn set_search(State(account): State<Account>, Json(settings): Json<SearchSettings>) -> Json<SearchSettings> {
+    account.store().search = settings;
+    Json(settings)
+}

@@ -1,0 +1,144 @@
+//! What every API request passes first: the quota, then the token, then the scopes of its endpoint.
+//!
+//! Every request counts, also those that are refused. Every answer tells what is left of each limited window.
+
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Account;
+use super::errors::Error;
+use super::seed::Quotas;
+use crate::quota::{DAY, Limit, MINUTE, Remaining, SECOND, Windows};
+
+const HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-quota-remaining-by-second"),
+    HeaderName::from_static("x-quota-remaining-by-minute"),
+    HeaderName::from_static("x-quota-remaining-by-day"),
+];
+
+#[derive(Debug)]
+pub(super) struct Quota {
+    windows: Windows,
+    retry_after: bool,
+}
+
+impl Quota {
+    pub(super) fn new(quotas: &Quotas) -> Quota {
+        let limit = |length, requests: Option<u32>| Limit { length, requests: requests.filter(|n| *n > 0) };
+        let limits = [limit(SECOND, quotas.second), limit(MINUTE, quotas.minute), limit(DAY, quotas.day)];
+        Quota { windows: Windows::new(&limits).counting_refused(), retry_after: quotas.retry_after }
+    }
+
+    /// New limits; what was counted so far stays counted.
+    pub(super) fn set(&mut self, quotas: &Quotas) {
+        let positive = |requests: Option<u32>| requests.filter(|n| *n > 0);
+        self.windows.set_limits(&[positive(quotas.second), positive(quotas.minute), positive(quotas.day)]);
+        self.retry_after = quotas.retry_after;
+    }
+
+    pub(super) fn settings(&self) -> Quotas {
+        let limit = |window: usize| self.windows.limits().get(window).and_then(|limit| limit.requests);
+        Quotas { second: limit(0), minute: limit(1), day: limit(2), retry_after: self.retry_after }
+    }
+
+    /// As `GET /quotas` shows it.
+    pub(super) fn report(&mut self, now: Instant) -> Value {
+        let used = self.windows.used(now);
+        let rate = |window: usize| {
+            let limit = self.windows.limits().get(window).and_then(|limit| limit.requests);
+            json!({"limit": limit, "used": used.get(window)})
+        };
+        json!({
+            "api_rate_seconds": rate(0),
+            "api_rate_minutes": rate(1),
+            "api_rate_days": rate(2),
+            "api_rate_months": {"limit": null, "used": used.get(2)},
+        })
+    }
+}
+
+pub(super) async fn gate(State(account): State<Account>, request: Request, next: Next) -> Response {
+    let taken = {
+        let mut quota = account.quota();
+        quota.windows.take(Instant::now()).map_err(|exceeded| (exceeded, quota.retry_after))
+    };
+    match taken {
+        Ok(remaining) => {
+            let response = match admit(&account, &request) {
+                Ok(()) => next.run(request).await,
+                Err(error) => error.into_response(),
+            };
+            with_quota(response, &remaining)
+        }
+        Err((exceeded, tell)) => {
+            let mut response = Error::too_many_requests().into_response();
+            if tell {
+                let seconds = exceeded.retry_after.as_secs() + u64::from(exceeded.retry_after.subsec_nanos() > 0);
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            }
+            with_quota(response, &exceeded.remaining)
+        }
+    }
+}
+
+fn admit(account: &Account, request: &Request) -> Result<(), Error> {
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Error::unauthorized)?;
+    let tokens = account.tokens();
+    if !tokens.accepts(token, Instant::now()) {
+        return Err(Error::unauthorized());
+    }
+    match tokens.lacks(&scopes(request.method(), request.uri().path())) {
+        Some(scope) => Err(Error::forbidden(scope)),
+        None => Ok(()),
+    }
+}
+
+/// The scopes that the documentation names for an endpoint; a search is reading although it is a POST.
+fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
+    let segments: Vec<_> = path.trim_matches('/').split('/').collect();
+    let reading = method == Method::GET || segments.last() == Some(&"search");
+    match (segments.as_slice(), reading) {
+        (["search"], _) => vec!["search.read"],
+        (["quotas"], _) => vec!["accounts.read"],
+        (["contacts", _, "companies"], _) => vec!["companies.read", "contacts.read"],
+        (["individuals", ..], _) => vec!["individuals.read"],
+        (["companies", ..], _) => vec!["companies.read"],
+        (["contacts", ..], _) => vec!["contacts.read"],
+        (["opportunities", ..], _) => vec!["opportunities.read"],
+        (["staffs", ..], _) => vec!["staffs.read"],
+        (["phone-calls", ..], true) => vec!["phonecalls.read"],
+        (["phone-calls", ..], false) => vec!["phonecalls.write"],
+        (["comments", ..], false) => vec!["comments.write"],
+        _ => vec![],
+    }
+}
+
+fn with_quota(mut response: Response, remaining: &Remaining) -> Response {
+    for (name, left) in HEADERS.into_iter().zip(remaining) {
+        if let Some(left) = left {
+            response.headers_mut().insert(name, HeaderValue::from(*left));
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_reading() {
+        let check = |method, path, expect: &[&str]| assert_eq!(scopes(&method, path), expect, "{method} {path}");
+        check(Method::POST, "/phone-calls/search", &["phonecalls.read"]);
+        check(Method::POST, "/phone-calls", &["phonecalls.write"]);
+        check(Method::DELETE, "/phone-calls/4", &["phonecalls.write"]);
+        check(Method::GET, "/contacts/4/companies", &["companies.read", "contacts.read"]);
+        check(Method::GET, "/search", &["search.read"]);
+    }
+}

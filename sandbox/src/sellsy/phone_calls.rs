@@ -1,0 +1,181 @@
+//! Phone calls: Sellsy's native log of a call, with its owner, result, duration and up to three records that it hangs on.
+//!
+//! `result` and `topic` are ids when written and objects when read. `POST` asks for five fields; `PUT` changes what it names
+//! and leaves the rest. Nothing tells two equal posts apart: a client that posts twice has logged twice.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Account;
+use super::errors::Error;
+use super::fields::Shape;
+use super::filters::{Filters, Range, Schema};
+use super::paging::{Key, Paging};
+use super::request::{self, Id, Parameters};
+use super::seed::now;
+use super::store::{PhoneCall, Related, RelatedKind, Store, Write};
+use super::views;
+use changes::Changes;
+
+mod changes;
+
+type Answer = Result<Json<Value>, Error>;
+
+pub(super) async fn create(
+    State(account): State<Account>,
+    parameters: Parameters,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let shape = Shape::parse(&parameters)?;
+    let body = request::object(&body)?;
+    let mut store = account.store();
+    let changes = Changes::parse(&body, &store, changes::REQUIRED)?;
+    let id = store.next_phone_call();
+    let at = now();
+    let mut call = PhoneCall {
+        id,
+        owner_id: 0,
+        source: String::new(),
+        result: String::new(),
+        date: at,
+        description: None,
+        duration: 0,
+        topic: store.default_topic(),
+        priority: 0,
+        related: Vec::new(),
+        created: at,
+        updated: at,
+        history: Vec::new(),
+    };
+    changes.apply(&mut call);
+    call.history.push(write("POST", body));
+    let answer = shape.apply(show(&call, &store));
+    store.phone_calls.insert(id, call);
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+pub(super) async fn update(State(account): State<Account>, id: Id, parameters: Parameters, body: Bytes) -> Answer {
+    let shape = Shape::parse(&parameters)?;
+    let mut store = account.store();
+    let mut call = store.phone_calls.get(&id.0).cloned().ok_or_else(Error::not_found)?;
+    let body = request::object(&body)?;
+    Changes::parse(&body, &store, &[])?.apply(&mut call);
+    call.updated = now();
+    call.history.push(write("PUT", body));
+    let answer = shape.apply(show(&call, &store));
+    store.phone_calls.insert(id.0, call);
+    Ok(Json(answer))
+}
+
+fn write(method: &'static str, body: Map<String, Value>) -> Write {
+    Write { at_ms: Timestamp::now().as_millisecond(), method, body }
+}
+
+pub(super) async fn get(State(account): State<Account>, id: Id, parameters: Parameters) -> Answer {
+    let shape = Shape::parse(&parameters)?;
+    let store = account.store();
+    let call = store.phone_calls.get(&id.0).ok_or_else(Error::not_found)?;
+    Ok(Json(shape.apply(show(call, &store))))
+}
+
+pub(super) async fn delete(State(account): State<Account>, id: Id) -> Result<StatusCode, Error> {
+    match account.store().phone_calls.remove(&id.0) {
+        Some(_) => Ok(StatusCode::NO_CONTENT),
+        None => Err(Error::not_found()),
+    }
+}
+
+pub(super) async fn list(State(account): State<Account>, parameters: Parameters) -> Answer {
+    let paging = Paging::parse(&parameters, &["id"])?;
+    Ok(page(&account.store(), &paging, |_| true))
+}
+
+pub(super) async fn search(State(account): State<Account>, parameters: Parameters, body: Bytes) -> Answer {
+    let paging = Paging::parse(&parameters, &["id"])?;
+    let wanted = Wanted::parse(Filters::parse(&body, Schema::Open, true)?)?;
+    Ok(page(&account.store(), &paging, |call| wanted.meets(call)))
+}
+
+fn page(store: &Store, paging: &Paging, wanted: impl Fn(&PhoneCall) -> bool) -> Json<Value> {
+    let found = store.phone_calls.values().filter(|call| wanted(call));
+    let rows = found.map(|call| (Key::id(call.id), call)).collect();
+    paging.page(rows, |call| show(call, store))
+}
+
+pub(super) fn show(call: &PhoneCall, store: &Store) -> Value {
+    views::phone_call(call, &store.zone, &store.topics)
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Priority {
+    min: Option<u8>,
+    max: Option<u8>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    created: Option<Range>,
+    date: Option<Range>,
+    owners: Option<Vec<u64>>,
+    related: Option<Vec<Related>>,
+    companies: Option<Vec<u64>>,
+    individuals: Option<Vec<u64>>,
+    contacts: Option<Vec<u64>>,
+    topic: Option<u64>,
+    result: Option<String>,
+    source: Option<String>,
+    priority: Option<Priority>,
+}
+
+impl Wanted {
+    fn parse(mut filters: Filters) -> Result<Wanted, Error> {
+        let wanted = Wanted {
+            created: filters.range("created"),
+            date: filters.range("due_date"),
+            owners: filters.list("owners"),
+            related: filters.list("related_objects"),
+            companies: filters.list("companies"),
+            individuals: filters.list("individuals"),
+            contacts: filters.list("contacts"),
+            topic: filters.number("topic"),
+            result: filters.text("result"),
+            source: filters.text("source"),
+            priority: filters.value("priority"),
+        };
+        for (field, value, choices) in
+            [("result", &wanted.result, changes::RESULTS.as_slice()), ("source", &wanted.source, &changes::SOURCES)]
+        {
+            if value.as_ref().is_some_and(|value| !choices.contains(&value.as_str())) {
+                filters.problems.invalid(field, changes::NOT_A_CHOICE);
+            }
+        }
+        filters.problems.into_result()?;
+        Ok(wanted)
+    }
+
+    fn meets(&self, call: &PhoneCall) -> bool {
+        let hangs_on = |wanted: &Option<Vec<u64>>, kind: RelatedKind| {
+            let any =
+                |ids: &Vec<u64>| call.related.iter().any(|related| related.kind == kind && ids.contains(&related.id));
+            wanted.as_ref().is_none_or(any)
+        };
+        self.created.is_none_or(|range| range.contains(call.created))
+            && self.date.is_none_or(|range| range.contains(call.date))
+            && self.owners.as_ref().is_none_or(|owners| owners.contains(&call.owner_id))
+            && self.related.as_ref().is_none_or(|wanted| call.related.iter().any(|related| wanted.contains(related)))
+            && hangs_on(&self.companies, RelatedKind::Company)
+            && hangs_on(&self.individuals, RelatedKind::Individual)
+            && hangs_on(&self.contacts, RelatedKind::Contact)
+            && self.topic.is_none_or(|topic| call.topic == Some(topic))
+            && self.result.as_ref().is_none_or(|result| *result == call.result)
+            && self.source.as_ref().is_none_or(|source| *source == call.source)
+            && self.priority.is_none_or(|wanted| {
+                wanted.min.is_none_or(|min| min <= call.priority) && wanted.max.is_none_or(|max| call.priority <= max)
+            })
+    }
+}

@@ -1,0 +1,239 @@
+//! The records of the account, as the data file states them and as a test adds or changes them.
+//!
+//! One shape serves the file, the control API and the store. Only what makes a difference to a rule is in here; `views` adds the
+//! many fields that Sellsy's answers carry besides. Numbers are kept as they were typed, which is what Sellsy does.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    pub client_id: String,
+    pub client_secret: String,
+    pub token_expires_in: u64,
+    /// What the client was granted; anything else is answered with 403.
+    pub scopes: Vec<String>,
+    /// In which zone dates are written.
+    pub time_zone: String,
+    /// Whom a personal client acts for: `/staffs/me`, and the author of comments.
+    pub token_staff_id: u64,
+    pub quotas: Quotas,
+    #[serde(default)]
+    pub search: SearchSettings,
+    #[serde(default)]
+    pub topics: Vec<Topic>,
+    pub staffs: Vec<Staff>,
+    #[serde(default)]
+    pub individuals: Vec<Record>,
+    #[serde(default)]
+    pub companies: Vec<Record>,
+    #[serde(default)]
+    pub contacts: Vec<Record>,
+    #[serde(default)]
+    pub opportunities: Vec<Opportunity>,
+}
+
+/// Requests per window; null or 0: no limit.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    #[serde(default)]
+    pub second: Option<u32>,
+    #[serde(default)]
+    pub minute: Option<u32>,
+    #[serde(default)]
+    pub day: Option<u32>,
+    /// Whether a 429 says for how long; the documentation does not promise it.
+    #[serde(default)]
+    pub retry_after: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchSettings {
+    pub phones: PhoneSearch,
+}
+
+/// How the global search looks at phone fields, which Sellsy does not document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhoneSearch {
+    /// The last nine digits decide.
+    #[default]
+    Digits,
+    /// The stored text contains what was asked.
+    Literal,
+    /// Phone fields are not searched at all.
+    Off,
+}
+
+/// A label for phone calls.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    pub id: u64,
+    pub name: String,
+    #[serde(default)]
+    pub is_default: bool,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staff {
+    pub id: u64,
+    pub firstname: String,
+    pub lastname: String,
+    pub email: String,
+    #[serde(default)]
+    pub status: StaffStatus,
+    #[serde(default)]
+    pub position: Option<String>,
+    #[serde(default)]
+    pub phone_number: Option<String>,
+    #[serde(default)]
+    pub mobile_number: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StaffStatus {
+    #[default]
+    Ok,
+    Blocked,
+    Deleted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Type {
+    Prospect,
+    Client,
+    Supplier,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Civility {
+    Mr,
+    Mrs,
+    Ms,
+}
+
+/// An individual, a company or a contact: `name` is a company's, first and last name are a person's, contacts have no type.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// 0: the next free one.
+    #[serde(default)]
+    pub id: u64,
+    #[serde(default, rename = "type")]
+    pub kind_type: Option<Type>,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub civility: Option<Civility>,
+    #[serde(default)]
+    pub first_name: Option<String>,
+    #[serde(default)]
+    pub last_name: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
+    #[serde(default)]
+    pub website: Option<String>,
+    #[serde(default)]
+    pub phone_number: Option<String>,
+    #[serde(default)]
+    pub mobile_number: Option<String>,
+    #[serde(default)]
+    pub fax_number: Option<String>,
+    #[serde(default)]
+    pub position: Option<String>,
+    #[serde(default)]
+    pub reference: Option<String>,
+    #[serde(default)]
+    pub note: String,
+    /// Absent: the staff for whom the token acts.
+    #[serde(default)]
+    pub owner_id: Option<u64>,
+    /// Absent: now.
+    #[serde(default = "now")]
+    pub created: Timestamp,
+    /// Absent: when it was created.
+    #[serde(default)]
+    pub updated: Option<Timestamp>,
+    #[serde(default)]
+    pub is_archived: bool,
+    /// A contact's companies.
+    #[serde(default)]
+    pub companies: Vec<u64>,
+    /// A contact's individuals.
+    #[serde(default)]
+    pub individuals: Vec<u64>,
+}
+
+impl Record {
+    pub(super) fn updated(&self) -> Timestamp {
+        self.updated.unwrap_or(self.created)
+    }
+
+    pub(super) fn display_name(&self) -> String {
+        let parts = [&self.name, &self.first_name, &self.last_name];
+        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Open,
+    Won,
+    Lost,
+    Cancelled,
+    Closed,
+    Late,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opportunity {
+    /// 0: the next free one.
+    #[serde(default)]
+    pub id: u64,
+    pub name: String,
+    pub status: Status,
+    /// Absent: now.
+    #[serde(default = "now")]
+    pub created: Timestamp,
+    #[serde(default)]
+    pub updated_status: Option<Timestamp>,
+    #[serde(default)]
+    pub due_date: Option<Date>,
+    /// In euros, as Sellsy writes amounts: a string.
+    #[serde(default = "nothing")]
+    pub amount: String,
+    #[serde(default)]
+    pub probability: u8,
+    #[serde(default)]
+    pub note: String,
+    /// Exactly one of the two.
+    #[serde(default)]
+    pub company_id: Option<u64>,
+    #[serde(default)]
+    pub individual_id: Option<u64>,
+    #[serde(default)]
+    pub contact_ids: Vec<u64>,
+    #[serde(default)]
+    pub owner_id: Option<u64>,
+}
+
+fn nothing() -> String {
+    "0.00".to_owned()
+}
+
+/// To the second, as Sellsy keeps dates.
+pub(super) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,258 @@
+//! Everything the account holds, by id.
+//!
+//! The store keeps what references what true (a contact's companies, an opportunity's customer) but knows nothing of requests:
+//! validation with its messages is the endpoints' business. Iteration is by ascending id.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, Topic};
+
+/// The kinds of record that somebody on the phone can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Individual,
+    Company,
+    Contact,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Individual => "individual",
+            Kind::Company => "company",
+            Kind::Contact => "contact",
+        }
+    }
+}
+
+/// What a phone call or a comment hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Related {
+    #[serde(rename = "type")]
+    pub(super) kind: RelatedKind,
+    pub(super) id: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RelatedKind {
+    Opportunity,
+    Company,
+    Individual,
+    Contact,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct PhoneCall {
+    pub(super) id: u64,
+    pub(super) owner_id: u64,
+    pub(super) source: String,
+    pub(super) result: String,
+    pub(super) date: Timestamp,
+    pub(super) description: Option<String>,
+    pub(super) duration: u64,
+    pub(super) topic: Option<u64>,
+    pub(super) priority: u8,
+    pub(super) related: Vec<Related>,
+    pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
+    /// Every write that was accepted, oldest first; for tests, not part of the API.
+    pub(super) history: Vec<Write>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Write {
+    pub(super) at_ms: i64,
+    pub(super) method: &'static str,
+    pub(super) body: Map<String, Value>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Comment {
+    pub(super) id: u64,
+    pub(super) owner_id: u64,
+    pub(super) description: String,
+    pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
+    pub(super) parent_id: Option<u64>,
+    pub(super) related: Vec<Related>,
+}
+
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) zone: TimeZone,
+    pub(super) search: SearchSettings,
+    pub(super) topics: Vec<Topic>,
+    pub(super) token_staff_id: u64,
+    pub(super) staffs: BTreeMap<u64, Staff>,
+    individuals: BTreeMap<u64, Record>,
+    companies: BTreeMap<u64, Record>,
+    contacts: BTreeMap<u64, Record>,
+    pub(super) opportunities: BTreeMap<u64, Opportunity>,
+    pub(super) phone_calls: BTreeMap<u64, PhoneCall>,
+    pub(super) comments: BTreeMap<u64, Comment>,
+    last_phone_call: u64,
+}
+
+impl Store {
+    pub(super) fn new(seed: &Seed, zone: TimeZone) -> anyhow::Result<Store> {
+        let mut store = Store {
+            zone,
+            search: seed.search,
+            topics: seed.topics.clone(),
+            token_staff_id: seed.token_staff_id,
+            staffs: seed.staffs.iter().map(|staff| (staff.id, staff.clone())).collect(),
+            individuals: BTreeMap::new(),
+            companies: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            opportunities: BTreeMap::new(),
+            phone_calls: BTreeMap::new(),
+            comments: BTreeMap::new(),
+            last_phone_call: 5_000_000,
+        };
+        ensure!(store.staffs.contains_key(&seed.token_staff_id), "token_staff_id is not a staff");
+        for (kind, records) in
+            [(Kind::Individual, &seed.individuals), (Kind::Company, &seed.companies), (Kind::Contact, &seed.contacts)]
+        {
+            for record in records {
+                ensure!(store.record(kind, record.id).is_none(), "{} {} is there twice", kind.name(), record.id);
+                store.put_record(kind, record.clone())?;
+            }
+        }
+        for opportunity in &seed.opportunities {
+            ensure!(
+                !store.opportunities.contains_key(&opportunity.id),
+                "opportunity {} is there twice",
+                opportunity.id
+            );
+            store.put_opportunity(opportunity.clone())?;
+        }
+        Ok(store)
+    }
+
+    pub(super) fn records(&self, kind: Kind) -> &BTreeMap<u64, Record> {
+        match kind {
+            Kind::Individual => &self.individuals,
+            Kind::Company => &self.companies,
+            Kind::Contact => &self.contacts,
+        }
+    }
+
+    fn records_mut(&mut self, kind: Kind) -> &mut BTreeMap<u64, Record> {
+        match kind {
+            Kind::Individual => &mut self.individuals,
+            Kind::Company => &mut self.companies,
+            Kind::Contact => &mut self.contacts,
+        }
+    }
+
+    pub(super) fn record(&self, kind: Kind, id: u64) -> Option<&Record> {
+        self.records(kind).get(&id)
+    }
+
+    /// Adds or replaces a record and returns its id.
+    pub(super) fn put_record(&mut self, kind: Kind, mut record: Record) -> anyhow::Result<u64> {
+        let is_contact = kind == Kind::Contact;
+        ensure!(record.kind_type.is_none() == is_contact, "individuals and companies have a type, contacts have none");
+        let named = if kind == Kind::Company { &record.name } else { &record.last_name };
+        ensure!(named.is_some(), "a company needs a name, a person a last name");
+        ensure!((kind == Kind::Company) == record.name.is_some(), "a name is a company's");
+        ensure!(is_contact || record.companies.is_empty() && record.individuals.is_empty(), "only contacts are linked");
+        for id in &record.companies {
+            ensure!(self.companies.contains_key(id), "company {id} is not known");
+        }
+        for id in &record.individuals {
+            ensure!(self.individuals.contains_key(id), "individual {id} is not known");
+        }
+        let owner = *record.owner_id.get_or_insert(self.token_staff_id);
+        ensure!(self.staffs.contains_key(&owner), "staff {owner} is not known");
+        record.companies.sort_unstable();
+        let records = self.records_mut(kind);
+        if record.id == 0 {
+            record.id = next_id(records);
+        }
+        let id = record.id;
+        records.insert(id, record);
+        Ok(id)
+    }
+
+    pub(super) fn put_opportunity(&mut self, mut opportunity: Opportunity) -> anyhow::Result<u64> {
+        let customer = match (opportunity.company_id, opportunity.individual_id) {
+            (Some(id), None) => self.companies.contains_key(&id),
+            (None, Some(id)) => self.individuals.contains_key(&id),
+            _ => false,
+        };
+        ensure!(customer, "an opportunity belongs to exactly one known company or individual");
+        let contacts = opportunity.contact_ids.iter().all(|id| self.contacts.contains_key(id));
+        ensure!(contacts, "an opportunity's contacts must be known");
+        let owner = *opportunity.owner_id.get_or_insert(self.token_staff_id);
+        ensure!(self.staffs.contains_key(&owner), "staff {owner} is not known");
+        if opportunity.id == 0 {
+            opportunity.id = next_id(&self.opportunities);
+        }
+        let id = opportunity.id;
+        self.opportunities.insert(id, opportunity);
+        Ok(id)
+    }
+
+    /// Removes a record with what cannot be without it.
+    pub(super) fn remove_record(&mut self, kind: Kind, id: u64) -> bool {
+        if self.records_mut(kind).remove(&id).is_none() {
+            return false;
+        }
+        for contact in self.contacts.values_mut() {
+            match kind {
+                Kind::Company => contact.companies.retain(|company| *company != id),
+                Kind::Individual => contact.individuals.retain(|individual| *individual != id),
+                Kind::Contact => {}
+            }
+        }
+        self.opportunities.retain(|_, opportunity| match kind {
+            Kind::Company => opportunity.company_id != Some(id),
+            Kind::Individual => opportunity.individual_id != Some(id),
+            Kind::Contact => true,
+        });
+        true
+    }
+
+    /// The companies of a contact, by ascending id.
+    pub(super) fn companies_of<'a>(&'a self, contact: &'a Record) -> impl Iterator<Item = &'a Record> {
+        contact.companies.iter().filter_map(|id| self.companies.get(id))
+    }
+
+    pub(super) fn knows(&self, related: Related) -> bool {
+        let Related { kind, id } = related;
+        match kind {
+            RelatedKind::Opportunity => self.opportunities.contains_key(&id),
+            RelatedKind::Company => self.companies.contains_key(&id),
+            RelatedKind::Individual => self.individuals.contains_key(&id),
+            RelatedKind::Contact => self.contacts.contains_key(&id),
+        }
+    }
+
+    /// An id that no phone call has had, deleted ones included.
+    pub(super) fn next_phone_call(&mut self) -> u64 {
+        self.last_phone_call += 1;
+        self.last_phone_call
+    }
+
+    pub(super) fn next_comment(&self) -> u64 {
+        next_id(&self.comments)
+    }
+
+    pub(super) fn default_topic(&self) -> Option<u64> {
+        self.topics.iter().find(|topic| topic.is_default).map(|topic| topic.id)
+    }
+}
+
+fn next_id<T>(map: &BTreeMap<u64, T>) -> u64 {
+    map.last_key_value().map_or(1, |(last, _)| last + 1)
+}

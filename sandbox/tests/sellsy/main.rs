@@ -1,0 +1,10 @@
+//! The Sellsy account over HTTP, with the data file that the demo uses: one module per area, a sandbox of its own per test.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod directory;
+mod faults;
+mod harness;
+mod limits;
+mod phone_calls;
+mod program;

@@ -1,0 +1,103 @@
+//! Writing calls: what is asked for, what a partial update leaves, and how a lost one is found again.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, ids, unlimited};
+
+fn call() -> Value {
+    json!({
+        "owner_id": 101,
+        "date": "2026-11-23T10:15:30+01:00",
+        "source": "incoming",
+        "result": "connected",
+        "duration": 125,
+        "description": "Aircall call 3811600001",
+        "related": [
+            {"type": "contact", "id": 4001},
+            {"type": "company", "id": 3001},
+            {"type": "opportunity", "id": 6102},
+        ],
+    })
+}
+
+fn with(field: &str, value: Value) -> Value {
+    let mut body = call();
+    body[field] = value;
+    body
+}
+
+#[tokio::test]
+async fn a_call_is_logged_changed_found_and_deleted() {
+    let client = Client::start(unlimited()).await;
+    let (status, item) = client.api(Method::POST, "/phone-calls", Some(call())).await;
+    assert_eq!(status, 201);
+    assert_eq!(item["result"], json!({"id": "connected", "name": "Appel abouti"}));
+    assert_eq!(item["topic"]["id"], 41);
+    assert_eq!((&item["company_id"], &item["contact_id"]), (&json!(3001), &json!(4001)));
+    let id = item["id"].as_u64().unwrap();
+
+    let (status, changed) =
+        client.api(Method::PUT, &format!("/phone-calls/{id}"), Some(json!({"description": "neu"}))).await;
+    assert_eq!(status, 200);
+    assert_eq!((&changed["description"], &changed["duration"]), (&json!("neu"), &json!(125)));
+
+    let lost = json!({
+        "related_objects": [{"type": "opportunity", "id": 6102}],
+        "created": {"start": item["created"]},
+    });
+    assert_eq!(ids(&client.find("/phone-calls/search?order=id&direction=desc", lost).await), [id]);
+    assert_eq!(ids(&client.find("/phone-calls/search", json!({"companies": [3002]})).await), [] as [u64; 0]);
+
+    let seen = client.control(Method::GET, "/sellsy/phone-calls", None).await;
+    let history: Vec<_> = seen[0]["history"].as_array().unwrap().iter().map(|write| &write["method"]).collect();
+    assert_eq!(history, ["POST", "PUT"]);
+
+    client.control(Method::DELETE, &format!("/sellsy/phone-calls/{id}"), None).await;
+    assert_eq!(client.api(Method::PUT, &format!("/phone-calls/{id}"), Some(call())).await.0, 404);
+    let (_, next) = client.api(Method::POST, "/phone-calls", Some(call())).await;
+    assert_eq!(next["id"], id + 1, "ids are not given twice");
+}
+
+#[tokio::test]
+async fn a_wrong_call_is_refused_with_the_field_that_is_wrong() {
+    let client = Client::start(unlimited()).await;
+    let wrong = [
+        ("owner_id", json!(9)),
+        ("owner_id", json!("101")),
+        ("date", json!("2026-11-23T10:15:30")),
+        ("result", json!("answered")),
+        ("source", json!("outgoing")),
+        ("related", json!([])),
+        ("related", json!([{"type": "contact", "id": 4001}, {"type": "contact", "id": 4002}])),
+        ("related", json!([{"type": "contact", "id": 1}])),
+        ("related", json!([{"type": "staff", "id": 101}])),
+        ("related", json!([{"type": "contact", "id": 4001, "name": "x"}])),
+        ("duration", json!(1.5)),
+        ("description", json!(1)),
+        ("topic", json!(7)),
+        ("priority", json!(2)),
+    ];
+    for (field, value) in wrong {
+        let (status, answer) = client.api(Method::POST, "/phone-calls", Some(with(field, value.clone()))).await;
+        assert_eq!(status, 400, "{field} {value}");
+        assert!(answer["error"]["details"][field].is_string(), "{answer}");
+    }
+    let (status, answer) = client.api(Method::POST, "/phone-calls", Some(json!({}))).await;
+    assert_eq!(status, 400);
+    assert_eq!(answer["error"]["details"].as_object().unwrap().len(), 5);
+    assert_eq!(client.get("/phone-calls").await["pagination"]["total"], 0);
+    let (_, planned) = client.api(Method::POST, "/phone-calls", Some(with("result", json!("scheduled")))).await;
+    assert_eq!(planned["duration"], 0);
+}
+
+#[tokio::test]
+async fn a_comment_is_the_fallback() {
+    let client = Client::start(unlimited()).await;
+    let body = json!({"description": "Aircall call 1", "related": [{"type": "company", "id": 3001}]});
+    let (status, comment) = client.api(Method::POST, "/comments", Some(body)).await;
+    assert_eq!((status, &comment["company_id"], &comment["owner"]["id"]), (201, &json!(3001), &json!(103)));
+    for wrong in [json!({}), json!({"description": "x", "owner_id": 101}), json!({"description": "x", "related": []})] {
+        assert_eq!(client.api(Method::POST, "/comments", Some(wrong.clone())).await.0, 400, "{wrong}");
+    }
+}

@@ -1,0 +1,13 @@
+//! End-to-end tests over the built binaries, on real RabbitMQ and PostgreSQL, with the sandbox for the vendors.
+
+mod calls;
+mod lifecycle;
+mod outage;
+mod replicas;
+mod webhook;
+
+/// Longer than anything should take on a busy machine with two cores.
+const SOON: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Individual 2001 of the sandbox's data, a client with the open opportunity 6001.
+const CLIENT: &str = "+33 6 39 98 41 07";

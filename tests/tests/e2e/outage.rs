@@ -1,0 +1,128 @@
+//! The broker goes away while calls arrive, or the database does, or Sellsy: nothing is lost and work goes on by itself.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tests::{Process, Relay, Stack, WORKERS, authority};
+
+use crate::{CLIENT, SOON};
+
+/// A stack whose workers reach broker and database through relays.
+async fn relayed(what: &str) -> Result<(Stack, Vec<Process>, Relay, Relay)> {
+    let mut stack = Stack::new(what).await?;
+    let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
+    let database = Relay::to(&authority(&stack.database_url)?).await?;
+    stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    stack.environment.insert("DATABASE_URL".into(), database.instead_of(&stack.database_url)?);
+    let mut workers = Vec::new();
+    for worker in WORKERS {
+        workers.push(stack.start(worker).await?);
+    }
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    Ok((stack, workers, broker, database))
+}
+
+async fn ten_calls(stack: &Stack) -> Result<Vec<i64>> {
+    let mut calls = Vec::new();
+    for n in 0..10 {
+        let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 80 + n });
+        calls.push(stack.sandbox.play(&call).await?);
+    }
+    Ok(calls)
+}
+
+async fn all_logged_once(stack: &Stack, calls: &[i64]) -> Result<()> {
+    for call in calls {
+        stack.sandbox.log_of(*call, Duration::from_secs(60), |_| true).await?;
+    }
+    for call in calls {
+        assert_eq!(stack.sandbox.logs_of(*call).await?.len(), 1, "call {call}");
+    }
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), calls.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn webhooks_wait_in_the_inbox_while_the_broker_is_away() -> Result<()> {
+    let (stack, workers, broker, _) = relayed("broker").await?;
+    broker.cut();
+    let calls = ten_calls(&stack).await?;
+    stack.sandbox.delivered(SOON).await?;
+    let failed = stack.sandbox.get("/aircall/deliveries").await?["failed_attempts"].clone();
+    assert_eq!(failed, json!(0), "Aircall saw no failure");
+    let waiting: i64 = stack.database().await?.query_one("select count(*) from inbox", &[]).await?.get(0);
+    assert!(waiting >= 20, "created and ended of ten calls wait in the inbox, {waiting} do");
+    let (ready, _) = workers[0].readiness().await?;
+    assert!(ready, "ingest can still hold events, so it stays ready");
+    let (ready, reasons) = workers[1].readiness().await?;
+    assert!(!ready, "the resolver is not ready without a broker: {reasons}");
+    broker.restore();
+    all_logged_once(&stack, &calls).await?;
+    let waiting: i64 = stack.database().await?.query_one("select count(*) from inbox", &[]).await?.get(0);
+    assert_eq!(waiting, 0);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
+    let (stack, workers, _, database) = relayed("database").await?;
+    database.cut();
+    let calls = ten_calls(&stack).await?;
+    stack.sandbox.delivered(SOON).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(stack.sandbox.phone_calls().await?.is_empty(), "no ledger, no log");
+    database.restore();
+    all_logged_once(&stack, &calls).await?;
+    for stage in shared::topology::Stage::ALL {
+        assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
+    }
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn neither_broker_nor_database_is_a_503_and_aircall_sends_again() -> Result<()> {
+    let (stack, workers, broker, database) = relayed("both").await?;
+    broker.cut();
+    database.cut();
+    let calls = ten_calls(&stack).await?;
+    let refused = || async {
+        let failed = stack.sandbox.get("/aircall/deliveries").await.ok()?["failed_attempts"].as_u64()?;
+        (failed > 0).then_some(())
+    };
+    tests::eventually(SOON, refused).await.context("webhooks are refused")?;
+    let not_ready = || async { workers[0].readiness().await.ok().filter(|(ready, _)| !ready) };
+    tests::eventually(SOON, not_ready).await.context("ingest can hold nothing and is not ready")?;
+    broker.restore();
+    database.restore();
+    all_logged_once(&stack, &calls).await?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Result<()> {
+    let (stack, workers) = Stack::running("unclear").await?;
+    // Sellsy commits, and the connection ends before the answer.
+    let cut = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "cut", "when": "after" } }]);
+    stack.sandbox.set_faults(&cut).await?;
+    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 });
+    let call = stack.sandbox.play(&call).await?;
+    stack.sandbox.log_of(call, SOON, |_| true).await?;
+    let adopted = || async {
+        let sql = "select count(*) from timeline where call_id = $1 and what like '%adopted%'";
+        let row = stack.database().await.ok()?.query_one(sql, &[&call]).await.ok()?;
+        (row.get::<_, i64>(0) == 1).then_some(())
+    };
+    // Sellsy is left alone for half a minute, in case it is still at work on the first one.
+    tests::eventually(2 * SOON, adopted).await.context("the log is adopted")?;
+    assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
+    drop(workers);
+    stack.down().await
+}
