@@ -17,7 +17,9 @@ const DURATIONS_S: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5
 
 /// Installs the log for the whole process.
 pub fn start(settings: &Settings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.rust_log).context("RUST_LOG")?;
+    // Two libraries that tell of every migration that need not be applied; RUST_LOG may name them all the same.
+    let filter = format!("refinery_core=warn,tokio_postgres=warn,{}", settings.rust_log);
+    let filter = EnvFilter::try_new(filter).context("RUST_LOG")?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),

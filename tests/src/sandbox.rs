@@ -1,6 +1,9 @@
 //! The sandbox from outside: play calls, set faults, look at what landed where.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use reqwest::Method;
@@ -18,7 +21,11 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub async fn start(log: PathBuf, arguments: &[&str]) -> anyhow::Result<Self> {
-        let data = workspace().join("sandbox/data/account.toml");
+        Self::with_data(&workspace().join("sandbox/data/account.toml"), log, arguments).await
+    }
+
+    /// The same with other accounts.
+    pub async fn with_data(data: &Path, log: PathBuf, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut all = vec!["--listen".into(), "127.0.0.1:0".into(), "--data".into(), data.display().to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let process = Process::start("sandbox", &all, &[], log).await?;
@@ -52,7 +59,7 @@ impl Sandbox {
         self.control(Method::POST, "/aircall/webhooks", Some(&body)).await.map(drop)
     }
 
-    /// Plays a call, described as the sandbox's README has it, and says its id.
+    /// Plays a call, described as `sandbox/README.md` has it, and says its id.
     pub async fn play(&self, call: &Value) -> anyhow::Result<i64> {
         let answer = self.control(Method::POST, "/aircall/calls", Some(call)).await?;
         answer["call_id"].as_i64().context("call_id")

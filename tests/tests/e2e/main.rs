@@ -1,6 +1,7 @@
 //! End-to-end tests over the built binaries, on real RabbitMQ and PostgreSQL, with the sandbox for the vendors.
 
 mod calls;
+mod contract;
 mod lifecycle;
 mod outage;
 mod replicas;

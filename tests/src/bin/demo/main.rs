@@ -13,12 +13,13 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Process, Relay, Stack, WORKERS, authority, eventually};
 
-use morning::Morning;
+use morning::{Call, Morning};
 use report::Landed;
 
 const UNTIL_READY: Duration = Duration::from_secs(30);
 /// From the last call on; the ladder's first two rungs (5 s and 30 s) fit.
 const UNTIL_SETTLED: Duration = Duration::from_secs(90);
+const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 /// Real milliseconds for a second of a recorded conversation.
 const PACE_MS: u64 = 5;
 /// A morning is played in seconds, so the minute's quota of an ordinary account (149) is widened in proportion.
@@ -46,18 +47,22 @@ async fn demo() -> Result<bool> {
     println!("Playing a morning of calls …");
     let mut played = Vec::new();
     for call in &morning.calls {
-        played.push((call, stack.sandbox.play(&call.play).await?));
+        played.push(play(&stack, call).await?);
+        tokio::time::sleep(BETWEEN_CALLS).await;
     }
     for conversation in &morning.conversations {
         let path = format!("/aircall/conversations/{}", conversation.name);
         let answer = stack.sandbox.control(reqwest::Method::POST, &path, Some(&json!({ "pace_ms": PACE_MS }))).await?;
         let ids = answer["call_ids"].as_array().context("call_ids")?.iter().filter_map(serde_json::Value::as_i64);
-        played.extend(conversation.calls.iter().zip(ids));
+        for (call, id) in conversation.calls.iter().zip(ids) {
+            println!("  {id:<10}  {}", call.about);
+            played.push((call, id));
+        }
     }
     stack.sandbox.delivered(UNTIL_SETTLED).await?;
     outage(&stack, &broker).await?;
     for call in &morning.calls_during_outage {
-        played.push((call, stack.sandbox.play(&call.play).await?));
+        played.push(play(&stack, call).await?);
     }
     stack.sandbox.delivered(UNTIL_SETTLED).await?;
     println!("All webhooks are delivered; waiting until every log is as it should be …\n");
@@ -77,6 +82,12 @@ async fn demo() -> Result<bool> {
         println!("Logs of the workers: {}", stack.logs.display());
     }
     Ok(good)
+}
+
+async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
+    let id = stack.sandbox.play(&call.play).await?;
+    println!("  {id:<10}  {}", call.about);
+    Ok((call, id))
 }
 
 /// The workers reach the broker through a relay that can be cut.
@@ -113,6 +124,15 @@ async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
 
 async fn conclude(stack: &Stack, landed: &[Landed]) -> Result<bool> {
     println!("{}", report::table(landed));
+    if let Some(first) = landed.first() {
+        let log = stack.sandbox.logs_of(first.call_id).await?;
+        let text = log.first().and_then(|log| log["description"].as_str()).unwrap_or_default();
+        println!(
+            "\nThe log of call {} as it stands in Sellsy:\n\n    {}\n",
+            first.call_id,
+            text.replace('\n', "\n    ")
+        );
+    }
     let (logs, expected) =
         (stack.sandbox.phone_calls().await?.len(), landed.iter().filter(|l| l.phone_call.is_some()).count());
     let counts = stack.sandbox.get("/counts").await?;

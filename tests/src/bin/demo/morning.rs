@@ -44,6 +44,9 @@ pub(crate) struct Expect {
     pub(crate) opportunity: Option<i64>,
     /// Sellsy's word for how the call went.
     pub(crate) result: Option<String>,
+    /// The agent saw a card while the phone rang.
+    #[serde(default)]
+    pub(crate) card: bool,
     /// How many insights the log holds.
     #[serde(default)]
     pub(crate) insights: usize,

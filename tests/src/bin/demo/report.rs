@@ -16,6 +16,7 @@ pub(crate) struct Landed {
     why: String,
     opportunity: Option<i64>,
     pub(crate) phone_call: Option<i64>,
+    card: bool,
     insights: usize,
     pub(crate) problems: Vec<String>,
 }
@@ -23,6 +24,7 @@ pub(crate) struct Landed {
 pub(crate) async fn look(stack: &Stack, played: &[(&Call, i64)]) -> Result<Vec<Landed>> {
     let database = stack.database().await?;
     let logs = stack.sandbox.phone_calls().await?;
+    let cards = stack.sandbox.get("/aircall/insight-cards").await?;
     let mut landed = Vec::new();
     for (call, call_id) in played {
         let sql = "select coalesce(snapshot, '{}'), coalesce(resolution, '{}'), insights from calls where call_id = $1";
@@ -32,17 +34,27 @@ pub(crate) async fn look(stack: &Stack, played: &[(&Call, i64)]) -> Result<Vec<L
         let ours =
             |log: &&Value| log["description"].as_str().is_some_and(|text| text.lines().any(|line| line == marker));
         let logs: Vec<&Value> = logs.iter().filter(ours).collect();
-        landed.push(one(call, *call_id, &column(0), &column(1), &column(2), &logs));
+        let cards = cards.as_array().into_iter().flatten().filter(|card| card["call_id"] == *call_id).count();
+        landed.push(one(call, *call_id, [&column(0), &column(1), &column(2)], &logs, cards));
     }
     Ok(landed)
 }
 
-fn one(call: &Call, call_id: i64, snapshot: &Value, resolution: &Value, insights: &Value, logs: &[&Value]) -> Landed {
+fn one(
+    call: &Call,
+    call_id: i64,
+    [snapshot, resolution, insights]: [&Value; 3],
+    logs: &[&Value],
+    cards: usize,
+) -> Landed {
     let record = &resolution["record"];
     let found = record["kind"].as_str().zip(record["id"].as_i64()).map(|(kind, id)| format!("{kind} {id}"));
     let opportunity = logs.first().and_then(|log| linked(log, "opportunity"));
     let name = record["name"].as_str().unwrap_or_default();
-    let problems = problems(&call.expect, found.as_deref(), opportunity, insights, logs);
+    let mut problems = problems(&call.expect, found.as_deref(), opportunity, insights, logs);
+    if cards > 1 || (call.expect.card && cards == 0) {
+        problems.push(format!("{cards} cards were shown"));
+    }
     Landed {
         call_id,
         about: call.about.clone(),
@@ -51,6 +63,7 @@ fn one(call: &Call, call_id: i64, snapshot: &Value, resolution: &Value, insights
         why: resolution["rule"].as_str().unwrap_or("not resolved").into(),
         opportunity,
         phone_call: logs.first().and_then(|log| log["id"].as_i64()),
+        card: cards > 0,
         insights: insights.as_object().map_or(0, serde_json::Map::len),
         problems,
     }
@@ -102,21 +115,20 @@ fn linked(log: &Value, kind: &str) -> Option<i64> {
 pub(crate) fn table(landed: &[Landed]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(["call", "what", "number", "record found", "why", "opportunity", "Sellsy call", "insights", ""]);
+    let header = ["call", "number", "record found", "why", "opportunity", "card", "Sellsy call", "insights", ""];
+    table.set_header(header);
     let or_none = |id: Option<i64>| id.map_or_else(|| "–".to_owned(), |id| id.to_string());
     for l in landed {
-        let verdict = if l.problems.is_empty() { "ok" } else { "WRONG" };
-        let (opportunity, phone_call) = (or_none(l.opportunity), or_none(l.phone_call));
         table.add_row([
-            &l.call_id.to_string(),
-            &l.about,
-            &l.number,
-            &l.record,
-            &l.why,
-            &opportunity,
-            &phone_call,
-            &l.insights.to_string(),
-            verdict,
+            l.call_id.to_string(),
+            l.number.clone(),
+            l.record.clone(),
+            l.why.clone(),
+            or_none(l.opportunity),
+            if l.card { "shown" } else { "–" }.to_owned(),
+            or_none(l.phone_call),
+            l.insights.to_string(),
+            if l.problems.is_empty() { "ok" } else { "WRONG" }.to_owned(),
         ]);
     }
     table
