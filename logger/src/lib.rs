@@ -18,7 +18,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let owners = owners::Owners::new(sellsy.clone(), settings.sellsy.default_owner_id);
     let renderer = render::Renderer::new(&settings)?;
     let mut base = Base::start("logger", settings, 1, shutdown)?;
-    let writer = writer::Writer { database: base.database.clone(), sellsy, owners, renderer };
+    let publisher = base.publisher.clone();
+    let writer = writer::Writer { database: base.database.clone(), publisher, sellsy, owners, renderer };
     base.consume(Stage::Logger, writer)?;
     base.serve(Router::new()).await
 }

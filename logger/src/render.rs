@@ -38,6 +38,9 @@ pub(crate) fn ready(row: &Loggable) -> Result<Ready<'_>, &'static str> {
     let resolution = row.resolution.as_ref().ok_or("it has not been resolved yet")?;
     let record = resolution.record.as_ref().ok_or("nobody in Sellsy has its number")?;
     let call = row.snapshot.as_ref().ok_or("the call itself has not arrived yet")?;
+    if row.reopened {
+        return Err("its record is gone from Sellsy; the caller is looked up again");
+    }
     if row.gone {
         return Err("a person has deleted its log in Sellsy");
     }

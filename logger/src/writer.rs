@@ -11,10 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::{
     aircall::wire::Call,
-    amqp::{Handler, Incoming, Outcome},
+    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
     db::Database,
     error::{Code, Error, Remedy, Result},
-    event::{CALL_INSIGHTS, CALL_RESOLVED, CallId},
+    event::{CALL_INSIGHTS, CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event, RecordHint},
     ledger::{
         calls::{self, Lease, Loggable, Snapshot},
         insight::Insight,
@@ -25,6 +25,7 @@ use shared::{
         wire::{PhoneCall, PhoneCallCreate, Related},
     },
     topology::Stage,
+    trace::Traceparent,
 };
 
 use crate::{
@@ -39,6 +40,7 @@ const SETTLED: Duration = Duration::from_secs(25);
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
+    pub(crate) publisher: Publisher,
     pub(crate) sellsy: Sellsy,
     pub(crate) owners: Owners,
     pub(crate) renderer: Renderer,
@@ -55,7 +57,11 @@ impl Handler for Writer {
             }
             return Ok(Outcome::Done);
         };
-        let settled = self.settle(lease, row).await;
+        if row.reopened && message.seen_before {
+            // Whoever had this message before may have died before it told the resolver.
+            self.look_up_again(&row, message.trace).await?;
+        }
+        let settled = self.settle(lease, row, message.trace).await;
         if settled.is_err()
             && let Ok(client) = self.database.client().await
         {
@@ -88,20 +94,44 @@ impl Writer {
     }
 
     /// Writes until the call has not changed meanwhile.
-    async fn settle(&self, lease: Lease, mut row: Loggable) -> Result<Outcome> {
+    async fn settle(&self, lease: Lease, mut row: Loggable, trace: Traceparent) -> Result<Outcome> {
         loop {
             let outcome = match render::ready(&row) {
                 Err(why) => Outcome::Skip(format!("not written: {why}")),
-                Ok(ready) => {
-                    self.write(lease, &row, &ready).await?;
-                    Outcome::Done
-                }
+                Ok(ready) => match self.write(lease, &row, &ready).await {
+                    Err(e) if e.code == Code::SellsyRejected && self.reopen(&row, &e).await? => {
+                        self.look_up_again(&row, trace).await?;
+                        Outcome::Done
+                    }
+                    written => written.map(|()| Outcome::Done)?,
+                },
             };
             match calls::release(&*self.database.client().await?, lease, &row).await? {
                 Some(changed) => row = changed,
                 None => return Ok(outcome),
             }
         }
+    }
+
+    /// Sellsy takes no log on this record or opportunity, which may have gone since it was looked up. False when the
+    /// caller has been looked up again before: then a person has to see it.
+    async fn reopen(&self, row: &Loggable, e: &Error) -> Result<bool> {
+        let client = self.database.client().await?;
+        let reopened = calls::reopen(&client, row.call_id).await?;
+        if reopened {
+            let entry =
+                Entry::new("logger", "refused by Sellsy; the caller is looked up again").with("error", &e.message);
+            timeline::add(&client, row.call_id, &[entry]).await?;
+        }
+        Ok(reopened)
+    }
+
+    async fn look_up_again(&self, row: &Loggable, trace: Traceparent) -> Result<()> {
+        let Some(record) = row.resolution.as_ref().and_then(|r| r.record.as_ref()) else { return Ok(()) };
+        let hint = RecordHint { kind: record.kind, id: record.id };
+        let fact = Event::of(DIRECTORY_CHANGED, row.call_id, &hint).map_err(|e| Error::malformed("the hint", &e))?;
+        let message = Outgoing::event(&fact, trace).map_err(|e| Error::malformed("the hint", &e))?;
+        self.publisher.publish(Destination::Events { kind: DIRECTORY_CHANGED }, &message).await
     }
 
     async fn write(&self, lease: Lease, row: &Loggable, ready: &Ready<'_>) -> Result<()> {

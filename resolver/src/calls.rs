@@ -3,7 +3,7 @@
 //! The ledger is written before `call.resolved` is published, and the message is acked last: dying in between brings
 //! the same message again, which finds the decision made and only publishes it once more.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -12,16 +12,21 @@ use shared::{
     amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
     db::Database,
     error::{Error, Result},
-    event::{CALL_RESOLVED, CallId, Event},
+    event::{CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event},
     ledger::{
         calls::{self, Known, Snapshot},
         resolution::Resolution,
         timeline::{self, Entry},
     },
+    phone::{Caller, E164},
     topology::Stage,
+    trace::Traceparent,
 };
 
-use crate::look_up::{self, LookUp};
+use crate::{
+    hints::Hints,
+    look_up::{self, LookUp},
+};
 
 /// How old the card's look-up may be to decide by it: few records change during a phone call.
 const FRESH: Duration = Duration::from_secs(30 * 60);
@@ -32,8 +37,23 @@ pub(crate) struct Calls {
     pub(crate) look_up: LookUp,
 }
 
-impl Handler for Calls {
+/// What the resolver's queue brings: calls that ended, and records that may have changed.
+pub(crate) struct Messages {
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) hints: Hints,
+}
+
+impl Handler for Messages {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        match message.event.kind.as_str() {
+            DIRECTORY_CHANGED => self.hints.handle(message).await,
+            _ => self.calls.ended(message).await,
+        }
+    }
+}
+
+impl Calls {
+    async fn ended(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
@@ -47,12 +67,34 @@ impl Handler for Calls {
         if resolution.record.is_none() {
             return Ok(Outcome::Skip(format!("not logged: {}", resolution.rule)));
         }
-        self.publish(message, &resolution).await?;
+        self.publish(call_id, message.trace, &resolution).await?;
         Ok(Outcome::Done)
     }
-}
 
-impl Calls {
+    /// For a call that nobody was found for, or whose record Sellsy does not take any more. True if there is somebody
+    /// now.
+    pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
+        let Some(call) = calls::snapshot(&*self.database.client().await?, call_id).await? else { return Ok(false) };
+        let resolution = self.look_up.resolve(&call).await?;
+        let client = self.database.client().await?;
+        if !calls::decide_again(&client, call_id, &resolution, self.number(&call).as_ref()).await? {
+            return Ok(false);
+        }
+        timeline::add(&client, call_id, &[look_up::entry("resolved again", &resolution)]).await?;
+        drop(client);
+        if resolution.record.is_some() {
+            self.publish(call_id, Traceparent::start(), &resolution).await?;
+        }
+        Ok(resolution.record.is_some())
+    }
+
+    fn number(&self, call: &Call) -> Option<E164> {
+        match self.look_up.number_of(call) {
+            Caller::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
     async fn decide(&self, call_id: CallId, call: &Call, known: Option<Known>) -> Result<Resolution> {
         let now = Timestamp::now();
         let fresh = |known: &Known| now.duration_since(known.looked_up_at).unsigned_abs() < FRESH;
@@ -62,7 +104,7 @@ impl Calls {
             None => (self.look_up.resolve(call).await?, now),
         };
         let client = self.database.client().await?;
-        if !calls::decide(&client, call_id, &resolution, looked_up_at).await? {
+        if !calls::decide(&client, call_id, &resolution, looked_up_at, self.number(call).as_ref()).await? {
             // Another replica was faster; what it decided may have been logged already.
             let decided = calls::known(&client, call_id).await?;
             return Ok(decided.map_or(resolution, |known| known.resolution));
@@ -76,12 +118,11 @@ impl Calls {
         Ok(resolution)
     }
 
-    async fn publish(&self, message: &Incoming, resolution: &Resolution) -> Result<()> {
+    async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution) -> Result<()> {
         let record = resolution.record.as_ref().map(|r| json!({ "kind": r.kind, "id": r.id }));
         let payload = json!({ "record": record, "opportunity": resolution.opportunity.as_ref().map(|o| o.id) });
-        let fact =
-            Event::of(CALL_RESOLVED, message.event.call_id, &payload).map_err(|e| Error::malformed("the call", &e))?;
-        let outgoing = Outgoing::event(&fact, message.trace).map_err(|e| Error::malformed("the call", &e))?;
+        let fact = Event::of(CALL_RESOLVED, call_id, &payload).map_err(|e| Error::malformed("the call", &e))?;
+        let outgoing = Outgoing::event(&fact, trace).map_err(|e| Error::malformed("the call", &e))?;
         self.publisher.publish(Destination::Events { kind: CALL_RESOLVED }, &outgoing).await
     }
 }

@@ -5,26 +5,50 @@ use shared::{
     ledger::resolution::{Kind, Record, Relation, Resolution},
 };
 
-/// The longest text of a line. The whole card must stay under 10 kB; about five lines of this length are far below.
+use crate::rules;
+
+/// The longest text of a line, in characters. The whole card must stay under 10 kB: with the title there are at most six
+/// lines, and a character takes at most six bytes.
 const LONGEST: usize = 200;
 
-/// Pages of Sellsy's web application, seen in public code and not documented: keep them in this one table.
-fn page(web_url: &str, what: &str, id: i64) -> String {
-    let path = match what {
-        "individual" => "individuals",
-        "company" => "companies",
-        "contact" => "people",
-        _ => "opportunities",
-    };
-    format!("{web_url}/{path}/{id}")
+/// Pages of Sellsy's web application that the card links to.
+#[derive(Clone, Copy)]
+enum Page {
+    Individual,
+    Company,
+    Contact,
+    Opportunity,
+}
+
+impl Page {
+    /// Seen in public code and not documented: this is the one place that knows them.
+    fn link(self, web_url: &str, id: i64) -> String {
+        let path = match self {
+            Page::Individual => "individuals",
+            Page::Company => "companies",
+            Page::Contact => "people",
+            Page::Opportunity => "opportunities",
+        };
+        format!("{web_url}/{path}/{id}")
+    }
+}
+
+impl From<Kind> for Page {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Individual => Page::Individual,
+            Kind::Company => Page::Company,
+            Kind::Contact => Page::Contact,
+        }
+    }
 }
 
 /// The card for a caller; `None` when nobody was found.
 pub(crate) fn render(resolution: &Resolution, web_url: &str) -> Option<InsightCard> {
     let record = resolution.record.as_ref()?;
     let mut contents = vec![CardLine::Title {
-        text: cut(if record.name.is_empty() { "Sellsy" } else { &record.name }),
-        link: Some(page(web_url, &record.kind.to_string(), record.id)),
+        text: cut(named(&record.name)),
+        link: Some(Page::from(record.kind).link(web_url, record.id)),
     }];
     let mut line = |label: &str, text: &str, link: Option<String>| {
         contents.push(CardLine::ShortText { label: label.into(), text: cut(text), link });
@@ -36,11 +60,11 @@ pub(crate) fn render(resolution: &Resolution, web_url: &str) -> Option<InsightCa
     if let Some(position) = &record.position {
         line("Position", position, None);
     }
-    if let Some(company) = record.companies.first() {
-        line("Company", &company.name, Some(page(web_url, "company", company.id)));
+    if let Some(company) = rules::company_of(record) {
+        line("Company", named(&company.name), Some(Page::Company.link(web_url, company.id)));
     }
     if let Some(opportunity) = &resolution.opportunity {
-        line("Opportunity", &opportunity.name, Some(page(web_url, "opportunity", opportunity.id)));
+        line("Opportunity", named(&opportunity.name), Some(Page::Opportunity.link(web_url, opportunity.id)));
     }
     Some(InsightCard { contents })
 }
@@ -56,6 +80,11 @@ fn type_of(record: &Record) -> &'static str {
     }
 }
 
+/// A line must not be empty, and there is always something to click on.
+fn named(name: &str) -> &str {
+    if name.is_empty() { "Sellsy" } else { name }
+}
+
 fn cut(text: &str) -> String {
     if text.chars().count() <= LONGEST {
         return text.into();
@@ -64,57 +93,4 @@ fn cut(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::ledger::resolution::{Company, Opportunity, Source};
-
-    #[test]
-    fn shows_who_calls_and_stays_small() {
-        let record = Record {
-            kind: Kind::Contact,
-            id: 7,
-            name: "Nadia Belkacem".repeat(100),
-            relation: None,
-            email: Some("nadia@atelier.example".into()),
-            position: Some("Acheteuse".into()),
-            owner_id: None,
-            archived: false,
-            companies: vec![Company { id: 3, name: "Atelier du Canal".into(), relation: None }],
-        };
-        let resolution = Resolution {
-            source: Source::Live,
-            record: Some(record),
-            rule: String::new(),
-            opportunity: Some(Opportunity { id: 12, name: "Cuisine".into(), status: "open".into() }),
-            opportunity_rule: String::new(),
-            candidates: vec![],
-        };
-        let card = serde_json::to_value(render(&resolution, "https://go.sellsy.com").unwrap()).unwrap();
-        let lines: Vec<String> = card["contents"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|l| {
-                format!(
-                    "{}|{}|{}",
-                    l["label"].as_str().unwrap_or("-"),
-                    &l["text"].as_str().unwrap()[..7],
-                    l["link"].as_str().unwrap_or("-")
-                )
-            })
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                "-|Nadia B|https://go.sellsy.com/people/7",
-                "E-mail|nadia@a|-",
-                "Type|Contact|-",
-                "Position|Acheteu|-",
-                "Company|Atelier|https://go.sellsy.com/companies/3",
-                "Opportunity|Cuisine|https://go.sellsy.com/opportunities/12",
-            ]
-        );
-        assert!(card.to_string().len() < 10_000);
-        assert_eq!(render(&Resolution { record: None, ..resolution }, ""), None);
-    }
-}
+mod tests;

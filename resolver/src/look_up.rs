@@ -1,34 +1,63 @@
-//! From a call's number to a decision: candidates, rules, opportunity.
+//! From a call's number to a decision: candidates from the directory or from Sellsy, rules, opportunity.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use jiff::Timestamp;
 use shared::{
     aircall::wire::Call,
+    db::Database,
     error::Result,
     ledger::{
-        resolution::{Kind, Opportunity, Resolution, Source},
+        resolution::{Company, Kind, Opportunity, Record, Resolution, Source},
         timeline::Entry,
     },
     phone::{Caller, E164, Region, classify},
     sellsy::Sellsy,
 };
 
-use crate::{live, rules};
+use crate::{
+    directory::store,
+    live,
+    record::{self, Listed},
+    rules,
+};
 
 /// Opportunities are asked for in order; the first that passes the check is the one.
 const OPPORTUNITIES: u32 = 5;
 
 #[derive(Clone)]
-pub(crate) struct LookUp {
+pub struct LookUp {
     sellsy: Sellsy,
     region: Region,
+    database: Database,
+    /// Once the directory has been loaded it stays so.
+    directory_loaded: Arc<AtomicBool>,
+}
+
+/// Who has a number, and how that is known.
+struct Found {
+    candidates: Vec<Record>,
+    /// Contacts among them whose companies are known.
+    companies_known: Vec<i64>,
+    source: Source,
+    as_of: Option<Timestamp>,
 }
 
 impl LookUp {
-    pub(crate) fn new(sellsy: Sellsy, region: Region) -> Self {
-        Self { sellsy, region }
+    pub fn new(sellsy: Sellsy, region: Region, database: Database) -> Self {
+        Self { sellsy, region, database, directory_loaded: Arc::default() }
+    }
+
+    /// The number to look up, if the call has one.
+    pub(crate) fn number_of(&self, call: &Call) -> Caller {
+        classify(call.raw_digits.as_deref(), self.region)
     }
 
     pub(crate) async fn resolve(&self, call: &Call) -> Result<Resolution> {
-        match classify(call.raw_digits.as_deref(), self.region) {
+        match self.number_of(call) {
             Caller::Number(number) => self.number(&number).await,
             Caller::Withheld => Ok(nobody("the number is withheld: there is nobody to look up")),
             Caller::Internal => Ok(nobody("an internal number or a short code: it is not looked up")),
@@ -36,48 +65,103 @@ impl LookUp {
         }
     }
 
-    async fn number(&self, number: &E164) -> Result<Resolution> {
-        let mut candidates = live::candidates(&self.sellsy, number, self.region).await?;
-        rules::sort(&mut candidates);
-        let (chosen, rule) = rules::choose(&candidates);
+    /// The decision for a number.
+    pub async fn number(&self, number: &E164) -> Result<Resolution> {
+        let mut found = self.find(number).await?;
+        rules::sort(&mut found.candidates);
+        let (chosen, rule) = rules::choose(&found.candidates);
         let mut record = chosen.cloned();
-        if let Some(contact) = record.as_mut().filter(|record| record.kind == Kind::Contact) {
-            contact.companies = live::companies(&self.sellsy, contact.id).await?;
+        if let Some(contact) = record.as_mut().filter(|record| record.kind == Kind::Contact)
+            && !found.companies_known.contains(&contact.id)
+        {
+            contact.companies = self.companies(contact.id).await?;
         }
-        let (opportunity, opportunity_rule) = match record.as_ref().map(rules::opportunity_owner) {
+        let (opportunity, opportunity_rule) = match record.as_ref() {
             None => (None, "there is no record"),
-            Some(Err(why)) => (None, why),
-            Some(Ok(owner)) => {
-                let found = self.sellsy.opportunities(&owner, &rules::OPPORTUNITY_STATUSES, OPPORTUNITIES).await?;
-                let (opportunity, why) = rules::choose_opportunity(&owner, &found);
-                (
-                    opportunity.map(|o| Opportunity {
-                        id: o.id,
-                        name: o.name.clone().unwrap_or_default(),
-                        status: status(o),
-                    }),
-                    why,
-                )
-            }
+            Some(record) => self.opportunity(record).await?,
         };
         Ok(Resolution {
-            source: Source::Live,
+            source: found.source,
+            as_of: found.as_of.filter(|_| record.is_some()),
             record,
             rule,
             opportunity,
             opportunity_rule: opportunity_rule.into(),
-            candidates,
+            candidates: found.candidates,
         })
     }
-}
 
-fn status(opportunity: &shared::sellsy::wire::Opportunity) -> String {
-    opportunity.status.as_ref().map(ToString::to_string).unwrap_or_default()
+    async fn opportunity(&self, record: &Record) -> Result<(Option<Opportunity>, &'static str)> {
+        let owner = match rules::opportunity_owner(record) {
+            Err(why) => return Ok((None, why)),
+            Ok(owner) => owner,
+        };
+        let found = self.sellsy.opportunities(&owner, &rules::OPPORTUNITY_STATUSES, OPPORTUNITIES).await?;
+        let (opportunity, why) = rules::choose_opportunity(&owner, &found);
+        let opportunity = opportunity.map(|o| Opportunity {
+            id: o.id,
+            name: o.name.clone().unwrap_or_default(),
+            status: o.status.as_ref().map(ToString::to_string).unwrap_or_default(),
+        });
+        Ok((opportunity, why))
+    }
+
+    /// The directory if it has somebody usable, else what was asked a short while ago, else Sellsy.
+    async fn find(&self, number: &E164) -> Result<Found> {
+        let client = self.database.client().await?;
+        if self.is_loaded(&client).await? {
+            let entries = store::find(&client, number).await?;
+            let known = Found {
+                companies_known: entries.iter().filter(|e| e.companies_known).map(|e| e.record.id).collect(),
+                as_of: entries.first().map(|entry| entry.seen_at),
+                candidates: entries.into_iter().map(|entry| entry.record).collect(),
+                source: Source::Directory,
+            };
+            if known.candidates.iter().any(|record| !record.archived) {
+                return Ok(known);
+            }
+            if store::is_missing(&client, number).await? {
+                return Ok(Found { source: Source::Remembered, ..known });
+            }
+        }
+        // No connection is held while an API is asked.
+        drop(client);
+        let listed = live::candidates(&self.sellsy, number, self.region).await?;
+        self.remember(number, &listed).await?;
+        let candidates = listed.into_iter().map(|listed| listed.record).collect();
+        Ok(Found { candidates, companies_known: Vec::new(), source: Source::Live, as_of: None })
+    }
+
+    async fn is_loaded(&self, client: &tokio_postgres::Client) -> Result<bool> {
+        if !self.directory_loaded.load(Ordering::Relaxed) && store::is_loaded(client).await? {
+            self.directory_loaded.store(true, Ordering::Relaxed);
+        }
+        Ok(self.directory_loaded.load(Ordering::Relaxed))
+    }
+
+    /// What Sellsy said need not be asked again: who was found joins the directory, who was not is left alone a while.
+    async fn remember(&self, number: &E164, listed: &[Listed]) -> Result<()> {
+        let mut client = self.database.client().await?;
+        let transaction = client.transaction().await?;
+        store::put(&transaction, listed).await?;
+        transaction.commit().await?;
+        if listed.iter().all(|listed| listed.record.archived) {
+            store::remember_missing(&client, number).await?;
+        }
+        Ok(())
+    }
+
+    async fn companies(&self, contact: i64) -> Result<Vec<Company>> {
+        let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?);
+        store::put_companies(&*self.database.client().await?, contact, &companies).await?;
+        Ok(companies)
+    }
 }
 
 fn nobody(why: &str) -> Resolution {
     Resolution {
         source: Source::None,
+        as_of: None,
         record: None,
         rule: why.into(),
         opportunity: None,
@@ -96,4 +180,5 @@ pub(crate) fn entry(what: &'static str, resolution: &Resolution) -> Entry {
         .with("opportunity_rule", &resolution.opportunity_rule)
         .with("candidates", candidates)
         .with("source", resolution.source)
+        .with("as_of", resolution.as_of)
 }

@@ -36,7 +36,8 @@ pub fn choose(candidates: &[Record]) -> (Option<&Record>, String) {
     let others = usable().count() - of_kind;
     let kind = chosen.kind;
     let why = match (of_kind, others) {
-        (1, 0) => "the only record with this number".into(),
+        (1, 0) if candidates.len() == 1 => "the only record with this number".into(),
+        (1, 0) => "the only record with this number that is not archived".into(),
         (1, _) => format!("{kind} before the other kinds"),
         (n, 0) => format!("the first of {n} records of kind {kind}"),
         (n, _) => format!("{kind} before the other kinds, and the first of {n}"),
@@ -44,7 +45,8 @@ pub fn choose(candidates: &[Record]) -> (Option<&Record>, String) {
     (Some(chosen), why)
 }
 
-/// The company that a contact stands for: the first that Sellsy lists.
+/// The company that a contact stands for: the first that Sellsy lists. Archived companies are not among them, since
+/// whoever fetches a contact's companies leaves those out.
 pub fn company_of(contact: &Record) -> Option<&Company> {
     contact.companies.first()
 }
@@ -72,7 +74,11 @@ pub fn opportunity_owner(record: &Record) -> Result<Related, &'static str> {
 /// it does not know.
 pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Option<&'a Opportunity>, &'static str) {
     let of_owner = |o: &&Opportunity| {
-        let id = if owner.kind == RecordKind::Company { o.company_id } else { o.individual_id };
+        let id = match owner.kind {
+            RecordKind::Individual => o.individual_id,
+            RecordKind::Company => o.company_id,
+            _ => None,
+        };
         id == Some(owner.id) || o.related.contains(owner)
     };
     let counts = |o: &&Opportunity| o.status.as_ref().is_some_and(|status| OPPORTUNITY_STATUSES.contains(status));
@@ -85,110 +91,4 @@ pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Opt
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(kind: Kind, id: i64) -> Record {
-        Record {
-            kind,
-            id,
-            name: String::new(),
-            relation: None,
-            email: None,
-            position: None,
-            owner_id: None,
-            archived: false,
-            companies: vec![],
-        }
-    }
-
-    fn archived(kind: Kind, id: i64) -> Record {
-        Record { archived: true, ..record(kind, id) }
-    }
-
-    #[test]
-    fn chooses_the_record() {
-        use Kind::{Company, Contact, Individual};
-        for (candidates, expected, why) in [
-            (vec![], None, "no usable record has this number"),
-            (vec![archived(Individual, 1)], None, "every record with this number is archived"),
-            (vec![record(Contact, 9)], Some((Contact, 9)), "the only record with this number"),
-            (
-                vec![record(Contact, 1), record(Company, 2), record(Individual, 3)],
-                Some((Individual, 3)),
-                "individual before the other kinds",
-            ),
-            (vec![record(Contact, 1), record(Company, 2)], Some((Company, 2)), "company before the other kinds"),
-            (
-                vec![record(Individual, 8), record(Individual, 5)],
-                Some((Individual, 5)),
-                "the first of 2 records of kind individual",
-            ),
-            (vec![archived(Individual, 1), record(Contact, 4)], Some((Contact, 4)), "the only record with this number"),
-            (
-                vec![record(Company, 8), record(Company, 5), record(Contact, 1)],
-                Some((Company, 5)),
-                "company before the other kinds, and the first of 2",
-            ),
-        ] {
-            let (chosen, reason) = choose(&candidates);
-            assert_eq!(chosen.map(|r| (r.kind, r.id)), expected, "{candidates:?}");
-            assert_eq!(reason, why);
-        }
-    }
-
-    #[test]
-    fn knows_whose_opportunities_count() {
-        let typed = |kind, relation| Record { relation: Some(relation), ..record(kind, 7) };
-        let company = |id, relation| Company { id, name: String::new(), relation };
-        let contact = |companies| Record { companies, ..record(Kind::Contact, 7) };
-        for (record, expected) in [
-            (typed(Kind::Individual, Relation::Client), Ok((RecordKind::Individual, 7))),
-            (typed(Kind::Individual, Relation::Prospect), Ok((RecordKind::Individual, 7))),
-            (typed(Kind::Individual, Relation::Supplier), Err("a supplier has no opportunity")),
-            (typed(Kind::Company, Relation::Client), Ok((RecordKind::Company, 7))),
-            (typed(Kind::Company, Relation::Prospect), Ok((RecordKind::Company, 7))),
-            (typed(Kind::Company, Relation::Supplier), Err("a supplier has no opportunity")),
-            (contact(vec![]), Err("a contact without a company has no opportunity")),
-            (contact(vec![company(3, Some(Relation::Client))]), Ok((RecordKind::Company, 3))),
-            (contact(vec![company(9, None), company(3, None)]), Ok((RecordKind::Company, 9))),
-            (
-                contact(vec![company(9, Some(Relation::Supplier)), company(3, None)]),
-                Err("the contact's company is a supplier: no opportunity"),
-            ),
-        ] {
-            let owner = opportunity_owner(&record);
-            assert_eq!(owner.map(|r| (r.kind, r.id)), expected, "{record:?}");
-        }
-    }
-
-    #[test]
-    fn chooses_the_opportunity() {
-        let opportunity = |id: i64, status: &str, created: &str, company: i64| -> Opportunity {
-            serde_json::from_value(
-                serde_json::json!({ "id": id, "status": status, "created": created, "company_id": company }),
-            )
-            .unwrap()
-        };
-        let (early, late) = ("2026-01-05T09:00:00+01:00", "2026-03-05T09:00:00+01:00");
-        let owner = Related { kind: RecordKind::Company, id: 3 };
-        for (found, expected) in [
-            (vec![], None),
-            (vec![opportunity(1, "open", early, 3)], Some(1)),
-            (vec![opportunity(1, "open", late, 3), opportunity(2, "late", early, 3)], Some(2)),
-            (vec![opportunity(2, "open", early, 3), opportunity(1, "late", early, 3)], Some(1)),
-            (
-                ["won", "lost", "cancelled", "closed", "new-word"]
-                    .iter()
-                    .map(|s| opportunity(1, s, early, 3))
-                    .collect(),
-                None,
-            ),
-            // Another company's: a filter was ignored.
-            (vec![opportunity(1, "open", early, 4)], None),
-        ] {
-            let (chosen, _) = choose_opportunity(&owner, &found);
-            assert_eq!(chosen.map(|o| o.id), expected, "{found:?}");
-        }
-    }
-}
+mod tests;

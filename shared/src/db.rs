@@ -4,7 +4,7 @@
 //! database is away the pool hands out errors at once and [`Database::available`] waits; a supervisor probes once a
 //! second. Nobody else retries connections.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
@@ -153,7 +153,11 @@ async fn migrate(client: &mut Object) -> anyhow::Result<()> {
 
 impl From<tokio_postgres::Error> for Error {
     fn from(e: tokio_postgres::Error) -> Self {
-        let Some(db) = e.as_db_error() else { return away(e.to_string()) };
+        let Some(db) = e.as_db_error() else {
+            // Without an answer of the server it is the connection, or a parameter or column of the wrong type.
+            let connection = e.is_closed() || e.source().is_some_and(|source| source.is::<std::io::Error>());
+            return if connection { away(e.to_string()) } else { Error::retry(Code::DatabaseRejected, e.to_string()) };
+        };
         let code = db.code();
         let class = code.code().get(..2).unwrap_or_default();
         // Messages of the server may quote values; its code and the constraint's name never do.

@@ -1,7 +1,7 @@
 //! A fact that happened, as it travels over the exchange `callbridge.events`.
 //!
-//! The routing key is the fact's kind: Aircall's own event names are kept, ours are `call.resolved` and
-//! `call.insights`. The body is `{id, kind, call_id, occurred_at, payload}`; the payload stays raw JSON, so that
+//! The routing key is the fact's kind: Aircall's own event names are kept, ours are `call.resolved`,
+//! `call.insights` and `directory.changed`. The body is `{id, kind, call_id, occurred_at, payload}`; the payload stays raw JSON, so that
 //! a stage which only passes it on never parses it. Attempt counts and the trace travel as AMQP headers and not
 //! in the body: they belong to a delivery, not to the fact.
 
@@ -10,19 +10,36 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::ledger::resolution::Kind;
+
 /// Kinds of our own facts; Aircall's kinds are listed in [`crate::topology`] beside the queues that want them.
 pub const CALL_RESOLVED: &str = "call.resolved";
 pub const CALL_INSIGHTS: &str = "call.insights";
+/// A record in Sellsy may have changed, see [`RecordHint`]. Its `call_id` is [`CallId::NONE`], or the call whose log was
+/// refused because of that record and which is to be resolved again.
+pub const DIRECTORY_CHANGED: &str = "directory.changed";
 
 /// Aircall's id of a call; larger than 2^31 today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(pub i64);
 
+impl CallId {
+    /// Of a fact that is about no call.
+    pub const NONE: CallId = CallId(0);
+}
+
 impl std::fmt::Display for CallId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The payload of `directory.changed`: which record, never what it holds. It is fetched again, not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordHint {
+    pub kind: Kind,
+    pub id: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -4,10 +4,10 @@
 //! types and collects every problem, so that a worker that cannot start names all of them at once. `<NAME>_FILE`
 //! reads a setting from a file, as secrets are mounted by Docker and Kubernetes. Values never appear in messages.
 
-use std::{ffi::OsString, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr};
+use std::{ffi::OsString, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
 
 use crate::phone::Region;
@@ -72,6 +72,13 @@ struct Raw {
     #[arg(long, env, default_value = "120")]
     sellsy_requests_per_minute: String,
 
+    /// How often changes in Sellsy are read into the phone directory, e.g. 30s, 5m, 1h
+    #[arg(long, env, default_value = "5m")]
+    directory_sync_every: String,
+    /// For how many days a call that nobody was found for waits for a record with its number
+    #[arg(long, env, default_value = "7")]
+    rematch_days: String,
+
     /// Country of numbers typed without a country code (ISO 3166, two letters)
     #[arg(long, env, default_value = "FR")]
     default_region: String,
@@ -109,6 +116,8 @@ pub struct Settings {
     pub http_listen: SocketAddr,
     pub aircall: Aircall,
     pub sellsy: Sellsy,
+    pub directory_sync_every: Duration,
+    pub rematch_days: f64,
     pub default_region: Region,
     pub time_zone: TimeZone,
     pub log_language: Language,
@@ -256,6 +265,13 @@ fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
     let http_listen = parsed(problems, "HTTP_LISTEN", &raw.http_listen, "an address and a port such as 0.0.0.0:8080");
     let aircall = aircall(raw, needs, problems);
     let sellsy = sellsy(raw, needs, problems);
+    let sync_every: Option<SignedDuration> =
+        parsed(problems, "DIRECTORY_SYNC_EVERY", &raw.directory_sync_every, "a duration such as 30s, 5m or 1h");
+    let sync_every = sync_every.and_then(|every| Duration::try_from(every).ok()).filter(|every| !every.is_zero());
+    if sync_every.is_none() && problems.0.last().is_none_or(|p| !p.starts_with("DIRECTORY_SYNC_EVERY")) {
+        problems.0.push("DIRECTORY_SYNC_EVERY must be longer than nothing".into());
+    }
+    let rematch_days: Option<u16> = parsed(problems, "REMATCH_DAYS", &raw.rematch_days, "a number of days from 0");
     let region = parsed(problems, "DEFAULT_REGION", &raw.default_region, "a country of two letters such as FR");
     let time_zone = TimeZone::get(&raw.time_zone);
     if time_zone.is_err() {
@@ -277,6 +293,8 @@ fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
         http_listen: http_listen?,
         aircall: aircall?,
         sellsy: sellsy?,
+        directory_sync_every: sync_every?,
+        rematch_days: rematch_days?.into(),
         default_region: region?,
         time_zone: time_zone.ok()?,
         log_language: language?,

@@ -10,7 +10,7 @@ use lapin::{
 use shared::topology::{DELAYS, Names, Stage, WORK_QUEUES};
 use uuid::Uuid;
 
-use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace};
+use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace, eventually};
 
 pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 
@@ -63,15 +63,22 @@ impl Stack {
     /// Sandbox and one of each worker, ready, with the webhook in place. The order is that of [`WORKERS`].
     pub async fn running(what: &str) -> anyhow::Result<(Self, Vec<Process>)> {
         let mut stack = Self::new(what).await?;
+        let workers = stack.start_all().await?;
+        Ok((stack, workers))
+    }
+
+    /// One of each worker, ready, the directory loaded and the webhook in place.
+    pub async fn start_all(&mut self) -> anyhow::Result<Vec<Process>> {
         let mut workers = Vec::new();
         for worker in WORKERS {
-            workers.push(stack.start(worker).await?);
+            workers.push(self.start(worker).await?);
         }
         for worker in &workers {
             worker.until_ready(Duration::from_secs(30)).await?;
         }
-        stack.sandbox.deliver_to(&workers[0].url).await?;
-        Ok((stack, workers))
+        self.directory_loaded().await?;
+        self.sandbox.deliver_to(&workers[0].url).await?;
+        Ok(workers)
     }
 
     /// Starts one more replica of a worker; it listens, but need not be ready yet.
@@ -108,6 +115,17 @@ impl Stack {
     /// A connection to this stack's database.
     pub async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
         connect(&self.database_url).await
+    }
+
+    /// Waits until the phone directory has read all records of the sandbox.
+    pub async fn directory_loaded(&self) -> anyhow::Result<()> {
+        let database = self.database().await?;
+        let loaded = || async {
+            let sql = "select count(*) from directory_sync where loaded_at is not null";
+            let kinds: i64 = database.query_one(sql, &[]).await.ok()?.get(0);
+            (kinds == 3).then_some(())
+        };
+        eventually(Duration::from_secs(30), loaded).await.context("the directory is not loaded")
     }
 
     /// How many messages a queue holds, ready or not.

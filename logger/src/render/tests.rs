@@ -36,6 +36,7 @@ fn resolution() -> Resolution {
     };
     Resolution {
         source: Source::Live,
+        as_of: None,
         record: Some(record),
         rule: String::new(),
         opportunity: Some(Opportunity { id: 12, name: "Cuisine".into(), status: "open".into() }),

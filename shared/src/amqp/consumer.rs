@@ -270,7 +270,7 @@ impl<H: Handler> Consumer<H> {
 
     /// The timeline is for people: losing one of its lines must not hold a message up.
     async fn note(&self, call_id: Option<CallId>, entry: Entry) {
-        let Some(call_id) = call_id else { return };
+        let Some(call_id) = call_id.filter(|call_id| *call_id != CallId::NONE) else { return };
         let written = async { timeline::add(&*self.database.client().await?, call_id, &[entry]).await }.await;
         if let Err(e) = written {
             tracing::warn!(call_id = call_id.0, error = %e, "A line of the timeline could not be written.");

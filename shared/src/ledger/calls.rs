@@ -12,7 +12,7 @@ use super::{
     insight::{Insight, Insights},
     resolution::Resolution,
 };
-use crate::{aircall::wire::Call, error::Result, event::CallId, topology::Stage};
+use crate::{aircall::wire::Call, error::Result, event::CallId, phone::E164, topology::Stage};
 
 /// How long a writer may take before another one assumes that it died. Longer than a handler may run at all
 /// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
@@ -101,16 +101,41 @@ pub async fn keep_look_up(client: &Client, call_id: CallId, resolution: &Resolut
     Ok(())
 }
 
-/// Makes this the resolution by which the call is logged. False when another one had been made final before.
+/// Makes this the resolution by which the call is logged; without a record the call waits under its number for one.
+/// False when another one had been made final before.
 pub async fn decide(
     client: &Client,
     call_id: CallId,
     resolution: &Resolution,
     looked_up_at: Timestamp,
+    number: Option<&E164>,
 ) -> Result<bool> {
-    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now()
+    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4
                 where call_id = $1 and resolved_at is null";
-    Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at]).await? == 1)
+    let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
+    Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
+}
+
+/// Another decision for a call that nobody was found for, or whose record Sellsy did not take; never for one that has a
+/// log or may have one. False when there is nothing to decide again.
+pub async fn decide_again(
+    client: &Client,
+    call_id: CallId,
+    resolution: &Resolution,
+    number: Option<&E164>,
+) -> Result<bool> {
+    let sql = "update calls set resolution = $2, looked_up_at = now(), resolved_at = now(), unmatched_number = $3
+                where call_id = $1 and sellsy_id is null and intent_at is null
+                  and (unmatched_number is not null or reopened_at > looked_up_at)";
+    let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
+    Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &number]).await? == 1)
+}
+
+/// Sellsy does not take a log on the record that was found: the call waits for another decision. Once; false after that.
+pub async fn reopen(client: &Client, call_id: CallId) -> Result<bool> {
+    let sql = "update calls set reopened_at = now()
+                where call_id = $1 and reopened_at is null and sellsy_id is null and intent_at is null";
+    Ok(client.execute(sql, &[&call_id.0]).await? == 1)
 }
 
 pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> {
@@ -143,6 +168,8 @@ pub struct Loggable {
     pub intent_at: Option<Timestamp>,
     /// A person has deleted the log in Sellsy.
     pub gone: bool,
+    /// The caller is being looked up again, because Sellsy took no log on the record that was found.
+    pub reopened: bool,
     wanted: i64,
 }
 
@@ -158,6 +185,7 @@ impl Loggable {
             digest: None,
             intent_at: None,
             gone: false,
+            reopened: false,
             wanted: 0,
         }
     }
@@ -236,6 +264,7 @@ fn loggable(row: &Row) -> Loggable {
         digest: row.get("digest"),
         intent_at: row.get("intent_at"),
         gone: row.get::<_, Option<Timestamp>>("gone_at").is_some(),
+        reopened: row.get::<_, Option<Timestamp>>("reopened_at") > row.get::<_, Option<Timestamp>>("looked_up_at"),
         wanted: row.get("wanted"),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The three kinds of record that Sellsy can find by phone, in the order of preference of the match rules.
@@ -77,8 +78,12 @@ pub struct Opportunity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
+    /// The phone directory had somebody with this number.
+    Directory,
     /// Sellsy was asked.
     Live,
+    /// Sellsy was asked a short while ago and had nobody.
+    Remembered,
     /// Nobody was asked: there is no number to look up.
     None,
 }
@@ -86,6 +91,9 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resolution {
     pub source: Source,
+    /// When the directory had read the chosen record; `None` for other sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// The record that the rules chose; `None` is unmatched.
     pub record: Option<Record>,
     /// Why this record, or why none.

@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
     token::Tokens,
     wire::{
-        Company, Contact, Opportunity, OpportunityStatus, Page, PhoneCall, PhoneCallCreate, Related, SearchRow, Staff,
+        Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall, PhoneCallCreate, Related,
+        SearchRow, Staff,
     },
 };
 use crate::{
@@ -80,13 +82,34 @@ impl Sellsy {
         Ok(page.data)
     }
 
-    /// `GET /companies/{id}`; `None` when there is none any more.
+    /// `POST /individuals/search`: a page in the order of ids, from `offset` on.
+    pub async fn individuals(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Individual>> {
+        self.page("POST /individuals/search", "/individuals/search", filters, offset).await
+    }
+
+    /// `POST /companies/search`, likewise.
+    pub async fn companies(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Company>> {
+        self.page("POST /companies/search", "/companies/search", filters, offset).await
+    }
+
+    /// `POST /contacts/search`, likewise.
+    pub async fn contacts(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Contact>> {
+        self.page("POST /contacts/search", "/contacts/search", filters, offset).await
+    }
+
+    /// `GET /individuals/{id}`; `None` when there is none any more.
+    pub async fn individual(&self, id: i64) -> Result<Option<Individual>> {
+        self.one("GET /individuals/{id}", &format!("/individuals/{id}")).await
+    }
+
+    /// `GET /companies/{id}`, likewise.
     pub async fn company(&self, id: i64) -> Result<Option<Company>> {
-        match self.exchange(Method::GET, "GET /companies/{id}", &format!("/companies/{id}"), &[], None).await {
-            Ok(answer) => Ok(Some(answer.json()?)),
-            Err(Trouble::Failure(f)) if f.status == Some(StatusCode::NOT_FOUND) => Ok(None),
-            Err(trouble) => Err(trouble.into()),
-        }
+        self.one("GET /companies/{id}", &format!("/companies/{id}")).await
+    }
+
+    /// `GET /contacts/{id}`, likewise.
+    pub async fn contact(&self, id: i64) -> Result<Option<Contact>> {
+        self.one("GET /contacts/{id}", &format!("/contacts/{id}")).await
     }
 
     /// `POST /opportunities/search`: those of a company or individual with one of `statuses`, earliest created first.
@@ -142,6 +165,27 @@ impl Sellsy {
     /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy takes it as partial.
     pub async fn update_phone_call(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
         self.write(Method::PUT, "PUT /phone-calls/{id}", &format!("/phone-calls/{id}"), call).await.map(drop)
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        endpoint: &'static str,
+        path: &str,
+        filters: &Value,
+        offset: Option<&str>,
+    ) -> Result<Page<T>> {
+        let mut query = vec![("limit", PAGE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
+        query.extend(offset.map(|offset| ("offset", offset.to_owned())));
+        let body = json!({ "filters": filters });
+        self.send(Method::POST, endpoint, path, &query, Some(&body)).await?.json()
+    }
+
+    async fn one<T: DeserializeOwned>(&self, endpoint: &'static str, path: &str) -> Result<Option<T>> {
+        match self.exchange(Method::GET, endpoint, path, &[], None).await {
+            Ok(answer) => Ok(Some(answer.json()?)),
+            Err(Trouble::Failure(f)) if f.status == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
     }
 
     async fn write(

@@ -93,9 +93,7 @@ async fn the_gate_lets_only_calls_of_eligible_duration_have_insights() -> Result
 async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
     let (stack, workers) = Stack::running("nobody").await?;
     // A second takes 20 ms, so that the look-up for the card is there when the call ends.
-    let play = |digits: Value| {
-        json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "pace_ms": 20 })
-    };
+    let play = |digits: Value| json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "pace_ms": 20 });
     let mut calls = Vec::new();
     for (digits, why) in [
         (json!("+33 6 39 98 99 99"), "no usable record has this number"),

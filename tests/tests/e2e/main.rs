@@ -2,6 +2,7 @@
 
 mod calls;
 mod contract;
+mod directory;
 mod lifecycle;
 mod outage;
 mod replicas;

@@ -5,7 +5,7 @@
 //! rest once. Everything else is read as it stands: what the document does not name is a finding.
 
 use anyhow::Context;
-use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, error::ValidationErrorKind};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -234,9 +234,9 @@ fn translate(value: &mut Value) {
 }
 
 /// One line for each thing that is wrong; of alternatives, what the nearest one lacks.
-fn explain(error: &jsonschema::ValidationError<'_>) -> Vec<String> {
+fn explain(error: &ValidationError<'_>) -> Vec<String> {
     if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } = error.kind() {
-        let nearest = context.iter().min_by_key(|errors| errors.len());
+        let nearest = context.iter().min_by_key(|errors| errors.iter().map(|e| distance(e, error)).sum::<usize>());
         return nearest.into_iter().flatten().flat_map(explain).collect();
     }
     let path = error.instance_path().to_string();
@@ -244,4 +244,126 @@ fn explain(error: &jsonschema::ValidationError<'_>) -> Vec<String> {
     let parts = path.split('/').map(|part| if part.bytes().all(|b| b.is_ascii_digit()) { "*" } else { part });
     let place = parts.enumerate().map(|(n, part)| if n == 0 { "" } else { part }).collect::<Vec<_>>().join("/");
     vec![format!("{place}: {}", error.masked())]
+}
+
+/// How far an alternative is off by one of its errors.
+fn distance(error: &ValidationError<'_>, whole: &ValidationError<'_>) -> usize {
+    match error.kind() {
+        ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected.len(),
+        // Of another type altogether, such as null.
+        ValidationErrorKind::Type { .. } if error.instance_path() == whole.instance_path() => usize::from(u8::MAX),
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In the traits that matter like Sellsy's document.
+    fn document() -> Document {
+        let call = json!({ "type": "object", "required": ["id"], "properties": {
+            "id": { "type": "integer" },
+            "date": { "type": "string", "format": "date-time" },
+            "source": { "type": "string", "enum": ["incoming", "outcoming"], "nullable": true },
+        } });
+        let comment = json!({ "additionalProperties": false, "allOf": [
+            { "properties": { "description": { "type": "string" } } },
+            { "properties": { "timetracking": { "nullable": true, "allOf": [{ "type": "object" }] } } },
+        ] });
+        let answer = |schema: &Value| json!({ "200": { "content": { "application/json": { "schema": schema } } } });
+        let body = |schema: &Value| json!({ "content": { "application/json": { "schema": schema } } });
+        let kinds =
+            json!({ "name": "type", "in": "query", "schema": { "type": "array", "items": { "enum": ["company"] } } });
+        let q = json!({ "name": "q", "in": "query", "required": true, "schema": { "type": "string" } });
+        let limit = json!({ "name": "limit", "in": "query", "schema": { "type": "integer", "maximum": 100 } });
+        Document::new(json!({
+            "components": { "schemas": {
+                "Call": call,
+                "Error": { "properties": { "error": { "properties": { "details": { "type": "object" } } } } },
+            } },
+            "paths": {
+                "/calls/{id}": {
+                    "parameters": [{ "name": "id", "in": "path", "schema": { "type": "integer" } }],
+                    "put": {
+                        "requestBody": body(&json!({ "$ref": "#/components/schemas/Call" })),
+                        "responses": answer(&json!({ "anyOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Call" }] })),
+                    },
+                    "delete": { "responses": { "204": {} } },
+                },
+                "/comments": { "post": { "requestBody": body(&comment), "responses": answer(&comment) } },
+                "/search": { "get": { "parameters": [kinds, q, limit], "responses": { "200": {} } } },
+            },
+        }))
+    }
+
+    fn exchange(request: &str, request_body: Value, status: u16, response_body: Value) -> Exchange {
+        let (method, url) = request.split_once(' ').unwrap();
+        let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query.to_owned())));
+        Exchange {
+            seq: 1,
+            method: method.into(),
+            path: path.into(),
+            query,
+            request_body,
+            status: Some(status),
+            response_body,
+        }
+    }
+
+    fn findings(request: &str, request_body: Value, status: u16, response_body: Value) -> Vec<String> {
+        let exchange = exchange(request, request_body, status, response_body);
+        document().operation(&exchange).map_or_else(|finding| vec![finding], |operation| operation.check(&exchange))
+    }
+
+    fn check(found: &[String], expect: &[&str]) {
+        assert_eq!(found.len(), expect.len(), "{found:?}");
+        for (found, expect) in found.iter().zip(expect) {
+            assert!(found.contains(expect), "{found:?} and not {expect:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_request_body_is_reported() {
+        let good = json!({ "id": 1, "date": "2026-11-23T10:15:30+01:00", "source": null });
+        let put = |body| findings("PUT /calls/1", body, 200, good.clone());
+        check(&put(good.clone()), &[]);
+        check(&put(json!({ "date": "2026-11-23T10:15:30Z" })), &["request body : "]);
+        check(&put(json!({ "id": "1" })), &["request body /id: "]);
+        check(&put(json!({ "id": 1, "source": "outgoing" })), &["request body /source: "]);
+        check(&put(json!({ "id": 1, "date": "2026-11-23 10:15:30" })), &["request body /date: "]);
+        check(&findings("DELETE /calls/1", json!({}), 204, Value::Null), &["none is documented"]);
+        // Closed beside its parts: what they name is allowed, anything else is not.
+        let post = |body| findings("POST /comments", body, 200, json!({}));
+        check(&post(json!({ "description": "x", "timetracking": null })), &[]);
+        check(&post(json!({ "description": "x", "text": "y" })), &["request body : "]);
+    }
+
+    #[test]
+    fn a_wrong_answer_is_reported() {
+        let put = |status, answer| findings("PUT /calls/1", json!({ "id": 1 }), status, answer);
+        check(&put(200, json!({ "id": 1 })), &[]);
+        check(&put(200, json!({ "id": 1, "date": "today" })), &["PUT /calls/{id} answers 200: /date: "]);
+        check(&put(201, json!({ "id": 1 })), &["the status is not documented"]);
+        check(&put(418, json!({ "error": { "code": 418 } })), &["the status is not documented"]);
+        check(&put(404, json!({ "error": { "code": 404, "details": [] } })), &[]);
+        check(&put(400, json!({ "error": { "code": 400, "details": { "id": "?" } } })), &[]);
+        check(&put(400, json!({ "error": { "code": 400, "details": ["?"] } })), &["/error/details"]);
+        check(&put(404, Value::Null), &["/error/code is not the status"]);
+        check(&findings("DELETE /calls/1", Value::Null, 204, json!({})), &["there is a body"]);
+    }
+
+    #[test]
+    fn a_wrong_path_or_query_is_reported() {
+        let get = |query: &str| findings(&format!("GET /search?{query}"), Value::Null, 200, Value::Null);
+        check(&get("q=x&type%5B%5D=company&type[]=company&limit=5"), &[]);
+        check(&get("type[]=company"), &["query parameter q is missing"]);
+        check(&get("q=x&type=company"), &["type is written type"]);
+        check(&get("q=x&limit[]=5"), &["limit is written limit[]"]);
+        check(&get("q=x&type[]=staff&limit=101"), &["type has a wrong value", "limit has a wrong value"]);
+        check(&get("q=x&offset=5"), &["query parameter offset is not declared"]);
+        check(&findings("GET /nothing", Value::Null, 200, Value::Null), &["there is no path"]);
+        check(&findings("PATCH /calls/1", Value::Null, 200, Value::Null), &["there is no PATCH /calls/{id}"]);
+        check(&findings("DELETE /calls/x", Value::Null, 204, Value::Null), &["path parameter id has a wrong value"]);
+    }
 }

@@ -1,0 +1,227 @@
+//! The directory's tables.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::{
+    error::Result,
+    event::{CallId, RecordHint},
+    ledger::resolution::{Company, Kind, Record},
+    phone::E164,
+};
+use tokio_postgres::{Client, Transaction, types::Json};
+
+use crate::record::Listed;
+
+/// How long nobody is believed to have a number that nobody had.
+const MISS_S: f64 = 600.0;
+/// How long a contact's companies are believed; linking one need not change the contact.
+const COMPANIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the directory says of a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub record: Record,
+    /// The companies of a contact are known and fresh; other kinds have none to know.
+    pub companies_known: bool,
+    /// When we read the record last.
+    pub seen_at: Timestamp,
+}
+
+/// Everybody with this number, in the order in which the rules prefer them.
+pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
+    let sql = "select r.record, r.companies, r.companies_at, r.seen_at
+                 from directory_numbers n join directory_records r using (kind, id)
+                where n.number = $1
+                order by r.archived, array_position(array['individual', 'company', 'contact'], r.kind), r.id";
+    let rows = client.query(sql, &[&number.as_str()]).await?;
+    let now = Timestamp::now();
+    let entry = |row: &tokio_postgres::Row| {
+        let Json(mut record): Json<Record> = row.get(0);
+        let companies: Option<Json<Vec<Company>>> = row.get(1);
+        let fresh = |at: Timestamp| now.duration_since(at) < COMPANIES_KEPT;
+        let known = companies.filter(|_| row.get::<_, Option<Timestamp>>(2).is_some_and(fresh));
+        let companies_known = record.kind != Kind::Contact || known.is_some();
+        record.companies = known.map(|Json(companies)| companies).unwrap_or_default();
+        Entry { record, companies_known, seen_at: row.get(3) }
+    };
+    Ok(rows.iter().map(entry).collect())
+}
+
+/// Writes records as they are now, with their numbers; what is known of a contact's companies stays while the contact
+/// has not changed.
+pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Result<()> {
+    let rows: Vec<Value> = listed.iter().map(row).collect();
+    let records = "insert into directory_records as old (kind, id, record, archived, updated_at)
+                   select kind, id, record, archived, updated_at
+                     from jsonb_to_recordset($1) as new(kind text, id bigint, record jsonb, archived boolean, updated_at timestamptz)
+                   on conflict (kind, id) do update
+                      set record = excluded.record, archived = excluded.archived, updated_at = excluded.updated_at,
+                          seen_at = now(),
+                          companies_at = case when old.updated_at is not distinct from excluded.updated_at
+                                              then old.companies_at end";
+    let outdated = "delete from directory_numbers n
+                     using jsonb_to_recordset($1) as new(kind text, id bigint, numbers text[])
+                     where n.kind = new.kind and n.id = new.id and not (n.number = any(new.numbers))";
+    let numbers = "insert into directory_numbers (number, kind, id)
+                   select unnest(numbers), kind, id
+                     from jsonb_to_recordset($1) as new(kind text, id bigint, numbers text[])
+                   on conflict do nothing";
+    let known = "delete from directory_misses
+                  using jsonb_to_recordset($1) as new(numbers text[]) where number = any(new.numbers)";
+    // A company that was archived or became a supplier changes what its contacts stand for.
+    let of_changed = "update directory_records contact set companies_at = null
+                        from (select new.id from jsonb_to_recordset($1) as new(kind text, id bigint, updated_at timestamptz)
+                                join directory_records old using (kind, id)
+                               where new.kind = 'company' and old.updated_at is distinct from new.updated_at) company
+                       where contact.kind = 'contact' and contact.companies @> jsonb_build_array(jsonb_build_object('id', company.id))";
+    let rows = Json(rows);
+    for sql in [of_changed, records, outdated, numbers, known] {
+        transaction.execute(sql, &[&rows]).await?;
+    }
+    Ok(())
+}
+
+fn row(listed: &Listed) -> Value {
+    let numbers: Vec<&str> = listed.numbers.iter().map(E164::as_str).collect();
+    let Record { kind, id, archived, .. } = &listed.record;
+    let updated_at = listed.updated_at.map(|at| at.to_string());
+    json!({ "kind": kind, "id": id, "record": listed.record, "archived": archived, "updated_at": updated_at, "numbers": numbers })
+}
+
+pub(crate) async fn put_companies(client: &Client, contact: i64, companies: &[Company]) -> Result<()> {
+    let sql = "update directory_records set companies = $2, companies_at = now() where kind = 'contact' and id = $1";
+    client.execute(sql, &[&contact, &Json(companies)]).await?;
+    Ok(())
+}
+
+/// Sellsy does not know it any more.
+pub(crate) async fn remove(client: &Client, record: &RecordHint) -> Result<()> {
+    let sql = "delete from directory_records where kind = $1 and id = $2";
+    client.execute(sql, &[&record.kind.to_string(), &record.id]).await?;
+    Ok(())
+}
+
+/// Whether nobody had this number a short while ago.
+pub(crate) async fn is_missing(client: &Client, number: &E164) -> Result<bool> {
+    let sql = "select 1 from directory_misses where number = $1 and until > now()";
+    Ok(client.query_opt(sql, &[&number.as_str()]).await?.is_some())
+}
+
+pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<()> {
+    let sql = "with old as (delete from directory_misses where until < now() and number <> $1)
+               insert into directory_misses (number, until) values ($1, now() + make_interval(secs => $2))
+               on conflict (number) do update set until = excluded.until";
+    client.execute(sql, &[&number.as_str(), &MISS_S]).await?;
+    Ok(())
+}
+
+/// Unmatched calls of the last days whose number one of these is.
+pub(crate) async fn waiting_calls(client: &Client, numbers: &[&str], days: f64) -> Result<Vec<CallId>> {
+    let sql = "select call_id from calls
+                where unmatched_number = any($1) and resolved_at > now() - make_interval(secs => $2::float8 * 86400)
+                order by call_id";
+    let rows = client.query(sql, &[&numbers, &days]).await?;
+    Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
+}
+
+/// How far a kind is.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Progress {
+    pub kind: String,
+    pub loaded_at: Option<Timestamp>,
+    pub pass_started_at: Option<Timestamp>,
+    pub pass_ended_at: Option<Timestamp>,
+    #[serde(skip)]
+    pub pass_cursor: Option<String>,
+    /// Read in this pass, and how many there are according to Sellsy.
+    pub pass_rows: i64,
+    pub pass_total: Option<i64>,
+    pub changes_until: Option<Timestamp>,
+    pub problem: Option<String>,
+}
+
+pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
+    let sql = "select kind, loaded_at, pass_started_at, pass_ended_at, pass_cursor, pass_rows, pass_total, changes_until, problem
+                 from directory_sync order by array_position(array['individual', 'company', 'contact'], kind)";
+    let rows = client.query(sql, &[]).await?;
+    let progress = |r: &tokio_postgres::Row| Progress {
+        kind: r.get(0),
+        loaded_at: r.get(1),
+        pass_started_at: r.get(2),
+        pass_ended_at: r.get(3),
+        pass_cursor: r.get(4),
+        pass_rows: r.get(5),
+        pass_total: r.get(6),
+        changes_until: r.get(7),
+        problem: r.get(8),
+    };
+    Ok(rows.iter().map(progress).collect())
+}
+
+/// Whether all three kinds have been read at least once.
+pub(crate) async fn is_loaded(client: &Client) -> Result<bool> {
+    let sql = "select count(*) = 3 from directory_sync where loaded_at is not null";
+    Ok(client.query_one(sql, &[]).await?.get(0))
+}
+
+/// Records, usable ones and numbers by kind.
+pub async fn sizes(client: &Client) -> Result<Vec<(String, i64, i64, i64)>> {
+    let sql = "select r.kind, count(*), count(*) filter (where not archived),
+                      (select count(*) from directory_numbers n where n.kind = r.kind)
+                 from directory_records r group by r.kind
+                order by array_position(array['individual', 'company', 'contact'], r.kind)";
+    let rows = client.query(sql, &[]).await?;
+    Ok(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect())
+}
+
+/// Begins a pass; changes from a little before now on belong to what is read after it.
+pub(crate) async fn begin_pass(client: &Client, kind: Kind) -> Result<()> {
+    let sql = "insert into directory_sync (kind, pass_started_at, changes_until) values ($1, now(), now() - interval '5 min')
+               on conflict (kind) do update
+                  set pass_started_at = now(), pass_ended_at = null, pass_cursor = null, pass_rows = 0, pass_total = null,
+                      changes_until = coalesce(directory_sync.changes_until, excluded.changes_until)";
+    client.execute(sql, &[&kind.to_string()]).await?;
+    Ok(())
+}
+
+/// The page is in; with the cursor the pass goes on, in whatever process.
+pub(crate) async fn note_page(
+    transaction: &Transaction<'_>,
+    kind: Kind,
+    cursor: Option<&str>,
+    rows: usize,
+    total: Option<i64>,
+) -> Result<()> {
+    let sql = "update directory_sync
+                  set pass_cursor = $2, pass_rows = pass_rows + $3, pass_total = coalesce($4, pass_total), problem = null
+                where kind = $1";
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    transaction.execute(sql, &[&kind.to_string(), &cursor, &rows, &total]).await?;
+    Ok(())
+}
+
+/// Everything has been read: what was not seen in this pass is not in Sellsy any more. How many those were.
+pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<u64> {
+    let gone = "delete from directory_records r using directory_sync s
+                 where r.kind = $1 and s.kind = r.kind and r.seen_at < s.pass_started_at";
+    let gone = transaction.execute(gone, &[&kind.to_string()]).await?;
+    let sql =
+        "update directory_sync set pass_ended_at = now(), pass_cursor = null, loaded_at = coalesce(loaded_at, now())
+                where kind = $1";
+    transaction.execute(sql, &[&kind.to_string()]).await?;
+    Ok(gone)
+}
+
+/// Changes up to a little before `asked_at` have been read; the rest of the margin is for clocks that differ.
+pub(crate) async fn note_changes(client: &Client, kind: Kind, asked_at: Timestamp) -> Result<()> {
+    let sql =
+        "update directory_sync set changes_until = $2::timestamptz - interval '5 min', problem = null where kind = $1";
+    client.execute(sql, &[&kind.to_string(), &asked_at]).await?;
+    Ok(())
+}
+
+pub(crate) async fn note_problem(client: &Client, kind: Kind, problem: &str) -> Result<()> {
+    client.execute("update directory_sync set problem = $2 where kind = $1", &[&kind.to_string(), &problem]).await?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Keeps the directory as Sellsy is.
+//!
+//! One replica at a time (an advisory lock on a connection of its own, which falls with the connection). For each kind
+//! a pass reads every record page by page; after each page its place is written down, so that whoever goes on after a
+//! crash goes on there. What a finished pass has not seen is gone from Sellsy and is removed. Once a kind has been
+//! loaded, each turn first reads what has changed since the last one; a new pass follows once a day, because nothing
+//! tells of deletions. Requests go out one after the other: calls come first.
+
+use std::{sync::Arc, time::Duration};
+
+use deadpool_postgres::Object;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::{
+    db::Database,
+    error::{Code, Result},
+    event::RecordHint,
+    ledger::resolution::Kind,
+    phone::{E164, Region},
+    sellsy::{Sellsy, wire::Page},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::store::{self, Progress};
+use crate::{
+    calls::Calls,
+    record::{self, Listed},
+};
+
+const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
+const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// After a turn in which something failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Sync {
+    pub(crate) database: Database,
+    pub(crate) sellsy: Sellsy,
+    pub(crate) region: Region,
+    pub(crate) every: Duration,
+    pub(crate) rematch: Rematch,
+}
+
+/// Calls that nobody was found for are resolved again when a record with their number appears.
+#[derive(Clone)]
+pub(crate) struct Rematch {
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) days: f64,
+}
+
+/// A page of one kind.
+struct Read {
+    listed: Vec<Listed>,
+    next: Option<String>,
+    total: Option<i64>,
+}
+
+impl Sync {
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        loop {
+            let turn = async {
+                self.database.available().await;
+                let pause = match self.turn().await {
+                    Ok(()) => self.every,
+                    Err(e) => {
+                        tracing::warn!(error = %e, "The directory could not be synchronised; it is tried again.");
+                        AFTER_FAILURE.min(self.every)
+                    }
+                };
+                tokio::time::sleep(pause).await;
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = turn => {}
+            }
+        }
+    }
+
+    async fn turn(&self) -> Result<()> {
+        let mut client = self.database.client().await?;
+        let lock = "select pg_try_advisory_lock(hashtext('callbridge directory'))";
+        if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        for kind in KINDS {
+            if let Err(e) = self.kind(&mut client, kind).await {
+                let noted = store::note_problem(&client, kind, &e.to_string()).await;
+                outcome = outcome.and(noted).and(Err(e));
+            }
+        }
+        // The lock ends with its connection, whatever state that is in.
+        drop(Object::take(client));
+        outcome
+    }
+
+    async fn kind(&self, client: &mut Object, kind: Kind) -> Result<()> {
+        let all = store::progress(client).await?;
+        let progress = all.into_iter().find(|p| p.kind == kind.to_string()).unwrap_or_default();
+        if progress.loaded_at.is_some() {
+            self.changes(client, kind, &progress).await?;
+        }
+        let due = match (progress.pass_started_at, progress.pass_ended_at) {
+            (None, _) => true,
+            (Some(_), Some(ended)) => Timestamp::now().duration_since(ended) > PASS_EVERY,
+            (Some(_), None) => false,
+        };
+        if due {
+            store::begin_pass(client, kind).await?;
+            self.pass(client, kind, None).await
+        } else if progress.pass_ended_at.is_none() {
+            self.pass(client, kind, progress.pass_cursor).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reads from `cursor` to the end.
+    async fn pass(&self, client: &mut Object, kind: Kind, mut cursor: Option<String>) -> Result<()> {
+        loop {
+            let read = match self.read(kind, &json!({}), cursor.as_deref()).await {
+                Err(e) if e.code == Code::SellsyRejected && cursor.is_some() => {
+                    tracing::warn!(%kind, "Sellsy does not take the pass's place any more; it begins again.");
+                    store::begin_pass(client, kind).await?;
+                    cursor = None;
+                    continue;
+                }
+                read => read?,
+            };
+            let transaction = client.transaction().await?;
+            store::put(&transaction, &read.listed).await?;
+            store::note_page(&transaction, kind, read.next.as_deref(), read.listed.len(), read.total).await?;
+            let gone = if read.next.is_none() { Some(store::end_pass(&transaction, kind).await?) } else { None };
+            transaction.commit().await?;
+            self.rematch.numbers(&read.listed).await?;
+            if let Some(gone) = gone {
+                tracing::info!(%kind, gone, "The directory has read all records of a kind.");
+                return Ok(());
+            }
+            cursor = read.next;
+        }
+    }
+
+    /// What has changed since the last turn. Archived records are asked for as well: whether they come unasked is not
+    /// documented, and one that was archived must stop matching.
+    async fn changes(&self, client: &mut Object, kind: Kind, progress: &Progress) -> Result<()> {
+        let asked_at = Timestamp::now();
+        let since = progress.changes_until.unwrap_or(asked_at).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+        let filters: &[Value] = match kind {
+            Kind::Contact => &[json!({ "updated": { "start": since } })],
+            Kind::Individual | Kind::Company => &[
+                json!({ "updated_at": { "start": since } }),
+                json!({ "updated_at": { "start": since }, "is_archived": true }),
+            ],
+        };
+        for filter in filters {
+            let mut cursor: Option<String> = None;
+            loop {
+                let read = self.read(kind, filter, cursor.as_deref()).await?;
+                let transaction = client.transaction().await?;
+                store::put(&transaction, &read.listed).await?;
+                transaction.commit().await?;
+                self.rematch.numbers(&read.listed).await?;
+                cursor = read.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        store::note_changes(client, kind, asked_at).await
+    }
+
+    async fn read(&self, kind: Kind, filters: &Value, offset: Option<&str>) -> Result<Read> {
+        let region = self.region;
+        Ok(match kind {
+            Kind::Individual => {
+                let page = self.sellsy.individuals(filters, offset).await?;
+                listed(&page, |individual| record::from_individual(individual, region))
+            }
+            Kind::Company => {
+                let page = self.sellsy.companies(filters, offset).await?;
+                listed(&page, |company| record::from_company(company, region))
+            }
+            Kind::Contact => {
+                let page = self.sellsy.contacts(filters, offset).await?;
+                listed(&page, |contact| record::from_contact(contact, region))
+            }
+        })
+    }
+}
+
+fn listed<T>(page: &Page<T>, to: impl Fn(&T) -> Listed) -> Read {
+    Read {
+        listed: page.data.iter().map(to).collect(),
+        next: page.next_offset().map(ToString::to_string),
+        total: page.pagination.total.and_then(|total| i64::try_from(total).ok()),
+    }
+}
+
+impl Rematch {
+    /// Resolves the unmatched calls from one of these records' numbers again.
+    pub(crate) async fn numbers(&self, listed: &[Listed]) -> Result<()> {
+        let usable = listed.iter().filter(|listed| !listed.record.archived);
+        let numbers: Vec<&str> = usable.flat_map(|listed| &listed.numbers).map(E164::as_str).collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let client = self.calls.database.client().await?;
+        let waiting = store::waiting_calls(&client, &numbers, self.days).await?;
+        drop(client);
+        for call_id in waiting {
+            self.calls.resolve_again(call_id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads one record again after a hint that it changed.
+pub(crate) async fn refresh(
+    sellsy: &Sellsy,
+    region: Region,
+    database: &Database,
+    hint: &RecordHint,
+) -> Result<Vec<Listed>> {
+    let listed = match hint.kind {
+        Kind::Individual => sellsy.individual(hint.id).await?.map(|i| record::from_individual(&i, region)),
+        Kind::Company => sellsy.company(hint.id).await?.map(|c| record::from_company(&c, region)),
+        Kind::Contact => sellsy.contact(hint.id).await?.map(|c| record::from_contact(&c, region)),
+    };
+    let listed = Vec::from_iter(listed);
+    let mut client = database.client().await?;
+    if listed.is_empty() {
+        store::remove(&client, hint).await?;
+    } else {
+        let transaction = client.transaction().await?;
+        store::put(&transaction, &listed).await?;
+        transaction.commit().await?;
+    }
+    Ok(listed)
+}

@@ -1,0 +1,37 @@
+//! `directory.changed`: a record in Sellsy may have changed.
+//!
+//! The hint is not trusted: the record is read again, and joins the directory as it is or leaves it. Calls that nobody
+//! was found for and that wait for one of its numbers are resolved again. If the hint comes from the logger, because
+//! Sellsy took no log on that record, it names the call, which is resolved again as well.
+
+use shared::{
+    amqp::{Incoming, Outcome},
+    db::Database,
+    error::{Error, Result},
+    event::{CallId, RecordHint},
+    phone::Region,
+    sellsy::Sellsy,
+};
+
+use crate::directory::sync::{self, Rematch};
+
+pub(crate) struct Hints {
+    pub(crate) database: Database,
+    pub(crate) sellsy: Sellsy,
+    pub(crate) region: Region,
+    pub(crate) rematch: Rematch,
+}
+
+impl Hints {
+    pub(crate) async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        let event = &message.event;
+        let hint: RecordHint =
+            serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the hint", &e))?;
+        let listed = sync::refresh(&self.sellsy, self.region, &self.database, &hint).await?;
+        self.rematch.numbers(&listed).await?;
+        if event.call_id != CallId::NONE {
+            self.rematch.calls.resolve_again(event.call_id).await?;
+        }
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,128 @@
+//! From Sellsy's rows to the records and numbers that the rules and the directory work on.
+
+use jiff::Timestamp;
+use shared::{
+    ledger::resolution::{Company, Kind, Record, Relation},
+    phone::{E164, Region, parse},
+    sellsy::wire::{self, RecordKind, SearchRow, ThirdKind},
+};
+
+/// A record with its numbers, normalised and without repeats.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listed {
+    pub(crate) record: Record,
+    pub(crate) numbers: Vec<E164>,
+    pub(crate) updated_at: Option<Timestamp>,
+}
+
+impl Listed {
+    pub(crate) fn has(&self, number: &E164) -> bool {
+        self.numbers.contains(number)
+    }
+}
+
+/// `None` for rows of other kinds.
+pub(crate) fn from_row(row: &SearchRow, region: Region) -> Option<Listed> {
+    let kind = match row.object.kind {
+        RecordKind::Individual => Kind::Individual,
+        RecordKind::Company => Kind::Company,
+        RecordKind::Contact => Kind::Contact,
+        _ => return None,
+    };
+    let record = Record {
+        name: row.name.clone().unwrap_or_else(|| full_name(row.first_name.as_deref(), row.last_name.as_deref())),
+        relation: relation(row.object.sub_type.as_ref()),
+        email: row.email.clone(),
+        position: row.position.clone(),
+        owner_id: staff(row.owner.as_ref()),
+        archived: row.is_archived,
+        ..empty(kind, row.object.id)
+    };
+    Some(Listed { record, numbers: numbers(row.phones(), region), updated_at: row.updated })
+}
+
+pub(crate) fn from_individual(individual: &wire::Individual, region: Region) -> Listed {
+    let record = Record {
+        name: full_name(individual.first_name.as_deref(), individual.last_name.as_deref()),
+        relation: relation(individual.kind.as_ref()),
+        email: individual.email.clone(),
+        owner_id: staff(individual.owner.as_ref()),
+        archived: individual.is_archived,
+        ..empty(Kind::Individual, individual.id)
+    };
+    Listed { record, numbers: numbers(individual.phones(), region), updated_at: individual.updated_at }
+}
+
+pub(crate) fn from_company(company: &wire::Company, region: Region) -> Listed {
+    let record = Record {
+        name: company.name.clone().unwrap_or_default(),
+        relation: relation(company.kind.as_ref()),
+        email: company.email.clone(),
+        owner_id: staff(company.owner.as_ref()),
+        archived: company.is_archived,
+        ..empty(Kind::Company, company.id)
+    };
+    Listed { record, numbers: numbers(company.phones(), region), updated_at: company.updated_at }
+}
+
+pub(crate) fn from_contact(contact: &wire::Contact, region: Region) -> Listed {
+    let record = Record {
+        name: full_name(contact.first_name.as_deref(), contact.last_name.as_deref()),
+        email: contact.email.clone(),
+        position: contact.position.clone(),
+        owner_id: staff(contact.owner.as_ref()),
+        archived: contact.is_archived,
+        ..empty(Kind::Contact, contact.id)
+    };
+    Listed { record, numbers: numbers(contact.phones(), region), updated_at: contact.updated }
+}
+
+/// A contact's companies in Sellsy's order, without those that are archived: archived records never match.
+pub(crate) fn companies(companies: &[wire::Company]) -> Vec<Company> {
+    let usable = companies.iter().filter(|company| !company.is_archived);
+    let company = |c: &wire::Company| Company {
+        id: c.id,
+        name: c.name.clone().unwrap_or_default(),
+        relation: relation(c.kind.as_ref()),
+    };
+    usable.map(company).collect()
+}
+
+fn empty(kind: Kind, id: i64) -> Record {
+    Record {
+        kind,
+        id,
+        name: String::new(),
+        relation: None,
+        email: None,
+        position: None,
+        owner_id: None,
+        archived: false,
+        companies: Vec::new(),
+    }
+}
+
+fn numbers<'a>(typed: impl Iterator<Item = &'a str>, region: Region) -> Vec<E164> {
+    let mut numbers: Vec<E164> = typed.filter_map(|typed| parse(typed, region)).collect();
+    numbers.sort();
+    numbers.dedup();
+    numbers
+}
+
+fn full_name(first: Option<&str>, last: Option<&str>) -> String {
+    [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn relation(kind: Option<&ThirdKind>) -> Option<Relation> {
+    match kind? {
+        ThirdKind::Client => Some(Relation::Client),
+        ThirdKind::Prospect => Some(Relation::Prospect),
+        ThirdKind::Supplier => Some(Relation::Supplier),
+        ThirdKind::Other(_) => None,
+    }
+}
+
+/// A record can also be owned by a third party's contact; that one cannot own a call.
+fn staff(owner: Option<&wire::Related>) -> Option<i64> {
+    owner.filter(|owner| owner.kind == RecordKind::Staff).map(|owner| owner.id)
+}

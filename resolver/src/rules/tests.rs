@@ -1,0 +1,56 @@
+//! The rules against the help page, read twice.
+//!
+//! `table` goes through every combination by name, with the help page's sentences as the expectation. `properties` makes
+//! up records and opportunities and compares with a reading that knows no keys and no sorting.
+//!
+//! Archived companies are not in either: a contact's companies come here without them (see `record::companies`).
+
+use jiff::Timestamp;
+use shared::{
+    ledger::resolution::{Company, Kind, Record, Relation},
+    sellsy::wire::{Opportunity, RecordKind, Related},
+};
+
+use super::*;
+
+mod properties;
+mod table;
+
+const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
+
+/// What Sellsy says about an individual or a company; `None` is a word that this program does not know.
+const RELATIONS: [Option<Relation>; 4] =
+    [Some(Relation::Client), Some(Relation::Prospect), Some(Relation::Supplier), None];
+
+fn record(kind: Kind, id: i64) -> Record {
+    Record {
+        kind,
+        id,
+        name: String::new(),
+        relation: None,
+        email: None,
+        position: None,
+        owner_id: None,
+        archived: false,
+        companies: vec![],
+    }
+}
+
+fn company(id: i64, relation: Option<Relation>) -> Company {
+    Company { id, name: String::new(), relation }
+}
+
+/// An opportunity: `status` is Sellsy's word or empty for none, `day` counts from any day on or is 0 for no date.
+fn opportunity(id: i64, status: &str, day: u8) -> Opportunity {
+    let created = (day > 0).then(|| Timestamp::from_second(1_767_600_000 + i64::from(day) * 86_400).unwrap());
+    let status = (!status.is_empty()).then(|| status.to_owned().into());
+    Opportunity { id, status, created, ..Opportunity::default() }
+}
+
+/// Record and opportunity, as the look-up puts the rules together.
+fn decide<'a>(records: &'a [Record], opportunities: &'a [Opportunity]) -> (Option<&'a Record>, Option<i64>) {
+    let (chosen, _) = choose(records);
+    let owner = chosen.and_then(|record| opportunity_owner(record).ok());
+    let opportunity = owner.and_then(|owner| choose_opportunity(&owner, opportunities).0);
+    (chosen, opportunity.map(|o| o.id))
+}
