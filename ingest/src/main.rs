@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use shared::{settings::Needs, worker};
 
-const ABOUT: &str = "Takes Aircall's webhooks and publishes them as facts";
+const ABOUT: &str = "Takes the webhooks of Aircall and Sellsy and publishes them as facts";
 
 #[tokio::main]
 async fn main() -> ExitCode {

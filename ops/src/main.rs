@@ -1,9 +1,10 @@
 //! `callbridge`: what an operator asks and does.
 //!
-//! So far it tells the story of one call. Exit codes: 0 when the answer was found, 1 when there is none or something
+//! So far it tells the story of one call and why it was logged where it was. Exit codes: 0 when the answer was found, 1 when there is none or something
 //! went wrong, 2 for wrong arguments.
 
 mod call;
+mod explain;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -44,6 +45,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tells why a call was logged where it was: candidates, the rule that chose, the opportunity
+    #[command(after_help = "Example: callbridge explain 3811600001")]
+    Explain {
+        /// Aircall's id of the call
+        call_id: i64,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[tokio::main]
@@ -74,6 +84,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
     }
     match cli.command {
+        Command::Explain { call_id, json } => {
+            explain::run(&database, call_id, json).await.context("the decision could not be read")
+        }
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
     }
 }

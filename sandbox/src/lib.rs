@@ -92,6 +92,19 @@ fn router(aircall: &aircall::Account, sellsy: &sellsy::Account) -> Router {
         .layer(middleware::from_fn_with_state(observer, observe::middleware))
 }
 
+/// How a vendor's server sends webhooks.
+pub(crate) fn webhook_client(user_agent: &str, answer_within: Duration) -> reqwest::Client {
+    // Another part of the process may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(answer_within)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(user_agent)
+        .build()
+        .unwrap_or_default()
+}
+
 /// What a mutex guards, also after a panic elsewhere: the sandbox's data are never left half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,7 +2,7 @@
 //!
 //! Requests come in as the documentation of API v2 describes them and are answered in its shapes; what the documentation leaves
 //! open is answered in the reading that is hardest for a client. `gate` stands before every endpoint (quota, token, scope);
-//! `control` is the way of a test to look inside and to act as a person in Sellsy's own pages would.
+//! `control` is the way of a test to look inside and to act as a person in Sellsy's own pages would; `notices` tells a webhook.
 //! All state is in one store behind one mutex: endpoints never wait while they hold it.
 
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 
 use auth::Tokens;
 use gate::Quota;
+use notices::Notices;
 use store::Store;
 
 pub use seed::Seed;
@@ -27,6 +28,7 @@ mod errors;
 mod fields;
 mod filters;
 mod gate;
+mod notices;
 mod opportunities;
 mod paging;
 mod phone_calls;
@@ -46,6 +48,7 @@ struct Inner {
     store: Mutex<Store>,
     quota: Mutex<Quota>,
     tokens: Mutex<Tokens>,
+    notices: Notices,
 }
 
 impl Account {
@@ -55,6 +58,7 @@ impl Account {
             store: Mutex::new(Store::new(seed, zone)?),
             quota: Mutex::new(Quota::new(&seed.quotas)),
             tokens: Mutex::new(Tokens::new(seed)),
+            notices: Notices::new(),
         })))
     }
 
@@ -68,6 +72,10 @@ impl Account {
 
     fn tokens(&self) -> std::sync::MutexGuard<'_, Tokens> {
         crate::lock(&self.0.tokens)
+    }
+
+    fn notices(&self) -> &Notices {
+        &self.0.notices
     }
 }
 

@@ -65,6 +65,9 @@ struct Raw {
     /// Staff who owns logs when neither the agent nor the record's owner is known
     #[arg(long, env)]
     sellsy_default_owner_id: Option<String>,
+    /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; not taken when absent
+    #[arg(long, env, hide_env_values = true)]
+    sellsy_webhook_secret: Option<String>,
     /// What Callbridge may ask of Sellsy in a second, in each process
     #[arg(long, env, default_value = "5")]
     sellsy_requests_per_second: String,
@@ -149,6 +152,7 @@ pub struct Sellsy {
     pub client_id: SecretString,
     pub client_secret: SecretString,
     pub default_owner_id: Option<i64>,
+    pub webhook_secret: Option<SecretString>,
     pub requests_per_second: NonZeroU32,
     pub requests_per_minute: NonZeroU32,
 }
@@ -340,6 +344,7 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
         None => Some(None),
         Some(text) => parsed(problems, "SELLSY_DEFAULT_OWNER_ID", text, "the id of a Sellsy staff").map(Some),
     };
+    let webhook_secret = path_secret(problems, "SELLSY_WEBHOOK_SECRET", raw.sellsy_webhook_secret.as_deref());
     let per_second = parsed(problems, "SELLSY_REQUESTS_PER_SECOND", &raw.sellsy_requests_per_second, "a number from 1");
     let per_minute = parsed(problems, "SELLSY_REQUESTS_PER_MINUTE", &raw.sellsy_requests_per_minute, "a number from 1");
     Some(Sellsy {
@@ -349,6 +354,7 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
         client_id: client_id?.into(),
         client_secret: client_secret?.into(),
         default_owner_id: default_owner_id?,
+        webhook_secret: webhook_secret?,
         requests_per_second: per_second?,
         requests_per_minute: per_minute?,
     })
@@ -367,6 +373,17 @@ fn secret(problems: &mut Problems, name: &str, text: Option<&str>, needed: bool,
         }
         text => Some(text.unwrap_or_default().into()),
     }
+}
+
+/// A secret that may be absent and is part of a URL's path, where other characters would be written in two ways.
+fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<SecretString>> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
+    let fits = text.len() >= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
+    if !fits {
+        problems.0.push(format!("{name} must be at least 16 letters, digits, dashes, dots, underscores or tildes"));
+        return None;
+    }
+    Some(Some(text.into()))
 }
 
 fn url(problems: &mut Problems, name: &str, text: &str, schemes: &[&str]) -> Option<String> {
@@ -430,6 +447,7 @@ mod tests {
             "--time-zone=Mars/Olympus",
             "--log-language=de",
             "--concurrency=0",
+            "--sellsy-webhook-secret=hunter2",
         ];
         let problems = parse(needs, &arguments, &[]).unwrap_err().to_string();
         for name in [
@@ -443,6 +461,7 @@ mod tests {
             "AIRCALL_WEBHOOK_TOKENS",
             "SELLSY_CLIENT_ID",
             "SELLSY_CLIENT_SECRET",
+            "SELLSY_WEBHOOK_SECRET",
         ] {
             assert!(problems.contains(&format!("- {name} ")), "{name} in:\n{problems}");
         }

@@ -84,15 +84,7 @@ enum Attempt {
 
 impl Engine {
     pub(super) fn new() -> Engine {
-        // Another part of the process may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(ANSWER_WITHIN)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent("axios/1.7.9")
-            .build()
-            .unwrap_or_default();
+        let client = crate::webhook_client("axios/1.7.9", ANSWER_WITHIN);
         let settings = Settings::default();
         let board = Board {
             webhooks: Webhooks::default(),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::notices::{Change, Webhook};
 use super::seed::{Opportunity, Quotas, Record, SearchSettings, now};
 use super::store::{Kind, Store};
 use super::{Account, phone_calls, views};
@@ -23,6 +24,7 @@ pub(super) fn router() -> Router<Account> {
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
         .route("/search", get(show_search).put(set_search))
+        .route("/webhook", post(set_webhook))
         .route("/{kind}", post(add))
         .route("/{kind}/{id}", patch(change).delete(remove))
 }
@@ -116,6 +118,15 @@ impl Collection {
         }
     }
 
+    /// Tells the webhook what happens to a record; one that is not there is not told of.
+    fn notify(self, account: &Account, store: &Store, id: u64, change: Change) {
+        if let Collection::Records(kind) = self
+            && let Some(record) = store.record(kind, id)
+        {
+            account.notices().send(kind, record.kind_type, id, change, store.token_staff_id);
+        }
+    }
+
     fn show(self, store: &Store, id: u64) -> Json<Value> {
         Json(match self {
             Collection::Records(kind) => json!(store.record(kind, id)),
@@ -146,8 +157,9 @@ async fn add(
             }
             store.put_opportunity(opportunity)
         }
-    };
-    Ok((StatusCode::CREATED, collection.show(&store, id?)))
+    }?;
+    collection.notify(&account, &store, id, Change::Created);
+    Ok((StatusCode::CREATED, collection.show(&store, id)))
 }
 
 async fn change(
@@ -173,6 +185,7 @@ async fn change(
             store.put_opportunity(opportunity)
         }
     }?;
+    collection.notify(&account, &store, id, Change::Updated);
     Ok(collection.show(&store, id))
 }
 
@@ -194,7 +207,9 @@ async fn remove(
     Path((collection, id)): Path<(String, u64)>,
 ) -> Result<StatusCode, Refusal> {
     let mut store = account.store();
-    let removed = match Collection::parse(&collection)? {
+    let collection = Collection::parse(&collection)?;
+    collection.notify(&account, &store, id, Change::Deleted);
+    let removed = match collection {
         Collection::Records(kind) => store.remove_record(kind, id),
         Collection::Opportunities => store.opportunities.remove(&id).is_some(),
     };
@@ -212,6 +227,11 @@ async fn set_quotas(State(account): State<Account>, Json(quotas): Json<Quotas>) 
 
 async fn expire_tokens(State(account): State<Account>) -> Json<Value> {
     account.tokens().expire_all();
+    Json(json!({"ok": true}))
+}
+
+async fn set_webhook(State(account): State<Account>, Json(webhook): Json<Webhook>) -> Json<Value> {
+    *account.notices().webhook() = Some(webhook);
     Json(json!({"ok": true}))
 }
 

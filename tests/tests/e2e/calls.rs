@@ -47,8 +47,8 @@ async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
         cards[0]["contents"].as_array().context("a card")?.iter().filter_map(|line| line["text"].as_str()).collect();
     assert_eq!(texts, ["Camille Moreau", "camille.moreau@example.com", "Client", "Cuisine sur mesure"]);
     assert_eq!(cards.as_array().map(Vec::len), Some(1));
-    // One search and one opportunity search for card and log together.
-    assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 1);
+    // The directory knows the caller; one opportunity search serves card and log together.
+    assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 0);
     assert_eq!(stack.sandbox.count("sellsy", "POST /opportunities/search").await?, 1);
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
     drop(workers);

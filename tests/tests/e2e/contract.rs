@@ -22,11 +22,16 @@ use tests::{Sandbox, Stack};
 use document::{Document, Exchange, Operation};
 
 /// All that the workers use. Whoever adds one adds a call to `played` that leads there.
-const OF_WORKERS: [&str; 8] = [
+const OF_WORKERS: [&str; 13] = [
+    "GET /companies/{id}",
+    "GET /contacts/{id}",
     "GET /contacts/{id}/companies",
+    "GET /individuals/{id}",
     "GET /search",
     "GET /staffs",
+    "POST /companies/search",
     "POST /contacts/search",
+    "POST /individuals/search",
     "POST /opportunities/search",
     "POST /phone-calls",
     "POST /phone-calls/search",
@@ -34,19 +39,14 @@ const OF_WORKERS: [&str; 8] = [
 ];
 
 /// All that the sandbox has besides.
-const OF_SANDBOX: [&str; 13] = [
+const OF_SANDBOX: [&str; 8] = [
     "DELETE /phone-calls/{id}",
-    "GET /companies/{id}",
-    "GET /contacts/{id}",
-    "GET /individuals/{id}",
     "GET /opportunities/{id}",
     "GET /phone-calls",
     "GET /phone-calls/{id}",
     "GET /quotas",
     "GET /staffs/{id}",
     "POST /comments",
-    "POST /companies/search",
-    "POST /individuals/search",
     "POST /staffs/search",
 ];
 
@@ -57,9 +57,8 @@ const KNOWN: [&str; 1] = ["GET /contacts/{id}/companies: query parameter limit i
 #[tokio::test]
 async fn sellsy_is_asked_and_answers_as_documented() -> Result<()> {
     let Some(document) = find()? else { return Ok(()) };
-    let (stack, workers) = Stack::running("contract").await?;
-    played::play(&stack).await?;
-    drop(workers);
+    let (mut stack, workers) = Stack::running("contract").await?;
+    played::play(&mut stack, workers).await?;
     let of_workers = exchanges(&stack.sandbox).await?;
     direct::ask(&stack.sandbox).await?;
     let mut of_sandbox = exchanges(&stack.sandbox).await?.split_off(of_workers.len());

@@ -6,6 +6,7 @@ mod directory;
 mod lifecycle;
 mod outage;
 mod replicas;
+mod sellsy_webhook;
 mod webhook;
 
 /// Longer than anything should take on a busy machine with two cores.

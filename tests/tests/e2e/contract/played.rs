@@ -5,66 +5,103 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Stack, eventually};
+use tests::{Process, Sandbox, Stack, eventually};
 
 use crate::{CLIENT, SOON};
 
 /// An unclear POST rests for half a minute before anybody looks for it.
 const UNTIL_ADOPTED: Duration = Duration::from_secs(60);
 
-fn answered(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "pace_ms": 5 })
-}
-
-pub(super) async fn play(stack: &Stack) -> Result<()> {
+/// `workers` have loaded the directory, which takes the searches for all individuals, companies and contacts.
+pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result<()> {
     let sandbox = &stack.sandbox;
     // Sellsy writes the first log, and its answer never comes: POST /phone-calls/search, in half a minute.
-    let cut = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "cut", "when": "after" } }]);
-    sandbox.set_faults(&cut).await?;
-    let unclear = sandbox.play(&answered("+33 6 39 98 00 02")).await?;
-    sandbox.log_of(unclear, SOON, |_| true).await?;
+    sandbox.set_faults(&once(&json!({ "kind": "cut", "when": "after" }))).await?;
+    let unclear = logged(sandbox, &answered("+33 6 39 98 00 02")).await?;
 
-    // An individual; the note comes when the log is there: PUT.
+    // Sellsy takes no log on a record, so it is read again: GET /individuals/{id} and its like, and for the contact
+    // GET /contacts/{id}/companies.
+    for digits in ["+33 6 39 98 00 11", "+33 1 99 00 30 01", "+33 6 39 98 40 01"] {
+        let error = json!({ "code": 400, "message": "?", "details": { "related": "?" }, "context": null });
+        sandbox.set_faults(&once(&json!({ "kind": "status", "status": 400, "body": { "error": error } }))).await?;
+        logged(sandbox, &answered(digits)).await?;
+    }
+    // The note comes when the log is there: PUT /phone-calls/{id}.
     let mut late = answered(CLIENT);
     late["pace_ms"] = json!(20);
     late["after"] = json!([{ "event": "call.commented", "at_s": 130, "content": "Rappeler lundi", "user_id": 501 }]);
-    let late = sandbox.play(&late).await?;
-    // A contact and its company: GET /contacts/{id}/companies.
-    let contact = sandbox.play(&answered("+33 6 39 98 40 01")).await?;
-    // A company, by a staff that Sellsy does not know; a call that nobody took; a voicemail.
-    let mut company = answered("+33 1 99 00 30 01");
-    company["user_id"] = json!(504);
-    let company = sandbox.play(&company).await?;
-    let missed = sandbox.play(&json!({ "direction": "outbound", "raw_digits": "+33 6 39 98 00 11", "number_id": 1001, "user_id": 502, "answered": false, "ring_s": 30, "pace_ms": 5 })).await?;
-    let voicemail = sandbox.play(&json!({ "direction": "inbound", "raw_digits": "+33 6 39 98 00 10", "number_id": 1001, "answered": false, "ring_s": 40, "voicemail": true, "pace_ms": 5 })).await?;
-    for call in [late, contact, company, missed, voicemail] {
-        sandbox.log_of(call, SOON, |_| true).await?;
-    }
-    // Nobody: POST /contacts/search, with each of its two filters.
-    sandbox.play(&answered("+33 6 39 98 99 01")).await?;
-    until_asked(stack, "POST /contacts/search", 2).await?;
-    // Somebody whom only the filter finds.
-    sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": "off" }))).await?;
-    let filtered = sandbox.play(&answered("+33 6 39 98 40 03")).await?;
-    sandbox.log_of(filtered, SOON, |_| true).await?;
-    sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": "digits" }))).await?;
-    // The token ends: 401, and once more with a new one.
-    sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
-    let renewed = sandbox.play(&answered("+44 7700 900014")).await?;
-    sandbox.log_of(renewed, SOON, |_| true).await?;
-
     let noted = |log: &Value| log["description"].as_str().is_some_and(|text| text.contains("Rappeler lundi"));
+    let late = sandbox.play(&late).await?;
     sandbox.log_of(late, SOON, noted).await?;
+    various(sandbox).await?;
+    newcomers(sandbox).await?;
+
     let database = stack.database().await?;
     let adopted = || async {
         let sql = "select count(*) from timeline where call_id = $1 and what like '%adopted%'";
         let row = database.query_one(sql, &[&unclear]).await.ok()?;
         (row.get::<_, i64>(0) == 1).then_some(())
     };
-    eventually(UNTIL_ADOPTED, adopted).await.context("the log is adopted")
+    eventually(UNTIL_ADOPTED, adopted).await.context("the log is adopted")?;
+
+    // One more replica: its first turn reads what has changed, contacts last.
+    let before = stack.sandbox.count("sellsy", "POST /contacts/search").await?;
+    workers.push(stack.start("resolver").await?);
+    until_asked(&stack.sandbox, "POST /contacts/search", before + 1).await
 }
 
-async fn until_asked(stack: &Stack, endpoint: &str, times: u64) -> Result<()> {
-    let asked = || async { stack.sandbox.count("sellsy", endpoint).await.ok().filter(|count| *count >= times) };
+/// Other forms of a log: an owner who is not the agent, nobody who answers, a voicemail; and a token that has ended.
+async fn various(sandbox: &Sandbox) -> Result<()> {
+    let mut stranger = answered("+44 7700 900014");
+    stranger["user_id"] = json!(504);
+    logged(sandbox, &stranger).await?;
+    let missed = json!({ "direction": "outbound", "raw_digits": "+33 6 39 98 00 03", "number_id": 1001, "user_id": 502, "answered": false, "ring_s": 30, "pace_ms": 5 });
+    logged(sandbox, &missed).await?;
+    sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
+    let voicemail = json!({ "direction": "inbound", "raw_digits": "+33 6 39 98 00 10", "number_id": 1001, "answered": false, "ring_s": 40, "voicemail": true, "pace_ms": 5 });
+    logged(sandbox, &voicemail).await.map(drop)
+}
+
+/// Those whom the directory does not know: GET /search, and for whom that does not find POST /contacts/search by each of
+/// the two numbers.
+async fn newcomers(sandbox: &Sandbox) -> Result<()> {
+    let before = sandbox.count("sellsy", "POST /contacts/search").await?;
+    sandbox.play(&answered("+33 6 39 98 99 01")).await?;
+    until_asked(sandbox, "POST /contacts/search", before + 2).await?;
+    for (path, phones, record) in [
+        ("/sellsy/individuals", "digits", json!({ "type": "prospect", "mobile_number": "06.39.98.77.01" })),
+        ("/sellsy/companies", "digits", json!({ "type": "client", "name": "Neuf", "phone_number": "+33639987702" })),
+        ("/sellsy/contacts", "digits", json!({ "companies": [3001, 3002], "mobile_number": "06 39 98 77 03" })),
+        ("/sellsy/contacts", "off", json!({ "mobile_number": "+33639987704" })),
+    ] {
+        let digits =
+            record["phone_number"].as_str().or(record["mobile_number"].as_str()).context("a number")?.to_owned();
+        let mut record = record;
+        record["last_name"] = json!("Nouvelle");
+        record["owner_id"] = json!(101);
+        sandbox.control(Method::POST, path, Some(&record)).await?;
+        sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": phones }))).await?;
+        logged(sandbox, &answered(&digits)).await?;
+    }
+    sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": "digits" }))).await.map(drop)
+}
+
+fn answered(digits: &str) -> Value {
+    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "pace_ms": 5 })
+}
+
+/// What happens to the next POST /phone-calls.
+fn once(action: &Value) -> Value {
+    json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": action }])
+}
+
+async fn logged(sandbox: &Sandbox, call: &Value) -> Result<i64> {
+    let id = sandbox.play(call).await?;
+    sandbox.log_of(id, SOON, |_| true).await?;
+    Ok(id)
+}
+
+async fn until_asked(sandbox: &Sandbox, endpoint: &str, times: u64) -> Result<()> {
+    let asked = || async { sandbox.count("sellsy", endpoint).await.ok().filter(|count| *count >= times) };
     eventually(SOON, asked).await.with_context(|| format!("{endpoint} is asked {times} times")).map(drop)
 }

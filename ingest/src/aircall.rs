@@ -1,9 +1,20 @@
-//! What a webhook's body is: a fact to publish, something nobody needs, something odd to park, or to be refused.
+//! `POST /webhooks/aircall`: what a body is, and who may send it.
 //!
-//! A pure function over the bytes. The token is the only proof that Aircall sent it, and it is compared in constant
-//! time with every token that is allowed. Once it fits, nothing is refused any more: what cannot be understood is
-//! parked, because a shape that we do not know today may carry a call that somebody will ask about.
+//! Aircall's event becomes a fact of the same kind, or it is something nobody needs, something odd to park, or to be
+//! refused. `judge` is a pure function over the bytes. The token in the body is the only proof that Aircall sent it,
+//! and it is compared in constant time with every token that is allowed. Once it fits, nothing is refused any more:
+//! what cannot be understood is parked, because a shape that we do not know today may carry a call that somebody will
+//! ask about.
 
+use std::{borrow::Cow, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::StatusCode,
+    response::Response,
+    routing::post,
+};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -15,24 +26,42 @@ use shared::{
 };
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::door::{self, Answer, Door, Refusal, Verdict};
+
+const SOURCE: &str = "aircall";
+
+struct Aircall {
+    rules: Rules,
+    door: Door,
+}
+
+pub(crate) fn routes(rules: Rules, door: Door) -> Router {
+    let not_allowed = || async { door::method_not_allowed("POST") };
+    let aircall = Arc::new(Aircall { rules, door });
+    Router::new().route("/webhooks/aircall", post(webhook).fallback(not_allowed)).with_state(aircall)
+}
+
+async fn webhook(State(aircall): State<Arc<Aircall>>, request: Request) -> Response {
+    door::respond(SOURCE, aircall.take(request).await)
+}
+
+impl Aircall {
+    async fn take(&self, request: Request) -> Answer {
+        if door::content_type(&request) != "application/json" {
+            let message = "send Content-Type: application/json";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", message));
+        }
+        let body = door::receive(request.into_body()).await?;
+        self.door.take(SOURCE, body.len(), judge(&body, &self.rules)).await
+    }
+}
+
 /// Whose webhooks are taken, and of which numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     tokens: Vec<SecretString>,
     /// Empty means all.
     number_ids: Vec<i64>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    Publish(Event),
-    /// Accepted and not needed; the reason is a metric's label.
-    Ignore(&'static str),
-    /// From Aircall, but not understood.
-    Park(Error),
-    Malformed(String),
-    NotAnEvent,
-    WrongToken,
 }
 
 impl Rules {
@@ -47,29 +76,35 @@ impl Rules {
     }
 }
 
-pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
+fn judge(body: &[u8], rules: &Rules) -> Verdict {
     match Envelope::parse(body) {
         Ok(envelope) => match &envelope.token {
-            Some(token) if rules.knows(token.expose_secret()) => fact(&envelope, rules),
-            _ => Verdict::WrongToken,
+            Some(token) if rules.knows(token.expose_secret()) => fact(&envelope, body, rules),
+            _ => wrong_token(),
         },
         // Perhaps JSON all the same: the token decides whether somebody should look at it.
         Err(e) => match serde_json::from_slice::<Value>(body) {
-            Err(_) => Verdict::Malformed(format!("not JSON: line {}, column {}", e.line(), e.column())),
+            Err(_) => {
+                let problem = format!("not JSON: line {}, column {}", e.line(), e.column());
+                refused(StatusCode::BAD_REQUEST, "MALFORMED", problem)
+            }
             Ok(value) => match value.get("token").and_then(Value::as_str) {
-                Some(token) if rules.knows(token) => odd("the envelope is not what is documented"),
-                Some(_) => Verdict::WrongToken,
-                None => Verdict::NotAnEvent,
+                Some(token) if rules.knows(token) => odd("the envelope is not what is documented", body),
+                Some(_) => wrong_token(),
+                None => {
+                    let message = "not an event: an object with event, token and data is expected";
+                    refused(StatusCode::BAD_REQUEST, "NOT_AN_EVENT", message)
+                }
             },
         },
     }
 }
 
-fn fact(envelope: &Envelope<'_>, rules: &Rules) -> Verdict {
+fn fact(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdict {
     if !topology::wanted(&envelope.event) {
         return Verdict::Ignore("unneeded_event");
     }
-    let Some(call_id) = envelope.call_id() else { return odd("the event names no call") };
+    let Some(call_id) = envelope.call_id() else { return odd("the event names no call", body) };
     if let Some(number) = envelope.number_id()
         && !rules.number_ids.is_empty()
         && !rules.number_ids.contains(&number)
@@ -77,11 +112,31 @@ fn fact(envelope: &Envelope<'_>, rules: &Rules) -> Verdict {
         return Verdict::Ignore("other_number");
     }
     let occurred_at = envelope.timestamp.unwrap_or_else(Timestamp::now);
-    Verdict::Publish(Event::new(envelope.event.as_ref(), CallId(call_id), occurred_at, envelope.data.to_owned()))
+    let event = Event::new(envelope.event.as_ref(), CallId(call_id), occurred_at, envelope.data.to_owned());
+    Verdict::Publish(vec![event])
 }
 
-fn odd(what: &str) -> Verdict {
-    Verdict::Park(Error::park(Code::WebhookPayload, what))
+fn odd(what: &str, body: &[u8]) -> Verdict {
+    Verdict::Park { error: Error::park(Code::WebhookPayload, what), body: without_token(body) }
+}
+
+fn wrong_token() -> Verdict {
+    refused(StatusCode::UNAUTHORIZED, "WRONG_TOKEN", "the token is not one of AIRCALL_WEBHOOK_TOKENS")
+}
+
+fn refused(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Verdict {
+    Verdict::Refuse(Refusal::new(status, code, message))
+}
+
+/// A dead letter is read by people: the webhook's token has no business there.
+fn without_token(body: &[u8]) -> Vec<u8> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(mut fields)) => {
+            fields.remove("token");
+            serde_json::to_vec(&fields).unwrap_or_default()
+        }
+        _ => body.to_vec(),
+    }
 }
 
 #[cfg(test)]
@@ -91,12 +146,13 @@ mod tests {
     fn verdict(body: &str, number_ids: &[i64]) -> String {
         let rules = Rules { tokens: vec!["other".into(), "secret".into()], number_ids: number_ids.to_vec() };
         match judge(body.as_bytes(), &rules) {
-            Verdict::Publish(event) => format!("publish {} {}", event.kind, event.call_id),
+            Verdict::Publish(events) => format!("publish {} {}", events[0].kind, events[0].call_id),
             Verdict::Ignore(reason) => format!("ignore {reason}"),
-            Verdict::Park(error) => format!("park {}", error.message),
-            Verdict::Malformed(_) => "malformed".into(),
-            Verdict::NotAnEvent => "not an event".into(),
-            Verdict::WrongToken => "wrong token".into(),
+            Verdict::Park { error, body } => {
+                assert!(!String::from_utf8_lossy(&body).contains("secret"), "the token is kept");
+                format!("park {}", error.message)
+            }
+            Verdict::Refuse(refusal) => refusal.label().replace('_', " "),
         }
     }
 

@@ -1,0 +1,239 @@
+//! `/webhooks/sellsy/<SELLSY_WEBHOOK_SECRET>`: Sellsy says that a record changed, and asks with GET whether we are here.
+//!
+//! The secret in the path is the proof that Sellsy sent it, compared in constant time; with another one, or when the
+//! setting is absent, there is nothing here: 404. The header `X-Webhook-Signature`, the SHA-1 of `sign_key || body` in
+//! hex with the same secret as `sign_key`, must fit if it is there. It proves little: the construction is
+//! length-extendable, so who has seen one signed body can sign longer ones. It may be absent, because nobody knows what
+//! Sellsy signs in form mode.
+//!
+//! So a notice is a hint and no more. It becomes `directory.changed` with a record's kind and id, nothing else of it is
+//! used, and the record is fetched again. What cannot be understood is parked, as with Aircall.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderValue, Method, StatusCode},
+    response::Response,
+    routing::any,
+};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::value::to_raw_value;
+use sha1::{Digest, Sha1};
+use shared::{
+    error::{Code, Error},
+    event::{CallId, DIRECTORY_CHANGED, Event, RecordHint},
+    ledger::resolution::Kind,
+    sellsy::wire::Notice,
+};
+use subtle::ConstantTimeEq;
+
+use crate::door::{self, Accepted, Answer, Door, Refusal, Verdict};
+
+const SOURCE: &str = "sellsy";
+const SIGNATURE: &str = "x-webhook-signature";
+
+struct Sellsy {
+    secret: SecretString,
+    door: Door,
+}
+
+/// Without a secret there is no route.
+pub(crate) fn routes(secret: Option<SecretString>, door: Door) -> Router {
+    let Some(secret) = secret else { return Router::new() };
+    Router::new().route("/webhooks/sellsy/{secret}", any(webhook)).with_state(Arc::new(Sellsy { secret, door }))
+}
+
+async fn webhook(
+    State(sellsy): State<Arc<Sellsy>>,
+    secret: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let secret = secret.map(|Path(secret)| secret).unwrap_or_default();
+    door::respond(SOURCE, sellsy.take(&secret, request).await)
+}
+
+impl Sellsy {
+    async fn take(&self, secret: &str, request: Request) -> Answer {
+        if !same(secret.as_bytes(), self.secret.expose_secret().as_bytes()) {
+            tracing::warn!(source = SOURCE, "A webhook was refused: its path does not end in SELLSY_WEBHOOK_SECRET.");
+            return Err(door::not_found());
+        }
+        match *request.method() {
+            Method::GET | Method::HEAD => return Ok(Accepted::Ping),
+            Method::POST => {}
+            _ => return Err(door::method_not_allowed("GET, HEAD, POST")),
+        }
+        if !matches!(door::content_type(&request).as_str(), "application/json" | "application/x-www-form-urlencoded") {
+            let message =
+                "send Content-Type: application/json, or application/x-www-form-urlencoded with the field notif";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_NOTICE", message));
+        }
+        let (head, body) = request.into_parts();
+        let body = door::receive(body).await?;
+        let signature = head.headers.get(SIGNATURE).map(HeaderValue::as_bytes);
+        self.door.take(SOURCE, body.len(), judge(&body, signature, &self.secret)).await
+    }
+}
+
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
+}
+
+/// What a body is that came with the right secret in its path.
+fn judge(body: &[u8], signature: Option<&[u8]>, secret: &SecretString) -> Verdict {
+    if signature.is_some_and(|signature| !same(&signature.to_ascii_lowercase(), sign(body, secret).as_bytes())) {
+        let message = "X-Webhook-Signature does not fit: the webhook's sign_key must be SELLSY_WEBHOOK_SECRET";
+        return Verdict::Refuse(Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", message));
+    }
+    let Ok(notice) = Notice::parse(body) else { return odd("it is no notice in JSON, and no form with one", body) };
+    // Without one, the type of the event is that of the record.
+    let Some(related) = notice.relatedtype.as_deref().or(notice.event_type.as_deref()) else {
+        return odd("the notice names no type of record", body);
+    };
+    let kinds = kinds(related);
+    if kinds.is_empty() {
+        return Verdict::Ignore("other_record");
+    }
+    let Some(id) = notice.relatedid else { return odd("the notice names no record", body) };
+    let occurred_at = notice.timestamp.and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_else(Timestamp::now);
+    match kinds.iter().map(|kind| hint(RecordHint { kind: *kind, id }, occurred_at)).collect() {
+        Ok(events) => Verdict::Publish(events),
+        Err(_) => odd("its hint could not be written as JSON", body),
+    }
+}
+
+/// SHA-1 of `secret || body`, 40 digits.
+fn sign(body: &[u8], secret: &SecretString) -> String {
+    let digest = Sha1::new().chain_update(secret.expose_secret()).chain_update(body).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which records a `relatedtype` may be. Sellsy's old API, which still writes the notices, knows clients, prospects and
+/// suppliers, but not whether one of them is an individual or a company: then it may be either, and the two fetches tell.
+/// (`relatedobject` might, but nobody has recorded one of these.) Estimates, tasks and so on are none of ours.
+fn kinds(related: &str) -> &'static [Kind] {
+    match related.to_ascii_lowercase().as_str() {
+        "people" | "contact" => &[Kind::Contact],
+        "individual" => &[Kind::Individual],
+        "company" => &[Kind::Company],
+        "third" | "client" | "prospect" | "supplier" => &[Kind::Individual, Kind::Company],
+        _ => &[],
+    }
+}
+
+fn hint(hint: RecordHint, occurred_at: Timestamp) -> serde_json::Result<Event> {
+    Ok(Event::new(DIRECTORY_CHANGED, CallId::NONE, occurred_at, to_raw_value(&hint)?))
+}
+
+fn odd(what: &str, body: &[u8]) -> Verdict {
+    Verdict::Park { error: Error::park(Code::WebhookPayload, format!("from Sellsy: {what}")), body: body.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "a-secret-of-the-path";
+
+    fn verdict(body: &str, signature: Option<&str>) -> String {
+        match judge(body.as_bytes(), signature.map(str::as_bytes), &SECRET.into()) {
+            Verdict::Publish(events) => events
+                .iter()
+                .map(|event| {
+                    assert_eq!((event.kind.as_str(), event.call_id), ("directory.changed", CallId::NONE));
+                    let hint: RecordHint = serde_json::from_str(event.payload.get()).unwrap();
+                    format!("{} {}", hint.kind, hint.id)
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+            Verdict::Ignore(reason) => format!("ignore {reason}"),
+            Verdict::Park { error, body: kept } => {
+                assert_eq!(kept, body.as_bytes());
+                error.message.replace("from Sellsy: ", "park ")
+            }
+            Verdict::Refuse(refusal) => refusal.label().replace('_', " "),
+        }
+    }
+
+    fn notice(related: &str) -> String {
+        format!(
+            r#"{{"eventType":"x","event":"updated","timestamp":"1778187955","relatedtype":"{related}","relatedid":"12345"}}"#
+        )
+    }
+
+    #[test]
+    fn judges() {
+        for (related, expected) in [
+            ("people", "contact 12345"),
+            ("contact", "contact 12345"),
+            ("People", "contact 12345"),
+            ("third", "individual 12345, company 12345"),
+            ("client", "individual 12345, company 12345"),
+            ("prospect", "individual 12345, company 12345"),
+            ("supplier", "individual 12345, company 12345"),
+            ("individual", "individual 12345"),
+            ("company", "company 12345"),
+            ("estimate", "ignore other_record"),
+            ("invoice", "ignore other_record"),
+            ("item", "ignore other_record"),
+            ("task", "ignore other_record"),
+            ("opportunity", "ignore other_record"),
+            ("spaceship", "ignore other_record"),
+        ] {
+            assert_eq!(verdict(&notice(related), None), expected, "{related}");
+        }
+        for (body, expected) in [
+            // As recorded, with fields left out; in JSON mode and in form mode.
+            (
+                r#"{"eventType":"docslog","event":"step","timestamp":"1778187955","ownerid":"1084","ownertype":"staff","corpid":"929","relatedid":"52437688","relatedtype":"estimate","relatedobject":{"id":52437688,"status":"accepted"}}"#,
+                "ignore other_record",
+            ),
+            (
+                "notif=%7B%22event%22%3A+%22updated%22%2C+%22relatedid%22%3A+%2212345%22%2C+%22relatedtype%22%3A+%22client%22%7D",
+                "individual 12345, company 12345",
+            ),
+            (
+                r#"{"eventType":"client","event":"created","timestamp":"1778187955","ownerid":"1084"}"#,
+                "park the notice names no record",
+            ),
+            (r#"{"eventType":"people","event":"created","relatedid":7}"#, "contact 7"),
+            (r#"{"relatedtype":"third","relatedid":"7","timestamp":"soon"}"#, "individual 7, company 7"),
+            (r#"{"relatedtype":"people","relatedid":""}"#, "park the notice names no record"),
+            (r#"{"relatedtype":"people","relatedid":"-1"}"#, "park the notice names no record"),
+            (r#"{"relatedtype":"invoice"}"#, "ignore other_record"),
+            (r#"{"relatedid":"7"}"#, "park the notice names no type of record"),
+            ("{}", "park the notice names no type of record"),
+            (r#"{"relatedtype":["people"]}"#, "park it is no notice in JSON, and no form with one"),
+            (r#"{"relatedtype":"#, "park it is no notice in JSON, and no form with one"),
+            ("notif=%7B", "park it is no notice in JSON, and no form with one"),
+            ("notice=1", "park it is no notice in JSON, and no form with one"),
+            ("[1]", "park it is no notice in JSON, and no form with one"),
+            ("", "park it is no notice in JSON, and no form with one"),
+        ] {
+            assert_eq!(verdict(body, None), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn judges_a_signature_only_if_there_is_one() {
+        let body = notice("people");
+        // printf '%s' SECRET BODY | sha1sum
+        let right = "6c8e959a666063cfe672a594c19d1d2e02a48653";
+        let of_another_body = sign(b"{}", &SECRET.into());
+        let with_another_key = sign(body.as_bytes(), &"another".into());
+        for (signature, expected) in [
+            (Some(right), "contact 12345"),
+            (Some(&right.to_ascii_uppercase()), "contact 12345"),
+            (None, "contact 12345"),
+            (Some(&right[..39]), "wrong signature"),
+            (Some(""), "wrong signature"),
+            (Some(&of_another_body), "wrong signature"),
+            (Some(&with_another_key), "wrong signature"),
+        ] {
+            assert_eq!(verdict(&body, signature), expected, "{signature:?}");
+        }
+    }
+}
