@@ -4,6 +4,7 @@
 //! went wrong, 2 for wrong arguments.
 
 mod call;
+mod directory;
 mod explain;
 
 use std::{process::ExitCode, time::Duration};
@@ -45,11 +46,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Shows how complete and how fresh the phone directory is
+    #[command(subcommand)]
+    Directory(Directory),
     /// Tells why a call was logged where it was: candidates, the rule that chose, the opportunity
     #[command(after_help = "Example: callbridge explain 3811600001")]
     Explain {
         /// Aircall's id of the call
         call_id: i64,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Directory {
+    /// Records and numbers by kind, when they were read, and what went wrong; exit code 1 until all is loaded
+    Status {
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -84,6 +98,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
     }
     match cli.command {
+        Command::Directory(Directory::Status { json }) => {
+            directory::status(&database, json).await.context("the directory could not be read")
+        }
         Command::Explain { call_id, json } => {
             explain::run(&database, call_id, json).await.context("the decision could not be read")
         }

@@ -73,12 +73,12 @@ impl Sellsy {
         Ok(page.data)
     }
 
-    /// `GET /contacts/{id}/companies`: the companies of a contact, in Sellsy's order.
+    /// `GET /contacts/{id}/companies`: the companies of a contact, in Sellsy's order. A page, but no parameter is
+    /// documented that would set its length or get the next one; the first company is the one that counts.
     pub async fn companies_of_contact(&self, id: i64) -> Result<Vec<Company>> {
         let path = format!("/contacts/{id}/companies");
-        let query = [("limit", PAGE.to_string())];
         let page: Page<Company> =
-            self.send(Method::GET, "GET /contacts/{id}/companies", &path, &query, None).await?.json()?;
+            self.send(Method::GET, "GET /contacts/{id}/companies", &path, &[], None).await?.json()?;
         Ok(page.data)
     }
 

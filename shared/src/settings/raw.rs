@@ -1,0 +1,94 @@
+//! The settings as clap declares them: names, defaults and the texts of `--help`; everything is still a text.
+
+use clap::Parser;
+
+/// The raw settings, as texts.
+#[derive(Debug, Parser)]
+pub(super) struct Raw {
+    /// Broker; `amqps://` for TLS
+    #[arg(long, env, default_value = "amqp://guest:guest@127.0.0.1:5672/%2f", hide_env_values = true)]
+    pub(super) amqp_url: String,
+    /// Prefix of every exchange and queue, so that several installations can share a broker
+    #[arg(long, env, default_value = "callbridge")]
+    pub(super) amqp_namespace: String,
+    /// Database
+    #[arg(long, env, default_value = "postgres://postgres@127.0.0.1:5432/callbridge", hide_env_values = true)]
+    pub(super) database_url: String,
+    /// Address of health, readiness and metrics; for ingest of the webhooks as well
+    #[arg(long, env, default_value = "0.0.0.0:8080")]
+    pub(super) http_listen: String,
+
+    /// Aircall's API; the version is part of each path
+    #[arg(long, env, default_value = "https://api.aircall.io")]
+    pub(super) aircall_api_url: String,
+    /// Aircall API id (Dashboard > Integrations > API keys)
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) aircall_api_id: Option<String>,
+    /// Aircall API token
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) aircall_api_token: Option<String>,
+    /// Tokens of the Aircall webhooks that may call ingest, separated by commas
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) aircall_webhook_tokens: Option<String>,
+    /// Ids of the Aircall numbers whose calls are handled, separated by commas; all when empty
+    #[arg(long, env, default_value = "")]
+    pub(super) aircall_number_ids: String,
+    /// What Callbridge may ask of Aircall in a minute, in each process
+    #[arg(long, env, default_value = "60")]
+    pub(super) aircall_requests_per_minute: String,
+
+    /// Sellsy's API
+    #[arg(long, env, default_value = "https://api.sellsy.com/v2")]
+    pub(super) sellsy_api_url: String,
+    /// Sellsy's token endpoint
+    #[arg(long, env, default_value = "https://login.sellsy.com/oauth2/access-tokens")]
+    pub(super) sellsy_auth_url: String,
+    /// Client id of a personal API client (Sellsy > Settings > Developer portal)
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) sellsy_client_id: Option<String>,
+    /// Client secret
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) sellsy_client_secret: Option<String>,
+    /// Sellsy's web pages, for links to records
+    #[arg(long, env, default_value = "https://go.sellsy.com")]
+    pub(super) sellsy_web_url: String,
+    /// Staff who owns logs when neither the agent nor the record's owner is known
+    #[arg(long, env)]
+    pub(super) sellsy_default_owner_id: Option<String>,
+    /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; not taken when absent
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) sellsy_webhook_secret: Option<String>,
+    /// What Callbridge may ask of Sellsy in a second, in each process
+    #[arg(long, env, default_value = "5")]
+    pub(super) sellsy_requests_per_second: String,
+    /// What Callbridge may ask of Sellsy in a minute, in each process
+    #[arg(long, env, default_value = "120")]
+    pub(super) sellsy_requests_per_minute: String,
+
+    /// How often changes in Sellsy are read into the phone directory, e.g. 30s, 5m, 1h
+    #[arg(long, env, default_value = "5m")]
+    pub(super) directory_sync_every: String,
+    /// For how many days a call that nobody was found for waits for a record with its number
+    #[arg(long, env, default_value = "7")]
+    pub(super) rematch_days: String,
+
+    /// Country of numbers typed without a country code (ISO 3166, two letters)
+    #[arg(long, env, default_value = "FR")]
+    pub(super) default_region: String,
+    /// Time zone of the dates written to Sellsy
+    #[arg(long, env, default_value = "Europe/Paris")]
+    pub(super) time_zone: String,
+    /// Language of the logs: fr or en
+    #[arg(long, env, default_value = "fr")]
+    pub(super) log_language: String,
+
+    /// Messages handled at once by a worker
+    #[arg(long, env, default_value = "8")]
+    pub(super) concurrency: String,
+    /// What is logged, e.g. `info,shared=debug`
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    pub(super) rust_log: String,
+    /// text or json
+    #[arg(long, env, default_value = "text")]
+    pub(super) log_format: String,
+}

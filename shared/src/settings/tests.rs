@@ -1,0 +1,68 @@
+use super::*;
+
+fn parse(needs: Needs, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Settings, Problems> {
+    let arguments = std::iter::once("worker").chain(arguments.iter().copied()).map(OsString::from).collect();
+    let lookup = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
+    Settings::parse("worker", "", needs, arguments, lookup)
+}
+
+#[test]
+fn defaults_are_enough_for_a_worker_without_needs() {
+    let settings = parse(Needs::default(), &[], &[]).unwrap();
+    assert_eq!(settings.amqp_namespace, "callbridge");
+    assert_eq!(settings.concurrency, 8);
+    assert!(settings.aircall.number_ids.is_empty());
+}
+
+#[test]
+fn names_every_problem_at_once_and_no_value() {
+    let needs = Needs { webhook_tokens: true, aircall_api: true, sellsy_api: true };
+    let arguments = [
+        "--amqp-url=hunter2",
+        "--http-listen=x",
+        "--time-zone=Mars/Olympus",
+        "--log-language=de",
+        "--concurrency=0",
+        "--sellsy-webhook-secret=hunter2",
+    ];
+    let problems = parse(needs, &arguments, &[]).unwrap_err().to_string();
+    for name in [
+        "AMQP_URL",
+        "HTTP_LISTEN",
+        "TIME_ZONE",
+        "LOG_LANGUAGE",
+        "CONCURRENCY",
+        "AIRCALL_API_ID",
+        "AIRCALL_API_TOKEN",
+        "AIRCALL_WEBHOOK_TOKENS",
+        "SELLSY_CLIENT_ID",
+        "SELLSY_CLIENT_SECRET",
+        "SELLSY_WEBHOOK_SECRET",
+    ] {
+        assert!(problems.contains(&format!("- {name} ")), "{name} in:\n{problems}");
+    }
+    assert!(!problems.contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
+    use secrecy::ExposeSecret;
+    let file = std::env::temp_dir().join(format!("callbridge-settings-{}", uuid::Uuid::now_v7()));
+    std::fs::write(&file, "one, two\n").unwrap();
+    let path = file.to_str().unwrap();
+    let needs = Needs { webhook_tokens: true, ..Needs::default() };
+    let settings = parse(needs, &[], &[("AIRCALL_WEBHOOK_TOKENS_FILE", path)]).unwrap();
+    let tokens: Vec<_> = settings.aircall.webhook_tokens.iter().map(|t| t.expose_secret()).collect();
+    assert_eq!(tokens, ["one", "two"]);
+
+    let empty = [("AIRCALL_WEBHOOK_TOKENS_FILE", path), ("AIRCALL_WEBHOOK_TOKENS", ""), ("TIME_ZONE", "")];
+    let settings = parse(needs, &[], &empty).unwrap();
+    assert_eq!(settings.aircall.webhook_tokens.len(), 2);
+    assert_eq!(settings.time_zone.iana_name(), Some("Europe/Paris"));
+
+    let both = [("DATABASE_URL_FILE", path), ("DATABASE_URL", "postgres://h/d")];
+    assert!(parse(Needs::default(), &[], &both).unwrap_err().to_string().contains("both set"));
+    std::fs::remove_file(&file).unwrap();
+    let gone = parse(Needs::default(), &[], &[("SELLSY_CLIENT_SECRET_FILE", path)]).unwrap_err().to_string();
+    assert!(gone.contains("SELLSY_CLIENT_SECRET_FILE") && gone.contains("cannot be read"), "{gone}");
+}
