@@ -37,8 +37,9 @@ docker_start() { # SERVICE
   # As for the processes: see there.
   [[ ${SERVICES_DURABLE:-} != 1 ]] || fsync=on
   case $1 in
-    # Erlang sizes a table by the limit on open files, and some engines set that to a thousand million.
-    broker) run+=(--hostname "$id" --ulimit nofile=65536:65536
+    # Erlang sizes a table by the limit on open files, and some engines set that to a thousand million. An engine that
+    # may not raise its own limit refuses more than that: 20000 has been seen.
+    broker) run+=(--hostname "$id" --ulimit nofile=16384:16384
       -p "127.0.0.1:$(recorded broker.port):5672" "$broker_image") ;;
     database) run+=(--shm-size 256m -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_DB=callbridge
       -e "POSTGRES_INITDB_ARGS=--encoding=UTF8 --locale=C.UTF-8"

@@ -4,6 +4,7 @@
 //! side by side on the same services. The same harness serves the end-to-end tests and the demo.
 
 mod binaries;
+mod containers;
 mod process;
 mod relay;
 mod sandbox;

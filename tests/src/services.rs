@@ -1,11 +1,12 @@
-//! RabbitMQ and PostgreSQL: those that `AMQP_URL` and `DATABASE_URL` name, else those of `scripts/services.sh`.
+//! RabbitMQ and PostgreSQL: those that `AMQP_URL` and `DATABASE_URL` name, else containers where a Docker engine answers,
+//! else those of `scripts/services.sh`. `SERVICES_USE=processes` leaves the containers out.
 
 use std::process::Stdio;
 
 use anyhow::{Context, ensure};
 use tokio::{process::Command, sync::OnceCell};
 
-use crate::binaries::workspace;
+use crate::{binaries::workspace, containers};
 
 #[derive(Clone, Debug)]
 pub struct Services {
@@ -29,9 +30,17 @@ async fn find() -> anyhow::Result<Services> {
     if let (Some(amqp_url), Some(database_url)) = (set("AMQP_URL"), set("DATABASE_URL")) {
         return Ok(Services { amqp_url, database_url });
     }
+    if set("SERVICES_USE").is_none_or(|way| way != "processes") {
+        match containers::start().await {
+            Ok(Some(services)) => return Ok(services),
+            Ok(None) => {}
+            Err(error) => containers::say(&format!("no containers, scripts/services.sh is asked instead: {error:#}")),
+        }
+    }
     let script = workspace().join("scripts/services.sh");
-    let output =
-        Command::new("bash").arg(script).arg("env").stderr(Stdio::inherit()).output().await.context("services.sh")?;
+    // Not by output(), which would take stderr as well: what the script says while it works is for whoever waits.
+    let services = Command::new("bash").arg(script).arg("env").stdout(Stdio::piped()).spawn().context("services.sh")?;
+    let output = services.wait_with_output().await.context("services.sh")?;
     ensure!(output.status.success(), "scripts/services.sh could not bring the services up");
     let text = String::from_utf8(output.stdout).context("the output of services.sh")?;
     let value = |name: &str| {

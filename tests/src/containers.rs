@@ -1,0 +1,133 @@
+//! RabbitMQ and PostgreSQL in containers: one pair per test process, where a Docker engine answers.
+//!
+//! Nothing of ours runs when a test process ends: statics are not dropped, and a signal or an abort asks nobody. So the
+//! containers are removed from outside, by a shell that waits for the end of a pipe which only this process holds open.
+//! Should that shell be killed too: `docker rm -f -v $(docker ps -aq --filter label=callbridge.tests)`.
+
+use std::{
+    io::Write as _,
+    os::unix::process::CommandExt as _,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use lapin::{Connection, ConnectionProperties};
+use testcontainers::{
+    ContainerAsync, ContainerRequest, GenericImage, ImageExt,
+    core::{IntoContainerPort, WaitFor, client::docker_client_instance},
+    runners::AsyncRunner,
+};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::{Services, eventually};
+
+const LABEL: &str = "callbridge.tests";
+
+/// For a container, from its start until it answers.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The second time is for a container that the engine was about to make when this process was killed; nobody waits for
+/// that one, so it lets go of stderr.
+const REAPER: &str = r#"
+remove() {
+  containers=$(docker ps -aq --filter "label=$1")
+  [ -z "$containers" ] || docker rm -f -v $containers >/dev/null
+}
+cat >/dev/null
+remove "$1"
+exec 2>/dev/null
+sleep 2
+remove "$1"
+"#;
+
+/// What lives as long as this process: a container is removed when its handle is dropped, all are when the reaper is.
+static HELD: OnceLock<([ContainerAsync<GenericImage>; 2], Child)> = OnceLock::new();
+
+/// `None` where no engine answers; an error where one does, but the two cannot be had from it.
+pub(crate) async fn start() -> anyhow::Result<Option<Services>> {
+    let Some(engine) = engine_of_the_command_line().await else { return Ok(None) };
+    let info = timeout(PATIENCE, docker_client_instance().await?.info()).await??;
+    // Contexts are known to the one only; the reaper would ask the wrong engine.
+    ensure!(info.id.as_deref() == Some(&engine), "the docker command uses another engine than DOCKER_HOST says");
+    say("starting RabbitMQ and PostgreSQL in containers; their images are pulled if they are not here");
+    let secret = Uuid::new_v4().simple().to_string();
+    let mark = Uuid::new_v4().simple().to_string();
+    let reaper = reaper(&format!("{LABEL}={mark}"))?;
+    let ((broker, amqp_url), (database, database_url)) =
+        tokio::try_join!(broker(&mark, &secret), database(&mark, &secret))?;
+    let _ = HELD.set(([broker, database], reaper));
+    Ok(Some(Services { amqp_url, database_url }))
+}
+
+async fn broker(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {
+    let image = GenericImage::new("rabbitmq", "4-management")
+        .with_wait_for(WaitFor::message_on_stdout("Server startup complete"))
+        .with_env_var("RABBITMQ_DEFAULT_USER", "tests")
+        .with_env_var("RABBITMQ_DEFAULT_PASS", secret)
+        // As in scripts/services/docker.sh: see there.
+        .with_ulimit("nofile", 16_384, Some(16_384));
+    let (container, address) = run(image, mark, 5672).await.context("rabbitmq:4-management")?;
+    let url = format!("amqp://tests:{secret}@{address}/%2f");
+    let connect = || async { Connection::connect(&url, ConnectionProperties::default()).await.ok() };
+    let connection = eventually(PATIENCE, connect).await.context("RabbitMQ takes no connection")?;
+    connection.close(200, "done".into()).await?;
+    Ok((container, url))
+}
+
+async fn database(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {
+    let image = GenericImage::new("postgres", "17")
+        .with_env_var("POSTGRES_PASSWORD", secret)
+        // In plain text: for SCRAM a debug build would be busy at every connect.
+        .with_env_var("POSTGRES_HOST_AUTH_METHOD", "password")
+        .with_env_var("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8")
+        .with_shm_size(256 << 20)
+        .with_cmd(["-c", "max_connections=400", "-c", "fsync=off", "-c", "full_page_writes=off"]);
+    let (container, address) = run(image, mark, 5432).await.context("postgres:17")?;
+    let url = format!("postgres://postgres:{secret}@{address}/postgres");
+    let ask = || async {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.ok()?;
+        tokio::spawn(connection);
+        client.batch_execute("select 1").await.ok()
+    };
+    eventually(PATIENCE, ask).await.context("PostgreSQL answers no query")?;
+    Ok((container, url))
+}
+
+/// Starts it, and says where its port is to be found.
+async fn run(
+    image: ContainerRequest<GenericImage>,
+    mark: &str,
+    port: u16,
+) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {
+    // Any free port of the host, and for no other port of the image.
+    let image = image.with_mapped_port(0, port.tcp()).with_label(LABEL, mark).with_startup_timeout(PATIENCE);
+    let container = image.start().await?;
+    // The port is IPv4's, and localhost may be IPv6 first.
+    let host = container.get_host().await?.to_string().replace("localhost", "127.0.0.1");
+    let port = container.get_host_port_ipv4(port.tcp()).await?;
+    Ok((container, format!("{host}:{port}")))
+}
+
+/// The id of the engine that the `docker` command talks to. An engine that is ill may keep us waiting for ever.
+async fn engine_of_the_command_line() -> Option<String> {
+    let mut docker = tokio::process::Command::new("docker");
+    docker.args(["info", "--format", "{{.ID}}"]).stdin(Stdio::null()).kill_on_drop(true);
+    let output = timeout(Duration::from_secs(15), docker.output()).await.ok()?.ok()?;
+    let id = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !id.is_empty()).then_some(id)
+}
+
+/// In a process group of its own, so that Ctrl-C ends the tests and not what cleans up after them.
+fn reaper(label: &str) -> anyhow::Result<Child> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", REAPER, "reaper", label]).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+    shell.spawn().context("sh")
+}
+
+/// Past the test runner, which would keep it from whoever waits.
+pub(crate) fn say(what: &str) {
+    let _ = writeln!(std::io::stderr(), "tests: {what}");
+}
