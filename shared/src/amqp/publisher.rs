@@ -10,7 +10,10 @@ use lapin::{
     Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
-use tokio::{sync::Mutex, time};
+use tokio::{
+    sync::Mutex,
+    time::{self, Instant},
+};
 
 use super::{Link, Outgoing};
 use crate::{
@@ -52,8 +55,9 @@ impl Publisher {
     }
 
     pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
-        let published = match time::timeout(self.timeout, self.channel()).await {
-            Ok(Ok(channel)) => self.publish_on(&channel, to, message).await,
+        let deadline = Instant::now() + self.timeout;
+        let published = match time::timeout_at(deadline, self.channel()).await {
+            Ok(Ok(channel)) => self.publish_on(&channel, deadline, to, message).await,
             Ok(Err(e)) => Err(e),
             Err(_) => Err(unavailable(format!("no channel within {} ms", self.timeout.as_millis()))),
         };
@@ -63,8 +67,14 @@ impl Publisher {
         published
     }
 
-    async fn publish_on(&self, channel: &Channel, to: Destination<'_>, message: &Outgoing) -> Result<()> {
-        match time::timeout(self.timeout, self.send(channel, to, message)).await {
+    async fn publish_on(
+        &self,
+        channel: &Channel,
+        deadline: Instant,
+        to: Destination<'_>,
+        message: &Outgoing,
+    ) -> Result<()> {
+        match time::timeout_at(deadline, self.send(channel, to, message)).await {
             Ok(sent) => sent,
             Err(_) => {
                 // A channel that does not confirm in time is not trusted with the next message.

@@ -225,9 +225,10 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId) -> Result<(
     Ok(())
 }
 
-/// Written down before the POST: should we die before its answer, the next try looks for what it may have made.
+/// Written down before each POST: should we die before its answer, the next try looks for what it may have made, and
+/// not before this POST has surely ended.
 pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<bool> {
-    let sql = "update calls set intent_at = coalesce(intent_at, now()) where call_id = $1 and lease = $2 and lease_until > now()";
+    let sql = "update calls set intent_at = now() where call_id = $1 and lease = $2 and lease_until > now()";
     Ok(client.execute(sql, &[&call_id.0, &lease.0]).await? == 1)
 }
 
