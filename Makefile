@@ -5,7 +5,9 @@ with_services = services=$$(scripts/services.sh env) && eval "$$services" &&
 target = $(or $(CARGO_TARGET_DIR),target)
 cargo_flags ?=
 
-.PHONY: help demo test run build fmt lint services-up services-down clean
+what ?=
+
+.PHONY: help demo tour bench test run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -15,6 +17,13 @@ help: ## this list
 demo: build ## a morning of calls on sandbox accounts: what landed where, and why
 	@# Not by cargo run -p: for one package alone, cargo would choose other features and build the dependencies again.
 	@$(with_services) $(target)/debug/demo
+
+tour: build ## the demo, left running to look around with callbridge
+	@$(with_services) $(target)/debug/demo --stay
+
+bench: ## how fast, how cheap: a table, and target/bench/report.json; what=directory for one part (release build)
+	@cargo build --release --workspace --bins $(cargo_flags)
+	@$(with_services) $(target)/release/bench $(what)
 
 test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
 	@$(with_services) cargo test --workspace $(cargo_flags)

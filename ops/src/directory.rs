@@ -1,11 +1,20 @@
-//! `callbridge directory status`: how complete and how fresh the phone directory is.
+//! `callbridge directory status`: how complete and how fresh the phone directory is. `callbridge directory sync` has the
+//! resolver that keeps it take a turn at once, and shows how far that is.
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use resolver::directory::store::{self, Progress};
 use serde_json::json;
 use shared::db::Database;
+use tokio::time::{Instant, sleep};
+
+use crate::ago;
+
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// A resolver looks for requests every second; if nothing moves for so long, none is running, or none can work.
+const NOTHING_MOVES: Duration = Duration::from_secs(30);
 
 /// Exit code 1 while a kind has not been loaded or its last turn failed, so that a script can wait for it.
 pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
@@ -20,6 +29,82 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
     }
     let good = progress.len() == 3 && progress.iter().all(|p| p.loaded_at.is_some() && p.problem.is_none());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks for a turn and waits for its end. Exit code 1 if it fails or if nobody takes it.
+pub(crate) async fn sync(database: &Database, everything: bool) -> anyhow::Result<ExitCode> {
+    let client = database.client().await?;
+    let asked = store::request(&client, everything).await?;
+    if !asked {
+        eprintln!("callbridge: the first load has not begun: it begins by itself as soon as a resolver runs");
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut bars = Bars::new();
+    let mut moved = (Instant::now(), String::new());
+    loop {
+        let progress = store::progress(&client).await?;
+        bars.show(&progress);
+        if let Some(p) = progress.iter().find(|p| p.problem.is_some()) {
+            bars.end();
+            eprintln!("callbridge: {}: {}", p.kind, p.problem.as_deref().unwrap_or_default());
+            eprintln!("The resolver tries again by itself; `callbridge directory status` tells how it goes.");
+            return Ok(ExitCode::FAILURE);
+        }
+        if progress.iter().all(|p| !p.is_requested()) {
+            bars.end();
+            return status(database, false).await;
+        }
+        let now = format!("{progress:?}");
+        if now != moved.1 {
+            moved = (Instant::now(), now);
+        } else if moved.0.elapsed() > NOTHING_MOVES {
+            bars.end();
+            eprintln!("callbridge: no resolver has taken this up: is one running? The request stands until one does.");
+            return Ok(ExitCode::FAILURE);
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A bar for each kind, on a terminal only.
+struct Bars {
+    all: MultiProgress,
+    style: ProgressStyle,
+    kinds: Vec<(String, ProgressBar)>,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let style = ProgressStyle::with_template("{prefix:<11} {bar:40} {pos}/{len} {msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { all: MultiProgress::new(), style, kinds: Vec::new() }
+    }
+
+    fn show(&mut self, progress: &[Progress]) {
+        for p in progress {
+            let known = self.kinds.iter().position(|(kind, _)| *kind == p.kind);
+            let at = known.unwrap_or_else(|| {
+                let bar = ProgressBar::new(0).with_style(self.style.clone()).with_prefix(p.kind.clone());
+                self.kinds.push((p.kind.clone(), self.all.add(bar)));
+                self.kinds.len() - 1
+            });
+            let bar = &self.kinds[at].1;
+            let rows = u64::try_from(p.pass_rows).unwrap_or_default();
+            let total = p.pass_total.and_then(|total| u64::try_from(total).ok()).unwrap_or_default();
+            bar.set_length(total.max(rows));
+            bar.set_position(rows);
+            let state = match (p.is_requested(), p.pass_ended_at) {
+                (false, _) => "up to date",
+                (true, None) => "reading all records",
+                (true, Some(_)) => "waiting for changes to be read",
+            };
+            bar.set_message(state);
+        }
+    }
+
+    fn end(&self) {
+        let _ = self.all.clear();
+    }
 }
 
 fn story(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timestamp) -> String {
@@ -46,15 +131,6 @@ fn story(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timestam
         }
     }
     text
-}
-
-fn ago(now: Timestamp, at: Timestamp) -> String {
-    let minutes = now.duration_since(at).as_secs() / 60;
-    match minutes {
-        0..=119 => format!("{minutes} min ago"),
-        120..=2879 => format!("{} h ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 1440),
-    }
 }
 
 #[cfg(test)]

@@ -1,44 +1,104 @@
-//! `callbridge explain <call id>`: why a call was logged where it was, from what the ledger keeps of the decision.
+//! `callbridge explain <call id|number>`: why a call was logged where it was, from what the ledger keeps of the decision,
+//! or where a call from a number would be logged now, by the same code that the resolver runs.
 
 use std::{fmt::Write as _, process::ExitCode};
 
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use resolver::LookUp;
 use shared::{
     db::Database,
     event::CallId,
     ledger::{
-        calls::{self, Known},
-        resolution::{Record, Source},
+        calls,
+        resolution::{Record, Resolution, Source},
     },
+    phone,
+    sellsy::Sellsy,
+    settings::Settings,
 };
 
-pub(crate) async fn run(database: &Database, id: i64, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(known) = calls::known(&*database.client().await?, CallId(id)).await? else {
-        eprintln!("callbridge: no decision is known for call {id}");
+use crate::ago;
+
+/// A decision, and what is to be said of it besides.
+struct Decision {
+    resolution: Resolution,
+    looked_up_at: Timestamp,
+    /// What was asked for: the first line.
+    about: (&'static str, String),
+    /// What the decision about a call is worth: the last line.
+    state: Option<&'static str>,
+}
+
+/// Digits alone are a call's id; a number begins with + or 0.
+pub(crate) fn is_call_id(text: &str) -> bool {
+    !text.starts_with('0') && !text.is_empty() && text.chars().all(|c| c.is_ascii_digit())
+}
+
+pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let decision = if is_call_id(text) {
+        of_call(database, text).await.context("the decision could not be read")?
+    } else {
+        Some(of_number(database, settings, text).await?)
+    };
+    let Some(decision) = decision else {
+        eprintln!(
+            "callbridge: no decision is known for call {text} (write a phone number with + and its country code, or a leading 0)"
+        );
         return Ok(ExitCode::FAILURE);
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&known.resolution)?);
+        println!("{}", serde_json::to_string_pretty(&decision.resolution)?);
     } else {
-        print!("{}", story(&known));
+        print!("{}", story(&decision, Timestamp::now()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
+async fn of_call(database: &Database, id: &str) -> anyhow::Result<Option<Decision>> {
+    let id: i64 = id.parse().context("that is no call id")?;
+    let known = calls::known(&*database.client().await?, CallId(id)).await?;
+    Ok(known.map(|known| Decision {
+        resolution: known.resolution,
+        looked_up_at: known.looked_up_at,
+        about: ("call", id.to_string()),
+        state: Some(if known.is_final {
+            "final: the call is logged by it"
+        } else {
+            "for the card; the call has not ended"
+        }),
+    }))
+}
+
+async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyhow::Result<Decision> {
+    let number = phone::parse(text, settings.default_region).ok_or_else(|| {
+        anyhow!("{text:?} is neither a call id nor a phone number (write numbers with + and the country code, or as dialled in DEFAULT_REGION)")
+    })?;
+    let look_up = LookUp::new(Sellsy::new(&settings.sellsy)?, settings.default_region, database.clone());
+    let resolution = look_up.number(&number).await.context("the caller could not be looked up")?;
+    Ok(Decision {
+        resolution,
+        looked_up_at: Timestamp::now(),
+        about: ("number", number.as_str().to_owned()),
+        state: None,
+    })
+}
+
 /// The decision in the order in which it was made.
-fn story(known: &Known) -> String {
-    let resolution = &known.resolution;
-    let mut text = String::new();
-    let source = match resolution.source {
-        Source::Directory => "the phone directory",
-        Source::Live => "Sellsy, asked live",
-        Source::Remembered => "Sellsy, asked a short while before",
-        Source::None => "nobody was asked",
+fn story(decision: &Decision, now: Timestamp) -> String {
+    let (resolution, (what, which)) = (&decision.resolution, &decision.about);
+    let mut text = format!("{what:<12} {which}\n");
+    let source = match (resolution.source, resolution.as_of) {
+        (Source::Directory, Some(as_of)) => format!("in the phone directory, read from Sellsy {}", ago(now, as_of)),
+        (Source::Directory, None) => "in the phone directory".into(),
+        (Source::Live, _) => "by asking Sellsy".into(),
+        (Source::Remembered, _) => "not again: Sellsy had nobody a short while before".into(),
+        (Source::None, _) => "not at all".into(),
     };
-    let _ = writeln!(text, "looked up    {} ({source})", known.looked_up_at.strftime("%Y-%m-%d %H:%M:%SZ"));
-    if let Some(as_of) = resolution.as_of {
-        let _ = writeln!(text, "read on      {}", as_of.strftime("%Y-%m-%d %H:%M:%SZ"));
-    }
-    for (n, candidate) in resolution.candidates.iter().enumerate() {
+    let _ = writeln!(text, "looked up    {}, {source}", decision.looked_up_at.strftime("%Y-%m-%d %H:%M:%SZ"));
+    // A single one is the record itself, unless it is archived.
+    let several = resolution.candidates.len() > 1 || resolution.record.is_none();
+    for (n, candidate) in resolution.candidates.iter().enumerate().filter(|_| several) {
         let _ = writeln!(text, "candidate {}  {}", n + 1, describe(candidate));
     }
     let record = resolution.record.as_ref().map_or_else(|| "nobody".into(), describe);
@@ -46,8 +106,9 @@ fn story(known: &Known) -> String {
     let opportunity = resolution.opportunity.as_ref().map(|o| format!("{} {} ({})", o.id, o.name, o.status));
     let opportunity = opportunity.unwrap_or_else(|| "none".into());
     let _ = writeln!(text, "opportunity  {opportunity}\n  because    {}", resolution.opportunity_rule);
-    let state = if known.is_final { "final: the call is logged by it" } else { "for the card; the call has not ended" };
-    let _ = writeln!(text, "decision     {state}");
+    if let Some(state) = decision.state {
+        let _ = writeln!(text, "decision     {state}");
+    }
     text
 }
 
@@ -73,22 +134,28 @@ mod tests {
             "opportunity": { "id": 12, "name": "Cuisine", "status": "open" }, "opportunity_rule": "the earliest",
             "candidates": [{ "kind": "contact", "id": 7, "name": "Nadia" }],
         });
-        let known = Known {
+        let decision = Decision {
             resolution: serde_json::from_value(resolution).unwrap(),
             looked_up_at: "2026-11-23T09:15:30Z".parse().unwrap(),
-            is_final: true,
-            card_shown: true,
+            about: ("call", "3811600001".into()),
+            state: Some("final: the call is logged by it"),
         };
         let expected = "\
-looked up    2026-11-23 09:15:30Z (the phone directory)
-read on      2026-11-23 08:00:00Z
-candidate 1  contact 7 Nadia
+call         3811600001
+looked up    2026-11-23 09:15:30Z, in the phone directory, read from Sellsy 90 min ago
 record       contact 7 Nadia, of company 3 Atelier
   because    the only record with this number
 opportunity  12 Cuisine (open)
   because    the earliest
 decision     final: the call is logged by it
 ";
-        assert_eq!(story(&known), expected);
+        assert_eq!(story(&decision, "2026-11-23T09:30:00Z".parse().unwrap()), expected);
+    }
+
+    #[test]
+    fn tells_ids_from_numbers() {
+        for (text, id) in [("3811600001", true), ("0639984107", false), ("+33639984107", false), ("", false)] {
+            assert_eq!(is_call_id(text), id, "{text}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `callbridge`: what an operator asks and does.
 //!
-//! So far it tells the story of one call and why it was logged where it was. Exit codes: 0 when the answer was found, 1 when there is none or something
-//! went wrong, 2 for wrong arguments.
+//! It looks into the same database as the workers and takes their settings from the environment. Exit codes: 0 when
+//! the answer was found, 1 when there is none or something went wrong, 2 for wrong arguments or settings.
 
 mod call;
 mod directory;
@@ -10,27 +10,25 @@ mod explain;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand};
-use secrecy::SecretString;
-use shared::{db::Database, health::Readiness, settings, tls};
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use shared::{
+    db::Database,
+    health::Readiness,
+    settings::{Needs, Settings},
+    tls,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks into a Callbridge installation
+///
+/// The settings are those of the workers, read from the environment (see `ingest --help`).
 #[derive(Parser)]
 #[command(name = "callbridge", version)]
 struct Cli {
-    /// Database, the same as the workers'
-    #[arg(
-        long,
-        env,
-        default_value = "postgres://postgres@127.0.0.1:5432/callbridge",
-        hide_env_values = true,
-        global = true
-    )]
-    database_url: SecretString,
     #[command(subcommand)]
     command: Command,
 }
@@ -46,14 +44,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Shows how complete and how fresh the phone directory is
+    /// The phone directory: how complete and fresh it is, and reading it anew
     #[command(subcommand)]
     Directory(Directory),
-    /// Tells why a call was logged where it was: candidates, the rule that chose, the opportunity
-    #[command(after_help = "Example: callbridge explain 3811600001")]
+    /// Tells where calls are logged and why: candidates in order, the rule that chose, the opportunity
+    #[command(
+        long_about = "Tells where a call was logged and why, or where a call from a number would be: candidates in order, the rule that chose, \
+                      the opportunity.\n\nA number asks Sellsy for the opportunity, and for the caller if the directory does not know the number.",
+        after_help = "Examples:\n  callbridge explain 3811600001\n  callbridge explain \"+33 6 39 98 41 07\"\n  callbridge explain 0639984107"
+    )]
     Explain {
-        /// Aircall's id of the call
-        call_id: i64,
+        /// Aircall's id of a call, or a phone number with + or a leading 0
+        #[arg(allow_hyphen_values = true)]
+        caller: String,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -68,18 +71,27 @@ enum Directory {
         #[arg(long)]
         json: bool,
     },
+    /// Has a resolver read what has changed in Sellsy now, and waits until that is done
+    #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything")]
+    Sync {
+        /// Read every record again, not only what has changed; also finds what was deleted
+        #[arg(long)]
+        everything: bool,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = match settings::arguments(&Cli::command()) {
-        Ok(arguments) => arguments,
+    let command = Cli::parse().command;
+    let needs = Needs { sellsy_api: command.asks_sellsy(), ..Needs::default() };
+    let settings = match Settings::from_environment(needs) {
+        Ok(settings) => settings,
         Err(problems) => {
             eprint!("callbridge cannot start; set these environment variables right:\n{problems}");
             return ExitCode::from(2);
         }
     };
-    match run(Cli::parse_from(arguments)).await {
+    match Box::pin(run(command, settings)).await {
         Ok(code) => code,
         Err(e) => {
             eprintln!("callbridge: {e:#}");
@@ -88,22 +100,40 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+impl Command {
+    fn asks_sellsy(&self) -> bool {
+        matches!(self, Command::Explain { caller, .. } if !explain::is_call_id(caller))
+    }
+}
+
+async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     tls::install_provider();
     let readiness = Readiness::default();
-    let database = Database::start(&cli.database_url, 2, readiness.condition("database"), CancellationToken::new())?;
+    let condition = readiness.condition("database");
+    let database = Database::start(&settings.database_url, 2, condition, CancellationToken::new())?;
     let there = tokio::time::timeout(PATIENCE, database.available()).await;
     if there.is_err() {
         let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
     }
-    match cli.command {
+    match command {
         Command::Directory(Directory::Status { json }) => {
             directory::status(&database, json).await.context("the directory could not be read")
         }
-        Command::Explain { call_id, json } => {
-            explain::run(&database, call_id, json).await.context("the decision could not be read")
+        Command::Directory(Directory::Sync { everything }) => {
+            directory::sync(&database, everything).await.context("the directory could not be followed")
         }
+        Command::Explain { caller, json } => explain::run(&database, &settings, &caller, json).await,
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
+    }
+}
+
+/// How long ago, for people.
+fn ago(now: Timestamp, at: Timestamp) -> String {
+    let minutes = now.duration_since(at).as_secs() / 60;
+    match minutes {
+        0..=119 => format!("{minutes} min ago"),
+        120..=2879 => format!("{} h ago", minutes / 60),
+        _ => format!("{} days ago", minutes / 1440),
     }
 }

@@ -102,6 +102,11 @@ impl Settings {
         Self::parse(name, about, needs, arguments, |name| std::env::var_os(name))
     }
 
+    /// The same from the environment alone, for a command that takes other arguments than a worker.
+    pub fn from_environment(needs: Needs) -> Result<Self, Problems> {
+        Self::parse("callbridge", "", needs, vec!["callbridge".into()], |name| std::env::var_os(name))
+    }
+
     /// Name and default of every setting, for the test that compares them with `.env.example`.
     pub fn names() -> Vec<(String, Option<String>)> {
         let command = Raw::command();
@@ -131,15 +136,6 @@ impl Settings {
             _ => Err(problems),
         }
     }
-}
-
-/// The arguments of another command with settings of these names, such as the operator's: those given, and those that
-/// clap itself would not find in the environment.
-pub fn arguments(command: &clap::Command) -> Result<Vec<OsString>, Problems> {
-    let mut problems = Problems::default();
-    let given = std::env::args_os();
-    let found = from_environment(command, &|name: &str| std::env::var_os(name), &mut problems);
-    if problems.0.is_empty() { Ok(given.chain(found).collect()) } else { Err(problems) }
 }
 
 /// What clap does not do by itself: `<NAME>_FILE` is read, and an empty `<NAME>` counts as not set.

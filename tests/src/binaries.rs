@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
 
 /// The workspace's folder.
-pub(crate) fn workspace() -> &'static Path {
+pub fn workspace() -> &'static Path {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().unwrap_or(tests)
 }

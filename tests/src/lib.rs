@@ -13,11 +13,12 @@ mod stack;
 
 use std::{future::Future, time::Duration};
 
+pub use binaries::workspace;
 pub use process::Process;
 pub use relay::{Relay, authority};
 pub use sandbox::{Sandbox, TOKEN};
 pub use services::Services;
-pub use stack::{Stack, WORKERS};
+pub use stack::{ACCOUNTS, NO_QUOTAS, Stack, WORKERS};
 use tokio::time::Instant;
 
 /// Asks again and again until there is an answer; `None` when the time is up.

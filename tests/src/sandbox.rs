@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{Process, binaries::workspace, eventually};
+use crate::{Process, eventually};
 
 /// The token of the webhook that the sandbox delivers to ingest.
 pub const TOKEN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
@@ -20,12 +20,8 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    pub async fn start(log: PathBuf, arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::with_data(&workspace().join("sandbox/data/account.toml"), log, arguments).await
-    }
-
-    /// The same with other accounts.
-    pub async fn with_data(data: &Path, log: PathBuf, arguments: &[&str]) -> anyhow::Result<Self> {
+    /// With the accounts in `data`, a file like `sandbox/data/account.toml`.
+    pub async fn start(data: &Path, log: PathBuf, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut all = vec!["--listen".into(), "127.0.0.1:0".into(), "--data".into(), data.display().to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let process = Process::start("sandbox", &all, &[], log).await?;

@@ -1,6 +1,10 @@
 //! One installation of Callbridge: sandbox, workers, a database and an AMQP namespace of its own.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use lapin::{
@@ -14,7 +18,13 @@ use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace, eventually};
 
 pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 
-const NO_QUOTAS: [&str; 8] =
+/// Longer than a start should take on a busy machine with two cores.
+const SOON: Duration = Duration::from_secs(30);
+
+/// The sandbox's usual accounts, from the workspace's folder on.
+pub const ACCOUNTS: &str = "sandbox/data/account.toml";
+
+pub const NO_QUOTAS: [&str; 8] =
     ["--sellsy-per-second", "0", "--sellsy-per-minute", "0", "--sellsy-per-day", "0", "--aircall-per-minute", "0"];
 
 pub struct Stack {
@@ -38,13 +48,18 @@ impl Stack {
 
     /// The same with other arguments for the sandbox.
     pub async fn with_sandbox(what: &str, sandbox: &[&str]) -> anyhow::Result<Self> {
+        Self::with_accounts(what, &workspace().join(ACCOUNTS), sandbox).await
+    }
+
+    /// The same with other accounts, in a file like `sandbox/data/account.toml`.
+    pub async fn with_accounts(what: &str, data: &Path, sandbox: &[&str]) -> anyhow::Result<Self> {
         let services = Services::get().await?;
         let name = format!("cb_{what}_{}", &Uuid::new_v4().simple().to_string()[..8]);
         let logs = workspace().join("target/test-logs").join(&name);
         std::fs::create_dir_all(&logs).with_context(|| format!("{}", logs.display()))?;
         sql(&services.database_url, &format!("create database {name}")).await?;
         let database_url = with_database(&services.database_url, &name);
-        let sandbox = Sandbox::start(logs.join("sandbox.log"), sandbox).await?;
+        let sandbox = Sandbox::start(data, logs.join("sandbox.log"), sandbox).await?;
         let mut stack = Self {
             names: Names::new(name.clone()),
             amqp_url: services.amqp_url.clone(),
@@ -74,9 +89,9 @@ impl Stack {
             workers.push(self.start(worker).await?);
         }
         for worker in &workers {
-            worker.until_ready(Duration::from_secs(30)).await?;
+            worker.until_ready(SOON).await?;
         }
-        self.directory_loaded().await?;
+        self.directory_loaded(SOON).await?;
         self.sandbox.deliver_to(&workers[0].url).await?;
         Ok(workers)
     }
@@ -118,14 +133,14 @@ impl Stack {
     }
 
     /// Waits until the phone directory has read all records of the sandbox.
-    pub async fn directory_loaded(&self) -> anyhow::Result<()> {
+    pub async fn directory_loaded(&self, within: Duration) -> anyhow::Result<()> {
         let database = self.database().await?;
         let loaded = || async {
             let sql = "select count(*) from directory_sync where loaded_at is not null";
             let kinds: i64 = database.query_one(sql, &[]).await.ok()?.get(0);
             (kinds == 3).then_some(())
         };
-        eventually(Duration::from_secs(30), loaded).await.context("the directory is not loaded")
+        eventually(within, loaded).await.context("the directory is not loaded")
     }
 
     /// How many messages a queue holds, ready or not.

@@ -139,10 +139,28 @@ pub struct Progress {
     pub pass_total: Option<i64>,
     pub changes_until: Option<Timestamp>,
     pub problem: Option<String>,
+    /// Somebody asked for a turn, and for one that reads everything.
+    pub requested_at: Option<Timestamp>,
+    pub pass_requested_at: Option<Timestamp>,
+    /// When the last turn that ended well began.
+    pub turned_at: Option<Timestamp>,
+}
+
+impl Progress {
+    /// A request is done when a turn that began after it has ended well.
+    pub fn is_requested(&self) -> bool {
+        self.requested_at.is_some() && self.requested_at > self.turned_at
+    }
+
+    /// The same for a pass that reads everything.
+    pub(crate) fn is_pass_requested(&self) -> bool {
+        self.pass_requested_at.is_some() && self.pass_requested_at > self.pass_started_at
+    }
 }
 
 pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
-    let sql = "select kind, loaded_at, pass_started_at, pass_ended_at, pass_cursor, pass_rows, pass_total, changes_until, problem
+    let sql = "select kind, loaded_at, pass_started_at, pass_ended_at, pass_cursor, pass_rows, pass_total, changes_until, problem,
+                        requested_at, pass_requested_at, turned_at
                  from directory_sync order by array_position(array['individual', 'company', 'contact'], kind)";
     let rows = client.query(sql, &[]).await?;
     let progress = |r: &tokio_postgres::Row| Progress {
@@ -155,8 +173,36 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
         pass_total: r.get(6),
         changes_until: r.get(7),
         problem: r.get(8),
+        requested_at: r.get(9),
+        pass_requested_at: r.get(10),
+        turned_at: r.get(11),
     };
     Ok(rows.iter().map(progress).collect())
+}
+
+/// Asks whoever has the turn for one now; `everything` for one that reads all records again. False while the first
+/// pass has not begun: then there is nothing to ask for.
+pub async fn request(client: &Client, everything: bool) -> Result<bool> {
+    let sql = "update directory_sync set requested_at = now(), problem = null,
+                      pass_requested_at = case when $1 then now() else pass_requested_at end";
+    Ok(client.execute(sql, &[&everything]).await? > 0)
+}
+
+/// Whether a turn has been asked for and not been had.
+pub(crate) async fn is_requested(client: &Client) -> Result<bool> {
+    let sql = "select exists (select from directory_sync
+                               where requested_at > coalesce(turned_at, '-infinity') and problem is null)";
+    Ok(client.query_one(sql, &[]).await?.get(0))
+}
+
+/// The database's clock, by which requests and turns are ordered.
+pub(crate) async fn now(client: &Client) -> Result<Timestamp> {
+    Ok(client.query_one("select clock_timestamp()", &[]).await?.get(0))
+}
+
+pub(crate) async fn end_turn(client: &Client, kind: Kind, began: Timestamp) -> Result<()> {
+    client.execute("update directory_sync set turned_at = $2 where kind = $1", &[&kind.to_string(), &began]).await?;
+    Ok(())
 }
 
 /// Whether all three kinds have been read at least once.

@@ -19,6 +19,7 @@ use shared::{
     phone::{E164, Region},
     sellsy::{Sellsy, wire::Page},
 };
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::store::{self, Progress};
@@ -31,6 +32,8 @@ const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
 const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// After a turn in which something failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// How soon somebody who asks for a turn gets one.
+const LOOK_FOR_REQUESTS: Duration = Duration::from_secs(1);
 
 pub(crate) struct Sync {
     pub(crate) database: Database,
@@ -59,20 +62,34 @@ impl Sync {
         loop {
             let turn = async {
                 self.database.available().await;
-                let pause = match self.turn().await {
-                    Ok(()) => self.every,
+                match self.turn().await {
+                    Ok(()) => self.pause().await,
                     Err(e) => {
                         tracing::warn!(error = %e, "The directory could not be synchronised; it is tried again.");
-                        AFTER_FAILURE.min(self.every)
+                        time::sleep(AFTER_FAILURE.min(self.every)).await;
                     }
-                };
-                tokio::time::sleep(pause).await;
+                }
             };
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = turn => {}
             }
         }
+    }
+
+    /// Until the next turn is due or somebody asks for one.
+    async fn pause(&self) {
+        let asked = async {
+            loop {
+                time::sleep(LOOK_FOR_REQUESTS).await;
+                if let Ok(client) = self.database.client().await
+                    && store::is_requested(&client).await.unwrap_or(false)
+                {
+                    return;
+                }
+            }
+        };
+        let _ = time::timeout(self.every, asked).await;
     }
 
     async fn turn(&self) -> Result<()> {
@@ -94,6 +111,7 @@ impl Sync {
     }
 
     async fn kind(&self, client: &mut Object, kind: Kind) -> Result<()> {
+        let began = store::now(client).await?;
         let all = store::progress(client).await?;
         let progress = all.into_iter().find(|p| p.kind == kind.to_string()).unwrap_or_default();
         if progress.loaded_at.is_some() {
@@ -101,17 +119,23 @@ impl Sync {
         }
         let due = match (progress.pass_started_at, progress.pass_ended_at) {
             (None, _) => true,
-            (Some(_), Some(ended)) => Timestamp::now().duration_since(ended) > PASS_EVERY,
+            (Some(_), Some(ended)) => {
+                progress.is_pass_requested() || Timestamp::now().duration_since(ended) > PASS_EVERY
+            }
+            // The one under way is finished first.
             (Some(_), None) => false,
         };
         if due {
             store::begin_pass(client, kind).await?;
-            self.pass(client, kind, None).await
+            self.pass(client, kind, None).await?;
         } else if progress.pass_ended_at.is_none() {
-            self.pass(client, kind, progress.pass_cursor).await
-        } else {
-            Ok(())
+            self.pass(client, kind, progress.pass_cursor.clone()).await?;
+            if progress.is_pass_requested() {
+                store::begin_pass(client, kind).await?;
+                self.pass(client, kind, None).await?;
+            }
         }
+        store::end_turn(client, kind, began).await
     }
 
     /// Reads from `cursor` to the end.

@@ -152,7 +152,7 @@ async fn refused_by_scope(folder: &Path) -> Result<Vec<Exchange>> {
     ensure!(narrow != account, "staffs.read is one of the scopes");
     let data = folder.join("narrow-account.toml");
     std::fs::write(&data, narrow)?;
-    let sandbox = Sandbox::with_data(&data, folder.join("narrow-sandbox.log"), &[]).await?;
+    let sandbox = Sandbox::start(&data, folder.join("narrow-sandbox.log"), &[]).await?;
     direct::ask_without_scope(&sandbox).await?;
     exchanges(&sandbox).await
 }

@@ -173,7 +173,7 @@ async fn the_first_load_goes_on_where_it_was_killed() -> Result<()> {
     first.kill().await?;
     stack.sandbox.set_faults(&json!([])).await?;
     let second = stack.start(WORKERS[1]).await?;
-    stack.directory_loaded().await?;
+    stack.directory_loaded(SOON).await?;
     let pages = stack.sandbox.count("sellsy", "POST /individuals/search").await?;
     assert!((5..=7).contains(&pages), "414 individuals are five pages, at most one or two are read again: {pages}");
     let records: i64 =

@@ -7,6 +7,7 @@ mod lifecycle;
 mod outage;
 mod replicas;
 mod sellsy_webhook;
+mod tour;
 mod webhook;
 
 /// Longer than anything should take on a busy machine with two cores.

@@ -2,7 +2,8 @@
 //!
 //! The calls stand in `morning.toml`, each with what is expected of it. In the middle of the morning the broker
 //! goes away for some seconds and Sellsy stumbles. At the end a table shows what landed where and why; the exit code is
-//! 0 only if every call ended as expected and Sellsy holds nothing else.
+//! 0 only if every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then stay up,
+//! so that a newcomer can look around with `callbridge`.
 
 mod morning;
 mod report;
@@ -75,6 +76,9 @@ async fn demo() -> Result<bool> {
         None => report::look(&stack, &played).await?,
     };
     let good = conclude(&stack, &landed).await?;
+    if std::env::args().any(|argument| argument == "--stay") {
+        stay(&stack).await?;
+    }
     if good {
         drop(workers);
         stack.down().await?;
@@ -88,6 +92,17 @@ async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
     let id = stack.sandbox.play(&call.play).await?;
     println!("  {id:<10}  {}", call.about);
     Ok((call, id))
+}
+
+/// Until Ctrl-C.
+async fn stay(stack: &Stack) -> Result<()> {
+    let binaries = std::env::current_exe()?.parent().context("the folder of the binaries")?.display().to_string();
+    println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
+    let wanted = ["DATABASE_URL", "SELLSY_API_URL", "SELLSY_AUTH_URL", "SELLSY_CLIENT_ID", "SELLSY_CLIENT_SECRET"];
+    let settings: Vec<_> =
+        wanted.iter().filter_map(|name| Some(format!("{name}='{}'", stack.environment.get(*name)?))).collect();
+    println!("      {}\n    callbridge explain \"+33 6 39 98 41 07\"\n", settings.join(" \\\n      "));
+    tokio::signal::ctrl_c().await.context("Ctrl-C")
 }
 
 /// The workers reach the broker through a relay that can be cut.
