@@ -10,10 +10,12 @@ use axum::Router;
 use shared::{aircall::Aircall, settings::Settings, topology::Stage, worker::Base};
 use tokio_util::sync::CancellationToken;
 
+const NAME: &str = "insights";
+
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let aircall = Aircall::new(&settings.aircall)?;
     let number_ids = settings.aircall.number_ids.clone();
-    let mut base = Base::start("insights", settings, 1, shutdown)?;
+    let mut base = Base::start(NAME, settings, 1, shutdown)?;
+    let aircall = Aircall::new(&base.settings.aircall, &base.database, NAME)?;
     let handler =
         handler::Insights { database: base.database.clone(), publisher: base.publisher.clone(), aircall, number_ids };
     base.consume(Stage::Insights, handler)?;

@@ -10,14 +10,17 @@ mod render;
 mod writer;
 
 use axum::Router;
-use shared::{sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
+use shared::{budget::Lane, sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
 use tokio_util::sync::CancellationToken;
 
+const NAME: &str = "logger";
+
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let sellsy = Sellsy::new(&settings.sellsy)?;
-    let owners = owners::Owners::new(sellsy.clone(), settings.sellsy.default_owner_id);
     let renderer = render::Renderer::new(&settings)?;
-    let mut base = Base::start("logger", settings, 1, shutdown)?;
+    let mut base = Base::start(NAME, settings, 1, shutdown)?;
+    let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, NAME)?;
+    let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);
+    base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let publisher = base.publisher.clone();
     let writer = writer::Writer { database: base.database.clone(), publisher, sellsy, owners, renderer };
     base.consume(Stage::Logger, writer)?;

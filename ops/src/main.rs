@@ -3,6 +3,7 @@
 //! It looks into the same database as the workers and takes their settings from the environment. Exit codes: 0 when
 //! the answer was found, 1 when there is none or something went wrong, 2 for wrong arguments or settings.
 
+mod budget;
 mod call;
 mod directory;
 mod explain;
@@ -35,6 +36,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Shows the budget of each API: limit, used, remaining, who waits, and whether sending is paused and why
+    #[command(after_help = "Example: callbridge budget")]
+    Budget {
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Tells what happened to a call: events, decisions, requests, writes
     #[command(after_help = "Example: callbridge call 3811600001")]
     Call {
@@ -117,6 +125,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
     }
     match command {
+        Command::Budget { json } => budget::run(&database, json).await.context("the budget could not be read"),
         Command::Directory(Directory::Status { json }) => {
             directory::status(&database, json).await.context("the directory could not be read")
         }

@@ -18,27 +18,32 @@ pub mod rules;
 use std::sync::Arc;
 
 use axum::Router;
-use shared::{aircall::Aircall, sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
+use shared::{aircall::Aircall, budget::Lane, sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
 use tokio_util::sync::CancellationToken;
 
 pub use look_up::LookUp;
 
 use directory::sync::{Rematch, Sync};
 
+const NAME: &str = "resolver";
+
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let aircall = Aircall::new(&settings.aircall)?;
-    let sellsy = Sellsy::new(&settings.sellsy)?;
     let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
-    let mut base = Base::start("resolver", settings, 2, shutdown.clone())?;
+    let mut base = Base::start(NAME, settings, 2, shutdown.clone())?;
     let database = base.database.clone();
-    let look_up = LookUp::new(sellsy.clone(), region, database.clone());
-    let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, web_url };
-    let calls = Arc::new(calls::Calls { database: database.clone(), publisher: base.publisher.clone(), look_up });
+    let aircall = Aircall::new(&base.settings.aircall, &database, NAME)?.on(Lane::Interactive);
+    let sellsy = Sellsy::new(&base.settings.sellsy, &database, NAME)?;
+    let look_up = |lane| LookUp::new(sellsy.on(lane), region, database.clone());
+    let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };
+    let publisher = base.publisher.clone();
+    let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };
     let hints = hints::Hints { database: database.clone(), sellsy: sellsy.clone(), region, rematch: rematch.clone() };
+    let background = sellsy.on(Lane::Background);
+    base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     base.consume(Stage::Cards, cards)?;
     base.consume(Stage::Resolver, calls::Messages { calls, hints })?;
-    base.spawn(Sync { database, sellsy, region, every, rematch }.run(shutdown));
+    base.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
     base.serve(Router::new()).await
 }

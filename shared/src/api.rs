@@ -1,18 +1,19 @@
-//! One way to send a request to either API: shaped, timed, counted, its failures classified.
+//! One way to send a request to either API: within the budget, timed, counted, its failures classified.
 //!
-//! A [`Vendor`]'s client owns one [`Api`] and nothing else can send, so no request can go around it. What comes back
+//! A [`Vendor`]'s client owns one [`Api`] and nothing else can send, so no request can go around the [`Budget`] that it
+//! takes from, and everything that an answer tells of the quota reaches it. What comes back
 //! is an answer with its body read, or a [`Failure`] that says whether the request may have been carried out: that
 //! decides whether a log may be created again. Failures never quote a body: bodies hold personal data.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::{
+    budget::{Budget, Lane, Span},
     error::{Code, Error, Remedy},
     tls,
 };
@@ -23,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// What a 429 without a Retry-After or a reset time is taken to ask for.
 const UNSPECIFIED_WAIT: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Vendor {
     Aircall,
     Sellsy,
@@ -42,7 +43,8 @@ impl Vendor {
 pub struct Api {
     vendor: Vendor,
     client: reqwest::Client,
-    limiters: Arc<[DefaultDirectRateLimiter]>,
+    budget: Budget,
+    lane: Lane,
 }
 
 /// An answer with a status of 2xx.
@@ -68,10 +70,13 @@ pub struct Failure {
     pub problem: String,
     /// What the API asked for.
     pub retry_after: Option<Duration>,
+    /// Nothing was sent, because the budget could not be had.
+    pub unsent: Option<Error>,
 }
 
 impl Api {
-    pub fn new(vendor: Vendor, quotas: &[Quota]) -> anyhow::Result<Self> {
+    /// For a vendor's client; requests go with [`Lane::Bulk`] unless it says otherwise.
+    pub fn new(vendor: Vendor, budget: Budget) -> anyhow::Result<Self> {
         tls::install_provider();
         let client = reqwest::Client::builder()
             .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
@@ -80,17 +85,36 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("the HTTP client")?;
-        Ok(Self { vendor, client, limiters: quotas.iter().map(|quota| RateLimiter::direct(*quota)).collect() })
+        Ok(Self { vendor, client, budget, lane: Lane::Bulk })
+    }
+
+    pub fn on(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
+    }
+
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.client.request(method, url)
     }
 
-    /// Sends when this process's share of the quota allows.
+    /// Sends when the budget allows.
     pub async fn send(&self, endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Failure> {
-        for limiter in self.limiters.iter() {
-            limiter.until_ready().await;
+        if let Err(e) = self.budget.take(self.lane).await {
+            let problem = e.message.clone();
+            let unsent = Some(e);
+            let vendor = self.vendor;
+            return Err(Failure {
+                vendor,
+                endpoint,
+                status: None,
+                maybe_done: false,
+                problem,
+                retry_after: None,
+                unsent,
+            });
         }
         let started = Instant::now();
         let result = self.exchange(endpoint, request).await;
@@ -112,6 +136,12 @@ impl Api {
         let response = request.send().await.map_err(|e| self.unanswered(endpoint, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
+        let retry_after = retry_after(&headers);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.budget.refused(retry_after).await;
+        } else {
+            self.budget.told(&remaining(&headers)).await;
+        }
         if status.is_success() {
             return Ok(Answer { vendor: self.vendor, endpoint, status, body: body.to_vec() });
         }
@@ -121,7 +151,8 @@ impl Api {
             status: Some(status),
             maybe_done: status.is_server_error(),
             problem: format!("answered {status}"),
-            retry_after: retry_after(&headers, jiff::Timestamp::now().as_second()),
+            retry_after,
+            unsent: None,
         })
     }
 
@@ -133,25 +164,36 @@ impl Api {
             _ => "the connection ended without an answer".to_owned(),
         };
         let maybe_done = !e.is_connect() && !e.is_builder();
-        Failure { vendor: self.vendor, endpoint, status: None, maybe_done, problem, retry_after: None }
+        Failure { vendor: self.vendor, endpoint, status: None, maybe_done, problem, retry_after: None, unsent: None }
     }
 }
 
-/// A quota of `n` in `per`, spent evenly but for a burst of a tenth: a full burst would let nearly twice `n` through
-/// in the first window.
-pub fn quota(n: NonZeroU32, per: Duration) -> Option<Quota> {
-    let burst = NonZeroU32::new(n.get() / 10).unwrap_or(NonZeroU32::MIN);
-    Quota::with_period(per.checked_div(n.get())?).map(|quota| quota.allow_burst(burst))
-}
-
-/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds.
-fn retry_after(headers: &HeaderMap, now_s: i64) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let seconds = number("retry-after").or_else(|| {
-        let reset = number("x-aircallapi-reset")?;
+/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds. The
+/// vendor's own clock is in the answer's `Date`; ours may differ from it.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = number(headers, "retry-after").or_else(|| {
+        let reset = number(headers, "x-aircallapi-reset")?;
+        let date = headers.get("date").and_then(|date| date.to_str().ok());
+        let now = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|now| now.timestamp());
+        let now_s = now.unwrap_or_else(jiff::Timestamp::now).as_second();
         Some(if reset >= 1_000_000_000_000 { reset / 1000 } else { reset } - now_s)
     })?;
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// What is left according to the answer; negative when more was asked than there was.
+fn remaining(headers: &HeaderMap) -> Vec<(Span, i64)> {
+    let spans = [
+        (Span::Second, "x-quota-remaining-by-second"),
+        (Span::Minute, "x-quota-remaining-by-minute"),
+        (Span::Day, "x-quota-remaining-by-day"),
+        (Span::Minute, "x-aircallapi-remaining"),
+    ];
+    spans.into_iter().filter_map(|(span, name)| Some((span, number(headers, name)?))).collect()
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
 impl Answer {
@@ -179,6 +221,9 @@ impl Answer {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let message = failure.to_string();
+        if let Some(unsent) = failure.unsent {
+            return unsent;
+        }
         let (credential, limited, unavailable, rejected) = match failure.vendor {
             Vendor::Aircall => {
                 (Code::AircallCredential, Code::AircallRateLimited, Code::AircallUnavailable, Code::AircallRejected)
@@ -217,7 +262,15 @@ mod tests {
 
     fn failure(vendor: Vendor, status: Option<u16>) -> Failure {
         let status = status.map(|s| StatusCode::from_u16(s).unwrap());
-        Failure { vendor, endpoint: "POST /x", status, maybe_done: false, problem: String::new(), retry_after: None }
+        Failure {
+            vendor,
+            endpoint: "POST /x",
+            status,
+            maybe_done: false,
+            problem: String::new(),
+            retry_after: None,
+            unsent: None,
+        }
     }
 
     #[test]
@@ -241,18 +294,35 @@ mod tests {
         }
     }
 
+    fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap())
+        };
+        of.iter().map(header).collect()
+    }
+
     #[test]
     fn reads_how_long_to_wait() {
-        let after = |name: &'static str, value: &'static str| {
-            let headers =
-                HeaderMap::from_iter([(name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap())]);
-            retry_after(&headers, 1_600_000_000)
-        };
+        // 1_600_000_000 by the vendor's clock.
+        let date = ("date", "Sun, 13 Sep 2020 12:26:40 GMT");
         let s = Duration::from_secs;
-        assert_eq!(after("retry-after", "7"), Some(s(7)));
-        assert_eq!(after("retry-after", "soon"), None);
-        assert_eq!(after("x-aircallapi-reset", "1600000020"), Some(s(20)));
-        assert_eq!(after("x-aircallapi-reset", "1600000020000"), Some(s(20)));
-        assert_eq!(after("x-aircallapi-reset", "1599999999"), Some(s(0)));
+        for (name, value, expected) in [
+            ("retry-after", "7", Some(s(7))),
+            ("retry-after", "soon", None),
+            ("x-aircallapi-reset", "1600000020", Some(s(20))),
+            ("x-aircallapi-reset", "1600000020000", Some(s(20))),
+            ("x-aircallapi-reset", "1599999999", Some(s(0))),
+        ] {
+            assert_eq!(retry_after(&headers(&[date, (name, value)])), expected, "{name}: {value}");
+        }
+        // Without a date our own clock has to do.
+        assert_eq!(retry_after(&headers(&[("x-aircallapi-reset", "1600000020")])), Some(s(0)));
+    }
+
+    #[test]
+    fn reads_what_is_left() {
+        let told = headers(&[("x-quota-remaining-by-minute", "-3"), ("x-quota-remaining-by-day", "?")]);
+        assert_eq!(remaining(&told), [(Span::Minute, -3)]);
+        assert_eq!(remaining(&headers(&[("x-aircallapi-remaining", "12")])), [(Span::Minute, 12)]);
     }
 }

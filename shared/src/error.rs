@@ -9,11 +9,13 @@ use std::{fmt, time::Duration};
 /// Stable names of everything that can park or delay a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
+    AircallBudget,
     AircallCredential,
     AircallRateLimited,
     AircallUnavailable,
     AircallRejected,
     AircallAnswer,
+    SellsyBudget,
     SellsyCredential,
     SellsyForbidden,
     SellsyPlan,
@@ -35,12 +37,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the test that compares them with `docs/errors.md`.
-    pub const ALL: [Code; 22] = [
+    pub const ALL: [Code; 24] = [
+        Code::AircallBudget,
         Code::AircallCredential,
         Code::AircallRateLimited,
         Code::AircallUnavailable,
         Code::AircallRejected,
         Code::AircallAnswer,
+        Code::SellsyBudget,
         Code::SellsyCredential,
         Code::SellsyForbidden,
         Code::SellsyPlan,
@@ -62,11 +66,13 @@ impl Code {
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Code::AircallBudget => "AIRCALL_BUDGET",
             Code::AircallCredential => "AIRCALL_CREDENTIAL",
             Code::AircallRateLimited => "AIRCALL_RATE_LIMITED",
             Code::AircallUnavailable => "AIRCALL_UNAVAILABLE",
             Code::AircallRejected => "AIRCALL_REJECTED",
             Code::AircallAnswer => "AIRCALL_ANSWER",
+            Code::SellsyBudget => "SELLSY_BUDGET",
             Code::SellsyCredential => "SELLSY_CREDENTIAL",
             Code::SellsyForbidden => "SELLSY_FORBIDDEN",
             Code::SellsyPlan => "SELLSY_PLAN",

@@ -68,6 +68,7 @@ pub struct Sellsy {
     pub webhook_secret: Option<SecretString>,
     pub requests_per_second: NonZeroU32,
     pub requests_per_minute: NonZeroU32,
+    pub requests_per_day: Option<NonZeroU32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -167,6 +167,12 @@ impl Base {
         self.tasks.spawn(work);
     }
 
+    /// Starts something that is broken off at shutdown.
+    pub fn spawn_until_shutdown(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.shutdown.clone();
+        self.spawn(async move { shutdown.run_until_cancelled(work).await.unwrap_or_default() });
+    }
+
     /// Serves health and `routes`; ends when everything that was started has drained after shutdown, or when serving
     /// fails.
     pub async fn serve(mut self, routes: Router) -> anyhow::Result<()> {

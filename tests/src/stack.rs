@@ -104,6 +104,16 @@ impl Stack {
         Process::start(worker, &[], &environment, log).await
     }
 
+    /// What `callbridge` prints with these arguments, and whether it ended with 0.
+    pub async fn callbridge(&self, arguments: &[&str]) -> anyhow::Result<(String, bool)> {
+        let log = self.logs.join("callbridge.log");
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let environment: Vec<_> = self.environment.clone().into_iter().collect();
+        let mut process = Process::spawn("callbridge", &arguments, &environment, log).await?;
+        let ended = process.wait(Duration::from_secs(60)).await?;
+        Ok((process.output(), ended.success()))
+    }
+
     fn settings(&self) -> BTreeMap<String, String> {
         let sandbox = self.sandbox.url();
         let settings = [
@@ -115,7 +125,7 @@ impl Stack {
             ("AIRCALL_API_ID", "sandbox-aircall-id".into()),
             ("AIRCALL_API_TOKEN", "sandbox-aircall-token".into()),
             ("AIRCALL_WEBHOOK_TOKENS", TOKEN.into()),
-            ("AIRCALL_REQUESTS_PER_MINUTE", "6000".into()),
+            ("AIRCALL_REQUESTS_PER_MINUTE", "60000".into()),
             ("SELLSY_API_URL", format!("{sandbox}/sellsy/v2")),
             ("SELLSY_AUTH_URL", format!("{sandbox}/sellsy/oauth2/access-tokens")),
             ("SELLSY_CLIENT_ID", "sandbox-sellsy-client".into()),

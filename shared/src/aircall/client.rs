@@ -1,14 +1,14 @@
 //! The requests to Aircall, one function each. Basic authentication, no scopes; the version is part of the path.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::wire::{Call, InsightCard, One};
 use crate::{
-    api::{Answer, Api, Failure, Vendor, quota},
+    api::{Answer, Api, Failure, Vendor},
+    budget::{Budget, Lane, Limits, Span},
+    db::Database,
     error::{Error, Result},
     event::CallId,
     settings,
@@ -31,15 +31,22 @@ pub enum CardAnswer {
 }
 
 impl Aircall {
-    pub fn new(settings: &settings::Aircall) -> anyhow::Result<Self> {
-        let per_minute = quota(settings.requests_per_minute, Duration::from_secs(60));
-        let api = Api::new(Vendor::Aircall, per_minute.as_slice())?;
+    /// With the budget that all processes on this database share.
+    pub fn new(settings: &settings::Aircall, database: &Database, worker: &'static str) -> anyhow::Result<Self> {
+        let limits = Limits(vec![(Span::Minute, settings.requests_per_minute)]);
+        let api = Api::new(Vendor::Aircall, Budget::new(database.clone(), worker, Vendor::Aircall, limits))?;
         Ok(Self {
             api,
             base: settings.api_url.clone(),
             api_id: settings.api_id.clone(),
             api_token: settings.api_token.clone(),
         })
+    }
+
+    /// The same client, whose requests go on another lane.
+    #[must_use]
+    pub fn on(&self, lane: Lane) -> Self {
+        Self { api: self.api.on(lane), ..self.clone() }
     }
 
     /// `POST /v1/calls/{id}/insight_cards`: shows a card to the agent while the call goes on. A card can be neither

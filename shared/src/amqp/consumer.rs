@@ -215,7 +215,9 @@ impl<H: Handler> Consumer<H> {
                 if !self.publish_while_delivered(delivery, to, &copy).await {
                     return "lost_connection";
                 }
-                self.report(call_id, &error, label, attempts).await;
+                if label != "deferred" {
+                    self.report(call_id, &error, label, attempts).await;
+                }
                 label
             }
         };
@@ -229,7 +231,11 @@ impl<H: Handler> Consumer<H> {
     fn next(&self, delivery: &Delivery, error: &Error) -> (&'static str, Destination<'static>, u32) {
         let attempts = message::attempts(delivery);
         match ladder::next(attempts, error.remedy) {
-            Step::Wait { rung, attempts } => ("retried", Destination::Delay { rung, back_to: self.stage }, attempts),
+            Step::Wait { rung, attempts } => {
+                // Its turn comes: with a long backlog that is no news, neither for the log nor for the timeline.
+                let label = if matches!(error.remedy, Remedy::Defer { .. }) { "deferred" } else { "retried" };
+                (label, Destination::Delay { rung, back_to: self.stage }, attempts)
+            }
             Step::Park => ("parked", Destination::Dead(self.stage), attempts + 1),
         }
     }

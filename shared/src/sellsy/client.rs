@@ -10,18 +10,22 @@ use serde_json::{Value, json};
 use super::{
     token::Tokens,
     wire::{
-        Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall, PhoneCallCreate, Related,
-        SearchRow, Staff,
+        Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall, PhoneCallCreate, QuotaLimit,
+        Quotas, Related, SearchRow, Staff,
     },
 };
 use crate::{
-    api::{Answer, Api, Failure, Vendor, quota},
-    error::{Error, Result},
+    api::{Answer, Api, Failure, Vendor},
+    budget::{Budget, Lane, Limits, Span},
+    db::Database,
+    error::{Error, Remedy, Result},
     settings,
 };
 
 /// The most rows that Sellsy gives in one page.
 const PAGE: u32 = 100;
+/// Plans change rarely.
+const ASK_FOR_LIMITS_EVERY: Duration = Duration::from_secs(3600);
 
 #[derive(Clone)]
 pub struct Sellsy {
@@ -42,12 +46,49 @@ pub enum WriteError {
 }
 
 impl Sellsy {
-    pub fn new(settings: &settings::Sellsy) -> anyhow::Result<Self> {
-        let per_second = quota(settings.requests_per_second, Duration::from_secs(1));
-        let per_minute = quota(settings.requests_per_minute, Duration::from_secs(60));
-        let quotas: Vec<_> = [per_second, per_minute].into_iter().flatten().collect();
-        let api = Api::new(Vendor::Sellsy, &quotas)?;
+    /// With the budget that all processes on this database share.
+    pub fn new(settings: &settings::Sellsy, database: &Database, worker: &'static str) -> anyhow::Result<Self> {
+        let limits = [
+            Some((Span::Second, settings.requests_per_second)),
+            Some((Span::Minute, settings.requests_per_minute)),
+            settings.requests_per_day.map(|limit| (Span::Day, limit)),
+        ];
+        let limits = Limits(limits.into_iter().flatten().collect());
+        let api = Api::new(Vendor::Sellsy, Budget::new(database.clone(), worker, Vendor::Sellsy, limits))?;
         Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings)) })
+    }
+
+    /// The same client, whose requests go on another lane.
+    #[must_use]
+    pub fn on(&self, lane: Lane) -> Self {
+        Self { api: self.api.on(lane), ..self.clone() }
+    }
+
+    /// Asks for the account's own limits at the start and every hour, if no other process has; ends at once when the
+    /// token may not read them.
+    pub async fn learn_limits(self) {
+        loop {
+            let learned = async {
+                if self.api.budget().asks_for_limits(ASK_FOR_LIMITS_EVERY).await? {
+                    self.api.budget().cap(&limits(&self.quotas().await?)).await?;
+                }
+                Ok::<_, Error>(())
+            };
+            match learned.await {
+                Err(e) if e.remedy == Remedy::Park => {
+                    tracing::info!(error = %e, "Sellsy's limits cannot be read; those of the settings hold.");
+                    return;
+                }
+                Err(e) => tracing::warn!(error = %e, "Sellsy's limits could not be read; it is tried again."),
+                Ok(()) => {}
+            }
+            tokio::time::sleep(ASK_FOR_LIMITS_EVERY).await;
+        }
+    }
+
+    /// `GET /quotas`: the limits of the account.
+    async fn quotas(&self) -> Result<Quotas> {
+        self.send(Method::GET, "GET /quotas", "/quotas", &[], None).await?.json()
     }
 
     /// `GET /search`: individuals, companies and contacts that match `q`, at most a page. What `q` looks into is not
@@ -240,6 +281,13 @@ impl Sellsy {
             }
         }
     }
+}
+
+/// By window; what is unlimited is left out.
+fn limits(quotas: &Quotas) -> Vec<(Span, u32)> {
+    let told = [(Span::Second, &quotas.per_second), (Span::Minute, &quotas.per_minute), (Span::Day, &quotas.per_day)];
+    let limit = |quota: &QuotaLimit| quota.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
+    told.into_iter().filter_map(|(span, quota)| Some((span, limit(quota.as_ref()?)?))).collect()
 }
 
 /// Either there was no token, so nothing was sent, or the request itself failed.

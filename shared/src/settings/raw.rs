@@ -33,7 +33,7 @@ pub(super) struct Raw {
     /// Ids of the Aircall numbers whose calls are handled, separated by commas; all when empty
     #[arg(long, env, default_value = "")]
     pub(super) aircall_number_ids: String,
-    /// What Callbridge may ask of Aircall in a minute, in each process
+    /// What Callbridge may ask of Aircall in a minute, all processes together
     #[arg(long, env, default_value = "60")]
     pub(super) aircall_requests_per_minute: String,
 
@@ -58,12 +58,15 @@ pub(super) struct Raw {
     /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; not taken when absent
     #[arg(long, env, hide_env_values = true)]
     pub(super) sellsy_webhook_secret: Option<String>,
-    /// What Callbridge may ask of Sellsy in a second, in each process
+    /// What Callbridge may ask of Sellsy in a second, all processes together
     #[arg(long, env, default_value = "5")]
     pub(super) sellsy_requests_per_second: String,
-    /// What Callbridge may ask of Sellsy in a minute, in each process
+    /// What Callbridge may ask of Sellsy in a minute, all processes together
     #[arg(long, env, default_value = "120")]
     pub(super) sellsy_requests_per_minute: String,
+    /// What Callbridge may ask of Sellsy in a day; no limit when absent
+    #[arg(long, env)]
+    pub(super) sellsy_requests_per_day: Option<String>,
 
     /// How often changes in Sellsy are read into the phone directory, e.g. 30s, 5m, 1h
     #[arg(long, env, default_value = "5m")]

@@ -92,6 +92,10 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     let webhook_secret = path_secret(problems, "SELLSY_WEBHOOK_SECRET", raw.sellsy_webhook_secret.as_deref());
     let per_second = parsed(problems, "SELLSY_REQUESTS_PER_SECOND", &raw.sellsy_requests_per_second, "a number from 1");
     let per_minute = parsed(problems, "SELLSY_REQUESTS_PER_MINUTE", &raw.sellsy_requests_per_minute, "a number from 1");
+    let per_day = match raw.sellsy_requests_per_day.as_deref().filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => parsed(problems, "SELLSY_REQUESTS_PER_DAY", text, "a number from 1").map(Some),
+    };
     Some(Sellsy {
         api_url: api_url?,
         auth_url: auth_url?,
@@ -102,6 +106,7 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
         webhook_secret: webhook_secret?,
         requests_per_second: per_second?,
         requests_per_minute: per_minute?,
+        requests_per_day: per_day?,
     })
 }
 

@@ -1,5 +1,6 @@
 //! End-to-end tests over the built binaries, on real RabbitMQ and PostgreSQL, with the sandbox for the vendors.
 
+mod budget;
 mod calls;
 mod contract;
 mod directory;

@@ -1,27 +1,15 @@
 //! `callbridge explain` and `callbridge directory sync` as an operator types them, and the README's tour, which shows ten
 //! callers: what it prints must be what a reader gets.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::json;
-use tests::{Process, Stack, WORKERS};
+use tests::{Stack, WORKERS};
 
 use crate::SOON;
 
 const README: &str = include_str!("../../../README.md");
 const PROMPT: &str = "    $ callbridge ";
-
-/// What `callbridge` prints, and whether it ended with 0.
-async fn callbridge(stack: &Stack, arguments: &[&str]) -> Result<(String, bool)> {
-    let log = stack.logs.join("callbridge.log");
-    let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    let environment: Vec<_> = stack.environment.clone().into_iter().collect();
-    let mut process = Process::spawn("callbridge", &arguments, &environment, log).await?;
-    let ended = process.wait(Duration::from_secs(60)).await?;
-    Ok((process.output(), ended.success()))
-}
 
 /// The commands of the README's tour, each with the lines that follow it, without their indentation.
 fn shown() -> Vec<(Vec<&'static str>, String)> {
@@ -53,7 +41,7 @@ async fn the_readme_shows_what_explain_prints() -> Result<()> {
     assert_eq!(shown.len(), 10, "the tour shows ten callers");
     let mut printed = String::new();
     for (arguments, _) in &shown {
-        let (output, good) = callbridge(&stack, arguments).await?;
+        let (output, good) = stack.callbridge(arguments).await?;
         assert!(good, "{output}");
         printed += &format!("$ callbridge {}\n{output}", arguments.join(" "));
     }
@@ -72,11 +60,11 @@ async fn explain_says_what_it_cannot_know() -> Result<()> {
     stack.directory_loaded(SOON).await?;
     for (argument, why) in [("3811699999", "no decision is known for call 3811699999"), ("hello", "neither a call id")]
     {
-        let (output, good) = callbridge(&stack, &["explain", argument]).await?;
+        let (output, good) = stack.callbridge(&["explain", argument]).await?;
         assert!(!good && output.contains(why), "{output}");
     }
     stack.environment.remove("SELLSY_CLIENT_SECRET");
-    let (output, good) = callbridge(&stack, &["explain", "+33639984107"]).await?;
+    let (output, good) = stack.callbridge(&["explain", "+33639984107"]).await?;
     assert!(!good && output.contains("SELLSY_CLIENT_SECRET is missing"), "{output}");
     drop(resolver);
     stack.down().await
@@ -85,7 +73,7 @@ async fn explain_says_what_it_cannot_know() -> Result<()> {
 #[tokio::test]
 async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     let mut stack = Stack::new("sync").await?;
-    let (output, good) = callbridge(&stack, &["directory", "sync"]).await?;
+    let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(!good && output.contains("the first load has not begun"), "{output}");
     let resolver = stack.start(WORKERS[1]).await?;
     resolver.until_ready(SOON).await?;
@@ -98,20 +86,20 @@ async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     let person = json!({ "type": "client", "last_name": "Tardif", "mobile_number": "06 39 98 66 66", "owner_id": 101 });
     let person = stack.sandbox.control(Method::POST, "/sellsy/individuals", Some(&person)).await?;
     assert!(!knows("+33639986666").await?, "the next turn is five minutes away");
-    let (output, good) = callbridge(&stack, &["directory", "sync"]).await?;
+    let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && output.contains("individual"), "{output}");
     assert!(knows("+33639986666").await?, "{output}");
     // Nothing tells of a deletion: only reading everything finds it.
     let id = person["id"].as_i64().context("id")?;
     stack.sandbox.control(Method::DELETE, &format!("/sellsy/individuals/{id}"), None).await?;
-    let (output, good) = callbridge(&stack, &["directory", "sync"]).await?;
+    let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && knows("+33639986666").await?, "{output}");
-    let (output, good) = callbridge(&stack, &["directory", "sync", "--everything"]).await?;
+    let (output, good) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
     assert!(good && !knows("+33639986666").await?, "{output}");
     // What goes wrong is told at once.
     let broken = json!([{ "api": "sellsy", "path": "/companies/search", "do": { "kind": "status", "status": 503 } }]);
     stack.sandbox.set_faults(&broken).await?;
-    let (output, good) = callbridge(&stack, &["directory", "sync"]).await?;
+    let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(!good && output.contains("company: SELLSY_UNAVAILABLE"), "{output}");
     drop(resolver);
     stack.down().await

@@ -1,0 +1,327 @@
+//! One budget per API, shared by all processes: every request first takes from it.
+//!
+//! The windows (a second, a minute, a day) are rows in PostgreSQL, moved by one statement and by the database's clock, so
+//! that however many replicas run, together they stay within the limits. A process asks for as many requests as wait in
+//! it, up to a slice that is sized to the rate; what is not used within a moment is forgone. `governor` keeps one process
+//! within the same limits whatever the store says. What the API tells of itself only ever lowers: a 429 pauses everybody,
+//! little left that we did not use ourselves holds back everything but ringing calls.
+//!
+//! There is no way around it: [`crate::api::Api`] cannot be built without a budget. Without the database nothing is sent.
+
+pub mod plan;
+mod store;
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::{self, Instant},
+};
+use uuid::Uuid;
+
+use crate::{
+    api::Vendor,
+    db::Database,
+    error::{Code, Error, Remedy, Result},
+};
+
+pub use plan::Span;
+use plan::Window;
+use store::Lease;
+pub use store::{Seen, seen};
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// A call is ringing, or a person waits for the answer.
+    Interactive,
+    /// Logs and insights.
+    Bulk,
+    /// The directory, and whatever else nobody waits for.
+    Background,
+}
+
+impl Lane {
+    pub const COUNT: usize = 3;
+    pub const ALL: [Lane; Lane::COUNT] = [Lane::Interactive, Lane::Bulk, Lane::Background];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lane::Interactive => "interactive",
+            Lane::Bulk => "bulk",
+            Lane::Background => "background",
+        }
+    }
+
+    fn index(self) -> i32 {
+        self as i32
+    }
+
+    /// A message that would wait longer is put aside instead, so that its handler, which may send five requests, ends in
+    /// time (90 s); a card that comes later is worth nothing.
+    fn patience(self) -> Duration {
+        match self {
+            Lane::Interactive => Duration::from_secs(5),
+            Lane::Bulk => Duration::from_secs(15),
+            Lane::Background => Duration::from_secs(600),
+        }
+    }
+}
+
+/// Background that has waited so long goes with bulk: the directory must not go stale because there is always work.
+const BACKGROUND_WAITS: Duration = Duration::from_secs(5);
+/// How old a request that was taken may be when it is sent; more would be a burst that the plan does not know of.
+const FRESH: Duration = Duration::from_millis(200);
+/// A slice is what may be sent in this time.
+const SLICE_S: f64 = 0.05;
+const NOTE_WAITING_EVERY: Duration = Duration::from_secs(1);
+/// How often one process may tell the store what the API says is left.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// When waiting ran out and the store did not say for how long it would have been.
+const PUT_ASIDE: Duration = Duration::from_secs(5);
+
+/// The limits of one API as the settings have them.
+#[derive(Clone, Debug)]
+pub struct Limits(pub Vec<(Span, NonZeroU32)>);
+
+#[derive(Clone)]
+pub struct Budget(Arc<Shared>);
+
+struct Shared {
+    database: Database,
+    api: Vendor,
+    limits: Limits,
+    slice: u32,
+    lanes: [Queue; Lane::COUNT],
+    /// This process alone never goes faster than all may together.
+    own: Vec<DefaultDirectRateLimiter>,
+    declared: OnceCell<()>,
+    told: Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// First come, first served; whoever has it asks the store, for those behind as well.
+    turn: Mutex<Slice>,
+    waiting: AtomicU32,
+}
+
+/// Requests that were taken for those behind.
+#[derive(Default)]
+struct Slice {
+    left: u32,
+    until: Option<Instant>,
+}
+
+impl Budget {
+    pub fn new(database: Database, worker: &'static str, api: Vendor, limits: Limits) -> Self {
+        let own = limits.0.iter().filter_map(|(span, limit)| quota(*span, *limit));
+        let per_s = limits.0.iter().map(|(span, limit)| f64::from(limit.get()) / span.length_s());
+        let slice = per_s.reduce(f64::min).map_or(1.0, |per_s| per_s * SLICE_S).clamp(1.0, 100.0);
+        let shared = Shared {
+            database,
+            api,
+            slice: slice as u32,
+            lanes: Default::default(),
+            own: own.map(RateLimiter::direct).collect(),
+            limits,
+            declared: OnceCell::new(),
+            told: Mutex::default(),
+        };
+        let budget = Self(Arc::new(shared));
+        tokio::spawn(note_waiting(Arc::downgrade(&budget.0), worker));
+        budget
+    }
+
+    /// Returns when a request may be sent. An error means that nothing may be: the database is away, or it would take
+    /// longer than the lane's patience; then the error says when to come back.
+    pub async fn take(&self, lane: Lane) -> Result<()> {
+        let queue = &self.0.lanes[lane as usize];
+        let began = Instant::now();
+        let waiting = Waiting::new(&queue.waiting);
+        let taken = time::timeout(lane.patience(), self.turn(lane, queue, began)).await;
+        drop(waiting);
+        metrics::histogram!("callbridge_budget_wait_seconds", "api" => self.0.api.as_str(), "lane" => lane.as_str())
+            .record(began.elapsed().as_secs_f64());
+        taken.unwrap_or_else(|_| Err(self.exhausted(PUT_ASIDE, "others are before it")))?;
+        for limiter in &self.0.own {
+            limiter.until_ready().await;
+        }
+        Ok(())
+    }
+
+    async fn turn(&self, lane: Lane, queue: &Queue, began: Instant) -> Result<()> {
+        let mut slice = queue.turn.lock().await;
+        if slice.left > 0 && slice.until.is_some_and(|until| Instant::now() < until) {
+            slice.left -= 1;
+            return Ok(());
+        }
+        slice.left = 0;
+        // The settings of this process win over what an earlier one wrote down.
+        self.0.declared.get_or_try_init(|| self.declare()).await?;
+        loop {
+            let patient = lane == Lane::Background && began.elapsed() > BACKGROUND_WAITS;
+            let as_lane = if patient { Lane::Bulk } else { lane };
+            let want = queue.waiting.load(Ordering::Relaxed).clamp(1, self.0.slice);
+            let lease = store::take(&*self.0.database.client().await?, self.0.api, as_lane, want).await?;
+            match lease {
+                Lease::Granted(granted) => {
+                    *slice = Slice { left: granted - 1, until: Some(Instant::now() + FRESH) };
+                    return Ok(());
+                }
+                Lease::Undeclared => self.declare().await?,
+                Lease::Wait { after, why } if began.elapsed() + after > lane.patience() => {
+                    return Err(self.exhausted(after, &why));
+                }
+                Lease::Wait { after, .. } => time::sleep(after).await,
+            }
+        }
+    }
+
+    fn exhausted(&self, after: Duration, why: &str) -> Error {
+        let (api, code) = match self.0.api {
+            Vendor::Aircall => ("Aircall", Code::AircallBudget),
+            Vendor::Sellsy => ("Sellsy", Code::SellsyBudget),
+        };
+        Error::new(code, Remedy::Defer { after }, format!("{api} was not asked, the turn has not come: {why}"))
+    }
+
+    /// Writes down the windows: what the settings allow, or less if the API itself told of less.
+    async fn declare(&self) -> Result<()> {
+        let mut client = self.0.database.client().await?;
+        let told = store::told_limits(&client, self.0.api).await?;
+        let windows = windows(&self.0.limits, &told);
+        store::declare(&mut client, self.0.api, &windows).await
+    }
+
+    /// Whether it falls to this process to ask the API for its limits: once in `every`, one of all does.
+    pub(crate) async fn asks_for_limits(&self, every: Duration) -> Result<bool> {
+        store::claim_asking(&*self.0.database.client().await?, self.0.api, every).await
+    }
+
+    /// What the API allows; it counts where the settings allow more.
+    pub(crate) async fn cap(&self, told: &[(Span, u32)]) -> Result<()> {
+        store::keep_told_limits(&*self.0.database.client().await?, self.0.api, told).await?;
+        self.declare().await
+    }
+
+    /// A request was refused with 429: every process stops for a while.
+    pub(crate) async fn refused(&self, after: Option<Duration>) {
+        let paused = async {
+            let client = self.0.database.client().await?;
+            store::pause(&client, self.0.api, after, "the API refused a request (429)").await
+        };
+        if let Err(e) = paused.await {
+            tracing::warn!(api = self.0.api.as_str(), error = %e, "A refused request could not be told to the others.");
+        }
+    }
+
+    /// What the API says is left in its windows. Only little is worth telling the others.
+    pub(crate) async fn told(&self, remaining: &[(Span, i64)]) {
+        let little = |(span, remaining): &&(Span, i64)| {
+            let limit = self.0.limits.0.iter().find(|(of, _)| of == span).map(|(_, limit)| i64::from(limit.get()));
+            limit.is_some_and(|limit| match span {
+                // Too short for anybody to be told in time.
+                Span::Second => false,
+                Span::Minute => *remaining < (limit / 20).max(2),
+                Span::Day => *remaining < (limit / 100).max(2),
+            })
+        };
+        let little: Vec<_> = remaining.iter().filter(little).collect();
+        if little.is_empty() {
+            return;
+        }
+        let mut last = self.0.told.lock().await;
+        if last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
+            return;
+        }
+        *last = Some(Instant::now());
+        for (span, remaining) in little {
+            let remaining = i32::try_from(*remaining).unwrap_or(i32::MAX);
+            let told = async { store::told(&*self.0.database.client().await?, self.0.api, *span, remaining).await };
+            if let Err(e) = told.await {
+                tracing::warn!(api = self.0.api.as_str(), error = %e, "What the API has left could not be told.");
+            }
+        }
+    }
+}
+
+/// The lower of both counts, and a limit that only one of them knows.
+fn windows(set: &Limits, told: &[(Span, u32)]) -> Vec<Window> {
+    let of_settings = |span: Span| set.0.iter().find(|(of, _)| *of == span).map(|(_, limit)| *limit);
+    let of_the_api =
+        |span: Span| told.iter().find(|(of, _)| *of == span).and_then(|(_, limit)| NonZeroU32::new(*limit));
+    let limit = |span: Span| [of_settings(span), of_the_api(span)].into_iter().flatten().min();
+    Span::ALL.into_iter().filter_map(|span| Some(plan::window(span, limit(span)?))).collect()
+}
+
+/// Counts a waiting request as long as it lives.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Writes down for people how many requests wait here, and removes what is old; ends with the budget.
+async fn note_waiting(budget: Weak<Shared>, worker: &'static str) {
+    let process = Uuid::now_v7();
+    let mut noted = [0; Lane::COUNT];
+    for tick in 0_u64.. {
+        time::sleep(NOTE_WAITING_EVERY).await;
+        let Some(budget) = budget.upgrade() else { return };
+        let waiting = Lane::ALL.map(|lane| budget.lanes[lane as usize].waiting.load(Ordering::Relaxed));
+        for (lane, waiting) in Lane::ALL.iter().zip(waiting) {
+            metrics::gauge!("callbridge_budget_waiting", "api" => budget.api.as_str(), "lane" => lane.as_str())
+                .set(f64::from(waiting));
+        }
+        let waiting = waiting.map(|waiting| i32::try_from(waiting).unwrap_or(i32::MAX));
+        if waiting == [0; Lane::COUNT] && noted == waiting && !tick.is_multiple_of(60) {
+            continue;
+        }
+        // Only people miss it if it fails.
+        if let Ok(client) = budget.database.client().await {
+            let _ = store::note_waiting(&client, process, worker, budget.api, waiting).await;
+        }
+        noted = waiting;
+    }
+}
+
+/// For `governor`: this many in a window, a tenth of them at once. A day is not for one process to keep.
+fn quota(span: Span, limit: NonZeroU32) -> Option<Quota> {
+    let burst = NonZeroU32::new(limit.get() / 10).unwrap_or(NonZeroU32::MIN);
+    let every = Duration::from_secs_f64(span.length_s() / f64::from(limit.get()));
+    Quota::with_period(every).filter(|_| span != Span::Day).map(|quota| quota.allow_burst(burst))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_limit_counts() {
+        let limit = |n| NonZeroU32::new(n).unwrap();
+        let set = Limits(vec![(Span::Second, limit(5)), (Span::Minute, limit(120))]);
+        let of =
+            |told: &[(Span, u32)]| windows(&set, told).iter().map(|w| (w.span, w.max_requests)).collect::<Vec<_>>();
+        assert_eq!(of(&[]), [(Span::Second, 5), (Span::Minute, 120)]);
+        assert_eq!(of(&[(Span::Second, 24), (Span::Minute, 60)]), [(Span::Second, 5), (Span::Minute, 60)]);
+        assert_eq!(of(&[(Span::Day, 1000)]), [(Span::Second, 5), (Span::Minute, 120), (Span::Day, 1000)]);
+    }
+}
