@@ -129,29 +129,36 @@ begin
     update budget_windows set next_at = greatest(next_at, until) where api = p_api and every_s is not null;
 end $$;
 
--- The API says how little is left in a window. If we have not used the rest ourselves, others do, and only ringing calls
--- may spend what is left: until the oldest of our own requests leave the window, but not longer than ten seconds, because
--- only an answer tells how it goes on.
-create function budget_told(p_api text, p_span text, p_remaining int) returns void
+-- The API says how little is left in a window, less than p_floor. If we have not used the rest ourselves, others do, and only
+-- ringing calls may spend what is left: until so many of our own requests have left the window that the floor is there again,
+-- but not longer than ten seconds, because only an answer tells how it goes on.
+create function budget_told(p_api text, p_span text, p_remaining int, p_floor int) returns void
 language plpgsql as $$
 declare
     w budget_windows;
     t timestamptz := clock_timestamp();
     ours int;
-    oldest timestamptz;
+    enough_left_at timestamptz;
 begin
     select * into w from budget_windows where api = p_api and span = p_span;
     if not found then
         return;
     end if;
-    select coalesce(sum(n), 0), min(at) into ours, oldest from budget_spent
-     where api = p_api and span = case when w.cap is null then 'second' else 'hour' end
-       and at > t - make_interval(secs => w.length_s);
+    -- A little too many: the second that is just leaving, and what is still on its way. So alone we never hold ourselves.
+    with own as (
+        select at, sum(n) over (order by at) as up_to from (
+            select at, sum(n) as n from budget_spent
+             where api = p_api and span = case when w.cap is null then 'second' else 'hour' end
+               and at > t - make_interval(secs => w.length_s + 1)
+             group by at) by_time
+    )
+    select coalesce(max(up_to), 0), min(at) filter (where up_to >= p_floor - p_remaining) + make_interval(secs => w.length_s)
+      into ours, enough_left_at from own;
     if ours + p_remaining >= w.max_requests then
         return;
     end if;
     update budgets
-       set held_until = greatest(held_until, t + least(interval '10 seconds', coalesce(oldest, t) + make_interval(secs => w.length_s) - t)),
+       set held_until = greatest(held_until, least(t + interval '10 seconds', coalesce(enough_left_at, 'infinity'))),
            held_why = 'other applications use this ' || p_span || '''s requests'
      where api = p_api;
 end $$;

@@ -226,16 +226,18 @@ impl Budget {
 
     /// What the API says is left in its windows. Only little is worth telling the others.
     pub(crate) async fn told(&self, remaining: &[(Span, i64)]) {
-        let little = |(span, remaining): &&(Span, i64)| {
-            let limit = self.0.limits.0.iter().find(|(of, _)| of == span).map(|(_, limit)| i64::from(limit.get()));
-            limit.is_some_and(|limit| match span {
+        // With the floor that others must leave us before anything but a ringing call is sent.
+        let little = |(span, remaining): &(Span, i64)| {
+            let limit = self.0.limits.0.iter().find(|(of, _)| of == span).map(|(_, limit)| i64::from(limit.get()))?;
+            let floor = match span {
                 // Too short for anybody to be told in time.
-                Span::Second => false,
-                Span::Minute => *remaining < (limit / 20).max(2),
-                Span::Day => *remaining < (limit / 100).max(2),
-            })
+                Span::Second => return None,
+                Span::Minute => (limit / 20).max(2),
+                Span::Day => (limit / 100).max(2),
+            };
+            (*remaining < floor).then_some((*span, *remaining, floor))
         };
-        let little: Vec<_> = remaining.iter().filter(little).collect();
+        let little: Vec<_> = remaining.iter().filter_map(little).collect();
         if little.is_empty() {
             return;
         }
@@ -244,9 +246,9 @@ impl Budget {
             return;
         }
         *last = Some(Instant::now());
-        for (span, remaining) in little {
-            let remaining = i32::try_from(*remaining).unwrap_or(i32::MAX);
-            let told = async { store::told(&*self.0.database.client().await?, self.0.api, *span, remaining).await };
+        for (span, remaining, floor) in little {
+            let told =
+                async { store::told(&*self.0.database.client().await?, self.0.api, span, remaining, floor).await };
             if let Err(e) = told.await {
                 tracing::warn!(api = self.0.api.as_str(), error = %e, "What the API has left could not be told.");
             }

@@ -75,9 +75,11 @@ pub(super) async fn pause(client: &Client, api: Vendor, after: Option<Duration>,
     Ok(())
 }
 
-/// The API said how little is left in a window.
-pub(super) async fn told(client: &Client, api: Vendor, span: Span, remaining: i32) -> Result<()> {
-    client.execute("select budget_told($1, $2, $3)", &[&api.as_str(), &span.as_str(), &remaining]).await?;
+/// The API said how little is left in a window, less than `floor`.
+pub(super) async fn told(client: &Client, api: Vendor, span: Span, remaining: i64, floor: i64) -> Result<()> {
+    let [remaining, floor] = [remaining, floor].map(|n| i32::try_from(n).unwrap_or(i32::MIN));
+    let sql = "select budget_told($1, $2, $3, $4)";
+    client.execute(sql, &[&api.as_str(), &span.as_str(), &remaining, &floor]).await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Machines differ, so a figure stands beside a reference that was measured in the same run wherever there is one. The
 //! table is printed; `target/bench/report.json` holds the same for programs. `make bench what=directory` runs one part.
 
+mod budget;
 mod directory;
 mod report;
 
@@ -14,6 +15,11 @@ use report::Figure;
 #[tokio::main]
 async fn main() -> ExitCode {
     let parts: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, arguments @ ..] = parts.as_slice()
+        && mode == budget::CHILD
+    {
+        return budget::step::child(arguments).await;
+    }
     match Box::pin(bench(&parts)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -24,7 +30,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const PARTS: [&str; 1] = ["directory"];
+const PARTS: [&str; 2] = ["directory", "budget"];
 
 async fn bench(wanted: &[String]) -> Result<bool> {
     if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(&part.as_str())) {
@@ -35,6 +41,7 @@ async fn bench(wanted: &[String]) -> Result<bool> {
         println!("Measuring {part} …");
         figures.extend(match *part {
             "directory" => directory::measure().await?,
+            "budget" => budget::measure().await?,
             _ => Vec::new(),
         });
     }

@@ -22,6 +22,8 @@ pub(crate) struct Figure {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reach {
+    AtLeast(f64),
+    AtMost(f64),
     RatioAtLeast(f64),
     RatioAtMost(f64),
 }
@@ -46,6 +48,8 @@ impl Figure {
     pub(crate) fn is_reached(&self) -> bool {
         match self.reach {
             None => true,
+            Some(Reach::AtLeast(bound)) => self.value >= bound,
+            Some(Reach::AtMost(bound)) => self.value <= bound,
             Some(Reach::RatioAtLeast(bound)) => self.ratio().is_some_and(|ratio| ratio >= bound),
             Some(Reach::RatioAtMost(bound)) => self.ratio().is_some_and(|ratio| ratio <= bound),
         }
@@ -55,6 +59,8 @@ impl Figure {
         let reference = self.reference.map(|(what, value)| format!("{} {what}", number(value))).unwrap_or_default();
         let reach = match self.reach {
             None => String::new(),
+            Some(Reach::AtLeast(bound)) => format!("≥ {} {}", number(bound), self.unit),
+            Some(Reach::AtMost(bound)) => format!("≤ {} {}", number(bound), self.unit),
             Some(Reach::RatioAtLeast(bound)) => format!("≥ {}", number(bound)),
             Some(Reach::RatioAtMost(bound)) => format!("≤ {}", number(bound)),
         };
