@@ -14,40 +14,11 @@ use super::{
 };
 use crate::{aircall::wire::Call, error::Result, event::CallId, phone::E164, topology::Stage};
 
+pub use super::snapshot::Snapshot;
+
 /// How long a writer may take before another one assumes that it died. Longer than a handler may run at all
 /// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
 const LEASE_S: f64 = 120.0;
-
-/// Aircall's view of a call, with its place in the order of views.
-#[derive(Clone, Debug)]
-pub struct Snapshot<'a> {
-    call: &'a Call,
-    kind: &'a str,
-    at: Timestamp,
-    rank: i64,
-}
-
-impl<'a> Snapshot<'a> {
-    /// Events of one second are ordered by the call's progress, then by what the call has gathered. A digest decides
-    /// between views that nothing else tells apart, so that every order of arrival ends with the same row.
-    pub fn new(kind: &'a str, at: Timestamp, call: &'a Call) -> Self {
-        let progress: i64 = match kind {
-            "call.created" => 0,
-            "call.ringing_on_agent" => 1,
-            "call.answered" => 2,
-            "call.hungup" => 4,
-            "call.ended" => 5,
-            "call.archived" => 7,
-            _ if call.ended_at.is_some() => 6,
-            _ => 3,
-        };
-        let gathered = i64::try_from(call.comments.len() + call.tags.len()).unwrap_or(0xff).min(0xff);
-        let digest = blake3::hash(&serde_json::to_vec(call).unwrap_or_default());
-        let [a, b, c, d, ..] = digest.as_bytes();
-        let tie = i64::from(u32::from_be_bytes([*a, *b, *c, *d]));
-        Self { call, kind, at, rank: progress << 48 | gathered << 40 | tie }
-    }
-}
 
 /// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
 pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<()> {
@@ -58,12 +29,8 @@ pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Sn
                   set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at, snapshot_rank = excluded.snapshot_rank
                 where calls.snapshot_at is null
                    or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)";
-    client
-        .execute(
-            sql,
-            &[&call_id.0, &Json(snapshot.call), &snapshot.at, &snapshot.rank, &stage.as_str(), &snapshot.kind],
-        )
-        .await?;
+    let (at, rank) = snapshot.place();
+    client.execute(sql, &[&call_id.0, &Json(snapshot.call), &at, &rank, &stage.as_str(), &snapshot.kind]).await?;
     Ok(())
 }
 
@@ -144,13 +111,14 @@ pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> 
     Ok(row.and_then(|r| r.get::<_, Option<Json<Call>>>(0)).map(|Json(call)| call))
 }
 
-/// Stores the insight unless a newer one of its key is there.
+/// Stores the insight unless a newer one of its key is there. Of two that were told in the same second, the greater one
+/// by PostgreSQL's order of JSON stands: an order that means nothing, but the same whichever came first.
 pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<()> {
     let sql = "insert into calls (call_id, insights) values ($1, jsonb_build_object($2::text, $3::jsonb))
                on conflict (call_id) do update set insights = calls.insights || excluded.insights
                 where calls.insights->$2::text is null
-                   or (calls.insights->$2::text->>'at')::timestamptz <= $4";
-    client.execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight), &insight.at]).await?;
+                   or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text)";
+    client.execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
     Ok(())
 }
 

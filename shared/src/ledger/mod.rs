@@ -7,4 +7,5 @@ pub mod calls;
 pub mod inbox;
 pub mod insight;
 pub mod resolution;
+pub mod snapshot;
 pub mod timeline;

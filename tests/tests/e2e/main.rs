@@ -5,6 +5,7 @@ mod calls;
 mod contract;
 mod directory;
 mod lifecycle;
+mod order;
 mod outage;
 mod replicas;
 mod sellsy_webhook;
