@@ -135,7 +135,8 @@ impl Insights {
     }
 
     async fn publish(&self, message: &Incoming, content: Content) -> Result<()> {
-        let insight = Insight { at: message.event.occurred_at, content };
+        let at = read::told_at(&message.event.kind, message.event.occurred_at);
+        let insight = Insight { at, content };
         let fact = Event::of(CALL_INSIGHTS, message.event.call_id, &insight)
             .map_err(|e| Error::malformed("the insight", &e))?;
         let outgoing = Outgoing::event(&fact, message.trace).map_err(|e| Error::malformed("the insight", &e))?;

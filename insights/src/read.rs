@@ -2,6 +2,7 @@
 //!
 //! An insight without content is not one: then the caller asks the REST resource, whose body has the same shape.
 
+use jiff::{SignedDuration, Timestamp};
 use shared::{
     aircall::{
         Resource,
@@ -20,6 +21,11 @@ pub(crate) fn resource(kind: &str) -> Option<Resource> {
         kind if kind.starts_with("custom_summary.") => Some(Resource::CustomSummary),
         _ => None,
     }
+}
+
+/// When an event tells its insight. What updates an insight comes after it, also within the one second that Aircall tells.
+pub(crate) fn told_at(kind: &str, occurred_at: Timestamp) -> Timestamp {
+    if kind.ends_with("_updated") { occurred_at + SignedDuration::from_millis(1) } else { occurred_at }
 }
 
 pub(crate) fn summary(summary: Summary) -> Vec<Content> {
@@ -71,30 +77,130 @@ mod tests {
     use serde_json::{from_value, json};
 
     #[test]
-    fn reads_webhooks_and_rest_answers_alike() {
-        let text = |text: &str| Content::Summary { text: text.into() };
-        assert_eq!(
-            summary(from_value(json!({ "id": "1", "call_id": "7", "content": "Devis." })).unwrap()),
-            [text("Devis.")]
-        );
-        assert_eq!(summary(from_value(json!({ "id": 1, "call_id": 7, "content": "" })).unwrap()), []);
-        assert_eq!(topics(from_value(json!({ "content": null })).unwrap()), []);
-        let webhook = json!({ "participants": [{ "participant_type": "external", "value": "NEGATIVE" }, { "participant_type": "internal", "value": "SO_SO" }] });
-        let rest = json!({ "participants": [{ "type": "external", "value": "NEGATIVE" }, { "type": "internal", "value": "SO_SO" }] });
-        let both = [
-            insight::Sentiment { internal: false, value: "NEGATIVE".into() },
-            insight::Sentiment { internal: true, value: "SO_SO".into() },
-        ];
-        for body in [webhook, rest] {
-            assert_eq!(sentiment(&from_value(body).unwrap()), [Content::Sentiment { participants: both.to_vec() }]);
+    fn knows_what_an_event_is_about() {
+        for (kind, expected) in [
+            ("summary.created", Some(Resource::Summary)),
+            ("topics.created", Some(Resource::Topics)),
+            ("sentiment.created", Some(Resource::Sentiments)),
+            ("action_item.created", Some(Resource::ActionItems)),
+            ("custom_summary.result_created", Some(Resource::CustomSummary)),
+            ("custom_summary.result_updated", Some(Resource::CustomSummary)),
+            ("transcription.created", None),
+            ("playbook_result.created", None),
+        ] {
+            assert_eq!(resource(kind), expected, "{kind}");
         }
-        let items = action_items(
-            from_value(json!({ "action_items": [{ "id": 4, "content": "Rappeler" }, { "content": "Envoyer" }] }))
-                .unwrap(),
-        );
-        assert_eq!(items.len(), 2);
-        assert_eq!(items[0].key(), "action_item:4");
-        let custom = json!({ "custom_summary": { "name": "BANT" }, "summary_template_results": [{ "name": "Budget", "content": "5 k" }] });
-        assert_eq!(custom_summary(from_value(custom).unwrap())[0].key(), "custom_summary:BANT");
+    }
+
+    #[test]
+    fn an_update_is_newer_than_what_it_updates() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let told = |kind, second| told_at(kind, at(second));
+        assert_eq!(told("custom_summary.result_created", 5), at(5));
+        assert!(told("custom_summary.result_updated", 5) > told("custom_summary.result_created", 5));
+        assert!(told("custom_summary.result_updated", 5) < told("custom_summary.result_created", 6));
+    }
+
+    fn action(id: &str, text: &str) -> Content {
+        Content::ActionItem { id: id.into(), text: text.into() }
+    }
+
+    fn mood(internal: bool, value: &str) -> insight::Sentiment {
+        insight::Sentiment { internal, value: value.into() }
+    }
+
+    /// Webhooks write ids as strings or numbers, REST writes numbers; what is not there is absent, null or empty.
+    #[test]
+    fn reads_webhooks_and_rest_answers_alike() {
+        for (body, expected) in [
+            (json!({ "id": "81", "call_id": "7", "content": " Devis. " }), vec!["Devis."]),
+            (
+                json!({ "id": 81, "call_id": 7, "created_at": "2026-11-18T11:12:00.000Z", "content": "Devis." }),
+                vec!["Devis."],
+            ),
+            (json!({ "id": 81, "call_id": 7, "content": "" }), vec![]),
+            (json!({ "id": 81, "call_id": 7, "content": null }), vec![]),
+            (json!({ "id": 81, "call_id": 7 }), vec![]),
+        ] {
+            let expected: Vec<_> = expected.into_iter().map(|text| Content::Summary { text: text.into() }).collect();
+            assert_eq!(summary(from_value(body.clone()).unwrap()), expected, "{body}");
+        }
+        for (body, expected) in [
+            (json!({ "content": ["devis", "", "prix"] }), vec!["devis", "prix"]),
+            (json!({ "content": "devis" }), vec!["devis"]),
+            (json!({ "content": [""] }), vec![]),
+            (json!({ "content": null }), vec![]),
+        ] {
+            let topics = topics(from_value(body.clone()).unwrap());
+            let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
+            assert_eq!(
+                topics,
+                if expected.is_empty() { vec![] } else { vec![Content::Topics { topics: expected }] },
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn reads_how_each_participant_sounded() {
+        for (body, expected) in [
+            (
+                json!([{ "participant_type": "external", "phone_number": "+33639980001", "value": "NEGATIVE" }, { "participant_type": "internal", "user_id": "501", "value": "SO_SO" }]),
+                vec![mood(false, "NEGATIVE"), mood(true, "SO_SO")],
+            ),
+            (
+                json!([{ "type": "external", "value": "POSITIVE" }, { "type": "ai_voice_agent", "value": "NEUTRAL" }]),
+                vec![mood(false, "POSITIVE"), mood(true, "NEUTRAL")],
+            ),
+            (json!([{ "type": "external", "value": null }, { "value": "NEUTRAL" }]), vec![mood(false, "NEUTRAL")]),
+            (json!([{ "participant_type": "external" }]), vec![]),
+            (json!(null), vec![]),
+        ] {
+            let read = sentiment(&from_value(json!({ "id": 7, "call_id": "7", "participants": body })).unwrap());
+            let expected = (!expected.is_empty()).then_some(Content::Sentiment { participants: expected });
+            assert_eq!(read, Vec::from_iter(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn reads_one_thing_to_do_or_all() {
+        for (body, expected) in [
+            (json!({ "id": 55, "call_id": "7", "content": "Rappeler" }), vec![action("55", "Rappeler")]),
+            (json!({ "id": "55", "call_id": 7, "content": "Rappeler" }), vec![action("55", "Rappeler")]),
+            (
+                json!({ "call_id": 7, "action_items": [{ "id": 4, "content": "Rappeler" }, { "id": 5, "content": null }] }),
+                vec![action("4", "Rappeler")],
+            ),
+            (json!({ "id": 55, "call_id": "7", "content": null }), vec![]),
+        ] {
+            assert_eq!(action_items(from_value(body.clone()).unwrap()), expected, "{body}");
+        }
+        // Two without ids stand side by side, and the same one again is the same.
+        let nameless = |texts: [&str; 2]| action_items(from_value(json!({ "content": texts })).unwrap());
+        let [one, other] = &nameless(["Rappeler", "Envoyer"])[..] else { panic!("not two") };
+        assert_ne!(one.key(), other.key());
+        assert_eq!(nameless(["Envoyer", "Rappeler"]), [other.clone(), one.clone()]);
+    }
+
+    #[test]
+    fn reads_custom_summaries_by_their_names() {
+        for (body, key) in [
+            (
+                json!({ "id": 9, "custom_summary": { "name": "BANT" }, "summary_template_results": [{ "name": "Budget", "content": "5 k" }, { "name": "Délai", "content": null }] }),
+                Some("custom_summary:BANT"),
+            ),
+            (
+                json!({ "custom_summary": null, "summary_template_results": [{ "name": "Budget", "content": "5 k" }] }),
+                Some("custom_summary:Custom summary"),
+            ),
+            (json!({ "custom_summary": { "name": "BANT" }, "summary_template_results": [] }), None),
+            (json!({ "id": "9", "call_id": "7" }), None),
+        ] {
+            let read = custom_summary(from_value(body.clone()).unwrap());
+            assert_eq!(read.first().map(Content::key).as_deref(), key, "{body}");
+            if let Some(Content::CustomSummary { sections, .. }) = read.first() {
+                assert_eq!(sections, &[Section { name: "Budget".into(), text: "5 k".into() }]);
+            }
+        }
     }
 }

@@ -154,6 +154,16 @@ impl Insights {
     }
 }
 
+/// A webhook's `data` that says no more than that there is an insight, and of which call.
+pub(super) fn bare(mut data: Value) -> Value {
+    if let Some(fields) = data.as_object_mut() {
+        for key in ["content", "participants", "custom_summary", "summary_template_results"] {
+            fields.remove(key);
+        }
+    }
+    data
+}
+
 fn webhook(rest: &Value, about: &About, replaced: &[(&str, Value)]) -> Value {
     let mut data = rest.clone();
     if let Some(fields) = data.as_object_mut() {

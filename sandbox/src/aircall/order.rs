@@ -72,6 +72,8 @@ struct After {
     name: Option<String>,
     results: Option<Vec<TemplateResult>>,
     utterances: Option<Vec<Value>>,
+    #[serde(default)]
+    bare: bool,
 }
 
 impl PlayCall {
@@ -157,6 +159,9 @@ impl PlayCall {
 impl After {
     fn change(&self, call: &PlayCall) -> Result<Change, String> {
         let by = self.user_id.or(call.user_id.filter(|_| call.answered || call.direction == Direction::Outbound));
+        if self.bare && self.event.starts_with("call.") {
+            return Err(format!("`{}` always carries the whole call: it cannot be `bare`", self.event));
+        }
         Ok(match self.event.as_str() {
             "call.tagged" => Change::Tagged { tags: self.tags()?, by },
             "call.untagged" => Change::Untagged { tags: self.tags()? },
@@ -170,7 +175,7 @@ impl After {
             "call.hold" => Change::Notice("call.hold"),
             "call.unhold" => Change::Notice("call.unhold"),
             "call.agent_declined" => Change::Notice("call.agent_declined"),
-            _ => Change::Insight(self.insight()?),
+            _ => Change::Insight { insight: self.insight()?, bare: self.bare },
         })
     }
 
@@ -272,8 +277,10 @@ mod tests {
     fn a_typing_error_in_the_order_is_found() {
         let misspelt = r#"{"direction":"inbound","after":[{"event":"call.tagged","at_s":2,"tag":["VIP"]}]}"#;
         assert!(serde_json::from_str::<PlayCall>(misspelt).is_err());
-        let unknown = r#"{"direction":"inbound","after":[{"event":"call.exploded","at_s":2}]}"#;
-        let call: PlayCall = serde_json::from_str(unknown).unwrap();
-        assert!(call.steps(0).is_err());
+        for wrong in [r#""event":"call.exploded""#, r#""event":"call.archived","bare":true"#] {
+            let order = format!(r#"{{"direction":"inbound","after":[{{{wrong},"at_s":2}}]}}"#);
+            let call: PlayCall = serde_json::from_str(&order).unwrap();
+            assert!(call.steps(0).is_err(), "{wrong}");
+        }
     }
 }

@@ -56,7 +56,11 @@ pub(super) enum Change {
     },
     /// An event that no field tells of: hold, unhold, agent_declined.
     Notice(&'static str),
-    Insight(Insight),
+    Insight {
+        insight: Insight,
+        /// The webhook leaves out what the insight says: it has to be fetched.
+        bare: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +98,7 @@ impl Change {
             Change::Transferred { .. } => "call.transferred",
             Change::TransferFailed { .. } => "call.unsuccessful_transfer",
             Change::Notice(event) => event,
-            Change::Insight(insight) => insight.event(),
+            Change::Insight { insight, .. } => insight.event(),
         }
     }
 }

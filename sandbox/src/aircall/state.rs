@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Comment, Status, TagUse};
 use super::directory::Directory;
-use super::insights::{About, Insights};
+use super::insights::{self, About, Insights};
 use super::order::{Direction, PlayCall};
 use super::scenario::{Change, Step};
 use super::seed::Tag;
@@ -130,10 +130,10 @@ impl State {
         let Some(Entry::Played(call)) = self.calls.get_mut(&call_id) else {
             return None;
         };
-        let (resource, data) = if let Change::Insight(insight) = &step.change {
+        let (resource, data) = if let Change::Insight { insight, bare } = &step.change {
             let about = about(call);
-            let insights = self.insights.entry(call_id).or_default();
-            ("conversation_intelligence", insights.add(&about, insight, item_id, step.at))
+            let data = self.insights.entry(call_id).or_default().add(&about, insight, item_id, step.at);
+            ("conversation_intelligence", if *bare { insights::bare(data) } else { data })
         } else {
             apply(call, step, item_id, &self.tags);
             ("call", call.webhook(&self.directory, step.at))
@@ -230,7 +230,7 @@ impl Entry {
 
 fn apply(call: &mut Call, step: &Step, item_id: u64, known_tags: &[Tag]) {
     match &step.change {
-        Change::Created | Change::VoicemailLeft | Change::Notice(_) | Change::Insight(_) => {}
+        Change::Created | Change::VoicemailLeft | Change::Notice(_) | Change::Insight { .. } => {}
         Change::Ringing { user } => call.user = Some(*user),
         Change::Answered { user } => {
             call.status = Status::Answered;

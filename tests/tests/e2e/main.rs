@@ -4,6 +4,7 @@ mod budget;
 mod calls;
 mod contract;
 mod directory;
+mod insights;
 mod lifecycle;
 mod order;
 mod outage;
