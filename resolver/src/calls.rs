@@ -24,6 +24,7 @@ use shared::{
 };
 
 use crate::{
+    directory::store,
     hints::Hints,
     look_up::{self, LookUp},
 };
@@ -109,12 +110,22 @@ impl Calls {
             let decided = calls::known(&client, call_id).await?;
             return Ok(decided.map_or(resolution, |known| known.resolution));
         }
+        let appeared = match self.number(call).filter(|_| resolution.record.is_none()) {
+            // Whoever joined the directory since the look-up has found no waiting call.
+            Some(number) => store::knows(&client, &number).await?,
+            None => false,
+        };
         let mut lines = Vec::with_capacity(2);
         if !card_shown && resolution.record.is_some() {
             lines.push(Entry::new("resolver", "no card was shown during the call"));
         }
         lines.push(look_up::entry("decided", &resolution).with("looked_up_at", looked_up_at));
         timeline::add(&client, call_id, &lines).await?;
+        drop(client);
+        if appeared && self.resolve_again(call_id).await? {
+            let decided = calls::known(&*self.database.client().await?, call_id).await?;
+            return Ok(decided.map_or(resolution, |known| known.resolution));
+        }
         Ok(resolution)
     }
 

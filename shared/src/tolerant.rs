@@ -50,12 +50,16 @@ where
         .collect()
 }
 
-/// A text, trimmed at both ends; `None` when nothing is left. Numbers are accepted (`cost`, `code`, label ids).
+/// A text, trimmed at both ends and without NUL, which PostgreSQL stores in no text; `None` when nothing is left. Numbers are
+/// accepted (`cost`, `code`, label ids).
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
         Value::Object(fields) if fields.is_empty() => Ok(None),
-        Value::String(text) => Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)),
+        Value::String(text) => {
+            let text = text.replace('\0', "");
+            Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned))
+        }
         Value::Number(number) => Ok(Some(number.to_string())),
         _ => Err(D::Error::custom("expected a text")),
     }
@@ -228,3 +232,18 @@ macro_rules! discreet_debug {
 }
 
 pub(crate) use {discreet_debug, open_enum};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_holds_nothing_that_cannot_be_stored() {
+        for (json, expected) in
+            [(r#"" a\u0000b ""#, Some("ab")), (r#""\u0000""#, None), ("7", Some("7")), ("{}", None), ("null", None)]
+        {
+            let read = text(&mut serde_json::Deserializer::from_str(json)).unwrap();
+            assert_eq!(read.as_deref(), expected, "{json}");
+        }
+    }
+}

@@ -28,6 +28,13 @@ pub struct Entry {
     pub seen_at: Timestamp,
 }
 
+/// Whether somebody usable has this number.
+pub(crate) async fn knows(client: &Client, number: &E164) -> Result<bool> {
+    let sql = "select exists (select from directory_numbers n join directory_records r using (kind, id)
+                               where n.number = $1 and not r.archived)";
+    Ok(client.query_one(sql, &[&number.as_str()]).await?.get(0))
+}
+
 /// Everybody with this number, in the order in which the rules prefer them.
 pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
     let sql = "select r.record, r.companies, r.companies_at, r.seen_at
@@ -119,7 +126,7 @@ pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<(
 /// Unmatched calls of the last days whose number one of these is.
 pub(crate) async fn waiting_calls(client: &Client, numbers: &[&str], days: f64) -> Result<Vec<CallId>> {
     let sql = "select call_id from calls
-                where unmatched_number = any($1) and resolved_at > now() - make_interval(secs => $2::float8 * 86400)
+                where unmatched_number = any($1) and created_at > now() - make_interval(secs => $2::float8 * 86400)
                 order by call_id";
     let rows = client.query(sql, &[&numbers, &days]).await?;
     Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
