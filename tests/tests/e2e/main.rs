@@ -5,6 +5,7 @@ mod calls;
 mod contract;
 mod directory;
 mod insights;
+mod lanes;
 mod lifecycle;
 mod order;
 mod outage;
