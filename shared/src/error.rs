@@ -26,6 +26,7 @@ pub enum Code {
     SellsyNoOwner,
     InsightsBeforeCall,
     CallBusy,
+    LogTemplate,
     MessageMalformed,
     WebhookPayload,
     BrokerUnavailable,
@@ -37,7 +38,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the test that compares them with `docs/errors.md`.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 25] = [
         Code::AircallBudget,
         Code::AircallCredential,
         Code::AircallRateLimited,
@@ -55,6 +56,7 @@ impl Code {
         Code::SellsyNoOwner,
         Code::InsightsBeforeCall,
         Code::CallBusy,
+        Code::LogTemplate,
         Code::MessageMalformed,
         Code::WebhookPayload,
         Code::BrokerUnavailable,
@@ -83,6 +85,7 @@ impl Code {
             Code::SellsyNoOwner => "SELLSY_NO_OWNER",
             Code::InsightsBeforeCall => "INSIGHTS_BEFORE_CALL",
             Code::CallBusy => "CALL_BUSY",
+            Code::LogTemplate => "LOG_TEMPLATE",
             Code::MessageMalformed => "MESSAGE_MALFORMED",
             Code::WebhookPayload => "WEBHOOK_PAYLOAD",
             Code::BrokerUnavailable => "BROKER_UNAVAILABLE",

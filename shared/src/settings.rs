@@ -37,6 +37,8 @@ pub struct Settings {
     pub default_region: Region,
     pub time_zone: TimeZone,
     pub log_language: Language,
+    /// Read by the logger alone.
+    pub log_template: Option<PathBuf>,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,
@@ -86,6 +88,13 @@ pub enum LogFormat {
 /// Everything that is wrong with the settings, a line each.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<String>);
+
+impl Problems {
+    /// For what only one worker can find out, when it reads a file that a setting names.
+    pub fn one(problem: impl Into<String>) -> Self {
+        Self(vec![problem.into()])
+    }
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

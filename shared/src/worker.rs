@@ -19,7 +19,7 @@ use crate::{
     amqp::{Consumer, Handler, Link, Publisher},
     db::Database,
     health::{self, Readiness},
-    settings::{Needs, Settings},
+    settings::{Needs, Problems, Settings},
     telemetry, tls,
     topology::{Names, Stage},
 };
@@ -35,7 +35,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(9);
 /// For the connections to close politely.
 const GOODBYE: Duration = Duration::from_millis(50);
 
-/// Runs a worker until SIGTERM or Ctrl-C. Exit code 2 for wrong settings, 1 for anything else that ends it.
+/// Runs a worker until SIGTERM or Ctrl-C. Exit code 2 for wrong settings, those included that only `run` finds out
+/// ([`Problems`]); 1 for anything else that ends it.
 pub async fn main<F>(
     name: &'static str,
     about: &'static str,
@@ -47,18 +48,23 @@ where
 {
     let settings = match Settings::load(name, about, needs) {
         Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("{name} cannot start; set these environment variables right (see {name} --help):\n{problems}");
-            return ExitCode::from(2);
-        }
+        Err(problems) => return wrong_settings(name, &problems),
     };
     match Box::pin(start(name, settings, run)).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("{name} ended: {e:#}");
-            ExitCode::FAILURE
-        }
+        Err(e) => match e.downcast_ref() {
+            Some(problems) => wrong_settings(name, problems),
+            None => {
+                eprintln!("{name} ended: {e:#}");
+                ExitCode::FAILURE
+            }
+        },
     }
+}
+
+fn wrong_settings(name: &str, problems: &Problems) -> ExitCode {
+    eprint!("{name} cannot start; set these environment variables right (see {name} --help):\n{problems}");
+    ExitCode::from(2)
 }
 
 async fn start<F>(

@@ -84,6 +84,9 @@ pub(super) struct Raw {
     /// Language of the logs: fr or en
     #[arg(long, env, default_value = "fr")]
     pub(super) log_language: String,
+    /// File with an own template of the logs; to see what it makes of example calls: logger preview fr FILE
+    #[arg(long, env)]
+    pub(super) log_template: Option<String>,
 
     /// Messages handled at once by a worker
     #[arg(long, env, default_value = "8")]

@@ -1,6 +1,6 @@
 //! From texts to types. Every setting is looked at even if another one is wrong, so that all problems are found.
 
-use std::{num::NonZeroU16, str::FromStr, time::Duration};
+use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
@@ -29,6 +29,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     }
     let language =
         one_of(problems, "LOG_LANGUAGE", &raw.log_language, &[("fr", Language::French), ("en", Language::English)]);
+    let log_template = path(problems, "LOG_TEMPLATE", raw.log_template.as_deref());
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -47,6 +48,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         default_region: region?,
         time_zone: time_zone.ok()?,
         log_language: language?,
+        log_template: log_template?,
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,
@@ -108,6 +110,16 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
         requests_per_minute: per_minute?,
         requests_per_day: per_day?,
     })
+}
+
+/// A path that may be absent. `<NAME>_FILE` would be a file with the path in it, so a whole file here is a mix-up.
+fn path(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<PathBuf>> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
+    if text.contains(char::is_control) {
+        problems.0.push(format!("{name} must be the path of a file, not what is in it"));
+        return None;
+    }
+    Some(Some(text.into()))
 }
 
 fn list(text: &str) -> impl Iterator<Item = &str> {

@@ -24,6 +24,7 @@ fn names_every_problem_at_once_and_no_value() {
         "--log-language=de",
         "--concurrency=0",
         "--sellsy-webhook-secret=hunter2",
+        "--log-template={{ hunter2 }}\n{{ agent }}",
     ];
     let problems = parse(needs, &arguments, &[]).unwrap_err().to_string();
     for name in [
@@ -38,6 +39,7 @@ fn names_every_problem_at_once_and_no_value() {
         "SELLSY_CLIENT_ID",
         "SELLSY_CLIENT_SECRET",
         "SELLSY_WEBHOOK_SECRET",
+        "LOG_TEMPLATE",
     ] {
         assert!(problems.contains(&format!("- {name} ")), "{name} in:\n{problems}");
     }
