@@ -1,13 +1,36 @@
 //! What the templates of the log may use: one context, made of the call, and nothing that expires.
 //!
-//! Texts of people are cleaned here: control characters go, angle brackets become typographic ones (whether Sellsy
-//! renders HTML is not documented), and notes are indented, so that nobody can write our marker line by hand.
+//! `docs/log-template.md` describes every field for people who write templates, and a test compares. All texts of
+//! people pass through [`clean`], and each has a limit, so that one huge note cannot push the rest out of the log. The
+//! limits of all fields together stay under that of the whole ([`crate::render::LIMIT`]).
+
+pub(crate) mod clean;
+mod words;
 
 use serde::Serialize;
 use shared::{
-    aircall::wire::{Call, Comment, Direction},
-    ledger::insight::{Content, Insights},
+    aircall::wire::{Call, Direction},
+    ledger::insight::{Content, Insights, Section as InsightSection},
+    settings::Language,
 };
+
+use clean::{cut, cut_all, line, paragraph};
+
+// Characters that a text may have, or all texts of one kind together; and how many of a kind there may be.
+const NAME: usize = 60;
+const LINE: usize = 160;
+const NUMBER: usize = 40;
+const LINK: usize = 300;
+const REASON: usize = 60;
+const TEAMS: (usize, usize) = (10, 300);
+const TAGS: (usize, usize) = (30, 500);
+/// Aircall keeps five.
+const NOTES: (usize, usize) = (10, 3_000);
+const SUMMARY: usize = 2_500;
+const TOPICS: (usize, usize) = (30, 500);
+const SENTIMENTS: (usize, usize) = (6, 300);
+const ACTION_ITEMS: (usize, usize) = (20, 1_200);
+const CUSTOM_SECTIONS: (usize, usize) = (16, 2_500);
 
 /// How a call ended for the one who called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -22,28 +45,32 @@ pub(crate) enum Outcome {
 pub(crate) fn outcome(call: &Call) -> Outcome {
     if call.was_answered() {
         Outcome::Connected
-    } else if call.voicemail.is_some() || is_voicemail(call) {
+    } else if call.voicemail.is_some() || leads_to_voicemail(call) {
         Outcome::Voicemail
     } else {
         Outcome::Missed
     }
 }
 
+/// Who called whom. Aircall has no third word; should it invent one, the call came in.
+pub(crate) fn is_outbound(call: &Call) -> bool {
+    call.direction == Some(Direction::Outbound)
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Context {
     call_id: i64,
-    /// `inbound` or `outbound`.
-    direction: String,
+    direction: &'static str,
     outcome: Outcome,
     agent: Option<String>,
     missed_reason: Option<String>,
-    /// `m:ss` or `h:mm:ss`; talk time only if somebody answered.
+    missed_reason_code: Option<String>,
     talk: Option<String>,
-    total: String,
+    total: Option<String>,
     line: Option<String>,
     teams: Vec<String>,
-    /// Who passed the call on to the agent.
     transferred_by: Option<String>,
+    forwarded_to: Option<String>,
     recording: Option<String>,
     voicemail: Option<String>,
     tags: Vec<String>,
@@ -65,6 +92,7 @@ struct Note {
 struct Sentiment {
     internal: bool,
     value: String,
+    code: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,99 +107,151 @@ struct Section {
     text: String,
 }
 
-pub(crate) fn context(call: &Call, insights: &Insights) -> Context {
-    let asset = call.asset.as_deref().map(line);
-    let context = Context {
+pub(crate) fn context(call: &Call, insights: &Insights, language: Language) -> Context {
+    let outcome = outcome(call);
+    let is_voicemail = outcome == Outcome::Voicemail || leads_to_voicemail(call);
+    let asset = link(call);
+    let reason = call.missed_call_reason.as_ref().filter(|_| outcome != Outcome::Connected);
+    Context {
         call_id: call.id,
-        direction: call.direction.as_ref().unwrap_or(&Direction::Inbound).to_string(),
-        outcome: outcome(call),
-        agent: call.user.as_ref().and_then(|user| user.name.as_deref()).map(line),
-        missed_reason: call.missed_call_reason.as_ref().map(|reason| line(&reason.to_string().replace('_', " "))),
+        direction: if is_outbound(call) { "outbound" } else { "inbound" },
+        outcome,
+        agent: call.user.as_ref().and_then(|user| name(user.name.as_deref())),
+        missed_reason: reason.map(|reason| cut(&line(&words::missed_reason(reason, language)), REASON)),
+        missed_reason_code: reason.map(|reason| cut(&line(reason.as_str()), REASON)),
         talk: call.talk_seconds().map(clock),
-        total: clock(call.duration.unwrap_or_default()),
-        line: number(call),
-        teams: call.teams.iter().filter_map(|team| team.name.as_deref()).map(line).collect(),
+        total: call.duration.map(clock),
+        line: company_line(call),
+        teams: several(call.teams.iter().map(|team| team.name.as_deref()), TEAMS),
         transferred_by: transferred_by(call),
-        recording: asset.clone().filter(|_| !is_voicemail(call)),
-        voicemail: asset.filter(|_| is_voicemail(call)),
-        tags: call.tags.iter().filter_map(|tag| tag.name.as_deref()).map(line).collect(),
-        notes: call.comments.iter().filter_map(note).collect(),
-        summary: None,
-        topics: Vec::new(),
-        sentiments: Vec::new(),
-        action_items: Vec::new(),
-        custom_summaries: Vec::new(),
-    };
-    with_insights(context, insights)
+        forwarded_to: call.external_transferred_to.as_deref().map(|number| cut(&line(number), NUMBER)),
+        recording: asset.clone().filter(|_| !is_voicemail),
+        voicemail: asset.filter(|_| is_voicemail),
+        tags: several(call.tags.iter().map(|tag| tag.name.as_deref()), TAGS),
+        notes: notes(call),
+        summary: summary(insights),
+        topics: topics(insights),
+        sentiments: sentiments(insights, language),
+        action_items: action_items(insights),
+        custom_summaries: custom_summaries(insights),
+    }
 }
 
-fn with_insights(mut context: Context, insights: &Insights) -> Context {
-    for insight in insights.values() {
-        match &insight.content {
-            Content::Summary { text } => context.summary = Some(paragraph(text)),
-            Content::Topics { topics } => context.topics = topics.iter().map(|topic| line(topic)).collect(),
-            Content::Sentiment { participants } => {
-                context.sentiments =
-                    participants.iter().map(|p| Sentiment { internal: p.internal, value: line(&p.value) }).collect();
-            }
-            Content::ActionItem { text, .. } => context.action_items.push(line(text)),
-            Content::CustomSummary { name, sections } => context.custom_summaries.push(Custom {
-                name: line(name),
-                sections: sections.iter().map(|s| Section { name: line(&s.name), text: line(&s.text) }).collect(),
-            }),
+/// The permanent page of the recording or voicemail. What is no link, or too long to be one, is left out: cut, it
+/// would lead nowhere.
+fn link(call: &Call) -> Option<String> {
+    let link = line(call.asset.as_deref()?);
+    let whole = link.starts_with("https://") && !link.contains(' ') && link.chars().count() <= LINK;
+    whole.then_some(link)
+}
+
+/// The permanent link says what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`, with or without `/info`.
+fn leads_to_voicemail(call: &Call) -> bool {
+    call.asset.as_deref().is_some_and(|asset| asset.rsplit('/').take(3).any(|part| part == "voicemail"))
+}
+
+/// Aircall keeps both names after a transfer that failed, and of a transfer to a team it names the team's first user.
+/// So a transfer counts if the call ended with somebody else than who passed it on.
+fn transferred_by(call: &Call) -> Option<String> {
+    let (from, agent) = (call.transferred_by.as_ref()?, call.user.as_ref()?);
+    let passed_on = from.id.is_some() && agent.id.is_some() && from.id != agent.id;
+    name(from.name.as_deref()).filter(|_| passed_on)
+}
+
+fn company_line(call: &Call) -> Option<String> {
+    let number = call.number.as_ref()?;
+    let digits = number.digits.as_deref().or(number.e164_digits.as_deref()).map(line).filter(|text| !text.is_empty());
+    let text = match (number.name.as_deref().map(line).filter(|text| !text.is_empty()), digits) {
+        (Some(name), Some(digits)) if name != digits => format!("{} ({})", cut(&name, NAME), cut(&digits, NUMBER)),
+        (Some(text), _) | (None, Some(text)) => text,
+        (None, None) => return None,
+    };
+    Some(cut(&text, LINE))
+}
+
+fn name(text: Option<&str>) -> Option<String> {
+    text.map(|text| cut(&line(text), NAME)).filter(|name| !name.is_empty())
+}
+
+fn notes(call: &Call) -> Vec<Note> {
+    let notes = call.comments.iter().map(|note| (note, paragraph(note.content.as_deref().unwrap_or_default())));
+    let (notes, texts): (Vec<_>, Vec<_>) = notes.filter(|(_, text)| !text.is_empty()).unzip();
+    let authors = notes.iter().map(|note| name(note.posted_by.as_ref().and_then(|user| user.name.as_deref())));
+    let texts = cut_all(texts, NOTES.0, NOTES.1);
+    authors.zip(texts).map(|(author, text)| Note { author, text }).collect()
+}
+
+fn several<'a>(texts: impl Iterator<Item = Option<&'a str>>, (most, limit): (usize, usize)) -> Vec<String> {
+    cut_all(texts.flatten().map(line).filter(|text| !text.is_empty()).collect(), most, limit)
+}
+
+fn summary(insights: &Insights) -> Option<String> {
+    let text = insights.values().find_map(|insight| match &insight.content {
+        Content::Summary { text } => Some(cut(&paragraph(text), SUMMARY)),
+        _ => None,
+    });
+    text.filter(|text| !text.is_empty())
+}
+
+fn topics(insights: &Insights) -> Vec<String> {
+    let topics = insights.values().filter_map(|insight| match &insight.content {
+        Content::Topics { topics } => Some(topics),
+        _ => None,
+    });
+    several(topics.flatten().map(|topic| Some(topic.as_str())), TOPICS)
+}
+
+fn sentiments(insights: &Insights, language: Language) -> Vec<Sentiment> {
+    let participants = insights.values().filter_map(|insight| match &insight.content {
+        Content::Sentiment { participants } => Some(participants),
+        _ => None,
+    });
+    let participants: Vec<_> = participants.flatten().filter(|p| !line(&p.value).is_empty()).collect();
+    let values = participants.iter().map(|p| cut(&line(&words::sentiment(&p.value, language)), REASON)).collect();
+    let values = cut_all(values, SENTIMENTS.0, SENTIMENTS.1);
+    let code = |value: &str| cut(&line(value), REASON);
+    let sentiments = participants.iter().zip(values);
+    sentiments.map(|(p, value)| Sentiment { internal: p.internal, value, code: code(&p.value) }).collect()
+}
+
+/// In the order of their ids, which are numbers as far as is known.
+fn action_items(insights: &Insights) -> Vec<String> {
+    let mut items: Vec<_> = insights
+        .values()
+        .filter_map(|insight| match &insight.content {
+            Content::ActionItem { id, text } => Some((id.len(), id, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    items.sort_unstable();
+    several(items.into_iter().map(|(_, _, text)| Some(text)), ACTION_ITEMS)
+}
+
+fn custom_summaries(insights: &Insights) -> Vec<Custom> {
+    let sections = insights.values().filter_map(|insight| match &insight.content {
+        Content::CustomSummary { name, sections } => Some(sections.iter().map(move |section| (name, section))),
+        _ => None,
+    });
+    let texts = sections.flatten().map(|(name, section)| ((name, section), paragraph(&section.text)));
+    let (sections, texts): (Vec<(&String, &InsightSection)>, Vec<_>) =
+        texts.filter(|(_, text)| !text.is_empty()).unzip();
+    let mut customs: Vec<(&String, Custom)> = Vec::new();
+    for ((of, section), text) in sections.into_iter().zip(cut_all(texts, CUSTOM_SECTIONS.0, CUSTOM_SECTIONS.1)) {
+        if customs.last().is_none_or(|(last, _)| *last != of) {
+            customs.push((of, Custom { name: cut(&line(of), NAME), sections: Vec::new() }));
+        }
+        if let Some((_, custom)) = customs.last_mut() {
+            custom.sections.push(Section { name: name(Some(&section.name)).unwrap_or("–".into()), text });
         }
     }
-    context
+    customs.into_iter().map(|(_, custom)| custom).collect()
 }
 
-/// The permanent link says what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`.
-fn is_voicemail(call: &Call) -> bool {
-    call.asset.as_deref().is_some_and(|asset| asset.trim_end_matches('/').ends_with("/voicemail"))
-}
-
-/// Aircall keeps both names after a transfer that failed: it counts only if the call ended with whom it went to.
-fn transferred_by(call: &Call) -> Option<String> {
-    let (from, to, agent) = (call.transferred_by.as_ref()?, call.transferred_to.as_ref()?, call.user.as_ref()?);
-    from.name.as_deref().filter(|_| to.id.is_some() && to.id == agent.id).map(line)
-}
-
-fn number(call: &Call) -> Option<String> {
-    let number = call.number.as_ref()?;
-    match (&number.name, &number.digits) {
-        (Some(name), Some(digits)) => Some(line(&format!("{name} ({digits})"))),
-        (Some(text), None) | (None, Some(text)) => Some(line(text)),
-        (None, None) => None,
-    }
-}
-
-fn note(comment: &Comment) -> Option<Note> {
-    let text = paragraph(comment.content.as_deref()?);
-    let author = comment.posted_by.as_ref().and_then(|user| user.name.as_deref()).map(line);
-    (!text.is_empty()).then_some(Note { author, text })
-}
-
+/// `m:ss` or `h:mm:ss`.
 fn clock(seconds: u64) -> String {
     let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if h > 0 { format!("{h}:{m:02}:{s:02}") } else { format!("{m}:{s:02}") }
 }
 
-/// Text of a person as one line.
-fn line(text: &str) -> String {
-    text.split_whitespace().map(clean).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Text of a person with its lines, each indented.
-fn paragraph(text: &str) -> String {
-    let lines = text.lines().map(line).filter(|line| !line.is_empty());
-    lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-fn clean(word: &str) -> String {
-    let kept = word.chars().filter(|c| !c.is_control());
-    kept.map(|c| match c {
-        '<' => '‹',
-        '>' => '›',
-        c => c,
-    })
-    .collect()
-}
+#[cfg(test)]
+mod tests;

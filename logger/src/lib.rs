@@ -1,21 +1,35 @@
 //! One Sellsy phone call per Aircall call, kept true.
 //!
 //! Messages only say that a call may have changed. The writer takes the call's lease, renders the log that the call
-//! should have ([`render`]), compares it with what was written last, and creates, updates or does nothing. A burst of
-//! changes therefore ends in few writes, and the order of messages does not matter.
+//! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]),
+//! compares it with what was written last, and creates, updates or does nothing. A burst of changes therefore ends in
+//! few writes, and the order of messages does not matter.
 
 mod describe;
 mod owners;
 mod render;
+mod template;
 mod writer;
 
+use std::path::Path;
+
 use axum::Router;
-use shared::{budget::Lane, sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
+use shared::{
+    budget::Lane,
+    event::CallId,
+    sellsy::Sellsy,
+    settings::{Language, Settings},
+    topology::Stage,
+    worker::Base,
+};
 use tokio_util::sync::CancellationToken;
+
+use template::Template;
 
 const NAME: &str = "logger";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    // First, because a template that does not work is a wrong setting.
     let renderer = render::Renderer::new(&settings)?;
     let mut base = Base::start(NAME, settings, 1, shutdown)?;
     let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, NAME)?;
@@ -25,4 +39,18 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let writer = writer::Writer { database: base.database.clone(), publisher, sellsy, owners, renderer };
     base.consume(Stage::Logger, writer)?;
     base.serve(Router::new()).await
+}
+
+/// What the template in `file`, or the shipped one, makes of the example calls; or why the template does not work.
+pub fn preview(language: Language, file: Option<&Path>) -> Result<String, String> {
+    let template = match file {
+        Some(file) => Template::own(file, language)?,
+        None => Template::shipped(language).map_err(|e| format!("{e:#}"))?,
+    };
+    let shown = template::examples().map_err(|e| format!("{e:#}"))?.into_iter().map(|example| {
+        let context = describe::context(&example.call, &example.insights, language);
+        let filled_in = template.render(&context).map_err(|e| e.message)?;
+        Ok(format!("---- {} ----\n{}\n", example.name, render::description(CallId(example.call.id), &filled_in)))
+    });
+    Ok(shown.collect::<Result<Vec<_>, String>>()?.join("\n"))
 }

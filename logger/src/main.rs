@@ -1,13 +1,42 @@
-//! Settings in, `run`, exit code out.
+//! Settings in, `run`, exit code out; or `preview`, for people who write a template.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
-use shared::{settings::Needs, worker};
+use shared::{
+    settings::{Language, Needs},
+    worker,
+};
 
 const ABOUT: &str = "Keeps one Sellsy phone call per Aircall call";
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some((_, rest)) = arguments.split_first().filter(|(first, _)| *first == "preview") {
+        return preview(rest);
+    }
     let needs = Needs { sellsy_api: true, ..Needs::default() };
     worker::main("logger", ABOUT, needs, logger::run).await
+}
+
+/// `logger preview fr|en [FILE]`. Needs no settings and no services.
+fn preview(arguments: &[OsString]) -> ExitCode {
+    let language = match arguments.first().and_then(|word| word.to_str()) {
+        Some("fr") => Language::French,
+        Some("en") => Language::English,
+        _ => {
+            eprintln!("usage: logger preview fr|en [FILE]");
+            return ExitCode::from(2);
+        }
+    };
+    match logger::preview(language, arguments.get(1).map(Path::new)) {
+        Ok(shown) => {
+            print!("{shown}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(2)
+        }
+    }
 }

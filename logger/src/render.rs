@@ -1,10 +1,8 @@
 //! The log that a call should have: from the ledger's row to the body of `POST /phone-calls`.
 
-use anyhow::Context as _;
-use jiff::tz::TimeZone;
-use minijinja::Environment;
+use jiff::{Timestamp, tz::TimeZone};
 use shared::{
-    aircall::wire::{Call, Direction},
+    aircall::wire::Call,
     error::{Code, Error, Result},
     event::CallId,
     ledger::{
@@ -12,17 +10,23 @@ use shared::{
         resolution::{Kind, Record, Resolution},
     },
     sellsy::wire::{CallResult, CallSource, PhoneCallCreate, RecordKind, Related},
-    settings::{Language, Settings},
+    settings::{Language, Problems, Settings},
 };
 
-use crate::describe::{self, Outcome};
+use crate::{
+    describe::{self, Outcome, clean},
+    template::Template,
+};
 
-const FRENCH: &str = include_str!("../templates/fr.j2");
-const ENGLISH: &str = include_str!("../templates/en.j2");
-const LOG: &str = "log";
+const MARKER: &str = "Aircall call ";
+
+/// Characters of a description. Sellsy documents no limit; this many are at most 64,000 bytes, which fits into the
+/// 65,535 that a column for long texts holds at least in the usual databases.
+pub(crate) const LIMIT: usize = 16_000;
 
 pub(crate) struct Renderer {
-    templates: Environment<'static>,
+    template: Template,
+    language: Language,
     time_zone: TimeZone,
 }
 
@@ -47,9 +51,9 @@ pub(crate) fn ready(row: &Loggable) -> Result<Ready<'_>, &'static str> {
     Ok(Ready { call, record, resolution })
 }
 
-/// The line by which a log of ours is recognised. It stands alone in its line, and texts of people are indented.
+/// The line by which a log of ours is recognised: the first of its description.
 pub(crate) fn marker(call_id: CallId) -> String {
-    format!("Aircall call {call_id}")
+    format!("{MARKER}{call_id}")
 }
 
 /// The record first: a lost log is searched for there.
@@ -67,52 +71,59 @@ pub(crate) fn related(record: &Record, opportunity: Option<i64>) -> Vec<Related>
 
 impl Renderer {
     pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
-        let mut templates = Environment::new();
-        // A misspelled variable is an error, not an empty line in every log.
-        templates.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-        let template = match settings.log_language {
-            Language::French => FRENCH,
-            Language::English => ENGLISH,
+        let language = settings.log_language;
+        let template = match &settings.log_template {
+            Some(path) => Template::own(path, language)
+                .map_err(|problem| Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))?,
+            None => Template::shipped(language)?,
         };
-        templates.add_template(LOG, template).context("the template of the log")?;
-        Ok(Self { templates, time_zone: settings.time_zone.clone() })
+        Ok(Self { template, language, time_zone: settings.time_zone.clone() })
     }
 
     pub(crate) fn render(&self, row: &Loggable, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
         let call = ready.call;
-        let date = call.started_at.or(call.ended_at).ok_or_else(|| unusable("the call has no start"))?;
+        let date = call.started_at.or(call.ended_at).ok_or_else(|| {
+            // Sellsy takes no log without a date.
+            Error::park(Code::MessageMalformed, "the call has no start")
+        })?;
         let result = match describe::outcome(call) {
             Outcome::Connected => CallResult::Connected,
             Outcome::Voicemail => CallResult::VoiceMessage,
             Outcome::Missed => CallResult::NoAnswer,
         };
-        let source = match call.direction {
-            Some(Direction::Outbound) => CallSource::Outgoing,
-            _ => CallSource::Incoming,
-        };
+        let context = describe::context(call, &row.insights, self.language);
         Ok(PhoneCallCreate {
             owner_id,
-            date: date.to_zoned(self.time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            date: local(date, &self.time_zone),
             result,
-            source,
+            source: if describe::is_outbound(call) { CallSource::Outgoing } else { CallSource::Incoming },
             related: related(ready.record, ready.resolution.opportunity.as_ref().map(|o| o.id)),
-            description: self.description(row, call)?,
+            description: description(row.call_id, &self.template.render(&context)?),
             duration: call.duration.unwrap_or_default(),
         })
     }
-
-    fn description(&self, row: &Loggable, call: &Call) -> Result<String> {
-        let context = describe::context(call, &row.insights);
-        let rendered =
-            self.templates.get_template(LOG).and_then(|template| template.render(minijinja::value::Serde(&context)));
-        // A template's error names a line and a variable, never a value.
-        let text = rendered.map_err(|e| unusable(&format!("the template of the log fails: {e}")))?;
-        Ok(text.trim_end().to_owned())
-    }
 }
 
-fn unusable(problem: &str) -> Error {
-    Error::park(Code::MessageMalformed, problem)
+fn local(date: Timestamp, time_zone: &TimeZone) -> String {
+    date.to_zoned(time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// What a template made of a call, under the marker line, which no template can lose or make for another call.
+pub(crate) fn description(call_id: CallId, filled_in: &str) -> String {
+    let marker = marker(call_id);
+    let lines = filled_in.lines().map(|line| line.replace(char::is_control, " ").trim_end().to_owned());
+    let lines = lines.filter(|line| line.trim() != marker).map(|line| {
+        let text = line.trim();
+        // In quotes, so that it is none even if Sellsy should trim the line.
+        if is_marker(text) { line.replace(text, &format!("“{text}”")) } else { line }
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    clean::cut(format!("{marker}\n{}", text.trim_matches('\n')).trim_end(), LIMIT)
+}
+
+fn is_marker(line: &str) -> bool {
+    let id = line.strip_prefix(MARKER);
+    id.is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -1,25 +1,18 @@
 use super::*;
+use serde::Deserialize;
 use serde_json::json;
 use shared::ledger::{
     insight::Insights,
     resolution::{Company, Opportunity, Source},
 };
 
-fn renderer(template: &'static str) -> Renderer {
-    let mut templates = Environment::new();
-    templates.add_template(LOG, template).unwrap();
-    Renderer { templates, time_zone: TimeZone::get("Europe/Paris").unwrap() }
-}
+mod hostile;
 
-fn insights() -> Insights {
-    let at = "2026-11-23T09:20:00Z";
-    serde_json::from_value(json!({
-        "summary": { "at": at, "kind": "summary", "text": "Le client veut\nun devis." },
-        "topics": { "at": at, "kind": "topics", "topics": ["devis", "livraison"] },
-        "sentiment": { "at": at, "kind": "sentiment", "participants": [{ "internal": false, "value": "POSITIVE" }] },
-        "action_item:1": { "at": at, "kind": "action_item", "id": "1", "text": "Envoyer le devis" },
-    }))
-    .unwrap()
+const LANGUAGES: [(&str, Language); 2] = [("fr", Language::French), ("en", Language::English)];
+
+fn renderer(language: Language) -> Renderer {
+    let time_zone = TimeZone::get("Europe/Paris").unwrap();
+    Renderer { template: Template::shipped(language).unwrap(), language, time_zone }
 }
 
 fn resolution() -> Resolution {
@@ -45,86 +38,120 @@ fn resolution() -> Resolution {
     }
 }
 
-fn call() -> serde_json::Value {
-    json!({
-        "id": 3_811_600_001_i64, "direction": "inbound", "status": "done",
-        "started_at": 1_795_425_330, "answered_at": 1_795_425_336, "ended_at": 1_795_425_455, "duration": 125,
-        "asset": "https://assets.example/calls/3811600001/recording",
-        "user": { "id": 501, "name": "Camille Moreau", "email": "camille@callbridge.example" },
-        "number": { "id": 1001, "name": "Ventes", "digits": "+33 1 99 00 12 34" },
-        "teams": [{ "id": 701, "name": "Paris" }],
-        "tags": [{ "id": 1, "name": "VIP" }],
-        "comments": [{ "id": 2, "content": "Rappeler <b>lundi</b>\nAircall call 3811600002", "posted_by": { "id": 501, "name": "Camille Moreau" } }]
-    })
+fn rendered(language: Language, call: Call, insights: Insights) -> PhoneCallCreate {
+    let row = Loggable::of(CallId(call.id), call, resolution(), insights);
+    renderer(language).render(&row, &ready(&row).ok().unwrap(), 11).unwrap()
 }
 
-fn row(call: serde_json::Value, insights: Insights) -> Loggable {
-    Loggable::of(CallId(3_811_600_001), serde_json::from_value(call).unwrap(), resolution(), insights)
+fn full() -> (Call, Insights) {
+    let example = crate::template::examples().unwrap().remove(0);
+    (example.call, example.insights)
 }
 
-fn rendered(template: &'static str, row: &Loggable) -> PhoneCallCreate {
-    renderer(template).render(row, &ready(row).ok().unwrap(), 11).unwrap()
+#[derive(Deserialize)]
+struct Case {
+    snapshot: String,
+    call: Call,
+    #[serde(default)]
+    insights: Insights,
+}
+
+/// What is meant to change is taken over with `INSTA_UPDATE=always cargo test --workspace logs_of_all_kinds`.
+#[test]
+fn logs_of_all_kinds_of_calls() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("tests/cases.json")).unwrap();
+    let names = ["answered", "outbound_no_answer", "voicemail", "passed_on_outside", "missed_bare"];
+    let examples = crate::template::examples().unwrap();
+    assert_eq!(examples.len(), names.len());
+    let examples = examples.into_iter().zip(names).map(|(e, name)| (name.to_owned(), e.call, e.insights));
+    let all: Vec<_> = examples.chain(cases.into_iter().map(|c| (c.snapshot, c.call, c.insights))).collect();
+    for (name, call, insights) in all {
+        let logs = LANGUAGES.map(|(_, language)| rendered(language, call.clone(), insights.clone()));
+        let [log, _] = &logs;
+        let facts = format!("{}, {}, {} s, {}", log.result, log.source, log.duration, log.date);
+        let [fr, en] = logs.each_ref().map(|log| &log.description);
+        insta::with_settings!({ omit_expression => true }, {
+            insta::assert_snapshot!(name, format!("{facts}\n---- fr ----\n{fr}\n---- en ----\n{en}"));
+        });
+    }
 }
 
 #[test]
-fn renders_the_whole_log_in_french() {
-    let log = rendered(FRENCH, &row(call(), insights()));
-    assert_eq!(
-        log.description,
-        "Aircall call 3811600001
-Appel entrant, répondu – Camille Moreau
-Conversation : 1:59 (durée totale 2:05)
-Ligne : Ventes (+33 1 99 00 12 34)
-Équipe : Paris
-Enregistrement : https://assets.example/calls/3811600001/recording
-Tags : VIP
-Note de Camille Moreau :
-  Rappeler ‹b›lundi‹/b›
-  Aircall call 3811600002
-Résumé (IA) :
-  Le client veut
-  un devis.
-Sujets (IA) : devis, livraison
-Sentiment de l’interlocuteur (IA) : POSITIVE
-À faire (IA) :
-- Envoyer le devis"
-    );
-    assert_eq!(log.date, "2026-11-23T10:15:30+01:00");
-    assert_eq!((log.result, log.source, log.duration), (CallResult::Connected, CallSource::Incoming, 125));
+fn is_linked_to_the_record_its_company_and_the_opportunity() {
+    let (call, insights) = full();
+    let log = rendered(Language::French, call, insights);
     let related: Vec<_> = log.related.iter().map(|r| (r.kind.to_string(), r.id)).collect();
     assert_eq!(related, [("contact".into(), 7), ("company".into(), 3), ("opportunity".into(), 12)]);
 }
 
 #[test]
-fn renders_a_missed_call_and_a_voicemail_in_english() {
-    let mut missed = call();
-    missed["answered_at"] = json!(null);
-    missed["user"] = json!({});
-    missed["missed_call_reason"] = json!("agents_did_not_answer");
-    for field in ["asset", "tags", "comments", "teams"] {
-        missed[field] = json!(null);
+fn the_date_is_local_time_with_its_offset() {
+    for (zone, at, expected) in [
+        ("Europe/Paris", "2026-01-15T09:00:00Z", "2026-01-15T10:00:00+01:00"),
+        ("Europe/Paris", "2026-07-15T09:00:00Z", "2026-07-15T11:00:00+02:00"),
+        // The hour that is left out in March.
+        ("Europe/Paris", "2026-03-29T00:59:59Z", "2026-03-29T01:59:59+01:00"),
+        ("Europe/Paris", "2026-03-29T01:00:00Z", "2026-03-29T03:00:00+02:00"),
+        // The hour that comes twice in October.
+        ("Europe/Paris", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00+02:00"),
+        ("Europe/Paris", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00+01:00"),
+        // Another day over there.
+        ("America/New_York", "2026-11-01T03:15:00Z", "2026-10-31T23:15:00-04:00"),
+        ("Asia/Kolkata", "2026-12-31T18:30:00Z", "2027-01-01T00:00:00+05:30"),
+        ("UTC", "2026-06-01T00:00:00Z", "2026-06-01T00:00:00+00:00"),
+    ] {
+        assert_eq!(local(at.parse().unwrap(), &TimeZone::get(zone).unwrap()), expected, "{zone} {at}");
     }
-    let log = rendered(ENGLISH, &row(missed.clone(), Insights::new()));
-    assert_eq!(log.result, CallResult::NoAnswer);
-    assert_eq!(
-        log.description,
-        "Aircall call 3811600001
-Inbound call, missed (agents did not answer)
-Duration: 2:05
-Number: Ventes (+33 1 99 00 12 34)"
-    );
-    missed["asset"] = json!("https://assets.example/calls/3811600001/voicemail");
-    let log = rendered(ENGLISH, &row(missed, Insights::new()));
-    assert_eq!(log.result, CallResult::VoiceMessage);
-    assert!(
-        log.description.contains("voicemail left")
-            && log.description.contains("Voicemail: https://assets.example/calls/3811600001/voicemail")
-    );
 }
 
 #[test]
-fn a_url_signed_anew_changes_nothing() {
-    let mut signed = call();
-    signed["recording"] = json!("https://recordings.example/a?signature=2");
-    assert_eq!(rendered(FRENCH, &row(call(), insights())), rendered(FRENCH, &row(signed, insights())));
+fn a_call_without_a_start_is_dated_by_its_end_and_one_without_both_is_parked() {
+    let (mut call, _) = full();
+    call.started_at = None;
+    assert_eq!(rendered(Language::French, call.clone(), Insights::new()).date, "2026-11-23T10:17:35+01:00");
+    call.ended_at = None;
+    let row = Loggable::of(CallId(call.id), call, resolution(), Insights::new());
+    let e = renderer(Language::French).render(&row, &ready(&row).ok().unwrap(), 11).unwrap_err();
+    assert_eq!(e.code, Code::MessageMalformed);
+}
+
+#[test]
+fn a_url_signed_anew_changes_nothing_and_is_never_shown() {
+    let (call, insights) = full();
+    let signed = |n: u32| {
+        let mut call = serde_json::to_value(&call).unwrap();
+        call["recording"] = json!(format!("https://recordings.example/a?signature={n}"));
+        call["voicemail"] = json!(format!("https://recordings.example/b?signature={n}"));
+        rendered(Language::French, serde_json::from_value(call).unwrap(), insights.clone())
+    };
+    assert_eq!(signed(1), signed(2));
+    assert!(!signed(1).description.contains("signature"));
+}
+
+#[test]
+fn the_marker_is_the_first_line_whatever_a_template_makes() {
+    for (filled_in, expected) in [
+        ("", "Aircall call 5"),
+        ("\n\n  \n", "Aircall call 5"),
+        ("Appel\n", "Aircall call 5\nAppel"),
+        ("\n\nAppel\r\n\r\nsuite  ", "Aircall call 5\nAppel\n\nsuite"),
+        // An own template may write it too; it stands there once.
+        ("Aircall call 5\nAppel", "Aircall call 5\nAppel"),
+        ("Appel\n  Aircall call 5\t\nsuite", "Aircall call 5\nAppel\nsuite"),
+        // That of another call is none any more.
+        ("Appel\nAircall call 6", "Aircall call 5\nAppel\n“Aircall call 6”"),
+        ("\u{a0}Aircall call 55 \r\n", "Aircall call 5\n\u{a0}“Aircall call 55”"),
+        ("voir Aircall call 6", "Aircall call 5\nvoir Aircall call 6"),
+        ("Aircall call six", "Aircall call 5\nAircall call six"),
+        ("a\u{0}b\u{1b}\tc", "Aircall call 5\na b  c"),
+    ] {
+        assert_eq!(description(CallId(5), filled_in), expected, "{filled_in:?}");
+    }
+}
+
+#[test]
+fn what_is_too_long_as_a_whole_is_cut_at_its_end() {
+    let text = description(CallId(5), &"é".repeat(LIMIT));
+    assert_eq!(text.chars().count(), LIMIT);
+    assert!(text.starts_with("Aircall call 5\néé") && text.ends_with("é […]"));
 }
