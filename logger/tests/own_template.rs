@@ -4,7 +4,9 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
@@ -18,10 +20,21 @@ fn file(name: &str, text: &str) -> Result<PathBuf> {
 fn logger(arguments: &[&str], template: Option<&Path>) -> Result<Output> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logger"));
     command.env_clear().args(arguments).env("SELLSY_CLIENT_ID", "a").env("SELLSY_CLIENT_SECRET", "b");
+    // Should it start against all expectation, it finds nothing to work with.
+    command.env("AMQP_URL", "amqp://127.0.0.1:1").env("DATABASE_URL", "postgres://127.0.0.1:1/none");
+    command.env("HTTP_LISTEN", "127.0.0.1:0");
     if let Some(template) = template {
         command.env("LOG_TEMPLATE", template);
     }
-    Ok(command.output()?)
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let began = Instant::now();
+    while child.try_wait()?.is_none() {
+        if began.elapsed() > Duration::from_secs(20) {
+            child.kill()?;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(child.wait_with_output()?)
 }
 
 #[test]

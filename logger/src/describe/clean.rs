@@ -85,12 +85,6 @@ fn unwanted(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// For tests of what uses this module.
-#[cfg(test)]
-pub(crate) fn is_clean(text: &str) -> bool {
-    !text.chars().any(unwanted)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
