@@ -36,8 +36,10 @@ fn hungry(work: &mut JoinSet<()>, budget: &Budget, lane: Lane, at_once: usize) -
         work.spawn(async move {
             loop {
                 // Waiting too long is an error that says so; the hungry ask again.
-                if budget.take(lane).await.is_ok() {
-                    went.lock().unwrap().push(Instant::now());
+                if budget.take(lane).await.is_ok()
+                    && let Ok(mut went) = went.lock()
+                {
+                    went.push(Instant::now());
                 }
             }
         });
