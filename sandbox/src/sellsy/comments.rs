@@ -1,4 +1,7 @@
 //! Comments: the fallback where phone calls cannot be logged. Text, hung on at most one record, written by the token's staff.
+//!
+//! `PUT` changes the text and nothing else, and a comment cannot be searched by its text: as with phone calls, who has lost
+//! the answer to a `POST` has to look through the record's comments.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -11,10 +14,11 @@ use serde_json::{Map, Value};
 use super::Account;
 use super::errors::{Error, Problems};
 use super::fields::Shape;
-use super::filters::DateTime;
-use super::request::{self, Parameters};
+use super::filters::{DateTime, Filters, Range, Schema};
+use super::paging::{Key, Paging};
+use super::request::{self, Id, Parameters};
 use super::seed::now;
-use super::store::{Comment, Related};
+use super::store::{Comment, Related, RelatedKind};
 use super::views;
 
 const FIELDS: [&str; 6] = ["description", "timetracking", "related", "parent_id", "mentioned_staff_ids", "created"];
@@ -56,6 +60,91 @@ pub(super) async fn create(
     let answer = shape.apply(views::comment(&comment, &store.zone));
     store.comments.insert(comment.id, comment);
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+pub(super) async fn update(
+    State(account): State<Account>,
+    id: Id,
+    parameters: Parameters,
+    body: Bytes,
+) -> Result<Json<Value>, Error> {
+    let shape = Shape::parse(&parameters)?;
+    let mut store = account.store();
+    let mut comment = store.comments.get(&id.0).cloned().ok_or_else(Error::not_found)?;
+    let body = request::object(&body)?;
+    let mut problems = Problems::default();
+    let description: Option<String> = read(&body, "description", &mut problems);
+    problems.into_result()?;
+    if let Some(description) = description {
+        comment.description = description;
+    }
+    comment.updated = now();
+    let answer = shape.apply(views::comment(&comment, &store.zone));
+    store.comments.insert(id.0, comment);
+    Ok(Json(answer))
+}
+
+pub(super) async fn search(
+    State(account): State<Account>,
+    parameters: Parameters,
+    body: Bytes,
+) -> Result<Json<Value>, Error> {
+    let paging = Paging::parse(&parameters, &["id", "created", "updated"])?;
+    let wanted = Wanted::parse(Filters::parse(&body, Schema::Open, true)?)?;
+    let store = account.store();
+    let key = |comment: &Comment| match paging.order {
+        "created" => Key::field(comment.created.to_string(), comment.id),
+        "updated" => Key::field(comment.updated.to_string(), comment.id),
+        _ => Key::id(comment.id),
+    };
+    let rows = store.comments.values().filter(|comment| wanted.meets(comment)).map(|comment| (key(comment), comment));
+    Ok(paging.page(rows.collect(), |comment| views::comment(comment, &store.zone)))
+}
+
+#[derive(Debug)]
+struct Wanted {
+    owners: Option<Vec<u64>>,
+    created: Option<Range>,
+    updated: Option<Range>,
+    parent_id: Option<u64>,
+    related: Option<Vec<Related>>,
+    companies: Option<Vec<u64>>,
+    individuals: Option<Vec<u64>>,
+    contacts: Option<Vec<u64>>,
+}
+
+impl Wanted {
+    fn parse(mut filters: Filters) -> Result<Wanted, Error> {
+        let wanted = Wanted {
+            owners: filters.list("owners"),
+            created: filters.range("created"),
+            updated: filters.range("updated"),
+            parent_id: filters.number("parent_id"),
+            related: filters.list("related_objects"),
+            companies: filters.list("companies"),
+            individuals: filters.list("individuals"),
+            contacts: filters.list("contacts"),
+        };
+        filters.problems.into_result()?;
+        Ok(wanted)
+    }
+
+    fn meets(&self, comment: &Comment) -> bool {
+        let hangs_on = |wanted: &Option<Vec<u64>>, kind: RelatedKind| {
+            let any = |ids: &Vec<u64>| {
+                comment.related.iter().any(|related| related.kind == kind && ids.contains(&related.id))
+            };
+            wanted.as_ref().is_none_or(any)
+        };
+        self.owners.as_ref().is_none_or(|owners| owners.contains(&comment.owner_id))
+            && self.created.is_none_or(|range| range.contains(comment.created))
+            && self.updated.is_none_or(|range| range.contains(comment.updated))
+            && self.parent_id.is_none_or(|parent| comment.parent_id == Some(parent))
+            && self.related.as_ref().is_none_or(|wanted| comment.related.iter().any(|one| wanted.contains(one)))
+            && hangs_on(&self.companies, RelatedKind::Company)
+            && hangs_on(&self.individuals, RelatedKind::Individual)
+            && hangs_on(&self.contacts, RelatedKind::Contact)
+    }
 }
 
 fn read<T: DeserializeOwned>(body: &Map<String, Value>, field: &str, problems: &mut Problems) -> Option<T> {

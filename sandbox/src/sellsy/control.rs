@@ -21,6 +21,7 @@ pub(super) fn router() -> Router<Account> {
         .route("/", get(state))
         .route("/phone-calls", get(show_phone_calls))
         .route("/phone-calls/{id}", delete(delete_phone_call))
+        .route("/comments/{id}", delete(delete_comment))
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
         .route("/search", get(show_search).put(set_search))
@@ -98,6 +99,10 @@ fn with_history(store: &Store) -> Vec<Value> {
 
 async fn delete_phone_call(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
     account.store().phone_calls.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
+}
+
+async fn delete_comment(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
+    account.store().comments.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
 }
 
 /// What can be added, changed and removed.

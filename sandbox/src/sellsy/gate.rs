@@ -114,6 +114,7 @@ fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
         (["staffs", ..], _) => vec!["staffs.read"],
         (["phone-calls", ..], true) => vec!["phonecalls.read"],
         (["phone-calls", ..], false) => vec!["phonecalls.write"],
+        (["comments", ..], true) => vec!["comments.read"],
         (["comments", ..], false) => vec!["comments.write"],
         _ => vec![],
     }

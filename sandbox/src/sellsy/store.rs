@@ -100,6 +100,7 @@ pub(super) struct Store {
     pub(super) phone_calls: BTreeMap<u64, PhoneCall>,
     pub(super) comments: BTreeMap<u64, Comment>,
     last_phone_call: u64,
+    last_comment: u64,
 }
 
 impl Store {
@@ -117,6 +118,7 @@ impl Store {
             phone_calls: BTreeMap::new(),
             comments: BTreeMap::new(),
             last_phone_call: 5_000_000,
+            last_comment: 0,
         };
         ensure!(store.staffs.contains_key(&seed.token_staff_id), "token_staff_id is not a staff");
         for (kind, records) in
@@ -244,8 +246,10 @@ impl Store {
         self.last_phone_call
     }
 
-    pub(super) fn next_comment(&self) -> u64 {
-        next_id(&self.comments)
+    /// Likewise for comments.
+    pub(super) fn next_comment(&mut self) -> u64 {
+        self.last_comment += 1;
+        self.last_comment
     }
 
     pub(super) fn default_topic(&self) -> Option<u64> {

@@ -100,4 +100,23 @@ async fn a_comment_is_the_fallback() {
     for wrong in [json!({}), json!({"description": "x", "owner_id": 101}), json!({"description": "x", "related": []})] {
         assert_eq!(client.api(Method::POST, "/comments", Some(wrong.clone())).await.0, 400, "{wrong}");
     }
+    let search = async |filters: Value| {
+        let path = "/comments/search?limit=100&order=id&direction=desc";
+        let (status, page) = client.api(Method::POST, path, Some(json!({"filters": filters}))).await;
+        assert_eq!(status, 200, "{page}");
+        page["data"].as_array().unwrap().iter().map(|row| row["description"].clone()).collect::<Vec<_>>()
+    };
+    let (status, changed) = client
+        .api(Method::PUT, &format!("/comments/{}", comment["id"]), Some(json!({"description": "Aircall call 1\nVIP"})))
+        .await;
+    assert_eq!((status, &changed["company_id"]), (200, &json!(3001)));
+    let of_company = json!({"related_objects": [{"type": "company", "id": 3001}]});
+    assert_eq!(search(of_company.clone()).await, ["Aircall call 1\nVIP"]);
+    assert_eq!(search(json!({"companies": [3001], "owners": [103]})).await.len(), 1);
+    assert!(search(json!({"related_objects": [{"type": "company", "id": 3002}]})).await.is_empty());
+    client.control(Method::DELETE, &format!("/sellsy/comments/{}", comment["id"]), None).await;
+    assert!(search(of_company).await.is_empty());
+    let gone =
+        client.api(Method::PUT, &format!("/comments/{}", comment["id"]), Some(json!({"description": "x"}))).await;
+    assert_eq!(gone.0, 404);
 }

@@ -40,14 +40,16 @@ const OF_WORKERS: [&str; 14] = [
 ];
 
 /// All that the sandbox has besides.
-const OF_SANDBOX: [&str; 7] = [
+const OF_SANDBOX: [&str; 9] = [
     "DELETE /phone-calls/{id}",
     "GET /opportunities/{id}",
     "GET /phone-calls",
     "GET /phone-calls/{id}",
     "GET /staffs/{id}",
     "POST /comments",
+    "POST /comments/search",
     "POST /staffs/search",
+    "PUT /comments/{id}",
 ];
 
 #[tokio::test]

@@ -145,6 +145,11 @@ async fn write(client: &Client<'_>) -> Result<()> {
         "mentioned_staff_ids": [101, 102],
     });
     client.expect(201, Method::POST, "/comments", Some(&answer)).await?;
+    let path = format!("/comments/{}", comment["id"]);
+    client.expect(200, Method::PUT, &path, Some(&json!({ "description": "Rappeler mardi." }))).await?;
+    let of_company = json!({ "related_objects": [{ "type": "company", "id": 3001 }], "owners": [103] });
+    let page = client.filter("/comments/search?limit=100&order=id&direction=desc", &of_company).await?;
+    ensure!(page["data"][0]["description"] == "Rappeler mardi.", "{page}");
     Ok(())
 }
 
@@ -160,6 +165,7 @@ async fn wrong(client: &Client<'_>) -> Result<()> {
         (Method::POST, "/phone-calls", json!({ "owner_id": 101 })),
         (Method::PUT, "/phone-calls/{id}", json!({ "date": "2026-11-23 10:15" })),
         (Method::POST, "/comments", json!({ "related": [] })),
+        (Method::POST, "/comments/search", json!({ "related_objects": [] })),
     ] {
         let calls = client.get("/phone-calls?limit=1").await?;
         let path = path.replace("{id}", &calls["data"][0]["id"].to_string());
@@ -181,6 +187,7 @@ async fn missing(client: &Client<'_>) -> Result<()> {
     ] {
         client.expect(404, Method::GET, path, None).await?;
     }
+    client.expect(404, Method::PUT, "/comments/1000", Some(&json!({ "description": "?" }))).await?;
     client.expect(404, Method::PUT, "/phone-calls/1", Some(&json!({ "priority": 0 }))).await.map(drop)
 }
 
