@@ -2,10 +2,13 @@
 //!
 //! Messages only say that a call may have changed. The writer takes the call's lease, renders the log that the call
 //! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]),
-//! compares it with what was written last, and creates, updates or does nothing. A burst of changes therefore ends in
-//! few writes, and the order of messages does not matter.
+//! compares it with what was written last, and creates, updates or does nothing. Changes of a log that is there are
+//! gathered for a while ([`gather`]), so a burst ends in few writes, and the order of messages does not matter. Where
+//! Sellsy does not let us write phone calls, the log can be a comment ([`forms`]).
 
 mod describe;
+mod forms;
+mod gather;
 mod owners;
 mod render;
 mod template;
@@ -35,8 +38,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, NAME)?;
     let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);
     base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
+    let forms = forms::Forms::new(sellsy, base.settings.log_fallback);
     let publisher = base.publisher.clone();
-    let writer = writer::Writer { database: base.database.clone(), publisher, sellsy, owners, renderer };
+    let writer = writer::Writer { database: base.database.clone(), publisher, forms, owners, renderer };
     base.consume(Stage::Logger, writer)?;
     base.serve(Router::new()).await
 }

@@ -43,6 +43,11 @@ impl Owners {
         })
     }
 
+    /// Sellsy has refused something of ours; perhaps a staff who has left since.
+    pub(crate) async fn forget(&self) {
+        *self.staffs.lock().await = None;
+    }
+
     async fn staff(&self, email: &str) -> Result<Option<i64>> {
         let mut kept = self.staffs.lock().await;
         if let Some((since, emails)) = kept.as_ref() {

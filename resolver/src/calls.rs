@@ -72,19 +72,19 @@ impl Calls {
         Ok(Outcome::Done)
     }
 
-    /// For a call that nobody was found for, or whose record Sellsy does not take any more. True if there is somebody
-    /// now.
+    /// For a call that nobody was found for, or whose record or opportunity Sellsy does not take any more. True if there
+    /// is somebody now. A log that is there keeps its record if nobody is found; the logger hears of it all the same,
+    /// because it has waited.
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
         let Some(call) = calls::snapshot(&*self.database.client().await?, call_id).await? else { return Ok(false) };
         let resolution = self.look_up.resolve(&call).await?;
         let client = self.database.client().await?;
-        if !calls::decide_again(&client, call_id, &resolution, self.number(&call).as_ref()).await? {
-            return Ok(false);
-        }
+        let decided = calls::decide_again(&client, call_id, &resolution, self.number(&call).as_ref()).await?;
+        let Some(decided) = decided else { return Ok(false) };
         timeline::add(&client, call_id, &[look_up::entry("resolved again", &resolution)]).await?;
         drop(client);
-        if resolution.record.is_some() {
-            self.publish(call_id, Traceparent::start(), &resolution).await?;
+        if decided.record.is_some() {
+            self.publish(call_id, Traceparent::start(), &decided).await?;
         }
         Ok(resolution.record.is_some())
     }

@@ -39,6 +39,7 @@ pub struct Settings {
     pub log_language: Language,
     /// Read by the logger alone.
     pub log_template: Option<PathBuf>,
+    pub log_fallback: LogFallback,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,
@@ -77,6 +78,15 @@ pub struct Sellsy {
 pub enum Language {
     French,
     English,
+}
+
+/// What becomes of a call when Sellsy does not let us write phone calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFallback {
+    /// It is parked.
+    Park,
+    /// It is logged as a comment.
+    Comment,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,8 +61,39 @@ impl Sandbox {
         answer["call_id"].as_i64().context("call_id")
     }
 
+    /// An agent tags the call after all that was played of it, on top of the tags that it has in `call` (its data as Aircall sends them), or as it
+    /// was played if that is null.
+    pub async fn tag(&self, call_id: i64, call: &mut Value, tag: &str) -> anyhow::Result<()> {
+        if call.is_null() {
+            let calls = self.get("/aircall/calls").await?["calls"].clone();
+            let played = calls.as_array().context("calls")?.iter().find(|call| call["id"] == call_id);
+            *call = played.with_context(|| format!("call {call_id} was not played"))?.clone();
+        }
+        let tags = call["tags"].as_array_mut().context("tags")?;
+        tags.push(json!({ "id": tags.len() + 1, "name": tag }));
+        // A call that is played without a pace is ahead of the clock.
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+        let body = json!({ "resource": "call", "event": "call.tagged", "timestamp": now + 86_400, "data": call });
+        self.control(Method::POST, "/aircall/events", Some(&json!({ "events": [{ "body": body }] }))).await.map(drop)
+    }
+
     pub async fn set_faults(&self, faults: &Value) -> anyhow::Result<()> {
         self.control(Method::PUT, "/faults", Some(&json!({ "faults": faults }))).await.map(drop)
+    }
+
+    /// Waits until every fault that was set to strike so many times has done so.
+    pub async fn struck(&self, within: Duration) -> anyhow::Result<()> {
+        let struck = || async {
+            let list = self.get("/faults").await.ok()?["faults"].as_array()?.clone();
+            list.iter().all(|fault| fault["fired"].as_u64() >= fault["times"].as_u64()).then_some(())
+        };
+        eventually(within, struck).await.context("not every fault has struck")
+    }
+
+    /// The comments of one Aircall call, as Sellsy's API shows them.
+    pub async fn comments_of(&self, call_id: i64) -> anyhow::Result<Vec<Value>> {
+        let comments = self.get("/sellsy").await?["comments"].as_array().context("a list of comments")?.clone();
+        Ok(comments.into_iter().filter(|comment| is_of(comment, call_id)).collect())
     }
 
     /// All logs in Sellsy, as its API shows them.
@@ -75,10 +106,7 @@ impl Sandbox {
 
     /// The logs of one Aircall call: there should be one, or none.
     pub async fn logs_of(&self, call_id: i64) -> anyhow::Result<Vec<Value>> {
-        let marker = format!("Aircall call {call_id}");
-        let ours =
-            |call: &Value| call["description"].as_str().is_some_and(|text| text.lines().any(|line| line == marker));
-        Ok(self.phone_calls().await?.into_iter().filter(ours).collect())
+        Ok(self.phone_calls().await?.into_iter().filter(|call| is_of(call, call_id)).collect())
     }
 
     /// The log of a call once it is there and `enough`.
@@ -103,4 +131,10 @@ impl Sandbox {
         let idle = || async { (self.get("/aircall/deliveries?log=false").await.ok()?["pending"] == 0).then_some(()) };
         eventually(within, idle).await.context("webhooks are still waiting to be delivered")
     }
+}
+
+/// By the line that stands alone in every log.
+fn is_of(log: &Value, call_id: i64) -> bool {
+    let marker = format!("Aircall call {call_id}");
+    log["description"].as_str().is_some_and(|text| text.lines().any(|line| line == marker))
 }

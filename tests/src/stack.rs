@@ -142,6 +142,22 @@ impl Stack {
         connect(&self.database_url).await
     }
 
+    /// As if two minutes had passed for the ledger: leases run out, unclear creations have settled, put-off changes are
+    /// due. Only while no logger is at work, or two of them would believe that they hold the same call.
+    pub async fn time_passes(&self) -> anyhow::Result<()> {
+        let leases = "update calls set lease_until = lease_until - interval '2 minutes'";
+        self.database().await?.batch_execute(leases).await?;
+        self.pauses_end().await
+    }
+
+    /// The same but for the leases, so that loggers may be at work.
+    pub async fn pauses_end(&self) -> anyhow::Result<()> {
+        let pauses =
+            "update calls set intent_at = intent_at - interval '2 minutes', due_at = due_at - interval '2 minutes'
+                       where intent_at is not null or due_at is not null";
+        Ok(self.database().await?.batch_execute(pauses).await?)
+    }
+
     /// Waits until the phone directory has read all records of the sandbox.
     pub async fn directory_loaded(&self, within: Duration) -> anyhow::Result<()> {
         let database = self.database().await?;

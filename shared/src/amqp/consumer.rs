@@ -48,6 +48,8 @@ pub enum Outcome {
     Done,
     /// Nothing to do, and the timeline says why.
     Skip(String),
+    /// Nothing is wrong, but the message shall come back after about so long: it waits in a delay queue.
+    Later(Duration),
 }
 
 pub trait Handler: Send + Sync + 'static {
@@ -209,6 +211,13 @@ impl<H: Handler> Consumer<H> {
                 self.note(call_id, Entry::new(self.stage.as_str(), "skipped").with("reason", &reason)).await;
                 "skipped"
             }
+            Ok(Outcome::Later(wait)) => {
+                let to = Destination::Delay { rung: ladder::hop(wait), back_to: self.stage };
+                if !self.publish_while_delivered(delivery, to, &message::later(delivery)).await {
+                    return "lost_connection";
+                }
+                "put_off"
+            }
             Err(error) => {
                 let (label, to, attempts) = self.next(delivery, &error);
                 let copy = message::again(delivery, self.stage, attempts, &error);
@@ -246,7 +255,7 @@ impl<H: Handler> Consumer<H> {
             match self.publisher.publish(to, copy).await {
                 Ok(()) => return true,
                 Err(e) => {
-                    tracing::warn!(error = %e, "A failed message could not be put aside yet; trying again.");
+                    tracing::warn!(error = %e, "A message could not be put aside yet; trying again.");
                     time::sleep(PAUSE_AFTER_FAILURE).await;
                 }
             }

@@ -36,6 +36,13 @@ fn at_least(wait: Duration, lowest: usize) -> &'static str {
     rungs.iter().find(|(_, ttl)| *ttl >= wait).unwrap_or(&DELAYS[DELAYS.len() - 1]).0
 }
 
+/// How long a message still has to wait that is not to come back late: the longest rung that fits, again and again.
+pub(super) fn hop(wait: Duration) -> &'static str {
+    // The wait was reckoned a moment ago; a rung is not too long for what has passed since.
+    let fits = |ttl: Duration| ttl <= wait + Duration::from_secs(1);
+    DELAYS.iter().rev().find(|(_, ttl)| fits(*ttl)).unwrap_or(&DELAYS[0]).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +64,21 @@ mod tests {
             (0, Remedy::Park, Step::Park),
         ] {
             assert_eq!(next(attempts, remedy), expected, "{attempts} {remedy:?}");
+        }
+    }
+
+    #[test]
+    fn hops_do_not_overshoot() {
+        for (wait_ms, rung) in [
+            (0, "5s"),
+            (4_990, "5s"),
+            (10_000, "5s"),
+            (28_900, "5s"),
+            (29_990, "30s"),
+            (50_000, "30s"),
+            (130_000, "2m"),
+        ] {
+            assert_eq!(hop(Duration::from_millis(wait_ms)), rung, "{wait_ms} ms");
         }
     }
 }

@@ -23,6 +23,7 @@ const CALL_ID: &str = "callbridge-call-id";
 const ERROR_CODE: &str = "callbridge-error-code";
 const ERROR_MESSAGE: &str = "callbridge-error-message";
 const FIRST_FAILURE: &str = "callbridge-first-failure";
+const PUT_OFF: &str = "callbridge-put-off";
 const LAST_FAILURE: &str = "callbridge-last-failure";
 const TRACEPARENT: &str = "traceparent";
 
@@ -69,15 +70,19 @@ pub struct Incoming {
     /// Somebody has had this message before (a redelivery, or an attempt that was put off): they may have died, may
     /// still be at work, and may have left traces.
     pub seen_before: bool,
+    /// The handler itself has put it off before, with [`super::Outcome::Later`].
+    pub put_off: bool,
     pub trace: Traceparent,
 }
 
 impl Incoming {
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
+        let put_off = header(delivery, PUT_OFF).is_some();
         Ok(Self {
             event: serde_json::from_slice(&delivery.data)?,
             attempts: attempts(delivery),
-            seen_before: delivery.redelivered || header(delivery, FIRST_FAILURE).is_some(),
+            seen_before: delivery.redelivered || header(delivery, FIRST_FAILURE).is_some() || put_off,
+            put_off,
             trace: trace(delivery).child(),
         })
     }
@@ -103,15 +108,25 @@ fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
     delivery.properties.headers().as_ref()?.inner().get(name)
 }
 
-/// The same message once more, with the failure noted; the broker's own `x-` headers are left behind.
+/// The same message once more, with the failure noted.
 pub(super) fn again(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error) -> Outgoing {
+    copy(delivery, |headers| note_failure(headers, stage, attempts, error))
+}
+
+/// The same message once more, although nothing is wrong with it.
+pub(super) fn later(delivery: &Delivery) -> Outgoing {
+    copy(delivery, |headers| put(headers, PUT_OFF, &Timestamp::now().to_string()))
+}
+
+/// The broker's own `x-` headers are left behind.
+fn copy(delivery: &Delivery, note: impl FnOnce(&mut FieldTable)) -> Outgoing {
     let mut headers = FieldTable::default();
     for (name, value) in delivery.properties.headers().iter().flat_map(|h| h.inner()) {
         if !name.as_str().starts_with("x-") {
             headers.insert(name.clone(), value.clone());
         }
     }
-    note_failure(&mut headers, stage, attempts, error);
+    note(&mut headers);
     Outgoing { body: delivery.data.clone(), properties: delivery.properties.clone().with_headers(headers) }
 }
 

@@ -4,11 +4,14 @@
 //! one, an insight when it is newer than the stored one of its key; so duplicates and reordered deliveries leave the
 //! row as it is.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio_postgres::{Client, Row, types::Json};
 use uuid::Uuid;
 
 use super::{
+    form::LogForm,
     insight::{Insight, Insights},
     resolution::Resolution,
 };
@@ -83,25 +86,31 @@ pub async fn decide(
     Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
 }
 
-/// Another decision for a call that nobody was found for, or whose record Sellsy did not take; never for one that has a
-/// log or may have one. False when there is nothing to decide again.
+/// Another decision for a call that nobody was found for, or whose record Sellsy did not take; a log that is there keeps
+/// its record if nobody is found now. Returns what is decided then; `None` when there was nothing to decide again.
 pub async fn decide_again(
     client: &Client,
     call_id: CallId,
     resolution: &Resolution,
     number: Option<&E164>,
-) -> Result<bool> {
-    let sql = "update calls set resolution = $2, looked_up_at = now(), resolved_at = now(), unmatched_number = $3
-                where call_id = $1 and sellsy_id is null and intent_at is null
-                  and (unmatched_number is not null or reopened_at > looked_up_at)";
-    let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
-    Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &number]).await? == 1)
+) -> Result<Option<Resolution>> {
+    let sql = "update calls set resolution = case when sellsy_id is null or $4 then $2 else resolution end,
+                      unmatched_number = case when sellsy_id is null then $3 end,
+                      looked_up_at = now(), resolved_at = now()
+                where call_id = $1 and (unmatched_number is not null or reopened_at > looked_up_at)
+            returning resolution";
+    let found = resolution.record.is_some();
+    let number = number.filter(|_| !found).map(E164::as_str);
+    let row = client.query_opt(sql, &[&call_id.0, &Json(resolution), &number, &found]).await?;
+    Ok(row.map(|r| r.get::<_, Json<Resolution>>(0).0))
 }
 
-/// Sellsy does not take a log on the record that was found: the call waits for another decision. Once; false after that.
+/// Sellsy does not take the record or the opportunity that was found: the call waits for another decision. Once; false
+/// after that. An intent stays: what it may have made is looked for on the next record too, where a merge would have
+/// brought it.
 pub async fn reopen(client: &Client, call_id: CallId) -> Result<bool> {
-    let sql = "update calls set reopened_at = now()
-                where call_id = $1 and reopened_at is null and sellsy_id is null and intent_at is null";
+    // Nobody carries a change over the decision: it is written when that has come.
+    let sql = "update calls set reopened_at = now(), due_at = null where call_id = $1 and reopened_at is null";
     Ok(client.execute(sql, &[&call_id.0]).await? == 1)
 }
 
@@ -131,13 +140,24 @@ pub struct Loggable {
     pub resolution: Option<Resolution>,
     pub insights: Insights,
     pub sellsy_id: Option<i64>,
+    /// What was written, or what was about to be written when the intent was recorded.
+    pub form: Option<LogForm>,
     pub digest: Option<String>,
-    /// A creation began and its end is not known.
-    pub intent_at: Option<Timestamp>,
+    /// How often the log was written, and how long ago the last time was.
+    pub writes: i32,
+    pub written_age: Duration,
+    /// Changes since the last write are gathered for so long; nothing is left when it is time to write them.
+    pub due_in: Option<Duration>,
+    /// A creation began so long ago and its end is not known.
+    pub intent_age: Option<Duration>,
     /// A person has deleted the log in Sellsy.
     pub gone: bool,
     /// The caller is being looked up again, because Sellsy took no log on the record that was found.
     pub reopened: bool,
+    /// Likewise, or because Sellsy does not take the links of the log that is there.
+    pub undecided: bool,
+    /// Sellsy does not take the links of the log, old or new; they are left as they are there.
+    pub links_refused: bool,
     wanted: i64,
 }
 
@@ -150,14 +170,25 @@ impl Loggable {
             resolution: Some(resolution),
             insights,
             sellsy_id: None,
+            form: None,
             digest: None,
-            intent_at: None,
+            writes: 0,
+            written_age: Duration::ZERO,
+            due_in: None,
+            intent_age: None,
             gone: false,
             reopened: false,
+            undecided: false,
+            links_refused: false,
             wanted: 0,
         }
     }
 }
+
+/// Spans are reckoned by the database's clock alone.
+const ROW: &str = "*, extract(epoch from now() - intent_at)::float8 as intent_age,
+                   extract(epoch from now() - written_at)::float8 as written_age,
+                   extract(epoch from due_at - now())::float8 as due_in";
 
 /// The right to write a call's log, until it is released or runs out.
 #[derive(Clone, Copy, Debug)]
@@ -167,22 +198,25 @@ pub struct Lease(Uuid);
 /// see the change when it releases; or there is no such call.
 pub async fn claim(client: &Client, call_id: CallId) -> Result<Option<(Lease, Loggable)>> {
     let lease = Uuid::now_v7();
-    let sql = "update calls set wanted = wanted + 1,
-                      lease = case when lease_until > now() then lease else $2 end,
-                      lease_until = case when lease_until > now() then lease_until else now() + make_interval(secs => $3) end
-                where call_id = $1
-            returning *, lease = $2 as mine";
-    let row = client.query_opt(sql, &[&call_id.0, &lease, &LEASE_S]).await?;
+    let sql = format!(
+        "update calls set wanted = wanted + 1,
+                lease = case when lease_until > now() then lease else $2 end,
+                lease_until = case when lease_until > now() then lease_until else now() + make_interval(secs => $3) end
+          where call_id = $1
+      returning {ROW}, lease = $2 as mine"
+    );
+    let row = client.query_opt(&sql, &[&call_id.0, &lease, &LEASE_S]).await?;
     Ok(row.filter(|r| r.get("mine")).map(|r| (Lease(lease), loggable(&r))))
 }
 
 /// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.
 pub async fn release(client: &Client, lease: Lease, seen: &Loggable) -> Result<Option<Loggable>> {
-    let sql =
+    let sql = format!(
         "update calls set lease_until = case when wanted = $3 then null else now() + make_interval(secs => $4) end
-                where call_id = $1 and lease = $2
-            returning *";
-    let row = client.query_opt(sql, &[&seen.call_id.0, &lease.0, &seen.wanted, &LEASE_S]).await?;
+          where call_id = $1 and lease = $2
+      returning {ROW}"
+    );
+    let row = client.query_opt(&sql, &[&seen.call_id.0, &lease.0, &seen.wanted, &LEASE_S]).await?;
     Ok(row.map(|r| loggable(&r)).filter(|now| now.wanted != seen.wanted))
 }
 
@@ -193,24 +227,59 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId) -> Result<(
     Ok(())
 }
 
+/// Changes of a log that is there wait so long, for others to go along with them.
+pub async fn put_off(client: &Client, lease: Lease, call_id: CallId, wait: Duration) -> Result<()> {
+    let sql = "update calls set due_at = now() + make_interval(secs => $3) where call_id = $1 and lease = $2";
+    client.execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// The changes that were put off have come to nothing.
+pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
+    client.execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0]).await?;
+    Ok(())
+}
+
 /// Written down before each POST: should we die before its answer, the next try looks for what it may have made, and
 /// not before this POST has surely ended.
-pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<bool> {
-    let sql = "update calls set intent_at = now() where call_id = $1 and lease = $2 and lease_until > now()";
-    Ok(client.execute(sql, &[&call_id.0, &lease.0]).await? == 1)
+pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form: LogForm) -> Result<bool> {
+    let sql = "update calls set intent_at = now(), log_form = $3
+                where call_id = $1 and lease = $2 and lease_until > now()";
+    Ok(client.execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
+}
+
+/// The POST ended unclear just now; it may have been sent long after the intent, when the quota was used up.
+pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
+    let sql = "update calls set intent_at = now() where call_id = $1 and intent_at is not null";
+    client.execute(sql, &[&call_id.0]).await?;
+    Ok(())
 }
 
 /// The POST surely made nothing.
 pub async fn withdraw_intent(client: &Client, call_id: CallId) -> Result<()> {
-    let sql = "update calls set intent_at = null where call_id = $1 and sellsy_id is null";
+    let sql = "update calls set intent_at = null, log_form = null where call_id = $1 and sellsy_id is null";
     client.execute(sql, &[&call_id.0]).await?;
     Ok(())
 }
 
 /// What stands in Sellsy now. Not bound to the lease: it is true whoever writes it down.
-pub async fn record_written(client: &Client, call_id: CallId, sellsy_id: i64, digest: &str) -> Result<()> {
-    let sql = "update calls set sellsy_id = $2, digest = $3, written_at = now(), intent_at = null where call_id = $1";
-    client.execute(sql, &[&call_id.0, &sellsy_id, &digest]).await?;
+pub async fn record_written(
+    client: &Client,
+    call_id: CallId,
+    form: LogForm,
+    sellsy_id: i64,
+    digest: &str,
+) -> Result<()> {
+    let sql = "update calls set sellsy_id = $2, log_form = $3, digest = $4, written_at = now(), writes = writes + 1,
+                      intent_at = null, due_at = null
+                where call_id = $1";
+    client.execute(sql, &[&call_id.0, &sellsy_id, &form.as_str(), &digest]).await?;
+    Ok(())
+}
+
+/// From now on updates leave the log's owner and links alone.
+pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()> {
+    client.execute("update calls set links_refused_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())
 }
 
@@ -224,16 +293,25 @@ fn loggable(row: &Row) -> Loggable {
     let is_final = row.get::<_, Option<Timestamp>>("resolved_at").is_some();
     let resolution = row.get::<_, Option<Json<Resolution>>>("resolution").filter(|_| is_final);
     let Json(insights) = row.get("insights");
+    let span = |name: &str| row.get::<_, Option<f64>>(name).map(|s| Duration::from_secs_f64(s.max(0.0)));
+    let sellsy_id: Option<i64> = row.get("sellsy_id");
+    let undecided = row.get::<_, Option<Timestamp>>("reopened_at") > row.get::<_, Option<Timestamp>>("looked_up_at");
     Loggable {
         call_id: CallId(row.get("call_id")),
         snapshot: row.get::<_, Option<Json<Call>>>("snapshot").map(|Json(call)| call),
         resolution: resolution.map(|Json(r)| r),
         insights,
-        sellsy_id: row.get("sellsy_id"),
+        sellsy_id,
+        form: row.get::<_, Option<&str>>("log_form").map(LogForm::parse),
         digest: row.get("digest"),
-        intent_at: row.get("intent_at"),
+        writes: row.get("writes"),
+        written_age: span("written_age").unwrap_or_default(),
+        due_in: span("due_in"),
+        intent_age: span("intent_age"),
         gone: row.get::<_, Option<Timestamp>>("gone_at").is_some(),
-        reopened: row.get::<_, Option<Timestamp>>("reopened_at") > row.get::<_, Option<Timestamp>>("looked_up_at"),
+        reopened: undecided && sellsy_id.is_none(),
+        undecided,
+        links_refused: row.get::<_, Option<Timestamp>>("links_refused_at").is_some(),
         wanted: row.get("wanted"),
     }
 }

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
     token::Tokens,
     wire::{
-        Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall, PhoneCallCreate, QuotaLimit,
-        Quotas, Related, SearchRow, Staff,
+        Comment, CommentCreate, Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall,
+        PhoneCallCreate, QuotaLimit, Quotas, Related, SearchRow, Staff,
     },
 };
 use crate::{
@@ -187,13 +187,12 @@ impl Sellsy {
 
     /// `POST /phone-calls/search`: the newest calls of one record first.
     pub async fn phone_calls_of(&self, related: &Related, limit: u32) -> Result<Vec<PhoneCall>> {
-        let query = [("limit", limit.to_string()), ("order", "id".into()), ("direction", "desc".into())];
-        let body = json!({ "filters": { "related_objects": [related] } });
-        let page: Page<PhoneCall> = self
-            .send(Method::POST, "POST /phone-calls/search", "/phone-calls/search", &query, Some(&body))
-            .await?
-            .json()?;
-        Ok(page.data)
+        self.newest_of("POST /phone-calls/search", "/phone-calls/search", related, limit).await
+    }
+
+    /// `POST /comments/search`: the newest comments of one record first.
+    pub async fn comments_of(&self, related: &Related, limit: u32) -> Result<Vec<Comment>> {
+        self.newest_of("POST /comments/search", "/comments/search", related, limit).await
     }
 
     /// `POST /phone-calls`. Sellsy has no idempotency key: the caller must have written down its intent.
@@ -206,6 +205,40 @@ impl Sellsy {
     /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy takes it as partial.
     pub async fn update_phone_call(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
         self.write(Method::PUT, "PUT /phone-calls/{id}", &format!("/phone-calls/{id}"), call).await.map(drop)
+    }
+
+    /// The same without owner and links, which then stay as they are in Sellsy.
+    pub async fn update_phone_call_but_links(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
+        let mut body = serde_json::to_value(call).unwrap_or(Value::Null);
+        if let Some(fields) = body.as_object_mut() {
+            fields.retain(|name, _| name != "owner_id" && name != "related");
+        }
+        self.write(Method::PUT, "PUT /phone-calls/{id}", &format!("/phone-calls/{id}"), &body).await.map(drop)
+    }
+
+    /// `POST /comments`. As with phone calls, the caller must have written down its intent.
+    pub async fn create_comment(&self, comment: &CommentCreate) -> Result<Comment, WriteError> {
+        let answer = self.write(Method::POST, "POST /comments", "/comments", comment).await?;
+        answer.json().map_err(WriteError::Unclear)
+    }
+
+    /// `PUT /comments/{id}`: another text.
+    pub async fn update_comment(&self, id: i64, text: &str) -> Result<(), WriteError> {
+        let body = json!({ "description": text });
+        self.write(Method::PUT, "PUT /comments/{id}", &format!("/comments/{id}"), &body).await.map(drop)
+    }
+
+    async fn newest_of<T: DeserializeOwned>(
+        &self,
+        endpoint: &'static str,
+        path: &str,
+        related: &Related,
+        limit: u32,
+    ) -> Result<Vec<T>> {
+        let query = [("limit", limit.to_string()), ("order", "id".into()), ("direction", "desc".into())];
+        let body = json!({ "filters": { "related_objects": [related] } });
+        let page: Page<T> = self.send(Method::POST, endpoint, path, &query, Some(&body)).await?.json()?;
+        Ok(page.data)
     }
 
     async fn page<T: DeserializeOwned>(
@@ -234,9 +267,9 @@ impl Sellsy {
         method: Method,
         endpoint: &'static str,
         path: &str,
-        call: &PhoneCallCreate,
+        body: &impl Serialize,
     ) -> Result<Answer, WriteError> {
-        let body = serde_json::to_value(call).unwrap_or(Value::Null);
+        let body = serde_json::to_value(body).unwrap_or(Value::Null);
         self.exchange(method, endpoint, path, &[], Some(&body)).await.map_err(|trouble| match trouble {
             Trouble::Failure(f) if f.status == Some(StatusCode::NOT_FOUND) => WriteError::Missing,
             Trouble::Failure(f) if f.maybe_done => WriteError::Unclear(f.into()),

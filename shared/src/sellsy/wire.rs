@@ -12,12 +12,14 @@
 //! Types that hold personal data print only their ids under `Debug`.
 
 mod access;
+mod comment;
 mod notice;
 mod page;
 mod phone_call;
 mod record;
 
 pub use access::{ErrorBody, ErrorEnvelope, QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer, TokenError};
+pub use comment::{Comment, CommentCreate};
 pub use notice::{Notice, NoticeError};
 pub use page::{Offset, Page, Pagination};
 pub use phone_call::{CallResult, CallSource, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Topic};

@@ -87,6 +87,9 @@ pub(super) struct Raw {
     /// File with an own template of the logs; to see what it makes of example calls: logger preview fr FILE
     #[arg(long, env)]
     pub(super) log_template: Option<String>,
+    /// What a call becomes when Sellsy refuses phone calls (402, 403): comment; parked when empty
+    #[arg(long, env, default_value = "")]
+    pub(super) log_fallback: String,
 
     /// Messages handled at once by a worker
     #[arg(long, env, default_value = "8")]

@@ -5,7 +5,7 @@ use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
 
-use super::{Aircall, Language, LogFormat, Needs, Problems, Sellsy, Settings, raw::Raw};
+use super::{Aircall, Language, LogFallback, LogFormat, Needs, Problems, Sellsy, Settings, raw::Raw};
 
 pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
     // Each is read before any is unwrapped, so that all problems are found.
@@ -30,6 +30,14 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let language =
         one_of(problems, "LOG_LANGUAGE", &raw.log_language, &[("fr", Language::French), ("en", Language::English)]);
     let log_template = path(problems, "LOG_TEMPLATE", raw.log_template.as_deref());
+    let log_fallback = match raw.log_fallback.trim() {
+        "" => Some(LogFallback::Park),
+        "comment" => Some(LogFallback::Comment),
+        _ => {
+            problems.0.push("LOG_FALLBACK must be comment or empty".into());
+            None
+        }
+    };
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -49,6 +57,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         time_zone: time_zone.ok()?,
         log_language: language?,
         log_template: log_template?,
+        log_fallback: log_fallback?,
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,

@@ -35,6 +35,8 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
     sandbox.log_of(late, SOON, noted).await?;
     various(sandbox).await?;
     newcomers(sandbox).await?;
+    workers.remove(2).kill().await?;
+    workers.push(as_comment(stack).await?);
 
     let database = stack.database().await?;
     let adopted = || async {
@@ -60,6 +62,30 @@ async fn various(sandbox: &Sandbox) -> Result<()> {
     sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
     let voicemail = json!({ "direction": "inbound", "raw_digits": "+33 6 39 98 00 10", "number_id": 1001, "answered": false, "ring_s": 40, "voicemail": true, "pace_ms": 5 });
     logged(sandbox, &voicemail).await.map(drop)
+}
+
+/// A logger whose plan has no phone calls: POST /comments, whose answer never comes, then POST /comments/search and
+/// PUT /comments/{id} for what it has made.
+async fn as_comment(stack: &mut Stack) -> Result<Process> {
+    let error = json!({ "code": 402, "message": "?", "details": [], "context": null });
+    let faults = json!([
+        { "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1,
+          "do": { "kind": "status", "status": 402, "body": { "error": error } } },
+        { "api": "sellsy", "method": "POST", "path": "/comments", "times": 1, "do": { "kind": "cut", "when": "after" } },
+    ]);
+    stack.sandbox.set_faults(&faults).await?;
+    stack.environment.insert("LOG_FALLBACK".into(), "comment".into());
+    let logger = stack.start("logger").await?;
+    let call = stack.sandbox.play(&answered(CLIENT)).await?;
+    let database = stack.database().await?;
+    let unclear = || async {
+        let sql = "select intent_at is not null and lease_until is null and log_form = 'comment' from calls where call_id = $1";
+        database.query_opt(sql, &[&call]).await.ok()??.get::<_, Option<bool>>(0)?.then_some(())
+    };
+    eventually(SOON, unclear).await.context("the comment's creation ended unclear")?;
+    stack.pauses_end().await?;
+    stack.sandbox.tag(call, &mut Value::Null, "VIP").await?;
+    until_asked(&stack.sandbox, "PUT /comments/{id}", 1).await.map(|()| logger)
 }
 
 /// Those whom the directory does not know: GET /search, and for whom that does not find POST /contacts/search by each of

@@ -1,0 +1,131 @@
+//! A log in either of its forms: a phone call, or a comment where Sellsy does not let us write phone calls.
+//!
+//! Whether it lets us, only a `POST /phone-calls` tells: 402 if the plan has no phone calls, 403 if a scope or a right
+//! is missing. Either holds for every call until a person changes it, so it is remembered for some minutes and no
+//! request is spent on asking again. What then becomes of a call is the setting `LOG_FALLBACK`.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use shared::{
+    error::{Code, Error, Result},
+    ledger::form::LogForm,
+    sellsy::{
+        Sellsy, WriteError,
+        wire::{CommentCreate, PhoneCallCreate, Related},
+    },
+    settings::LogFallback,
+};
+
+/// How long a refusal of phone calls is believed.
+const REMEMBER: Duration = Duration::from_secs(300);
+/// How many of a record's newest phone calls or comments are looked through for one of ours.
+const LOOK_BACK: u32 = 100;
+
+pub(crate) struct Forms {
+    sellsy: Sellsy,
+    fallback: LogFallback,
+    refusal: Mutex<Option<(Instant, Error)>>,
+}
+
+/// Whether an update brings the log's owner and links along; a comment's cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    Set,
+    Leave,
+}
+
+impl Forms {
+    pub(crate) fn new(sellsy: Sellsy, fallback: LogFallback) -> Self {
+        Self { sellsy, fallback, refusal: Mutex::default() }
+    }
+
+    /// What a new log shall be, or why there can be none.
+    pub(crate) fn of_new_logs(&self) -> Result<LogForm> {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match refusal.filter(|(at, _)| at.elapsed() < REMEMBER) {
+            None => Ok(LogForm::PhoneCall),
+            Some(_) if self.fallback == LogFallback::Comment => Ok(LogForm::Comment),
+            Some((_, e)) => Err(Error { message: format!("{} (as an earlier call has shown)", e.message), ..e }),
+        }
+    }
+
+    /// The form to try instead of one that was refused, or the error that says what to do.
+    pub(crate) fn instead_of(&self, form: LogForm, e: Error) -> Result<LogForm> {
+        let what = match e.code {
+            Code::SellsyPlan => "add phone calls to the account's plan",
+            Code::SellsyForbidden => {
+                "give the client the scope phonecalls.write and its staff the right to create phone calls"
+            }
+            _ => return Err(e),
+        };
+        if form != LogForm::PhoneCall {
+            return Err(e);
+        }
+        let message = format!("{}; {what}, or set LOG_FALLBACK=comment; then replay what was parked", e.message);
+        let e = Error { message, ..e };
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), e.clone()));
+        match self.fallback {
+            LogFallback::Comment => Ok(LogForm::Comment),
+            LogFallback::Park => Err(e),
+        }
+    }
+
+    /// Sellsy has no idempotency key for either: the caller must have written down its intent.
+    pub(crate) async fn create(&self, form: LogForm, log: &PhoneCallCreate) -> Result<i64, WriteError> {
+        match form {
+            LogForm::PhoneCall => self.sellsy.create_phone_call(log).await.map(|call| call.id),
+            LogForm::Comment => {
+                // The record itself; a comment hangs on one thing only.
+                let Some(record) = log.related.first().cloned() else { return Err(WriteError::Missing) };
+                let (description, created) = (log.description.clone(), log.date.clone());
+                let comment = CommentCreate { description, related: [record], created };
+                self.sellsy.create_comment(&comment).await.map(|comment| comment.id)
+            }
+        }
+    }
+
+    /// Always the whole log, so that it can be repeated at will.
+    pub(crate) async fn update(
+        &self,
+        form: LogForm,
+        id: i64,
+        log: &PhoneCallCreate,
+        links: Links,
+    ) -> Result<(), WriteError> {
+        match (form, links) {
+            (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log).await,
+            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_but_links(id, log).await,
+            (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description).await,
+        }
+    }
+
+    /// The newest log on this record that has `marker` alone in a line.
+    pub(crate) async fn find(&self, form: LogForm, record: &Related, marker: &str) -> Result<Option<i64>> {
+        let logs: Vec<(i64, Option<String>)> = match form {
+            LogForm::PhoneCall => {
+                let calls = self.sellsy.phone_calls_of(record, LOOK_BACK).await?;
+                calls.into_iter().map(|call| (call.id, call.description)).collect()
+            }
+            LogForm::Comment => {
+                let comments = self.sellsy.comments_of(record, LOOK_BACK).await?;
+                comments.into_iter().map(|comment| (comment.id, comment.description)).collect()
+            }
+        };
+        let ours = |text: &Option<String>| {
+            text.as_deref().is_some_and(|text| text.lines().any(|line| line.trim_end() == marker))
+        };
+        Ok(logs.into_iter().find(|(_, text)| ours(text)).map(|(id, _)| id))
+    }
+}
+
+/// Of what would be written: equal digests, nothing to write.
+pub(crate) fn digest(form: LogForm, log: &PhoneCallCreate) -> String {
+    let bytes = match form {
+        LogForm::PhoneCall => serde_json::to_vec(log).unwrap_or_default(),
+        LogForm::Comment => log.description.clone().into_bytes(),
+    };
+    blake3::hash(&bytes).to_hex().to_string()
+}

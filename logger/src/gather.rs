@@ -1,0 +1,72 @@
+//! How long the changes of a log wait for others to go along with them.
+//!
+//! Every write costs a request of a quota that all share, and what becomes known after a call comes in a flock: recording,
+//! tags, notes, three or four insights, within a minute or two. The log is created at once. Its first change waits ten
+//! seconds; a later one half a minute, and until the last write is 55 s old. So the changes of any minute
+//! after the call cost at most two writes, and none waits longer than 55 s (`docs/decisions/0006`).
+
+use std::time::Duration;
+
+/// For the first change after the creation: longer than the ladder's first wait, on which early insights come back.
+const FIRST: Duration = Duration::from_secs(10);
+const LATER: Duration = Duration::from_secs(30);
+/// Together with [`FIRST`] more than a minute.
+const APART: Duration = Duration::from_secs(55);
+
+/// How long a change noticed now waits, if the log was written `writes` times, the last time `age` ago.
+pub(crate) fn wait(writes: i32, age: Duration) -> Duration {
+    if writes <= 1 { FIRST } else { LATER.max(APART.saturating_sub(age)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_change_goes_soon_and_later_ones_keep_their_distance() {
+        for (writes, age, expected) in [
+            // A row from before writes were counted.
+            (0, 500, 10),
+            (1, 0, 10),
+            (1, 3600, 10),
+            (2, 0, 55),
+            (2, 10, 45),
+            (2, 24, 31),
+            (2, 44, 30),
+            (2, 86_400, 30),
+            (9, 1, 54),
+        ] {
+            assert_eq!(wait(writes, Duration::from_secs(age)).as_secs(), expected, "{writes} writes, {age} s ago");
+        }
+    }
+
+    /// Plays changes at these seconds after the creation, as the writer treats them; says when it writes.
+    fn writes(changes: &[u64]) -> Vec<u64> {
+        let (mut writes, mut due) = (vec![0], None);
+        for now in 0..1000 {
+            if due == Some(now) {
+                writes.push(now);
+                due = None;
+            }
+            if changes.contains(&now) && due.is_none() {
+                let (count, last) = (i32::try_from(writes.len()).unwrap(), writes[writes.len() - 1]);
+                due = Some(now + wait(count, Duration::from_secs(now - last)).as_secs());
+            }
+        }
+        writes
+    }
+
+    #[test]
+    fn no_minute_of_changes_costs_more_than_three_writes() {
+        for start in 0..90 {
+            let every_second: Vec<u64> = (start..=start + 60).collect();
+            assert!(writes(&every_second).len() <= 3, "{start}: {:?}", writes(&every_second));
+            for step in 1..60 {
+                let some: Vec<u64> = (start..=start + 60).step_by(step).collect();
+                assert!(writes(&some).len() <= 3, "{start}, every {step} s: {:?}", writes(&some));
+            }
+        }
+        // Tag, recording, note and three insights as they come in life, from the creation on.
+        assert_eq!(writes(&[1, 3, 57, 70, 71, 72]), [0, 11, 87]);
+    }
+}

@@ -1,0 +1,21 @@
+//! What the log of a call is in Sellsy. A call that was logged in one form stays in it.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogForm {
+    PhoneCall,
+    /// Where Sellsy does not let us write phone calls.
+    Comment,
+}
+
+impl LogForm {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogForm::PhoneCall => "phone_call",
+            LogForm::Comment => "comment",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Self {
+        if text == LogForm::Comment.as_str() { LogForm::Comment } else { LogForm::PhoneCall }
+    }
+}

@@ -1,0 +1,30 @@
+//! The comment: text on one record, written by the token's staff. Its text is all that can be changed later.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Related;
+use crate::tolerant::{self, discreet_debug};
+
+/// A comment as Sellsy answers it.
+#[derive(Clone, Default, PartialEq, Deserialize)]
+pub struct Comment {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "tolerant::text")]
+    pub description: Option<String>,
+}
+
+/// The body of `POST /comments`.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct CommentCreate {
+    pub description: String,
+    /// Exactly one.
+    pub related: [Related; 1],
+    /// ISO 8601 with offset; the comment may be older than the request.
+    pub created: String,
+}
+
+discreet_debug! {
+    Comment { id }
+    CommentCreate { related, created }
+}
