@@ -3,6 +3,7 @@
 mod budget;
 mod calls;
 mod contract;
+mod crash;
 mod directory;
 mod fallback;
 mod insights;
