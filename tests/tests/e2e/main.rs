@@ -2,6 +2,7 @@
 
 mod budget;
 mod calls;
+mod changes;
 mod contract;
 mod crash;
 mod directory;
