@@ -88,8 +88,8 @@ async fn all_kinds_stand_in_one_log_and_cost_no_request() -> Result<()> {
     let words = [
         "Résumé (IA) :\n  Le client veut deux devis.",
         "Sujets (IA) : devis, livraison",
-        "Sentiment de l’interlocuteur (IA) : NEGATIVE",
-        "Sentiment du collaborateur (IA) : PUZZLED",
+        "Sentiment de l’interlocuteur (IA) : négatif",
+        "Sentiment du collaborateur (IA) : puzzled",
         "- Envoyer le devis\n- Rappeler lundi",
         "BANT (IA) :\n- Budget : 8 k",
         "MEDDIC (IA) :\n- Budget : inconnu",
@@ -116,7 +116,7 @@ async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<
     ]);
     let lacking = play(&stack, 1001, &after).await?;
     let words =
-        ["un devis.", "Sujets (IA) : devis", "(IA) : POSITIVE", "- Envoyer le devis", "BANT (IA) :\n- Budget : 5 k"];
+        ["un devis.", "Sujets (IA) : devis", "(IA) : positif", "- Envoyer le devis", "BANT (IA) :\n- Budget : 5 k"];
     stack.sandbox.log_of(lacking, SOON, says(&words)).await?;
     let fetched = asked(&stack).await?;
     for resource in RESOURCES {
