@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::Object;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::{Client, types::Json};
@@ -26,11 +27,12 @@ pub(super) enum Lease {
     Undeclared,
 }
 
-/// One statement, whatever number of processes asks.
-pub(super) async fn take(client: &Client, api: Vendor, lane: Lane, want: u32) -> Result<Lease> {
+/// One statement, whatever number of processes asks; prepared once on each connection, because every request waits for it.
+pub(super) async fn take(client: &Object, api: Vendor, lane: Lane, want: u32) -> Result<Lease> {
     let want = i32::try_from(want).unwrap_or(i32::MAX);
     let sql = "select granted, wait_s, why from budget_take($1, $2, $3)";
-    let row = client.query_one(sql, &[&api.as_str(), &lane.index(), &want]).await?;
+    let statement = client.prepare_cached(sql).await?;
+    let row = client.query_one(&statement, &[&api.as_str(), &lane.index(), &want]).await?;
     Ok(match row.get::<_, Option<i32>>(0) {
         None => Lease::Undeclared,
         Some(granted) if granted > 0 => Lease::Granted(granted.unsigned_abs()),
