@@ -43,6 +43,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
             "call.resolved",
             "call.tagged",
             "call.untagged",
+            "call.external_transferred",
             "call.commented",
             "call.voicemail_left",
             "call.comm_assets_generated",

@@ -34,6 +34,17 @@ pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Sn
                    or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)";
     let (at, rank) = snapshot.place();
     client.execute(sql, &[&call_id.0, &Json(snapshot.call), &at, &rank, &stage.as_str(), &snapshot.kind]).await?;
+    if let Some(number) = &snapshot.call.external_transferred_to {
+        keep_forwarded(client, call_id, number, at).await?;
+    }
+    Ok(())
+}
+
+/// Only the event of the transfer tells whom the call went to, so that outlives newer views. Of several the last.
+async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Timestamp) -> Result<()> {
+    let sql = "update calls set forwarded_to = $2, forwarded_at = $3
+                where call_id = $1 and (forwarded_at is null or (forwarded_at, forwarded_to) < ($3, $2))";
+    client.execute(sql, &[&call_id.0, &number, &at]).await?;
     Ok(())
 }
 
@@ -296,9 +307,13 @@ fn loggable(row: &Row) -> Loggable {
     let span = |name: &str| row.get::<_, Option<f64>>(name).map(|s| Duration::from_secs_f64(s.max(0.0)));
     let sellsy_id: Option<i64> = row.get("sellsy_id");
     let undecided = row.get::<_, Option<Timestamp>>("reopened_at") > row.get::<_, Option<Timestamp>>("looked_up_at");
+    let mut snapshot = row.get::<_, Option<Json<Call>>>("snapshot").map(|Json(call)| call);
+    if let Some(call) = &mut snapshot {
+        call.external_transferred_to = row.get::<_, Option<String>>("forwarded_to");
+    }
     Loggable {
         call_id: CallId(row.get("call_id")),
-        snapshot: row.get::<_, Option<Json<Call>>>("snapshot").map(|Json(call)| call),
+        snapshot,
         resolution: resolution.map(|Json(r)| r),
         insights,
         sellsy_id,

@@ -138,7 +138,7 @@ async fn leaves_one_row(clients: [Client; 2], first: i64, history: &History) -> 
     for order in 1..=ORDERS {
         by_two(&clients, CallId(first + order), &dice.shuffle(&webhooks)).await?;
     }
-    let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights))
+    let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights, forwarded_to))
                  from calls where call_id between $1 and $2";
     let row = clients[0].query_one(sql, &[&first, &(first + ORDERS)]).await?;
     let calls_and_rows: (i64, i64) = (row.get(0), row.get(1));

@@ -38,9 +38,10 @@ pub(super) const KNOWABLE: &[History] = &[
     },
     // Everything in the second in which the call ends; then a slip of the finger.
     History {
-        script: "0 created, 0 answered, 61 hungup, 61 tagged VIP, 61 comm_assets_generated recording, 61 commented Rappeler,
+        script: "0 created, 0 answered, 30 external_transferred +33199009900, 31 external_transferred +33199009901,
+                 61 hungup, 61 tagged VIP, 61 comm_assets_generated recording, 61 commented Rappeler,
                  61 ended, 80 tagged Devis, 80 untagged Devis",
-        says: &["Tags : VIP", "/recording", "Rappeler"],
+        says: &["Tags : VIP", "/recording", "Rappeler", "vers l’extérieur : +33199009901"],
         silent: &["Devis"],
     },
     // The summary is corrected, and once more; the rest stands side by side.
@@ -86,7 +87,12 @@ impl History {
                 Some((event, data)) => ("conversation_intelligence", event, data),
                 None => {
                     happen(&mut call, what, about, now)?;
-                    ("call", format!("call.{what}"), call.clone())
+                    let mut told = call.clone();
+                    if what == "external_transferred" {
+                        // No other event tells it.
+                        told["external_transferred_to"] = json!(about);
+                    }
+                    ("call", format!("call.{what}"), told)
                 }
             };
             Ok(json!({ "resource": resource, "event": event, "timestamp": now, "data": data }))
@@ -122,7 +128,7 @@ fn happen(call: &mut Value, what: &str, about: &str, now: i64) -> Result<()> {
             notes.push(json!({ "id": notes.len() + 1, "content": about, "posted_by": agent, "posted_at": now }));
         }
         "archived" => call["archived"] = json!(true),
-        "created" | "ended" => {}
+        "created" | "ended" | "external_transferred" => {}
         what => bail!("what is {what}?"),
     }
     Ok(())
