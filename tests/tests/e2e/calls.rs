@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Stack, eventually};
 
-use crate::{CLIENT, SOON};
+use crate::{CLIENT, GATHERED, SOON};
 
 fn says<'a>(words: &'a [&'a str]) -> impl Fn(&Value) -> bool + 'a {
     move |log| words.iter().all(|words| log["description"].as_str().is_some_and(|text| text.contains(words)))
@@ -34,7 +34,7 @@ async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
     let call = stack.sandbox.play(&call).await?;
     let words =
         ["répondu – Hugo Lefèvre", "Tags : VIP", "Rappeler lundi", "Le client veut un devis.", "Sujets (IA) : devis"];
-    let log = stack.sandbox.log_of(call, SOON, says(&words)).await?;
+    let log = stack.sandbox.log_of(call, GATHERED, says(&words)).await?;
     assert_eq!(links(&log), [("individual".to_owned(), 2001), ("opportunity".to_owned(), 6001)]);
     // The agent's e-mail is Hugo.Lefevre@… at Sellsy and hugo.lefevre@… at Aircall.
     assert_eq!(log["owner"]["id"], 102);
@@ -77,7 +77,7 @@ async fn the_gate_lets_only_calls_of_eligible_duration_have_insights() -> Result
             eventually(SOON, answered).await.with_context(|| format!("{duration} s: the insight was handled"))?;
         if eligible {
             assert_eq!(reason, None, "{duration} s");
-            stack.sandbox.log_of(call, SOON, says(&["A summary."])).await?;
+            stack.sandbox.log_of(call, GATHERED, says(&["A summary."])).await?;
         } else {
             assert!(
                 reason.is_some_and(|reason| reason.contains(&format!("{duration} s"))),

@@ -179,7 +179,7 @@ async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Resul
         }
         Ok::<_, anyhow::Error>(())
     };
-    tokio::time::timeout(2 * SOON, struck).await.with_context(|| format!("not all has struck: {:?}", stack.logs))??;
+    tokio::time::timeout(4 * SOON, struck).await.with_context(|| format!("not all has struck: {:?}", stack.logs))??;
     let last = format!("tag {tags}.");
     let whole = |log: &Value| log["description"].as_str().is_some_and(|text| text.contains(&last));
     let written = async {
@@ -188,7 +188,7 @@ async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Resul
         }
         Ok::<_, anyhow::Error>(())
     };
-    tokio::time::timeout(2 * SOON, written).await.with_context(|| format!("{:?}", stack.logs))??;
+    tokio::time::timeout(4 * SOON, written).await.with_context(|| format!("{:?}", stack.logs))??;
     assert_eq!(stack.sandbox.phone_calls().await?.len(), 1);
     nothing_is_parked(&stack).await?;
     drop((workers, logger));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::topology::Stage;
 use tests::{Process, Stack, eventually};
 
-use crate::{CLIENT, SOON};
+use crate::{CLIENT, GATHERED, SOON};
 
 /// A stack whose Sellsy answers this to every POST /phone-calls.
 async fn refusing(what: &str, status: u16, fallback: &str) -> Result<(Stack, Vec<Process>)> {
@@ -31,7 +31,7 @@ async fn comment(stack: &Stack, call: i64, words: &str) -> Result<Value> {
         let comments = stack.sandbox.comments_of(call).await.ok()?;
         comments.first()?["description"].as_str()?.contains(words).then_some(comments)
     };
-    let comments = eventually(SOON, there).await.with_context(|| format!("a comment that says {words}"))?;
+    let comments = eventually(GATHERED, there).await.with_context(|| format!("a comment that says {words}"))?;
     assert_eq!(comments.len(), 1);
     Ok(comments[0].clone())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{Stack, WORKERS, eventually};
 
-use crate::{CLIENT, SOON};
+use crate::{CLIENT, GATHERED, SOON};
 
 /// The resources of conversation intelligence that a log is made of.
 const RESOURCES: [&str; 5] = ["summary", "topics", "sentiments", "action_items", "custom_summary_result"];
@@ -94,7 +94,7 @@ async fn all_kinds_stand_in_one_log_and_cost_no_request() -> Result<()> {
         "BANT (IA) :\n- Budget : 8 k",
         "MEDDIC (IA) :\n- Budget : inconnu",
     ];
-    let log = stack.sandbox.log_of(call, SOON, says(&words)).await?;
+    let log = stack.sandbox.log_of(call, GATHERED, says(&words)).await?;
     assert!(!says(&["un devis."])(&log) && !says(&["9 k"])(&log), "what was corrected is gone: {log}");
     assert!(noted(&stack, call, "skipped").await?.contains("transcription.created"));
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
@@ -117,7 +117,7 @@ async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<
     let lacking = play(&stack, 1001, &after).await?;
     let words =
         ["un devis.", "Sujets (IA) : devis", "(IA) : positif", "- Envoyer le devis", "BANT (IA) :\n- Budget : 5 k"];
-    stack.sandbox.log_of(lacking, SOON, says(&words)).await?;
+    stack.sandbox.log_of(lacking, GATHERED, says(&words)).await?;
     let fetched = asked(&stack).await?;
     for resource in RESOURCES {
         assert_eq!(fetched.get(&format!("GET /v1/calls/{{id}}/{resource}")), Some(&1), "{fetched:?}");
@@ -161,7 +161,7 @@ async fn a_wrong_credential_is_not_taken_for_none() -> Result<()> {
     drop(insights);
     stack.environment.insert("AIRCALL_API_TOKEN".into(), right);
     workers.push(stack.start("insights").await?);
-    stack.sandbox.log_of(call, SOON + FIRST_WAIT, says(&["Le client veut un devis."])).await?;
+    stack.sandbox.log_of(call, GATHERED + FIRST_WAIT, says(&["Le client veut un devis."])).await?;
     drop(workers);
     stack.down().await
 }
@@ -192,14 +192,14 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     // It could be held for as long as its call goes on; the one place of the worker is free for another call.
     let prompt = json!([{ "event": "summary.created", "at_s": 100, "content": "À temps." }]);
     let prompt = play(&stack, 1001, &prompt).await?;
-    stack.sandbox.log_of(prompt, SOON, says(&["À temps."])).await?;
+    stack.sandbox.log_of(prompt, GATHERED, says(&["À temps."])).await?;
 
     started["status"] = json!("done");
     started["answered_at"] = json!(1_795_425_336);
     started["ended_at"] = json!(1_795_425_455);
     started["duration"] = json!(125);
     send(&stack, &[event("call.ended", 1_795_425_485, &started)]).await?;
-    stack.sandbox.log_of(early, 2 * SOON, says(&["Trop tôt."])).await?;
+    stack.sandbox.log_of(early, GATHERED, says(&["Trop tôt."])).await?;
 
     assert_eq!(noted(&stack, unknown, "skipped").await?, "no insights: Aircall does not know this call");
     assert_eq!(noted(&stack, other, "skipped").await?, "no insights: the call was on another number");
