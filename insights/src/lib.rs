@@ -16,6 +16,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let number_ids = settings.aircall.number_ids.clone();
     let mut base = Base::start(NAME, settings, 1, shutdown)?;
     let aircall = Aircall::new(&base.settings.aircall, &base.database, NAME)?;
+    let aircall = aircall.reporting_to(base.readiness.condition("Aircall"));
     let handler =
         handler::Insights { database: base.database.clone(), publisher: base.publisher.clone(), aircall, number_ids };
     base.consume(Stage::Insights, handler)?;

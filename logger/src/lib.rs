@@ -36,6 +36,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let renderer = render::Renderer::new(&settings)?;
     let mut base = Base::start(NAME, settings, 1, shutdown)?;
     let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, NAME)?;
+    let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
     let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);
     base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, base.settings.log_fallback);

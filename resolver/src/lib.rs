@@ -34,6 +34,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let database = base.database.clone();
     let aircall = Aircall::new(&base.settings.aircall, &database, NAME)?.on(Lane::Interactive);
     let sellsy = Sellsy::new(&base.settings.sellsy, &database, NAME)?;
+    let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
     let look_up = |lane| LookUp::new(sellsy.on(lane), region, database.clone());
     let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };
     let publisher = base.publisher.clone();

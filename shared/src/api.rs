@@ -5,7 +5,9 @@
 //! is an answer with its body read, or a [`Failure`] that says whether the request may have been carried out: that
 //! decides whether a log may be created again. Failures never quote a body: bodies hold personal data.
 
-use std::time::Duration;
+mod outage;
+
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
@@ -17,6 +19,7 @@ use crate::{
     error::{Code, Error, Remedy},
     tls,
 };
+use outage::Outages;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
@@ -45,6 +48,7 @@ pub struct Api {
     client: reqwest::Client,
     budget: Budget,
     lane: Lane,
+    outages: Arc<Outages>,
 }
 
 /// An answer with a status of 2xx.
@@ -72,6 +76,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Nothing was sent, because the budget could not be had.
     pub unsent: Option<Error>,
+    /// It is not this request: the API is away for everybody.
+    pub outage: bool,
 }
 
 impl Api {
@@ -85,7 +91,7 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("the HTTP client")?;
-        Ok(Self { vendor, client, budget, lane: Lane::Bulk })
+        Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
     }
 
     pub fn on(&self, lane: Lane) -> Self {
@@ -103,21 +109,16 @@ impl Api {
     /// Sends when the budget allows.
     pub async fn send(&self, endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Failure> {
         if let Err(e) = self.budget.take(self.lane).await {
-            let problem = e.message.clone();
-            let unsent = Some(e);
-            let vendor = self.vendor;
-            return Err(Failure {
-                vendor,
-                endpoint,
-                status: None,
-                maybe_done: false,
-                problem,
-                retry_after: None,
-                unsent,
-            });
+            return Err(Failure { unsent: Some(e.clone()), ..self.failure(endpoint, e.message) });
         }
         let started = Instant::now();
-        let result = self.exchange(endpoint, request).await;
+        let (result, url) = match request.build() {
+            Ok(request) => {
+                let url = request.url().clone();
+                (self.exchange(endpoint, request).await, Some(url))
+            }
+            Err(e) => (Err(self.unanswered(endpoint, &e)), None),
+        };
         let status = match &result {
             Ok(answer) => answer.status.as_u16().to_string(),
             Err(Failure { status: Some(status), .. }) => status.as_u16().to_string(),
@@ -129,11 +130,21 @@ impl Api {
             .increment(1);
         metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => endpoint)
             .record(started.elapsed().as_secs_f64());
-        result
+        match result {
+            // One request may fail for reasons of its own. Whether it is the API, one that asks for nothing tells.
+            Err(failure) if failure.is_unavailable() => {
+                let outage = match url {
+                    Some(url) => self.outages.confirm(&self.client, &self.budget, &url).await,
+                    None => false,
+                };
+                Err(Failure { outage, ..failure })
+            }
+            result => result,
+        }
     }
 
-    async fn exchange(&self, endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Failure> {
-        let response = request.send().await.map_err(|e| self.unanswered(endpoint, &e))?;
+    async fn exchange(&self, endpoint: &'static str, request: reqwest::Request) -> Result<Answer, Failure> {
+        let response = self.client.execute(request).await.map_err(|e| self.unanswered(endpoint, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
         let retry_after = retry_after(&headers);
@@ -142,17 +153,18 @@ impl Api {
         } else {
             self.budget.told(&remaining(&headers)).await;
         }
+        if outage::is_page(status, &headers) {
+            let problem = "answered with a page for people".to_owned();
+            return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem) });
+        }
         if status.is_success() {
             return Ok(Answer { vendor: self.vendor, endpoint, status, body: body.to_vec() });
         }
         Err(Failure {
-            vendor: self.vendor,
-            endpoint,
             status: Some(status),
             maybe_done: status.is_server_error(),
-            problem: format!("answered {status}"),
             retry_after,
-            unsent: None,
+            ..self.failure(endpoint, format!("answered {status}"))
         })
     }
 
@@ -163,8 +175,28 @@ impl Api {
             e if e.is_builder() => "the request could not be built".to_owned(),
             _ => "the connection ended without an answer".to_owned(),
         };
-        let maybe_done = !e.is_connect() && !e.is_builder();
-        Failure { vendor: self.vendor, endpoint, status: None, maybe_done, problem, retry_after: None, unsent: None }
+        Failure { maybe_done: !e.is_connect() && !e.is_builder(), ..self.failure(endpoint, problem) }
+    }
+
+    fn failure(&self, endpoint: &'static str, problem: String) -> Failure {
+        Failure {
+            vendor: self.vendor,
+            endpoint,
+            status: None,
+            maybe_done: false,
+            problem,
+            retry_after: None,
+            unsent: None,
+            outage: false,
+        }
+    }
+}
+
+impl Failure {
+    /// No answer, or one that says that the fault is the API's.
+    fn is_unavailable(&self) -> bool {
+        let by_status = |status: StatusCode| status.is_server_error() || matches!(status.as_u16(), 408 | 425);
+        self.unsent.is_none() && self.status.is_none_or(by_status)
     }
 }
 
@@ -232,6 +264,9 @@ impl From<Failure> for Error {
                 (Code::SellsyCredential, Code::SellsyRateLimited, Code::SellsyUnavailable, Code::SellsyRejected)
             }
         };
+        if failure.outage {
+            return Error::new(unavailable, Remedy::AwaitApi, message);
+        }
         let Some(status) = failure.status else { return Error::retry(unavailable, message) };
         match (failure.vendor, status.as_u16()) {
             (_, 429) => {
@@ -270,6 +305,7 @@ mod tests {
             problem: String::new(),
             retry_after: None,
             unsent: None,
+            outage: false,
         }
     }
 

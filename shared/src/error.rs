@@ -114,6 +114,8 @@ pub enum Remedy {
     Park,
     /// The database is away for everybody: stop consuming until it is back.
     AwaitDatabase,
+    /// An API is away for everybody: likewise.
+    AwaitApi,
 }
 
 /// A failure with its code, a sentence for people, and what helps.

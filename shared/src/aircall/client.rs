@@ -11,6 +11,7 @@ use crate::{
     db::Database,
     error::{Error, Result},
     event::CallId,
+    health::Condition,
     settings,
 };
 
@@ -41,6 +42,13 @@ impl Aircall {
             api_id: settings.api_id.clone(),
             api_token: settings.api_token.clone(),
         })
+    }
+
+    /// A worker that cannot do without it is not ready while it is away.
+    #[must_use]
+    pub fn reporting_to(self, condition: Condition) -> Self {
+        self.api.budget().report_to(condition);
+        self
     }
 
     /// The same client, whose requests go on another lane.

@@ -3,7 +3,8 @@
 //! A handler gets a parsed fact and returns an [`Outcome`]. `Done` and `Skip` are acked. A failure goes up the delay
 //! ladder or to the stage's dead letters: the message is published there first and acked only when the broker has
 //! confirmed that copy, so a crash in between doubles a message (which every stage stands) and never loses one.
-//! While the database is away nothing is handled: deliveries in hand wait, no attempt is counted. At shutdown the
+//! While the database or an API is away nothing is handled: deliveries in hand wait, no attempt is counted, and none
+//! is kept so long that the broker loses patience. At shutdown the
 //! consumer is cancelled, running handlers get [`DRAIN`] to finish, and what is left returns to the queue.
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -41,6 +42,12 @@ const HANDLER_TIMEOUT: Duration = Duration::from_secs(90);
 /// For channel, topology and consumer together.
 const SET_UP_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// How long a delivery is kept in hand while something is away; the broker takes it back after 30 minutes by default and
+/// counts that. Then it is put aside, which needs nothing but the broker.
+const HOLD: Duration = Duration::from_secs(600);
+const PUT_ASIDE: Duration = Duration::from_secs(30);
+/// How soon a message in hand notices that an API is back.
+const LOOK_FOR_API: Duration = Duration::from_secs(1);
 
 /// How a message ended; failures are [`Error`]s, which carry their own remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,11 +183,16 @@ impl<H: Handler> Consumer<H> {
             .record(started.elapsed().as_secs_f64());
     }
 
-    /// Runs the handler, waiting as long as the database is away. `None` at shutdown: the message goes back untouched.
+    /// Runs the handler; while the database or an API is away, again and again. `None` at shutdown: the message goes back
+    /// untouched.
     async fn handle(&self, incoming: &mut Incoming, shutdown: &CancellationToken) -> Option<Result<Outcome>> {
+        let put_aside = time::Instant::now() + HOLD;
+        let away =
+            |code: Code, message: String| Some(Err(Error::new(code, Remedy::Defer { after: PUT_ASIDE }, message)));
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return None,
+                () = time::sleep_until(put_aside) => return away(Code::DatabaseUnavailable, "the database is away".into()),
                 () = self.database.available() => {}
             }
             let attempt = AssertUnwindSafe(time::timeout(HANDLER_TIMEOUT, self.handler.handle(incoming)));
@@ -197,6 +209,16 @@ impl<H: Handler> Consumer<H> {
                     self.database.suspect(&message);
                     // To the handler this is like a delivery that came before: it may meet its own traces.
                     incoming.seen_before = true;
+                }
+                Err(Error { remedy: Remedy::AwaitApi, code, message }) => {
+                    if time::Instant::now() > put_aside {
+                        return away(code, message);
+                    }
+                    incoming.seen_before = true;
+                    tokio::select! {
+                        () = shutdown.cancelled() => return None,
+                        () = time::sleep(LOOK_FOR_API) => {}
+                    }
                 }
                 result => return Some(result),
             }

@@ -26,7 +26,7 @@ pub(super) fn next(attempts: u32, remedy: Remedy) -> Step {
                 Step::Wait { rung: at_least(after.unwrap_or_default(), attempts as usize), attempts: attempts + 1 }
             }
         },
-        Remedy::AwaitDatabase => Step::Wait { rung: DELAYS[0].0, attempts },
+        Remedy::AwaitDatabase | Remedy::AwaitApi => Step::Wait { rung: DELAYS[0].0, attempts },
     }
 }
 

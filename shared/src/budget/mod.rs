@@ -14,7 +14,7 @@ mod store;
 use std::{
     num::NonZeroU32,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -31,6 +31,7 @@ use crate::{
     api::Vendor,
     db::Database,
     error::{Code, Error, Remedy, Result},
+    health::Condition,
 };
 
 pub use plan::Span;
@@ -105,7 +106,12 @@ struct Shared {
     own: Vec<DefaultDirectRateLimiter>,
     declared: OnceCell<()>,
     told: Mutex<Option<Instant>>,
+    /// The worker is not ready while the API is away.
+    condition: OnceLock<Condition>,
 }
+
+/// Why everybody waits while an API is away. It stands in the store, where all replicas read it.
+const AWAY: &str = "it does not answer";
 
 #[derive(Default)]
 struct Queue {
@@ -135,6 +141,7 @@ impl Budget {
             limits,
             declared: OnceCell::new(),
             told: Mutex::default(),
+            condition: OnceLock::new(),
         };
         let budget = Self(Arc::new(shared));
         tokio::spawn(note_waiting(Arc::downgrade(&budget.0), worker));
@@ -174,15 +181,62 @@ impl Budget {
             let lease = store::take(&self.0.database.client().await?, self.0.api, as_lane, want).await?;
             match lease {
                 Lease::Granted(granted) => {
+                    self.answers();
                     *slice = Slice { left: granted - 1, until: Some(Instant::now() + FRESH) };
                     return Ok(());
                 }
                 Lease::Undeclared => self.declare().await?,
+                Lease::Wait { why, .. } if why == AWAY => return Err(self.is_away()),
                 Lease::Wait { after, why } if began.elapsed() + after > lane.patience() => {
                     return Err(self.exhausted(after, &why));
                 }
                 Lease::Wait { after, .. } => time::sleep(after).await,
             }
+        }
+    }
+
+    /// A part of the worker's readiness from now on.
+    pub(crate) fn report_to(&self, condition: Condition) {
+        condition.met();
+        let _ = self.0.condition.set(condition);
+    }
+
+    pub(crate) fn api(&self) -> &'static str {
+        self.0.api.as_str()
+    }
+
+    /// The API answers nobody: every process stops for so long.
+    pub(crate) async fn away(&self, pause: Duration) {
+        self.is_away();
+        let paused = async { store::pause(&*self.0.database.client().await?, self.0.api, Some(pause), AWAY).await };
+        if let Err(e) = paused.await {
+            tracing::warn!(api = self.api(), error = %e, "The others could not be told that an API is away.");
+        }
+    }
+
+    /// It answers again: nobody needs to wait any longer.
+    pub(crate) async fn back(&self) {
+        self.answers();
+        let back = async { store::end_pause(&*self.0.database.client().await?, self.0.api, AWAY).await };
+        if let Err(e) = back.await {
+            tracing::warn!(api = self.api(), error = %e, "The pause of an API could not be ended; it ends by itself.");
+        }
+    }
+
+    fn is_away(&self) -> Error {
+        let (api, code) = match self.0.api {
+            Vendor::Aircall => ("Aircall", Code::AircallUnavailable),
+            Vendor::Sellsy => ("Sellsy", Code::SellsyUnavailable),
+        };
+        if let Some(condition) = self.0.condition.get() {
+            condition.unmet(format!("{api} does not answer; work waits for it"));
+        }
+        Error::new(code, Remedy::AwaitApi, format!("{api} was not asked: {AWAY}"))
+    }
+
+    fn answers(&self) {
+        if let Some(condition) = self.0.condition.get() {
+            condition.met();
         }
     }
 

@@ -77,6 +77,16 @@ pub(super) async fn pause(client: &Client, api: Vendor, after: Option<Duration>,
     Ok(())
 }
 
+/// What a pause was for is over.
+pub(super) async fn end_pause(client: &Client, api: Vendor, why: &str) -> Result<()> {
+    let sql = "update budgets set paused_until = now() where api = $1 and paused_why = $2 and paused_until > now()";
+    client.execute(sql, &[&api.as_str(), &why]).await?;
+    client
+        .execute("update budget_windows set next_at = least(next_at, now()) where api = $1", &[&api.as_str()])
+        .await?;
+    Ok(())
+}
+
 /// The API said how little is left in a window, less than `floor`.
 pub(super) async fn told(client: &Client, api: Vendor, span: Span, remaining: i64, floor: i64) -> Result<()> {
     let [remaining, floor] = [remaining, floor].map(|n| i32::try_from(n).unwrap_or(i32::MIN));

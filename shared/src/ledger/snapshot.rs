@@ -12,7 +12,7 @@
 //! 4. more tags of this second, because tags are put on one after the other;
 //! 5. the usual order of the kinds, and a digest, for views that nothing else tells apart.
 //!
-//! The first two follow from what a call is and are never wrong. The third is wrong when in one second a tag is taken
+//! A tag without a date counts as one of this second. The first two follow from what a call is and are never wrong. The third is wrong when in one second a tag is taken
 //! away and then another one put on: the log then lacks the new tag until the call's next event. The views alone do not
 //! differ from those of a tag put on and taken away again, a slip of the finger, which is the likelier of the two.
 //!
@@ -52,7 +52,8 @@ fn rank(kind: &str, at: Timestamp, call: &Call) -> i64 {
     };
     let assets = [&call.voicemail, &call.recording, &call.asset].into_iter().flatten().count();
     let of_this_second = |tagged_at: Timestamp| tagged_at.as_second() >= at.as_second();
-    let new_tags = call.tags.iter().filter(|tag| tag.tagged_at.is_some_and(of_this_second)).count();
+    // One without a date counts as new.
+    let new_tags = call.tags.iter().filter(|tag| tag.tagged_at.is_none_or(of_this_second)).count();
     let old_tags = call.tags.len() - new_tags;
     let untagged = kind == "call.untagged";
     // Each with its bits.

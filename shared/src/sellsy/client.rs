@@ -19,6 +19,7 @@ use crate::{
     budget::{Budget, Lane, Limits, Span},
     db::Database,
     error::{Error, Remedy, Result},
+    health::Condition,
     settings,
 };
 
@@ -56,6 +57,13 @@ impl Sellsy {
         let limits = Limits(limits.into_iter().flatten().collect());
         let api = Api::new(Vendor::Sellsy, Budget::new(database.clone(), worker, Vendor::Sellsy, limits))?;
         Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings)) })
+    }
+
+    /// A worker that cannot do without it is not ready while it is away.
+    #[must_use]
+    pub fn reporting_to(self, condition: Condition) -> Self {
+        self.api.budget().report_to(condition);
+        self
     }
 
     /// The same client, whose requests go on another lane.

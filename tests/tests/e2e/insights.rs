@@ -91,8 +91,8 @@ async fn all_kinds_stand_in_one_log_and_cost_no_request() -> Result<()> {
         "Sentiment de l’interlocuteur (IA) : négatif",
         "Sentiment du collaborateur (IA) : puzzled",
         "- Envoyer le devis\n- Rappeler lundi",
-        "BANT (IA) :\n- Budget : 8 k",
-        "MEDDIC (IA) :\n- Budget : inconnu",
+        "BANT (IA) :\n- Budget :\n  8 k",
+        "MEDDIC (IA) :\n- Budget :\n  inconnu",
     ];
     let log = stack.sandbox.log_of(call, GATHERED, says(&words)).await?;
     assert!(!says(&["un devis."])(&log) && !says(&["9 k"])(&log), "what was corrected is gone: {log}");
@@ -116,7 +116,7 @@ async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<
     ]);
     let lacking = play(&stack, 1001, &after).await?;
     let words =
-        ["un devis.", "Sujets (IA) : devis", "(IA) : positif", "- Envoyer le devis", "BANT (IA) :\n- Budget : 5 k"];
+        ["un devis.", "Sujets (IA) : devis", "(IA) : positif", "- Envoyer le devis", "BANT (IA) :\n- Budget :\n  5 k"];
     stack.sandbox.log_of(lacking, GATHERED, says(&words)).await?;
     let fetched = asked(&stack).await?;
     for resource in RESOURCES {

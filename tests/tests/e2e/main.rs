@@ -16,6 +16,7 @@ mod outage;
 mod replicas;
 mod sellsy_webhook;
 mod tour;
+mod vendors;
 mod webhook;
 
 /// Longer than anything should take on a busy machine with two cores.

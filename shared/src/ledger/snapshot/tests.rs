@@ -75,6 +75,8 @@ fn within_a_second_the_richer_view_is_newer() {
 fn within_a_second_tags_come_and_go() {
     let tags =
         |tags: &[(&str, i64)]| json!({ "tags": tags.iter().map(|(name, at)| tag(name, *at)).collect::<Vec<_>>() });
+    let undated =
+        |tags: &[&str]| json!({ "tags": tags.iter().map(|name| json!({ "id": 1, "name": name })).collect::<Vec<_>>() });
     let (before, now) = (NOW_S - 5, NOW_S);
     for (kind, one, newer_kind, other) in [
         // Put on one after the other.
@@ -92,8 +94,9 @@ fn within_a_second_tags_come_and_go() {
         ("call.untagged", tags(&[("B", now)]), "call.untagged", tags(&[])),
         // A note that is saved with the tag tells nothing of its end.
         ("call.commented", tags(&[("A", now)]), "call.untagged", tags(&[])),
-        // What a REST answer says of a tag has no date: it counts as an old one.
-        ("call.tagged", json!({ "tags": [{ "id": 1, "name": "A" }] }), "call.untagged", tags(&[])),
+        // Without dates nothing is known to be old: tags come one after the other, and only an event takes them away.
+        ("call.tagged", undated(&["A"]), "call.tagged", undated(&["A", "B"])),
+        ("call.tagged", undated(&["A"]), "call.untagged", undated(&[])),
     ] {
         newer((kind, one), (newer_kind, other));
     }

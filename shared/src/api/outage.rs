@@ -1,0 +1,85 @@
+//! Whether an API is away for everybody, or one request has failed for reasons of its own.
+//!
+//! A failed request is followed by a probe: a GET of the same address, without credentials and without effect. Any answer
+//! but a server's error shows that the API is there (401 or 405 most likely). If the probe fails as well, all replicas stop
+//! sending (the budget's pause) and their messages wait without counting attempts, while whoever found out goes on
+//! probing. So an outage costs a request every few seconds and no message its attempts; and a request that is answered
+//! with 500 whenever it comes climbs the ladder and is parked, although nothing else is wrong.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use reqwest::{Client, StatusCode, Url, header::HeaderMap};
+use tokio::{
+    sync::Mutex,
+    time::{self, Instant},
+};
+
+use crate::budget::Budget;
+
+/// Together with the pause this is how long work takes to go on when the API is back.
+const PROBE_EVERY: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A probe that has just been answered holds for those whose requests failed at the same time.
+const JUST_NOW: Duration = Duration::from_millis(500);
+/// A pause must last until the next probe has ended.
+const PAUSE: Duration = PROBE_EVERY.saturating_add(PROBE_TIMEOUT);
+
+#[derive(Debug, Default)]
+pub(super) struct Outages {
+    /// When a probe was answered last; one at a time.
+    answered: Mutex<Option<Instant>>,
+    away: std::sync::Arc<AtomicBool>,
+}
+
+impl Outages {
+    /// Whether the API is away. The first who finds out lets the others know and watches for its return.
+    pub(super) async fn confirm(&self, client: &Client, budget: &Budget, url: &Url) -> bool {
+        let mut answered = self.answered.lock().await;
+        if self.away.load(Ordering::Relaxed) {
+            return true;
+        }
+        if answered.is_some_and(|at| at.elapsed() < JUST_NOW) {
+            return false;
+        }
+        if answers(client, url).await {
+            *answered = Some(Instant::now());
+            return false;
+        }
+        self.away.store(true, Ordering::Relaxed);
+        budget.away(PAUSE).await;
+        tokio::spawn(watch(client.clone(), budget.clone(), url.clone(), self.away.clone()));
+        true
+    }
+}
+
+async fn watch(client: Client, budget: Budget, url: Url, away: std::sync::Arc<AtomicBool>) {
+    let since = Instant::now();
+    tracing::warn!(api = budget.api(), "The API is away; its work waits until a probe is answered.");
+    loop {
+        time::sleep(PROBE_EVERY).await;
+        if answers(&client, &url).await {
+            break;
+        }
+        budget.away(PAUSE).await;
+    }
+    away.store(false, Ordering::Relaxed);
+    budget.back().await;
+    let away_s = since.elapsed().as_secs();
+    tracing::info!(api = budget.api(), away_s, "The API answers again.");
+}
+
+/// Without its query, which may hold a number.
+async fn answers(client: &Client, url: &Url) -> bool {
+    let mut url = url.clone();
+    url.set_query(None);
+    let probe = client.get(url).timeout(PROBE_TIMEOUT).send().await;
+    probe.is_ok_and(|answer| !answer.status().is_server_error() && !is_page(answer.status(), answer.headers()))
+}
+
+/// A page for people in front of the API, such as "back soon", in place of an answer.
+pub(super) fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
+    status.is_success() && headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
