@@ -75,7 +75,7 @@ async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyh
     let number = phone::parse(text, settings.default_region).ok_or_else(|| {
         anyhow!("{text:?} is neither a call id nor a phone number (write numbers with + and the country code, or as dialled in DEFAULT_REGION)")
     })?;
-    let sellsy = Sellsy::new(&settings.sellsy, database, "callbridge")?.on(Lane::Interactive);
+    let sellsy = Sellsy::new(&settings.sellsy, database, "callbridge")?.as_guest().on(Lane::Interactive);
     let look_up = LookUp::new(sellsy, settings.default_region, database.clone());
     let resolution = look_up.number(&number).await.context("the caller could not be looked up")?;
     Ok(Decision {

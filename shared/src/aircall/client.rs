@@ -44,6 +44,13 @@ impl Aircall {
         })
     }
 
+    /// For a command: the limits that the workers have declared hold, whatever its own settings are.
+    #[must_use]
+    pub fn as_guest(self) -> Self {
+        self.api.budget().leave_limits_alone();
+        self
+    }
+
     /// A worker that cannot do without it is not ready while it is away.
     #[must_use]
     pub fn reporting_to(self, condition: Condition) -> Self {

@@ -148,6 +148,11 @@ impl Budget {
         budget
     }
 
+    /// Takes what the workers have declared as it is. For a command, whose settings may be others than theirs.
+    pub(crate) fn leave_limits_alone(&self) {
+        let _ = self.0.declared.set(());
+    }
+
     /// Returns when a request may be sent. An error means that nothing may be: the database is away, or it would take
     /// longer than the lane's patience; then the error says when to come back.
     pub async fn take(&self, lane: Lane) -> Result<()> {

@@ -83,12 +83,18 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     for stage in shared::topology::Stage::ALL {
         assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
     }
+    // A command runs with settings of its own; what the workers may ask does not change because of that.
+    stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "10".into());
+    let (explained, good) = stack.callbridge(&["explain", CLIENT]).await?;
+    assert!(good, "{explained}");
+    let sql = "select max_requests from budget_windows where api = 'sellsy' and span = 'minute'";
+    assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i32>(0), 1000);
+    stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "1000".into());
     // The account's own limit counts where it is lower: whoever starts after an hour reads it.
     stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "second": 50, "minute": 700 }))).await?;
     stack.database().await?.execute("update budgets set told_at = now() - interval '2 hours'", &[]).await?;
     let late = stack.start("logger").await?;
     let lowered = || async {
-        let sql = "select max_requests from budget_windows where api = 'sellsy' and span = 'minute'";
         (stack.database().await.ok()?.query_one(sql, &[]).await.ok()?.get::<_, i32>(0) == 700).then_some(())
     };
     eventually(SOON, lowered).await.context("the account's own limit is kept")?;
