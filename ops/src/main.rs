@@ -5,6 +5,7 @@
 
 mod budget;
 mod call;
+mod dead;
 mod directory;
 mod explain;
 
@@ -52,6 +53,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Parked messages: what went wrong, sending them back to work, dropping them
+    #[command(subcommand)]
+    Dead(dead::Dead),
     /// The phone directory: how complete and fresh it is, and reading it anew
     #[command(subcommand)]
     Directory(Directory),
@@ -126,6 +130,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     }
     match command {
         Command::Budget { json } => budget::run(&database, json).await.context("the budget could not be read"),
+        Command::Dead(command) => dead::run(&database, &settings, command).await,
         Command::Directory(Directory::Status { json }) => {
             directory::status(&database, json).await.context("the directory could not be read")
         }

@@ -34,11 +34,12 @@ pub enum Code {
     DatabaseRejected,
     HandlerCrashed,
     HandlerTimeout,
+    DeliveryLimit,
 }
 
 impl Code {
     /// Every code, for the test that compares them with `docs/errors.md`.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 26] = [
         Code::AircallBudget,
         Code::AircallCredential,
         Code::AircallRateLimited,
@@ -64,6 +65,7 @@ impl Code {
         Code::DatabaseRejected,
         Code::HandlerCrashed,
         Code::HandlerTimeout,
+        Code::DeliveryLimit,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -93,6 +95,7 @@ impl Code {
             Code::DatabaseRejected => "DATABASE_REJECTED",
             Code::HandlerCrashed => "HANDLER_CRASHED",
             Code::HandlerTimeout => "HANDLER_TIMEOUT",
+            Code::DeliveryLimit => "DELIVERY_LIMIT",
         }
     }
 }

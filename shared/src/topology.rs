@@ -75,7 +75,11 @@ pub const DELAYS: &[(&str, Duration)] = &[
 ];
 
 /// Deliveries of one message that may end without an ack (crashes, lost connections) before the broker parks it.
-const DELIVERY_LIMIT: i64 = 20;
+pub const DELIVERY_LIMIT: i64 = 20;
+/// Of dead letters: looking at one counts as a delivery, and no letter may be lost because people look at it. Without an
+/// argument RabbitMQ 4 would drop it after 20 looks; its -1 for "no limit" is a limit of 0 to RabbitMQ 3. This number is
+/// never reached and means the same to both.
+const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
 
 impl Stage {
     pub const ALL: [Stage; 5] = [Stage::Ingest, Stage::Cards, Stage::Resolver, Stage::Logger, Stage::Insights];
@@ -88,6 +92,11 @@ impl Stage {
             Stage::Logger => "logger",
             Stage::Insights => "insights",
         }
+    }
+
+    /// Whether a worker consumes a queue of this stage; ingest only parks.
+    pub fn has_work_queue(self) -> bool {
+        WORK_QUEUES.iter().any(|queue| queue.stage == self)
     }
 }
 
@@ -148,7 +157,9 @@ pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
         }
     }
     for stage in Stage::ALL {
-        declare_queue(channel, &names.dead(stage), quorum()).await?;
+        let mut arguments = quorum();
+        set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(NO_DELIVERY_LIMIT));
+        declare_queue(channel, &names.dead(stage), arguments).await?;
     }
     for (rung, ttl) in DELAYS {
         let name = names.delay(rung);

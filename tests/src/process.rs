@@ -99,7 +99,8 @@ impl Process {
         timeout(within, self.child.wait()).await.with_context(|| format!("{} did not end", self.name))?.context("wait")
     }
 
-    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+    /// E.g. `-INT`.
+    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let Some(pid) = self.child.id() else { return Ok(()) };
         Command::new("kill").arg(signal).arg(pid.to_string()).status().await.context("kill")?;
         Ok(())

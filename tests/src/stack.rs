@@ -106,12 +106,17 @@ impl Stack {
 
     /// What `callbridge` prints with these arguments, and whether it ended with 0.
     pub async fn callbridge(&self, arguments: &[&str]) -> anyhow::Result<(String, bool)> {
-        let log = self.logs.join("callbridge.log");
-        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let environment: Vec<_> = self.environment.clone().into_iter().collect();
-        let mut process = Process::spawn("callbridge", &arguments, &environment, log).await?;
+        let mut process = self.begin(arguments).await?;
         let ended = process.wait(Duration::from_secs(60)).await?;
         Ok((process.output(), ended.success()))
+    }
+
+    /// `callbridge` with these arguments, which is at work when this returns.
+    pub async fn begin(&self, arguments: &[&str]) -> anyhow::Result<Process> {
+        let log = self.logs.join(format!("callbridge-{}.log", Uuid::new_v4().simple()));
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let environment: Vec<_> = self.environment.clone().into_iter().collect();
+        Process::spawn("callbridge", &arguments, &environment, log).await
     }
 
     fn settings(&self) -> BTreeMap<String, String> {

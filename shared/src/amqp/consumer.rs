@@ -3,6 +3,7 @@
 //! A handler gets a parsed fact and returns an [`Outcome`]. `Done` and `Skip` are acked. A failure goes up the delay
 //! ladder or to the stage's dead letters: the message is published there first and acked only when the broker has
 //! confirmed that copy, so a crash in between doubles a message (which every stage stands) and never loses one.
+//! A message that came before is handled alone (`pace.rs`), so that one that kills its worker takes no other along.
 //! While the database or an API is away nothing is handled: deliveries in hand wait, no attempt is counted, and none
 //! is kept so long that the broker loses patience. At shutdown the
 //! consumer is cancelled, running handlers get [`DRAIN`] to finish, and what is left returns to the queue.
@@ -24,6 +25,7 @@ use super::{
     Destination, Incoming, Link, Publisher,
     ladder::{self, Step},
     message,
+    pace::Pace,
 };
 use crate::{
     db::Database,
@@ -39,8 +41,10 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// Far longer than a handler needs even behind a slow API, and shorter than the lease of the ledger's writers (120 s):
 /// nobody writes on after its lease has run out.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(90);
-/// For channel, topology and consumer together.
-const SET_UP_TIMEOUT: Duration = Duration::from_secs(5);
+/// For channel and topology, for a consumer, and for its end.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same at shutdown, when there is no time to lose.
+const LAST_CANCEL: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// How long a delivery is kept in hand while something is away; the broker takes it back after 30 minutes by default and
 /// counts that. Then it is put aside, which needs nothing but the broker.
@@ -74,6 +78,15 @@ pub struct Consumer<H> {
     pub handler: H,
 }
 
+/// What one channel works on.
+struct Session {
+    connection: Arc<Connection>,
+    channel: Channel,
+    running: JoinSet<()>,
+    slots: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
 impl<H: Handler> Consumer<H> {
     /// Consumes until `shutdown`, through any number of connections.
     pub async fn run(self, shutdown: CancellationToken) {
@@ -100,55 +113,106 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn session(self: Arc<Self>, connection: &Arc<Connection>, shutdown: &CancellationToken) -> lapin::Result<()> {
-        let (channel, mut deliveries) = match time::timeout(SET_UP_TIMEOUT, self.set_up(connection)).await {
-            Ok(set_up) => set_up?,
-            Err(_) => return Err(std::io::Error::other("the broker does not answer").into()),
+        let mut session = Session {
+            channel: answered(async {
+                let channel = connection.create_channel().await?;
+                topology::declare(&channel, &self.names).await.map(|()| channel)
+            })
+            .await?,
+            connection: connection.clone(),
+            running: JoinSet::new(),
+            slots: Arc::new(Semaphore::new(self.concurrency.into())),
+            shutdown: shutdown.clone(),
         };
-        self.condition.met();
-        tracing::info!(stage = self.stage.as_str(), concurrency = self.concurrency, "Consuming.");
-
-        let mut running = JoinSet::new();
-        let slots = Arc::new(Semaphore::new(self.concurrency.into()));
+        let mut pace = Pace::OneByOne;
         let ended = loop {
-            tokio::select! {
-                () = shutdown.cancelled() => break Ok(()),
-                () = self.link.lost(connection) => break Err(lapin::Error::from(std::io::Error::other("the connection was lost"))),
-                Some(_) = running.join_next(), if !running.is_empty() => {}
-                next = deliveries.next() => match next {
-                    None => break Ok(()),
-                    Some(Err(e)) => break Err(e),
-                    Some(Ok(delivery)) => {
-                        let (this, slots, shutdown) = (self.clone(), slots.clone(), shutdown.clone());
-                        running.spawn(async move {
-                            let _slot = slots.acquire_owned().await;
-                            this.process(delivery, &shutdown).await;
-                        });
-                    }
-                },
+            match self.clone().stretch(&mut session, pace).await {
+                Ok(Some(next)) => pace = next,
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e),
             }
         };
         if shutdown.is_cancelled() {
-            self.drain(&channel, deliveries.tag(), running).await;
+            self.drain(session.running).await;
         } else {
             // Acks of this session go nowhere any more; handlers finish on their own and their messages come again.
-            running.detach_all();
+            session.running.detach_all();
         }
         ended
     }
 
-    async fn set_up(&self, connection: &Connection) -> lapin::Result<(Channel, lapin::Consumer)> {
-        let channel = connection.create_channel().await?;
-        topology::declare(&channel, &self.names).await?;
-        channel.basic_qos(self.concurrency, BasicQosOptions::default()).await?;
-        let queue = short(&self.names.work(self.stage));
-        let options = BasicConsumeOptions::default();
-        let deliveries = channel.basic_consume(queue, short(""), options, FieldTable::default()).await?;
-        Ok((channel, deliveries))
+    /// Consumes until another pace is called for, `None` at shutdown or when the broker has cancelled the consumer.
+    async fn stretch(self: Arc<Self>, session: &mut Session, pace: Pace) -> lapin::Result<Option<Pace>> {
+        let mut deliveries = self.set_up(&session.channel, pace).await?;
+        self.condition.met();
+        tracing::info!(stage = self.stage.as_str(), prefetch = pace.prefetch(self.concurrency), "Consuming.");
+        let (mut next, mut suspects) = (None, Vec::new());
+        loop {
+            tokio::select! {
+                () = session.shutdown.cancelled() => {
+                    let _ = time::timeout(LAST_CANCEL, cancel(&session.channel, &deliveries)).await;
+                    return Ok(None);
+                }
+                () = self.link.lost(&session.connection) => return Err(lost()),
+                Some(_) = session.running.join_next(), if !session.running.is_empty() => {}
+                delivery = deliveries.next() => match delivery {
+                    None => break,
+                    Some(Err(e)) => return Err(e),
+                    Some(Ok(delivery)) => {
+                        if next.is_none() {
+                            next = pace.after(delivery.redelivered);
+                            if next.is_some() {
+                                cancel(&session.channel, &deliveries).await?;
+                            }
+                        }
+                        match pace {
+                            Pace::Full if delivery.redelivered => suspects.push(delivery),
+                            _ => self.clone().begin(session, delivery),
+                        }
+                    }
+                },
+            }
+        }
+        for suspect in suspects {
+            if !self.idle(session).await? {
+                return Ok(None);
+            }
+            self.clone().begin(session, suspect);
+        }
+        if next == Some(Pace::OneByOne) && !self.idle(session).await? {
+            return Ok(None);
+        }
+        Ok(next)
     }
 
-    async fn drain(&self, channel: &Channel, tag: lapin::types::ShortString, mut running: JoinSet<()>) {
-        let cancel = channel.basic_cancel(tag, BasicCancelOptions::default());
-        let _ = time::timeout(Duration::from_secs(1), cancel).await;
+    fn begin(self: Arc<Self>, session: &mut Session, delivery: Delivery) {
+        let (slots, shutdown) = (session.slots.clone(), session.shutdown.clone());
+        session.running.spawn(async move {
+            let _slot = slots.acquire_owned().await;
+            self.process(delivery, &shutdown).await;
+        });
+    }
+
+    /// Waits until no handler runs any more; false at shutdown.
+    async fn idle(&self, session: &mut Session) -> lapin::Result<bool> {
+        let all = async { while session.running.join_next().await.is_some() {} };
+        tokio::select! {
+            () = session.shutdown.cancelled() => Ok(false),
+            () = self.link.lost(&session.connection) => Err(lost()),
+            () = all => Ok(true),
+        }
+    }
+
+    async fn set_up(&self, channel: &Channel, pace: Pace) -> lapin::Result<lapin::Consumer> {
+        let queue = short(&self.names.work(self.stage));
+        answered(async {
+            channel.basic_qos(pace.prefetch(self.concurrency), BasicQosOptions::default()).await?;
+            channel.basic_consume(queue, short(""), BasicConsumeOptions::default(), FieldTable::default()).await
+        })
+        .await
+    }
+
+    async fn drain(&self, mut running: JoinSet<()>) {
         let drained = time::timeout(DRAIN, async { while running.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!(
@@ -313,4 +377,20 @@ impl<H: Handler> Consumer<H> {
             tracing::warn!(call_id = call_id.0, error = %e, "A line of the timeline could not be written.");
         }
     }
+}
+
+async fn answered<T>(asked: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+    match time::timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(std::io::Error::other("the broker does not answer").into()),
+    }
+}
+
+/// From the answer on nothing more is delivered; what was delivered before still comes out of the stream.
+async fn cancel(channel: &Channel, deliveries: &lapin::Consumer) -> lapin::Result<()> {
+    answered(channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default())).await
+}
+
+fn lost() -> lapin::Error {
+    std::io::Error::other("the connection was lost").into()
 }

@@ -9,6 +9,7 @@ use lapin::{
     message::Delivery,
     types::{AMQPValue, FieldTable},
 };
+use uuid::Uuid;
 
 use crate::{
     error::{Code, Error},
@@ -17,15 +18,20 @@ use crate::{
     trace::Traceparent,
 };
 
-const ATTEMPTS: &str = "callbridge-attempts";
+pub(super) const ATTEMPTS: &str = "callbridge-attempts";
 const STAGE: &str = "callbridge-stage";
-const CALL_ID: &str = "callbridge-call-id";
-const ERROR_CODE: &str = "callbridge-error-code";
-const ERROR_MESSAGE: &str = "callbridge-error-message";
-const FIRST_FAILURE: &str = "callbridge-first-failure";
+pub(super) const CALL_ID: &str = "callbridge-call-id";
+pub(super) const ERROR_CODE: &str = "callbridge-error-code";
+pub(super) const ERROR_MESSAGE: &str = "callbridge-error-message";
+pub(super) const FIRST_FAILURE: &str = "callbridge-first-failure";
 const PUT_OFF: &str = "callbridge-put-off";
-const LAST_FAILURE: &str = "callbridge-last-failure";
+pub(super) const LAST_FAILURE: &str = "callbridge-last-failure";
+/// An operator has sent it back to work, after it had been parked.
+const REPLAYED: &str = "callbridge-replayed";
 const TRACEPARENT: &str = "traceparent";
+
+/// What is told of a failure, and what a replayed message starts without.
+const FAILURE: [&str; 7] = [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, PUT_OFF];
 
 /// A message about to be published.
 #[derive(Clone, Debug)]
@@ -52,7 +58,8 @@ impl Outgoing {
         let mut headers = FieldTable::default();
         put(&mut headers, TRACEPARENT, &trace.to_string());
         note_failure(&mut headers, stage, 1, error);
-        Self { body, properties: persistent().with_headers(headers) }
+        let id = short(&Uuid::now_v7().to_string());
+        Self { body, properties: persistent().with_message_id(id).with_headers(headers) }
     }
 }
 
@@ -67,8 +74,8 @@ pub struct Incoming {
     pub event: Event,
     /// Earlier failed attempts of this stage.
     pub attempts: u32,
-    /// Somebody has had this message before (a redelivery, or an attempt that was put off): they may have died, may
-    /// still be at work, and may have left traces.
+    /// Somebody has had this message before (a redelivery, an attempt that was put off, a replay): they may have died,
+    /// may still be at work, and may have left traces.
     pub seen_before: bool,
     /// The handler itself has put it off before, with [`super::Outcome::Later`].
     pub put_off: bool,
@@ -77,11 +84,12 @@ pub struct Incoming {
 
 impl Incoming {
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
-        let put_off = header(delivery, PUT_OFF).is_some();
+        let has = |name| header(delivery, name).is_some();
+        let put_off = has(PUT_OFF);
         Ok(Self {
             event: serde_json::from_slice(&delivery.data)?,
             attempts: attempts(delivery),
-            seen_before: delivery.redelivered || header(delivery, FIRST_FAILURE).is_some() || put_off,
+            seen_before: delivery.redelivered || has(FIRST_FAILURE) || put_off || has(REPLAYED),
             put_off,
             trace: trace(delivery).child(),
         })
@@ -96,12 +104,20 @@ pub(super) fn attempts(delivery: &Delivery) -> u32 {
     }
 }
 
-pub(super) fn trace(delivery: &Delivery) -> Traceparent {
-    let text = match header(delivery, TRACEPARENT) {
-        Some(AMQPValue::LongString(s)) => std::str::from_utf8(s.as_bytes()).unwrap_or_default(),
-        _ => "",
-    };
-    text.parse().unwrap_or_else(|()| Traceparent::start())
+fn trace(delivery: &Delivery) -> Traceparent {
+    noted_trace(delivery).unwrap_or_else(Traceparent::start)
+}
+
+pub(super) fn noted_trace(delivery: &Delivery) -> Option<Traceparent> {
+    text(delivery, TRACEPARENT)?.parse().ok()
+}
+
+/// A header that is a text.
+pub(super) fn text<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
+    match header(delivery, name)? {
+        AMQPValue::LongString(s) => std::str::from_utf8(s.as_bytes()).ok(),
+        _ => None,
+    }
 }
 
 fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
@@ -116,6 +132,20 @@ pub(super) fn again(delivery: &Delivery, stage: Stage, attempts: u32, error: &Er
 /// The same message once more, although nothing is wrong with it.
 pub(super) fn later(delivery: &Delivery) -> Outgoing {
     copy(delivery, |headers| put(headers, PUT_OFF, &Timestamp::now().to_string()))
+}
+
+/// The same message as if nothing had happened to it yet, but for a mark that it has been handled before.
+pub(super) fn afresh(delivery: &Delivery) -> Outgoing {
+    copy(delivery, |headers| {
+        let mut fresh = FieldTable::default();
+        for (name, value) in headers.inner() {
+            if !FAILURE.contains(&name.as_str()) {
+                fresh.insert(name.clone(), value.clone());
+            }
+        }
+        put(&mut fresh, REPLAYED, &Timestamp::now().to_string());
+        *headers = fresh;
+    })
 }
 
 /// The broker's own `x-` headers are left behind.

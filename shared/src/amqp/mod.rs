@@ -6,9 +6,11 @@
 //! consuming use a link each, so that back-pressure on publishes never delays acks.
 
 mod consumer;
+pub mod dead;
 mod ladder;
 mod link;
 mod message;
+mod pace;
 mod publisher;
 
 pub use consumer::{Consumer, Handler, Outcome};

@@ -30,6 +30,8 @@ pub enum Destination<'a> {
     Delay { rung: &'a str, back_to: Stage },
     /// A stage's dead letters.
     Dead(Stage),
+    /// A stage's work queue and no other: a replayed dead letter.
+    Work(Stage),
 }
 
 /// A channel in confirm mode, and the connection to which it belongs.
@@ -104,6 +106,7 @@ impl Publisher {
             Destination::Events { kind } => (self.names.events(), kind.to_owned()),
             Destination::Delay { rung, back_to } => (self.names.delay(rung), self.names.work(back_to)),
             Destination::Dead(stage) => (String::new(), self.names.dead(stage)),
+            Destination::Work(stage) => (String::new(), self.names.work(stage)),
         }
     }
 

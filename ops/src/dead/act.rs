@@ -1,0 +1,174 @@
+//! `callbridge dead replay` and `callbridge dead drop`.
+//!
+//! Each letter gets its line on the timeline first, so that the line stands before what comes of it. Ctrl-C and the
+//! first failure stop the rest; letters that are under way by then are finished.
+
+use std::{
+    io::{BufRead, IsTerminal, Write as _},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use futures_util::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde_json::json;
+use shared::{
+    amqp::dead::{Held, Reader},
+    ledger::timeline::{self, Entry},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Desk, Which, close, tell};
+
+/// Letters at once: a confirmation takes a turn of the disk, and one turn serves many.
+const AT_ONCE: usize = 16;
+
+const NOT_INGEST: &str = "what ingest has parked cannot be replayed: these are bodies of webhooks that were not understood, and no worker \
+                          takes them.\nLook at them with `callbridge dead show <id> --payload`, report those that are about a call, and drop them.";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Deed {
+    Replay,
+    Drop,
+}
+
+impl Deed {
+    fn done(self) -> &'static str {
+        match self {
+            Deed::Replay => "replayed",
+            Deed::Drop => "dropped",
+        }
+    }
+}
+
+pub(super) async fn replay(desk: &Desk<'_>, which: &Which, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let Some((readers, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
+    let (letters, ingest): (Vec<_>, Vec<_>) = letters.into_iter().partition(|held| held.letter.stage.has_work_queue());
+    if !ingest.is_empty() {
+        eprintln!("callbridge: {} not replayed; {NOT_INGEST}", messages(ingest.len()));
+    }
+    if letters.is_empty() {
+        close(readers).await;
+        return Ok(ExitCode::FAILURE);
+    }
+    if dry_run {
+        let kinds = tell::kinds(letters.iter().map(|held| &held.letter));
+        close(readers).await;
+        if json {
+            println!("{}", serde_json::to_string_pretty(&json!({ "would_replay": letters.len(), "groups": kinds }))?);
+        } else {
+            println!("{}", tell::table(&kinds, Timestamp::now()));
+            println!("Would replay {}.", messages(letters.len()));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    act(desk, Deed::Replay, readers, letters, json).await
+}
+
+pub(super) async fn drop_letters(desk: &Desk<'_>, which: &Which, yes: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let Some((readers, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
+    if !yes {
+        eprintln!("{}", tell::table(&tell::kinds(letters.iter().map(|held| &held.letter)), Timestamp::now()));
+        eprint!("Drop {} for good? What they would have written is lost. [y/N] ", messages(letters.len()));
+        if !tokio::task::spawn_blocking(said_yes).await?.context("the answer could not be read")? {
+            close(readers).await;
+            eprintln!("Nothing was dropped.");
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    act(desk, Deed::Drop, readers, letters, json).await
+}
+
+pub(super) fn can_ask() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+fn said_yes() -> std::io::Result<bool> {
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+async fn take(desk: &Desk<'_>, which: &Which) -> anyhow::Result<Option<(Vec<Reader>, Vec<Held>)>> {
+    let (readers, letters) = desk.take(which.group.stages(), |held| which.takes(held)).await?;
+    if letters.is_empty() {
+        close(readers).await;
+        eprintln!("callbridge: no parked message matches");
+        return Ok(None);
+    }
+    Ok(Some((readers, letters)))
+}
+
+async fn act(
+    desk: &Desk<'_>,
+    deed: Deed,
+    readers: Vec<Reader>,
+    letters: Vec<Held>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let matched = letters.len();
+    let bar = ProgressBar::new(u64::try_from(matched)?).with_prefix(deed.done());
+    bar.set_style(ProgressStyle::with_template("{prefix:<11} {bar:40} {pos}/{len} {eta}")?);
+    let stop = CancellationToken::new();
+    let on_interrupt = stop.clone();
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        on_interrupt.cancel();
+    });
+    let under_way = stream::iter(letters).take_until(stop.clone().cancelled_owned());
+    let mut results = under_way.map(|held| one(desk, deed, held)).buffer_unordered(AT_ONCE).boxed();
+    let (mut done, mut problem) = (0, None);
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(()) => {
+                done += 1;
+                bar.inc(1);
+            }
+            Err(e) => {
+                stop.cancel();
+                problem = problem.or(Some(e));
+            }
+        }
+    }
+    drop(results);
+    bar.finish_and_clear();
+    let acked = readers.into_iter().map(|mut reader| {
+        reader.settled();
+        reader
+    });
+    close(acked.collect()).await;
+    if json {
+        println!("{}", json!({ "matched": matched, deed.done(): done, "still_parked": matched - done }));
+    } else if done == matched {
+        println!("{} {}.", messages(done), deed.done());
+    } else {
+        println!("Stopped: {done} of {} {}, the rest is still parked.", messages(matched), deed.done());
+    }
+    match problem {
+        Some(e) => Err(e),
+        None if done == matched => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
+    }
+}
+
+async fn one(desk: &Desk<'_>, deed: Deed, held: Held) -> anyhow::Result<()> {
+    let letter = &held.letter;
+    if let Some(call_id) = letter.call_id {
+        let entry = Entry::new(letter.stage.as_str(), format!("{} by an operator", deed.done()))
+            .with("code", &letter.code)
+            .with("attempts", letter.attempts)
+            .with("message", &letter.id);
+        timeline::add(&*desk.database.client().await?, call_id, &[entry]).await?;
+    }
+    let acted = match deed {
+        Deed::Replay => held.replay(&desk.publisher).await,
+        Deed::Drop => held.drop_letter().await,
+    };
+    acted.with_context(|| format!("message {} could not be {}", letter.id, deed.done()))
+}
+
+fn messages(n: usize) -> String {
+    if n == 1 { "1 message".into() } else { format!("{n} messages") }
+}

@@ -1,0 +1,202 @@
+//! `callbridge dead list` and `callbridge dead show`.
+
+use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use shared::amqp::dead::{Held, Letter};
+
+use super::{Desk, Group, close};
+use crate::ago;
+
+const TABLE_WIDTH: u16 = 130;
+
+/// The letters of a stage with the same code.
+#[derive(Debug, Serialize)]
+pub(super) struct Kind {
+    stage: &'static str,
+    code: String,
+    count: usize,
+    oldest: Option<Timestamp>,
+    newest: Option<Timestamp>,
+    example: Letter,
+}
+
+/// Exit code 0 even if there is nothing: that is good news.
+pub(super) async fn list(desk: &Desk<'_>, group: &Group, json: bool) -> anyhow::Result<ExitCode> {
+    let (readers, letters) = desk.take(group.stages(), |held| group.takes(held)).await?;
+    let kinds = kinds(letters.iter().map(|held| &held.letter));
+    close(readers).await;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&kinds)?);
+    } else if kinds.is_empty() {
+        println!("Nothing is parked.");
+    } else {
+        println!("{}", table(&kinds, Timestamp::now()));
+        println!("docs/errors.md tells what helps against each code; then `callbridge dead replay --code <code>`.");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn show(desk: &Desk<'_>, id: &str, payload: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let (readers, letters) = desk.take(Group::default().stages(), |held| held.letter.id == id).await?;
+    close(readers).await;
+    let Some(held) = letters.first() else {
+        eprintln!("callbridge: no parked message has the id {id}");
+        return Ok(ExitCode::FAILURE);
+    };
+    if json {
+        let mut value = serde_json::to_value(&held.letter)?;
+        value["headers"] = held.headers().into();
+        if payload {
+            value["payload"] = body(held);
+        }
+        println!("{}", serde_json::to_string_pretty(&value)?);
+    } else {
+        print!("{}", story(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
+        if payload {
+            println!("\n{:#}", body(held));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A text if it is no JSON.
+fn body(held: &Held) -> Value {
+    serde_json::from_slice(held.body()).unwrap_or_else(|_| String::from_utf8_lossy(held.body()).into())
+}
+
+pub(super) fn kinds<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Kind> {
+    let mut kinds = BTreeMap::new();
+    for letter in letters {
+        let key = (letter.stage.as_str(), letter.code.clone());
+        let kind = kinds.entry(key).or_insert_with(|| Kind {
+            stage: letter.stage.as_str(),
+            code: letter.code.clone(),
+            count: 0,
+            oldest: letter.last_failure,
+            newest: letter.last_failure,
+            example: letter.clone(),
+        });
+        kind.count += 1;
+        kind.oldest = kind.oldest.into_iter().chain(letter.last_failure).min();
+        kind.newest = kind.newest.into_iter().chain(letter.last_failure).max();
+    }
+    kinds.into_values().collect()
+}
+
+pub(super) fn table(kinds: &[Kind], now: Timestamp) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    // Else the errors, which are whole sentences, make it wider than any screen.
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
+    table.set_header(["stage", "code", "count", "oldest", "newest", "for example"]);
+    let when = |at: Option<Timestamp>| at.map_or_else(|| "unknown".into(), |at| ago(now, at));
+    for kind in kinds {
+        let Letter { id, error, call_id, .. } = &kind.example;
+        let call = call_id.map_or_else(String::new, |call| format!(", call {call}"));
+        table.add_row([
+            kind.stage.to_owned(),
+            kind.code.clone(),
+            kind.count.to_string(),
+            when(kind.oldest),
+            when(kind.newest),
+            format!("{id}{call}\n{error}"),
+        ]);
+    }
+    table
+}
+
+fn story(letter: &Letter, headers: &serde_json::Map<String, Value>, copies: usize, now: Timestamp) -> String {
+    let unknown = || "unknown".to_owned();
+    let when = |at: Option<Timestamp>| {
+        at.map_or_else(unknown, |at| format!("{}, {}", at.strftime("%Y-%m-%d %H:%M:%SZ"), ago(now, at)))
+    };
+    let call = letter.call_id.map_or_else(|| "none".to_owned(), |id| format!("{id} (callbridge call {id})"));
+    let lines = [
+        ("id", letter.id.clone()),
+        ("stage", letter.stage.as_str().to_owned()),
+        ("kind", letter.kind.clone().unwrap_or_else(unknown)),
+        ("call", call),
+        ("trace", letter.trace_id.clone().unwrap_or_else(unknown)),
+        ("code", letter.code.clone()),
+        ("error", letter.error.clone()),
+        ("attempts", letter.attempts.to_string()),
+        ("first failure", when(letter.first_failure)),
+        ("last failure", when(letter.last_failure)),
+    ];
+    let mut text = String::new();
+    for (name, value) in lines {
+        let _ = writeln!(text, "{name:<14} {value}");
+    }
+    if copies > 1 {
+        let _ = writeln!(text, "{:<14} {copies}", "copies");
+    }
+    for (n, (name, value)) in headers.iter().enumerate() {
+        let label = if n == 0 { "headers" } else { "" };
+        let _ = match value {
+            Value::String(value) => writeln!(text, "{label:<14} {name}: {value}"),
+            value => writeln!(text, "{label:<14} {name}: {value}"),
+        };
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shared::{event::CallId, topology::Stage};
+
+    fn letter(stage: Stage, code: &str, at: Option<&str>) -> Letter {
+        Letter {
+            id: format!("{}-{}", stage.as_str(), at.unwrap_or("never")),
+            stage,
+            kind: Some("call.resolved".into()),
+            call_id: Some(CallId(7)),
+            trace_id: None,
+            code: code.into(),
+            error: "POST /phone-calls: 403".into(),
+            attempts: 1,
+            first_failure: None,
+            last_failure: at.map(|at| at.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn letters_are_grouped_by_stage_and_code() {
+        let letters = [
+            letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T09:00:00Z")),
+            letter(Stage::Logger, "SELLSY_PLAN", None),
+            letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T08:00:00Z")),
+            letter(Stage::Insights, "SELLSY_PLAN", None),
+        ];
+        let kinds = kinds(letters.iter());
+        let seen: Vec<_> = kinds
+            .iter()
+            .map(|k| (k.stage, k.count, k.oldest.map(|at| at.to_string()), k.newest.map(|at| at.to_string())))
+            .collect();
+        let at = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            seen,
+            [("insights", 1, None, None), ("logger", 3, at("2026-11-23T08:00:00Z"), at("2026-11-23T09:00:00Z"))]
+        );
+        let table = table(&kinds, "2026-11-23T10:00:00Z".parse().unwrap()).to_string();
+        assert!(table.contains("120 min ago") || table.contains("2 h ago"), "{table}");
+    }
+
+    #[test]
+    fn a_letter_is_told_without_its_body() {
+        let headers = json!({ "callbridge-attempts": 1, "callbridge-stage": "logger" });
+        let letter = letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T09:00:00Z"));
+        let text = story(&letter, headers.as_object().unwrap(), 1, "2026-11-23T09:05:00Z".parse().unwrap());
+        assert!(text.contains("call           7 (callbridge call 7)\n"), "{text}");
+        assert!(text.contains("last failure   2026-11-23 09:00:00Z, 5 min ago\n"), "{text}");
+        assert!(
+            text.ends_with("headers        callbridge-attempts: 1\n               callbridge-stage: logger\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,288 @@
+//! Dead letters as an operator sees them: read without taking them, sent back to work, or dropped.
+//!
+//! [`Reader`] takes all letters of a stage in hand without acking them; whatever is not replayed or dropped returns to
+//! its queue when the reader closes, or when the process dies. A replay is published to the stage's work queue and only
+//! then acked, so a crash in between doubles a message and never loses one. The reader is the queue's only consumer:
+//! two operators at once would each see a part.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use lapin::{
+    Channel, Connection,
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::time::{self, Instant};
+
+use super::{Destination, Link, Publisher, message};
+use crate::{
+    error::{Code, Error, Result},
+    event::CallId,
+    topology::{DELIVERY_LIMIT, Names, Stage, short},
+};
+
+/// AMQP's largest. "No limit" would be worse: a quorum queue takes that for 2,000.
+const MOST_IN_HAND: u16 = u16::MAX;
+/// All letters are there when so many have come as the queue told and then none for a moment ...
+const A_MOMENT: Duration = Duration::from_millis(250);
+/// ... or none for a long while, because somebody else holds or takes some.
+const A_WHILE: Duration = Duration::from_secs(3);
+/// For each answer of the broker.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A reader that has just been killed holds its letters until the broker has noticed.
+const UNTIL_FREE: Duration = Duration::from_secs(5);
+/// RabbitMQ may forget acks that are on their way within it when their channel closes (its issue 10327).
+const ACKS_SETTLE: Duration = Duration::from_millis(250);
+
+/// What is known of a letter, without its body.
+#[derive(Clone, Debug, Serialize)]
+pub struct Letter {
+    pub id: String,
+    #[serde(serialize_with = "stage_name")]
+    pub stage: Stage,
+    pub kind: Option<String>,
+    /// `None` if it is about no call, or if it is no fact at all.
+    pub call_id: Option<CallId>,
+    pub trace_id: Option<String>,
+    pub code: String,
+    pub error: String,
+    pub attempts: u32,
+    pub first_failure: Option<Timestamp>,
+    pub last_failure: Option<Timestamp>,
+}
+
+/// A letter in hand.
+pub struct Held {
+    pub letter: Letter,
+    delivery: Delivery,
+}
+
+pub struct Reader {
+    channel: Channel,
+    deliveries: lapin::Consumer,
+    stage: Stage,
+    count: u32,
+    settled: bool,
+}
+
+impl Reader {
+    /// The queues must have been declared.
+    pub async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
+        let give_up = Instant::now() + UNTIL_FREE;
+        loop {
+            let connection =
+                link.now().ok_or_else(|| Error::retry(Code::BrokerUnavailable, "there is no connection"))?;
+            match time::timeout(PATIENCE, consume(&connection, &names.dead(stage))).await {
+                Ok(Ok((channel, deliveries, count))) => {
+                    return Ok(Self { channel, deliveries, stage, count, settled: false });
+                }
+                Ok(Err(e)) if Instant::now() > give_up => return Err(e.into()),
+                Ok(Err(_)) => time::sleep(A_MOMENT).await,
+                Err(_) => return Err(Error::retry(Code::BrokerUnavailable, "the broker does not answer")),
+            }
+        }
+    }
+
+    /// All letters of the queue (at most 65,535), oldest first.
+    pub async fn read(&mut self, mut each: impl FnMut(Held)) -> Result<()> {
+        let mut read = 0;
+        while read < u32::from(MOST_IN_HAND) {
+            let patience = if read < self.count { A_WHILE } else { A_MOMENT };
+            let Ok(next) = time::timeout(patience, self.deliveries.next()).await else { return Ok(()) };
+            let Some(delivery) = next.transpose()? else {
+                return Err(Error::retry(Code::BrokerUnavailable, "the broker has cancelled the reading"));
+            };
+            read += 1;
+            each(Held { letter: Letter::of(self.stage, &delivery), delivery });
+        }
+        Ok(())
+    }
+
+    /// Letters of it were acked.
+    pub fn settled(&mut self) {
+        self.settled = true;
+    }
+
+    /// What is still in hand returns to the queue.
+    pub async fn close(self) {
+        if self.settled {
+            time::sleep(ACKS_SETTLE).await;
+        }
+        let _ = time::timeout(PATIENCE, self.channel.close(200, short("done"))).await;
+    }
+}
+
+async fn consume(connection: &Connection, queue: &str) -> lapin::Result<(Channel, lapin::Consumer, u32)> {
+    let channel = connection.create_channel().await?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let count = channel.queue_declare(short(queue), passive, FieldTable::default()).await?.message_count();
+    channel.basic_qos(MOST_IN_HAND, BasicQosOptions::default()).await?;
+    let options = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
+    let deliveries = channel.basic_consume(short(queue), short(""), options, FieldTable::default()).await?;
+    Ok((channel, deliveries, count))
+}
+
+impl Held {
+    pub fn body(&self) -> &[u8] {
+        &self.delivery.data
+    }
+
+    /// Every header, the broker's included.
+    pub fn headers(&self) -> Map<String, Value> {
+        plain_table(self.delivery.properties.headers().as_ref())
+    }
+
+    /// Back to the work queue with fresh attempts; the letter goes when that is confirmed.
+    pub async fn replay(&self, publisher: &Publisher) -> Result<()> {
+        publisher.publish(Destination::Work(self.letter.stage), &message::afresh(&self.delivery)).await?;
+        self.drop_letter().await
+    }
+
+    pub async fn drop_letter(&self) -> Result<()> {
+        match time::timeout(PATIENCE, self.delivery.acker.ack(BasicAckOptions::default())).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Err(e)) => Err(e.into()),
+            Ok(Ok(false)) | Err(_) => {
+                Err(Error::retry(Code::BrokerUnavailable, "the connection was lost; the letter returns to its queue"))
+            }
+        }
+    }
+}
+
+impl Letter {
+    fn of(stage: Stage, delivery: &Delivery) -> Self {
+        let properties = &delivery.properties;
+        let text = |name| message::text(delivery, name).map(str::to_owned);
+        let time = |name| message::text(delivery, name).and_then(|at| at.parse().ok());
+        let id = properties.message_id().as_ref().map(|id| id.to_string()).filter(|id| !id.is_empty());
+        let call_id = message::text(delivery, message::CALL_ID).and_then(|id| id.parse().ok()).map(CallId);
+        let mut letter = Self {
+            // Whoever published it gave it no name: the same body has the same one at every look.
+            id: id.unwrap_or_else(|| blake3::hash(&delivery.data).to_hex()[..32].to_owned()),
+            stage,
+            kind: properties.kind().as_ref().map(|kind| kind.to_string()),
+            call_id: call_id.filter(|id| *id != CallId::NONE),
+            trace_id: message::noted_trace(delivery).map(|trace| trace.trace_id()),
+            code: text(message::ERROR_CODE).unwrap_or_else(|| "UNKNOWN".into()),
+            error: text(message::ERROR_MESSAGE).unwrap_or_else(|| "it does not say why it lies here".into()),
+            attempts: message::attempts(delivery),
+            first_failure: time(message::FIRST_FAILURE),
+            last_failure: time(message::LAST_FAILURE),
+        };
+        // Our own copies have none of the broker's headers; what they tell of is an earlier failure.
+        if let Some(at) = parked_by_the_broker(delivery) {
+            letter.code = Code::DeliveryLimit.as_str().into();
+            letter.error = format!("more than {DELIVERY_LIMIT} deliveries ended without an ack: it kills its worker");
+            letter.first_failure = letter.first_failure.or(at);
+            letter.last_failure = at;
+        }
+        letter
+    }
+}
+
+/// When the broker itself dead-lettered it because of its delivery limit, if it did.
+fn parked_by_the_broker(delivery: &Delivery) -> Option<Option<Timestamp>> {
+    let Some(AMQPValue::FieldArray(deaths)) = delivery.properties.headers().as_ref()?.inner().get("x-death") else {
+        return None;
+    };
+    deaths.as_slice().iter().find_map(|death| {
+        let AMQPValue::FieldTable(death) = death else { return None };
+        let is_limit = plain(death.inner().get("reason")?) == "delivery_limit";
+        is_limit.then(|| match death.inner().get("time") {
+            Some(AMQPValue::Timestamp(at)) => Timestamp::from_second(i64::try_from(*at).ok()?).ok(),
+            _ => None,
+        })
+    })
+}
+
+fn plain_table(table: Option<&FieldTable>) -> Map<String, Value> {
+    let headers = table.into_iter().flat_map(|table| table.inner());
+    headers.map(|(name, value)| (name.to_string(), plain(value))).collect()
+}
+
+fn plain(value: &AMQPValue) -> Value {
+    match value {
+        AMQPValue::Boolean(b) => (*b).into(),
+        AMQPValue::ShortShortInt(n) => (*n).into(),
+        AMQPValue::ShortShortUInt(n) => (*n).into(),
+        AMQPValue::ShortInt(n) => (*n).into(),
+        AMQPValue::ShortUInt(n) => (*n).into(),
+        AMQPValue::LongInt(n) => (*n).into(),
+        AMQPValue::LongUInt(n) => (*n).into(),
+        AMQPValue::LongLongInt(n) => (*n).into(),
+        AMQPValue::Timestamp(n) => (*n).into(),
+        AMQPValue::ShortString(s) => s.to_string().into(),
+        AMQPValue::LongString(s) => s.to_string().into(),
+        AMQPValue::FieldArray(list) => list.as_slice().iter().map(plain).collect(),
+        AMQPValue::FieldTable(table) => plain_table(Some(table)).into(),
+        // Nobody sends these in headers.
+        AMQPValue::Float(_) | AMQPValue::Double(_) | AMQPValue::DecimalValue(_) => Value::Null,
+        AMQPValue::ByteArray(_) | AMQPValue::Void => Value::Null,
+    }
+}
+
+fn stage_name<S: serde::Serializer>(stage: &Stage, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(stage.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(headers: &[(&str, AMQPValue)]) -> (Letter, Delivery) {
+        let mut table = FieldTable::default();
+        for (name, value) in headers {
+            table.insert(short(name), value.clone());
+        }
+        let mut delivery = Delivery::mock(1, short(""), short("cb.logger.dead"), false, b"{}".to_vec());
+        delivery.properties = delivery.properties.with_headers(table);
+        (Letter::of(Stage::Logger, &delivery), delivery)
+    }
+
+    fn long(text: &str) -> AMQPValue {
+        AMQPValue::LongString(text.into())
+    }
+
+    fn death(reason: &str) -> AMQPValue {
+        let mut death = FieldTable::default();
+        death.insert(short("reason"), long(reason));
+        death.insert(short("time"), AMQPValue::Timestamp(1_795_425_330));
+        AMQPValue::FieldArray(vec![AMQPValue::FieldTable(death)].into())
+    }
+
+    #[test]
+    fn a_letter_tells_its_failure_or_that_the_broker_parked_it() {
+        let failed = [(message::ERROR_CODE, long("SELLSY_PLAN")), (message::CALL_ID, long("7"))];
+        let (ours, _) = letter(&failed);
+        assert_eq!((ours.code.as_str(), ours.call_id), ("SELLSY_PLAN", Some(CallId(7))));
+        let (expired, _) = letter(&[failed[0].clone(), ("x-death", death("expired"))]);
+        assert_eq!(expired.code, "SELLSY_PLAN");
+        let (killer, _) = letter(&[failed[0].clone(), ("x-death", death("delivery_limit"))]);
+        assert_eq!(killer.code, "DELIVERY_LIMIT");
+        assert_eq!(killer.last_failure.unwrap().to_string(), "2026-11-23T09:15:30Z");
+        let (strange, _) = letter(&[]);
+        assert_eq!((strange.code.as_str(), strange.id.len()), ("UNKNOWN", 32));
+    }
+
+    #[test]
+    fn a_replayed_message_starts_afresh_and_says_so() {
+        let note = AMQPValue::LongLongInt(6);
+        let headers = [
+            (message::ATTEMPTS, note),
+            (message::ERROR_CODE, long("SELLSY_PLAN")),
+            (message::FIRST_FAILURE, long("2026-11-23T09:15:30Z")),
+            (message::CALL_ID, long("7")),
+            ("x-death", death("delivery_limit")),
+        ];
+        let (_, delivery) = letter(&headers);
+        let copy = message::afresh(&delivery);
+        let names: Vec<_> = plain_table(copy.properties.headers().as_ref()).keys().cloned().collect();
+        assert_eq!(names, ["callbridge-call-id", "callbridge-replayed"]);
+        assert_eq!(copy.body, b"{}");
+    }
+}
