@@ -4,8 +4,15 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use shared::topology::Stage;
+use shared::{
+    amqp::{Destination, Link, Outgoing, Publisher},
+    error::{Code, Error},
+    health::Readiness,
+    topology::Stage,
+    trace::Traceparent,
+};
 use tests::{Process, Stack, eventually};
+use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
 
@@ -212,5 +219,49 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     let sql = "select count(*) from timeline where what = 'dropped by an operator'";
     assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i64>(0), 3);
     drop(workers);
+    stack.down().await
+}
+
+/// A queue that nobody has looked at for long; more than RabbitMQ hands out at once by itself.
+#[tokio::test]
+async fn thousands_of_letters_are_listed_replayed_and_dropped() -> Result<()> {
+    const LETTERS: u32 = 10_000;
+    let stack = Stack::new("thousands").await?;
+    let down = CancellationToken::new();
+    let condition = Readiness::default().condition("broker");
+    let link = Link::start(&stack.amqp_url.clone().into(), "letters".into(), condition, down.clone());
+    link.connected().await.context("the broker")?;
+    let publisher = Publisher::new(link, stack.names.clone(), SOON);
+    publisher.prepare().await?;
+    let mut publishing = tokio::task::JoinSet::new();
+    for n in 0..LETTERS {
+        let publisher = publisher.clone();
+        let code = if n % 10 == 0 { Code::SellsyPlan } else { Code::SellsyForbidden };
+        publishing.spawn(async move {
+            let error = Error::park(code, "invented");
+            let letter = Outgoing::dead(Stage::Logger, vec![b' '; 4000], &error, Traceparent::start());
+            publisher.publish(Destination::Dead(Stage::Logger), &letter).await
+        });
+        if publishing.len() >= 64 {
+            publishing.join_next().await.context("a publish")???;
+        }
+    }
+    while let Some(published) = publishing.join_next().await {
+        published??;
+    }
+    let began = std::time::Instant::now();
+    let mut timed = Vec::new();
+    for (arguments, says) in [
+        (&["dead", "list"][..], "9000"),
+        (&["dead", "replay", "--code", "SELLSY_PLAN"], "1000 messages replayed."),
+        (&["dead", "drop", "--all", "--yes"], "9000 messages dropped."),
+    ] {
+        let (said, fine) = stack.callbridge(arguments).await?;
+        assert!(fine && said.contains(says), "{arguments:?}: {said}");
+        timed.push(began.elapsed().as_secs_f64());
+    }
+    println!("list, replay and drop ended after {timed:.1?} s");
+    assert_eq!((letters(&stack).await?, waiting(&stack).await?), (0, LETTERS / 10));
+    down.cancel();
     stack.down().await
 }
