@@ -1,7 +1,7 @@
 //! The reading part of the REST API: company, calls, insights, numbers, tags, teams and users.
 //!
 //! Lists are paged as the vendor does: a `meta` with links, at most 50 per page, and for calls at most 10,000 within
-//! reach. The links keep the filters but lose the `fetch_*` parameters, as observed: a client has to add them again.
+//! reach, of the last six months. The links keep the filters but lose the `fetch_*` parameters, as observed: a client has to add them again.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, NestedPath, Path, Query, State};
@@ -173,11 +173,21 @@ async fn search_calls(State(account): State<Account>, place: Place) -> Answer {
     page_of_calls(&account, &place, Some(&filter))
 }
 
+/// Older calls are in no list.
+fn history_begins(now: i64) -> i64 {
+    let begins = || {
+        let now = jiff::Timestamp::from_second(now).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
+        Some(now.checked_sub(jiff::Span::new().months(6)).ok()?.timestamp().as_second())
+    };
+    begins().unwrap_or(i64::MIN)
+}
+
 fn page_of_calls(account: &Account, place: &Place, filter: Option<&Filter>) -> Answer {
     let paging = Paging::read(&place.pairs)?;
     let (from, to) = (number(&place.pairs, "from")?, number(&place.pairs, "to")?);
     let (state, now) = (account.state(), now_s());
-    let between = || state.calls_between(from, to);
+    let from = from.unwrap_or(i64::MIN).max(history_begins(now));
+    let between = || state.calls_between(Some(from), to);
     let wanted = |id: &u64| match filter {
         None => true,
         Some(filter) => state.call(*id, now).is_some_and(|call| filter.matches(&call)),

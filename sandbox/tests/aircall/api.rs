@@ -52,19 +52,31 @@ async fn the_rate_limit_is_one_for_the_company() {
 #[tokio::test]
 async fn calls_are_paged_and_the_links_can_be_followed() {
     let (aircall, _) = Aircall::start(&seed()).await;
+    let first = jiff::Timestamp::now().as_second() - 5_000;
     for n in 0..5u64 {
         let user = 501 + n % 2;
-        aircall.play(json!({"id": 9000 + n, "direction": "outbound", "raw_digits": "+33 6 39 98 00 0".to_owned() + &n.to_string(), "user_id": user, "started_at": 1_000 + n})).await;
+        aircall.play(json!({"id": 9000 + n, "direction": "outbound", "raw_digits": "+33 6 39 98 00 0".to_owned() + &n.to_string(), "user_id": user, "started_at": first + n as i64})).await;
     }
+    // Longer ago than six months.
+    let long_ago = first - 190 * 86_400;
+    aircall
+        .play(json!({"id": 8999, "direction": "outbound", "raw_digits": "+33 6 39 98 00 03", "started_at": long_ago}))
+        .await;
+    assert_eq!(aircall.get("/aircall/v1/calls").await["meta"]["total"], 5);
     let ids = |page: &Value| -> Vec<u64> {
         page["calls"].as_array().unwrap().iter().map(|call| call["id"].as_u64().unwrap()).collect()
     };
-    let page = aircall.get("/aircall/v1/calls?from=1001&to=1004&order=desc&per_page=3&fetch_contact=true").await;
+    let page = aircall
+        .get(&format!("/aircall/v1/calls?from={}&to={}&order=desc&per_page=3&fetch_contact=true", first + 1, first + 4))
+        .await;
     assert_eq!(ids(&page), [9004, 9003, 9002]);
     let meta = &page["meta"];
     assert_eq!((&meta["count"], &meta["total"], &meta["previous_page_link"]), (&json!(3), &json!(4), &Value::Null));
     let next = meta["next_page_link"].as_str().unwrap();
-    assert_eq!(next, format!("{}/aircall/v1/calls?from=1001&to=1004&order=desc&page=2&per_page=3", aircall.base));
+    assert_eq!(
+        next,
+        format!("{}/aircall/v1/calls?from={}&to={}&order=desc&page=2&per_page=3", aircall.base, first + 1, first + 4)
+    );
     let page = aircall.get(next.strip_prefix(&aircall.base).unwrap()).await;
     assert_eq!((ids(&page), &page["meta"]["next_page_link"]), (vec![9001], &Value::Null));
 
