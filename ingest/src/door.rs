@@ -162,7 +162,7 @@ impl Door {
     }
 
     /// All of them or, for the sender, none: if one cannot be held, all are sent again.
-    async fn accept(&self, events: &[Event]) -> Answer {
+    pub(crate) async fn accept(&self, events: &[Event]) -> Answer {
         let accepted = join_all(events.iter().map(|event| self.accept_one(event))).await;
         let accepted = accepted.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(accepted.into_iter().max().unwrap_or(Accepted::Published))

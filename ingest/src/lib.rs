@@ -2,17 +2,23 @@
 //!
 //! A webhook is answered with 200 only when its event is durable: confirmed by the broker or, while the broker is
 //! away, written to the inbox in PostgreSQL, which [`relay`] empties in order of arrival once the broker is back.
-//! Aircall gives 5 s and disables a webhook that keeps failing, so nothing slow happens here: no API is asked and
+//! Aircall gives 5 s and disables a webhook that keeps failing, so nothing slow happens on that way: no API is asked and
 //! nothing is looked at beyond the id of a call and its number, or of a record. `door` is what both have in common,
 //! `aircall` and `sellsy` say what their bodies mean.
+//!
+//! What no webhook brought, [`reconcile`] finds in Aircall's list of calls, beside all that and never in its way. It and
+//! [`webhooks`], which looks after the account's webhooks, also serve the commands of `callbridge`.
 
 mod aircall;
 mod door;
+pub mod reconcile;
 mod relay;
 mod sellsy;
+pub mod webhooks;
 
 use axum::Router;
-use shared::{settings::Settings, worker::Base};
+use reconcile::{Reconciler, turns::Turns};
+use shared::{aircall::Aircall, settings::Settings, worker::Base};
 use tokio_util::sync::CancellationToken;
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -27,5 +33,23 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         .merge(sellsy::routes(secret, door))
         .fallback(async || door::not_found());
     base.spawn(relay::run(base.publisher.clone(), base.database.clone(), shutdown));
+    if base.settings.aircall.has_credential() {
+        let turns = turns(&base)?;
+        base.spawn_until_shutdown(turns.run());
+    } else {
+        tracing::info!(
+            "AIRCALL_API_ID or AIRCALL_API_TOKEN is not set: calls that no webhook brings are not looked for."
+        );
+    }
     base.serve(routes).await
+}
+
+fn turns(base: &Base) -> anyhow::Result<Turns> {
+    let (database, settings) = (base.database.clone(), &base.settings);
+    let aircall = Aircall::new(&settings.aircall, &database, "ingest")?;
+    Ok(Turns {
+        reconciler: Reconciler::new(&settings.aircall, database, base.publisher.clone(), &aircall),
+        every: settings.reconcile_every,
+        tokens: settings.aircall.webhook_tokens.clone(),
+    })
 }

@@ -3,11 +3,13 @@
 //! It looks into the same database as the workers and takes their settings from the environment. Exit codes: 0 when
 //! the answer was found, 1 when there is none or something went wrong, 2 for wrong arguments or settings.
 
+mod backfill;
 mod budget;
 mod call;
 mod dead;
 mod directory;
 mod explain;
+mod webhook;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -37,6 +39,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Looks for calls that no webhook brought, in Aircall's list of the last six months, and has them logged
+    #[command(after_help = backfill::EXAMPLES)]
+    Backfill(backfill::Arguments),
     /// Shows the budget of each API: limit, used, remaining, who waits, and whether sending is paused and why
     #[command(after_help = "Example: callbridge budget")]
     Budget {
@@ -73,6 +78,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Aircall's webhooks: whether one delivers all that is needed, and making or repairing it
+    #[command(subcommand)]
+    Webhook(webhook::Command),
 }
 
 #[derive(Subcommand)]
@@ -95,7 +103,7 @@ enum Directory {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let needs = Needs { sellsy_api: command.asks_sellsy(), ..Needs::default() };
+    let needs = Needs { sellsy_api: command.asks_sellsy(), aircall_api: command.asks_aircall(), ..Needs::default() };
     let settings = match Settings::from_environment(needs) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -116,6 +124,10 @@ impl Command {
     fn asks_sellsy(&self) -> bool {
         matches!(self, Command::Explain { caller, .. } if !explain::is_call_id(caller))
     }
+
+    fn asks_aircall(&self) -> bool {
+        matches!(self, Command::Backfill(_) | Command::Webhook(_))
+    }
 }
 
 async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
@@ -129,6 +141,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
     }
     match command {
+        Command::Backfill(arguments) => backfill::run(&database, &settings, &arguments).await,
         Command::Budget { json } => budget::run(&database, json).await.context("the budget could not be read"),
         Command::Dead(command) => dead::run(&database, &settings, command).await,
         Command::Directory(Directory::Status { json }) => {
@@ -139,6 +152,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
         }
         Command::Explain { caller, json } => explain::run(&database, &settings, &caller, json).await,
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
+        Command::Webhook(command) => webhook::run(&database, &settings, &command).await,
     }
 }
 

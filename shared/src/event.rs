@@ -51,11 +51,20 @@ pub struct Event {
     /// When it happened according to its source, e.g. the webhook's `timestamp`.
     pub occurred_at: Timestamp,
     pub payload: Box<RawValue>,
+    /// No webhook brought it: the payload is the call as Aircall's list showed it at `occurred_at`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reconciled: bool,
 }
 
 impl Event {
     pub fn new(kind: impl Into<String>, call_id: CallId, occurred_at: Timestamp, payload: Box<RawValue>) -> Self {
-        Self { id: Uuid::now_v7(), kind: kind.into(), call_id, occurred_at, payload }
+        Self { id: Uuid::now_v7(), kind: kind.into(), call_id, occurred_at, payload, reconciled: false }
+    }
+
+    /// What the call in the payload was seen by, for its place among other views of the call: the event's kind, or no
+    /// event at all.
+    pub fn view(&self) -> &str {
+        if self.reconciled { "reconciled" } else { &self.kind }
     }
 
     /// A fact of our own, with its payload written as JSON.

@@ -11,7 +11,7 @@ use std::{ffi::OsString, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, t
 
 use clap::{CommandFactory, FromArgMatches};
 use jiff::tz::TimeZone;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::phone::Region;
 use raw::Raw;
@@ -33,6 +33,7 @@ pub struct Settings {
     pub aircall: Aircall,
     pub sellsy: Sellsy,
     pub directory_sync_every: Duration,
+    pub reconcile_every: Duration,
     pub rematch_days: f64,
     pub default_region: Region,
     pub time_zone: TimeZone,
@@ -113,6 +114,14 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+impl Aircall {
+    /// Both parts of the credential are there.
+    pub fn has_credential(&self) -> bool {
+        let there = |secret: &SecretString| !secret.expose_secret().is_empty();
+        there(&self.api_id) && there(&self.api_token)
+    }
+}
 
 impl Settings {
     /// Reads the environment and the command line of the worker called `name`. Prints help and ends the process

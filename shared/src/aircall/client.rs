@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
-use super::wire::{Call, InsightCard, One};
+use super::wire::{Call, InsightCard, Listing, One, Webhook, WebhookRequest};
 use crate::{
     api::{Answer, Api, Failure, Vendor},
     budget::{Budget, Lane, Limits, Span},
@@ -22,6 +22,9 @@ pub struct Aircall {
     api_id: SecretString,
     api_token: SecretString,
 }
+
+/// What a list's page holds at most.
+const MOST_PER_PAGE: usize = 50;
 
 /// How Aircall took an insight card.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +98,43 @@ impl Aircall {
             self.get("GET /v1/ping", "/v1/ping").await?;
         }
         found_or_none(answer, true)
+    }
+
+    /// `GET /v1/calls`: a page of the calls that started between two moments (UNIX seconds), oldest first. `page` is the
+    /// query of the page before's `next_page_link`; the link itself is not followed, because the credential goes along.
+    pub async fn calls(&self, from: i64, to: i64, page: Option<&str>) -> Result<Listing<Call>> {
+        let first = || format!("from={from}&to={to}&order=asc&per_page={MOST_PER_PAGE}");
+        let query = page.map_or_else(first, str::to_owned);
+        self.get("GET /v1/calls", &format!("/v1/calls?{query}")).await?.json()
+    }
+
+    /// `GET /v1/webhooks`: all of the account. Their list has no links to follow.
+    pub async fn webhooks(&self) -> Result<Vec<Webhook>> {
+        let mut all = Vec::new();
+        for page in 1.. {
+            let path = format!("/v1/webhooks?page={page}&per_page={MOST_PER_PAGE}");
+            let listing: Listing<Webhook> = self.get("GET /v1/webhooks", &path).await?.json()?;
+            let is_last = listing.items.len() < MOST_PER_PAGE;
+            all.extend(listing.items);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// `POST /v1/webhooks`.
+    pub async fn create_webhook(&self, webhook: &WebhookRequest) -> Result<Webhook> {
+        let request = self.request(Method::POST, "/v1/webhooks").json(webhook);
+        let made: One<Webhook> = self.api.send("POST /v1/webhooks", request).await?.json()?;
+        Ok(made.item)
+    }
+
+    /// `PUT /v1/webhooks/{id}`: the webhook is what the request says, its events included.
+    pub async fn update_webhook(&self, id: &str, webhook: &WebhookRequest) -> Result<Webhook> {
+        let request = self.request(Method::PUT, &format!("/v1/webhooks/{id}")).json(webhook);
+        let changed: One<Webhook> = self.api.send("PUT /v1/webhooks/{id}", request).await?.json()?;
+        Ok(changed.item)
     }
 
     async fn get(&self, endpoint: &'static str, path: &str) -> Result<Answer, Failure> {

@@ -7,6 +7,7 @@ pub mod calls;
 pub mod form;
 pub mod inbox;
 pub mod insight;
+pub mod reconciliation;
 pub mod resolution;
 pub mod snapshot;
 pub mod timeline;

@@ -21,7 +21,7 @@ pub(super) struct Raw {
     /// Aircall's API; the version is part of each path
     #[arg(long, env, default_value = "https://api.aircall.io")]
     pub(super) aircall_api_url: String,
-    /// Aircall API id (Dashboard > Integrations > API keys)
+    /// Aircall API id (Dashboard > Integrations > API keys); ingest reconciles with Aircall's list of calls if it has one
     #[arg(long, env, hide_env_values = true)]
     pub(super) aircall_api_id: Option<String>,
     /// Aircall API token
@@ -74,6 +74,10 @@ pub(super) struct Raw {
     /// For how many days a call that nobody was found for waits for a record with its number
     #[arg(long, env, default_value = "7")]
     pub(super) rematch_days: String,
+
+    /// How often Aircall's list of calls is compared with what webhooks brought, e.g. 5m, 15m, 1h
+    #[arg(long, env, default_value = "15m")]
+    pub(super) reconcile_every: String,
 
     /// Country of numbers typed without a country code (ISO 3166, two letters)
     #[arg(long, env, default_value = "FR")]

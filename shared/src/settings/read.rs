@@ -15,12 +15,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let http_listen = parsed(problems, "HTTP_LISTEN", &raw.http_listen, "an address and a port such as 0.0.0.0:8080");
     let aircall = aircall(raw, needs, problems);
     let sellsy = sellsy(raw, needs, problems);
-    let sync_every: Option<SignedDuration> =
-        parsed(problems, "DIRECTORY_SYNC_EVERY", &raw.directory_sync_every, "a duration such as 30s, 5m or 1h");
-    let sync_every = sync_every.and_then(|every| Duration::try_from(every).ok()).filter(|every| !every.is_zero());
-    if sync_every.is_none() && problems.0.last().is_none_or(|p| !p.starts_with("DIRECTORY_SYNC_EVERY")) {
-        problems.0.push("DIRECTORY_SYNC_EVERY must be longer than nothing".into());
-    }
+    let sync_every = every(problems, "DIRECTORY_SYNC_EVERY", &raw.directory_sync_every);
+    let reconcile_every = every(problems, "RECONCILE_EVERY", &raw.reconcile_every);
     let rematch_days: Option<u16> = parsed(problems, "REMATCH_DAYS", &raw.rematch_days, "a number of days from 0");
     let region = parsed(problems, "DEFAULT_REGION", &raw.default_region, "a country of two letters such as FR");
     let time_zone = TimeZone::get(&raw.time_zone);
@@ -52,6 +48,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         aircall: aircall?,
         sellsy: sellsy?,
         directory_sync_every: sync_every?,
+        reconcile_every: reconcile_every?,
         rematch_days: rematch_days?.into(),
         default_region: region?,
         time_zone: time_zone.ok()?,
@@ -172,6 +169,16 @@ fn namespace(problems: &mut Problems, text: &str) -> Option<String> {
         problems.0.push("AMQP_NAMESPACE must be 1 to 64 letters, digits, dots, dashes or underscores".into());
     }
     fits.then(|| text.to_owned())
+}
+
+/// How long from one turn to the next.
+fn every(problems: &mut Problems, name: &str, text: &str) -> Option<Duration> {
+    let every: SignedDuration = parsed(problems, name, text, "a duration such as 30s, 5m or 1h")?;
+    let every = Duration::try_from(every).ok().filter(|every| !every.is_zero());
+    if every.is_none() {
+        problems.0.push(format!("{name} must be longer than nothing"));
+    }
+    every
 }
 
 fn parsed<T: FromStr>(problems: &mut Problems, name: &str, text: &str, wanted: &str) -> Option<T> {

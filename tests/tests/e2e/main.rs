@@ -15,6 +15,7 @@ mod links;
 mod order;
 mod outage;
 mod poison;
+mod reconcile;
 mod replicas;
 mod sellsy_webhook;
 mod tour;

@@ -1,0 +1,129 @@
+//! The rules of reconciliation, as pure functions: what a call of Aircall's list lacks here, and where the list goes on.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use sha1::{Digest, Sha1};
+use shared::{
+    aircall::wire::{Call, Tag},
+    ledger::reconciliation::Known,
+};
+
+/// Webhooks have so long to bring what the list shows: Aircall sends `call.ended` half a minute after the hang-up, and
+/// what it could not deliver comes again.
+pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(5);
+/// Aircall's lists reach 10,000 items. Half of that is far from the end, even if calls are added meanwhile.
+const MOST_PAGES: u32 = 100;
+
+/// What no webhook brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    Call,
+    End,
+    Tags,
+    Notes,
+    Recording,
+}
+
+impl Lack {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lack::Call => "call",
+            Lack::End => "end",
+            Lack::Tags => "tags",
+            Lack::Notes => "notes",
+            Lack::Recording => "recording",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on, or webhooks may still tell of it: the next turn looks again.
+    Open,
+    /// All is known, or was brought in before.
+    Settled,
+    Lacks(Lack),
+}
+
+/// What is to be done about a call as the list showed it.
+pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp) -> Verdict {
+    let is_recent = |at: Timestamp| asked_at.duration_since(at) < GRACE;
+    if !call.has_ended() || call.ended_at.is_some_and(is_recent) {
+        return Verdict::Open;
+    }
+    if known.and_then(|known| known.reconciled_view.as_ref()) == Some(&view(call)) {
+        return Verdict::Settled;
+    }
+    if known.and_then(|known| known.snapshot_at).is_some_and(is_recent) {
+        return Verdict::Open;
+    }
+    lack(call, known).map_or(Verdict::Settled, Verdict::Lacks)
+}
+
+fn lack(call: &Call, known: Option<&Known>) -> Option<Lack> {
+    let Some(Known { snapshot: Some(snapshot), resolved, .. }) = known else { return Some(Lack::Call) };
+    if !resolved {
+        return Some(Lack::End);
+    }
+    let is_new = |listed: &Option<String>, here: &Option<String>| listed.is_some() && here.is_none();
+    if tags(call) != tags(snapshot) {
+        Some(Lack::Tags)
+    } else if !notes(call).is_subset(&notes(snapshot)) {
+        Some(Lack::Notes)
+    } else if is_new(&call.recording, &snapshot.recording)
+        || is_new(&call.voicemail, &snapshot.voicemail)
+        || is_new(&call.asset, &snapshot.asset)
+    {
+        Some(Lack::Recording)
+    } else {
+        None
+    }
+}
+
+/// A digest of all that [`judge`] looks at. The signed links are in it only as being there.
+pub(super) fn view(call: &Call) -> String {
+    let links = [&call.recording, &call.voicemail, &call.asset].map(Option::is_some);
+    let all = format!("{:?} {:?} {links:?}", tags(call), notes(call));
+    Sha1::digest(all.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn tags(call: &Call) -> BTreeSet<String> {
+    let name = |tag: &Tag| tag.name.clone().or_else(|| tag.id.map(|id| id.to_string()));
+    call.tags.iter().filter_map(name).collect()
+}
+
+fn notes(call: &Call) -> BTreeSet<i64> {
+    call.comments.iter().filter_map(|note| note.id).collect()
+}
+
+/// Where in Aircall's list the next page is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Of the first page, in UNIX seconds.
+    pub(super) from: i64,
+    /// The query of any other page, as the page before has it.
+    pub(super) page: Option<String>,
+    /// How many pages of this list have been read.
+    pub(super) pages: u32,
+}
+
+impl Place {
+    pub(super) fn beginning(from: i64) -> Self {
+        Self { from, page: None, pages: 0 }
+    }
+
+    /// Where it goes on after a page whose last call started then; `None` at the end. Long before the end of the list's
+    /// reach another list begins, a second before the last call seen: whether `from` is included is not documented.
+    pub(super) fn after(&self, last_started: Option<i64>, next_page_link: Option<&str>) -> Option<Self> {
+        let (_, query) = next_page_link?.split_once('?')?;
+        let further = last_started.map(|started| started - 1).filter(|from| *from > self.from);
+        match further {
+            Some(from) if self.pages + 1 >= MOST_PAGES => Some(Self::beginning(from)),
+            _ => Some(Self { from: self.from, page: Some(query.to_owned()), pages: self.pages + 1 }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The webhooks of the Aircall account: whether one of them delivers to us what we need, and how to make one.
+//!
+//! Aircall disables a webhook whose receiver keeps failing. Whoever enables it again by a PUT without `events` subscribes
+//! it to all events that there are, so every request of ours names them: those that the webhook has and those that we need.
+//! No event is ever taken away.
+
+use secrecy::{ExposeSecret, SecretString};
+use shared::{
+    aircall::{
+        Aircall,
+        wire::{Webhook, WebhookRequest},
+    },
+    error::{Code, Error, Result},
+};
+
+/// Aircall's names of all events that some queue wants.
+pub const EVENTS: &[&str] = &[
+    "call.created",
+    "call.ended",
+    "call.tagged",
+    "call.untagged",
+    "call.commented",
+    "call.voicemail_left",
+    "call.comm_assets_generated",
+    "summary.created",
+    "topics.created",
+    "sentiment.created",
+    "action_item.created",
+    "transcription.created",
+    "custom_summary.result_created",
+    "custom_summary.result_updated",
+];
+
+/// The best that can be said of the webhooks that have one of our tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    Delivers,
+    /// It is active, but these events do not come.
+    Lacks(Vec<&'static str>),
+    Disabled,
+    None,
+}
+
+pub fn health(all: &[Webhook], tokens: &[SecretString]) -> Health {
+    let mut ours = all.iter().filter(|webhook| has_token(webhook, tokens)).peekable();
+    if ours.peek().is_none() {
+        return Health::None;
+    }
+    let lacking = ours.filter(|webhook| webhook.active).map(missing).min_by_key(Vec::len);
+    match lacking {
+        None => Health::Disabled,
+        Some(missing) if missing.is_empty() => Health::Delivers,
+        Some(missing) => Health::Lacks(missing),
+    }
+}
+
+pub fn has_token(webhook: &Webhook, tokens: &[SecretString]) -> bool {
+    let token = webhook.token.as_ref().map(ExposeSecret::expose_secret);
+    token.is_some_and(|token| tokens.iter().any(|known| known.expose_secret() == token))
+}
+
+/// The events that we need and that do not come.
+pub fn missing(webhook: &Webhook) -> Vec<&'static str> {
+    EVENTS.iter().filter(|event| !webhook.events.iter().any(|has| has == *event)).copied().collect()
+}
+
+pub fn has_url(webhook: &Webhook, url: &str) -> bool {
+    webhook.url.as_ref().is_some_and(|has| has.trim_end_matches('/') == url.trim_end_matches('/'))
+}
+
+/// What was done to have a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installed {
+    Created,
+    Repaired { enabled: bool, added: Vec<&'static str> },
+    WasThere,
+}
+
+/// Sees to it that Aircall delivers what we need to this URL.
+pub async fn install(aircall: &Aircall, url: &str) -> Result<(Installed, Webhook)> {
+    let mut all = aircall.webhooks().await?;
+    all.retain(|webhook| has_url(webhook, url));
+    // Of several, the one with the least to be done.
+    all.sort_by_key(|webhook| (!webhook.active, missing(webhook).len()));
+    let needed = || EVENTS.iter().map(|event| (*event).to_owned());
+    let Some(found) = all.into_iter().next() else {
+        let custom_name = Some("Callbridge".into());
+        let request = WebhookRequest { url: url.into(), custom_name, events: needed().collect(), active: None };
+        let made = aircall.create_webhook(&request).await?;
+        return Ok((Installed::Created, checked(made, &request)?));
+    };
+    let added = missing(&found);
+    if found.active && added.is_empty() {
+        return Ok((Installed::WasThere, found));
+    }
+    let Some(id) = found.webhook_id.clone().or_else(|| found.id.map(|id| id.to_string())) else {
+        return Err(Error::retry(Code::AircallAnswer, "the webhook has no id"));
+    };
+    let request = WebhookRequest {
+        url: found.url.clone().unwrap_or_else(|| url.into()),
+        custom_name: found.custom_name.clone(),
+        events: found.events.iter().cloned().chain(added.iter().map(|event| (*event).to_owned())).collect(),
+        active: Some(true),
+    };
+    let changed = checked(aircall.update_webhook(&id, &request).await?, &request)?;
+    let token = changed.token.clone().or(found.token);
+    Ok((Installed::Repaired { enabled: !found.active, added }, Webhook { token, ..changed }))
+}
+
+/// Aircall says what has become of the webhook.
+fn checked(webhook: Webhook, request: &WebhookRequest) -> Result<Webhook> {
+    let missing: Vec<&str> =
+        request.events.iter().filter(|event| !webhook.events.contains(event)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        let problem = format!("the webhook is there, but without {}", missing.join(", "));
+        return Err(Error::retry(Code::AircallAnswer, problem));
+    }
+    if !webhook.active {
+        return Err(Error::retry(Code::AircallAnswer, "the webhook is there, but not active"));
+    }
+    Ok(webhook)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use shared::topology;
+
+    use super::*;
+
+    #[test]
+    fn asks_for_what_the_queues_bind_and_nothing_else() {
+        assert!(EVENTS.iter().all(|event| topology::wanted(event)));
+        let ours = ["call.resolved", "call.insights", "directory.changed"];
+        for bind in topology::WORK_QUEUES.iter().flat_map(|queue| queue.binds).filter(|bind| !ours.contains(bind)) {
+            let prefix = bind.trim_end_matches('*');
+            assert!(
+                EVENTS.iter().any(|event| event == bind || (prefix != *bind && event.starts_with(prefix))),
+                "{bind}"
+            );
+        }
+    }
+
+    #[test]
+    fn tells_whether_events_come() {
+        let webhook = |token: &str, active: bool, events: &[&str]| -> Webhook {
+            serde_json::from_value(
+                json!({ "url": "https://x/webhooks/aircall", "token": token, "active": active, "events": events }),
+            )
+            .unwrap()
+        };
+        let tokens: Vec<SecretString> = vec!["one".into(), "two".into()];
+        let some = &EVENTS[2..];
+        for (all, expected) in [
+            (vec![], Health::None),
+            (vec![webhook("other", true, EVENTS)], Health::None),
+            (vec![webhook("two", true, EVENTS)], Health::Delivers),
+            (vec![webhook("two", false, EVENTS)], Health::Disabled),
+            (vec![webhook("two", false, EVENTS), webhook("other", true, EVENTS)], Health::Disabled),
+            (vec![webhook("two", false, EVENTS), webhook("one", true, EVENTS)], Health::Delivers),
+            (vec![webhook("one", true, some)], Health::Lacks(vec!["call.created", "call.ended"])),
+            (vec![webhook("one", true, some), webhook("two", true, EVENTS)], Health::Delivers),
+        ] {
+            assert_eq!(health(&all, &tokens), expected, "{all:?}");
+        }
+        assert!(has_url(&webhook("", true, &[]), "https://x/webhooks/aircall/"));
+        assert!(!has_url(&webhook("", true, &[]), "https://y/webhooks/aircall"));
+    }
+}
