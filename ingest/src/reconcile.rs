@@ -109,9 +109,9 @@ impl Reconciler {
         Self { database, aircall: aircall.on(Lane::Background), door, number_ids: settings.number_ids.clone() }
     }
 
-    /// Deals with one page of the list. False when there is no more.
+    /// Deals with one page of the list; after a failure the same page is next. False when there is no more.
     pub async fn step(&self, walk: &mut Walk) -> Result<bool> {
-        let Some(place) = walk.next.take() else { return Ok(false) };
+        let Some(place) = walk.next.clone() else { return Ok(false) };
         // A view of a call is as old as the question for it.
         let asked_at = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_else(|_| Timestamp::now());
         let listing = self.aircall.calls(place.from, walk.until.as_second(), place.page.as_deref()).await?;

@@ -23,7 +23,7 @@ use crate::webhooks::{self, Health};
 
 const NAME: &str = "recent";
 /// After a start: what Aircall could not deliver meanwhile comes by itself now.
-const FIRST_AFTER: Duration = Duration::from_secs(30);
+const FIRST_AFTER: Duration = Duration::from_secs(120);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 /// How far the first turn reaches back, and how long a call that does not end is waited for.

@@ -26,6 +26,7 @@ fn call(ago_s: i64) -> Value {
 async fn reconciling(what: &str) -> Result<(Stack, Vec<Process>)> {
     let mut stack = Stack::new(what).await?;
     stack.environment.insert("RECONCILE_EVERY".into(), "1s".into());
+    stack.environment.insert("AIRCALL_NUMBER_IDS".into(), "1001".into());
     let workers = stack.start_all().await?;
     Ok((stack, workers))
 }
@@ -102,6 +103,9 @@ async fn what_happens_while_ingest_is_down_is_logged_once() -> Result<()> {
     for n in 0..30 {
         calls.push(stack.sandbox.play(&call(1800 - 10 * n)).await?);
     }
+    let mut of_another_number = call(1800);
+    of_another_number["number_id"] = json!(1002);
+    stack.sandbox.play(&of_another_number).await?;
     stack.sandbox.delivered(SOON).await?;
     assert_eq!(only_webhook(&stack).await?["active"], false);
     assert!(stack.sandbox.phone_calls().await?.is_empty());
