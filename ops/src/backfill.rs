@@ -133,7 +133,7 @@ async fn reconciler(
         eprintln!("The broker does not answer: what is found waits in the database until ingest can pass it on.");
     }
     let publisher = Publisher::new(link, Names::new(settings.amqp_namespace.clone()), PUBLISH_TIMEOUT);
-    let aircall = Aircall::new(&settings.aircall, database, "callbridge").context("the client for Aircall")?;
+    let aircall = Aircall::new(&settings.aircall, database, "callbridge").context("the client for Aircall")?.as_guest();
     Ok(Reconciler::new(&settings.aircall, database.clone(), publisher, &aircall))
 }
 

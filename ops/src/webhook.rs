@@ -41,7 +41,7 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, command: &Command) -> anyhow::Result<ExitCode> {
-    let aircall = Aircall::new(&settings.aircall, database, "callbridge").context("the client for Aircall")?;
+    let aircall = Aircall::new(&settings.aircall, database, "callbridge").context("the client for Aircall")?.as_guest();
     match command {
         Command::Status { url, json } => {
             let all = aircall.webhooks().await.context("Aircall could not be asked for its webhooks")?;
