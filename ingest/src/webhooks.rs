@@ -19,6 +19,7 @@ pub const EVENTS: &[&str] = &[
     "call.ended",
     "call.tagged",
     "call.untagged",
+    "call.external_transferred",
     "call.commented",
     "call.voicemail_left",
     "call.comm_assets_generated",
