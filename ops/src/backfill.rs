@@ -163,7 +163,8 @@ fn moment(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Tim
     if let Ok(at) = text.parse::<DateTime>().map_err(drop).and_then(|at| zone.to_timestamp(at).map_err(drop)) {
         return Ok(at);
     }
-    let ago = text.parse::<Span>().ok().and_then(|span| now.to_zoned(zone.clone()).checked_sub(span).ok());
+    // As Aircall counts its six months: `6mo` must not be an hour too much after a change of the clocks.
+    let ago = text.parse::<Span>().ok().and_then(|span| now.to_zoned(TimeZone::UTC).checked_sub(span).ok());
     let wanted = "a date such as 2026-11-01, a date and time such as 2026-11-01T08:00, or how long ago, such as 7d";
     ago.map(|at| at.timestamp()).ok_or_else(|| format!("{name} must be {wanted}"))
 }
