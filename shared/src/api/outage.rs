@@ -1,6 +1,6 @@
 //! Whether an API is away for everybody, or one request has failed for reasons of its own.
 //!
-//! A failed request is followed by a probe: a HEAD of the same address, without credentials and without effect. Any answer
+//! A failed request is followed by a probe: a GET of the same address, without credentials and without effect. Any answer
 //! but a server's error shows that the API is there (401 or 405 most likely). If the probe fails as well, all replicas stop
 //! sending (the budget's pause) and their messages wait without counting attempts, while whoever found out goes on
 //! probing. So an outage costs a request every few seconds and no message its attempts; and a request that is answered
@@ -75,7 +75,7 @@ async fn watch(client: Client, budget: Budget, url: Url, away: std::sync::Arc<At
 async fn answers(client: &Client, url: &Url) -> bool {
     let mut url = url.clone();
     url.set_query(None);
-    let probe = client.head(url).timeout(PROBE_TIMEOUT).send().await;
+    let probe = client.get(url).timeout(PROBE_TIMEOUT).send().await;
     probe.is_ok_and(|answer| !answer.status().is_server_error() && !is_page(answer.status(), answer.headers()))
 }
 

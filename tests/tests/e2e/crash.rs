@@ -93,7 +93,8 @@ async fn die_at(stack: &mut Stack, call: i64, points: &[Point], always: &[Value]
         let faults: Vec<Value> = always.iter().cloned().chain([at(*point, "hang")]).collect();
         stack.sandbox.set_faults(&json!(faults)).await?;
         let mut logger = stack.start("logger").await?;
-        stack.sandbox.struck(SOON).await.with_context(|| format!("{point:?}: {:?}", stack.logs))?;
+        // The message may have to come back from the second rung, which is half a minute.
+        stack.sandbox.struck(3 * SOON).await.with_context(|| format!("{point:?}: {:?}", stack.logs))?;
         logger.kill().await?;
         let logs = stack.sandbox.logs_of(call).await?.len() + stack.sandbox.comments_of(call).await?.len();
         ensure!(logs <= 1, "{logs} logs after {point:?}: {:?}", stack.logs);
