@@ -6,7 +6,8 @@
 //! within the same limits whatever the store says. What the API tells of itself only ever lowers: a 429 pauses everybody,
 //! little left that we did not use ourselves holds back everything but ringing calls.
 //!
-//! There is no way around it: [`crate::api::Api`] cannot be built without a budget. Without the database nothing is sent.
+//! No work goes around it: [`crate::api::Api`] cannot be built without a budget, and without the database nothing is sent.
+//! Only the probe that follows a failed request does (`api/outage.rs`), because it has to go while everybody is paused.
 
 pub mod plan;
 mod store;
