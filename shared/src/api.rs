@@ -153,9 +153,8 @@ impl Api {
         } else {
             self.budget.told(&remaining(&headers)).await;
         }
-        if outage::is_page(status, &headers) {
-            let problem = "answered with a page for people".to_owned();
-            return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem) });
+        if let Some(problem) = outage::garbage(status, &headers, &body) {
+            return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem.to_owned()) });
         }
         if status.is_success() {
             return Ok(Answer { vendor: self.vendor, endpoint, status, body: body.to_vec() });

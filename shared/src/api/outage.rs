@@ -1,7 +1,8 @@
 //! Whether an API is away for everybody, or one request has failed for reasons of its own.
 //!
-//! A failed request is followed by a probe: a GET of the same address, without credentials and without effect. Any answer
-//! but a server's error shows that the API is there (401 or 405 most likely). If the probe fails as well, all replicas stop
+//! A failed request is followed by a probe: a GET of the same address, without credentials and without effect, within the
+//! budget like all requests. Any answer but a server's error or one for people shows that the API is there (401 or 405
+//! most likely). If the probe fails as well, all replicas stop
 //! sending (the budget's pause) and their messages wait without counting attempts, while whoever found out goes on
 //! probing. So an outage costs a request every few seconds and no message its attempts; and a request that is answered
 //! with 500 whenever it comes climbs the ladder and is parked, although nothing else is wrong.
@@ -12,12 +13,16 @@ use std::{
 };
 
 use reqwest::{Client, StatusCode, Url, header::HeaderMap};
+use serde::de::IgnoredAny;
 use tokio::{
     sync::Mutex,
     time::{self, Instant},
 };
 
-use crate::budget::Budget;
+use crate::{
+    budget::{Budget, Lane},
+    error::Remedy,
+};
 
 /// Together with the pause this is how long work takes to go on when the API is back.
 const PROBE_EVERY: Duration = Duration::from_secs(3);
@@ -44,6 +49,11 @@ impl Outages {
         if answered.is_some_and(|at| at.elapsed() < JUST_NOW) {
             return false;
         }
+        match budget.take(Lane::Interactive).await {
+            Ok(()) => {}
+            // Another replica has just found out, and watches; or nothing may be asked, and nothing is known.
+            Err(e) => return e.remedy == Remedy::AwaitApi,
+        }
         if answers(client, url).await {
             *answered = Some(Instant::now());
             return false;
@@ -60,10 +70,12 @@ async fn watch(client: Client, budget: Budget, url: Url, away: std::sync::Arc<At
     tracing::warn!(api = budget.api(), "The API is away; its work waits until a probe is answered.");
     loop {
         time::sleep(PROBE_EVERY).await;
-        if answers(&client, &url).await {
-            break;
+        if budget.may_probe().await {
+            if answers(&client, &url).await {
+                break;
+            }
+            budget.away(PAUSE).await;
         }
-        budget.away(PAUSE).await;
     }
     away.store(false, Ordering::Relaxed);
     budget.back().await;
@@ -75,11 +87,47 @@ async fn watch(client: Client, budget: Budget, url: Url, away: std::sync::Arc<At
 async fn answers(client: &Client, url: &Url) -> bool {
     let mut url = url.clone();
     url.set_query(None);
-    let probe = client.get(url).timeout(PROBE_TIMEOUT).send().await;
-    probe.is_ok_and(|answer| !answer.status().is_server_error() && !is_page(answer.status(), answer.headers()))
+    let probe = async {
+        let answer = client.get(url).timeout(PROBE_TIMEOUT).send().await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok::<_, reqwest::Error>(
+            !status.is_server_error() && garbage(status, &headers, &answer.bytes().await?).is_none(),
+        )
+    };
+    probe.await.unwrap_or(false)
 }
 
-/// A page for people in front of the API, such as "back soon", in place of an answer.
-pub(super) fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
-    status.is_success() && headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+/// Whether a success is none: something in front of the API answers, with a page for people such as "back soon", or with
+/// a torn body.
+pub(super) fn garbage(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<&'static str> {
+    let kind = headers.get("content-type").map(|kind| kind.as_bytes()).filter(|_| status.is_success())?;
+    if kind.starts_with(b"text/html") {
+        return Some("answered with a page for people");
+    }
+    let torn = || !body.is_empty() && serde_json::from_slice::<IgnoredAny>(body).is_err();
+    (kind.starts_with(b"application/json") && torn()).then_some("answered with JSON that is none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_an_answer_from_garbage() {
+        let (page, torn) = (Some("answered with a page for people"), Some("answered with JSON that is none"));
+        for (status, kind, body, expected) in [
+            (200, "application/json", "{\"data\":[]}", None),
+            (200, "application/json; charset=utf-8", "{\"data\":[", torn),
+            (200, "application/json", "", None),
+            (200, "text/plain", "OK", None),
+            (200, "text/html; charset=utf-8", "<html>", page),
+            // Whose fault a refusal is, its status says.
+            (404, "text/html", "<html>", None),
+            (400, "application/json", "{", None),
+        ] {
+            let headers = [("content-type", kind)].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let found = garbage(StatusCode::from_u16(status).unwrap(), &headers.into_iter().collect(), body.as_bytes());
+            assert_eq!(found, expected, "{status} {kind}: {body}");
+        }
+    }
 }

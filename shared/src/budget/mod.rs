@@ -6,8 +6,8 @@
 //! within the same limits whatever the store says. What the API tells of itself only ever lowers: a 429 pauses everybody,
 //! little left that we did not use ourselves holds back everything but ringing calls.
 //!
-//! No work goes around it: [`crate::api::Api`] cannot be built without a budget, and without the database nothing is sent.
-//! Only the probe that follows a failed request does (`api/outage.rs`), because it has to go while everybody is paused.
+//! Nothing goes around it: [`crate::api::Api`] cannot be built without a budget, and without the database nothing is sent.
+//! The probes of an API that is away (`api/outage.rs`) pass over the pause that it causes, but not over the windows.
 
 pub mod plan;
 mod store;
@@ -214,9 +214,22 @@ impl Budget {
     /// The API answers nobody: every process stops for so long.
     pub(crate) async fn away(&self, pause: Duration) {
         self.is_away();
-        let paused = async { store::pause(&*self.0.database.client().await?, self.0.api, Some(pause), AWAY).await };
+        let paused = async { store::away(&*self.0.database.client().await?, self.0.api, pause, AWAY).await };
         if let Err(e) = paused.await {
             tracing::warn!(api = self.api(), error = %e, "The others could not be told that an API is away.");
+        }
+    }
+
+    /// Whether a probe may be sent now, while everybody else is paused because the API is away.
+    pub(crate) async fn may_probe(&self) -> bool {
+        loop {
+            let lease = async { store::probe(&*self.0.database.client().await?, self.0.api, AWAY).await };
+            match lease.await {
+                Ok(Lease::Granted(_)) => return true,
+                Ok(Lease::Wait { after, .. }) => time::sleep(after.min(PUT_ASIDE)).await,
+                // Without the store nothing is sent.
+                Ok(Lease::Undeclared) | Err(_) => return false,
+            }
         }
     }
 

@@ -1,11 +1,11 @@
-//! The budget's rows: three functions of the database (see the migration) and what people want to see of them.
+//! The budget's rows: functions of the database (migrations V4 and V8) and what people want to see of them.
 
 use std::time::Duration;
 
 use deadpool_postgres::Object;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_postgres::{Client, types::Json};
+use tokio_postgres::{Client, Row, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -32,15 +32,24 @@ pub(super) async fn take(client: &Object, api: Vendor, lane: Lane, want: u32) ->
     let want = i32::try_from(want).unwrap_or(i32::MAX);
     let sql = "select granted, wait_s, why from budget_take($1, $2, $3)";
     let statement = client.prepare_cached(sql).await?;
-    let row = client.query_one(&statement, &[&api.as_str(), &lane.index(), &want]).await?;
-    Ok(match row.get::<_, Option<i32>>(0) {
+    Ok(lease(&client.query_one(&statement, &[&api.as_str(), &lane.index(), &want]).await?))
+}
+
+/// One request, although everybody is paused because of `why`.
+pub(super) async fn probe(client: &Client, api: Vendor, why: &str) -> Result<Lease> {
+    let sql = "select granted, wait_s, why from budget_probe($1, $2)";
+    Ok(lease(&client.query_one(sql, &[&api.as_str(), &why]).await?))
+}
+
+fn lease(row: &Row) -> Lease {
+    match row.get::<_, Option<i32>>(0) {
         None => Lease::Undeclared,
         Some(granted) if granted > 0 => Lease::Granted(granted.unsigned_abs()),
         Some(_) => {
             let after = Duration::try_from_secs_f64(row.get::<_, Option<f64>>(1).unwrap_or_default());
             Lease::Wait { after: after.unwrap_or_default(), why: row.get::<_, Option<String>>(2).unwrap_or_default() }
         }
-    })
+    }
 }
 
 /// Writes the windows down as they should be; what has been used of them stays.
@@ -77,13 +86,16 @@ pub(super) async fn pause(client: &Client, api: Vendor, after: Option<Duration>,
     Ok(())
 }
 
+/// The API answers nobody: nobody sends for a while.
+pub(super) async fn away(client: &Client, api: Vendor, after: Duration, why: &str) -> Result<()> {
+    client.execute("select budget_away($1, $2, $3)", &[&api.as_str(), &after.as_secs_f64(), &why]).await?;
+    Ok(())
+}
+
 /// What a pause was for is over.
 pub(super) async fn end_pause(client: &Client, api: Vendor, why: &str) -> Result<()> {
     let sql = "update budgets set paused_until = now() where api = $1 and paused_why = $2 and paused_until > now()";
     client.execute(sql, &[&api.as_str(), &why]).await?;
-    client
-        .execute("update budget_windows set next_at = least(next_at, now()) where api = $1", &[&api.as_str()])
-        .await?;
     Ok(())
 }
 
@@ -166,7 +178,7 @@ pub async fn seen(client: &Client) -> Result<Vec<Seen>> {
                       case when paused_until > now() then paused_why when held_until > now() then held_why end
                  from budget_windows w join budgets using (api) order by w.api, w.length_s";
     let rows = client.query(sql, &[]).await?;
-    let seen = |r: &tokio_postgres::Row| Seen {
+    let seen = |r: &Row| Seen {
         api: r.get(0),
         span: r.get(1),
         limit: r.get(2),

@@ -101,3 +101,30 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     drop((workers, late));
     stack.down().await
 }
+
+/// Requests that the sandbox saw, and those that were taken from the budget.
+async fn seen_and_taken(stack: &Stack) -> Result<(i64, i64)> {
+    let by_status = stack.sandbox.get("/counts").await?["sellsy"]["by_status"].clone();
+    let seen = by_status.as_object().context("counts")?.values().filter_map(Value::as_i64).sum();
+    let sql = "select coalesce(sum(n), 0)::bigint from budget_spent where api = 'sellsy' and span = 'hour'";
+    Ok((seen, stack.database().await?.query_one(sql, &[]).await?.get(0)))
+}
+
+#[tokio::test]
+async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
+    // At this rate nothing is taken ahead, so nothing that was taken is forgone.
+    let (stack, workers) = strict("counted", 12, 300).await?;
+    let away = json!([{ "api": "sellsy", "path": "*", "do": { "kind": "status", "status": 503 } }]);
+    stack.sandbox.set_faults(&away).await?;
+    for _ in 0..6 {
+        stack.sandbox.play(&call()).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    stack.sandbox.set_faults(&json!([])).await?;
+    all_logged(&stack, 6, SOON).await?;
+    let (seen, taken) = seen_and_taken(&stack).await?;
+    assert_eq!(seen, taken, "seen by Sellsy and taken from the budget");
+    assert_eq!(refused(&stack, "sellsy").await?, 0);
+    drop(workers);
+    stack.down().await
+}

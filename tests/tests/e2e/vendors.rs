@@ -43,6 +43,7 @@ async fn sellsy_away_in_every_way_costs_no_attempt() -> Result<()> {
         json!({ "kind": "status", "status": 503, "headers": { "retry-after": "1" } }),
         json!({ "kind": "cut", "when": "before" }),
         json!({ "kind": "status", "status": 200, "body": "<html>", "headers": { "content-type": "text/html" } }),
+        json!({ "kind": "status", "status": 200, "body": "{\"data\": [", "headers": { "content-type": "application/json" } }),
     ] {
         stack.sandbox.set_faults(&json!([{ "api": "sellsy", "path": "*", "do": fault }])).await?;
         for _ in 0..CALLS {
