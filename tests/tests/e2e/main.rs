@@ -9,6 +9,7 @@ mod dead;
 mod directory;
 mod fallback;
 mod insights;
+mod ladder;
 mod lanes;
 mod lifecycle;
 mod links;
