@@ -22,6 +22,10 @@ use shared::{
     error::Error,
     event::Event,
     ledger::inbox::{self, Waiting},
+    telemetry::{
+        self,
+        spans::{Span, SpanKind},
+    },
     topology::Stage,
     trace::Traceparent,
 };
@@ -85,10 +89,18 @@ pub(crate) fn respond(source: &'static str, answer: Answer) -> Response {
         Err(refusal) => refusal.label(),
     };
     metrics::counter!("callbridge_webhooks_total", "source" => source, "result" => result).increment(1);
+    if answer.is_ok() {
+        note_webhook(source);
+    }
     match answer {
         Ok(accepted) => accepted.into_response(),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// Once at the start as well, so that silence from then on can be told.
+pub(crate) fn note_webhook(source: &'static str) {
+    metrics::gauge!("callbridge_webhook_last_timestamp_seconds", "source" => source).set(telemetry::now_s());
 }
 
 pub(crate) fn not_found() -> Refusal {
@@ -169,7 +181,18 @@ impl Door {
     }
 
     async fn accept_one(&self, event: &Event) -> Answer {
-        let trace = Traceparent::start();
+        let trace = Traceparent::of_call(event.call_id);
+        let mut step = Span::begin(SpanKind::Server, || format!("ingest {}", event.kind), trace);
+        step.set("callbridge.call_id", event.call_id.0);
+        let answer = self.hold(event, trace).await;
+        match &answer {
+            Ok(accepted) => step.set("callbridge.outcome", accepted.label()),
+            Err(refusal) => step.fail(refusal.code),
+        }
+        answer
+    }
+
+    async fn hold(&self, event: &Event, trace: Traceparent) -> Answer {
         let Ok(message) = Outgoing::event(event, trace) else {
             let message = "the event could not be written as JSON";
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message));

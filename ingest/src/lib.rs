@@ -10,6 +10,7 @@
 //! [`webhooks`], which looks after the account's webhooks, also serve the commands of `callbridge`.
 
 mod aircall;
+mod depths;
 mod door;
 pub mod reconcile;
 mod relay;
@@ -33,6 +34,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         .merge(sellsy::routes(secret, door))
         .fallback(async || door::not_found());
     base.spawn(relay::run(base.publisher.clone(), base.database.clone(), shutdown));
+    door::note_webhook("aircall");
+    base.spawn_until_shutdown(depths::watch(base.publisher.clone()));
     if base.settings.aircall.has_credential() {
         let turns = turns(&base)?;
         base.spawn_until_shutdown(turns.run());

@@ -15,9 +15,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::{
-    budget::{Budget, Lane, Span},
+    budget::{self, Budget, Lane},
     error::{Code, Error, Remedy},
+    telemetry::spans::{Span, SpanKind},
     tls,
+    trace::{self, Traceparent},
 };
 use outage::Outages;
 
@@ -108,7 +110,11 @@ impl Api {
 
     /// Sends when the budget allows.
     pub async fn send(&self, endpoint: &'static str, request: RequestBuilder) -> Result<Answer, Failure> {
+        let mut step = trace::current().map(|of| self.step(endpoint, of.child()));
         if let Err(e) = self.budget.take(self.lane).await {
+            if let Some(step) = &mut step {
+                step.fail(e.code.as_str());
+            }
             return Err(Failure { unsent: Some(e.clone()), ..self.failure(endpoint, e.message) });
         }
         let started = Instant::now();
@@ -125,6 +131,13 @@ impl Api {
             Err(_) => "none".into(),
         };
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if let Some(step) = &mut step {
+            step.set("callbridge.sent_ms", i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX));
+            step.set("http.response.status_code", status.clone());
+            if result.is_err() {
+                step.fail(&status);
+            }
+        }
         tracing::debug!(api = self.vendor.as_str(), endpoint, status, duration_ms, "A request was answered.");
         metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => endpoint, "status" => status)
             .increment(1);
@@ -141,6 +154,17 @@ impl Api {
             }
             result => result,
         }
+    }
+
+    /// From asking the budget until the answer is there; `sent_ms` is without the wait.
+    fn step(&self, endpoint: &'static str, trace: Traceparent) -> Span {
+        let mut step = Span::begin(SpanKind::Client, || endpoint.to_owned(), trace);
+        let (method, template) = endpoint.split_once(' ').unwrap_or(("", endpoint));
+        step.set("http.request.method", method);
+        step.set("url.template", template);
+        step.set("peer.service", self.vendor.as_str());
+        step.set("callbridge.lane", self.lane.as_str());
+        step
     }
 
     async fn exchange(&self, endpoint: &'static str, request: reqwest::Request) -> Result<Answer, Failure> {
@@ -213,12 +237,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// What is left according to the answer; negative when more was asked than there was.
-fn remaining(headers: &HeaderMap) -> Vec<(Span, i64)> {
+fn remaining(headers: &HeaderMap) -> Vec<(budget::Span, i64)> {
     let spans = [
-        (Span::Second, "x-quota-remaining-by-second"),
-        (Span::Minute, "x-quota-remaining-by-minute"),
-        (Span::Day, "x-quota-remaining-by-day"),
-        (Span::Minute, "x-aircallapi-remaining"),
+        (budget::Span::Second, "x-quota-remaining-by-second"),
+        (budget::Span::Minute, "x-quota-remaining-by-minute"),
+        (budget::Span::Day, "x-quota-remaining-by-day"),
+        (budget::Span::Minute, "x-aircallapi-remaining"),
     ];
     spans.into_iter().filter_map(|(span, name)| Some((span, number(headers, name)?))).collect()
 }
@@ -357,7 +381,7 @@ mod tests {
     #[test]
     fn reads_what_is_left() {
         let told = headers(&[("x-quota-remaining-by-minute", "-3"), ("x-quota-remaining-by-day", "?")]);
-        assert_eq!(remaining(&told), [(Span::Minute, -3)]);
-        assert_eq!(remaining(&headers(&[("x-aircallapi-remaining", "12")])), [(Span::Minute, 12)]);
+        assert_eq!(remaining(&told), [(budget::Span::Minute, -3)]);
+        assert_eq!(remaining(&headers(&[("x-aircallapi-remaining", "12")])), [(budget::Span::Minute, 12)]);
     }
 }

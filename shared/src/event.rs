@@ -5,6 +5,8 @@
 //! a stage which only passes it on never parses it. Attempt counts and the trace travel as AMQP headers and not
 //! in the body: they belong to a delivery, not to the fact.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -59,6 +61,16 @@ pub struct Event {
 impl Event {
     pub fn new(kind: impl Into<String>, call_id: CallId, occurred_at: Timestamp, payload: Box<RawValue>) -> Self {
         Self { id: Uuid::now_v7(), kind: kind.into(), call_id, occurred_at, payload, reconciled: false }
+    }
+
+    /// Since it was written down; its id says when.
+    pub fn age(&self) -> Duration {
+        let written = self
+            .id
+            .get_timestamp()
+            .map(|at| Duration::from_millis(at.to_unix().0 * 1000 + u64::from(at.to_unix().1) / 1_000_000));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(written.unwrap_or(now))
     }
 
     /// What the call in the payload was seen by, for its place among other views of the call: the event's kind, or no

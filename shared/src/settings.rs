@@ -44,6 +44,8 @@ pub struct Settings {
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,
+    /// Spans are not collected without it.
+    pub otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Debug)]

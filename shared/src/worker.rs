@@ -75,7 +75,7 @@ async fn start<F>(
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    telemetry::start(&settings)?;
+    telemetry::start(&settings, name)?;
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let token = shutdown.clone();
@@ -88,7 +88,9 @@ where
         token.cancel();
     });
     tracing::info!(worker = name, version = env!("CARGO_PKG_VERSION"), "Starting.");
-    Box::pin(run(settings, shutdown)).await?;
+    let ended = Box::pin(run(settings, shutdown)).await;
+    telemetry::spans::flush().await;
+    ended?;
     tracing::info!(worker = name, "Stopped.");
     Ok(())
 }

@@ -18,6 +18,7 @@ use shared::{
     ledger::resolution::Kind,
     phone::{E164, Region},
     sellsy::{Sellsy, wire::Page},
+    telemetry,
 };
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -107,6 +108,9 @@ impl Sync {
         }
         // The lock ends with its connection, whatever state that is in.
         drop(Object::take(client));
+        if outcome.is_ok() {
+            metrics::gauge!("callbridge_directory_read_timestamp_seconds").set(telemetry::now_s());
+        }
         outcome
     }
 

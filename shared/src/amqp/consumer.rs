@@ -26,6 +26,7 @@ use super::{
     ladder::{self, Step},
     message,
     pace::Pace,
+    step,
 };
 use crate::{
     db::Database,
@@ -34,6 +35,7 @@ use crate::{
     health::Condition,
     ledger::timeline::{self, Entry},
     topology::{self, Names, Stage, short},
+    trace,
 };
 
 /// How long running handlers may go on after SIGTERM.
@@ -235,7 +237,11 @@ impl<H: Handler> Consumer<H> {
                     call_id = incoming.event.call_id.0,
                     trace_id = incoming.trace.trace_id(),
                 );
-                match self.handle(&mut incoming, shutdown).instrument(span).await {
+                let step = step::begin(self.stage, &self.names, &incoming);
+                let work = trace::within(incoming.trace, self.handle(&mut incoming, shutdown));
+                let result = work.instrument(span).await;
+                step::end(step, result.as_ref());
+                match result {
                     None => return,
                     Some(result) => (Some(incoming.event.call_id), result),
                 }

@@ -12,6 +12,7 @@ mod link;
 mod message;
 mod pace;
 mod publisher;
+mod step;
 
 pub use consumer::{Consumer, Handler, Outcome};
 pub use link::Link;

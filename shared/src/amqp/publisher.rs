@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, Confirmation, Connection,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
+    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    types::FieldTable,
 };
 use tokio::{
     sync::Mutex,
@@ -99,6 +100,24 @@ impl Publisher {
             Confirmation::Nack(_) => Err(unavailable("the broker refused the message")),
             Confirmation::NotRequested => Err(unavailable("confirm mode is off")),
         }
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// How many messages of a queue wait to be delivered.
+    pub async fn depth(&self, queue: &str) -> Result<u32> {
+        // Not on the channel of publishes: a queue that is missing closes the one that asks for it.
+        let connection = self.link.now().ok_or_else(|| unavailable("there is no connection"))?;
+        let asked = async {
+            let channel = connection.create_channel().await?;
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            let depth = channel.queue_declare(short(queue), passive, FieldTable::default()).await?.message_count();
+            channel.close(200, short("done")).await?;
+            Ok(depth)
+        };
+        time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(unavailable("no answer")))
     }
 
     fn address(&self, to: Destination<'_>) -> (String, String) {

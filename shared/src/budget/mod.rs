@@ -85,6 +85,8 @@ const FRESH: Duration = Duration::from_millis(200);
 /// A slice is what may be sent in this time.
 const SLICE_S: f64 = 0.05;
 const NOTE_WAITING_EVERY: Duration = Duration::from_secs(1);
+/// In seconds: how often the windows become metrics.
+const SHOW_EVERY: u64 = 15;
 /// How often one process may tell the store what the API says is left.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// When waiting ran out and the store did not say for how long it would have been.
@@ -366,6 +368,9 @@ async fn note_waiting(budget: Weak<Shared>, worker: &'static str) {
             metrics::gauge!("callbridge_budget_waiting", "api" => budget.api.as_str(), "lane" => lane.as_str())
                 .set(f64::from(waiting));
         }
+        if tick.is_multiple_of(SHOW_EVERY) {
+            show(&budget).await;
+        }
         let waiting = waiting.map(|waiting| i32::try_from(waiting).unwrap_or(i32::MAX));
         if waiting == [0; Lane::COUNT] && noted == waiting && !tick.is_multiple_of(60) {
             continue;
@@ -375,6 +380,21 @@ async fn note_waiting(budget: Weak<Shared>, worker: &'static str) {
             let _ = store::note_waiting(&client, process, worker, budget.api, waiting).await;
         }
         noted = waiting;
+    }
+}
+
+/// The windows of this API as metrics. They are the same in every process.
+async fn show(budget: &Shared) {
+    let Ok(client) = budget.database.client().await else { return };
+    let Ok(windows) = seen(&client).await else { return };
+    let now = jiff::Timestamp::now();
+    for window in windows.into_iter().filter(|window| window.api == budget.api.as_str()) {
+        let used: i64 = window.used.iter().sum();
+        let (api, paused) = (budget.api.as_str(), window.paused_until.is_some_and(|until| until > now));
+        metrics::gauge!("callbridge_budget_limit_requests", "api" => api, "window" => window.span.clone())
+            .set(f64::from(window.limit));
+        metrics::gauge!("callbridge_budget_used_requests", "api" => api, "window" => window.span).set(used as f64);
+        metrics::gauge!("callbridge_budget_paused", "api" => api).set(if paused { 1.0 } else { 0.0 });
     }
 }
 

@@ -104,4 +104,7 @@ pub(super) struct Raw {
     /// text or json
     #[arg(long, env, default_value = "text")]
     pub(super) log_format: String,
+    /// Collector of OpenTelemetry that spans are sent to (OTLP over HTTP), e.g. http://127.0.0.1:4318; none when absent
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(super) otlp_endpoint: Option<String>,
 }

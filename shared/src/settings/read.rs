@@ -37,6 +37,10 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+    let otlp_endpoint = match raw.otlp_endpoint.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => url(problems, "OTEL_EXPORTER_OTLP_ENDPOINT", text, &["https", "http"]).map(Some),
+        None => Some(None),
+    };
     if tracing_subscriber::EnvFilter::try_new(&raw.rust_log).is_err() {
         problems.0.push("RUST_LOG is no filter such as info or info,shared=debug".into());
     }
@@ -58,6 +62,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,
+        otlp_endpoint: otlp_endpoint?,
     })
 }
 

@@ -20,6 +20,7 @@ mod reconcile;
 mod replicas;
 mod sellsy_webhook;
 mod tour;
+mod traces;
 mod vendors;
 mod webhook;
 
