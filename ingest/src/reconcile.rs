@@ -74,6 +74,9 @@ pub struct How {
     pub dry_run: bool,
     /// Also what was brought in before.
     pub again: bool,
+    /// Also what has no log although all is known: its message is parked, waits, or is lost with the broker. Not for the
+    /// turns, which would double the messages of every backlog.
+    pub logs_too: bool,
 }
 
 /// What was found on a walk. A call that two lists show is counted twice.
@@ -134,7 +137,7 @@ impl Reconciler {
         }
         let mut lacking = Vec::new();
         for call in calls {
-            match rules::judge(call, known.get(&call.id), asked_at) {
+            match rules::judge(call, known.get(&call.id), asked_at, walk.how.logs_too) {
                 Verdict::Settled => {}
                 Verdict::Open => {
                     walk.tally.open += 1;

@@ -52,6 +52,14 @@ impl Forms {
         }
     }
 
+    /// What a log may be that is there already.
+    pub(crate) fn possible(&self) -> Vec<LogForm> {
+        match self.fallback {
+            LogFallback::Comment => vec![LogForm::PhoneCall, LogForm::Comment],
+            LogFallback::Park => vec![LogForm::PhoneCall],
+        }
+    }
+
     /// The form to try instead of one that was refused, or the error that says what to do.
     pub(crate) fn instead_of(&self, form: LogForm, e: Error) -> Result<LogForm> {
         let what = match e.code {

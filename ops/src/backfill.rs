@@ -69,7 +69,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let client = Object::take(client);
     let links_down = CancellationToken::new();
     let reconciler = reconciler(database, settings, &links_down).await?;
-    let how = How { dry_run: arguments.dry_run, again: arguments.again };
+    let how = How { dry_run: arguments.dry_run, again: arguments.again, logs_too: true };
     let broken_off = if how.dry_run || how.again { None } else { ledger::progress(&client, NAME).await? };
     let from = broken_off.and_then(|run| goes_on_at(&run, window, Timestamp::now())).unwrap_or(window.0);
     if from > window.0 {

@@ -185,6 +185,14 @@ impl Stack {
         Ok(depth)
     }
 
+    /// Takes all messages of a queue away, as a broker that has lost its disk.
+    pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
+        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.queue_purge(queue.into(), lapin::options::QueuePurgeOptions::default()).await?;
+        Ok(connection.close(200, "done".into()).await?)
+    }
+
     /// Removes the database and the queues; the workers must have ended.
     pub async fn down(self) -> anyhow::Result<()> {
         let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;

@@ -23,6 +23,8 @@ pub enum Lack {
     Tags,
     Notes,
     Recording,
+    /// All is known, but the log is not there.
+    Log,
 }
 
 impl Lack {
@@ -33,6 +35,7 @@ impl Lack {
             Lack::Tags => "tags",
             Lack::Notes => "notes",
             Lack::Recording => "recording",
+            Lack::Log => "log",
         }
     }
 }
@@ -47,7 +50,7 @@ pub(super) enum Verdict {
 }
 
 /// What is to be done about a call as the list showed it.
-pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp) -> Verdict {
+pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp, logs_too: bool) -> Verdict {
     let is_recent = |at: Timestamp| asked_at.duration_since(at) < GRACE;
     if !call.has_ended() || call.ended_at.is_some_and(is_recent) {
         return Verdict::Open;
@@ -58,7 +61,8 @@ pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp) -> 
     if known.and_then(|known| known.snapshot_at).is_some_and(is_recent) {
         return Verdict::Open;
     }
-    lack(call, known).map_or(Verdict::Settled, Verdict::Lacks)
+    let log = || known.is_some_and(|known| known.unlogged && logs_too).then_some(Lack::Log);
+    lack(call, known).or_else(log).map_or(Verdict::Settled, Verdict::Lacks)
 }
 
 fn lack(call: &Call, known: Option<&Known>) -> Option<Lack> {

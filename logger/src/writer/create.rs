@@ -1,4 +1,5 @@
-//! The one creation of a log: intent, POST, ledger; or the adoption of what an earlier POST has made.
+//! The one creation of a log: intent, POST, ledger; or the adoption of what an earlier POST has made. One may have if an
+//! intent stands, or if Aircall's list and not a webhook brought the call: then this ledger may not be the first.
 
 use std::time::Duration;
 
@@ -37,9 +38,12 @@ impl Writer {
                 let remedy = Remedy::Retry { after: Some(SETTLED) };
                 return Err(Error::new(Code::CallBusy, remedy, "a creation ended unclear a moment ago"));
             }
-            let form = row.form.unwrap_or(LogForm::PhoneCall);
-            if let Some(id) = self.find(work, form).await? {
-                return self.adopt(work, form, id).await;
+        }
+        if row.intent_age.is_some() || row.listed {
+            for form in row.form.map_or_else(|| self.forms.possible(), |form| vec![form]) {
+                if let Some(id) = self.find(work, form).await? {
+                    return self.adopt(work, form, id).await;
+                }
             }
         }
         let form = match row.form {
@@ -96,8 +100,11 @@ impl Writer {
         let call_id = work.row.call_id;
         let client = self.database.client().await?;
         calls::record_written(&client, call_id, form, id, "").await?;
-        let entry = Entry::new("logger", "a log whose creation had ended unclear was found and adopted")
-            .with(form.as_str(), id);
+        let found = match work.row.intent_age {
+            Some(_) => "a log whose creation had ended unclear was found and adopted",
+            None => "a log that the ledger did not know was found and adopted",
+        };
+        let entry = Entry::new("logger", found).with(form.as_str(), id);
         timeline::add(&client, call_id, &[entry]).await?;
         drop(client);
         self.update(work, form, id).await

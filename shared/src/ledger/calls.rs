@@ -23,13 +23,16 @@ pub use super::snapshot::Snapshot;
 /// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
 const LEASE_S: f64 = 120.0;
 
-/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
+/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event. That
+/// Aircall's list brought it is noted as well, before anybody writes the log.
 pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<()> {
     let sql = "with noted as (insert into timeline (call_id, stage, what, detail)
                               values ($1, $5, $6, jsonb_build_object('occurred_at', $3::timestamptz)))
-               insert into calls (call_id, snapshot, snapshot_at, snapshot_rank) values ($1, $2, $3, $4)
+               insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
+               values ($1, $2, $3, $4, case when $6 = 'reconciled' then now() end)
                on conflict (call_id) do update
-                  set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at, snapshot_rank = excluded.snapshot_rank
+                  set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at, snapshot_rank = excluded.snapshot_rank,
+                      reconciled_at = coalesce(excluded.reconciled_at, calls.reconciled_at)
                 where calls.snapshot_at is null
                    or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)";
     let (at, rank) = snapshot.place();
@@ -161,6 +164,8 @@ pub struct Loggable {
     pub due_in: Option<Duration>,
     /// A creation began so long ago and its end is not known.
     pub intent_age: Option<Duration>,
+    /// Aircall's list brought the call in: a ledger that is gone, or was restored, may have logged it before.
+    pub listed: bool,
     /// A person has deleted the log in Sellsy.
     pub gone: bool,
     /// The caller is being looked up again, because Sellsy took no log on the record that was found.
@@ -187,6 +192,7 @@ impl Loggable {
             written_age: Duration::ZERO,
             due_in: None,
             intent_age: None,
+            listed: false,
             gone: false,
             reopened: false,
             undecided: false,
@@ -323,6 +329,7 @@ fn loggable(row: &Row) -> Loggable {
         written_age: span("written_age").unwrap_or_default(),
         due_in: span("due_in"),
         intent_age: span("intent_age"),
+        listed: row.get::<_, Option<Timestamp>>("reconciled_at").is_some(),
         gone: row.get::<_, Option<Timestamp>>("gone_at").is_some(),
         reopened: undecided && sellsy_id.is_none(),
         undecided,

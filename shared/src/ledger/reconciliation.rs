@@ -32,6 +32,8 @@ pub struct Known {
     pub snapshot_at: Option<Timestamp>,
     /// `call.ended` has been handled.
     pub resolved: bool,
+    /// It has a record to be logged on, and no log.
+    pub unlogged: bool,
     /// What the list showed when the call was brought in from there.
     pub reconciled_view: Option<String>,
 }
@@ -91,7 +93,8 @@ pub async fn forget(client: &Client, name: &str) -> Result<()> {
 
 /// What is known of these calls, by their ids; nothing of those that are left out.
 pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> {
-    let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view
+    let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
+                      resolution->>'record' is not null and sellsy_id is null and gone_at is null
                  from calls where call_id = any($1)";
     let of = |r: &Row| {
         let known = Known {
@@ -99,6 +102,7 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
             snapshot_at: r.get(2),
             resolved: r.get(3),
             reconciled_view: r.get(4),
+            unlogged: r.get::<_, Option<bool>>(5).unwrap_or_default(),
         };
         (r.get(0), known)
     };

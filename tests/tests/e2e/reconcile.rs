@@ -308,3 +308,39 @@ async fn without_a_credential_for_aircall_ingest_takes_webhooks_all_the_same() -
     drop((ingest, others));
     stack.down().await
 }
+
+#[tokio::test]
+async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> Result<()> {
+    let mut stack = Stack::new("restored").await?;
+    let workers = stack.start_all().await?;
+    let mut calls = Vec::new();
+    for n in 0..3 {
+        calls.push(stack.sandbox.play(&call(7200 + n)).await?);
+    }
+    each_logged_once(&stack, &calls).await?;
+    // Of a fourth call the decision is in the ledger, but the broker has lost what it had for the logger.
+    let mut workers = workers;
+    workers.remove(2).terminate(SOON).await?;
+    calls.push(stack.sandbox.play(&call(7200)).await?);
+    let queue = stack.names.work(shared::topology::Stage::Logger);
+    let waits = || async { (stack.depth(&queue).await.ok()? == 1).then_some(()) };
+    eventually(SOON, waits).await.context("its message waits")?;
+    stack.purge(&queue).await?;
+    // Of the first three the ledger knows nothing any more: an older one was restored.
+    drop(workers);
+    let lost = "delete from calls where sellsy_id is not null; delete from timeline; delete from reconciliations;
+                update calls set snapshot_at = snapshot_at - interval '1 hour'";
+    stack.database().await?.batch_execute(lost).await?;
+    let workers = stack.start_all().await?;
+    let (said, fine) = stack.callbridge(&["backfill", "--since", "1d"]).await?;
+    assert!(fine, "{said}");
+    each_logged_once(&stack, &calls).await?;
+    let known = || async {
+        let sql = "select count(*) from calls where sellsy_id is not null";
+        (stack.database().await.ok()?.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) == 4).then_some(())
+    };
+    eventually(SOON, known).await.context("the ledger knows all four logs")?;
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 4);
+    drop(workers);
+    stack.down().await
+}

@@ -19,7 +19,7 @@ fn call(fields: &serde_json::Value) -> Call {
 }
 
 fn known(fields: &serde_json::Value) -> Known {
-    Known { snapshot: Some(call(fields)), snapshot_at: Some(at(NOW_S - 3570)), resolved: true, reconciled_view: None }
+    Known { snapshot: Some(call(fields)), snapshot_at: Some(at(NOW_S - 3570)), resolved: true, ..Known::default() }
 }
 
 #[test]
@@ -27,17 +27,20 @@ fn tells_what_is_lacking() {
     let lacks = Verdict::Lacks;
     let listed = call(&json!({}));
     let check = |known: Option<Known>, expected: Verdict, what: &str| {
-        assert_eq!(judge(&listed, known.as_ref(), at(NOW_S)), expected, "{what}");
+        assert_eq!(judge(&listed, known.as_ref(), at(NOW_S), true), expected, "{what}");
         // What was brought in once as it is here is not brought in again.
         let again = Known { reconciled_view: Some(view(&listed)), ..known.unwrap_or_default() };
-        assert_eq!(judge(&listed, Some(&again), at(NOW_S)), Verdict::Settled, "{what}, again");
+        assert_eq!(judge(&listed, Some(&again), at(NOW_S), true), Verdict::Settled, "{what}, again");
         let other = Known { reconciled_view: Some("other".into()), ..again };
-        assert_eq!(judge(&listed, Some(&other), at(NOW_S)), expected, "{what}, after another view");
+        assert_eq!(judge(&listed, Some(&other), at(NOW_S), true), expected, "{what}, after another view");
     };
     check(None, lacks(Lack::Call), "nothing is known");
     check(Some(Known::default()), lacks(Lack::Call), "only an insight is known");
     check(Some(Known { resolved: false, ..known(&json!({})) }), lacks(Lack::End), "call.ended was lost");
     check(Some(known(&json!({}))), Verdict::Settled, "all is known");
+    let unlogged = Known { unlogged: true, ..known(&json!({})) };
+    assert_eq!(judge(&listed, Some(&unlogged), at(NOW_S), false), Verdict::Settled, "a turn leaves it to its message");
+    check(Some(unlogged), lacks(Lack::Log), "the log is not there");
     for (fields, expected) in [
         (json!({ "tags": [] }), lacks(Lack::Tags)),
         (json!({ "tags": [{ "id": 1, "name": "VIP", "tagged_at": NOW_S }] }), Verdict::Settled),
@@ -63,7 +66,7 @@ fn leaves_webhooks_their_time() {
         (json!({ "ended_at": NOW_S + 60 }), Verdict::Open),
         (json!({ "ended_at": NOW_S - 300 }), Verdict::Lacks(Lack::Call)),
     ] {
-        assert_eq!(judge(&call(&fields), None, at(NOW_S)), expected, "{fields}");
+        assert_eq!(judge(&call(&fields), None, at(NOW_S), true), expected, "{fields}");
     }
 }
 
