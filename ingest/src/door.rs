@@ -5,7 +5,7 @@
 //! inbox hold the event; 503 is the last resort, when neither can: the sender then tries again. Of a body that is
 //! refused only the size is logged.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -29,7 +29,10 @@ use shared::{
     topology::Stage,
     trace::Traceparent,
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 /// The largest recorded event has 5 kB; notes, tags and participants are bounded by Aircall.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -38,10 +41,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 const INBOX_TIMEOUT: Duration = Duration::from_millis(1400);
 /// What a 503 asks for.
 const RETRY_AFTER_S: &str = "30";
+/// Each may hold a body. A webhook takes a few milliseconds, so it takes a flood to get there.
+const MOST_AT_ONCE: usize = 256;
+/// No body is waited for longer than 2 s.
+const WHEN_BUSY_S: &str = "2";
 
 /// What a webhook is.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     Publish(Vec<Event>),
     /// Accepted and not needed; the reason is a metric's label.
     Ignore(&'static str),
@@ -68,7 +75,7 @@ pub(crate) enum Accepted {
 
 /// Answered with something else.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
@@ -80,6 +87,7 @@ pub(crate) struct Refusal {
 pub(crate) struct Door {
     publisher: Publisher,
     database: Database,
+    places: Arc<Semaphore>,
 }
 
 /// The answer as HTTP, counted.
@@ -153,7 +161,17 @@ async fn read(body: Body) -> Result<Vec<u8>, TooLarge> {
 
 impl Door {
     pub(crate) fn new(publisher: Publisher, database: Database) -> Self {
-        Self { publisher, database }
+        Self { publisher, database, places: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
+    }
+
+    /// For as long as a webhook is in hand. Without one it is refused before its body is read; that is counted but not
+    /// logged, because whoever floods us shall not fill the disk as well.
+    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.places.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{MOST_AT_ONCE} webhooks are in hand already; send it again");
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message);
+            Refusal { header: Some((header::RETRY_AFTER, WHEN_BUSY_S)), ..refusal }
+        })
     }
 
     /// Does what the verdict on a body of so many bytes asks for.
@@ -266,7 +284,8 @@ impl Refusal {
         Self { status, code, message: message.into(), header: None }
     }
 
-    pub(crate) fn label(&self) -> String {
+    /// Its code as a metric's label.
+    pub fn label(&self) -> String {
         self.code.to_ascii_lowercase()
     }
 }

@@ -18,9 +18,25 @@ mod sellsy;
 pub mod webhooks;
 
 use axum::Router;
+pub use door::{Refusal, Verdict};
 use reconcile::{Reconciler, turns::Turns};
 use shared::{aircall::Aircall, settings::Settings, worker::Base};
 use tokio_util::sync::CancellationToken;
+
+/// What a body is taken for. Pure functions, public for the fuzz targets and the test over their corpus.
+pub mod judge {
+    use super::{Verdict, aircall, sellsy};
+
+    /// By an ingest with this one token, for all numbers.
+    pub fn aircall(body: &[u8], token: &str) -> Verdict {
+        aircall::judge(body, &aircall::Rules::of_one(token))
+    }
+
+    /// Once the secret in the path was right.
+    pub fn sellsy(body: &[u8], signature: Option<&[u8]>, secret: &str) -> Verdict {
+        sellsy::judge(body, signature, &secret.into())
+    }
+}
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = aircall::Rules::new(&settings.aircall);

@@ -71,6 +71,7 @@ impl Sellsy {
                 "send Content-Type: application/json, or application/x-www-form-urlencoded with the field notif";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_NOTICE", message));
         }
+        let _place = self.door.place()?;
         let (head, body) = request.into_parts();
         let body = door::receive(body).await?;
         let signature = head.headers.get(SIGNATURE).map(HeaderValue::as_bytes);
@@ -83,7 +84,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// What a body is that came with the right secret in its path.
-fn judge(body: &[u8], signature: Option<&[u8]>, secret: &SecretString) -> Verdict {
+pub(crate) fn judge(body: &[u8], signature: Option<&[u8]>, secret: &SecretString) -> Verdict {
     if signature.is_some_and(|signature| !same(&signature.to_ascii_lowercase(), sign(body, secret).as_bytes())) {
         let message = "X-Webhook-Signature does not fit: the webhook's sign_key must be SELLSY_WEBHOOK_SECRET";
         return Verdict::Refuse(Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", message));

@@ -132,6 +132,7 @@ impl Command {
 
 async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     tls::install_provider();
+    tls::check()?;
     let readiness = Readiness::default();
     let condition = readiness.condition("database");
     let database = Database::start(&settings.database_url, 2, condition, CancellationToken::new())?;

@@ -92,7 +92,7 @@ impl Api {
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .context("the HTTP client")?;
+            .context("the HTTP client (if this machine has no certificates of CAs: install ca-certificates)")?;
         Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
     }
 
@@ -193,7 +193,7 @@ impl Api {
 
     fn unanswered(&self, endpoint: &'static str, e: &reqwest::Error) -> Failure {
         let problem = match e {
-            e if e.is_connect() => "no connection".to_owned(),
+            e if e.is_connect() => no_connection(e),
             e if e.is_timeout() => format!("no answer within {} s", TIMEOUT.as_secs()),
             e if e.is_builder() => "the request could not be built".to_owned(),
             _ => "the connection ended without an answer".to_owned(),
@@ -221,6 +221,17 @@ impl Failure {
         let by_status = |status: StatusCode| status.is_server_error() || matches!(status.as_u16(), 408 | 425);
         self.unsent.is_none() && self.status.is_none_or(by_status)
     }
+}
+
+/// Only what TLS says: other causes quote addresses, and those of the connection are of no use to anybody.
+fn no_connection(e: &reqwest::Error) -> String {
+    let mut deepest: &dyn std::error::Error = e;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    let deepest = deepest.to_string();
+    let explained = tls::explain(deepest.clone());
+    if explained == deepest { "no connection".into() } else { format!("no connection: {explained}") }
 }
 
 /// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds. The

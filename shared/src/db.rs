@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     error::{Code, Error, Remedy, Result},
     health::Condition,
+    tls,
 };
 
 mod embedded {
@@ -26,6 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// A statement that runs longer is stuck behind something; the message is tried again instead.
 const STATEMENT_TIMEOUT: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
+const NOT_A_DATABASE: &str = "DATABASE_URL is not a valid postgres:// URL, or one with an option that is not known here; \
+                              sslmode is disable, prefer or require (which verifies)";
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
 
@@ -80,7 +83,7 @@ impl Database {
                         }
                     }
                     Err(e) => {
-                        let problem = format!("{e:#}");
+                        let problem = tls::explain(format!("{e:#}"));
                         condition.unmet(format!("the database cannot be used: {problem}"));
                         self.available.send_replace(false);
                         if !std::mem::replace(&mut told, true) {
@@ -113,13 +116,13 @@ fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
         .expose_secret()
         .parse()
         // The parser's message may quote the URL, and the URL may hold a password.
-        .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a valid postgres:// URL"))?;
+        .map_err(|_| anyhow::anyhow!("{NOT_A_DATABASE}"))?;
     config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).options(STATEMENT_TIMEOUT);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if config.get_ssl_mode() == SslMode::Disable {
         Manager::from_config(config, tokio_postgres::NoTls, recycling)
     } else {
-        Manager::from_config(config, tls()?, recycling)
+        Manager::from_config(config, with_tls(), recycling)
     };
     let timeouts =
         Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
@@ -131,11 +134,9 @@ fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
         .context("the connection pool")
 }
 
-fn tls() -> anyhow::Result<tokio_postgres_rustls::MakeRustlsConnect> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+fn with_tls() -> tokio_postgres_rustls::MakeRustlsConnect {
+    let config = rustls::ClientConfig::builder().with_root_certificates(tls::roots()).with_no_client_auth();
+    tokio_postgres_rustls::MakeRustlsConnect::new(config)
 }
 
 async fn migrate(client: &mut Object) -> anyhow::Result<()> {

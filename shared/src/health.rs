@@ -1,4 +1,4 @@
-//! Health, readiness and metrics over HTTP, and the conditions that readiness is made of.
+//! The routes of health, readiness and metrics, and the conditions that readiness is made of.
 //!
 //! Each part that must work before a worker can do its job holds a [`Condition`]. `GET /readyz` answers 200 when
 //! all of them are met and otherwise 503 with the reasons, so that "not ready" always says why. `GET /healthz` only
@@ -6,15 +6,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use anyhow::Context;
 use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// The conditions of one worker.
 #[derive(Clone, Default)]
@@ -87,19 +83,6 @@ fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
     let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(serde_json::json!({ "ready": missing.is_empty(), "missing": missing })))
-}
-
-/// Binds `listen` and serves until `shutdown`; requests under way are finished.
-pub async fn serve(listen: SocketAddr, routes: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("HTTP_LISTEN: {listen} cannot be listened on; is another process using it?"))?;
-    let address = listener.local_addr().context("the listening address")?;
-    tracing::info!(%address, "Listening for HTTP.");
-    axum::serve(listener, routes)
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
-        .context("the HTTP server failed")
 }
 
 #[cfg(test)]

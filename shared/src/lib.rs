@@ -11,6 +11,7 @@ pub mod db;
 pub mod error;
 pub mod event;
 pub mod health;
+pub mod http;
 pub mod ledger;
 pub mod phone;
 pub mod sellsy;

@@ -2,7 +2,9 @@
 //!
 //! A log line is a sentence that stands alone and fields with dotted or unit-bearing names. Phone numbers, bodies and
 //! secrets never reach it: numbers are [`crate::phone::E164`], which shows itself masked, and secrets are `secrecy`
-//! types. Metrics are Prometheus', listed in [`catalogue`] and served by [`crate::health`]; spans go to OpenTelemetry ([`spans`]).
+//! types. What libraries log is not in our hand, so [`is_safe`] keeps back what would show messages, parameters of
+//! statements or passwords, whatever RUST_LOG says. Metrics are Prometheus', listed in [`catalogue`] and served by
+//! [`crate::health`]; spans go to OpenTelemetry ([`spans`]).
 
 pub mod catalogue;
 pub mod spans;
@@ -11,28 +13,56 @@ use std::sync::OnceLock;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::settings::{LogFormat, Settings};
 
 /// Bounds in seconds, from a local query to a slow API.
 const DURATIONS_S: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0];
 
+/// The crates of the workers, as targets name them.
+const OURS: [&str; 5] = ["ingest", "insights", "logger", "resolver", "shared"];
+
+/// What is held to less than a library may otherwise say: at most this level.
+const HELD_BACK: [(&str, LevelFilter); 3] = [
+    // Every message that no queue takes, at level warn, as it is.
+    ("lapin::returned_messages", LevelFilter::OFF),
+    // Statements with their parameters.
+    ("tokio_postgres", LevelFilter::WARN),
+    // Every migration that need not be applied.
+    ("refinery_core", LevelFilter::WARN),
+];
+
 /// Installs the log, and the spans if they are wanted, for the whole process.
 pub fn start(settings: &Settings, worker: &'static str) -> anyhow::Result<()> {
-    // Two libraries that tell of every migration that need not be applied; RUST_LOG may name them all the same.
-    let filter = format!("refinery_core=warn,tokio_postgres=warn,{}", settings.rust_log);
-    let filter = EnvFilter::try_new(filter).context("RUST_LOG")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.log_format {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    }
-    .map_err(|e| anyhow::anyhow!("the log could not be started: {e}"))?;
+    let wanted = EnvFilter::try_new(&settings.rust_log).context("RUST_LOG")?;
+    let filter = wanted.and(filter_fn(|line| is_safe(line.target(), line.level())));
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match settings.log_format {
+        LogFormat::Text => layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    let log = tracing_subscriber::registry().with(layer.with_filter(filter));
+    log.try_init().map_err(|e| anyhow::anyhow!("the log could not be started: {e}"))?;
     match &settings.otlp_endpoint {
         Some(endpoint) => spans::start(endpoint, worker),
         None => Ok(()),
     }
+}
+
+/// At trace a library writes down what it carries: frames with bodies and, at login, the password.
+fn is_safe(target: &str, level: &Level) -> bool {
+    let of = |module: &str| target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    if let Some((_, most)) = HELD_BACK.iter().find(|(module, _)| of(module)) {
+        return level <= most;
+    }
+    *level < Level::TRACE || OURS.iter().any(|ours| of(ours))
 }
 
 /// For gauges that hold a moment: now as UNIX time.

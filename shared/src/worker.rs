@@ -19,6 +19,7 @@ use crate::{
     amqp::{Consumer, Handler, Link, Publisher},
     db::Database,
     health::{self, Readiness},
+    http,
     settings::{Needs, Problems, Settings},
     telemetry, tls,
     topology::{Names, Stage},
@@ -120,6 +121,7 @@ impl Base {
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         tls::install_provider();
+        tls::check()?;
         let readiness = Readiness::default();
         let links_down = CancellationToken::new();
         let link = |what: &str, condition: &'static str| {
@@ -185,7 +187,7 @@ impl Base {
     /// fails.
     pub async fn serve(mut self, routes: Router) -> anyhow::Result<()> {
         let routes = routes.merge(health::routes(self.readiness.clone(), telemetry::metrics()));
-        let http = health::serve(self.settings.http_listen, routes, self.shutdown.clone());
+        let http = http::serve(self.settings.http_listen, routes, self.shutdown.clone());
         let drained = async {
             self.shutdown.cancelled().await;
             while self.tasks.join_next().await.is_some() {}

@@ -10,6 +10,7 @@ mod relay;
 mod sandbox;
 mod services;
 mod stack;
+mod tls;
 
 use std::{future::Future, time::Duration};
 
@@ -19,6 +20,7 @@ pub use relay::{Relay, authority};
 pub use sandbox::{Sandbox, TOKEN};
 pub use services::Services;
 pub use stack::{ACCOUNTS, NO_QUOTAS, Stack, WORKERS};
+pub use tls::{Begins, Ca};
 use tokio::time::Instant;
 
 /// Asks again and again until there is an answer; `None` when the time is up.

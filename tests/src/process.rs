@@ -110,11 +110,12 @@ impl Process {
 /// From a worker's log line or the sandbox's first line.
 fn address(output: &str) -> Option<String> {
     let url = output.lines().find_map(|line| {
-        let after = match line.split_once("address=") {
-            Some((_, after)) if line.contains("Listening for HTTP.") => after,
+        let listening = line.contains("Listening for HTTP.");
+        let after = match line.split_once("address=").or_else(|| line.split_once("\"address\":\"")) {
+            Some((_, after)) if listening => after,
             _ => line.split_once("listening on http://")?.1,
         };
-        after.split_whitespace().next()
+        after.split(|c: char| c.is_whitespace() || c == '"').next()
     })?;
     Some(format!("http://{url}"))
 }

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Condition;
+use crate::{health::Condition, tls};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Half-open connections are noticed after two missed beats.
@@ -90,7 +90,7 @@ async fn supervise(
                 announce.send_replace(None);
                 problem
             }
-            Ok(Err(e)) => e.to_string(),
+            Ok(Err(e)) => tls::explain(e.to_string()),
             Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
         };
         condition.unmet(format!("the broker cannot be reached: {problem}"));
