@@ -19,6 +19,7 @@ mod outage;
 mod poison;
 mod reconcile;
 mod replicas;
+mod secrets;
 mod sellsy_webhook;
 mod tls;
 mod tour;
