@@ -6,8 +6,9 @@ target = $(or $(CARGO_TARGET_DIR),target)
 cargo_flags ?=
 
 what ?=
+seconds ?= 120
 
-.PHONY: help demo tour bench test run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench test fuzz run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -27,6 +28,14 @@ bench: ## how fast, how cheap: a table, and target/bench/report.json; what=direc
 
 test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
 	@$(with_services) cargo test --workspace $(cargo_flags)
+
+fuzz: fuzz_target = $(or $(what),webhook)
+fuzz: ## hostile input for two minutes: what=webhook, sellsy or phone; seconds=600 (needs cargo-fuzz)
+	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz --locked"; exit 1; }
+	@mkdir -p fuzz/target/found/$(fuzz_target)
+	@# A sanitizer needs a compiler that takes unstable flags; the pinned one does when told so.
+	@RUSTC_BOOTSTRAP=1 cargo fuzz run $(fuzz_target) fuzz/target/found/$(fuzz_target) fuzz/corpus/$(fuzz_target) -- \
+	  -max_total_time=$(seconds) -timeout=5
 
 run: .env build ## the workers on this machine with the settings of .env
 	@scripts/run.sh

@@ -160,7 +160,7 @@ pub(crate) mod time {
     }
 
     fn from_unix(value: i64) -> Option<Timestamp> {
-        let since_epoch = if value.abs() >= 100_000_000_000 {
+        let since_epoch = if value.unsigned_abs() >= 100_000_000_000 {
             SignedDuration::from_millis(value)
         } else {
             SignedDuration::from_secs(value)

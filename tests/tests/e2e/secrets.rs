@@ -45,7 +45,7 @@ impl Needles {
                     for (key, value) in one.as_table().into_iter().flatten() {
                         match (key.as_str(), value.as_str()) {
                             ("name" | "last_name" | "lastname" | "email", Some(text)) => {
-                                self.word(&format!("{kind} {key}"), text)
+                                self.word(&format!("{kind} {key}"), text);
                             }
                             ("phone_number" | "mobile_number", Some(typed)) => self.number(typed),
                             _ => {}

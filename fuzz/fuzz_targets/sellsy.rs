@@ -1,0 +1,20 @@
+//! Any body at Sellsy's webhook: it must not panic, is refused over its signature alone, and its hints can be written.
+
+#![no_main]
+
+use ingest::{Verdict, judge};
+use libfuzzer_sys::fuzz_target;
+use shared::event::RecordHint;
+
+fuzz_target!(|body: &[u8]| {
+    match judge::sellsy(body, None, "a-secret-of-the-path") {
+        Verdict::Refuse(refusal) => panic!("lost: {}", refusal.label()),
+        Verdict::Publish(events) => {
+            for event in &events {
+                let hint: RecordHint = serde_json::from_str(event.payload.get()).expect("a hint");
+                assert!(hint.id > 0, "no record has the id {}", hint.id);
+            }
+        }
+        Verdict::Ignore(_) | Verdict::Park { .. } => {}
+    }
+});
