@@ -33,11 +33,9 @@ impl Writer {
 
     async fn adopt_or_post(&self, work: &Work<'_>) -> Result<()> {
         let row = work.row;
-        if let Some(age) = row.intent_age {
-            if age < SETTLED {
-                let remedy = Remedy::Retry { after: Some(SETTLED) };
-                return Err(Error::new(Code::CallBusy, remedy, "a creation ended unclear a moment ago"));
-            }
+        if row.intent_age.is_some_and(|age| age < SETTLED) {
+            let remedy = Remedy::Retry { after: Some(SETTLED) };
+            return Err(Error::new(Code::CallBusy, remedy, "a creation ended unclear a moment ago"));
         }
         if row.intent_age.is_some() || row.listed {
             for form in row.form.map_or_else(|| self.forms.possible(), |form| vec![form]) {
