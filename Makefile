@@ -8,7 +8,7 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench test fuzz run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench test screenshots fuzz run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +36,9 @@ fuzz: ## hostile input for two minutes: what=webhook, sellsy or phone; seconds=6
 	@# A sanitizer needs a compiler that takes unstable flags; the pinned one does when told so.
 	@RUSTC_BOOTSTRAP=1 cargo fuzz run $(fuzz_target) fuzz/target/found/$(fuzz_target) fuzz/corpus/$(fuzz_target) -- \
 	  -max_total_time=$(seconds) -timeout=5
+
+screenshots: ## the console's pages in a browser, into target/screenshots, and those of the documents anew
+	@$(with_services) SCREENSHOTS=docs CI=true cargo test --workspace --test e2e $(cargo_flags) -- console::browser
 
 run: .env build ## the workers on this machine with the settings of .env
 	@scripts/run.sh

@@ -20,6 +20,7 @@ use axum::Router;
 use shared::{
     budget::Lane,
     event::CallId,
+    ledger::calls::Loggable,
     sellsy::Sellsy,
     settings::{Language, Settings},
     topology::Stage,
@@ -44,6 +45,21 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let writer = writer::Writer { database: base.database.clone(), publisher, forms, owners, renderer };
     base.consume(Stage::Logger, writer)?;
     base.serve(Router::new()).await
+}
+
+/// Logs as the worker writes them, for whoever only looks at them.
+pub struct Logs(render::Renderer);
+
+impl Logs {
+    pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+        Ok(Self(render::Renderer::new(settings)?))
+    }
+
+    /// The text of the log that the call should have now, or why it has none.
+    pub fn text(&self, row: &Loggable) -> Result<String, String> {
+        let ready = render::ready(row).map_err(str::to_owned)?;
+        self.0.text(row, &ready).map_err(|e| e.to_string())
+    }
 }
 
 /// What the template in `file`, or the shipped one, makes of the example calls; or why the template does not work.

@@ -91,16 +91,20 @@ impl Renderer {
             Outcome::Voicemail => CallResult::VoiceMessage,
             Outcome::Missed => CallResult::NoAnswer,
         };
-        let context = describe::context(call, &row.insights, self.language);
         Ok(PhoneCallCreate {
             owner_id,
             date: local(date, &self.time_zone),
             result,
             source: if describe::is_outbound(call) { CallSource::Outgoing } else { CallSource::Incoming },
             related: related(ready.record, ready.resolution.opportunity.as_ref().map(|o| o.id)),
-            description: description(row.call_id, &self.template.render(&context)?),
+            description: self.text(row, ready)?,
             duration: call.duration.unwrap_or_default(),
         })
+    }
+
+    pub(crate) fn text(&self, row: &Loggable, ready: &Ready<'_>) -> Result<String> {
+        let context = describe::context(ready.call, &row.insights, self.language);
+        Ok(description(row.call_id, &self.template.render(&context)?))
     }
 }
 

@@ -3,8 +3,8 @@
 //! Letters are taken in hand all at once and return to their queue unless they were replayed or dropped (`shared::amqp::dead`),
 //! so looking takes nothing away, and a command that is broken off loses nothing. Only one such command works at a time.
 
-mod act;
-mod tell;
+pub(crate) mod act;
+pub(crate) mod tell;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -139,8 +139,9 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: Dead)
         eprintln!("callbridge: dropping asks first, and here is nobody to ask; say --yes");
         return Ok(ExitCode::from(2));
     }
-    let links_down = CancellationToken::new();
-    let desk = Desk::open(database, settings, links_down.clone()).await?;
+    let (links_down, readiness) = (CancellationToken::new(), Readiness::default());
+    let desk = Desk::new(database, settings, &readiness, links_down.clone());
+    desk.open(&readiness).await?;
     let ended = match command {
         Dead::List { group, json } => tell::list(&desk, &group, json).await,
         Dead::Show { id, payload, json } => tell::show(&desk, &id, payload, json).await,
@@ -151,31 +152,44 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: Dead)
     ended
 }
 
-/// What the commands work with.
-struct Desk<'a> {
-    database: &'a Database,
-    names: Names,
-    link: Link,
+/// What the commands and the console work with.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    database: Database,
+    pub(crate) names: Names,
+    pub(crate) link: Link,
     publisher: Publisher,
 }
 
-impl<'a> Desk<'a> {
-    async fn open(database: &'a Database, settings: &Settings, down: CancellationToken) -> anyhow::Result<Self> {
-        let readiness = Readiness::default();
+impl Desk {
+    /// Begins to connect to the broker.
+    pub(crate) fn new(
+        database: &Database,
+        settings: &Settings,
+        readiness: &Readiness,
+        down: CancellationToken,
+    ) -> Self {
         let condition = readiness.condition("broker");
         let link = Link::start(&settings.amqp_url, "callbridge dead".into(), condition, down);
         let names = Names::new(settings.amqp_namespace.clone());
-        if tokio::time::timeout(PATIENCE, link.connected()).await.is_err() {
+        let publisher = Publisher::new(link.clone(), names.clone(), PUBLISH_TIMEOUT);
+        Self { database: database.clone(), names, link, publisher }
+    }
+
+    async fn open(&self, readiness: &Readiness) -> anyhow::Result<()> {
+        if tokio::time::timeout(PATIENCE, self.link.connected()).await.is_err() {
             let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
             anyhow::bail!("{}; check AMQP_URL", reasons.join("; "));
         }
-        let publisher = Publisher::new(link.clone(), names.clone(), PUBLISH_TIMEOUT);
-        publisher.prepare().await.context("the queues could not be declared")?;
-        Ok(Self { database, names, link, publisher })
+        self.prepare().await
+    }
+
+    pub(crate) async fn prepare(&self) -> anyhow::Result<()> {
+        self.publisher.prepare().await.context("the queues could not be declared")
     }
 
     /// All letters of these stages that are wanted, and the readers that hold them.
-    async fn take(
+    pub(crate) async fn take(
         &self,
         stages: Vec<Stage>,
         wanted: impl Fn(&Held) -> bool,
@@ -195,6 +209,6 @@ impl<'a> Desk<'a> {
     }
 }
 
-async fn close(readers: Vec<Reader>) {
+pub(crate) async fn close(readers: Vec<Reader>) {
     futures_util::future::join_all(readers.into_iter().map(Reader::close)).await;
 }

@@ -6,6 +6,7 @@
 mod backfill;
 mod budget;
 mod call;
+mod console;
 mod dead;
 mod directory;
 mod explain;
@@ -26,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// For pages that are asked for at once, and a replay beside them.
+const CONSOLE_CONNECTIONS: usize = 8;
 
 /// Looks into a Callbridge installation
 ///
@@ -58,6 +61,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Serves the operator's pages: overview, calls and why they are where they are, dead letters, directory
+    #[command(after_help = console::ABOUT)]
+    Console,
     /// Parked messages: what went wrong, sending them back to work, dropping them
     #[command(subcommand)]
     Dead(dead::Dead),
@@ -103,7 +109,12 @@ enum Directory {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let needs = Needs { sellsy_api: command.asks_sellsy(), aircall_api: command.asks_aircall(), ..Needs::default() };
+    let needs = Needs {
+        sellsy_api: command.asks_sellsy(),
+        aircall_api: command.asks_aircall(),
+        console_password: matches!(command, Command::Console),
+        ..Needs::default()
+    };
     let settings = match Settings::from_environment(needs) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -135,7 +146,8 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     tls::check()?;
     let readiness = Readiness::default();
     let condition = readiness.condition("database");
-    let database = Database::start(&settings.database_url, 2, condition, CancellationToken::new())?;
+    let connections = if matches!(command, Command::Console) { CONSOLE_CONNECTIONS } else { 2 };
+    let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;
     let there = tokio::time::timeout(PATIENCE, database.available()).await;
     if there.is_err() {
         let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
@@ -144,6 +156,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
     match command {
         Command::Backfill(arguments) => backfill::run(&database, &settings, &arguments).await,
         Command::Budget { json } => budget::run(&database, json).await.context("the budget could not be read"),
+        Command::Console => console::run(&database, &settings).await,
         Command::Dead(command) => dead::run(&database, &settings, command).await,
         Command::Directory(Directory::Status { json }) => {
             directory::status(&database, json).await.context("the directory could not be read")

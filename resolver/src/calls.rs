@@ -15,6 +15,7 @@ use shared::{
     event::{CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event},
     ledger::{
         calls::{self, Known, Snapshot},
+        requests,
         resolution::Resolution,
         timeline::{self, Entry},
     },
@@ -77,9 +78,14 @@ impl Calls {
     /// because it has waited.
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
         let Some(call) = calls::snapshot(&*self.database.client().await?, call_id).await? else { return Ok(false) };
-        let resolution = self.look_up.resolve(&call).await?;
+        // What has brought this about may have sent requests for other reasons and for other calls.
+        requests::noted("resolver", self.look_up_again(call_id, &call)).await
+    }
+
+    async fn look_up_again(&self, call_id: CallId, call: &Call) -> Result<bool> {
+        let resolution = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
-        let decided = calls::decide_again(&client, call_id, &resolution, self.number(&call).as_ref()).await?;
+        let decided = calls::decide_again(&client, call_id, &resolution, self.number(call).as_ref()).await?;
         let Some(decided) = decided else { return Ok(false) };
         timeline::add(&client, call_id, &[look_up::entry("resolved again", &resolution)]).await?;
         drop(client);

@@ -11,9 +11,9 @@ use crate::rules;
 /// lines, and a character takes at most six bytes.
 const LONGEST: usize = 200;
 
-/// Pages of Sellsy's web application that the card links to.
+/// Pages of Sellsy's web application that the card and the console link to.
 #[derive(Clone, Copy)]
-enum Page {
+pub enum Page {
     Individual,
     Company,
     Contact,
@@ -22,7 +22,7 @@ enum Page {
 
 impl Page {
     /// Seen in public code and not documented: this is the one place that knows them.
-    fn link(self, web_url: &str, id: i64) -> String {
+    pub fn link(self, web_url: &str, id: i64) -> String {
         let path = match self {
             Page::Individual => "individuals",
             Page::Company => "companies",

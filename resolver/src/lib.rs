@@ -21,6 +21,7 @@ use axum::Router;
 use shared::{aircall::Aircall, budget::Lane, sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
 use tokio_util::sync::CancellationToken;
 
+pub use card::Page;
 pub use look_up::LookUp;
 
 use directory::sync::{Rematch, Sync};

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::{
     budget::{self, Budget, Lane},
     error::{Code, Error, Remedy},
+    ledger::requests,
     telemetry::spans::{Span, SpanKind},
     tls,
     trace::{self, Traceparent},
@@ -130,19 +131,21 @@ impl Api {
             Err(Failure { status: Some(status), .. }) => status.as_u16().to_string(),
             Err(_) => "none".into(),
         };
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = started.elapsed();
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         if let Some(step) = &mut step {
-            step.set("callbridge.sent_ms", i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX));
+            step.set("callbridge.sent_ms", i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
             step.set("http.response.status_code", status.clone());
             if result.is_err() {
                 step.fail(&status);
             }
         }
+        requests::note(self.vendor, endpoint, status.parse().unwrap_or_default(), took);
         tracing::debug!(api = self.vendor.as_str(), endpoint, status, duration_ms, "A request was answered.");
         metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => endpoint, "status" => status)
             .increment(1);
         metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => endpoint)
-            .record(started.elapsed().as_secs_f64());
+            .record(took.as_secs_f64());
         match result {
             // One request may fail for reasons of its own. Whether it is the API, one that asks for nothing tells.
             Err(failure) if failure.is_unavailable() => {

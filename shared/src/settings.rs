@@ -22,6 +22,7 @@ pub struct Needs {
     pub webhook_tokens: bool,
     pub aircall_api: bool,
     pub sellsy_api: bool,
+    pub console_password: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +42,9 @@ pub struct Settings {
     /// Read by the logger alone.
     pub log_template: Option<PathBuf>,
     pub log_fallback: LogFallback,
+    pub console_listen: SocketAddr,
+    /// Empty unless the console needs it.
+    pub console_password: SecretString,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,

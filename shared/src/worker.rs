@@ -4,7 +4,7 @@
 //! what `run` stands on: links to the broker, the database, readiness. None of them needs its other end to be up:
 //! a worker starts in any order, waits, says what for, and is not ready meanwhile.
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
@@ -20,6 +20,7 @@ use crate::{
     db::Database,
     health::{self, Readiness},
     http,
+    ledger::replicas::Replica,
     settings::{Needs, Problems, Settings},
     telemetry, tls,
     topology::{Names, Stage},
@@ -33,6 +34,8 @@ const WEBHOOK_PUBLISH_TIMEOUT: Duration = Duration::from_millis(1500);
 const SPARE_CONNECTIONS: usize = 4;
 /// From SIGTERM to the end, whatever still runs; Docker kills after 10 s.
 const LONGEST_STOP: Duration = Duration::from_secs(9);
+/// How often a process tells that it lives.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// For the connections to close politely.
 const GOODBYE: Duration = Duration::from_millis(50);
 
@@ -98,6 +101,7 @@ where
 
 /// What a worker stands on.
 pub struct Base {
+    name: String,
     pub settings: Settings,
     pub names: Names,
     pub database: Database,
@@ -136,6 +140,7 @@ impl Base {
         let database =
             Database::start(&settings.database_url, connections, readiness.condition("database"), links_down.clone())?;
         Ok(Self {
+            name: name.to_owned(),
             settings,
             names,
             database,
@@ -186,6 +191,8 @@ impl Base {
     /// Serves health and `routes`; ends when everything that was started has drained after shutdown, or when serving
     /// fails.
     pub async fn serve(mut self, routes: Router) -> anyhow::Result<()> {
+        let (database, readiness, shutdown) = (self.database.clone(), self.readiness.clone(), self.shutdown.clone());
+        self.spawn(tell(Replica::of_this_process(&self.name), database, readiness, shutdown));
         let routes = routes.merge(health::routes(self.readiness.clone(), telemetry::metrics()));
         let http = http::serve(self.settings.http_listen, routes, self.shutdown.clone());
         let drained = async {
@@ -204,5 +211,27 @@ impl Base {
         self.links_down.cancel();
         time::sleep(GOODBYE).await;
         served
+    }
+}
+
+/// Tells the console that this process lives, and what it lacks, until it stops. Without a database there is nobody to tell.
+async fn tell(replica: Replica, database: Database, readiness: Readiness, shutdown: CancellationToken) {
+    let telling = async {
+        loop {
+            database.available().await;
+            let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
+            let told = async { replica.tell(&*database.client().await?, &missing).await }.await;
+            if let Err(e) = told {
+                tracing::debug!(error = %e, "The list of replicas could not be written.");
+            }
+            // The first line says "starting"; what comes of that is soon known.
+            let soon = if missing.is_empty() { TELL_EVERY } else { TELL_EVERY / 5 };
+            time::sleep(soon).await;
+        }
+    };
+    if shutdown.run_until_cancelled(telling).await.is_none() {
+        let goodbye = async { replica.goodbye(&*database.client().await?).await };
+        // Whoever waits for the end of this process does not wait for that.
+        let _ = time::timeout(GOODBYE * 10, goodbye).await;
     }
 }

@@ -4,6 +4,7 @@
 //! side by side on the same services. The same harness serves the end-to-end tests and the demo.
 
 mod binaries;
+mod browser;
 mod containers;
 mod process;
 mod relay;
@@ -15,11 +16,12 @@ mod tls;
 use std::{future::Future, time::Duration};
 
 pub use binaries::workspace;
+pub use browser::{Browser, View};
 pub use process::Process;
 pub use relay::{Relay, authority};
 pub use sandbox::{Sandbox, TOKEN};
 pub use services::Services;
-pub use stack::{ACCOUNTS, NO_QUOTAS, Stack, WORKERS};
+pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};
 pub use tls::{Begins, Ca};
 use tokio::time::Instant;
 

@@ -27,6 +27,9 @@ pub const ACCOUNTS: &str = "sandbox/data/account.toml";
 pub const NO_QUOTAS: [&str; 8] =
     ["--sellsy-per-second", "0", "--sellsy-per-minute", "0", "--sellsy-per-day", "0", "--aircall-per-minute", "0"];
 
+/// Of every console that a stack starts.
+pub const CONSOLE_PASSWORD: &str = "correct horse battery";
+
 pub struct Stack {
     pub name: String,
     pub names: Names,
@@ -117,6 +120,16 @@ impl Stack {
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let environment: Vec<_> = self.environment.clone().into_iter().collect();
         Process::spawn("callbridge", &arguments, &environment, log).await
+    }
+
+    /// `callbridge console`, which listens on a port of its own.
+    pub async fn start_console(&self) -> anyhow::Result<Process> {
+        let log = self.logs.join(format!("console-{}.log", Uuid::new_v4().simple()));
+        let mut environment = self.environment.clone();
+        environment.insert("CONSOLE_LISTEN".into(), "127.0.0.1:0".into());
+        environment.insert("CONSOLE_PASSWORD".into(), CONSOLE_PASSWORD.into());
+        let environment: Vec<_> = environment.into_iter().collect();
+        Process::start("callbridge", &["console".into()], &environment, log).await
     }
 
     fn settings(&self) -> BTreeMap<String, String> {

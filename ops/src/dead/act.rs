@@ -15,7 +15,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use shared::{
     amqp::dead::{Held, Reader},
-    ledger::timeline::{self, Entry},
+    ledger::{
+        calls,
+        timeline::{self, Entry},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,8 +30,8 @@ const AT_ONCE: usize = 16;
 const NOT_INGEST: &str = "what ingest has parked cannot be replayed: these are bodies of webhooks that were not understood, and no worker \
                           takes them.\nLook at them with `callbridge dead show <id> --payload`, report those that are about a call, and drop them.";
 
-#[derive(Clone, Copy, PartialEq)]
-enum Deed {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Deed {
     Replay,
     Drop,
 }
@@ -42,7 +45,7 @@ impl Deed {
     }
 }
 
-pub(super) async fn replay(desk: &Desk<'_>, which: &Which, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn replay(desk: &Desk, which: &Which, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
     let Some((readers, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
     let (letters, ingest): (Vec<_>, Vec<_>) = letters.into_iter().partition(|held| held.letter.stage.has_work_queue());
     if !ingest.is_empty() {
@@ -66,7 +69,7 @@ pub(super) async fn replay(desk: &Desk<'_>, which: &Which, dry_run: bool, json: 
     act(desk, Deed::Replay, readers, letters, json).await
 }
 
-pub(super) async fn drop_letters(desk: &Desk<'_>, which: &Which, yes: bool, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn drop_letters(desk: &Desk, which: &Which, yes: bool, json: bool) -> anyhow::Result<ExitCode> {
     let Some((readers, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
     if !yes {
         eprintln!("{}", tell::table(&tell::kinds(letters.iter().map(|held| &held.letter)), Timestamp::now()));
@@ -91,7 +94,7 @@ fn said_yes() -> std::io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-async fn take(desk: &Desk<'_>, which: &Which) -> anyhow::Result<Option<(Vec<Reader>, Vec<Held>)>> {
+async fn take(desk: &Desk, which: &Which) -> anyhow::Result<Option<(Vec<Reader>, Vec<Held>)>> {
     let (readers, letters) = desk.take(which.group.stages(), |held| which.takes(held)).await?;
     if letters.is_empty() {
         close(readers).await;
@@ -102,14 +105,13 @@ async fn take(desk: &Desk<'_>, which: &Which) -> anyhow::Result<Option<(Vec<Read
 }
 
 async fn act(
-    desk: &Desk<'_>,
+    desk: &Desk,
     deed: Deed,
     readers: Vec<Reader>,
     letters: Vec<Held>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let matched = letters.len();
-    let bar = ProgressBar::new(u64::try_from(matched)?).with_prefix(deed.done());
+    let bar = ProgressBar::new(u64::try_from(letters.len())?).with_prefix(deed.done());
     bar.set_style(ProgressStyle::with_template("{prefix:<11} {bar:40} {pos}/{len} {eta}")?);
     let stop = CancellationToken::new();
     let on_interrupt = stop.clone();
@@ -117,28 +119,8 @@ async fn act(
         let _ = tokio::signal::ctrl_c().await;
         on_interrupt.cancel();
     });
-    let under_way = stream::iter(letters).take_until(stop.clone().cancelled_owned());
-    let mut results = under_way.map(|held| one(desk, deed, held)).buffer_unordered(AT_ONCE).boxed();
-    let (mut done, mut problem) = (0, None);
-    while let Some(result) = results.next().await {
-        match result {
-            Ok(()) => {
-                done += 1;
-                bar.inc(1);
-            }
-            Err(e) => {
-                stop.cancel();
-                problem = problem.or(Some(e));
-            }
-        }
-    }
-    drop(results);
+    let Acted { matched, done, problem } = carry_out(desk, deed, readers, letters, &stop, || bar.inc(1)).await;
     bar.finish_and_clear();
-    let acked = readers.into_iter().map(|mut reader| {
-        reader.settled();
-        reader
-    });
-    close(acked.collect()).await;
     if json {
         println!("{}", json!({ "matched": matched, deed.done(): done, "still_parked": matched - done }));
     } else if done == matched {
@@ -153,19 +135,67 @@ async fn act(
     }
 }
 
-async fn one(desk: &Desk<'_>, deed: Deed, held: Held) -> anyhow::Result<()> {
+/// What became of the letters.
+pub(crate) struct Acted {
+    pub(crate) matched: usize,
+    pub(crate) done: usize,
+    pub(crate) problem: Option<anyhow::Error>,
+}
+
+/// Replays or drops these letters, until `stop` or the first failure, and lets go of the rest.
+pub(crate) async fn carry_out(
+    desk: &Desk,
+    deed: Deed,
+    readers: Vec<Reader>,
+    letters: Vec<Held>,
+    stop: &CancellationToken,
+    one_is_done: impl Fn(),
+) -> Acted {
+    let mut acted = Acted { matched: letters.len(), done: 0, problem: None };
+    let under_way = stream::iter(letters).take_until(stop.clone().cancelled_owned());
+    let mut results = under_way.map(|held| one(desk, deed, held)).buffer_unordered(AT_ONCE).boxed();
+    while let Some(result) = results.next().await {
+        match result {
+            Ok(()) => {
+                acted.done += 1;
+                one_is_done();
+            }
+            Err(e) => {
+                stop.cancel();
+                acted.problem = acted.problem.or(Some(e));
+            }
+        }
+    }
+    drop(results);
+    let acked = readers.into_iter().map(|mut reader| {
+        reader.settled();
+        reader
+    });
+    close(acked.collect()).await;
+    acted
+}
+
+async fn one(desk: &Desk, deed: Deed, held: Held) -> anyhow::Result<()> {
     let letter = &held.letter;
     if let Some(call_id) = letter.call_id {
         let entry = Entry::new(letter.stage.as_str(), format!("{} by an operator", deed.done()))
             .with("code", &letter.code)
             .with("attempts", letter.attempts)
             .with("message", &letter.id);
-        timeline::add(&*desk.database.client().await?, call_id, &[entry]).await?;
+        let client = desk.database.client().await?;
+        timeline::add(&client, call_id, &[entry]).await?;
+        // Before it is out, because it may be parked again at once.
+        calls::count_parked(&client, call_id, -1).await?;
     }
     let acted = match deed {
         Deed::Replay => held.replay(&desk.publisher).await,
         Deed::Drop => held.drop_letter().await,
     };
+    if let (Err(_), Some(call_id)) = (&acted, letter.call_id)
+        && let Ok(client) = desk.database.client().await
+    {
+        let _ = calls::count_parked(&client, call_id, 1).await;
+    }
     acted.with_context(|| format!("message {} could not be {}", letter.id, deed.done()))
 }
 

@@ -15,17 +15,17 @@ const TABLE_WIDTH: u16 = 130;
 
 /// The letters of a stage with the same code.
 #[derive(Debug, Serialize)]
-pub(super) struct Kind {
-    stage: &'static str,
-    code: String,
-    count: usize,
-    oldest: Option<Timestamp>,
-    newest: Option<Timestamp>,
-    example: Letter,
+pub(crate) struct Kind {
+    pub(crate) stage: &'static str,
+    pub(crate) code: String,
+    pub(crate) count: usize,
+    pub(crate) oldest: Option<Timestamp>,
+    pub(crate) newest: Option<Timestamp>,
+    pub(crate) example: Letter,
 }
 
 /// Exit code 0 even if there is nothing: that is good news.
-pub(super) async fn list(desk: &Desk<'_>, group: &Group, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn list(desk: &Desk, group: &Group, json: bool) -> anyhow::Result<ExitCode> {
     let (readers, letters) = desk.take(group.stages(), |held| group.takes(held)).await?;
     let kinds = kinds(letters.iter().map(|held| &held.letter));
     close(readers).await;
@@ -40,7 +40,7 @@ pub(super) async fn list(desk: &Desk<'_>, group: &Group, json: bool) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn show(desk: &Desk<'_>, id: &str, payload: bool, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn show(desk: &Desk, id: &str, payload: bool, json: bool) -> anyhow::Result<ExitCode> {
     let (readers, letters) = desk.take(Group::default().stages(), |held| held.letter.id == id).await?;
     close(readers).await;
     let Some(held) = letters.first() else {
@@ -68,7 +68,7 @@ fn body(held: &Held) -> Value {
     serde_json::from_slice(held.body()).unwrap_or_else(|_| String::from_utf8_lossy(held.body()).into())
 }
 
-pub(super) fn kinds<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Kind> {
+pub(crate) fn kinds<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Kind> {
     let mut kinds = BTreeMap::new();
     for letter in letters {
         let key = (letter.stage.as_str(), letter.code.clone());

@@ -33,7 +33,10 @@ use crate::{
     error::{Code, Error, Remedy, Result},
     event::CallId,
     health::Condition,
-    ledger::timeline::{self, Entry},
+    ledger::{
+        calls, requests,
+        timeline::{self, Entry},
+    },
     topology::{self, Names, Stage, short},
     trace,
 };
@@ -191,7 +194,7 @@ impl<H: Handler> Consumer<H> {
         let (slots, shutdown) = (session.slots.clone(), session.shutdown.clone());
         session.running.spawn(async move {
             let _slot = slots.acquire_owned().await;
-            self.process(delivery, &shutdown).await;
+            requests::noted(self.stage.as_str(), self.process(delivery, &shutdown)).await;
         });
     }
 
@@ -248,6 +251,7 @@ impl<H: Handler> Consumer<H> {
             }
         };
         let label = self.settle(&delivery, call_id, result).await;
+        self.note(call_id, None, 0).await;
         metrics::counter!("callbridge_messages_total", "stage" => self.stage.as_str(), "outcome" => label).increment(1);
         metrics::histogram!("callbridge_message_duration_seconds", "stage" => self.stage.as_str())
             .record(started.elapsed().as_secs_f64());
@@ -300,7 +304,8 @@ impl<H: Handler> Consumer<H> {
         let label = match result {
             Ok(Outcome::Done) => "done",
             Ok(Outcome::Skip(reason)) => {
-                self.note(call_id, Entry::new(self.stage.as_str(), "skipped").with("reason", &reason)).await;
+                let entry = Entry::new(self.stage.as_str(), "skipped").with("reason", &reason);
+                self.note(call_id, Some(entry), 0).await;
                 "skipped"
             }
             Ok(Outcome::Later(wait)) => {
@@ -357,29 +362,27 @@ impl<H: Handler> Consumer<H> {
 
     async fn report(&self, call_id: Option<CallId>, error: &Error, label: &'static str, attempts: u32) {
         let (stage, code, call) = (self.stage.as_str(), error.code.as_str(), call_id.map(|c| c.0));
-        if label == "parked" {
-            tracing::error!(stage, code, call_id = call, attempts, error = error.message, "A message was parked.");
+        let (message, parked) = (&error.message, label == "parked");
+        if parked {
+            tracing::error!(stage, code, call_id = call, attempts, error = message, "A message was parked.");
         } else {
-            tracing::warn!(
-                stage,
-                code,
-                call_id = call,
-                attempts,
-                error = error.message,
-                "A message will be tried again."
-            );
+            tracing::warn!(stage, code, call_id = call, attempts, error = message, "A message will be tried again.");
         }
         metrics::counter!("callbridge_failures_total", "stage" => stage, "code" => code).increment(1);
-        let entry =
-            Entry::new(stage, label).with("code", code).with("error", &error.message).with("attempts", attempts);
-        self.note(call_id, entry).await;
+        let entry = Entry::new(stage, label).with("code", code).with("error", message).with("attempts", attempts);
+        self.note(call_id, Some(entry), i32::from(parked)).await;
     }
 
     /// The timeline is for people: losing one of its lines must not hold a message up.
-    async fn note(&self, call_id: Option<CallId>, entry: Entry) {
-        let Some(call_id) = call_id.filter(|call_id| *call_id != CallId::NONE) else { return };
-        let written = async { timeline::add(&*self.database.client().await?, call_id, &[entry]).await }.await;
-        if let Err(e) = written {
+    async fn note(&self, call_id: Option<CallId>, entry: Option<Entry>, parked: i32) {
+        let something = entry.is_some() || requests::are_left();
+        let Some(call_id) = call_id.filter(|id| something && *id != CallId::NONE) else { return };
+        let written = async {
+            let client = self.database.client().await?;
+            calls::count_parked(&client, call_id, parked).await?;
+            timeline::add(&client, call_id, entry.as_slice()).await
+        };
+        if let Err(e) = written.await {
             tracing::warn!(call_id = call_id.0, error = %e, "A line of the timeline could not be written.");
         }
     }

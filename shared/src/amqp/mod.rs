@@ -7,6 +7,7 @@
 
 mod consumer;
 pub mod dead;
+pub mod depth;
 mod ladder;
 mod link;
 mod message;

@@ -145,6 +145,23 @@ pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) ->
     Ok(())
 }
 
+/// So many messages about the call were parked, or taken out by an operator if it is negative. Those that the broker
+/// parked by itself were not counted.
+pub async fn count_parked(client: &Client, call_id: CallId, messages: i32) -> Result<()> {
+    if messages == 0 {
+        return Ok(());
+    }
+    let sql = "update calls set parked = greatest(parked + $2, 0) where call_id = $1";
+    client.execute(sql, &[&call_id.0, &messages]).await?;
+    Ok(())
+}
+
+/// The row as it is, for people who look at it.
+pub async fn look(client: &Client, call_id: CallId) -> Result<Option<Loggable>> {
+    let row = client.query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
+    Ok(row.map(|row| loggable(&row)))
+}
+
 /// Everything that the log of a call is made of, and what was written of it.
 #[derive(Clone, Debug)]
 pub struct Loggable {

@@ -3,10 +3,13 @@
 //! It is read by people who ask "why was this call logged there?". Entries hold no phone number and no text of a
 //! note or summary: those stand in the call's row, which retention and erasure clean.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio_postgres::{Client, types::Json};
+use tokio_postgres::{Client, Row, types::Json};
 
+use super::requests;
 use crate::{error::Result, event::CallId};
 
 #[derive(Clone, Debug)]
@@ -14,11 +17,17 @@ pub struct Entry {
     stage: &'static str,
     what: String,
     detail: Map<String, Value>,
+    /// How long ago it was when it is written down.
+    age: Duration,
 }
 
 impl Entry {
     pub fn new(stage: &'static str, what: impl Into<String>) -> Self {
-        Self { stage, what: what.into(), detail: Map::new() }
+        Self { stage, what: what.into(), detail: Map::new(), age: Duration::ZERO }
+    }
+
+    pub(super) fn ago(self, age: Duration) -> Self {
+        Self { age, ..self }
     }
 
     #[must_use]
@@ -38,18 +47,44 @@ pub struct Line {
     pub detail: Value,
 }
 
+/// Writes these lines, and before them the requests that the message in hand has caused so far.
 pub async fn add(client: &Client, call_id: CallId, entries: &[Entry]) -> Result<()> {
-    let stages: Vec<&str> = entries.iter().map(|e| e.stage).collect();
-    let whats: Vec<&str> = entries.iter().map(|e| e.what.as_str()).collect();
-    let details: Vec<Json<&Map<String, Value>>> = entries.iter().map(|e| Json(&e.detail)).collect();
-    let sql = "insert into timeline (call_id, stage, what, detail)
-               select $1, * from unnest($2::text[], $3::text[], $4::jsonb[])";
-    client.execute(sql, &[&call_id.0, &stages, &whats, &details]).await?;
+    let requests = requests::take();
+    let written = write(client, call_id, requests.iter().chain(entries)).await;
+    if written.is_err() {
+        requests::put_back(requests);
+    }
+    written
+}
+
+async fn write(client: &Client, call_id: CallId, entries: impl Iterator<Item = &Entry> + Clone) -> Result<()> {
+    let stages: Vec<&str> = entries.clone().map(|e| e.stage).collect();
+    if stages.is_empty() {
+        return Ok(());
+    }
+    let whats: Vec<&str> = entries.clone().map(|e| e.what.as_str()).collect();
+    let details: Vec<Json<&Map<String, Value>>> = entries.clone().map(|e| Json(&e.detail)).collect();
+    let ages: Vec<f64> = entries.map(|e| e.age.as_secs_f64()).collect();
+    // By the database's clock alone: it is one, the workers have many.
+    let sql = "insert into timeline (call_id, stage, what, detail, at)
+               select $1, stage, what, detail, clock_timestamp() - make_interval(secs => age)
+                 from unnest($2::text[], $3::text[], $4::jsonb[], $5::float8[]) with ordinality as t (stage, what, detail, age, n)
+                order by n";
+    client.execute(sql, &[&call_id.0, &stages, &whats, &details, &ages]).await?;
     Ok(())
 }
 
 pub async fn of(client: &Client, call_id: CallId) -> Result<Vec<Line>> {
-    let sql = "select at, stage, what, detail from timeline where call_id = $1 order by id";
+    let sql = "select at, stage, what, detail from timeline where call_id = $1 order by at, id";
     let rows = client.query(sql, &[&call_id.0]).await?;
     Ok(rows.iter().map(|r| Line { at: r.get(0), stage: r.get(1), what: r.get(2), detail: r.get(3) }).collect())
+}
+
+/// The last failures of all calls, newest first.
+pub async fn failures(client: &Client, most: i64) -> Result<Vec<(CallId, Line)>> {
+    let sql = "select call_id, at, stage, what, detail from timeline
+                where what in ('parked', 'retried') order by id desc limit $1";
+    let rows = client.query(sql, &[&most]).await?;
+    let line = |r: &Row| Line { at: r.get(1), stage: r.get(2), what: r.get(3), detail: r.get(4) };
+    Ok(rows.iter().map(|r| (CallId(r.get(0)), line(r))).collect())
 }

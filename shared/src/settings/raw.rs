@@ -95,6 +95,13 @@ pub(super) struct Raw {
     #[arg(long, env, default_value = "")]
     pub(super) log_fallback: String,
 
+    /// Address of the operator's console (`callbridge console`)
+    #[arg(long, env, default_value = "127.0.0.1:8090")]
+    pub(super) console_listen: String,
+    /// Password of the console, at least 12 characters; programs send it as a bearer token
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) console_password: Option<String>,
+
     /// Messages handled at once by a worker
     #[arg(long, env, default_value = "8")]
     pub(super) concurrency: String,

@@ -34,6 +34,9 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
             None
         }
     };
+    let console_listen =
+        parsed(problems, "CONSOLE_LISTEN", &raw.console_listen, "an address and a port such as 127.0.0.1:8090");
+    let console_password = console_password(problems, raw.console_password.as_deref(), needs.console_password);
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -59,6 +62,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         log_language: language?,
         log_template: log_template?,
         log_fallback: log_fallback?,
+        console_listen: console_listen?,
+        console_password: console_password?.into(),
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,
@@ -121,6 +126,17 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
         requests_per_minute: per_minute?,
         requests_per_day: per_day?,
     })
+}
+
+/// Behind it are names and numbers of everybody who called.
+fn console_password(problems: &mut Problems, text: Option<&str>, needed: bool) -> Option<String> {
+    let hint = "choose one of at least 12 characters";
+    let password = secret(problems, "CONSOLE_PASSWORD", text, needed, hint)?;
+    if needed && password.chars().count() < 12 {
+        problems.0.push("CONSOLE_PASSWORD is too short: it must have at least 12 characters".into());
+        return None;
+    }
+    Some(password)
 }
 
 /// A path that may be absent. `<NAME>_FILE` would be a file with the path in it, so a whole file here is a mix-up.

@@ -16,7 +16,7 @@ fn defaults_are_enough_for_a_worker_without_needs() {
 
 #[test]
 fn names_every_problem_at_once_and_no_value() {
-    let needs = Needs { webhook_tokens: true, aircall_api: true, sellsy_api: true };
+    let needs = Needs { webhook_tokens: true, aircall_api: true, sellsy_api: true, console_password: true };
     let arguments = [
         "--amqp-url=hunter2",
         "--http-listen=x",
@@ -27,6 +27,8 @@ fn names_every_problem_at_once_and_no_value() {
         "--reconcile-every=0s",
         "--concurrency=0",
         "--sellsy-webhook-secret=hunter2",
+        "--console-listen=everywhere",
+        "--console-password=hunter2",
         "--log-template={{ hunter2 }}\n{{ agent }}",
     ];
     let problems = parse(needs, &arguments, &[]).unwrap_err().to_string();
@@ -46,6 +48,8 @@ fn names_every_problem_at_once_and_no_value() {
         "SELLSY_CLIENT_SECRET",
         "SELLSY_WEBHOOK_SECRET",
         "LOG_TEMPLATE",
+        "CONSOLE_LISTEN",
+        "CONSOLE_PASSWORD",
     ] {
         assert!(problems.contains(&format!("- {name} ")), "{name} in:\n{problems}");
     }

@@ -3,6 +3,7 @@
 mod budget;
 mod calls;
 mod changes;
+mod console;
 mod contract;
 mod crash;
 mod dead;

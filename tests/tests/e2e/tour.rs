@@ -29,7 +29,7 @@ fn without_time(text: &str) -> String {
         Some(when) => format!("looked up    {}", when.split_once(", ").map_or("", |(_, how)| how)),
         None => line.to_owned(),
     });
-    timeless.fold(String::new(), |text, line| text + &line + "\n")
+    timeless.fold(String::new(), |text, line| text + line.as_str() + "\n")
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn the_readme_shows_what_explain_prints() -> Result<()> {
         printed += &format!("$ callbridge {}\n{output}", arguments.join(" "));
     }
     let expected = shown.iter().fold(String::new(), |text, (arguments, output)| {
-        text + &format!("$ callbridge {}\n{output}", arguments.join(" "))
+        text + format!("$ callbridge {}\n{output}", arguments.join(" ")).as_str()
     });
     assert!(without_time(&printed) == without_time(&expected), "README's tour should show:\n{printed}");
     drop(resolver);

@@ -24,7 +24,7 @@ const LOADED_WITHIN: Duration = Duration::from_secs(600);
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let data = workspace().join("target/bench/account.toml");
     std::fs::create_dir_all(data.parent().context("a folder")?)?;
-    std::fs::write(&data, std::fs::read_to_string(workspace().join(ACCOUNTS))? + &people())?;
+    std::fs::write(&data, std::fs::read_to_string(workspace().join(ACCOUNTS))? + people().as_str())?;
     let mut stack = Stack::with_accounts("bench", &data, &NO_QUOTAS).await?;
     stack.environment.insert("SELLSY_REQUESTS_PER_SECOND".into(), "10000".into());
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "600000".into());

@@ -12,7 +12,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Process, Relay, Stack, WORKERS, authority, eventually};
+use tests::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, eventually};
 
 use morning::{Call, Morning};
 use report::Landed;
@@ -97,6 +97,8 @@ async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
 /// Until Ctrl-C.
 async fn stay(stack: &Stack) -> Result<()> {
     let binaries = std::env::current_exe()?.parent().context("the folder of the binaries")?.display().to_string();
+    let console = stack.start_console().await?;
+    println!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
     println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
     let wanted = ["DATABASE_URL", "SELLSY_API_URL", "SELLSY_AUTH_URL", "SELLSY_CLIENT_ID", "SELLSY_CLIENT_SECRET"];
     let settings: Vec<_> =

@@ -1,0 +1,170 @@
+//! `callbridge console`: the pages on which an operator sees what goes on, and mends what is parked.
+//!
+//! Pages are made on the server, from the same functions that the commands print from. A module makes a page; [`layout`]
+//! is around all of them, [`texts`] has every word of them in French and English, [`auth`] lets in who knows the
+//! password. `live.js` only refreshes what is on a page: everything works without it. Requests are not logged, because
+//! what is searched for stands in their address.
+
+mod auth;
+mod call;
+mod calls;
+mod chart;
+mod dead;
+mod decision;
+mod directory;
+mod errors;
+mod format;
+mod jobs;
+mod layout;
+mod overview;
+mod queues;
+mod reasons;
+mod story;
+mod texts;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use logger::Logs;
+use resolver::LookUp;
+use secrecy::ExposeSecret;
+use shared::{budget::Lane, db::Database, health::Readiness, sellsy::Sellsy, settings::Settings, telemetry};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::dead::Desk;
+
+/// The largest form.
+const LARGEST_FORM: usize = 16 * 1024;
+
+pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file) and listens on \
+     CONSOLE_LISTEN, by default 127.0.0.1:8090. Put a proxy that ends TLS in front of it before it leaves this machine.\n\n\
+     Example: CONSOLE_PASSWORD='correct horse battery' callbridge console";
+
+/// What all pages are made from.
+struct Console {
+    database: Database,
+    settings: Settings,
+    /// Broker and dead letters.
+    desk: Desk,
+    /// Why the broker cannot be used, if so.
+    readiness: Readiness,
+    logs: Logs,
+    /// Without a credential for Sellsy nobody can be looked up.
+    look_up: Option<LookUp>,
+    sessions: auth::Sessions,
+    jobs: Arc<jobs::Jobs>,
+}
+
+type Shared = Arc<Console>;
+
+pub(crate) async fn run(database: &Database, settings: &Settings) -> anyhow::Result<ExitCode> {
+    telemetry::start(settings)?;
+    let listen = settings.console_listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("CONSOLE_LISTEN: {listen} cannot be listened on; is another process using it?"))?;
+    let (down, links_down) = (CancellationToken::new(), CancellationToken::new());
+    let console = Arc::new(Console::new(database, settings, links_down.clone())?);
+    tracing::info!(address = %listener.local_addr()?, "Listening for HTTP.");
+    if !listen.ip().is_loopback() {
+        tracing::warn!(
+            "The console can be reached from other machines: it needs a proxy that ends TLS in front of it."
+        );
+    }
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let (ended, stop) = (down.clone(), console.jobs.stop.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        stop.cancel();
+        ended.cancel();
+    });
+    axum::serve(listener, routes(console.clone()))
+        .with_graceful_shutdown(down.cancelled_owned())
+        .await
+        .context("the HTTP server failed")?;
+    console.jobs.ended().await;
+    links_down.cancel();
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Console {
+    fn new(database: &Database, settings: &Settings, links_down: CancellationToken) -> anyhow::Result<Self> {
+        let readiness = Readiness::default();
+        let has_credential = !settings.sellsy.client_id.expose_secret().is_empty()
+            && !settings.sellsy.client_secret.expose_secret().is_empty();
+        let look_up = if has_credential {
+            let sellsy = Sellsy::new(&settings.sellsy, database, "callbridge")?.as_guest().on(Lane::Interactive);
+            Some(LookUp::new(sellsy, settings.default_region, database.clone()))
+        } else {
+            None
+        };
+        Ok(Self {
+            database: database.clone(),
+            desk: Desk::new(database, settings, &readiness, links_down),
+            readiness,
+            logs: Logs::new(settings)?,
+            look_up,
+            sessions: auth::Sessions::new(&settings.console_password),
+            jobs: Arc::default(),
+            settings: settings.clone(),
+        })
+    }
+}
+
+fn routes(console: Shared) -> Router {
+    Router::new()
+        .route("/", get(overview::page))
+        .route("/calls", get(calls::page))
+        .route("/calls/{id}", get(call::page))
+        .route("/dead", get(dead::page))
+        .route("/dead/replay", post(dead::replay))
+        .route("/dead/drop", post(dead::drop_letters))
+        .route("/directory", get(directory::page).post(directory::explain))
+        .route("/directory/sync", post(directory::sync))
+        .route("/login", get(auth::form).post(auth::log_in))
+        .route("/logout", post(auth::log_out))
+        .route("/style.css", get(|| asset("text/css; charset=utf-8", include_str!("console/style.css"))))
+        .route("/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("console/live.js"))))
+        .route("/icon.svg", get(|| asset("image/svg+xml", include_str!("console/icon.svg"))))
+        .fallback(layout::not_found)
+        .layer(middleware::from_fn_with_state(console.clone(), auth::gate))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .with_state(console)
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
+}
+
+/// A page that could not be made. What went wrong is in the log and, without personal data, on the page.
+struct Failed(anyhow::Error);
+
+impl<E: Into<anyhow::Error>> From<E> for Failed {
+    fn from(e: E) -> Self {
+        Self(e.into())
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        tracing::warn!(error = format!("{:#}", self.0), "A page could not be made.");
+        (StatusCode::SERVICE_UNAVAILABLE, layout::failure(&format!("{:#}", self.0))).into_response()
+    }
+}
+
+type Page = Result<Response, Failed>;

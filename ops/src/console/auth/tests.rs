@@ -1,0 +1,63 @@
+use super::*;
+
+fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
+    of.iter()
+        .map(|(name, value)| (name.parse::<header::HeaderName>().unwrap(), HeaderValue::from_static(value)))
+        .collect()
+}
+
+#[test]
+fn wrong_passwords_cost_more_and_more_time_and_a_right_one_is_not_even_compared_meanwhile() {
+    let sessions = Sessions::new(&"correct horse battery".into());
+    let start = Instant::now();
+    for n in 0..FREE_FAILURES {
+        assert!(matches!(sessions.judge("wrong", start), Verdict::Wrong), "failure {n}");
+    }
+    assert!(matches!(sessions.judge("correct horse battery", start), Verdict::Wait(left) if left.as_secs() == 5));
+    let later = start + Duration::from_secs(6);
+    assert!(matches!(sessions.judge("wrong", later), Verdict::Wrong));
+    assert!(matches!(sessions.judge("wrong", later), Verdict::Wait(left) if left.as_secs() == 10));
+    assert!(matches!(sessions.judge("correct horse battery", later + Duration::from_secs(11)), Verdict::Right));
+    assert!(matches!(sessions.judge("wrong", later + Duration::from_secs(11)), Verdict::Wrong), "counted anew");
+}
+
+#[test]
+fn a_session_is_known_by_its_cookie_until_it_ends() {
+    let sessions = Sessions::new(&"correct horse battery".into());
+    let cookies: Vec<_> = (0..3).map(|_| sessions.begin()).collect();
+    assert!(cookies.iter().all(|cookie| sessions.of(cookie).is_some()));
+    assert_ne!(sessions.of(&cookies[0]).unwrap().csrf, sessions.of(&cookies[1]).unwrap().csrf);
+    sessions.end(&cookies[0]);
+    assert!(sessions.of(&cookies[0]).is_none() && sessions.of("").is_none());
+    for _ in 0..2 * MOST_SESSIONS {
+        sessions.begin();
+    }
+    assert_eq!(locked(&sessions.open).len(), MOST_SESSIONS);
+}
+
+#[test]
+fn forms_of_other_sites_are_foreign() {
+    for (of, foreign) in [
+        (&[][..], false),
+        (&[("sec-fetch-site", "same-origin")], false),
+        (&[("sec-fetch-site", "same-site")], true),
+        (&[("sec-fetch-site", "cross-site")], true),
+        (&[("origin", "https://console.example"), ("host", "console.example")], false),
+        (&[("origin", "https://evil.example"), ("host", "console.example")], true),
+        (&[("origin", "null"), ("host", "console.example")], false),
+    ] {
+        assert_eq!(is_foreign(&headers(of)), foreign, "{of:?}");
+    }
+}
+
+#[test]
+fn the_language_is_the_cookie_s_else_the_first_accepted_one_that_we_speak() {
+    for (of, lang) in [
+        (&[][..], Lang::English),
+        (&[("accept-language", "fr-FR,fr;q=0.9,en;q=0.8")], Lang::French),
+        (&[("accept-language", "de-DE,en;q=0.8,fr;q=0.5")], Lang::English),
+        (&[("accept-language", "en"), ("cookie", "a=b; callbridge_lang=fr")], Lang::French),
+    ] {
+        assert_eq!(language(&headers(of)), lang, "{of:?}");
+    }
+}

@@ -1,0 +1,159 @@
+//! One call: where it stands, why it is logged where it is, what its log says, and its story line by line.
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use shared::{
+    event::CallId,
+    ledger::{
+        calls::{self, Known, Loggable},
+        form::LogForm,
+        search::{self, Found, State as CallState},
+        timeline::{self, Line},
+    },
+};
+
+use super::{
+    Page, Shared,
+    calls::state_name,
+    decision,
+    format::{ago, direction, duration, number, when},
+    layout::{self, Section, Visitor, pill},
+    reasons, story,
+};
+
+struct Told {
+    found: Found,
+    row: Option<Loggable>,
+    known: Option<Known>,
+    lines: Vec<Line>,
+    log: Result<String, String>,
+}
+
+pub(super) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Page {
+    let Ok(id) = id.parse().map(CallId) else { return Ok(unknown(&visitor)) };
+    let client = console.database.client().await?;
+    let lines = timeline::of(&client, id).await?;
+    let Some(found) = search::call(&client, id).await? else {
+        return Ok(if lines.is_empty() { unknown(&visitor) } else { only_a_story(&visitor, id, &lines) });
+    };
+    let row = calls::look(&client, id).await?;
+    let log = row.as_ref().map_or(Err(String::new()), |row| console.logs.text(row));
+    let told = Told { found, known: calls::known(&client, id).await?, row, lines, log };
+    let title = format!("{} {id}", visitor.texts().call);
+    let web_url = &console.settings.sellsy.web_url;
+    let body = html! {
+        p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
+        div #live data-live="5" {
+            (head(&visitor, &told))
+            div.columns.wide-left {
+                div {
+                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &told, web_url)) }
+                    section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::tell(&visitor, &told.lines)) }
+                }
+                section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &told)) }
+            }
+        }
+    };
+    Ok(layout::page(&visitor, Section::Calls, &title, &body))
+}
+
+fn unknown(visitor: &Visitor) -> Response {
+    layout::refused(visitor, StatusCode::NOT_FOUND, visitor.texts().no_such_call)
+}
+
+/// Its row is not there: an event of it was parked before it could be stored.
+fn only_a_story(visitor: &Visitor, id: CallId, lines: &[Line]) -> Response {
+    let title = format!("{} {id}", visitor.texts().call);
+    let body = html! { h1 { (title) } section.panel { (story::tell(visitor, lines)) } };
+    layout::page(visitor, Section::Calls, &title, &body)
+}
+
+fn head(visitor: &Visitor, told: &Told) -> Markup {
+    let (texts, found, call) = (visitor.texts(), &told.found, told.found.call.as_ref());
+    let (colour, state) = state_name(visitor, found.state);
+    let team = call.and_then(|call| call.number.as_ref()?.name.clone());
+    html! {
+        div.headline {
+            h1 { (direction(visitor, call)) (number(visitor, call)) " " (pill(colour, state)) }
+            p.quiet {
+                (when(visitor, found.started_at))
+                @if let Some(seconds) = call.and_then(|call| call.duration).filter(|seconds| *seconds > 0) { " · " (duration(seconds)) }
+                @if let Some(agent) = call.and_then(|call| call.user.as_ref()?.name.as_deref()) { " · " (agent) }
+                @if let Some(team) = team { " · " (team) }
+                " · " (texts.call) " " (found.call_id)
+            }
+        }
+        @if found.state == CallState::Parked {
+            div.callout role="status" {
+                p { strong { (texts.is_parked) } " " (parked_because(visitor, &told.lines)) }
+                form method="post" action="/dead/replay" {
+                    (visitor.token())
+                    input type="hidden" name="call" value=(found.call_id);
+                    button.primary type="submit" { (texts.retry_now) }
+                }
+            }
+        }
+    }
+}
+
+fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
+    let last = lines.iter().rev().find(|line| line.what == "parked");
+    html! {
+        @if let Some(line) = last {
+            (super::errors::link(line.detail["code"].as_str().unwrap_or("UNKNOWN"))) ", " (ago(visitor, Timestamp::now(), line.at)) ": "
+            span lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
+        }
+    }
+}
+
+fn why(visitor: &Visitor, told: &Told, web_url: &str) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        @match &told.known {
+            None => { p.quiet { (texts.not_decided) } }
+            Some(known) => {
+                @if !known.is_final { p.quiet { (texts.only_for_card) } }
+                (decision::explain(visitor, &known.resolution, known.looked_up_at, web_url))
+            }
+        }
+    }
+}
+
+fn log_of(visitor: &Visitor, told: &Told) -> Markup {
+    let texts = visitor.texts();
+    let form = told.row.as_ref().and_then(|row| row.form);
+    let asset =
+        told.found.call.as_ref().and_then(|call| call.asset.as_deref()).filter(|asset| asset.starts_with("https://"));
+    html! {
+        @match (&told.found.sellsy_id, told.found.state) {
+            (Some(_), CallState::Deleted) => { p { (texts.log_was_deleted) } }
+            (Some(id), _) => {
+                p {
+                    (if form == Some(LogForm::Comment) { texts.comment } else { texts.phone_call }) " " strong { (id) }
+                    @if let Some(row) = &told.row { span.quiet { " · " (texts.written) " " (row.writes) "×" } }
+                }
+            }
+            (None, _) => { p.quiet { (texts.not_logged) } }
+        }
+        @match &told.log {
+            Ok(text) => {
+                pre.log { (text) }
+                p.quiet { (texts.log_note) }
+            }
+            Err(why) if why.is_empty() => {}
+            Err(why) => { p.quiet { (reasons::told(visitor.lang, why)) } }
+        }
+        @if let Some(asset) = asset { p { (decision::outside(asset, texts.in_aircall)) } }
+        @else { p.quiet { (texts.nothing_in_aircall) } }
+    }
+}

@@ -1,0 +1,293 @@
+//! Finding calls: by number, agent, record, state and date, newest first.
+//!
+//! What is typed may be a phone number, the last digits of one, a call's id, a record's id or a part of its name; all that
+//! fit count. Filters stand in the address, so that a search can be kept and shared; no request is logged.
+
+use axum::{
+    Extension,
+    extract::{Query, State},
+};
+use jiff::{Timestamp, ToSpan, civil::Date};
+use maud::{Markup, html};
+use serde::Deserialize;
+use shared::{
+    event::CallId,
+    ledger::{
+        resolution::{Kind, Record},
+        search::{self, Found, Meant, Search, State as CallState},
+    },
+    phone::{self, Region},
+};
+
+use super::{
+    Page, Shared,
+    decision::kind_name,
+    format::{direction, duration, number, when},
+    layout::{self, Section, Visitor, pill},
+};
+
+/// Fewer digits than that are no end of a number that anybody looks for.
+const SHORTEST_END: usize = 4;
+const LONGEST_TEXT: usize = 100;
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    q: String,
+    agent: String,
+    state: String,
+    from: String,
+    until: String,
+    /// The last call of the page before: its start in seconds and its id.
+    after: String,
+}
+
+/// The groups of states that can be asked for.
+const STATES: [(&str, &[CallState]); 6] = [
+    ("logged", &[CallState::Logged]),
+    ("waiting", &[CallState::Ongoing, CallState::Undecided, CallState::Unlogged]),
+    ("unmatched", &[CallState::Unmatched]),
+    ("parked", &[CallState::Parked]),
+    ("deleted", &[CallState::Deleted]),
+    ("ongoing", &[CallState::Ongoing]),
+];
+
+pub(super) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(wanted): Query<Wanted>,
+) -> Page {
+    let client = console.database.client().await?;
+    let text: String = wanted.q.trim().chars().take(LONGEST_TEXT).collect();
+    let mut meant = meant_by(&text, console.settings.default_region);
+    if text.chars().any(char::is_alphabetic) {
+        meant.push(Meant::Records(search::records_named(&client, &text).await?));
+    }
+    let zone = &visitor.zone;
+    let midnight = |text: &str, days: i64| {
+        let date: Date = text.parse().ok()?;
+        Some(date.checked_add(days.days()).ok()?.to_zoned(zone.clone()).ok()?.timestamp())
+    };
+    let search = Search {
+        meant,
+        states: STATES
+            .iter()
+            .find(|(name, _)| *name == wanted.state)
+            .map(|(_, states)| states.to_vec())
+            .unwrap_or_default(),
+        agent: Some(wanted.agent.clone()).filter(|agent| !agent.is_empty()),
+        from: midnight(&wanted.from, 0),
+        until: midnight(&wanted.until, 1),
+        after: place(&wanted.after),
+    };
+    let (found, more) = search::calls(&client, &search).await?;
+    let agents = search::agents(&client).await?;
+    let texts = visitor.texts();
+    let body = html! {
+        h1 { (texts.calls) }
+        (form(&visitor, &wanted, &agents))
+        div #live data-live=[search.after.is_none().then_some("5")] { (table(&visitor, &found)) }
+        nav.pages aria-label=(texts.pages) {
+            @if search.after.is_some() { a href=(address(&wanted, None)) { (texts.newest) } }
+            @if let (true, Some(last)) = (more, found.last()) { a href=(address(&wanted, Some(last))) { (texts.older) } }
+        }
+    };
+    Ok(layout::page(&visitor, Section::Calls, texts.calls, &body))
+}
+
+/// Every way in which digits may be meant. A text with letters is a name, and its digits say nothing.
+fn meant_by(text: &str, region: Region) -> Vec<Meant> {
+    if text.is_empty() || text.chars().any(char::is_alphabetic) {
+        return Vec::new();
+    }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let is_bare = text.chars().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
+    let mut meant = Vec::new();
+    if let (true, Ok(id)) = (is_bare, digits.parse::<i64>()) {
+        meant.push(Meant::Call(CallId(id)));
+        let kinds = [Kind::Individual, Kind::Company, Kind::Contact];
+        meant.push(Meant::Records(kinds.map(|kind| format!("{kind} {id}")).to_vec()));
+    }
+    match phone::parse(text, region).filter(|_| !is_bare) {
+        Some(number) => meant.push(Meant::Caller(number)),
+        None if digits.len() >= SHORTEST_END => meant.push(Meant::CallerEndsWith(digits)),
+        None => {}
+    }
+    if meant.is_empty() {
+        // Something was typed that can be nobody: nothing is found, instead of everything.
+        meant.push(Meant::Records(Vec::new()));
+    }
+    meant
+}
+
+fn place(after: &str) -> Option<(Timestamp, CallId)> {
+    let (at, id) = after.split_once('-')?;
+    Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, CallId(id.parse().ok()?)))
+}
+
+/// This search, from its beginning or after a call.
+fn address(wanted: &Wanted, after: Option<&Found>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let fields = [
+        ("q", &wanted.q),
+        ("agent", &wanted.agent),
+        ("state", &wanted.state),
+        ("from", &wanted.from),
+        ("until", &wanted.until),
+    ];
+    query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
+    if let Some(last) = after {
+        query.append_pair("after", &format!("{}-{}", last.started_at.as_microsecond(), last.call_id));
+    }
+    format!("/calls?{}", query.finish())
+}
+
+fn form(visitor: &Visitor, wanted: &Wanted, agents: &[String]) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        form.search role="search" method="get" action="/calls" {
+            div.field.wide {
+                label for="q" { (texts.number_or_record) }
+                input #q type="search" name="q" value=(wanted.q) maxlength=(LONGEST_TEXT) autocomplete="off" aria-describedby="q-hint";
+                p.hint #q-hint { (texts.search_hint) }
+            }
+            div.field {
+                label for="agent" { (texts.agent) }
+                select #agent name="agent" {
+                    option value="" { (texts.everybody) }
+                    @for agent in agents { option value=(agent) selected[*agent == wanted.agent] { (agent) } }
+                }
+            }
+            div.field {
+                label for="state" { (texts.state) }
+                select #state name="state" {
+                    option value="" { (texts.any_state) }
+                    @for (name, states) in STATES { option value=(name) selected[name == wanted.state] { (group_name(visitor, name, states)) } }
+                }
+            }
+            div.field { label for="from" { (texts.from) } input #from type="date" name="from" value=(wanted.from); }
+            div.field { label for="until" { (texts.until) } input #until type="date" name="until" value=(wanted.until); }
+            div.field.buttons {
+                button.primary type="submit" { (texts.search) }
+                a href="/calls" { (texts.reset) }
+            }
+        }
+    }
+}
+
+fn group_name(visitor: &Visitor, name: &str, states: &[CallState]) -> &'static str {
+    match (name, states.first()) {
+        ("waiting", _) => visitor.texts().waiting,
+        (_, Some(state)) => state_name(visitor, *state).1,
+        (_, None) => visitor.texts().any_state,
+    }
+}
+
+/// The colour of a state and its name.
+pub(super) fn state_name(visitor: &Visitor, state: CallState) -> (&'static str, &'static str) {
+    let texts = visitor.texts();
+    match state {
+        CallState::Ongoing => ("ongoing", texts.ongoing),
+        CallState::Undecided => ("waiting", texts.undecided),
+        CallState::Unlogged => ("waiting", texts.unlogged),
+        CallState::Logged => ("logged", texts.logged),
+        CallState::Unmatched => ("unmatched", texts.unmatched),
+        CallState::Parked => ("parked", texts.parked),
+        CallState::Deleted => ("deleted", texts.deleted),
+    }
+}
+
+fn table(visitor: &Visitor, found: &[Found]) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        @if found.is_empty() { p.empty { (texts.no_calls) } }
+        @else {
+            table.cards {
+                caption.unseen { (texts.calls) }
+                thead { tr {
+                    th scope="col" { (texts.caller) }
+                    th scope="col" { (texts.record) }
+                    th scope="col" { (texts.agent) }
+                    th scope="col" { (texts.began) }
+                    th scope="col" { (texts.state) }
+                } }
+                tbody { @for call in found { (row(visitor, call)) } }
+            }
+        }
+    }
+}
+
+fn row(visitor: &Visitor, found: &Found) -> Markup {
+    let texts = visitor.texts();
+    let call = found.call.as_ref();
+    let record = found.resolution.as_ref().and_then(|resolution| resolution.record.as_ref());
+    let (colour, state) = state_name(visitor, found.state);
+    html! {
+        tr {
+            th scope="row" data-label=(texts.caller) {
+                (direction(visitor, call))
+                a.strong href={ "/calls/" (found.call_id) } { (number(visitor, call)) }
+            }
+            td data-label=(texts.record) { (record_name(visitor, record)) }
+            td data-label=(texts.agent) { (call.and_then(|call| call.user.as_ref()?.name.as_deref()).unwrap_or("–")) }
+            td data-label=(texts.began) {
+                (when(visitor, found.started_at))
+                @if let Some(seconds) = call.and_then(|call| call.duration).filter(|seconds| *seconds > 0) {
+                    span.quiet.block { (duration(seconds)) }
+                }
+            }
+            td data-label=(texts.state) { (pill(colour, state)) }
+        }
+    }
+}
+
+fn record_name(visitor: &Visitor, record: Option<&Record>) -> Markup {
+    html! {
+        @match record {
+            None => { span.quiet { (visitor.texts().nobody) } }
+            Some(record) => { (record.name) span.quiet.block { (kind_name(visitor, record.kind)) " " (record.id) } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_may_be_meant_in_several_ways() {
+        let region: Region = "FR".parse().unwrap();
+        let number = phone::parse("+33639984107", region).unwrap();
+        let ids =
+            |id: i64| Meant::Records(["individual", "company", "contact"].map(|kind| format!("{kind} {id}")).to_vec());
+        for (text, expected) in [
+            ("", vec![]),
+            ("Moreau", vec![]),
+            ("06 39 98 41 07", vec![Meant::Caller(number.clone())]),
+            ("+33639984107", vec![Meant::Caller(number)]),
+            ("2001", vec![Meant::Call(CallId(2001)), ids(2001), Meant::CallerEndsWith("2001".into())]),
+            ("41 07", vec![Meant::CallerEndsWith("4107".into())]),
+            ("7", vec![Meant::Call(CallId(7)), ids(7)]),
+            ("?!", vec![Meant::Records(vec![])]),
+        ] {
+            assert_eq!(meant_by(text, region), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_page_goes_on_after_the_last_call() {
+        let found = Found {
+            call_id: CallId(9),
+            started_at: "2026-11-23T09:15:30.5Z".parse().unwrap(),
+            state: CallState::Logged,
+            call: None,
+            resolution: None,
+            sellsy_id: None,
+        };
+        let wanted = Wanted { q: "06 39".into(), state: "logged".into(), ..Wanted::default() };
+        let address = address(&wanted, Some(&found));
+        assert_eq!(address, "/calls?q=06+39&state=logged&after=1795425330500000-9");
+        assert_eq!(place("1795425330500000-9"), Some((found.started_at, CallId(9))));
+        assert_eq!(place("nonsense"), None);
+    }
+}

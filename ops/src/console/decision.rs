@@ -1,0 +1,108 @@
+//! Why a caller was taken for a record: every candidate in order, what the rule chose, and the opportunity.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use resolver::Page;
+use shared::ledger::resolution::{Kind, Record, Relation, Resolution, Source};
+
+use super::{
+    format::{ago, when},
+    layout::{Visitor, pill},
+    reasons,
+};
+
+pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
+    let texts = visitor.texts();
+    match kind {
+        Kind::Individual => texts.individual,
+        Kind::Company => texts.company,
+        Kind::Contact => texts.contact,
+    }
+}
+
+fn relation_name(visitor: &Visitor, relation: Relation) -> &'static str {
+    let texts = visitor.texts();
+    match relation {
+        Relation::Client => texts.client,
+        Relation::Prospect => texts.prospect,
+        Relation::Supplier => texts.supplier,
+    }
+}
+
+pub(super) fn record_link(web_url: &str, kind: Kind, id: i64, name: &str) -> Markup {
+    let name = if name.is_empty() { "Sellsy" } else { name };
+    outside(&Page::from(kind).link(web_url, id), name)
+}
+
+/// A link that leaves the console.
+pub(super) fn outside(address: &str, name: &str) -> Markup {
+    html! { a.outside href=(address) rel="noreferrer" target="_blank" { (name) } }
+}
+
+pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: Timestamp, web_url: &str) -> Markup {
+    let texts = visitor.texts();
+    let opportunity = resolution.opportunity.as_ref();
+    html! {
+        dl.facts {
+            dt { (texts.record) }
+            dd {
+                @match &resolution.record {
+                    None => { strong { (texts.nobody) } }
+                    Some(record) => { strong { (record_link(web_url, record.kind, record.id, &record.name)) } " " span.quiet { (about(visitor, record)) } }
+                }
+                p.because { (texts.because) " " (reasons::told(visitor.lang, &resolution.rule)) }
+            }
+            dt { (texts.opportunity) }
+            dd {
+                @match opportunity {
+                    None => { strong { (texts.none) } }
+                    Some(opportunity) => {
+                        strong { (outside(&Page::Opportunity.link(web_url, opportunity.id), &opportunity.name)) }
+                        " " span.quiet { (opportunity.id) ", " (reasons::told(visitor.lang, &opportunity.status)) }
+                    }
+                }
+                p.because { (texts.because) " " (reasons::told(visitor.lang, &resolution.opportunity_rule)) }
+            }
+            dt { (texts.looked_up) }
+            dd { (when(visitor, looked_up_at)) ", " (source(visitor, resolution)) }
+        }
+        @if !resolution.candidates.is_empty() {
+            h3 { (texts.candidates) }
+            ol.candidates {
+                @for candidate in &resolution.candidates {
+                    @let chosen = resolution.record.as_ref().is_some_and(|r| (r.kind, r.id) == (candidate.kind, candidate.id));
+                    li class=[chosen.then_some("chosen")] {
+                        (record_link(web_url, candidate.kind, candidate.id, &candidate.name)) " "
+                        span.quiet { (about(visitor, candidate)) } " "
+                        @if chosen { (pill("logged", texts.chosen)) }
+                        @if candidate.archived { (pill("unmatched", texts.archived)) }
+                    }
+                }
+            }
+            p.quiet { (texts.rule_in_short) }
+        }
+    }
+}
+
+fn source(visitor: &Visitor, resolution: &Resolution) -> String {
+    let texts = visitor.texts();
+    match (resolution.source, resolution.as_of) {
+        (Source::Directory, Some(as_of)) => {
+            format!("{}, {} {}", texts.in_directory, texts.read_from_sellsy, ago(visitor, Timestamp::now(), as_of))
+        }
+        (Source::Directory, None) => texts.in_directory.into(),
+        (Source::Live, _) => texts.asked_sellsy.into(),
+        (Source::Remembered, _) => texts.remembered.into(),
+        (Source::None, _) => texts.not_looked_up.into(),
+    }
+}
+
+/// Kind, id, what the record is to the company, and whom a contact works for.
+fn about(visitor: &Visitor, record: &Record) -> String {
+    let relation =
+        record.relation.map(|relation| format!(", {}", relation_name(visitor, relation))).unwrap_or_default();
+    let companies: Vec<&str> = record.companies.iter().map(|company| company.name.as_str()).collect();
+    let of =
+        if companies.is_empty() { String::new() } else { format!(", {} {}", visitor.texts().of, companies.join(", ")) };
+    format!("{} {}{relation}{of}", kind_name(visitor, record.kind), record.id)
+}

@@ -1,0 +1,164 @@
+//! The phone directory: how complete and fresh it is, and what a call from a number would get.
+//!
+//! Numbers to explain come as a form and not in the address: the answer asks Sellsy, which is not to happen by following a
+//! link, and so the number stands in no history.
+
+use axum::{
+    Extension, Form,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use resolver::directory::store::{self, Progress};
+use serde::Deserialize;
+use shared::{ledger::resolution::Resolution, phone};
+
+use super::{
+    Console, Failed, Page, Shared, decision,
+    format::{ago, count},
+    layout::{self, Section, Visitor, pill},
+};
+
+enum Answer {
+    NotAsked,
+    NoNumber,
+    NoCredential,
+    Failed(String),
+    Found(Box<Resolution>),
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    number: String,
+}
+
+pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Extension<Visitor>) -> Page {
+    show(&console, &visitor, "", &Answer::NotAsked).await
+}
+
+pub(super) async fn explain(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Form(asked): Form<Asked>,
+) -> Page {
+    let answer = match (&console.look_up, phone::parse(&asked.number, console.settings.default_region)) {
+        (_, None) => Answer::NoNumber,
+        (None, _) => Answer::NoCredential,
+        (Some(look_up), Some(number)) => match look_up.number(&number).await {
+            Ok(resolution) => Answer::Found(Box::new(resolution)),
+            Err(e) => Answer::Failed(e.to_string()),
+        },
+    };
+    show(&console, &visitor, &asked.number, &answer).await
+}
+
+/// Has a resolver read what has changed.
+pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Failed> {
+    store::request(&*console.database.client().await?, false).await?;
+    Ok(Redirect::to("/directory").into_response())
+}
+
+async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answer) -> Page {
+    let client = console.database.client().await?;
+    let (progress, sizes) = (store::progress(&client).await?, store::sizes(&client).await?);
+    drop(client);
+    let texts = visitor.texts();
+    let body = html! {
+        h1 { (texts.directory) }
+        section.panel aria-labelledby="ask" {
+            h2 #ask { (texts.explain_title) }
+            form.search.inline method="post" action="/directory" {
+                (visitor.token())
+                div.field.wide {
+                    label for="number" { (texts.number) }
+                    input #number type="tel" name="number" value=(number) required autocomplete="off" inputmode="tel" aria-describedby="number-hint";
+                    p.hint #number-hint { (texts.explain_hint) }
+                }
+                div.field.buttons { button.primary type="submit" { (texts.explain) } }
+            }
+            div aria-live="polite" { (told(visitor, answer, &console.settings.sellsy.web_url)) }
+        }
+        section.panel aria-labelledby="status" {
+            h2 #status { (texts.directory_status) }
+            div #kinds data-live="3" { (kinds(visitor, &progress, &sizes)) }
+            form method="post" action="/directory/sync" { (visitor.token()) button type="submit" { (texts.read_changes) } }
+        }
+    };
+    Ok(layout::page(visitor, Section::Directory, texts.directory, &body))
+}
+
+fn told(visitor: &Visitor, answer: &Answer, web_url: &str) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        @match answer {
+            Answer::NotAsked => {}
+            Answer::NoNumber => { p.problem role="alert" { (texts.no_number) } }
+            Answer::NoCredential => { p.problem role="alert" { (texts.no_credential) } }
+            Answer::Failed(problem) => { p.problem role="alert" { (texts.look_up_failed) " " span lang="en" { (problem) } } }
+            Answer::Found(resolution) => { (decision::explain(visitor, resolution, Timestamp::now(), web_url)) }
+        }
+    }
+}
+
+fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[(String, i64, i64, i64)]) -> Markup {
+    let (texts, now) = (visitor.texts(), Timestamp::now());
+    html! {
+        @if progress.is_empty() { p.empty { (texts.directory_empty) } }
+        @else {
+            table.cards.small {
+                caption.unseen { (texts.directory_status) }
+                thead { tr {
+                    th scope="col" { (texts.kind) } th.number scope="col" { (texts.records) } th.number scope="col" { (texts.numbers) }
+                    th scope="col" { (texts.loaded) } th scope="col" { (texts.changes_read) } th scope="col" { (texts.state) }
+                } }
+                tbody {
+                    @for p in progress {
+                        @let (records, numbers) = sizes.iter().find(|(kind, ..)| *kind == p.kind).map_or((0, 0), |(_, records, _, numbers)| (*records, *numbers));
+                        tr {
+                            th scope="row" data-label=(texts.kind) { (name(visitor, &p.kind)) }
+                            td.number data-label=(texts.records) { (count(records)) }
+                            td.number data-label=(texts.numbers) { (count(numbers)) }
+                            td data-label=(texts.loaded) { (loaded(visitor, p, now)) }
+                            td data-label=(texts.changes_read) { (p.changes_until.map_or_else(|| "–".into(), |at| ago(visitor, now, at))) }
+                            td data-label=(texts.state) { (state(visitor, p)) }
+                        }
+                    }
+                }
+            }
+            @for p in progress.iter().filter(|p| p.problem.is_some()) {
+                p.problem { (name(visitor, &p.kind)) ": " span lang="en" { (p.problem.as_deref().unwrap_or_default()) } }
+            }
+        }
+    }
+}
+
+fn name<'a>(visitor: &Visitor, kind: &'a str) -> &'a str {
+    let texts = visitor.texts();
+    match kind {
+        "individual" => texts.individuals,
+        "company" => texts.companies,
+        "contact" => texts.contacts,
+        other => other,
+    }
+}
+
+fn loaded(visitor: &Visitor, p: &Progress, now: Timestamp) -> String {
+    match (p.loaded_at, p.pass_total) {
+        (Some(at), _) => ago(visitor, now, at),
+        (None, Some(total)) => format!("{} / {}", count(p.pass_rows), count(total)),
+        (None, None) => "–".into(),
+    }
+}
+
+fn state(visitor: &Visitor, p: &Progress) -> Markup {
+    let texts = visitor.texts();
+    if p.problem.is_some() {
+        pill("parked", texts.failed)
+    } else if p.loaded_at.is_none() || p.is_requested() {
+        pill("waiting", texts.reading)
+    } else {
+        pill("logged", texts.up_to_date)
+    }
+}

@@ -1,0 +1,94 @@
+//! Times, spans and numbers as people read them.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use shared::aircall::wire::{Call, Direction};
+
+use super::{layout::Visitor, texts::Lang};
+
+/// Day and minute, in the time zone of the settings.
+pub(super) fn when(visitor: &Visitor, at: Timestamp) -> Markup {
+    let local = at.to_zoned(visitor.zone.clone());
+    let pattern = match visitor.lang {
+        Lang::French => "%d/%m/%Y %H:%M",
+        Lang::English => "%-d %b %Y, %H:%M",
+    };
+    html! { time datetime=(at) { (local.strftime(pattern)) } }
+}
+
+/// The time of day with its second.
+pub(super) fn time_of_day(visitor: &Visitor, at: Timestamp) -> Markup {
+    html! { time datetime=(at) { (at.to_zoned(visitor.zone.clone()).strftime("%H:%M:%S")) } }
+}
+
+pub(super) fn ago(visitor: &Visitor, now: Timestamp, at: Timestamp) -> String {
+    visitor.texts().ago.replace("{}", &span(visitor.lang, now.duration_since(at).as_secs()))
+}
+
+/// The two units that matter at most.
+pub(super) fn span(lang: Lang, seconds: i64) -> String {
+    let day = if lang == Lang::French { "j" } else { "d" };
+    match seconds.max(0) {
+        s @ 0..=119 => format!("{s} s"),
+        s @ 120..=7199 => format!("{} min", s / 60),
+        s @ 7200..=172_799 => format!("{} h", s / 3600),
+        s => format!("{} {day}", s / 86_400),
+    }
+}
+
+/// How long a call was.
+pub(super) fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A count with its thousands apart.
+pub(super) fn count(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    if n < 0 { format!("−{text}") } else { text }
+}
+
+/// The other party's number, as Aircall writes it.
+pub(super) fn number(visitor: &Visitor, call: Option<&Call>) -> String {
+    let digits = call.and_then(|call| call.raw_digits.as_deref()).map(str::trim).unwrap_or_default();
+    match digits {
+        "" | "anonymous" => visitor.texts().withheld.into(),
+        digits => digits.into(),
+    }
+}
+
+/// An arrow for whoever sees it, a word for whoever does not.
+pub(super) fn direction(visitor: &Visitor, call: Option<&Call>) -> Markup {
+    let (arrow, word) = match call.and_then(|call| call.direction.as_ref()) {
+        Some(Direction::Outbound) => ("↗", visitor.texts().outbound),
+        _ => ("↙", visitor.texts().inbound),
+    };
+    html! { span.arrow aria-hidden="true" title=(word) { (arrow) } span.unseen { (word) " " } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_counts_are_short() {
+        for (seconds, expected) in [(-3, "0 s"), (119, "119 s"), (600, "10 min"), (7200, "2 h"), (200_000, "2 j")] {
+            assert_eq!(span(Lang::French, seconds), expected);
+        }
+        assert_eq!(
+            (duration(59), duration(61), duration(3720)),
+            ("59 s".into(), "1 min 01 s".into(), "1 h 02 min".into())
+        );
+        assert_eq!((count(999), count(-1_234_567)), ("999".into(), "−1\u{202f}234\u{202f}567".into()));
+    }
+}

@@ -1,0 +1,162 @@
+//! What is around every page: its head, the navigation, the language, and who looks at it.
+
+use axum::{
+    Extension,
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, html};
+
+use super::texts::{Lang, Texts};
+
+/// Who asks, and how they want to be answered.
+#[derive(Clone)]
+pub(super) struct Visitor {
+    pub(super) lang: Lang,
+    /// Goes into every form; empty for programs, which have none.
+    pub(super) csrf: String,
+    /// Path and query of this page.
+    pub(super) address: String,
+    pub(super) zone: TimeZone,
+}
+
+impl Visitor {
+    pub(super) fn texts(&self) -> &'static Texts {
+        self.lang.texts()
+    }
+
+    /// The hidden field that every form needs.
+    pub(super) fn token(&self) -> Markup {
+        html! { input type="hidden" name="csrf" value=(self.csrf); }
+    }
+
+    /// This page in another language.
+    fn in_language(&self, lang: Lang) -> String {
+        let (path, query) = self.address.split_once('?').unwrap_or((&self.address, ""));
+        let mut kept = form_urlencoded::Serializer::new(String::new());
+        kept.extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "lang"));
+        format!("{path}?{}", kept.append_pair("lang", lang.code()).finish())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Section {
+    Overview,
+    Calls,
+    Dead,
+    Directory,
+}
+
+/// A page of a section.
+pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Markup) -> Response {
+    let texts = visitor.texts();
+    let sections = [
+        (Section::Overview, "/", texts.overview),
+        (Section::Calls, "/calls", texts.calls),
+        (Section::Dead, "/dead", texts.dead_letters),
+        (Section::Directory, "/directory", texts.directory),
+    ];
+    let page = html! {
+        a.skip href="#main" { (texts.skip) }
+        header.top {
+            a.brand href="/" { img src="/icon.svg" alt="" width="28" height="28"; span { "Callbridge" } }
+            nav aria-label=(texts.navigation) {
+                ul {
+                    @for (one, address, name) in sections {
+                        li { a href=(address) aria-current=[(one == section).then_some("page")] { (name) } }
+                    }
+                }
+            }
+            div.tools {
+                (languages(visitor))
+                form method="post" action="/logout" {
+                    (visitor.token())
+                    button.plain type="submit" { (texts.log_out) }
+                }
+            }
+        }
+        main #main tabindex="-1" { (body) }
+        footer { "Callbridge " (env!("CARGO_PKG_VERSION")) " · " (texts.times_in) " " (visitor.zone.iana_name().unwrap_or("UTC")) }
+    };
+    document(visitor, title, &page).into_response()
+}
+
+/// A page without navigation.
+pub(super) fn bare(visitor: &Visitor, title: &str, body: &Markup) -> Html<String> {
+    document(visitor, title, &html! { main #main { (body) div.center { (languages(visitor)) } } })
+}
+
+fn languages(visitor: &Visitor) -> Markup {
+    let other = visitor.lang.other();
+    html! { a.language href=(visitor.in_language(other)) lang=(other.code()) hreflang=(other.code()) { (other.name()) } }
+}
+
+fn document(visitor: &Visitor, title: &str, body: &Markup) -> Html<String> {
+    let page = html! {
+        (DOCTYPE)
+        html lang=(visitor.lang.code()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " – Callbridge" }
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/style.css";
+                script src="/live.js" defer {}
+            }
+            body { (body) }
+        }
+    };
+    Html(page.into_string())
+}
+
+/// A refusal, and the way back.
+pub(super) fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Response {
+    let body = html! {
+        div.login {
+            h1 { (status.as_u16()) }
+            p { (why) }
+            p { a href="/" { (visitor.texts().to_overview) } }
+        }
+    };
+    (status, bare(visitor, why, &body)).into_response()
+}
+
+pub(super) async fn not_found(visitor: Option<Extension<Visitor>>) -> Response {
+    match visitor {
+        Some(Extension(visitor)) => refused(&visitor, StatusCode::NOT_FOUND, visitor.texts().no_such_page),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// The database or the broker is away, so little is known of whoever asks.
+pub(super) fn failure(problem: &str) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Callbridge" }
+                link rel="stylesheet" href="/style.css";
+            }
+            body {
+                main #main {
+                    div.login {
+                        h1 { "This page cannot be shown now" }
+                        p { (problem) }
+                        p lang="fr" { "Cette page ne peut pas être affichée pour le moment. Réessayez dans un instant." }
+                        p { a href="" { "Try again" } }
+                    }
+                }
+            }
+        }
+    };
+    ([(header::RETRY_AFTER, "5")], Html(page.into_string())).into_response()
+}
+
+/// A short word with a colour for where something stands. The word says it; the colour only repeats it.
+pub(super) fn pill(kind: &str, text: &str) -> Markup {
+    html! { span class={ "pill " (kind) } { (text) } }
+}

@@ -1,0 +1,173 @@
+//! A headless Chromium with a profile of its own, for tests of pages: what a person can do with them, and pictures.
+//!
+//! [`Browser::start`] finds Chromium by `scripts/browser.sh`, which installs it if it may. The pages are looked at by
+//! `browser.js` as well, which knows the faults that keep people out.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+use uuid::Uuid;
+
+use crate::{binaries::workspace, eventually};
+
+const UNTIL_STARTED: Duration = Duration::from_secs(30);
+const UNTIL_THERE: Duration = Duration::from_secs(20);
+const INSPECTION: &str = include_str!("browser.js");
+
+/// What a page is looked at with.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    pub name: &'static str,
+    pub width: u32,
+    pub height: u32,
+    pub dark: bool,
+}
+
+impl View {
+    pub const DESKTOP: View = View { name: "desktop", width: 1280, height: 800, dark: false };
+    pub const PHONE: View = View { name: "phone", width: 390, height: 844, dark: false };
+    pub const DARK: View = View { name: "dark", width: 1280, height: 800, dark: true };
+}
+
+pub struct Browser {
+    pub driver: WebDriver,
+    profile: PathBuf,
+    _chromedriver: Child,
+}
+
+impl Browser {
+    /// `None`, and a line that says so, where there is no browser. With `CI=true` that is a failure.
+    pub async fn start() -> Result<Option<Self>> {
+        let script = workspace().join("scripts/browser.sh");
+        let found = Command::new("bash").arg(script).stderr(Stdio::inherit()).output().await.context("browser.sh")?;
+        if !found.status.success() {
+            let required = std::env::var("CI").is_ok_and(|ci| ci == "true");
+            ensure!(!required, "the console's pages must be looked at, and there is no browser");
+            println!("NOT CHECKED: the console's pages in a browser; scripts/browser.sh says what is missing");
+            return Ok(None);
+        }
+        let text = String::from_utf8(found.stdout)?;
+        let value = |name: &str| {
+            let word = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            word.map(str::to_owned).with_context(|| format!("browser.sh printed no {name}"))
+        };
+        let mut chromedriver = Command::new(value("CHROMEDRIVER")?)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver")?;
+        let port = timeout(UNTIL_STARTED, port(&mut chromedriver)).await.context("chromedriver does not start")??;
+        let profile = std::env::temp_dir().join(format!("callbridge-browser-{}", Uuid::new_v4().simple()));
+        let mut wanted = DesiredCapabilities::chrome();
+        wanted.set_binary(&value("CHROMIUM")?)?;
+        for argument in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            &format!("--user-data-dir={}", profile.display()),
+        ] {
+            wanted.add_arg(argument)?;
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.context("Chromium")?;
+        Ok(Some(Self { driver, profile, _chromedriver: chromedriver }))
+    }
+
+    pub async fn look_with(&self, view: View) -> Result<()> {
+        let size =
+            json!({ "width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": view.width < 600 });
+        self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await?;
+        let scheme = if view.dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.driver.cdp().send_raw("Emulation.setEmulatedMedia", media).await?;
+        Ok(())
+    }
+
+    pub async fn open(&self, url: &str) -> Result<()> {
+        Ok(self.driver.goto(url).await?)
+    }
+
+    /// The element, as soon as it is there.
+    pub async fn find(&self, css: &str) -> Result<WebElement> {
+        let found = eventually(UNTIL_THERE, || async { self.driver.find(By::Css(css)).await.ok() }).await;
+        found.with_context(|| format!("{css} is not on the page"))
+    }
+
+    /// The link that reads so.
+    pub async fn link(&self, text: &str) -> Result<WebElement> {
+        let found = eventually(UNTIL_THERE, || async { self.driver.find(By::LinkText(text)).await.ok() }).await;
+        found.with_context(|| format!("the link {text:?} is not on the page"))
+    }
+
+    /// What the page says, as soon as it says `expected`.
+    pub async fn says(&self, expected: &str) -> Result<String> {
+        let said = || async {
+            let text = self.driver.find(By::Css("main")).await.ok()?.text().await.ok()?;
+            text.contains(expected).then_some(text)
+        };
+        match eventually(UNTIL_THERE, said).await {
+            Some(text) => Ok(text),
+            None => anyhow::bail!("the page does not say {expected:?}:\n{}", self.find("main").await?.text().await?),
+        }
+    }
+
+    /// A value that a script returns.
+    pub async fn evaluate(&self, script: &str) -> Result<Value> {
+        Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
+    }
+
+    /// What keeps people from using the page, a line each.
+    pub async fn faults(&self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.evaluate(INSPECTION).await?)?)
+    }
+
+    /// A picture of the whole page.
+    pub async fn photograph(&self, file: &Path) -> Result<()> {
+        // What has the focus has a ring around it, which is of no interest here.
+        self.evaluate("document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0)").await?;
+        let what = json!({ "format": "png", "captureBeyondViewport": true });
+        let picture = self.driver.cdp().send_raw("Page.captureScreenshot", what).await?;
+        let bytes = BASE64_STANDARD.decode(picture["data"].as_str().context("a picture")?)?;
+        std::fs::create_dir_all(file.parent().context("a folder")?)?;
+        std::fs::write(file, bytes).with_context(|| format!("{}", file.display()))
+    }
+
+    pub async fn quit(self) -> Result<()> {
+        self.driver.quit().await?;
+        let _ = std::fs::remove_dir_all(&self.profile);
+        Ok(())
+    }
+}
+
+async fn port(chromedriver: &mut Child) -> Result<u16> {
+    let mut lines = BufReader::new(chromedriver.stdout.take().context("its output")?).lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            // Whoever reads no more would stop it once the pipe is full.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(port.trim_end_matches('.').parse()?);
+        }
+    }
+    anyhow::bail!("chromedriver ended")
+}
