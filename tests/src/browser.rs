@@ -142,11 +142,15 @@ impl Browser {
         Ok(serde_json::from_value(self.evaluate(INSPECTION).await?)?)
     }
 
-    /// A picture of the whole page.
-    pub async fn photograph(&self, file: &Path) -> Result<()> {
+    /// A picture of the page from its top, at most so high, and so much smaller than it is.
+    pub async fn photograph(&self, file: &Path, highest: u64, scale: f64) -> Result<()> {
         // What has the focus has a ring around it, which is of no interest here.
-        self.evaluate("document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0)").await?;
-        let what = json!({ "format": "png", "captureBeyondViewport": true });
+        let script = "document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0);
+                      return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]";
+        let size = self.evaluate(script).await?;
+        let height = size[1].as_u64().context("a height")?.min(highest);
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": height, "scale": scale });
+        let what = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let picture = self.driver.cdp().send_raw("Page.captureScreenshot", what).await?;
         let bytes = BASE64_STANDARD.decode(picture["data"].as_str().context("a picture")?)?;
         std::fs::create_dir_all(file.parent().context("a folder")?)?;

@@ -122,14 +122,14 @@ fn job_status(visitor: &Visitor, job: &Job) -> Markup {
 
 fn list(visitor: &Visitor, groups: &[(Kind, Vec<Letter>)]) -> Markup {
     let texts = visitor.texts();
-    let all: usize = groups.iter().map(|(kind, _)| kind.count).sum();
-    let replayable = groups.iter().any(|(kind, _)| kind.stage != Stage::Ingest.as_str());
+    let replayable = groups.iter().filter(|(kind, _)| kind.stage != Stage::Ingest.as_str());
+    let replayable: usize = replayable.map(|(kind, _)| kind.count).sum();
     html! {
         @if groups.is_empty() { p.empty { (texts.nothing_parked) } }
         @else {
             div.actions {
                 p { (texts.parked_intro) }
-                @if replayable { (button(visitor, "/dead/replay", &[("all", "yes")], &texts.retry_all.replace("{}", &all.to_string()), "primary")) }
+                @if replayable > 0 { (button(visitor, "/dead/replay", &[("all", "yes")], &texts.retry_all.replace("{}", &replayable.to_string()), "primary")) }
             }
             @for (kind, letters) in groups { (group(visitor, kind, letters)) }
         }
@@ -147,7 +147,7 @@ fn group(visitor: &Visitor, kind: &Kind, letters: &[Letter]) -> Markup {
             div.group-head {
                 div {
                     h2 id=(heading) { (kind.stage) " · " (errors::link(&kind.code)) }
-                    p.quiet { (kind.count) " " (texts.messages_lower) " · " (texts.oldest) " " (at(kind.oldest)) " · " (texts.newest_one) " " (at(kind.newest)) }
+                    p.quiet { (kind.count) " " (if kind.count == 1 { texts.message_one } else { texts.messages_lower }) " · " (texts.oldest) " " (at(kind.oldest)) " · " (texts.newest_one) " " (at(kind.newest)) }
                 }
                 div.buttons {
                     @if replayable { (button(visitor, "/dead/replay", &fields, &texts.retry_group.replace("{}", &kind.count.to_string()), "")) }

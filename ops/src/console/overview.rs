@@ -49,10 +49,14 @@ pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Exte
                 (chart::picture(&visitor, &overview.hours))
             }
             div.columns {
-                section.panel aria-labelledby="queues" { h2 #queues { (texts.queues) } (overview.queues(&visitor)) }
-                section.panel aria-labelledby="budgets" { h2 #budgets { (texts.budgets) } (overview.budgets(&visitor)) }
-                section.panel aria-labelledby="replicas" { h2 #replicas { (texts.replicas) } (overview.replicas(&visitor)) }
-                section.panel aria-labelledby="errors" { h2 #errors { (texts.last_errors) } (overview.errors(&visitor)) }
+                div {
+                    section.panel aria-labelledby="queues" { h2 #queues { (texts.queues) } (overview.queues(&visitor)) }
+                    section.panel aria-labelledby="replicas" { h2 #replicas { (texts.replicas) } (overview.replicas(&visitor)) }
+                }
+                div {
+                    section.panel aria-labelledby="budgets" { h2 #budgets { (texts.budgets) } (overview.budgets(&visitor)) }
+                    section.panel aria-labelledby="errors" { h2 #errors { (texts.last_errors) } (overview.errors(&visitor)) }
+                }
             }
         }
     };
@@ -224,7 +228,7 @@ impl Overview {
                             (ago(visitor, self.now, line.at)) " · " (line.stage) " · "
                             a href={ "/calls/" (call_id) } { (texts.call) " " (call_id) }
                         }
-                        p lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
+                        p.clamped lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
                     }
                 }
             }

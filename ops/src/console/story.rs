@@ -32,7 +32,8 @@ pub(super) fn tell(visitor: &Visitor, lines: &[Line]) -> Markup {
                 @let (class, sentence) = sentence(visitor, line);
                 li class=(class) {
                     span.at { (time_of_day(visitor, line.at)) span.since { (since(visitor, n.checked_sub(1).map(|n| lines[n].at), line.at)) } }
-                    span.what { (sentence) span.stage { (line.stage) } }
+                    span.what { (sentence) }
+                    span.stage { (line.stage) }
                 }
             }
         }
@@ -120,10 +121,10 @@ fn record(visitor: &Visitor, text: &str) -> String {
     let texts = visitor.texts();
     let Some((kind, id)) = text.split_once(' ') else { return texts.nobody.to_lowercase() };
     let kind = match kind {
-        "individual" => texts.individual,
-        "company" => texts.company,
-        "contact" => texts.contact,
-        other => other,
+        "individual" => texts.individual.to_lowercase(),
+        "company" => texts.company.to_lowercase(),
+        "contact" => texts.contact.to_lowercase(),
+        other => other.to_owned(),
     };
     format!("{kind} {id}")
 }
@@ -220,8 +221,8 @@ mod tests {
                 Lang::French,
                 "decided",
                 decided,
-                "Décision : particulier 2001parce que la seule fiche qui porte ce numéro\
-                Opportunité 6001, parce que la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
+                "Décision : particulier 2001motif : la seule fiche qui porte ce numéro\
+                Opportunité 6001, motif : la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
             ),
             (
                 Lang::English,
@@ -235,7 +236,7 @@ mod tests {
                 json!({ "api": "sellsy", "request": "GET /staffs", "status": "no answer", "ms": 20000, "times": 2 }),
                 "Sellsy: GET /staffs → pas de réponse (2×), 20000 ms",
             ),
-            (Lang::English, "logged", json!({ "comment": 7 }), "Logged in Sellsy as comment 7"),
+            (Lang::English, "logged", json!({ "comment": 7 }), "Logged: Sellsy comment 7"),
             (Lang::English, "something new", json!({ "n": 3, "x": null }), "something newn: 3"),
         ] {
             assert_eq!(told(lang, what, detail), expected, "{what}");

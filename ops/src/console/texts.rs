@@ -65,7 +65,7 @@ texts! {
     overview: "Aperçu", "Overview";
     calls: "Appels", "Calls";
     call: "Appel", "Call";
-    dead_letters: "Messages en échec", "Dead letters";
+    dead_letters: "Échecs", "Dead letters";
     directory: "Annuaire", "Directory";
     navigation: "Navigation principale", "Main navigation";
     pages: "Pages", "Pages";
@@ -186,7 +186,7 @@ texts! {
     in_aircall: "Enregistrement dans Aircall", "Recording in Aircall";
     nothing_in_aircall: "Aircall n’a donné ni enregistrement ni messagerie pour cet appel.", "Aircall has told of no recording or voicemail of this call.";
     opportunity: "Opportunité", "Opportunity";
-    because: "parce que", "because";
+    because: "motif :", "because";
     looked_up: "Cherché", "Looked up";
     candidates: "Toutes les fiches qui portent ce numéro", "Every record with this number";
     chosen: "Choisie", "Chosen";
@@ -214,7 +214,7 @@ texts! {
     card_shown: "La carte a été montrée à l’agent.", "The card was shown to the agent.";
     no_card: "Aucune carte n’a été montrée pendant l’appel.", "No card was shown during the call.";
     nothing_done: "Rien à faire :", "Nothing to do:";
-    was_logged: "Enregistré dans Sellsy :", "Logged in Sellsy as";
+    was_logged: "Enregistré :", "Logged:";
     was_updated: "Compte rendu mis à jour :", "Log updated:";
     was_adopted: "Une création à l’issue incertaine a été retrouvée :", "A creation that had ended unclear was found:";
     links_refused: "Sellsy refuse les liens du compte rendu ; ils restent comme ils sont.", "Sellsy does not take the links of the log; they stay as they are.";
@@ -242,6 +242,7 @@ texts! {
     what_helps: "Ce qui aide", "What helps";
     unknown_code: "Ce code n’est pas documenté.", "This code is not documented.";
     ingest_note: "Des webhooks qui n’ont pas été compris : aucun processus ne peut les reprendre. Regardez-les avec callbridge dead show, puis supprimez-les.", "Webhooks that were not understood: no worker can take them. Look at them with callbridge dead show, then drop them.";
+    message_one: "message", "message";
     messages_lower: "messages", "messages";
     oldest: "le plus ancien", "oldest";
     newest_one: "le plus récent", "newest";
