@@ -27,12 +27,23 @@ use super::{
     reasons, story,
 };
 
+/// Tags, notes and insights come for a while after a call.
+const STILL_AFTER_S: i64 = 3600;
+
 struct Told {
     found: Found,
     row: Option<Loggable>,
     known: Option<Known>,
     lines: Vec<Line>,
     log: Result<String, String>,
+}
+
+impl Told {
+    fn is_moving(&self) -> bool {
+        let age = Timestamp::now().duration_since(self.found.started_at).as_secs();
+        age < STILL_AFTER_S
+            || matches!(self.found.state, CallState::Ongoing | CallState::Undecided | CallState::Unlogged)
+    }
 }
 
 pub(super) async fn page(
@@ -53,7 +64,8 @@ pub(super) async fn page(
     let web_url = &console.settings.sellsy.web_url;
     let body = html! {
         p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
-        div #live data-live="5" {
+        // A call of long ago that stays as it is stands still under the eyes of whoever reads it.
+        div #live data-live=[told.is_moving().then_some("5")] {
             (head(&visitor, &told))
             div.columns.wide-left {
                 div {

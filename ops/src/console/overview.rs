@@ -41,26 +41,27 @@ pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Exte
     let overview = Overview::look(&console).await?;
     let texts = visitor.texts();
     let body = html! {
-        div #live data-live="5" {
-            div.headline { h1 { (texts.overview) } p.quiet { (texts.last_day) } }
-            (overview.tiles(&visitor))
-            section.panel aria-labelledby="hours" {
-                h2 #hours { (texts.calls_per_hour) }
-                (chart::picture(&visitor, &overview.hours))
+        div.headline { h1 { (texts.overview) } p.quiet { (texts.last_day) } }
+        (overview.tiles(&visitor))
+        (panel("hours", texts.calls_per_hour, &chart::picture(&visitor, &overview.hours)))
+        div.columns {
+            div {
+                (panel("queues", texts.queues, &overview.queues(&visitor)))
+                (panel("replicas", texts.replicas, &overview.replicas(&visitor)))
             }
-            div.columns {
-                div {
-                    section.panel aria-labelledby="queues" { h2 #queues { (texts.queues) } (overview.queues(&visitor)) }
-                    section.panel aria-labelledby="replicas" { h2 #replicas { (texts.replicas) } (overview.replicas(&visitor)) }
-                }
-                div {
-                    section.panel aria-labelledby="budgets" { h2 #budgets { (texts.budgets) } (overview.budgets(&visitor)) }
-                    section.panel aria-labelledby="errors" { h2 #errors { (texts.last_errors) } (overview.errors(&visitor)) }
-                }
+            div {
+                (panel("budgets", texts.budgets, &overview.budgets(&visitor)))
+                (panel("errors", texts.last_errors, &overview.errors(&visitor)))
             }
         }
     };
     Ok(layout::page(&visitor, Section::Overview, texts.overview, &body))
+}
+
+/// Each refreshes itself, so that only what has changed moves.
+fn panel(id: &str, title: &str, body: &Markup) -> Markup {
+    let heading = format!("{id}-title");
+    html! { section.panel id=(id) data-live="5" aria-labelledby=(heading) { h2 id=(heading) { (title) } (body) } }
 }
 
 impl Overview {
@@ -97,7 +98,7 @@ impl Overview {
             html! { li { a class={ "tile " (class) } href=(address) { strong { (count(n)) } span { (name) } small { (note) } } } }
         };
         html! {
-            ul.tiles {
+            ul #tiles .tiles data-live="5" {
                 (tile("all", "/calls", texts.calls, self.hours.all(), ""))
                 (tile("logged", "/calls?state=logged", texts.logged, self.hours.total(Fate::Logged), texts.logged_note))
                 (tile("unmatched", "/calls?state=unmatched", texts.unmatched, self.hours.total(Fate::Unmatched), texts.unmatched_note))
