@@ -2,7 +2,7 @@
 //!
 //! A search is at most a page long and goes on after the last call that was shown, by its start and id, so that its cost
 //! does not depend on how many calls there are or how far one has read. Each condition has an index that begins with its
-//! column and goes on with the order of the page (migration V8).
+//! column and goes on with the order of the page (migration V9).
 
 use jiff::Timestamp;
 use tokio_postgres::{
