@@ -6,6 +6,7 @@
 mod backfill;
 mod budget;
 mod call;
+mod check;
 mod console;
 mod dead;
 mod directory;
@@ -64,6 +65,18 @@ enum Command {
     /// Serves the operator's pages: overview, calls and why they are where they are, dead letters, directory
     #[command(after_help = console::ABOUT)]
     Console,
+    /// Tests every link for real: settings, broker, queues, database, both APIs, scopes, quotas, the webhook, clocks
+    #[command(
+        long_about = "Tests every link for real and says what to do about each fault: settings, broker, exchanges and queues, database and \
+                      migrations, the credentials of Aircall and Sellsy, Sellsy's scopes and quotas, the Aircall webhook and its events, clocks.\n\n\
+                      It changes nothing. Exit code 0 if all is well or there are only warnings, else 1.",
+        after_help = "Examples:\n  callbridge check\n  callbridge check --json | jq '.findings[] | select(.state != \"ok\")'"
+    )]
+    Check {
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Parked messages: what went wrong, sending them back to work, dropping them
     #[command(subcommand)]
     Dead(dead::Dead),
@@ -109,6 +122,10 @@ enum Directory {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
+    if let Command::Check { json } = command {
+        tls::install_provider();
+        return ended(Box::pin(check::run(json)).await);
+    }
     let needs = Needs {
         sellsy_api: command.asks_sellsy(),
         aircall_api: command.asks_aircall(),
@@ -122,13 +139,20 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match Box::pin(run(command, settings)).await {
-        Ok(code) => code,
-        Err(e) => {
-            eprintln!("callbridge: {e:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(Box::pin(run(command, settings)).await)
+}
+
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|e| {
+        eprintln!("callbridge: {e:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Only on a terminal, and not if NO_COLOR is set (no-color.org).
+fn colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::io::IsTerminal::is_terminal(&std::io::stdout())
 }
 
 impl Command {
@@ -165,6 +189,8 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
             directory::sync(&database, everything).await.context("the directory could not be followed")
         }
         Command::Explain { caller, json } => explain::run(&database, &settings, &caller, json).await,
+        // Answered before: it must work without any of what is needed here.
+        Command::Check { json } => check::run(json).await,
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
         Command::Webhook(command) => webhook::run(&database, &settings, &command).await,
     }

@@ -10,6 +10,7 @@ mod outage;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -60,6 +61,8 @@ pub struct Answer {
     pub vendor: Vendor,
     pub endpoint: &'static str,
     pub status: StatusCode,
+    /// The vendor's clock.
+    pub date: Option<Timestamp>,
     pub body: Vec<u8>,
 }
 
@@ -184,7 +187,8 @@ impl Api {
             return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem.to_owned()) });
         }
         if status.is_success() {
-            return Ok(Answer { vendor: self.vendor, endpoint, status, body: body.to_vec() });
+            let date = date(&headers);
+            return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
         }
         Err(Failure {
             status: Some(status),
@@ -242,12 +246,15 @@ fn no_connection(e: &reqwest::Error) -> String {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = number(headers, "retry-after").or_else(|| {
         let reset = number(headers, "x-aircallapi-reset")?;
-        let date = headers.get("date").and_then(|date| date.to_str().ok());
-        let now = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|now| now.timestamp());
-        let now_s = now.unwrap_or_else(jiff::Timestamp::now).as_second();
+        let now_s = date(headers).unwrap_or_else(Timestamp::now).as_second();
         Some(if reset >= 1_000_000_000_000 { reset / 1000 } else { reset } - now_s)
     })?;
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get("date")?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
 /// What is left according to the answer; negative when more was asked than there was.

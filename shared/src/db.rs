@@ -7,7 +7,7 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
 use tokio_postgres::{config::SslMode, error::SqlState};
@@ -49,6 +49,16 @@ impl Database {
         let database = Self { pool: pool(url, connections)?, available: Arc::new(watch::Sender::new(false)) };
         tokio::spawn(database.clone().supervise(condition, shutdown));
         Ok(database)
+    }
+
+    /// The database as it is, without migrating it or waiting for it: for whoever looks what is wrong with it.
+    pub fn as_it_is(url: &SecretString, connections: usize) -> anyhow::Result<Self> {
+        Ok(Self { pool: pool(url, connections)?, available: Arc::new(watch::Sender::new(true)) })
+    }
+
+    /// A connection, or what PostgreSQL or the network said.
+    pub async fn connect(&self) -> Result<Object, PoolError> {
+        self.pool.get().await
     }
 
     /// Returns as soon as the database is there and migrated.
@@ -150,6 +160,18 @@ async fn migrate(client: &mut Object) -> anyhow::Result<()> {
         tracing::info!(version = migration.version(), name = migration.name(), "A migration was applied.");
     }
     Ok(())
+}
+
+/// The newest migration that was applied, if any was, and the newest one that this program has.
+pub async fn migrations(client: &tokio_postgres::Client) -> Result<(Option<i32>, i32)> {
+    let newest = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
+    let history = "select to_regclass('refinery_schema_history') is not null";
+    let applied = if client.query_one(history, &[]).await?.get(0) {
+        client.query_one("select max(version) from refinery_schema_history", &[]).await?.get(0)
+    } else {
+        None
+    };
+    Ok((applied, newest.unwrap_or_default()))
 }
 
 impl From<tokio_postgres::Error> for Error {

@@ -111,6 +111,10 @@ impl Problems {
     pub fn one(problem: impl Into<String>) -> Self {
         Self(vec![problem.into()])
     }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
 }
 
 impl fmt::Display for Problems {

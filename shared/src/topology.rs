@@ -137,39 +137,79 @@ pub fn wanted(kind: &str) -> bool {
     })
 }
 
-/// Declares everything; harmless when it is already there.
-pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
-    let events = names.events();
-    exchange(channel, &events, ExchangeKind::Topic).await?;
-    for queue in WORK_QUEUES {
-        let name = names.work(queue.stage);
-        declare_queue(channel, &name, work_arguments(names, queue)).await?;
-        for kind in queue.binds {
-            channel
-                .queue_bind(
-                    short(&name),
-                    short(&events),
-                    short(kind),
-                    QueueBindOptions::default(),
-                    FieldTable::default(),
-                )
-                .await?;
-        }
-    }
-    for stage in Stage::ALL {
+/// An exchange as it must be.
+pub struct Exchange {
+    pub name: String,
+    pub kind: ExchangeKind,
+}
+
+/// A queue as it must be.
+pub struct Queue {
+    pub name: String,
+    pub arguments: FieldTable,
+    pub purpose: Purpose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Work(Stage),
+    Dead(Stage),
+    Delay,
+}
+
+/// What an exchange passes on to a queue.
+pub struct Binding {
+    pub exchange: String,
+    pub queue: String,
+    pub key: &'static str,
+}
+
+pub fn exchanges(names: &Names) -> Vec<Exchange> {
+    let delays = DELAYS.iter().map(|(rung, _)| Exchange { name: names.delay(rung), kind: ExchangeKind::Fanout });
+    std::iter::once(Exchange { name: names.events(), kind: ExchangeKind::Topic }).chain(delays).collect()
+}
+
+pub fn queues(names: &Names) -> Vec<Queue> {
+    let work = WORK_QUEUES.iter().map(|queue| Queue {
+        name: names.work(queue.stage),
+        arguments: work_arguments(names, queue),
+        purpose: Purpose::Work(queue.stage),
+    });
+    let dead = Stage::ALL.into_iter().map(|stage| {
         let mut arguments = quorum();
         set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(NO_DELIVERY_LIMIT));
-        declare_queue(channel, &names.dead(stage), arguments).await?;
-    }
-    for (rung, ttl) in DELAYS {
-        let name = names.delay(rung);
-        exchange(channel, &name, ExchangeKind::Fanout).await?;
+        Queue { name: names.dead(stage), arguments, purpose: Purpose::Dead(stage) }
+    });
+    let delays = DELAYS.iter().map(|(rung, ttl)| {
         let mut arguments = dead_lettering(None);
         set(&mut arguments, "x-message-ttl", millis(*ttl));
-        declare_queue(channel, &name, arguments).await?;
-        channel
-            .queue_bind(short(&name), short(&name), short(""), QueueBindOptions::default(), FieldTable::default())
-            .await?;
+        Queue { name: names.delay(rung), arguments, purpose: Purpose::Delay }
+    });
+    work.chain(dead).chain(delays).collect()
+}
+
+pub fn bindings(names: &Names) -> Vec<Binding> {
+    let work = WORK_QUEUES.iter().flat_map(|queue| {
+        let bind = |key: &&'static str| Binding { exchange: names.events(), queue: names.work(queue.stage), key };
+        queue.binds.iter().map(bind)
+    });
+    let delay =
+        |(rung, _): &(&str, Duration)| Binding { exchange: names.delay(rung), queue: names.delay(rung), key: "" };
+    work.chain(DELAYS.iter().map(delay)).collect()
+}
+
+/// Declares everything; harmless when it is already there.
+pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
+    for exchange in exchanges(names) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        channel.exchange_declare(short(&exchange.name), exchange.kind, options, FieldTable::default()).await?;
+    }
+    for queue in queues(names) {
+        channel.queue_declare(short(&queue.name), QueueDeclareOptions::durable(), queue.arguments).await?;
+    }
+    for Binding { exchange, queue, key } in bindings(names) {
+        let options = QueueBindOptions::default();
+        channel.queue_bind(short(&queue), short(&exchange), short(key), options, FieldTable::default()).await?;
     }
     Ok(())
 }
@@ -204,15 +244,6 @@ fn dead_lettering(to: Option<&str>) -> FieldTable {
     set(&mut arguments, "x-dead-letter-strategy", AMQPValue::LongString("at-least-once".into()));
     set(&mut arguments, "x-overflow", AMQPValue::LongString("reject-publish".into()));
     arguments
-}
-
-async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind) -> lapin::Result<()> {
-    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare(short(name), kind, options, FieldTable::default()).await
-}
-
-async fn declare_queue(channel: &Channel, name: &str, arguments: FieldTable) -> lapin::Result<()> {
-    channel.queue_declare(short(name), QueueDeclareOptions::durable(), arguments).await.map(drop)
 }
 
 fn set(table: &mut FieldTable, key: &str, value: AMQPValue) {

@@ -1,5 +1,6 @@
 //! The requests to Aircall, one function each. Basic authentication, no scopes; the version is part of the path.
 
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -106,6 +107,11 @@ impl Aircall {
         let first = || format!("from={from}&to={to}&order=asc&per_page={MOST_PER_PAGE}");
         let query = page.map_or_else(first, str::to_owned);
         self.get("GET /v1/calls", &format!("/v1/calls?{query}")).await?.json()
+    }
+
+    /// `GET /v1/ping`: whether the credential is accepted. What Aircall's clock says.
+    pub async fn ping(&self) -> Result<Option<Timestamp>> {
+        Ok(self.get("GET /v1/ping", "/v1/ping").await?.date)
     }
 
     /// `GET /v1/webhooks`: all of the account. Their list has no links to follow.

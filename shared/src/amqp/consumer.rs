@@ -229,6 +229,10 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn process(&self, delivery: Delivery, shutdown: &CancellationToken) {
+        if message::is_probe(&delivery) {
+            let _ = delivery.acker.ack(BasicAckOptions::default()).await;
+            return;
+        }
         let started = time::Instant::now();
         let (call_id, result) = match Incoming::parse(&delivery) {
             Err(e) => (None, Err(Error::malformed("the message", &e))),

@@ -30,6 +30,9 @@ pub(super) const LAST_FAILURE: &str = "callbridge-last-failure";
 const REPLAYED: &str = "callbridge-replayed";
 const TRACEPARENT: &str = "traceparent";
 
+/// The type of a message that asks for nothing: whoever looks whether the queues are bound sends it.
+const PROBE: &str = "callbridge.probe";
+
 /// What is told of a failure, and what a replayed message starts without.
 const FAILURE: [&str; 7] = [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, PUT_OFF];
 
@@ -61,6 +64,15 @@ impl Outgoing {
         let id = short(&Uuid::now_v7().to_string());
         Self { body, properties: persistent().with_message_id(id).with_headers(headers) }
     }
+}
+
+/// A message that consumers ack and forget.
+pub(super) fn probe() -> BasicProperties {
+    BasicProperties::default().with_type(short(PROBE))
+}
+
+pub(super) fn is_probe(delivery: &Delivery) -> bool {
+    delivery.properties.kind().as_ref().is_some_and(|kind| kind.as_str() == PROBE)
 }
 
 /// Content type JSON, delivery mode 2: the broker writes it to disk before it confirms.

@@ -8,6 +8,7 @@
 mod consumer;
 pub mod dead;
 pub mod depth;
+pub mod inspect;
 mod ladder;
 mod link;
 mod message;

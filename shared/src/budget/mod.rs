@@ -108,6 +108,8 @@ struct Shared {
     /// This process alone never goes faster than all may together.
     own: Vec<DefaultDirectRateLimiter>,
     declared: OnceCell<()>,
+    /// A command, not a worker.
+    guest: OnceLock<()>,
     told: Mutex<Option<Instant>>,
     /// The worker is not ready while the API is away.
     condition: OnceLock<Condition>,
@@ -143,6 +145,7 @@ impl Budget {
             own: own.map(RateLimiter::direct).collect(),
             limits,
             declared: OnceCell::new(),
+            guest: OnceLock::new(),
             told: Mutex::default(),
             condition: OnceLock::new(),
         };
@@ -154,6 +157,11 @@ impl Budget {
     /// Takes what the workers have declared as it is. For a command, whose settings may be others than theirs.
     pub(crate) fn leave_limits_alone(&self) {
         let _ = self.0.declared.set(());
+        let _ = self.0.guest.set(());
+    }
+
+    pub(crate) fn is_guest(&self) -> bool {
+        self.0.guest.get().is_some()
     }
 
     /// Returns when a request may be sent. An error means that nothing may be: the database is away, or it would take

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
+    scope::Scope,
     token::Tokens,
     wire::{
         Comment, CommentCreate, Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall,
@@ -104,6 +106,39 @@ impl Sellsy {
     /// `GET /quotas`: the limits of the account.
     async fn quotas(&self) -> Result<Quotas> {
         self.send(Method::GET, "GET /quotas", "/quotas", &[], None).await?.json()
+    }
+
+    /// The limits of the account by window; what is unlimited is left out.
+    pub async fn limits(&self) -> Result<Vec<(Span, u32)>> {
+        Ok(limits(&self.quotas().await?))
+    }
+
+    /// Whether the credential gets a token.
+    pub async fn log_in(&self) -> Result<()> {
+        self.tokens.current(&self.api).await.map(drop)
+    }
+
+    /// Whether the client has a scope, by the cheapest request that needs it, and what Sellsy's clock says. Sellsy has no
+    /// request that lists scopes; without one it answers 403.
+    pub async fn probe(&self, scope: Scope) -> Result<Option<Timestamp>> {
+        let (method, endpoint, path) = scope.request();
+        let query = [("limit", "1".to_owned())];
+        let named = [("q", "callbridge".to_owned()), ("type[]", "company".to_owned()), ("limit", "1".to_owned())];
+        let search = json!({ "filters": {} });
+        let none = json!({});
+        let (query, body): (&[_], _) = match method {
+            Method::POST => (&query, Some(&search)),
+            // To nothing: no id is that large. Nobody can take this for a change.
+            Method::PUT => (&[], Some(&none)),
+            _ if scope == Scope::Search => (&named, None),
+            _ if scope == Scope::Accounts => (&[], None),
+            _ => (&query, None),
+        };
+        match self.exchange(method.clone(), endpoint, path, query, body).await {
+            Ok(answer) => Ok(answer.date),
+            Err(Trouble::Failure(f)) if method == Method::PUT && is_one_of(f.status, &[400, 404]) => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
     }
 
     /// `GET /search`: individuals, companies and contacts that match `q`, at most a page. What `q` looks into is not
@@ -331,7 +366,10 @@ impl Sellsy {
     }
 }
 
-/// By window; what is unlimited is left out.
+fn is_one_of(status: Option<StatusCode>, codes: &[u16]) -> bool {
+    status.is_some_and(|status| codes.contains(&status.as_u16()))
+}
+
 fn limits(quotas: &Quotas) -> Vec<(Span, u32)> {
     let told = [(Span::Second, &quotas.per_second), (Span::Minute, &quotas.per_minute), (Span::Day, &quotas.per_day)];
     let limit = |quota: &QuotaLimit| quota.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));

@@ -5,7 +5,9 @@
 //! ignored when it does not know them.
 
 mod client;
+mod scope;
 mod token;
 pub mod wire;
 
 pub use client::{Sellsy, WriteError};
+pub use scope::Scope;

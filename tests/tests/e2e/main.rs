@@ -3,6 +3,7 @@
 mod budget;
 mod calls;
 mod changes;
+mod check;
 mod console;
 mod contract;
 mod crash;

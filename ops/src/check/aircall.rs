@@ -1,0 +1,69 @@
+//! Aircall: its credential, the webhook and its events, the clock.
+
+use ingest::webhooks::{self, EVENTS, Health};
+use jiff::Timestamp;
+use shared::{aircall::Aircall, budget::Lane, db::Database, settings::Settings};
+
+use super::{Finding, Verdict, clock, look, rules};
+
+const INSTALL: &str = "callbridge webhook install --url https://<your host>/webhooks/aircall";
+const CREDENTIAL: &str = "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)";
+
+pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
+    let rest = ["Aircall webhook", "clock of Aircall"];
+    let stop = |first: Finding| {
+        let rest = rest.map(|what| Verdict::not_checked("Aircall cannot be asked").of(what));
+        std::iter::once(first).chain(rest).collect()
+    };
+    if !settings.aircall.has_credential() {
+        let says = "AIRCALL_API_ID or AIRCALL_API_TOKEN is missing: resolver and insights do not start";
+        return stop(Verdict::failed(says, format!("set {CREDENTIAL}")).of("Aircall"));
+    }
+    let Some(database) = database else {
+        let because = "every request goes through the budget, and the database that holds it cannot be used";
+        return stop(Verdict::not_checked(because).of("Aircall"));
+    };
+    let aircall = match Aircall::new(&settings.aircall, database, "check") {
+        Ok(aircall) => aircall.as_guest().on(Lane::Interactive),
+        Err(e) => return stop(Verdict::failed(format!("{e:#}"), "report this").of("Aircall")),
+    };
+    let mut clock = None;
+    let ping = look("Aircall", async {
+        let asked = Timestamp::now();
+        match aircall.ping().await {
+            Ok(date) => {
+                let unsaid = || Verdict::ok("Aircall's answers have no date");
+                clock = Some(date.map_or_else(unsaid, |date| clock::verdict(asked, date)));
+                Verdict::ok("the credential is accepted")
+            }
+            Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
+        }
+    })
+    .await;
+    let Some(clock) = clock else { return stop(ping) };
+    let webhook = look("Aircall webhook", async {
+        match aircall.webhooks().await {
+            Ok(all) => delivers(webhooks::health(&all, &settings.aircall.webhook_tokens)),
+            Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
+        }
+    })
+    .await;
+    vec![ping, webhook, clock.of("clock of Aircall")]
+}
+
+fn delivers(health: Health) -> Verdict {
+    match health {
+        Health::Delivers => Verdict::ok(format!("active, with all {} events", EVENTS.len())),
+        Health::Lacks(missing) => {
+            Verdict::failed(format!("these events do not come: {}", missing.join(", ")), format!("add them: {INSTALL}"))
+        }
+        Health::Disabled => Verdict::failed(
+            "Aircall has disabled it, because its deliveries kept failing or somebody switched it off",
+            format!("see that ingest can be reached from outside, then enable it: {INSTALL}"),
+        ),
+        Health::None => Verdict::failed(
+            "the account has none with a token of AIRCALL_WEBHOOK_TOKENS",
+            format!("make one and add its token to AIRCALL_WEBHOOK_TOKENS: {INSTALL}"),
+        ),
+    }
+}

@@ -1,0 +1,116 @@
+//! Sellsy: its credential, each scope, the quotas, the owner of last resort, the clock.
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use shared::{
+    budget::Lane,
+    db::Database,
+    error::Code,
+    sellsy::{Scope, Sellsy, wire::StaffStatus},
+    settings::{LogFallback, Settings},
+};
+
+use super::{Finding, State, Verdict, clock, look, rules};
+
+const CREDENTIAL: &str = "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)";
+
+pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
+    let stop = |first: Finding| {
+        let rest = ["Sellsy scopes", "Sellsy quotas", "Sellsy default owner", "clock of Sellsy"];
+        let rest = rest.map(|what| Verdict::not_checked("Sellsy cannot be asked").of(what));
+        std::iter::once(first).chain(rest).collect()
+    };
+    let missing =
+        [&settings.sellsy.client_id, &settings.sellsy.client_secret].iter().any(|s| s.expose_secret().is_empty());
+    if missing {
+        let says = "SELLSY_CLIENT_ID or SELLSY_CLIENT_SECRET is missing: resolver and logger do not start";
+        return stop(Verdict::failed(says, format!("set {CREDENTIAL}")).of("Sellsy"));
+    }
+    let Some(database) = database else {
+        let because = "every request goes through the budget, and the database that holds it cannot be used";
+        return stop(Verdict::not_checked(because).of("Sellsy"));
+    };
+    let sellsy = match Sellsy::new(&settings.sellsy, database, "check") {
+        Ok(sellsy) => sellsy.as_guest().on(Lane::Interactive),
+        Err(e) => return stop(Verdict::failed(format!("{e:#}"), "report this").of("Sellsy")),
+    };
+    let log_in = look("Sellsy", async {
+        match sellsy.log_in().await {
+            Ok(()) => Verdict::ok("the credential is accepted"),
+            Err(e) => rules::api(&e, "SELLSY_AUTH_URL", CREDENTIAL),
+        }
+    })
+    .await;
+    if log_in.verdict.state != State::Ok {
+        return stop(log_in);
+    }
+    let (scopes, quotas, owner) = tokio::join!(
+        scopes(&sellsy, settings),
+        look("Sellsy quotas", quotas(&sellsy, settings)),
+        owner(&sellsy, settings)
+    );
+    std::iter::once(log_in).chain(scopes).chain([quotas, owner]).collect()
+}
+
+/// Each scope by a request that needs it; the first answer also tells the clock.
+async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
+    let comments: &[Scope] = match settings.log_fallback {
+        LogFallback::Comment => &Scope::FOR_COMMENTS,
+        LogFallback::Park => &[],
+    };
+    let asked = Scope::NEEDED.iter().chain(comments).map(|scope| async move {
+        let mut time = None;
+        let finding = look(format!("Sellsy scope {}", scope.as_str()), async {
+            let asked = Timestamp::now();
+            match sellsy.probe(*scope).await {
+                Ok(date) => {
+                    time = date.map(|date| clock::verdict(asked, date));
+                    Verdict::ok("granted")
+                }
+                Err(e) => rules::api(&e, "SELLSY_API_URL", CREDENTIAL),
+            }
+        });
+        (finding.await, time)
+    });
+    let (mut findings, times): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+    let clock = times.into_iter().flatten().next();
+    let clock = clock.unwrap_or_else(|| Verdict::not_checked("no answer of Sellsy had a date"));
+    findings.push(clock.of("clock of Sellsy"));
+    findings
+}
+
+async fn quotas(sellsy: &Sellsy, settings: &Settings) -> Verdict {
+    match sellsy.limits().await {
+        Ok(told) => rules::quotas(&settings.sellsy, &told),
+        Err(e) if e.code == Code::SellsyForbidden => Verdict::warning(
+            "they cannot be read, so those of the settings hold",
+            format!(
+                "give the API client the scope {}, or see that the settings fit your plan",
+                Scope::Accounts.as_str()
+            ),
+        ),
+        Err(e) => rules::api(&e, "SELLSY_API_URL", CREDENTIAL),
+    }
+}
+
+async fn owner(sellsy: &Sellsy, settings: &Settings) -> Finding {
+    let what = "Sellsy default owner";
+    let Some(id) = settings.sellsy.default_owner_id else {
+        let says = "SELLSY_DEFAULT_OWNER_ID is not set: a call whose agent and record have no staff is parked";
+        return Verdict::ok(says).of(what);
+    };
+    let cure = "set SELLSY_DEFAULT_OWNER_ID to the id of a staff who works with Sellsy";
+    look(what, async {
+        let staffs = match sellsy.staffs().await {
+            Ok(staffs) => staffs,
+            Err(e) => return rules::api(&e, "SELLSY_API_URL", CREDENTIAL),
+        };
+        match staffs.iter().find(|staff| staff.id == id) {
+            None => Verdict::failed(format!("there is no staff {id}"), cure),
+            Some(staff) if matches!(staff.status, None | Some(StaffStatus::Ok)) => Verdict::ok(format!("staff {id}")),
+            Some(_) => Verdict::warning(format!("staff {id} is blocked or deleted"), cure),
+        }
+    })
+    .await
+}
