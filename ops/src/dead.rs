@@ -40,7 +40,7 @@ pub(crate) enum Dead {
         json: bool,
     },
     /// One parked message: what went wrong, since when, and its headers
-    #[command(after_help = "Example: callbridge dead show 019ab1f2-7c1d-7e52-8d0b-5a1f4c0b7d10")]
+    #[command(after_help = "Examples:\n  callbridge dead show 019ab1f2-7c1d-7e52-8d0b-5a1f4c0b7d10")]
     Show {
         /// As `callbridge dead list` prints it
         id: String,

@@ -16,7 +16,7 @@ mod webhook;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use shared::{
     db::Database,
@@ -31,11 +31,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// For pages that are asked for at once, and a replay beside them.
 const CONSOLE_CONNECTIONS: usize = 8;
 
-/// Looks into a Callbridge installation
+/// Looks after a Callbridge installation, which carries Aircall's phone calls onto the right records in Sellsy
 ///
-/// The settings are those of the workers, read from the environment (see `ingest --help`).
+/// It works on the same broker and database as the workers and takes the same settings from the environment: those of
+/// `.env.example`, for instance with `set -a; . ./.env`. Exit codes: 0 when the answer was found or the work is done, 1 when there is
+/// none or something went wrong, 2 for wrong arguments or settings.
 #[derive(Parser)]
-#[command(name = "callbridge", version)]
+#[command(
+    name = "callbridge",
+    version,
+    after_help = "Examples:\n  callbridge check                       is everything as it should be, and what to do if not\n  \
+                  callbridge explain \"06 39 98 41 07\"    where would a call from this number be logged, and why\n  \
+                  callbridge call 3811600001             what happened to this call\n  \
+                  callbridge dead list                   what could not be done, and why"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -47,14 +56,16 @@ enum Command {
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::Arguments),
     /// Shows the budget of each API: limit, used, remaining, who waits, and whether sending is paused and why
-    #[command(after_help = "Example: callbridge budget")]
+    #[command(after_help = "Examples:\n  callbridge budget\n  watch callbridge budget")]
     Budget {
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
     /// Tells what happened to a call: events, decisions, requests, writes
-    #[command(after_help = "Example: callbridge call 3811600001")]
+    #[command(
+        after_help = "Examples:\n  callbridge call 3811600001\n  callbridge call 3811600001 --json | jq '.[].what'"
+    )]
     Call {
         /// Aircall's id of the call, as the log in Sellsy shows it
         id: i64,
@@ -77,11 +88,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prints what makes a shell complete commands and options with the Tab key
+    #[command(
+        after_help = "Examples:\n  callbridge completions bash > ~/.local/share/bash-completion/completions/callbridge\n  \
+                      callbridge completions zsh > \"${fpath[1]}/_callbridge\"\n  \
+                      callbridge completions fish > ~/.config/fish/completions/callbridge.fish\n\nA new shell knows them."
+    )]
+    Completions { shell: Shell },
     /// Parked messages: what went wrong, sending them back to work, dropping them
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  callbridge dead list\n  callbridge dead replay --code SELLSY_FORBIDDEN\n\ndocs/errors.md says of each code what to do."
+    )]
     Dead(dead::Dead),
     /// The phone directory: how complete and fresh it is, and reading it anew
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Examples:\n  callbridge directory status\n  callbridge directory sync")]
     Directory(Directory),
     /// Tells where calls are logged and why: candidates in order, the rule that chose, the opportunity
     #[command(
@@ -98,13 +119,24 @@ enum Command {
         json: bool,
     },
     /// Aircall's webhooks: whether one delivers all that is needed, and making or repairing it
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  callbridge webhook status\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall"
+    )]
     Webhook(webhook::Command),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Subcommand)]
 enum Directory {
     /// Records and numbers by kind, when they were read, and what went wrong; exit code 1 until all is loaded
+    #[command(after_help = "Examples:\n  callbridge directory status\n  callbridge directory status --json")]
     Status {
         /// Print JSON for programs
         #[arg(long)]
@@ -122,9 +154,16 @@ enum Directory {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
-    if let Command::Check { json } = command {
-        tls::install_provider();
-        return ended(Box::pin(check::run(json)).await);
+    match command {
+        Command::Check { json } => {
+            tls::install_provider();
+            return ended(Box::pin(check::run(json)).await);
+        }
+        Command::Completions { shell } => {
+            complete(shell);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let needs = Needs {
         sellsy_api: command.asks_sellsy(),
@@ -140,6 +179,16 @@ async fn main() -> ExitCode {
         }
     };
     ended(Box::pin(run(command, settings)).await)
+}
+
+fn complete(shell: Shell) {
+    use clap_complete::Shell as Known;
+    let shell = match shell {
+        Shell::Bash => Known::Bash,
+        Shell::Zsh => Known::Zsh,
+        Shell::Fish => Known::Fish,
+    };
+    clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut std::io::stdout());
 }
 
 fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
@@ -189,8 +238,9 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
             directory::sync(&database, everything).await.context("the directory could not be followed")
         }
         Command::Explain { caller, json } => explain::run(&database, &settings, &caller, json).await,
-        // Answered before: it must work without any of what is needed here.
+        // Answered before: they must work without any of what is needed here.
         Command::Check { json } => check::run(json).await,
+        Command::Completions { .. } => Ok(ExitCode::SUCCESS),
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
         Command::Webhook(command) => webhook::run(&database, &settings, &command).await,
     }
@@ -205,3 +255,6 @@ fn ago(now: Timestamp, at: Timestamp) -> String {
         _ => format!("{} days ago", minutes / 1440),
     }
 }
+
+#[cfg(test)]
+mod tests;

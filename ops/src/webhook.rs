@@ -21,7 +21,8 @@ const PATH: &str = "/webhooks/aircall";
 pub(crate) enum Command {
     /// Lists the account's webhooks; exit code 1 unless one of ours is active and has all events that are needed
     #[command(
-        after_help = "Ours are those with a token of AIRCALL_WEBHOOK_TOKENS, and, with --url, those with that URL."
+        after_help = "Examples:\n  callbridge webhook status\n  callbridge webhook status --url https://calls.example.com/webhooks/aircall\n\n\
+                      Ours are those with a token of AIRCALL_WEBHOOK_TOKENS, and, with --url, those with that URL."
     )]
     Status {
         /// The URL under which Aircall reaches ingest, https://your-host/webhooks/aircall
@@ -32,7 +33,7 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Creates the webhook, or enables it again and adds what events it lacks; prints its token
-    #[command(after_help = "Example: callbridge webhook install --url https://calls.example.com/webhooks/aircall")]
+    #[command(after_help = "Examples:\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall")]
     Install {
         /// The URL under which Aircall reaches ingest, https://your-host/webhooks/aircall
         #[arg(long)]
