@@ -66,10 +66,15 @@ impl Insights {
     /// The call once it has ended, or why it does not concern us.
     async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, String>> {
         let call_id = message.event.call_id;
-        let known = calls::snapshot(&*self.database.client().await?, call_id).await?;
+        let client = self.database.client().await?;
+        let known = calls::snapshot(&client, call_id).await?;
         if let Some(call) = known.filter(Call::has_ended) {
             return Ok(Ok(call));
         }
+        if calls::is_erased(&client, call_id).await? {
+            return Ok(Err(format!("no insights: {}", calls::ERASED)));
+        }
+        drop(client);
         if message.attempts >= ASK_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
                 None => return Ok(Err("no insights: Aircall does not know this call".into())),

@@ -6,7 +6,7 @@ use shared::{
     error::{Code, Error, Result},
     event::CallId,
     ledger::{
-        calls::Loggable,
+        calls::{ERASED, Loggable},
         resolution::{Kind, Record, Resolution},
     },
     sellsy::wire::{CallResult, CallSource, PhoneCallCreate, RecordKind, Related},
@@ -39,6 +39,9 @@ pub(crate) struct Ready<'a> {
 
 /// Whether a call can be logged, or why there is nothing to write.
 pub(crate) fn ready(row: &Loggable) -> Result<Ready<'_>, &'static str> {
+    if row.erased {
+        return Err(ERASED);
+    }
     let resolution = row.resolution.as_ref().ok_or("it has not been resolved yet")?;
     let record = resolution.record.as_ref().ok_or("nobody in Sellsy has its number")?;
     let call = row.snapshot.as_ref().ok_or("the call itself has not arrived yet")?;

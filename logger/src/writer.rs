@@ -57,8 +57,8 @@ impl Handler for Writer {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
         // What was put off has been taken in; once more would only be one more line on the timeline.
-        if !message.put_off {
-            self.take_in(message).await?;
+        if !message.put_off && !self.take_in(message).await? {
+            return Ok(Outcome::Skip(format!("not written: {}", calls::ERASED)));
         }
         let claim = calls::claim(&*self.database.client().await?, call_id).await?;
         let Some((lease, row)) = claim else {
@@ -79,16 +79,17 @@ impl Handler for Writer {
 }
 
 impl Writer {
-    /// What the message itself brings into the ledger.
-    async fn take_in(&self, message: &Incoming) -> Result<()> {
+    /// What the message itself brings into the ledger. False when the data of this call were deleted.
+    async fn take_in(&self, message: &Incoming) -> Result<bool> {
         let event = &message.event;
         let client = self.database.client().await?;
         match event.kind.as_str() {
-            CALL_RESOLVED => Ok(()),
+            CALL_RESOLVED => Ok(true),
             CALL_INSIGHTS => {
                 let insight: Insight =
                     serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the payload", &e))?;
-                calls::add_insight(&client, event.call_id, &insight).await
+                calls::add_insight(&client, event.call_id, &insight).await?;
+                Ok(true)
             }
             kind => {
                 let call: Call =

@@ -59,7 +59,10 @@ impl Calls {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
-        calls::apply(&client, Stage::Resolver, call_id, &Snapshot::new(event.view(), event.occurred_at, &call)).await?;
+        let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
+        if !calls::apply(&client, Stage::Resolver, call_id, &snapshot).await? {
+            return Ok(Outcome::Skip(format!("not logged: {}", calls::ERASED)));
+        }
         let known = calls::known(&client, call_id).await?;
         drop(client);
         let resolution = match known {

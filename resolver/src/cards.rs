@@ -42,7 +42,10 @@ impl Cards {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
-        calls::apply(&client, Stage::Cards, call_id, &Snapshot::new(&event.kind, event.occurred_at, &call)).await?;
+        let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call);
+        if !calls::apply(&client, Stage::Cards, call_id, &snapshot).await? {
+            return Ok(Outcome::Skip(format!("no card: {}", calls::ERASED)));
+        }
         let known = calls::known(&client, call_id).await?;
         // No connection is held while an API is asked.
         drop(client);

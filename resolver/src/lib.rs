@@ -13,6 +13,7 @@ mod hints;
 mod live;
 mod look_up;
 mod record;
+mod retention;
 pub mod rules;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ const NAME: &str = "resolver";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
+    let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     let mut base = Base::start(NAME, settings, 2, shutdown.clone())?;
     let database = base.database.clone();
@@ -44,6 +46,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let hints = hints::Hints { database: database.clone(), sellsy: sellsy.clone(), region, rematch: rematch.clone() };
     let background = sellsy.on(Lane::Background);
     base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
+    base.spawn_until_shutdown(retention::run(database.clone(), retention));
     base.consume(Stage::Cards, cards)?;
     base.consume(Stage::Resolver, calls::Messages { calls, hints })?;
     base.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));

@@ -36,6 +36,7 @@ pub struct Settings {
     pub directory_sync_every: Duration,
     pub reconcile_every: Duration,
     pub rematch_days: f64,
+    pub retention: Duration,
     pub default_region: Region,
     pub time_zone: TimeZone,
     pub log_language: Language,

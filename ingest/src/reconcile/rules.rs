@@ -55,6 +55,9 @@ pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp, log
     if !call.has_ended() || call.ended_at.is_some_and(is_recent) {
         return Verdict::Open;
     }
+    if known.is_some_and(|known| known.erased) {
+        return Verdict::Settled;
+    }
     if known.and_then(|known| known.reconciled_view.as_ref()) == Some(&view(call)) {
         return Verdict::Settled;
     }

@@ -23,6 +23,7 @@ pub use super::snapshot::Snapshot;
 /// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
 const LEASE_S: f64 = 120.0;
 
+<<<<<<< HEAD
 /// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event. That
 /// Aircall's list brought it is noted as well, before anybody writes the log.
 pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<()> {
@@ -35,18 +36,46 @@ pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Sn
                       reconciled_at = coalesce(excluded.reconciled_at, calls.reconciled_at)
                 where calls.snapshot_at is null
                    or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)";
+=======
+/// Why nothing is done about a call whose data were deleted ([`super::erase`]).
+pub const ERASED: &str = "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it";
+
+/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
+/// False when the data of this call were deleted: then nothing is taken in.
+pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<bool> {
+    let sql = "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
+                    noted as (insert into timeline (call_id, stage, what, detail)
+                              select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
+                    taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank)
+                              select $1, $2::jsonb, $3::timestamptz, $4::bigint from kept where so
+                              on conflict (call_id) do update
+                                 set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at,
+                                     snapshot_rank = excluded.snapshot_rank
+                               where calls.erased_at is null
+                                 and (calls.snapshot_at is null
+                                      or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)))
+               select so from kept";
+>>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
     let (at, rank) = snapshot.place();
-    client.execute(sql, &[&call_id.0, &Json(snapshot.call), &at, &rank, &stage.as_str(), &snapshot.kind]).await?;
-    if let Some(number) = &snapshot.call.external_transferred_to {
+    let row =
+        client.query_one(sql, &[&call_id.0, &Json(snapshot.call), &at, &rank, &stage.as_str(), &snapshot.kind]).await?;
+    let kept = row.get(0);
+    if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| kept) {
         keep_forwarded(client, call_id, number, at).await?;
     }
-    Ok(())
+    Ok(kept)
+}
+
+/// Whether the data of this call were deleted.
+pub async fn is_erased(client: &Client, call_id: CallId) -> Result<bool> {
+    let sql = "select exists (select from calls where call_id = $1 and erased_at is not null)";
+    Ok(client.query_one(sql, &[&call_id.0]).await?.get(0))
 }
 
 /// Only the event of the transfer tells whom the call went to, so that outlives newer views. Of several the last.
 async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Timestamp) -> Result<()> {
     let sql = "update calls set forwarded_to = $2, forwarded_at = $3
-                where call_id = $1 and (forwarded_at is null or (forwarded_at, forwarded_to) < ($3, $2))";
+                where call_id = $1 and erased_at is null and (forwarded_at is null or (forwarded_at, forwarded_to) < ($3, $2))";
     client.execute(sql, &[&call_id.0, &number, &at]).await?;
     Ok(())
 }
@@ -54,7 +83,7 @@ async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Time
 /// Claims the one card that a call may ever have. False when it was claimed before or the call has ended.
 pub async fn claim_card(client: &Client, call_id: CallId) -> Result<bool> {
     let sql = "update calls set card_at = now()
-                where call_id = $1 and card_at is null and resolved_at is null and snapshot->>'ended_at' is null";
+                where call_id = $1 and card_at is null and resolved_at is null and erased_at is null and snapshot->>'ended_at' is null";
     Ok(client.execute(sql, &[&call_id.0]).await? == 1)
 }
 
@@ -80,7 +109,8 @@ pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
 
 /// Keeps a look-up made for the card; a final decision is left alone.
 pub async fn keep_look_up(client: &Client, call_id: CallId, resolution: &Resolution) -> Result<()> {
-    let sql = "update calls set resolution = $2, looked_up_at = now() where call_id = $1 and resolved_at is null";
+    let sql = "update calls set resolution = $2, looked_up_at = now()
+                where call_id = $1 and resolved_at is null and erased_at is null";
     client.execute(sql, &[&call_id.0, &Json(resolution)]).await?;
     Ok(())
 }
@@ -95,7 +125,7 @@ pub async fn decide(
     number: Option<&E164>,
 ) -> Result<bool> {
     let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4
-                where call_id = $1 and resolved_at is null";
+                where call_id = $1 and resolved_at is null and erased_at is null";
     let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
     Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
 }
@@ -111,7 +141,7 @@ pub async fn decide_again(
     let sql = "update calls set resolution = case when sellsy_id is null or $4 then $2 else resolution end,
                       unmatched_number = case when sellsy_id is null then $3 end,
                       looked_up_at = now(), resolved_at = now()
-                where call_id = $1 and (unmatched_number is not null or reopened_at > looked_up_at)
+                where call_id = $1 and erased_at is null and (unmatched_number is not null or reopened_at > looked_up_at)
             returning resolution";
     let found = resolution.record.is_some();
     let number = number.filter(|_| !found).map(E164::as_str);
@@ -139,8 +169,9 @@ pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> 
 pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<()> {
     let sql = "insert into calls (call_id, insights) values ($1, jsonb_build_object($2::text, $3::jsonb))
                on conflict (call_id) do update set insights = calls.insights || excluded.insights
-                where calls.insights->$2::text is null
-                   or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text)";
+                where calls.erased_at is null
+                  and (calls.insights->$2::text is null
+                       or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))";
     client.execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
     Ok(())
 }
@@ -191,6 +222,8 @@ pub struct Loggable {
     pub undecided: bool,
     /// Sellsy does not take the links of the log, old or new; they are left as they are there.
     pub links_refused: bool,
+    /// Its data were deleted.
+    pub erased: bool,
     wanted: i64,
 }
 
@@ -214,6 +247,7 @@ impl Loggable {
             reopened: false,
             undecided: false,
             links_refused: false,
+            erased: false,
             wanted: 0,
         }
     }
@@ -351,6 +385,7 @@ fn loggable(row: &Row) -> Loggable {
         reopened: undecided && sellsy_id.is_none(),
         undecided,
         links_refused: row.get::<_, Option<Timestamp>>("links_refused_at").is_some(),
+        erased: row.get::<_, Option<Timestamp>>("erased_at").is_some(),
         wanted: row.get("wanted"),
     }
 }

@@ -36,6 +36,8 @@ pub struct Known {
     pub unlogged: bool,
     /// What the list showed when the call was brought in from there.
     pub reconciled_view: Option<String>,
+    /// Its data were deleted; it is not brought in again.
+    pub erased: bool,
 }
 
 pub async fn progress(client: &Client, name: &str) -> Result<Option<Progress>> {
@@ -93,8 +95,12 @@ pub async fn forget(client: &Client, name: &str) -> Result<()> {
 
 /// What is known of these calls, by their ids; nothing of those that are left out.
 pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> {
+<<<<<<< HEAD
     let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
                       resolution->>'record' is not null and sellsy_id is null and gone_at is null
+=======
+    let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view, erased_at is not null
+>>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
                  from calls where call_id = any($1)";
     let of = |r: &Row| {
         let known = Known {
@@ -102,7 +108,11 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
             snapshot_at: r.get(2),
             resolved: r.get(3),
             reconciled_view: r.get(4),
+<<<<<<< HEAD
             unlogged: r.get::<_, Option<bool>>(5).unwrap_or_default(),
+=======
+            erased: r.get(5),
+>>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
         };
         (r.get(0), known)
     };
@@ -114,7 +124,8 @@ pub async fn note_brought(client: &Client, ids: &[i64], views: &[String]) -> Res
     let sql = "insert into calls (call_id, reconciled_at, reconciled_view)
                select id, now(), view from unnest($1::bigint[], $2::text[]) as brought (id, view) order by id
                on conflict (call_id) do update
-                  set reconciled_at = excluded.reconciled_at, reconciled_view = excluded.reconciled_view";
+                  set reconciled_at = excluded.reconciled_at, reconciled_view = excluded.reconciled_view
+                where calls.erased_at is null";
     client.execute(sql, &[&ids, &views]).await?;
     Ok(())
 }

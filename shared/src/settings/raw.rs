@@ -74,6 +74,9 @@ pub(super) struct Raw {
     /// For how many days a call that nobody was found for waits for a record with its number
     #[arg(long, env, default_value = "7")]
     pub(super) rematch_days: String,
+    /// After how many days calls, timelines and what else is known of people is deleted here
+    #[arg(long, env, default_value = "90")]
+    pub(super) retention_days: String,
 
     /// How often Aircall's list of calls is compared with what webhooks brought, e.g. 5m, 15m, 1h
     #[arg(long, env, default_value = "15m")]

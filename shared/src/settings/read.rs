@@ -18,6 +18,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let sync_every = every(problems, "DIRECTORY_SYNC_EVERY", &raw.directory_sync_every);
     let reconcile_every = every(problems, "RECONCILE_EVERY", &raw.reconcile_every);
     let rematch_days: Option<u16> = parsed(problems, "REMATCH_DAYS", &raw.rematch_days, "a number of days from 0");
+    let retention_days: Option<NonZeroU16> =
+        parsed(problems, "RETENTION_DAYS", &raw.retention_days, "a number of days from 1 to 65535");
     let region = parsed(problems, "DEFAULT_REGION", &raw.default_region, "a country of two letters such as FR");
     let time_zone = TimeZone::get(&raw.time_zone);
     if time_zone.is_err() {
@@ -57,6 +59,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         directory_sync_every: sync_every?,
         reconcile_every: reconcile_every?,
         rematch_days: rematch_days?.into(),
+        retention: Duration::from_secs(u64::from(retention_days?.get()) * 86_400),
         default_region: region?,
         time_zone: time_zone.ok()?,
         log_language: language?,

@@ -21,7 +21,11 @@ mod outage;
 mod poison;
 mod reconcile;
 mod replicas;
+<<<<<<< HEAD
 mod secrets;
+=======
+mod retention;
+>>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
 mod sellsy_webhook;
 mod tls;
 mod tour;

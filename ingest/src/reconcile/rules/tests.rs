@@ -19,7 +19,8 @@ fn call(fields: &serde_json::Value) -> Call {
 }
 
 fn known(fields: &serde_json::Value) -> Known {
-    Known { snapshot: Some(call(fields)), snapshot_at: Some(at(NOW_S - 3570)), resolved: true, ..Known::default() }
+    let snapshot_at = Some(at(NOW_S - 3570));
+    Known { snapshot: Some(call(fields)), snapshot_at, resolved: true, ..Known::default() }
 }
 
 #[test]
@@ -41,6 +42,7 @@ fn tells_what_is_lacking() {
     let unlogged = Known { unlogged: true, ..known(&json!({})) };
     assert_eq!(judge(&listed, Some(&unlogged), at(NOW_S), false), Verdict::Settled, "a turn leaves it to its message");
     check(Some(unlogged), lacks(Lack::Log), "the log is not there");
+    check(Some(Known { erased: true, ..Known::default() }), Verdict::Settled, "its data were deleted");
     for (fields, expected) in [
         (json!({ "tags": [] }), lacks(Lack::Tags)),
         (json!({ "tags": [{ "id": 1, "name": "VIP", "tagged_at": NOW_S }] }), Verdict::Settled),

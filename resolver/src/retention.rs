@@ -1,0 +1,69 @@
+//! What is older than `RETENTION_DAYS` is deleted: calls with all that is known of them, timelines, what never left the
+//! inbox, remembered misses.
+//!
+//! This is the resolver's work in the background because the resolver owns most of it (resolutions, unmatched numbers,
+//! misses, the directory), cannot work without the database anyway, and nobody waits for it as Aircall waits for ingest. One
+//! replica at a time (an advisory lock), in small batches with pauses, so that no call ever waits for a row that is being
+//! deleted. A call counts from when it was first heard of. The phone directory is not touched: it mirrors Sellsy.
+
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use shared::{db::Database, error::Result, ledger::erase};
+use tokio::time;
+
+const EVERY: Duration = Duration::from_secs(600);
+/// A batch takes some ten milliseconds.
+const BATCH: i64 = 500;
+const BETWEEN: Duration = Duration::from_millis(100);
+
+pub(crate) async fn run(database: Database, age: Duration) {
+    loop {
+        database.available().await;
+        match turn(&database, age).await {
+            Ok(Some((calls, lines))) if calls + lines > 0 => {
+                tracing::info!(calls, lines, "What was older than RETENTION_DAYS was deleted.");
+            }
+            Ok(_) => {}
+            Err(e) => tracing::warn!(error = %e, "Old data could not be deleted; it is tried again."),
+        }
+        time::sleep(EVERY).await;
+    }
+}
+
+/// How many calls and lines of timelines were deleted; `None` while another replica is at it.
+async fn turn(database: &Database, age: Duration) -> Result<Option<(u64, u64)>> {
+    let client = database.client().await?;
+    let lock = "select pg_try_advisory_lock(hashtext('callbridge retention'))";
+    if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let outcome = delete(&client, age).await;
+    // The lock ends with its connection, whatever state that is in.
+    drop(Object::take(client));
+    outcome.map(Some)
+}
+
+async fn delete(client: &Object, age: Duration) -> Result<(u64, u64)> {
+    let (mut calls, mut lines) = (0, 0);
+    loop {
+        let old = erase::old_calls(client, age, BATCH).await?;
+        if old.is_empty() {
+            break;
+        }
+        let erased = erase::calls(client, &old).await?;
+        calls += erased.calls;
+        lines += erased.timeline;
+        time::sleep(BETWEEN).await;
+    }
+    loop {
+        let removed = erase::old_lines(client, age, 10 * BATCH).await?;
+        if removed == 0 {
+            break;
+        }
+        lines += removed;
+        time::sleep(BETWEEN).await;
+    }
+    erase::leftovers(client, age).await?;
+    Ok((calls, lines))
+}
