@@ -6,6 +6,8 @@
 pub(crate) mod act;
 pub(crate) mod tell;
 
+pub(crate) use act::{can_ask, said_yes};
+
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
@@ -134,7 +136,7 @@ impl Which {
 pub(crate) async fn run(database: &Database, settings: &Settings, command: Dead) -> anyhow::Result<ExitCode> {
     // Refused before anything is looked at: a script would wait for ever.
     if let Dead::Drop { yes: false, .. } = command
-        && !act::can_ask()
+        && !can_ask()
     {
         eprintln!("callbridge: dropping asks first, and here is nobody to ask; say --yes");
         return Ok(ExitCode::from(2));
@@ -176,7 +178,7 @@ impl Desk {
         Self { database: database.clone(), names, link, publisher }
     }
 
-    async fn open(&self, readiness: &Readiness) -> anyhow::Result<()> {
+    pub(crate) async fn open(&self, readiness: &Readiness) -> anyhow::Result<()> {
         if tokio::time::timeout(PATIENCE, self.link.connected()).await.is_err() {
             let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
             anyhow::bail!("{}; check AMQP_URL", reasons.join("; "));

@@ -11,6 +11,7 @@ mod console;
 mod dead;
 mod directory;
 mod explain;
+mod forget;
 mod webhook;
 
 use std::{process::ExitCode, time::Duration};
@@ -118,6 +119,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Erases what is kept about a person, after asking; tells what stays in Sellsy
+    #[command(after_help = forget::EXAMPLES)]
+    Forget(forget::Arguments),
     /// Aircall's webhooks: whether one delivers all that is needed, and making or repairing it
     #[command(
         subcommand,
@@ -241,6 +245,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
         // Answered before: they must work without any of what is needed here.
         Command::Check { json } => check::run(json).await,
         Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        Command::Forget(arguments) => forget::run(&database, &settings, &arguments).await,
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
         Command::Webhook(command) => webhook::run(&database, &settings, &command).await,
     }

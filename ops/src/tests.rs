@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// What the design promises of `callbridge`.
-const PROMISED: [&str; 14] = [
+const PROMISED: [&str; 15] = [
     "check",
     "explain",
     "call",
@@ -19,6 +19,7 @@ const PROMISED: [&str; 14] = [
     "webhook status",
     "directory sync",
     "directory status",
+    "forget",
     "completions",
 ];
 

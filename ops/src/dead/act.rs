@@ -83,11 +83,11 @@ pub(super) async fn drop_letters(desk: &Desk, which: &Which, yes: bool, json: bo
     act(desk, Deed::Drop, readers, letters, json).await
 }
 
-pub(super) fn can_ask() -> bool {
+pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal()
 }
 
-fn said_yes() -> std::io::Result<bool> {
+pub(crate) fn said_yes() -> std::io::Result<bool> {
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

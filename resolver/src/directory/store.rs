@@ -278,3 +278,39 @@ pub(crate) async fn note_problem(client: &Client, kind: Kind, problem: &str) -> 
     client.execute("update directory_sync set problem = $2 where kind = $1", &[&kind.to_string(), &problem]).await?;
     Ok(())
 }
+
+/// The records that have this number: kind and id.
+pub async fn with_number(client: &Client, number: &E164) -> Result<Vec<(String, i64)>> {
+    let rows = client
+        .query("select kind, id from directory_numbers where number = $1 order by 1, 2", &[&number.as_str()])
+        .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// What other numbers those people have; a company's are not one person's.
+pub async fn other_numbers(client: &Client, number: &E164) -> Result<Vec<String>> {
+    let sql = "select distinct other.number from directory_numbers of join directory_numbers other using (kind, id)
+                where of.number = $1 and other.number <> $1 and kind <> 'company' order by 1";
+    Ok(client.query(sql, &[&number.as_str()]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whether the number is remembered as nobody's.
+pub async fn misses(client: &Client, number: &E164) -> Result<i64> {
+    let sql = "select count(*) from directory_misses where number = $1";
+    Ok(client.query_one(sql, &[&number.as_str()]).await?.get(0))
+}
+
+/// Everything that the directory knows of whoever has this number, until Sellsy tells it again.
+pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> {
+    let of_companies = "update directory_records contact set companies = null, companies_at = null
+                          from directory_numbers n
+                         where n.number = $1 and n.kind = 'company' and contact.kind = 'contact'
+                           and contact.companies @> jsonb_build_array(jsonb_build_object('id', n.id))";
+    let records = "delete from directory_records r using directory_numbers n
+                    where n.number = $1 and (n.kind, n.id) = (r.kind, r.id)";
+    let misses = "delete from directory_misses where number = $1";
+    for sql in [of_companies, records, misses] {
+        transaction.execute(sql, &[&number.as_str()]).await?;
+    }
+    Ok(())
+}

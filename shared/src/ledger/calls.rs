@@ -23,39 +23,27 @@ pub use super::snapshot::Snapshot;
 /// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
 const LEASE_S: f64 = 120.0;
 
-<<<<<<< HEAD
-/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event. That
-/// Aircall's list brought it is noted as well, before anybody writes the log.
-pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<()> {
-    let sql = "with noted as (insert into timeline (call_id, stage, what, detail)
-                              values ($1, $5, $6, jsonb_build_object('occurred_at', $3::timestamptz)))
-               insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
-               values ($1, $2, $3, $4, case when $6 = 'reconciled' then now() end)
-               on conflict (call_id) do update
-                  set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at, snapshot_rank = excluded.snapshot_rank,
-                      reconciled_at = coalesce(excluded.reconciled_at, calls.reconciled_at)
-                where calls.snapshot_at is null
-                   or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)";
-=======
 /// Why nothing is done about a call whose data were deleted ([`super::erase`]).
 pub const ERASED: &str = "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it";
 
 /// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
-/// False when the data of this call were deleted: then nothing is taken in.
+/// That Aircall's list brought it is noted as well, before anybody writes the log. False when the data of this call were
+/// deleted: then nothing is taken in.
 pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<bool> {
     let sql = "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
                     noted as (insert into timeline (call_id, stage, what, detail)
                               select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
-                    taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank)
-                              select $1, $2::jsonb, $3::timestamptz, $4::bigint from kept where so
+                    taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
+                              select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end
+                                from kept where so
                               on conflict (call_id) do update
                                  set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at,
-                                     snapshot_rank = excluded.snapshot_rank
+                                     snapshot_rank = excluded.snapshot_rank,
+                                     reconciled_at = coalesce(excluded.reconciled_at, calls.reconciled_at)
                                where calls.erased_at is null
                                  and (calls.snapshot_at is null
                                       or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)))
                select so from kept";
->>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
     let (at, rank) = snapshot.place();
     let row =
         client.query_one(sql, &[&call_id.0, &Json(snapshot.call), &at, &rank, &stage.as_str(), &snapshot.kind]).await?;

@@ -57,3 +57,72 @@ pub async fn leftovers(client: &Client, age: Duration) -> Result<u64> {
     let removed = client.execute(inbox, &[&age.as_secs_f64()]).await?;
     Ok(removed + client.execute("delete from directory_misses where until < now()", &[]).await?)
 }
+
+/// A call that may be about a person.
+#[derive(Clone, Debug)]
+pub struct Concerned {
+    pub call_id: i64,
+    pub sellsy_id: Option<i64>,
+    pub log_form: Option<String>,
+    /// The other party, as Aircall wrote it.
+    pub raw_digits: Option<String>,
+    /// All that is kept of it.
+    pub text: String,
+    /// The person's record was among those that it could be of.
+    pub by_record: bool,
+    pub unmatched: bool,
+    pub insights: i64,
+    pub lines: i64,
+}
+
+/// What people write between the digits of a number.
+pub const SEPARATORS: &str = " \t.-()/_\u{a0}\u{202f}\u{2009}\u{b7}\u{2010}\u{2011}\u{2013}";
+
+/// Calls in which these digits stand, with nothing but [`SEPARATORS`] between them, and calls that could be of one of these records (kind and
+/// id). The digits may be those of something else: whoever asks has to look.
+pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)]) -> Result<Vec<Concerned>> {
+    let (kinds, ids): (Vec<&str>, Vec<i64>) = records.iter().map(|(kind, id)| (kind.as_str(), *id)).unzip();
+    let sql = "with candidate as (
+                   select c.*, concat_ws(' ', snapshot, resolution, insights, unmatched_number, forwarded_to) as text,
+                          exists (select from unnest($2::text[], $3::bigint[]) r(kind, id)
+                                   where c.resolution->'candidates' @> jsonb_build_array(jsonb_build_object('kind', r.kind, 'id', r.id))
+                                      or c.resolution->'record' @> jsonb_build_object('kind', r.kind, 'id', r.id)) as by_record
+                     from calls c where erased_at is null)
+               select call_id, sellsy_id, log_form, snapshot->>'raw_digits', text, by_record, unmatched_number is not null,
+                      (select count(*) from jsonb_object_keys(insights)),
+                      (select count(*) from timeline t where t.call_id = candidate.call_id)
+                 from candidate
+                where by_record or translate(text, $4, '') like '%' || $1 || '%'
+                order by call_id";
+    let rows = client.query(sql, &[&digits, &kinds, &ids, &SEPARATORS]).await?;
+    let concerned = rows.iter().map(|r| Concerned {
+        call_id: r.get(0),
+        sellsy_id: r.get(1),
+        log_form: r.get(2),
+        raw_digits: r.get(3),
+        text: r.get(4),
+        by_record: r.get(5),
+        unmatched: r.get(6),
+        insights: r.get(7),
+        lines: r.get(8),
+    });
+    Ok(concerned.collect())
+}
+
+/// Calls that are known from a message alone, which is deleted: what comes of them later is not taken in.
+pub async fn never_seen(client: &Client, ids: &[i64]) -> Result<()> {
+    let sql = "insert into calls (call_id, erased_at) select unnest($1::bigint[]), now() on conflict do nothing";
+    client.execute(sql, &[&ids]).await?;
+    Ok(())
+}
+
+/// What waits for the broker, with its place.
+pub async fn inbox(client: &Client) -> Result<Vec<(i64, Vec<u8>)>> {
+    let rows = client.query("select id, body from inbox order by id", &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+pub async fn remove_from_inbox(client: &Client, ids: &[i64]) -> Result<()> {
+    client.execute("delete from inbox where id = any($1)", &[&ids]).await?;
+    Ok(())
+}

@@ -95,12 +95,9 @@ pub async fn forget(client: &Client, name: &str) -> Result<()> {
 
 /// What is known of these calls, by their ids; nothing of those that are left out.
 pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> {
-<<<<<<< HEAD
     let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
-                      resolution->>'record' is not null and sellsy_id is null and gone_at is null
-=======
-    let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view, erased_at is not null
->>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
+                      resolution->>'record' is not null and sellsy_id is null and gone_at is null,
+                      erased_at is not null
                  from calls where call_id = any($1)";
     let of = |r: &Row| {
         let known = Known {
@@ -108,11 +105,8 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
             snapshot_at: r.get(2),
             resolved: r.get(3),
             reconciled_view: r.get(4),
-<<<<<<< HEAD
             unlogged: r.get::<_, Option<bool>>(5).unwrap_or_default(),
-=======
-            erased: r.get(5),
->>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
+            erased: r.get(6),
         };
         (r.get(0), known)
     };

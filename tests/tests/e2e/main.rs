@@ -10,6 +10,7 @@ mod crash;
 mod dead;
 mod directory;
 mod fallback;
+mod forget;
 mod insights;
 mod ladder;
 mod lanes;
@@ -21,11 +22,8 @@ mod outage;
 mod poison;
 mod reconcile;
 mod replicas;
-<<<<<<< HEAD
-mod secrets;
-=======
 mod retention;
->>>>>>> a69902f (What is older than RETENTION_DAYS is deleted, and a deleted call is never logged a second time)
+mod secrets;
 mod sellsy_webhook;
 mod tls;
 mod tour;

@@ -1,0 +1,95 @@
+//! Whether a text has a number in it, in whatever way people write numbers.
+
+use shared::{ledger::erase::SEPARATORS, phone::E164};
+
+/// Between the digits of one number there may be so many other signs: `06 - 39`, ` (0) `.
+const MOST_BETWEEN: usize = 3;
+
+/// The number's own digits, in order, with the usual separators, before which there is nothing, a leading 0 or its country
+/// code, and after which the digits end.
+pub(super) fn mentions(text: &str, number: &E164) -> bool {
+    let (digits, country) = (number.significant_digits().as_bytes(), number.country_code());
+    // Escapes of JSON stand for spaces of several kinds.
+    let text: Vec<char> = text.replace("\\u00a0", " ").replace("\\u202f", " ").chars().collect();
+    (0..text.len()).any(|at| {
+        text[at] == char::from(digits[0]) && matches_at(&text[at..], digits) && begins_there(&text[..at], country)
+    })
+}
+
+fn is_separator(c: char) -> bool {
+    SEPARATORS.contains(c)
+}
+
+fn matches_at(text: &[char], digits: &[u8]) -> bool {
+    let (mut wanted, mut between) = (digits.iter(), 0);
+    let mut next = wanted.next();
+    for c in text {
+        match next {
+            // After the last one.
+            None => return !c.is_ascii_digit(),
+            Some(digit) if *c == char::from(*digit) => {
+                next = wanted.next();
+                between = 0;
+            }
+            Some(_) if is_separator(*c) && between < MOST_BETWEEN => between += 1,
+            Some(_) => return false,
+        }
+    }
+    next.is_none()
+}
+
+fn begins_there(before: &[char], country: &str) -> bool {
+    let digits_before = |before: &[char]| before.iter().rev().take_while(|c| c.is_ascii_digit()).count();
+    let here = digits_before(before);
+    let prefix: String = before[before.len() - here..].iter().collect();
+    if here > 0 {
+        let trunk = prefix.strip_suffix('0').unwrap_or(&prefix);
+        return ["", country].contains(&trunk.strip_prefix("00").unwrap_or(trunk)) || prefix == "0";
+    }
+    // `+32 6…` is another country's number.
+    let rest = &before[..before.len() - before.iter().rev().take_while(|c| is_separator(**c)).count()];
+    let rest = if rest.ends_with(&['0']) && rest.len() < before.len() && digits_before(rest) == 1 {
+        let rest = &rest[..rest.len() - 1];
+        &rest[..rest.len() - rest.iter().rev().take_while(|c| is_separator(**c)).count()]
+    } else {
+        rest
+    };
+    let code: String = rest[rest.len() - digits_before(rest)..].iter().collect();
+    let is_international = rest[..rest.len() - code.len()].ends_with(&['+']) || code.starts_with("00");
+    !is_international || code.trim_start_matches('0') == country
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_number_however_it_is_written_and_no_other() {
+        let number: E164 = "+33639984107".parse().unwrap();
+        for (text, expected) in [
+            ("+33639984107", true),
+            ("0639984107", true),
+            ("06 39 98 41 07", true),
+            ("06.39.98.41.07 demain à 10 h", true),
+            ("0033639984107", true),
+            ("00 33 6 39 98 41 07", true),
+            ("+33 (0)6 39 98 41 07", true),
+            ("+33(0)6-39-98-41-07", true),
+            ("tel:33639984107", true),
+            (r#"{"raw_digits":"+33 6 39 98 41 07","id":5}"#, true),
+            ("06\u{202f}39\u{202f}98\u{202f}41\u{202f}07", true),
+            (r"06\u00a039\u00a098\u00a041\u00a007", true),
+            ("rappeler le 0639984107, svp", true),
+            ("06 39 98 41 08", false),
+            ("06 39 98 41 077", false),
+            (r#""id":5639984107"#, false),
+            ("+32 639984107", false),
+            ("0032639984107", false),
+            ("+32639984107", false),
+            ("06 39 98 41", false),
+            ("", false),
+        ] {
+            assert_eq!(mentions(text, &number), expected, "{text}");
+        }
+    }
+}
