@@ -10,6 +10,7 @@
 //! [`webhooks`], which looks after the account's webhooks, also serve the commands of `callbridge`.
 
 mod aircall;
+mod alerts;
 mod depths;
 mod door;
 pub mod reconcile;
@@ -52,6 +53,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     base.spawn(relay::run(base.publisher.clone(), base.database.clone(), shutdown));
     door::note_webhook("aircall");
     base.spawn_until_shutdown(depths::watch(base.publisher.clone()));
+    if let Some(url) = base.settings.alert_webhook_url.clone() {
+        let alerts = alerts::Alerts::new(base.database.clone(), base.publisher.clone(), url)?;
+        base.spawn_until_shutdown(alerts.run());
+    }
     if base.settings.aircall.has_credential() {
         let turns = turns(&base)?;
         base.spawn_until_shutdown(turns.run());

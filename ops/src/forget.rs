@@ -19,6 +19,7 @@ use shared::{
     amqp::dead::{Held, Reader},
     db::Database,
     event::Event,
+    health::Readiness,
     ledger::erase::{self, Concerned},
     phone::{self, E164, Region},
     settings::Settings,

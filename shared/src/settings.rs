@@ -46,6 +46,8 @@ pub struct Settings {
     pub console_listen: SocketAddr,
     /// Empty unless the console needs it.
     pub console_password: SecretString,
+    /// Where alerts go; it may hold a secret.
+    pub alert_webhook_url: Option<SecretString>,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,

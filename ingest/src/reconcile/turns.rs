@@ -21,7 +21,8 @@ use tokio::time;
 use super::{How, Reconciler, Walk, earliest};
 use crate::webhooks::{self, Health};
 
-const NAME: &str = "recent";
+/// Of ingest's own turns.
+pub(crate) const NAME: &str = "recent";
 /// After a start: what Aircall could not deliver meanwhile comes by itself now.
 const FIRST_AFTER: Duration = Duration::from_secs(120);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);

@@ -70,6 +70,23 @@ impl Publisher {
         published
     }
 
+    /// How many messages are parked, by stage.
+    pub async fn parked(&self) -> Result<Vec<(&'static str, u32)>> {
+        let count = async {
+            let channel = self.channel().await?;
+            let mut parked = Vec::new();
+            for stage in Stage::ALL {
+                let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+                let name = self.names.dead(stage);
+                let queue = channel.queue_declare(short(&name), passive, FieldTable::default()).await?;
+                parked.push((stage.as_str(), queue.message_count()));
+            }
+            Ok(parked)
+        };
+        let counted = time::timeout(self.timeout, count).await;
+        counted.unwrap_or_else(|_| Err(unavailable("the broker does not tell how much is parked")))
+    }
+
     async fn publish_on(
         &self,
         channel: &Channel,

@@ -38,7 +38,7 @@ use crate::{
 pub use plan::Span;
 use plan::Window;
 use store::Lease;
-pub use store::{Seen, seen};
+pub use store::{Seen, seen, used_up, waiting};
 
 /// Who goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -148,6 +148,22 @@ pub(super) async fn note_waiting(
     Ok(())
 }
 
+/// APIs of whose requests of the day none is left for logs and insights.
+pub async fn used_up(client: &Client) -> Result<Vec<String>> {
+    let sql = "select w.api from budget_windows w
+                where w.cap[2] <= (select coalesce(sum(n), 0) from budget_spent s
+                                    where s.api = w.api and s.span = 'hour' and s.at > now() - interval '25 hours')
+                order by 1";
+    Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// APIs for which cards, logs or insights are waiting right now; the directory always waits for others.
+pub async fn waiting(client: &Client) -> Result<Vec<String>> {
+    let sql = "select distinct api from budget_waiting
+                where waiting > 0 and lane < 2 and seen_at > now() - interval '5 s' order by 1";
+    Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
 /// A window as people see it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {

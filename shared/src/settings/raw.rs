@@ -105,6 +105,9 @@ pub(super) struct Raw {
     #[arg(long, env, hide_env_values = true)]
     pub(super) console_password: Option<String>,
 
+    /// Where ingest sends a JSON message when somebody has to act; nowhere when absent
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) alert_webhook_url: Option<String>,
     /// Messages handled at once by a worker
     #[arg(long, env, default_value = "8")]
     pub(super) concurrency: String,

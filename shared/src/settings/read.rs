@@ -39,6 +39,10 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let console_listen =
         parsed(problems, "CONSOLE_LISTEN", &raw.console_listen, "an address and a port such as 127.0.0.1:8090");
     let console_password = console_password(problems, raw.console_password.as_deref(), needs.console_password);
+    let alert_webhook_url = match raw.alert_webhook_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => url(problems, "ALERT_WEBHOOK_URL", text, &["https", "http"]).map(|url| Some(url.into())),
+    };
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -67,6 +71,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         log_fallback: log_fallback?,
         console_listen: console_listen?,
         console_password: console_password?.into(),
+        alert_webhook_url: alert_webhook_url?,
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,
