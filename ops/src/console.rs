@@ -70,7 +70,7 @@ struct Console {
 type Shared = Arc<Console>;
 
 pub(crate) async fn run(database: &Database, settings: &Settings) -> anyhow::Result<ExitCode> {
-    telemetry::start(settings)?;
+    telemetry::start(settings, "console")?;
     let listen = settings.console_listen;
     let listener = TcpListener::bind(listen)
         .await
