@@ -55,7 +55,7 @@ async fn register_webhook(State(account): State<Account>, body: Bytes) -> Answer
 
 async fn play_call(State(account): State<Account>, body: Bytes) -> Answer {
     let order: PlayCall = parse(&body)?;
-    let call_id = account.play_call(&order).map_err(Problem::bad_request)?;
+    let call_id = account.play_call(order).map_err(Problem::bad_request)?;
     Ok(Json(json!({"call_id": call_id})))
 }
 

@@ -50,6 +50,10 @@ pub(super) struct PlayCall {
     after: Vec<After>,
     #[serde(default)]
     pub(super) pace_ms: u64,
+    #[serde(default)]
+    pub(super) at_once: bool,
+    #[serde(default)]
+    lost: Vec<String>,
 }
 
 fn six() -> i64 {
@@ -104,6 +108,11 @@ impl PlayCall {
             return Err("an event of `after` lies before the call's start".into());
         }
         Ok(())
+    }
+
+    /// Whether the webhooks of this event never go out.
+    pub(super) fn loses(&self, event: &str) -> bool {
+        self.lost.iter().any(|lost| lost == event || lost == "*")
     }
 
     fn duration(&self) -> i64 {

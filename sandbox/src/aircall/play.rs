@@ -3,7 +3,8 @@
 //! In comes an order that `control` has parsed; out go events to the delivery engine, while the account's state moves
 //! along. Calls are played side by side, each in its own task. With a pace of 0 a call's next event happens as soon as
 //! every webhook has answered (or failed to answer) the one before; otherwise each scenario second takes that many
-//! milliseconds, whatever the receivers do.
+//! milliseconds, whatever the receivers do. A call that is played at once has happened wholly when its order is answered,
+//! and its webhooks follow in line.
 
 use std::time::Duration;
 
@@ -38,33 +39,42 @@ pub(super) fn now_s() -> i64 {
 
 impl Account {
     /// Starts a call. It exists when this returns; its events follow.
-    pub(super) fn play_call(&self, order: &PlayCall) -> Result<u64, String> {
+    pub(super) fn play_call(&self, order: PlayCall) -> Result<u64, String> {
         let started_at = order.started_at.unwrap_or_else(now_s);
         let (call_id, steps) = {
             let mut state = self.state();
             order.check(&state.directory)?;
             let steps = order.steps(started_at)?;
-            (state.begin(order, started_at)?, steps)
+            (state.begin(&order, started_at)?, steps)
         };
-        tokio::spawn(self.clone().run_steps(call_id, started_at, steps, order.pace_ms));
+        if order.at_once {
+            for step in &steps {
+                self.run_step(call_id, step, &order);
+            }
+        } else {
+            tokio::spawn(self.clone().run_steps(call_id, started_at, steps, order));
+        }
         Ok(call_id)
     }
 
-    async fn run_steps(self, call_id: u64, started_at: i64, steps: Vec<Step>, pace_ms: u64) {
+    async fn run_steps(self, call_id: u64, started_at: i64, steps: Vec<Step>, order: PlayCall) {
         let begun = tokio::time::Instant::now();
         for step in steps {
-            if pace_ms > 0 {
-                let offset = (step.at - started_at).unsigned_abs().saturating_mul(pace_ms);
+            if order.pace_ms > 0 {
+                let offset = (step.at - started_at).unsigned_abs().saturating_mul(order.pace_ms);
                 tokio::time::sleep_until(begun + Duration::from_millis(offset)).await;
             }
-            // The guard must be gone before the wait below.
-            let fact = self.state().advance(call_id, &step);
-            let Some(fact) = fact else { return };
-            let sent = self.send_fact(call_id, &fact);
-            if pace_ms == 0 {
+            let sent = self.run_step(call_id, &step, &order);
+            if let Some(sent) = sent.filter(|_| order.pace_ms == 0) {
                 sent.over().await;
             }
         }
+    }
+
+    /// Nothing comes back if no webhook tells of it.
+    fn run_step(&self, call_id: u64, step: &Step, order: &PlayCall) -> Option<FirstAttempts> {
+        let fact = self.state().advance(call_id, step)?;
+        (!order.loses(fact.event)).then(|| self.send_fact(call_id, &fact))
     }
 
     fn send_fact(&self, call_id: u64, fact: &Fact) -> FirstAttempts {

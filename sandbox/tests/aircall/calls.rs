@@ -120,6 +120,27 @@ async fn a_voicemail_is_signed_anew_in_each_event() {
 }
 
 #[tokio::test]
+async fn a_call_played_at_once_has_happened_and_lost_webhooks_never_come() {
+    let (aircall, receiver) = Aircall::with_receiver().await;
+    let after = json!([{"event": "call.tagged", "at_s": 40, "tags": ["VIP"]}, {"event": "call.commented", "at_s": 50, "content": "x"}]);
+    let play = async |lost: &Value| {
+        let order = json!({"direction": "inbound", "at_once": true, "lost": lost, "after": after});
+        let id = aircall.play(order).await;
+        aircall.get(&format!("/aircall/v1/calls/{id}")).await["call"].clone()
+    };
+    let call = play(&json!(["call.tagged", "call.ended"])).await;
+    assert_eq!(
+        (&call["status"], &call["tags"][0]["name"], &call["comments"][0]["content"]),
+        (&json!("done"), &json!("VIP"), &json!("x"))
+    );
+    aircall.until_delivered(4).await;
+    assert_eq!(receiver.events(), ["call.created", "call.answered", "call.hungup", "call.commented"]);
+    assert_eq!(play(&json!(["*"])).await["tags"][0]["name"], "VIP");
+    play(&json!(["call.tagged"])).await;
+    assert_eq!(aircall.until_delivered(9).await["delivered"], 9, "nothing of the call in between");
+}
+
+#[tokio::test]
 async fn cards_only_while_the_call_is_going_on() {
     let (aircall, _) = Aircall::start(&seed()).await;
     let card = json!({"contents": [{"type": "title", "text": "Ada"}, {"type": "shortText", "label": "Type", "text": "client"}]});
