@@ -8,7 +8,7 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench test screenshots fuzz run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench soak faults test screenshots fuzz run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,14 @@ tour: build ## the demo, left running to look around with callbridge
 bench: ## how fast, how cheap: a table, and target/bench/report.json; what=directory for one part (release build)
 	@cargo build --release --workspace --bins $(cargo_flags)
 	@$(with_services) $(target)/release/bench $(what)
+
+soak: build ## calls under random faults: MINUTES=10, SEED=17 to repeat one, CALLS=5000, SEEDS=10 in a row
+	@$(target)/debug/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \
+	  $(if $(SEEDS),--seeds $(SEEDS))
+
+faults: build ## every fault by itself, then ten seeds of the mixture: the tables of docs/faults.md (an hour)
+	@$(target)/debug/soak --table --record
+	@$(target)/debug/soak --seeds 10 --record
 
 test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
 	@$(with_services) cargo test --workspace $(cargo_flags)
@@ -59,9 +67,11 @@ lint: ## what the reviewer would say first
 services-up: ## RabbitMQ and PostgreSQL for demo and tests
 	@scripts/services.sh up
 
-services-down: ## end those, and those of make run; their data stays
+services-down: ## end those, and those of make run and of a soak that was broken off; the data of the first two stays
 	@scripts/services.sh down
 	@if [ -d .services ]; then SERVICES_DIR=.services scripts/services.sh down; fi
+	@# A soak that was broken off leaves its own pair running.
+	@if [ -d target/services-soak ]; then SERVICES_DIR=target/services-soak scripts/services.sh down --purge; fi
 
 clean: ## end the services of demo and tests, remove their data and what was built
 	@scripts/services.sh down --purge

@@ -59,7 +59,7 @@ pub(crate) async fn start() -> anyhow::Result<Option<Services>> {
     let ((broker, amqp_url), (database, database_url)) =
         tokio::try_join!(broker(&mark, &secret), database(&mark, &secret))?;
     let _ = HELD.set(([broker, database], reaper));
-    Ok(Some(Services { amqp_url, database_url }))
+    Ok(Some(Services::new(amqp_url, database_url)))
 }
 
 async fn broker(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {

@@ -7,9 +7,10 @@ mod binaries;
 mod browser;
 mod containers;
 mod process;
-mod relay;
+pub mod relay;
 mod sandbox;
 mod services;
+pub mod soak;
 mod stack;
 mod tls;
 

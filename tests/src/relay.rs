@@ -1,41 +1,159 @@
-//! A TCP relay in front of a service, which can be cut: then it ends every connection and takes no new one.
+//! A TCP relay in front of a service, in which a link can break in three ways.
+//!
+//! Cut, it ends every connection, and takes a new one only to end it. Stalled, no byte flows any more; connections stay, and new
+//! ones are taken and hang, as behind a firewall that drops packets. Refusing, it ends every connection, and nobody listens
+//! at its address, as if the service were not there. What was on its way when a stall began flows on when it is over.
+//! A relay can also lead to several instances of a service, which take connections in turn.
 
-use std::sync::Arc;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::Context;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream, tcp},
     sync::watch,
 };
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Open,
+    Cut,
+    Stalled,
+    Refusing,
+}
 
 #[derive(Clone)]
 pub struct Relay {
     /// Where to connect instead of the service.
     pub address: String,
-    open: Arc<watch::Sender<bool>>,
+    state: Arc<watch::Sender<State>>,
+    services: Arc<Mutex<Vec<String>>>,
 }
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 impl Relay {
     /// Stands in for `service`, a host and a port.
     pub async fn to(service: &str) -> anyhow::Result<Self> {
+        let relay = Self::to_none().await?;
+        relay.lead_to(vec![service.to_owned()]);
+        Ok(relay)
+    }
+
+    /// Stands in for what is not there yet.
+    pub async fn to_none() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the relay")?;
-        let address = listener.local_addr()?.to_string();
-        let open = Arc::new(watch::Sender::new(true));
-        tokio::spawn(accept(listener, service.to_owned(), open.clone()));
-        Ok(Self { address, open })
+        let address = listener.local_addr()?;
+        let relay = Self {
+            address: address.to_string(),
+            state: Arc::new(watch::Sender::new(State::Open)),
+            services: Arc::default(),
+        };
+        tokio::spawn(relay.clone().serve(address, listener));
+        Ok(relay)
+    }
+
+    /// From now on new connections go to these in turn; one that takes none is passed over.
+    pub fn lead_to(&self, services: Vec<String>) {
+        *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
+    }
+
+    pub fn set(&self, state: State) {
+        self.state.send_replace(state);
     }
 
     pub fn cut(&self) {
-        self.open.send_replace(false);
+        self.set(State::Cut);
     }
 
     pub fn restore(&self) {
-        self.open.send_replace(true);
+        self.set(State::Open);
     }
 
     /// The URL with its host and port replaced by the relay's.
     pub fn instead_of(&self, url: &str) -> anyhow::Result<String> {
         Ok(url.replacen(&authority(url)?, &self.address, 1))
+    }
+
+    async fn serve(self, address: SocketAddr, mut listener: TcpListener) -> io::Result<()> {
+        let mut state = self.state.subscribe();
+        loop {
+            tokio::select! {
+                client = listener.accept() => {
+                    if let Ok((client, _)) = client {
+                        tokio::spawn(self.clone().connection(client));
+                    }
+                    continue;
+                }
+                _ = state.wait_for(|state| *state == State::Refusing) => {}
+            }
+            drop(listener);
+            // Bound and not listening: a connection is refused, and nobody else can take the port.
+            let port = TcpSocket::new_v4()?;
+            port.set_reuseaddr(true)?;
+            port.bind(address)?;
+            let _ = state.wait_for(|state| *state != State::Refusing).await;
+            listener = port.listen(BACKLOG)?;
+        }
+    }
+
+    async fn connection(self, client: TcpStream) {
+        let mut state = self.state.subscribe();
+        tokio::select! {
+            biased;
+            _ = state.wait_for(|state| matches!(state, State::Cut | State::Refusing)) => {}
+            _ = self.carry(client) => {}
+        }
+    }
+
+    async fn carry(&self, client: TcpStream) -> io::Result<()> {
+        let state = self.state.subscribe();
+        flowing(&mut state.clone()).await;
+        let server = self.connect().await?;
+        let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+        tokio::try_join!(pump(from_client, to_server, state.clone()), pump(from_server, to_client, state)).map(drop)
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let mut failure = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !services.is_empty() {
+            let turn = fastrand::usize(..services.len());
+            services.rotate_left(turn);
+        }
+        for service in services {
+            match TcpStream::connect(service).await {
+                Ok(server) => return Ok(server),
+                Err(e) => failure = e,
+            }
+        }
+        Err(failure)
+    }
+}
+
+async fn flowing(state: &mut watch::Receiver<State>) {
+    let _ = state.wait_for(|state| *state != State::Stalled).await;
+}
+
+async fn pump(
+    mut from: tcp::OwnedReadHalf,
+    mut to: tcp::OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+) -> io::Result<()> {
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let read = from.read(&mut bytes).await?;
+        // Also what was read before the stall was noticed.
+        flowing(&mut state).await;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&bytes[..read]).await?;
     }
 }
 
@@ -46,21 +164,89 @@ pub fn authority(url: &str) -> anyhow::Result<String> {
     Ok(authority.rsplit('@').next().unwrap_or_default().to_owned())
 }
 
-async fn accept(listener: TcpListener, service: String, open: Arc<watch::Sender<bool>>) {
-    while let Ok((client, _)) = listener.accept().await {
-        let (service, mut state) = (service.clone(), open.subscribe());
-        if *state.borrow() {
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = carry(client, &service) => {}
-                    _ = state.wait_for(|open| !open) => {}
-                }
-            });
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+    const A_MOMENT: Duration = Duration::from_millis(200);
+
+    /// A service that says its name, then repeats what it hears.
+    async fn echo(name: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.split();
+                    let _ = to.write_all(name.as_bytes()).await;
+                    tokio::io::copy(&mut from, &mut to).await
+                });
+            }
+        });
+        address
+    }
+
+    async fn hears(stream: &mut TcpStream, words: &str) {
+        let mut heard = vec![0; words.len()];
+        timeout(SOON, stream.read_exact(&mut heard)).await.expect("an answer").expect("no end");
+        assert_eq!(heard, words.as_bytes());
+    }
+
+    async fn ends(stream: &mut TcpStream) {
+        let end = timeout(SOON, stream.read(&mut [0; 8])).await.expect("an end");
+        assert!(end.is_err() || end.is_ok_and(|read| read == 0));
+    }
+
+    #[tokio::test]
+    async fn a_stall_keeps_connections_and_loses_no_byte() {
+        let relay = Relay::to(&echo("a").await).await.unwrap();
+        let mut before = TcpStream::connect(&relay.address).await.unwrap();
+        hears(&mut before, "a").await;
+        relay.set(State::Stalled);
+        before.write_all(b"one").await.unwrap();
+        let mut during = TcpStream::connect(&relay.address).await.expect("new ones are taken");
+        for stream in [&mut before, &mut during] {
+            assert!(timeout(A_MOMENT, stream.read(&mut [0; 8])).await.is_err(), "nothing flows");
+        }
+        relay.restore();
+        hears(&mut before, "one").await;
+        hears(&mut during, "a").await;
+    }
+
+    #[tokio::test]
+    async fn cut_and_refusing_end_connections_and_differ_in_how_new_ones_fare() {
+        let relay = Relay::to(&echo("a").await).await.unwrap();
+        for state in [State::Cut, State::Refusing, State::Cut, State::Refusing] {
+            let mut before = TcpStream::connect(&relay.address).await.unwrap();
+            hears(&mut before, "a").await;
+            relay.set(state);
+            ends(&mut before).await;
+            // The listener needs a moment to go.
+            tokio::time::sleep(A_MOMENT).await;
+            match (TcpStream::connect(&relay.address).await, state) {
+                (Ok(mut taken), State::Cut) => ends(&mut taken).await,
+                (Err(e), State::Refusing) => assert_eq!(e.kind(), io::ErrorKind::ConnectionRefused),
+                (connection, _) => panic!("{state:?}: {connection:?}"),
+            }
+            relay.restore();
+            tokio::time::sleep(A_MOMENT).await;
+        }
+        hears(&mut TcpStream::connect(&relay.address).await.unwrap(), "a").await;
+    }
+
+    #[tokio::test]
+    async fn of_several_instances_one_that_is_gone_is_passed_over() {
+        let relay = Relay::to_none().await.unwrap();
+        ends(&mut TcpStream::connect(&relay.address).await.unwrap()).await;
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+        relay.lead_to(vec![gone, echo("b").await]);
+        for _ in 0..8 {
+            hears(&mut TcpStream::connect(&relay.address).await.unwrap(), "b").await;
         }
     }
-}
-
-async fn carry(mut client: TcpStream, service: &str) -> std::io::Result<()> {
-    let mut server = TcpStream::connect(service).await?;
-    tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
 }

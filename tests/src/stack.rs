@@ -9,7 +9,10 @@ use std::{
 use anyhow::Context;
 use lapin::{
     Connection, ConnectionProperties,
-    options::{ExchangeDeleteOptions, QueueDeleteOptions},
+    options::{
+        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
+        QueueDeleteOptions,
+    },
 };
 use shared::topology::{DELAYS, Names, Stage, WORK_QUEUES};
 use uuid::Uuid;
@@ -174,6 +177,32 @@ impl Stack {
             "update calls set intent_at = intent_at - interval '2 minutes', due_at = due_at - interval '2 minutes'
                        where intent_at is not null or due_at is not null";
         Ok(self.database().await?.batch_execute(pauses).await?)
+    }
+
+    /// As if what changes of logs wait for were over, and nothing else: see decision 0006.
+    pub async fn gathering_ends(&self) -> anyhow::Result<()> {
+        let due = "update calls set due_at = due_at - interval '2 minutes' where due_at is not null";
+        Ok(self.database().await?.batch_execute(due).await?)
+    }
+
+    /// As if the time of every message in a delay queue were up.
+    pub async fn delays_end(&self) -> anyhow::Result<()> {
+        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        for (rung, _) in DELAYS {
+            let queue = self.names.delay(rung);
+            while let Some(message) = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await? {
+                let message = message.delivery;
+                let (body, properties) = (&message.data, message.properties.clone());
+                let options = BasicPublishOptions::default();
+                let publish = channel.basic_publish("".into(), message.routing_key.clone(), options, body, properties);
+                publish.await?.await?;
+                message.ack(BasicAckOptions::default()).await?;
+            }
+        }
+        connection.close(200, "done".into()).await?;
+        Ok(())
     }
 
     /// Waits until the phone directory has read all records of the sandbox.

@@ -26,6 +26,7 @@ mod replicas;
 mod retention;
 mod secrets;
 mod sellsy_webhook;
+mod soak;
 mod tls;
 mod tour;
 mod traces;
