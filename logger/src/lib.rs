@@ -42,7 +42,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, base.settings.log_fallback);
     let publisher = base.publisher.clone();
-    let writer = writer::Writer { database: base.database.clone(), publisher, forms, owners, renderer };
+    let (database, stranded) = (base.database.clone(), writer::Stranded::default());
+    let writer = writer::Writer { database, publisher, forms, owners, renderer, stranded };
     base.consume(Stage::Logger, writer)?;
     base.serve(Router::new()).await
 }

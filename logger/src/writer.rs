@@ -11,6 +11,7 @@
 //! brings it back as a redelivery, and whatever came back carries.
 
 mod create;
+mod stranded;
 mod update;
 
 use shared::{
@@ -18,7 +19,7 @@ use shared::{
     amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
     db::Database,
     error::{Code, Error, Result},
-    event::{CALL_INSIGHTS, CALL_RESOLVED, DIRECTORY_CHANGED, Event, RecordHint},
+    event::{CALL_INSIGHTS, CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event, RecordHint},
     ledger::{
         calls::{self, Lease, Loggable, Snapshot},
         form::LogForm,
@@ -37,12 +38,15 @@ use crate::{
     render::{self, Ready, Renderer},
 };
 
+pub(crate) use stranded::Stranded;
+
 pub(crate) struct Writer {
     pub(crate) database: Database,
     pub(crate) publisher: Publisher,
     pub(crate) forms: Forms,
     pub(crate) owners: Owners,
     pub(crate) renderer: Renderer,
+    pub(crate) stranded: Stranded,
 }
 
 /// One call in hand: its lease, its row, and the log that it should have.
@@ -60,21 +64,13 @@ impl Handler for Writer {
         if !message.put_off && !self.take_in(message).await? {
             return Ok(Outcome::Skip(format!("not written: {}", calls::ERASED)));
         }
-        let claim = calls::claim(&*self.database.client().await?, call_id).await?;
-        let Some((lease, row)) = claim else {
-            if message.seen_before {
-                return Err(Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died"));
-            }
-            return Ok(Outcome::Done);
-        };
-        let settled = self.settle(lease, row, message).await;
-        if settled.is_err()
-            && let Ok(client) = self.database.client().await
-        {
-            // If this fails too, the lease runs out by itself.
-            let _ = calls::abandon(&client, lease, call_id).await;
+        let (lease, mut stranded) = (Lease::fresh(), self.stranded.take(call_id));
+        let handled = self.claim_and_settle(lease, &stranded, message).await;
+        if handled.is_err() && self.give_back(lease, call_id).await.is_err() {
+            stranded.push(lease);
+            self.stranded.keep(call_id, stranded);
         }
-        settled
+        handled
     }
 }
 
@@ -98,6 +94,22 @@ impl Writer {
                     .await
             }
         }
+    }
+
+    async fn claim_and_settle(&self, lease: Lease, stranded: &[Lease], message: &Incoming) -> Result<Outcome> {
+        let claim = calls::claim(&*self.database.client().await?, message.event.call_id, lease, stranded).await?;
+        match claim {
+            Some(row) => self.settle(lease, row, message).await,
+            None if message.seen_before => {
+                Err(Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died"))
+            }
+            None => Ok(Outcome::Done),
+        }
+    }
+
+    /// After a failure; does nothing if the lease was never ours.
+    async fn give_back(&self, lease: Lease, call_id: CallId) -> Result<()> {
+        calls::abandon(&*self.database.client().await?, lease, call_id).await
     }
 
     /// Writes, or puts off, until the call has not changed meanwhile.

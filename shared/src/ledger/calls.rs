@@ -250,19 +250,27 @@ const ROW: &str = "*, extract(epoch from now() - intent_at)::float8 as intent_ag
 #[derive(Clone, Copy, Debug)]
 pub struct Lease(Uuid);
 
-/// Notes that the call may have changed and takes the lease if nobody holds it. `None`: somebody does, and will
-/// see the change when it releases; or there is no such call.
-pub async fn claim(client: &Client, call_id: CallId) -> Result<Option<(Lease, Loggable)>> {
-    let lease = Uuid::now_v7();
+impl Lease {
+    /// One that nobody has yet.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+/// Notes that the call may have changed and takes the lease if nobody holds it, or if it is one of `ours`. `None`:
+/// somebody else does, and will see the change when it releases; or there is no such call.
+pub async fn claim(client: &Client, call_id: CallId, lease: Lease, ours: &[Lease]) -> Result<Option<Loggable>> {
     let sql = format!(
         "update calls set wanted = wanted + 1,
-                lease = case when lease_until > now() then lease else $2 end,
-                lease_until = case when lease_until > now() then lease_until else now() + make_interval(secs => $3) end
+                lease = case when lease_until > now() and lease <> all($4) then lease else $2 end,
+                lease_until = case when lease_until > now() and lease <> all($4) then lease_until
+                                   else now() + make_interval(secs => $3) end
           where call_id = $1
       returning {ROW}, lease = $2 as mine"
     );
-    let row = client.query_opt(&sql, &[&call_id.0, &lease, &LEASE_S]).await?;
-    Ok(row.filter(|r| r.get("mine")).map(|r| (Lease(lease), loggable(&r))))
+    let ours: Vec<Uuid> = ours.iter().map(|lease| lease.0).collect();
+    let row = client.query_opt(&sql, &[&call_id.0, &lease.0, &LEASE_S, &ours]).await?;
+    Ok(row.filter(|r| r.get("mine")).map(|r| loggable(&r)))
 }
 
 /// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.

@@ -86,6 +86,30 @@ async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back() -> Result<()> {
+    let (stack, workers, _, database) = relayed("in_hand").await?;
+    let slow =
+        json!([{ "api": "sellsy", "method": "GET", "path": "/staffs", "do": { "kind": "latency", "ms": 3000 } }]);
+    stack.sandbox.set_faults(&slow).await?;
+    let call =
+        json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "duration": 90 });
+    let call = stack.sandbox.play(&call).await?;
+    let in_hand = || async { (stack.sandbox.count("sellsy", "GET /staffs").await.ok()? > 0).then_some(()) };
+    tests::eventually(SOON, in_hand).await.context("the logger has the call in hand")?;
+    database.cut();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    database.restore();
+    // The lease of the attempt that failed stands for two minutes.
+    stack.sandbox.log_of(call, SOON, |_| true).await?;
+    let sql = "select count(*) from timeline where what in ('retried', 'parked')";
+    let attempts: i64 = stack.database().await?.query_one(sql, &[]).await?.get(0);
+    assert_eq!(attempts, 0, "an outage costs no attempt");
+    assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
 async fn neither_broker_nor_database_is_a_503_and_aircall_sends_again() -> Result<()> {
     let (stack, workers, broker, database) = relayed("both").await?;
     broker.cut();

@@ -1,0 +1,33 @@
+//! Leases that could not be given back, because the database was away when the work on their call failed.
+//!
+//! Whoever handles such a call next in this process takes over from them; by themselves they would run out only after two
+//! minutes. The work for which they were taken is over. Its last statements may still arrive, held up on the way: they name
+//! the old lease, and find a new one in the row. Nothing is lost if this process dies: then they run out.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use shared::{event::CallId, ledger::calls::Lease};
+
+#[derive(Default)]
+pub(crate) struct Stranded(Mutex<HashMap<CallId, Vec<Lease>>>);
+
+/// An outage strands as many leases as messages are in hand. This many would be of outages long over.
+const MOST: usize = 1000;
+
+impl Stranded {
+    pub(super) fn keep(&self, call_id: CallId, leases: Vec<Lease>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.entry(call_id).or_default().extend(leases);
+    }
+
+    /// Only one of the messages of a call gets them.
+    pub(super) fn take(&self, call_id: CallId) -> Vec<Lease> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&call_id).unwrap_or_default()
+    }
+}
