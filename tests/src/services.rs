@@ -16,7 +16,7 @@ pub struct Services {
     /// A database in which others may be created.
     pub database_url: String,
     /// The `SERVICES_DIR` of a pair that belongs to this process alone.
-    own: Option<&'static str>,
+    own: Option<String>,
 }
 
 static SERVICES: OnceCell<Services> = OnceCell::const_new();
@@ -31,7 +31,7 @@ impl Services {
     }
 
     /// A pair of `scripts/services.sh` that keeps its data in this folder, whatever the environment names.
-    pub async fn own(folder: &'static str) -> anyhow::Result<&'static Self> {
+    pub async fn own(folder: &str) -> anyhow::Result<&'static Self> {
         let services = SERVICES.get_or_try_init(|| brought_up(Some(folder))).await?;
         ensure!(services.own.is_some(), "other services are in use already");
         Ok(services)
@@ -44,7 +44,7 @@ impl Services {
     /// E.g. `stop-broker`; only of an own pair.
     pub async fn order(&self, arguments: &[&str]) -> anyhow::Result<()> {
         ensure!(self.are_own(), "these services may be in use by others");
-        let output = script(self.own).args(arguments).output().await.context("services.sh")?;
+        let output = script(self.own.as_deref()).args(arguments).output().await.context("services.sh")?;
         ensure!(output.status.success(), "services.sh {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
@@ -72,7 +72,7 @@ fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn script(own: Option<&'static str>) -> Command {
+fn script(own: Option<&str>) -> Command {
     let mut script = Command::new("bash");
     script.arg(workspace().join("scripts/services.sh")).stdin(Stdio::null());
     if let Some(folder) = own {
@@ -81,7 +81,7 @@ fn script(own: Option<&'static str>) -> Command {
     script
 }
 
-async fn brought_up(own: Option<&'static str>) -> anyhow::Result<Services> {
+async fn brought_up(own: Option<&str>) -> anyhow::Result<Services> {
     install_tls();
     // Not by output(), which would take stderr as well: what the script says while it works is for whoever waits.
     let services = script(own).arg("env").stdout(Stdio::piped()).spawn().context("services.sh")?;
@@ -94,5 +94,5 @@ async fn brought_up(own: Option<&'static str>) -> anyhow::Result<Services> {
             .map(|value| value.trim_matches(['\'', '"']).to_owned())
             .with_context(|| format!("services.sh env printed no {name}"))
     };
-    Ok(Services { amqp_url: value("AMQP_URL")?, database_url: value("DATABASE_URL")?, own })
+    Ok(Services { amqp_url: value("AMQP_URL")?, database_url: value("DATABASE_URL")?, own: own.map(ToOwned::to_owned) })
 }

@@ -36,7 +36,7 @@ pub struct Soak {
     pub load: Load,
     pub faults: Vec<Planned>,
     pub replicas: usize,
-    /// How long everything may take to settle after the last fault.
+    /// How long nothing at all may change after the last fault while it is not as it should be.
     pub patience: Duration,
     /// Whether time is moved on then.
     pub hurry: bool,
@@ -49,7 +49,8 @@ impl Soak {
         let longest = Duration::from_secs(if load.over > Duration::from_secs(120) { 20 } else { 6 });
         // Not the numbers that the script is made of.
         let faults = faults::plan(&mut Rng::with_seed(!seed), load.over, longest, means);
-        let patience = Duration::from_secs(300);
+        // Less than reconciliation leaves to the webhooks, or it would make up for one that ingest has lost.
+        let patience = Duration::from_secs(150);
         Self { name: "soak", seed, load, faults, replicas: means.replicas, patience, hurry: true }
     }
 

@@ -35,10 +35,10 @@ pub(super) async fn settle(
     patience: Duration,
     hurry: bool,
 ) -> Result<Settled> {
-    let (mut logged_after, mut hurried) = (None, Instant::now());
+    let (mut logged_after, mut moved, mut changed) = (None, Instant::now(), Instant::now());
     let mut right_after = None;
     let mut verdict = judge(truths, &site.found().await?);
-    while right_after.is_none() && healed.elapsed() < patience {
+    while right_after.is_none() && changed.elapsed() < patience {
         if logged_after.is_none() && verdict.all_are_logged() {
             logged_after = Some(healed.elapsed());
         }
@@ -48,11 +48,16 @@ pub(super) async fn settle(
         }
         sleep(Duration::from_secs(1)).await;
         site.stack.gathering_ends().await?;
-        if hurry && hurried.elapsed() > A_WHILE {
+        if hurry && moved.elapsed() > A_WHILE {
             site.time_passes().await?;
-            hurried = Instant::now();
+            moved = Instant::now();
         }
-        verdict = judge(truths, &site.found().await?);
+        let now = judge(truths, &site.found().await?);
+        if now != verdict {
+            // While work goes on by itself, nobody is disturbed, and a slow machine is not taken for a fault.
+            (moved, changed) = (Instant::now(), Instant::now());
+        }
+        verdict = now;
     }
     let loud = if right_after.is_some() { until_quiet(site).await? } else { waiting(site).await? };
     verdict = judge(truths, &site.found().await?);

@@ -16,6 +16,7 @@ use tests::{
     soak::{Settled, Soak, script::Load},
 };
 
+/// Unless `SERVICES_DIR` says otherwise.
 const SERVICES: &str = "target/services-soak";
 /// What a debug build on two cores keeps up with, faults included.
 const CALLS_A_SECOND: u64 = 20;
@@ -54,8 +55,9 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let outcome = Box::pin(soak(&options)).await;
-    let ended = match Services::own(SERVICES).await {
+    let folder = std::env::var("SERVICES_DIR").unwrap_or_else(|_| SERVICES.to_owned());
+    let outcome = Box::pin(soak(&options, &folder)).await;
+    let ended = match Services::own(&folder).await {
         Ok(services) => services.order(&["down", "--purge"]).await,
         Err(e) => Err(e),
     };
@@ -69,8 +71,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn soak(options: &Options) -> Result<bool> {
-    Services::own(SERVICES).await?;
+async fn soak(options: &Options, folder: &str) -> Result<bool> {
+    Services::own(folder).await?;
     if options.table {
         return single::each(options.only.as_deref(), options.record).await;
     }
@@ -90,7 +92,7 @@ async fn soak(options: &Options) -> Result<bool> {
         good &= settled.verdict.is_clean();
         rows.push(row(seed, faults, &settled));
         if options.record {
-            docs::write("mixture", &header, &rows)?;
+            docs::write("mixture", &header, &rows, false)?;
         }
     }
     println!("\n{}", table(&header, &rows));

@@ -69,7 +69,8 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
             load: Load { calls: CALLS, over: OVER, old },
             faults: vec![Planned { at: AT, lasts: LASTS, fault: fault.clone() }],
             replicas: 1,
-            patience: Duration::from_secs(420),
+            // Less than reconciliation leaves to the webhooks.
+            patience: Duration::from_secs(240),
             hurry: false,
         };
         let settled = soak.run().await.with_context(|| fault.to_string())?;
@@ -77,7 +78,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
         rows.push(row(&fault, &settled));
         if record {
             // After each, so that what was measured is not lost.
-            docs::write("faults", &header, &rows)?;
+            docs::write("faults", &header, &rows, only.is_some())?;
         }
     }
     println!("\n{}", table(&header, &rows));
