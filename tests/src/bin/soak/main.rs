@@ -92,7 +92,7 @@ async fn soak(options: &Options, folder: &str) -> Result<bool> {
         good &= settled.verdict.is_clean();
         rows.push(row(seed, faults, &settled));
         if options.record {
-            docs::write("mixture", &header, &rows, false)?;
+            docs::write("mixture", &header, &rows, options.seed.is_some())?;
         }
     }
     println!("\n{}", table(&header, &rows));
