@@ -21,6 +21,7 @@ use shared::{
     db::Database,
     error::Result,
     ledger::{alerts as ledger, reconciliation},
+    topology::Stage,
 };
 use tokio::time;
 
@@ -132,10 +133,10 @@ impl Alerts {
     }
 }
 
-fn of_parked(parked: &[(&'static str, u32)]) -> Alert {
+fn of_parked(parked: &[(Stage, u32)]) -> Alert {
     let level = parked.iter().map(|(_, n)| i64::from(*n)).sum();
     let stages: serde_json::Map<_, _> =
-        parked.iter().filter(|(_, n)| *n > 0).map(|(stage, n)| ((*stage).to_owned(), (*n).into())).collect();
+        parked.iter().filter(|(_, n)| *n > 0).map(|(stage, n)| (stage.as_str().to_owned(), (*n).into())).collect();
     let text = format!("Callbridge: {level} messages are parked. `callbridge dead list` says why.");
     Alert { kind: "parked", level, text, details: json!({ "parked": level, "by_stage": stages }) }
 }
@@ -168,9 +169,9 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_nothing_else() {
-        let parked = of_parked(&[("cards", 0), ("logger", 2), ("ingest", 1)]);
+        let parked = of_parked(&[(Stage::Cards, 0), (Stage::Logger, 2), (Stage::Ingest, 1)]);
         assert_eq!((parked.level, &parked.details["by_stage"]), (3, &json!({ "logger": 2, "ingest": 1 })));
-        assert_eq!(of_parked(&[("logger", 0)]).level, 0);
+        assert_eq!(of_parked(&[(Stage::Logger, 0)]).level, 0);
         assert_eq!((of_webhook(true).level, of_webhook(false).level), (0, 1));
         let (none, sellsy) = (vec![], vec!["sellsy".to_owned()]);
         for (used_up, waits, level, says) in [

@@ -8,15 +8,14 @@ use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, Confirmation, Connection,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
-    types::FieldTable,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use tokio::{
     sync::Mutex,
     time::{self, Instant},
 };
 
-use super::{Link, Outgoing};
+use super::{Link, Outgoing, depth};
 use crate::{
     error::{Code, Error, Result},
     topology::{self, Names, Stage, short},
@@ -71,20 +70,20 @@ impl Publisher {
     }
 
     /// How many messages are parked, by stage.
-    pub async fn parked(&self) -> Result<Vec<(&'static str, u32)>> {
-        let count = async {
-            let channel = self.channel().await?;
-            let mut parked = Vec::new();
-            for stage in Stage::ALL {
-                let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-                let name = self.names.dead(stage);
-                let queue = channel.queue_declare(short(&name), passive, FieldTable::default()).await?;
-                parked.push((stage.as_str(), queue.message_count()));
-            }
-            Ok(parked)
-        };
-        let counted = time::timeout(self.timeout, count).await;
-        counted.unwrap_or_else(|_| Err(unavailable("the broker does not tell how much is parked")))
+    pub async fn parked(&self) -> Result<Vec<(Stage, u32)>> {
+        self.depths(Stage::ALL.to_vec(), |stage| self.names.dead(stage)).await
+    }
+
+    /// How many messages wait to be handled, by stage.
+    pub async fn waiting(&self) -> Result<Vec<(Stage, u32)>> {
+        let stages = Stage::ALL.into_iter().filter(|stage| stage.has_work_queue());
+        self.depths(stages.collect(), |stage| self.names.work(stage)).await
+    }
+
+    async fn depths(&self, stages: Vec<Stage>, queue: impl Fn(Stage) -> String) -> Result<Vec<(Stage, u32)>> {
+        let queues: Vec<_> = stages.iter().map(|stage| queue(*stage)).collect();
+        let depths = depth::of(&self.link, &queues).await?;
+        Ok(stages.into_iter().zip(depths).map(|(stage, depth)| (stage, depth.messages)).collect())
     }
 
     async fn publish_on(
@@ -117,24 +116,6 @@ impl Publisher {
             Confirmation::Nack(_) => Err(unavailable("the broker refused the message")),
             Confirmation::NotRequested => Err(unavailable("confirm mode is off")),
         }
-    }
-
-    pub fn names(&self) -> &Names {
-        &self.names
-    }
-
-    /// How many messages of a queue wait to be delivered.
-    pub async fn depth(&self, queue: &str) -> Result<u32> {
-        // Not on the channel of publishes: a queue that is missing closes the one that asks for it.
-        let connection = self.link.now().ok_or_else(|| unavailable("there is no connection"))?;
-        let asked = async {
-            let channel = connection.create_channel().await?;
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let depth = channel.queue_declare(short(queue), passive, FieldTable::default()).await?.message_count();
-            channel.close(200, short("done")).await?;
-            Ok(depth)
-        };
-        time::timeout(self.timeout, asked).await.unwrap_or_else(|_| Err(unavailable("no answer")))
     }
 
     fn address(&self, to: Destination<'_>) -> (String, String) {
