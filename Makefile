@@ -35,7 +35,8 @@ faults: build ## every fault by itself, then ten seeds of the mixture: the table
 	@$(target)/debug/soak --seeds 10 --record
 
 test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
-	@$(with_services) cargo test --workspace $(cargo_flags)
+	@# The end-to-end tests wait more than they work: half as many again as there are cores. One opens a thousand connections.
+	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags)
 
 fuzz: fuzz_target = $(or $(what),webhook)
 fuzz: ## hostile input for two minutes: what=webhook, sellsy or phone; seconds=600 (needs cargo-fuzz)

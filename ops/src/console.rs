@@ -50,7 +50,7 @@ const LARGEST_FORM: usize = 16 * 1024;
 
 pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file) and listens on \
      CONSOLE_LISTEN, by default 127.0.0.1:8090. Put a proxy that ends TLS in front of it before it leaves this machine.\n\n\
-     Example: CONSOLE_PASSWORD='correct horse battery' callbridge console";
+     Examples:\n  CONSOLE_PASSWORD='correct horse battery' callbridge console\n  callbridge console";
 
 /// What all pages are made from.
 struct Console {

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// What the design promises of `callbridge`.
-const PROMISED: [&str; 15] = [
+const PROMISED: [&str; 16] = [
     "check",
     "explain",
     "call",
@@ -20,6 +20,7 @@ const PROMISED: [&str; 15] = [
     "directory sync",
     "directory status",
     "forget",
+    "console",
     "completions",
 ];
 

@@ -153,7 +153,8 @@ async fn migrate(client: &mut Object) -> anyhow::Result<()> {
     // A migration, or another worker's, may take longer than any statement of a handler.
     client.batch_execute("set statement_timeout = 0").await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
-    let applied = embedded::migrations::runner().run_async(&mut ***client).await;
+    // A newer version of the workers may have applied what this one does not know: migrations only add.
+    let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut ***client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
     client.batch_execute("reset statement_timeout").await?;
     for migration in applied?.applied_migrations() {

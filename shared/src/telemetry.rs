@@ -45,7 +45,7 @@ pub fn start(settings: &Settings, worker: &'static str) -> anyhow::Result<()> {
     let filter = wanted.and(filter_fn(|line| is_safe(line.target(), line.level())));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match settings.log_format {
-        LogFormat::Text => layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        LogFormat::Text => layer.with_ansi(colours()).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     let log = tracing_subscriber::registry().with(layer.with_filter(filter));
@@ -54,6 +54,12 @@ pub fn start(settings: &Settings, worker: &'static str) -> anyhow::Result<()> {
         Some(endpoint) => spans::start(endpoint, worker),
         None => Ok(()),
     }
+}
+
+/// Only where somebody looks, and not if they said no (<https://no-color.org>).
+fn colours() -> bool {
+    let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !said_no && std::io::IsTerminal::is_terminal(&std::io::stderr())
 }
 
 /// At trace a library writes down what it carries: frames with bodies and, at login, the password.

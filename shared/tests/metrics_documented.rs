@@ -29,6 +29,16 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// What stands before the parenthesis that closes the macro's.
+fn until_closed(call: &str) -> &str {
+    let mut open = 1;
+    let closes = |c: char| {
+        open += i32::from(c == '(') - i32::from(c == ')');
+        open == 0
+    };
+    call.split(closes).next().unwrap()
+}
+
 /// Kind and labels of each `metrics::counter!("name", "label" => value, …)`.
 fn recorded() -> BTreeMap<String, (Kind, Vec<String>)> {
     let mut files = Vec::new();
@@ -44,7 +54,7 @@ fn recorded() -> BTreeMap<String, (Kind, Vec<String>)> {
             ("metrics::histogram!(", Kind::Histogram),
         ] {
             for call in text.split(start).skip(1) {
-                let arguments = call.split(';').next().unwrap();
+                let arguments = until_closed(call);
                 let mut texts = arguments.split('"').skip(1).step_by(2);
                 let name = texts.next().unwrap().to_owned();
                 // Each arrow has its label before it, and what follows the last one is a value.

@@ -11,11 +11,12 @@
 
 pub mod plan;
 mod store;
+mod watch;
 
 use std::{
     num::NonZeroU32,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -26,7 +27,6 @@ use tokio::{
     sync::{Mutex, OnceCell},
     time::{self, Instant},
 };
-use uuid::Uuid;
 
 use crate::{
     api::Vendor,
@@ -84,9 +84,6 @@ const BACKGROUND_WAITS: Duration = Duration::from_secs(5);
 const FRESH: Duration = Duration::from_millis(200);
 /// A slice is what may be sent in this time.
 const SLICE_S: f64 = 0.05;
-const NOTE_WAITING_EVERY: Duration = Duration::from_secs(1);
-/// In seconds: how often the windows become metrics.
-const SHOW_EVERY: u64 = 15;
 /// How often one process may tell the store what the API says is left.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// When waiting ran out and the store did not say for how long it would have been.
@@ -150,7 +147,7 @@ impl Budget {
             condition: OnceLock::new(),
         };
         let budget = Self(Arc::new(shared));
-        tokio::spawn(note_waiting(Arc::downgrade(&budget.0), worker));
+        tokio::spawn(watch::run(Arc::downgrade(&budget.0), worker));
         budget
     }
 
@@ -361,48 +358,6 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Writes down for people how many requests wait here, and removes what is old; ends with the budget.
-async fn note_waiting(budget: Weak<Shared>, worker: &'static str) {
-    let process = Uuid::now_v7();
-    let mut noted = [0; Lane::COUNT];
-    for tick in 0_u64.. {
-        time::sleep(NOTE_WAITING_EVERY).await;
-        let Some(budget) = budget.upgrade() else { return };
-        let waiting = Lane::ALL.map(|lane| budget.lanes[lane as usize].waiting.load(Ordering::Relaxed));
-        for (lane, waiting) in Lane::ALL.iter().zip(waiting) {
-            metrics::gauge!("callbridge_budget_waiting", "api" => budget.api.as_str(), "lane" => lane.as_str())
-                .set(f64::from(waiting));
-        }
-        if tick.is_multiple_of(SHOW_EVERY) {
-            show(&budget).await;
-        }
-        let waiting = waiting.map(|waiting| i32::try_from(waiting).unwrap_or(i32::MAX));
-        if waiting == [0; Lane::COUNT] && noted == waiting && !tick.is_multiple_of(60) {
-            continue;
-        }
-        // Only people miss it if it fails.
-        if let Ok(client) = budget.database.client().await {
-            let _ = store::note_waiting(&client, process, worker, budget.api, waiting).await;
-        }
-        noted = waiting;
-    }
-}
-
-/// The windows of this API as metrics. They are the same in every process.
-async fn show(budget: &Shared) {
-    let Ok(client) = budget.database.client().await else { return };
-    let Ok(windows) = seen(&client).await else { return };
-    let now = jiff::Timestamp::now();
-    for window in windows.into_iter().filter(|window| window.api == budget.api.as_str()) {
-        let used: i64 = window.used.iter().sum();
-        let (api, paused) = (budget.api.as_str(), window.paused_until.is_some_and(|until| until > now));
-        metrics::gauge!("callbridge_budget_limit_requests", "api" => api, "window" => window.span.clone())
-            .set(f64::from(window.limit));
-        metrics::gauge!("callbridge_budget_used_requests", "api" => api, "window" => window.span).set(used as f64);
-        metrics::gauge!("callbridge_budget_paused", "api" => api).set(if paused { 1.0 } else { 0.0 });
     }
 }
 

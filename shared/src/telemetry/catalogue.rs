@@ -74,6 +74,11 @@ pub const METRICS: &[Metric] = &[
         &["stage", "code"],
         "Failed attempts by error code, those included that are tried again",
     ),
+    counter(
+        "callbridge_http_turned_away_total",
+        &[],
+        "Connections that were not taken, because as many as may be were open and at work",
+    ),
     histogram(
         "callbridge_message_age_seconds",
         &["stage"],

@@ -55,6 +55,19 @@ async fn workers_become_ready_in_any_order() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_worker_starts_on_the_tables_of_a_newer_version() -> Result<()> {
+    let mut stack = Stack::new("newer").await?;
+    let mut first = stack.start("resolver").await?;
+    first.until_ready(SOON).await?;
+    first.terminate(Duration::from_secs(10)).await?;
+    let newer = "insert into refinery_schema_history (version, name, applied_on, checksum)
+                 values (9999, 'later', '2026-11-23T00:00:00Z', '1')";
+    stack.database().await?.batch_execute(newer).await?;
+    stack.start("resolver").await?.until_ready(SOON).await.context("as in a rolling upgrade")?;
+    stack.down().await
+}
+
+#[tokio::test]
 async fn wrong_settings_stop_a_worker_at_once_with_every_problem_named() -> Result<()> {
     let stack = Stack::new("settings").await?;
     let environment: Vec<(String, String)> = [("AMQP_URL", "http://hunter2@nowhere"), ("TIME_ZONE", "Mars/Olympus")]

@@ -126,7 +126,7 @@ async fn nothing_shows(what: &str, log_format: &str) -> Result<()> {
         "SELLSY_FORBIDDEN",
         "WEBHOOK_PAYLOAD",
         "SELLSY_CREDENTIAL",
-        "DATABASE_UNAVAILABLE",
+        "The database is away",
         "The broker is away",
         "timeline ",
         "dead letters of ",

@@ -176,7 +176,9 @@ async fn answers(stack: &Stack) -> Result<()> {
     let answer = |api: &str, path: &str, status: u16| {
         let headers = json!({ "retry-after": "1" });
         let answer = json!({ "kind": "status", "status": status, "body": body, "headers": headers });
-        json!({ "api": api, "path": path, "times": 1, "do": answer })
+        // Not the probe that follows a failure, which is always GET.
+        let method = if api == "sellsy" && path != "/search" { "POST" } else { "GET" };
+        json!({ "api": api, "method": method, "path": path, "times": 1, "do": answer })
     };
     for faults in [
         json!([answer("sellsy", "/phone-calls", 500)]),
