@@ -133,14 +133,20 @@ fn refused(status: StatusCode, code: &'static str, message: impl Into<Cow<'stati
     Verdict::Refuse(Refusal::new(status, code, message))
 }
 
-/// A dead letter is read by people: the webhook's token has no business there.
+/// A dead letter is read by people: the webhook's token has no business there, nor in any other place of the body. Bytes
+/// that are no UTF-8 may stand in what the envelope passes over; they are replaced, because JSON is text.
 fn without_token(body: &[u8]) -> Vec<u8> {
-    match serde_json::from_slice(body) {
+    let text = String::from_utf8_lossy(body);
+    match serde_json::from_str(&text) {
         Ok(Value::Object(mut fields)) => {
-            fields.remove("token");
-            serde_json::to_vec(&fields).unwrap_or_default()
+            let token = fields.remove("token");
+            let text = serde_json::to_string(&fields).unwrap_or_default();
+            match token.as_ref().and_then(Value::as_str) {
+                Some(token) if !token.is_empty() => text.replace(token, "[token]").into_bytes(),
+                _ => text.into_bytes(),
+            }
         }
-        _ => body.to_vec(),
+        _ => text.into_owned().into_bytes(),
     }
 }
 
@@ -158,6 +164,27 @@ mod tests {
                 format!("park {}", error.message)
             }
             Verdict::Refuse(refusal) => refusal.label().replace('_', " "),
+        }
+    }
+
+    #[test]
+    fn what_is_parked_has_no_token() {
+        for (body, expected) in [
+            (&br#"{"event":"call.ended","token":"secret","data":{}}"#[..], r#"{"data":{},"event":"call.ended"}"#),
+            (
+                br#"{"event":"call.ended","token":"secret","data":{"of":"a secret"}}"#,
+                r#"{"data":{"of":"a [token]"},"event":"call.ended"}"#,
+            ),
+            // Found by the fuzzer.
+            (
+                b"{\"event\":\"call.ended\",\"e\":\"\xcc\",\"token\":\"secret\",\"data\":{}}",
+                "{\"data\":{},\"event\":\"call.ended\",\"e\":\"\u{fffd}\"}",
+            ),
+        ] {
+            let Verdict::Park { body, .. } = judge(body, &Rules::of_one("secret")) else { unreachable!("{expected}") };
+            let [parked, expected] =
+                [body.as_slice(), expected.as_bytes()].map(|json| serde_json::from_slice::<Value>(json).unwrap());
+            assert_eq!(parked, expected);
         }
     }
 
