@@ -100,10 +100,13 @@ async fn stay(stack: &Stack) -> Result<()> {
     let console = stack.start_console().await?;
     println!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
     println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
-    let wanted = ["DATABASE_URL", "SELLSY_API_URL", "SELLSY_AUTH_URL", "SELLSY_CLIENT_ID", "SELLSY_CLIENT_SECRET"];
-    let settings: Vec<_> =
-        wanted.iter().filter_map(|name| Some(format!("{name}='{}'", stack.environment.get(*name)?))).collect();
-    println!("      {}\n    callbridge explain \"+33 6 39 98 41 07\"\n", settings.join(" \\\n      "));
+    // Those of the workers, so that every command works; but its log is nobody's business here.
+    let wanted = stack.environment.iter().filter(|(name, _)| !["HTTP_LISTEN", "RUST_LOG"].contains(&name.as_str()));
+    let settings: Vec<_> = wanted.map(|(name, value)| format!("{name}='{value}'")).collect();
+    println!(
+        "      {}\n    callbridge explain \"+33 6 39 98 41 07\"\n    callbridge check\n",
+        settings.join(" \\\n      ")
+    );
     tokio::signal::ctrl_c().await.context("Ctrl-C")
 }
 
