@@ -97,9 +97,10 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
     for (_, span) in &spans {
         assert!(span.end_time_unix_nano >= span.start_time_unix_nano, "{}", span.name);
         let failed = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
-        // An insight may be there before the end of its call, and then comes back.
-        let early = text(&span.attributes, "error.type") == "INSIGHTS_BEFORE_CALL";
-        assert!(!failed || early, "{}: {:?}", span.name, span.status);
+        // An insight may be there before the end of its call, and then comes back; a card may come after it (405).
+        let why = text(&span.attributes, "error.type");
+        let expected = ["INSIGHTS_BEFORE_CALL", "405"].contains(&why.as_str());
+        assert!(!failed || expected, "{}: {:?}", span.name, span.status);
     }
     // No personal data: neither the caller's number nor what was said.
     let all = format!("{spans:?}");
