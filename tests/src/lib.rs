@@ -19,7 +19,7 @@ use std::{future::Future, time::Duration};
 pub use binaries::workspace;
 pub use browser::{Browser, View};
 pub use process::Process;
-pub use relay::{Relay, authority};
+pub use relay::{Relay, State, authority};
 pub use sandbox::{Sandbox, TOKEN};
 pub use services::Services;
 pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};

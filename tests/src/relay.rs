@@ -32,6 +32,8 @@ pub struct Relay {
     pub address: String,
     state: Arc<watch::Sender<State>>,
     services: Arc<Mutex<Vec<String>>>,
+    /// What a client says last before a stall.
+    last_words: Arc<Mutex<Option<&'static [u8]>>>,
 }
 
 /// Connections that wait to be accepted.
@@ -53,6 +55,7 @@ impl Relay {
             address: address.to_string(),
             state: Arc::new(watch::Sender::new(State::Open)),
             services: Arc::default(),
+            last_words: Arc::default(),
         };
         tokio::spawn(relay.clone().serve(address, listener));
         Ok(relay)
@@ -65,6 +68,23 @@ impl Relay {
 
     pub fn set(&self, state: State) {
         self.state.send_replace(state);
+    }
+
+    /// Stalls when a client has sent these bytes (in one piece, as small frames are): the service hears them, and its
+    /// answer stays under way.
+    pub fn stall_after(&self, words: &'static [u8]) {
+        *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    }
+
+    pub fn state(&self) -> State {
+        *self.state.borrow()
+    }
+
+    fn heard(&self, bytes: &[u8]) {
+        let mut last = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.take_if(|words| bytes.windows(words.len()).any(|window| window == *words)).is_some() {
+            self.set(State::Stalled);
+        }
     }
 
     pub fn cut(&self) {
@@ -116,7 +136,8 @@ impl Relay {
         flowing(&mut state.clone()).await;
         let server = self.connect().await?;
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-        tokio::try_join!(pump(from_client, to_server, state.clone()), pump(from_server, to_client, state)).map(drop)
+        let up = pump(from_client, to_server, state.clone(), |bytes| self.heard(bytes));
+        tokio::try_join!(up, pump(from_server, to_client, state, |_| {})).map(drop)
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
@@ -144,6 +165,7 @@ async fn pump(
     mut from: tcp::OwnedReadHalf,
     mut to: tcp::OwnedWriteHalf,
     mut state: watch::Receiver<State>,
+    heard: impl Fn(&[u8]),
 ) -> io::Result<()> {
     let mut bytes = vec![0; 16 * 1024];
     loop {
@@ -153,6 +175,7 @@ async fn pump(
         if read == 0 {
             return to.shutdown().await;
         }
+        heard(&bytes[..read]);
         to.write_all(&bytes[..read]).await?;
     }
 }

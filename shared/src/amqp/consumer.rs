@@ -119,7 +119,7 @@ impl<H: Handler> Consumer<H> {
 
     async fn session(self: Arc<Self>, connection: &Arc<Connection>, shutdown: &CancellationToken) -> lapin::Result<()> {
         let mut session = Session {
-            channel: answered(async {
+            channel: Link::answered(connection, ANSWER_TIMEOUT, async {
                 let channel = connection.create_channel().await?;
                 topology::declare(&channel, &self.names).await.map(|()| channel)
             })
@@ -148,14 +148,14 @@ impl<H: Handler> Consumer<H> {
 
     /// Consumes until another pace is called for, `None` at shutdown or when the broker has cancelled the consumer.
     async fn stretch(self: Arc<Self>, session: &mut Session, pace: Pace) -> lapin::Result<Option<Pace>> {
-        let mut deliveries = self.set_up(&session.channel, pace).await?;
+        let mut deliveries = self.set_up(session, pace).await?;
         self.condition.met();
         tracing::info!(stage = self.stage.as_str(), prefetch = pace.prefetch(self.concurrency), "Consuming.");
         let (mut next, mut suspects) = (None, Vec::new());
         loop {
             tokio::select! {
                 () = session.shutdown.cancelled() => {
-                    let _ = time::timeout(LAST_CANCEL, cancel(&session.channel, &deliveries)).await;
+                    let _ = time::timeout(LAST_CANCEL, cancel(session, &deliveries)).await;
                     return Ok(None);
                 }
                 () = self.link.lost(&session.connection) => return Err(lost()),
@@ -167,7 +167,7 @@ impl<H: Handler> Consumer<H> {
                         if next.is_none() {
                             next = pace.after(delivery.redelivered);
                             if next.is_some() {
-                                cancel(&session.channel, &deliveries).await?;
+                                cancel(session, &deliveries).await?;
                             }
                         }
                         match pace {
@@ -208,9 +208,9 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    async fn set_up(&self, channel: &Channel, pace: Pace) -> lapin::Result<lapin::Consumer> {
-        let queue = short(&self.names.work(self.stage));
-        answered(async {
+    async fn set_up(&self, session: &Session, pace: Pace) -> lapin::Result<lapin::Consumer> {
+        let (channel, queue) = (&session.channel, short(&self.names.work(self.stage)));
+        Link::answered(&session.connection, ANSWER_TIMEOUT, async {
             channel.basic_qos(pace.prefetch(self.concurrency), BasicQosOptions::default()).await?;
             channel.basic_consume(queue, short(""), BasicConsumeOptions::default(), FieldTable::default()).await
         })
@@ -392,16 +392,10 @@ impl<H: Handler> Consumer<H> {
     }
 }
 
-async fn answered<T>(asked: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
-    match time::timeout(ANSWER_TIMEOUT, asked).await {
-        Ok(answer) => answer,
-        Err(_) => Err(std::io::Error::other("the broker does not answer").into()),
-    }
-}
-
 /// From the answer on nothing more is delivered; what was delivered before still comes out of the stream.
-async fn cancel(channel: &Channel, deliveries: &lapin::Consumer) -> lapin::Result<()> {
-    answered(channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default())).await
+async fn cancel(session: &Session, deliveries: &lapin::Consumer) -> lapin::Result<()> {
+    let cancelled = session.channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
+    Link::answered(&session.connection, ANSWER_TIMEOUT, cancelled).await
 }
 
 fn lost() -> lapin::Error {

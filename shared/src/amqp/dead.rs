@@ -5,7 +5,7 @@
 //! then acked, so a crash in between doubles a message and never loses one. The reader is the queue's only consumer:
 //! two operators at once would each see a part.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -63,6 +63,7 @@ pub struct Held {
 }
 
 pub struct Reader {
+    connection: Arc<Connection>,
     channel: Channel,
     deliveries: lapin::Consumer,
     stage: Stage,
@@ -77,13 +78,12 @@ impl Reader {
         loop {
             let connection =
                 link.now().ok_or_else(|| Error::retry(Code::BrokerUnavailable, "there is no connection"))?;
-            match time::timeout(PATIENCE, consume(&connection, &names.dead(stage))).await {
-                Ok(Ok((channel, deliveries, count))) => {
-                    return Ok(Self { channel, deliveries, stage, count, settled: false });
+            match Link::answered(&connection, PATIENCE, consume(&connection, &names.dead(stage))).await {
+                Ok((channel, deliveries, count)) => {
+                    return Ok(Self { connection, channel, deliveries, stage, count, settled: false });
                 }
-                Ok(Err(e)) if Instant::now() > give_up => return Err(e.into()),
-                Ok(Err(_)) => time::sleep(A_MOMENT).await,
-                Err(_) => return Err(Error::retry(Code::BrokerUnavailable, "the broker does not answer")),
+                Err(e) if Instant::now() > give_up || !connection.status().connected() => return Err(e.into()),
+                Err(_) => time::sleep(A_MOMENT).await,
             }
         }
     }
@@ -113,7 +113,7 @@ impl Reader {
         if self.settled {
             time::sleep(ACKS_SETTLE).await;
         }
-        let _ = time::timeout(PATIENCE, self.channel.close(200, short("done"))).await;
+        let _ = Link::answered(&self.connection, PATIENCE, self.channel.close(200, short("done"))).await;
     }
 }
 

@@ -4,7 +4,7 @@
 //! the status watchdog, whichever comes first) and connects again, for ever. Nobody waits inside lapin for a
 //! connection that will not return.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
@@ -48,6 +48,24 @@ impl Link {
             }
             current.changed().await.ok()?;
         }
+    }
+
+    /// What `connection` answers; if nothing comes within `patience`, the connection is given up.
+    ///
+    /// A request that is given up alone may still be carried out: a consumer whose `ConsumeOk` comes too late is one that
+    /// nobody reads, and it keeps as many messages as its prefetch for as long as the connection lives.
+    pub async fn answered<T>(
+        connection: &Arc<Connection>,
+        patience: Duration,
+        asked: impl Future<Output = Result<T, lapin::Error>>,
+    ) -> Result<T, lapin::Error> {
+        if let Ok(answer) = time::timeout(patience, asked).await {
+            return answer;
+        }
+        let unanswered = connection.clone();
+        // The watchdog sees that it closes. A broker that does not take this either frees all when it misses our beats.
+        tokio::spawn(async move { unanswered.close(320, "no answer in time".into()).await });
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the broker does not answer").into())
     }
 
     /// Ends when `connection` is no longer the one in use.
@@ -109,7 +127,7 @@ async fn connect(url: &SecretString, name: &str) -> Result<Connection, lapin::Er
     let mut uri: AMQPUri = url.expose_secret().parse().map_err(|e: String| {
         // The parser's message may quote the URL, and the URL holds the password.
         let _ = e;
-        std::io::Error::new(std::io::ErrorKind::InvalidInput, "AMQP_URL is not a valid amqp(s):// URL")
+        io::Error::new(io::ErrorKind::InvalidInput, "AMQP_URL is not a valid amqp(s):// URL")
     })?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
     let properties = ConnectionProperties::default().with_connection_name(name.into());

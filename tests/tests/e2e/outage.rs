@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Process, Relay, Stack, WORKERS, authority};
+use tests::{Process, Relay, Stack, State, WORKERS, authority};
 
 use crate::{CLIENT, SOON};
 
@@ -106,6 +106,34 @@ async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back(
     assert_eq!(attempts, 0, "an outage costs no attempt");
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
     drop(workers);
+    stack.down().await
+}
+
+/// The beginning of the method basic.consume (class 60, method 20) of AMQP 0-9-1.
+const BASIC_CONSUME: &[u8] = &[0, 60, 0, 20];
+
+#[tokio::test]
+async fn a_consumer_that_the_broker_confirms_too_late_keeps_no_call_back() -> Result<()> {
+    let mut stack = Stack::new("late_consumer").await?;
+    let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
+    let direct = stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    broker.stall_after(BASIC_CONSUME);
+    let logger = stack.start("logger").await?;
+    let stalled = || async { (broker.state() == State::Stalled).then_some(()) };
+    tests::eventually(SOON, stalled).await.context("the logger wants to consume")?;
+    // Longer than it waits for an answer, and too short for the heartbeat to end the connection.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    broker.restore();
+    logger.until_ready(SOON).await?;
+    stack.environment.insert("AMQP_URL".into(), direct.context("AMQP_URL")?);
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let calls = ten_calls(&stack).await?;
+    all_logged_once(&stack, &calls).await?;
+    drop((logger, workers));
     stack.down().await
 }
 
