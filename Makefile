@@ -8,7 +8,7 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench soak faults test screenshots fuzz run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench bench-short soak faults test screenshots fuzz run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,9 +22,12 @@ demo: build ## a morning of calls on sandbox accounts: what landed where, and wh
 tour: build ## the demo, left running to look around with callbridge
 	@$(with_services) $(target)/debug/demo --stay
 
-bench: ## how fast, how cheap: a table, and target/bench/report.json; what=directory for one part (release build)
+bench: ## how fast, how cheap: a table, and target/bench/report.json (half an hour); what="calls scale" for some parts
 	@cargo build --release --workspace --bins $(cargo_flags)
-	@$(with_services) $(target)/release/bench $(what)
+	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) $(target)/release/bench $(what)
+
+bench-short: build ## the ratios that CI watches, in two minutes, without optimisation
+	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) $(target)/debug/bench --short
 
 soak: build ## calls under random faults: MINUTES=10, SEED=17 to repeat one, CALLS=5000, SEEDS=10 in a row
 	@$(target)/debug/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \

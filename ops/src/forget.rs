@@ -15,6 +15,7 @@ use anyhow::Context;
 use clap::Args;
 use deadpool_postgres::Object;
 use resolver::directory::store;
+use shared::db::Client;
 use shared::{
     amqp::dead::{Held, Reader},
     db::Database,
@@ -25,7 +26,6 @@ use shared::{
     settings::Settings,
     topology::Stage,
 };
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use crate::dead::{Desk, can_ask, close, said_yes};

@@ -60,10 +60,12 @@ impl Calls {
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
-        if !calls::apply(&client, Stage::Resolver, call_id, &snapshot).await? {
+        // Neither changes what the other reads, so both are asked at once.
+        let apply = calls::apply(&client, Stage::Resolver, call_id, &snapshot);
+        let (kept, known) = tokio::try_join!(apply, calls::known(&client, call_id))?;
+        if !kept {
             return Ok(Outcome::Skip(format!("not logged: {}", calls::ERASED)));
         }
-        let known = calls::known(&client, call_id).await?;
         drop(client);
         let resolution = match known {
             Some(known) if known.is_final => known.resolution,

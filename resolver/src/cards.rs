@@ -43,29 +43,34 @@ impl Cards {
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call);
-        if !calls::apply(&client, Stage::Cards, call_id, &snapshot).await? {
+        // Neither changes what the other reads, so both are asked at once.
+        let apply = calls::apply(&client, Stage::Cards, call_id, &snapshot);
+        let (kept, known) = tokio::try_join!(apply, calls::known(&client, call_id))?;
+        if !kept {
             return Ok(Outcome::Skip(format!("no card: {}", calls::ERASED)));
         }
-        let known = calls::known(&client, call_id).await?;
         // No connection is held while an API is asked.
         drop(client);
-        let resolution = match known {
+        let (resolution, looked_up) = match known {
             Some(known) if known.is_final => return Ok(Outcome::Skip("no card: the call has ended".into())),
             Some(known) if known.card_shown => return Ok(Outcome::Skip("no card: it was shown before".into())),
-            Some(known) => known.resolution,
-            None => {
-                let resolution = self.look_up.resolve(&call).await?;
-                let client = self.database.client().await?;
-                calls::keep_look_up(&client, call_id, &resolution).await?;
-                timeline::add(&client, call_id, &[look_up::entry("looked up", &resolution)]).await?;
-                resolution
-            }
+            Some(known) => (known.resolution, false),
+            None => (self.look_up.resolve(&call).await?, true),
         };
-        let Some(card) = card::render(&resolution, &self.web_url) else {
-            return Ok(Outcome::Skip(format!("no card: {}", resolution.rule)));
-        };
+        let card = card::render(&resolution, &self.web_url);
         let client = self.database.client().await?;
-        if !calls::claim_card(&client, call_id).await? {
+        let keep = async {
+            let line = [look_up::entry("looked up", &resolution)];
+            if looked_up {
+                let kept = calls::keep_look_up(&client, call_id, &resolution);
+                tokio::try_join!(kept, timeline::add(&client, call_id, &line))?;
+            }
+            Ok(())
+        };
+        let claim = async { if card.is_some() { calls::claim_card(&client, call_id).await } else { Ok(false) } };
+        let ((), claimed) = tokio::try_join!(keep, claim)?;
+        let Some(card) = card else { return Ok(Outcome::Skip(format!("no card: {}", resolution.rule))) };
+        if !claimed {
             return Ok(Outcome::Skip("no card: it was shown before, or the call has ended".into()));
         }
         drop(client);

@@ -8,7 +8,7 @@ use std::sync::{
 use jiff::Timestamp;
 use shared::{
     aircall::wire::Call,
-    db::Database,
+    db::{self, Database},
     error::Result,
     ledger::{
         resolution::{Company, Kind, Opportunity, Record, Resolution, Source},
@@ -132,7 +132,7 @@ impl LookUp {
         Ok(Found { candidates, companies_known: Vec::new(), source: Source::Live, as_of: None })
     }
 
-    async fn is_loaded(&self, client: &tokio_postgres::Client) -> Result<bool> {
+    async fn is_loaded(&self, client: &db::Client) -> Result<bool> {
         if !self.directory_loaded.load(Ordering::Relaxed) && store::is_loaded(client).await? {
             self.directory_loaded.store(true, Ordering::Relaxed);
         }

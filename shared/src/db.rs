@@ -10,7 +10,7 @@ use anyhow::Context;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
-use tokio_postgres::{config::SslMode, error::SqlState};
+use tokio_postgres::{Row, config::SslMode, error::SqlState, types::ToSql};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -31,6 +31,55 @@ const NOT_A_DATABASE: &str = "DATABASE_URL is not a valid postgres:// URL, or on
                               sslmode is disable, prefer or require (which verifies)";
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
+
+/// One of the pool, which returns to it.
+pub type Connection = Object;
+
+/// A connection of the pool, which remembers the statements that were prepared on it.
+pub type Client = deadpool_postgres::ClientWrapper;
+
+/// Statements that every call needs, prepared once on each connection: otherwise each would be parsed and planned anew, and sent in
+/// two round trips. With this trait in scope the usual methods do that. Only for statements whose columns a migration cannot change
+/// (no `*`), because workers of two versions run side by side.
+pub trait Prepared {
+    fn query(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+    ) -> impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send;
+    fn query_one(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+    ) -> impl Future<Output = Result<Row, tokio_postgres::Error>> + Send;
+    fn query_opt(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+    ) -> impl Future<Output = Result<Option<Row>, tokio_postgres::Error>> + Send;
+    fn execute(&self, sql: &str, values: Values<'_>)
+    -> impl Future<Output = Result<u64, tokio_postgres::Error>> + Send;
+}
+
+type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Prepared for Client {
+    async fn query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+        tokio_postgres::Client::query(self, &self.prepare_cached(sql).await?, values).await
+    }
+
+    async fn query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, tokio_postgres::Error> {
+        tokio_postgres::Client::query_one(self, &self.prepare_cached(sql).await?, values).await
+    }
+
+    async fn query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, tokio_postgres::Error> {
+        tokio_postgres::Client::query_opt(self, &self.prepare_cached(sql).await?, values).await
+    }
+
+    async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, tokio_postgres::Error> {
+        tokio_postgres::Client::execute(self, &self.prepare_cached(sql).await?, values).await
+    }
+}
 
 #[derive(Clone)]
 pub struct Database {

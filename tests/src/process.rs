@@ -99,9 +99,14 @@ impl Process {
         timeout(within, self.child.wait()).await.with_context(|| format!("{} did not end", self.name))?.context("wait")
     }
 
+    /// As long as it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// E.g. `-INT`.
     pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let Some(pid) = self.child.id() else { return Ok(()) };
+        let Some(pid) = self.pid() else { return Ok(()) };
         Command::new("kill").arg(signal).arg(pid.to_string()).status().await.context("kill")?;
         Ok(())
     }

@@ -163,6 +163,12 @@ impl Stack {
         connect(&self.database_url).await
     }
 
+    /// A connection as the workers have them, for their own functions.
+    pub async fn ledger(&self) -> anyhow::Result<shared::db::Connection> {
+        let database = shared::db::Database::as_it_is(&self.database_url.as_str().into(), 1)?;
+        database.connect().await.context("the database")
+    }
+
     /// As if two minutes had passed for the ledger: leases run out, unclear creations have settled, put-off changes are
     /// due. Only while no logger is at work, or two of them would believe that they hold the same call.
     pub async fn time_passes(&self) -> anyhow::Result<()> {

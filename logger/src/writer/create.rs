@@ -62,9 +62,10 @@ impl Writer {
         match self.forms.create(form, &work.log).await {
             Ok(id) => {
                 let client = self.database.client().await?;
-                calls::record_written(&client, call_id, form, id, &forms::digest(form, &work.log)).await?;
-                let entry = Entry::new("logger", "logged").with(form.as_str(), id).with("related", &work.log.related);
-                timeline::add(&client, call_id, &[entry]).await
+                let digest = forms::digest(form, &work.log);
+                let entry = [Entry::new("logger", "logged").with(form.as_str(), id).with("related", &work.log.related)];
+                let written = calls::record_written(&client, call_id, form, id, &digest);
+                tokio::try_join!(written, timeline::add(&client, call_id, &entry)).map(drop)
             }
             // The intent stays: the next try looks first, once Sellsy has surely finished.
             Err(WriteError::Unclear(e)) => {

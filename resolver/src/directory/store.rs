@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
+    db::{Client, Prepared as _},
     error::Result,
     event::{CallId, RecordHint},
     ledger::resolution::{Company, Kind, Record},
     phone::E164,
 };
-use tokio_postgres::{Client, Transaction, types::Json};
+use tokio_postgres::{Transaction, types::Json};
 
 use crate::record::Listed;
 

@@ -191,7 +191,7 @@ impl Budget {
             let patient = lane == Lane::Background && began.elapsed() > BACKGROUND_WAITS;
             let as_lane = if patient { Lane::Bulk } else { lane };
             let want = queue.waiting.load(Ordering::Relaxed).clamp(1, self.0.slice);
-            let lease = store::take(&self.0.database.client().await?, self.0.api, as_lane, want).await?;
+            let lease = store::take(&*self.0.database.client().await?, self.0.api, as_lane, want).await?;
             match lease {
                 Lease::Granted(granted) => {
                     self.answers();

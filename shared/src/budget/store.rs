@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::{Client, Row, types::Json};
@@ -12,7 +11,11 @@ use super::{
     Lane,
     plan::{Keep, Span, Window},
 };
-use crate::{api::Vendor, error::Result};
+use crate::{
+    api::Vendor,
+    db::{self, Prepared},
+    error::Result,
+};
 
 /// What a process got.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,11 +31,10 @@ pub(super) enum Lease {
 }
 
 /// One statement, whatever number of processes asks; prepared once on each connection, because every request waits for it.
-pub(super) async fn take(client: &Object, api: Vendor, lane: Lane, want: u32) -> Result<Lease> {
+pub(super) async fn take(client: &db::Client, api: Vendor, lane: Lane, want: u32) -> Result<Lease> {
     let want = i32::try_from(want).unwrap_or(i32::MAX);
     let sql = "select granted, wait_s, why from budget_take($1, $2, $3)";
-    let statement = client.prepare_cached(sql).await?;
-    Ok(lease(&client.query_one(&statement, &[&api.as_str(), &lane.index(), &want]).await?))
+    Ok(lease(&Prepared::query_one(client, sql, &[&api.as_str(), &lane.index(), &want]).await?))
 }
 
 /// One request, although everybody is paused because of `why`.

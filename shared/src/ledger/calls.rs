@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_postgres::{Client, Row, types::Json};
+use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -15,7 +15,14 @@ use super::{
     insight::{Insight, Insights},
     resolution::Resolution,
 };
-use crate::{aircall::wire::Call, error::Result, event::CallId, phone::E164, topology::Stage};
+use crate::{
+    aircall::wire::Call,
+    db::{Client, Prepared as _},
+    error::Result,
+    event::CallId,
+    phone::E164,
+    topology::Stage,
+};
 
 pub use super::snapshot::Snapshot;
 
@@ -242,7 +249,10 @@ impl Loggable {
 }
 
 /// Spans are reckoned by the database's clock alone.
-const ROW: &str = "*, extract(epoch from now() - intent_at)::float8 as intent_age,
+const ROW: &str =
+    "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
+                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
+                   extract(epoch from now() - intent_at)::float8 as intent_age,
                    extract(epoch from now() - written_at)::float8 as written_age,
                    extract(epoch from due_at - now())::float8 as due_in";
 

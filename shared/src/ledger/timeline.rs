@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio_postgres::{Client, Row, types::Json};
+use tokio_postgres::{Row, types::Json};
 
 use super::requests;
-use crate::{error::Result, event::CallId};
+use crate::{
+    db::{Client, Prepared as _},
+    error::Result,
+    event::CallId,
+};
 
 #[derive(Clone, Debug)]
 pub struct Entry {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::db::{Client, Connection};
 use shared::{
     aircall::wire::Envelope,
     event::CallId,
@@ -21,7 +22,6 @@ use shared::{
 };
 use tests::{Stack, eventually};
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
 
 use crate::SOON;
 use history::{History, KNOWABLE, UNKNOWABLE};
@@ -95,7 +95,7 @@ fn insight(event: &str, webhook: &Value) -> Result<Insight> {
 }
 
 /// Two workers that have half of the webhooks each.
-async fn by_two(clients: &[Client; 2], call_id: CallId, webhooks: &[Value]) -> Result<()> {
+async fn by_two(clients: &[Connection; 2], call_id: CallId, webhooks: &[Value]) -> Result<()> {
     let half = async |one: usize| -> Result<()> {
         for webhook in webhooks.iter().skip(one).step_by(2) {
             take_in(&clients[one], call_id, webhook).await?;
@@ -115,7 +115,7 @@ async fn every_order_leaves_the_same_row() -> Result<()> {
     drop(worker);
     let mut histories = JoinSet::new();
     for (n, history) in (0..).zip(KNOWABLE.iter().chain(UNKNOWABLE)) {
-        let clients = [stack.database().await?, stack.database().await?];
+        let clients = [stack.ledger().await?, stack.ledger().await?];
         histories.spawn(leaves_one_row(clients, FIRST_CALL + n * 1000, history));
     }
     while let Some(history) = histories.join_next().await {
@@ -125,7 +125,7 @@ async fn every_order_leaves_the_same_row() -> Result<()> {
 }
 
 /// One call in order, the others not.
-async fn leaves_one_row(clients: [Client; 2], first: i64, history: &History) -> Result<()> {
+async fn leaves_one_row(clients: [Connection; 2], first: i64, history: &History) -> Result<()> {
     for client in &clients {
         client.batch_execute("set synchronous_commit = off").await?;
     }

@@ -3,29 +3,28 @@
 //! The load is compared with fetching the same pages from the sandbox and throwing them away, the look-up with `select 1`
 //! on the same connection. Half of the numbers looked up are known.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use resolver::directory::store;
 use serde_json::{Value, json};
-use shared::phone::{self, E164};
-use tests::{ACCOUNTS, NO_QUOTAS, Stack, workspace};
+use shared::{
+    db::{Client, Prepared as _},
+    phone::{self, E164},
+};
+use tests::{NO_QUOTAS, Stack};
 
-use crate::report::{Figure, Reach, quantile_ms};
+use crate::{
+    people::{self, HUNDRED_THOUSAND as RECORDS, national},
+    report::{Figure, Reach, quantile_ms},
+};
 
-const RECORDS: [(&str, usize); 3] = [("individuals", 60_000), ("companies", 20_000), ("contacts", 20_000)];
 const LOOK_UPS: usize = 20_000;
 /// The pages come one after the other; this is for a machine that is much slower than ours.
 const LOADED_WITHIN: Duration = Duration::from_secs(600);
 
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
-    let data = workspace().join("target/bench/account.toml");
-    std::fs::create_dir_all(data.parent().context("a folder")?)?;
-    std::fs::write(&data, std::fs::read_to_string(workspace().join(ACCOUNTS))? + people().as_str())?;
-    let mut stack = Stack::with_accounts("bench", &data, &NO_QUOTAS).await?;
+    let mut stack = Stack::with_accounts("bench", &people::account(&RECORDS)?, &NO_QUOTAS).await?;
     stack.environment.insert("SELLSY_REQUESTS_PER_SECOND".into(), "10000".into());
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "600000".into());
 
@@ -38,55 +37,25 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let records: i64 = database.query_one("select count(*) from directory_records", &[]).await?.get(0);
     let per_second = |took: Duration| records as f64 / took.as_secs_f64();
 
-    let (mut known, mut bare_query) = look_up(&database).await?;
+    let (mut known, mut bare_query) = look_up(&*stack.ledger().await?).await?;
     let figures = vec![
-        Figure::new(format!("directory: load of {records} records, first to last"), per_second(loading), "records/s")
-            .beside("records/s: the same pages fetched and dropped", per_second(bare))
-            .reach(Reach::RatioAtLeast(0.1)),
-        Figure::new("directory: look-up, median", quantile_ms(&mut known, 0.5), "ms")
+        Figure::ratio(
+            "directory_load_ratio",
+            format!("directory: load of {records} records, first to last"),
+            per_second(loading),
+            "records/s",
+        )
+        .beside("records/s: the same pages fetched and dropped", per_second(bare))
+        .reach(Reach::RatioAtLeast(0.1)),
+        Figure::new("directory_look_up_p50_ms", "directory: look-up, median", quantile_ms(&mut known, 0.5), "ms")
             .beside("ms: select 1", quantile_ms(&mut bare_query, 0.5)),
-        Figure::new("directory: look-up, p99", quantile_ms(&mut known, 0.99), "ms")
+        Figure::new("directory_look_up_p99_ms", "directory: look-up, p99", quantile_ms(&mut known, 0.99), "ms")
             .beside("ms: select 1", quantile_ms(&mut bare_query, 0.99))
             .reach(Reach::RatioAtMost(5.0)),
     ];
     drop(resolver);
     stack.down().await?;
     Ok(figures)
-}
-
-/// Each with one number; they are typed in four ways, as people do.
-fn people() -> String {
-    let mut text = String::new();
-    let mut n = 0;
-    for (kind, count) in RECORDS {
-        for _ in 0..count {
-            let id = 1_000_000 + n;
-            let digits = national(n);
-            let typed = match n % 4 {
-                0 => format!("0{digits}"),
-                1 => format!("+33 {digits}"),
-                2 => format!("0033{digits}"),
-                _ => format!("0{}.{}.{}", &digits[..1], &digits[1..5], &digits[5..]),
-            };
-            let name = match kind {
-                "individuals" => format!("type = \"client\"\nlast_name = \"Client {n}\""),
-                "companies" => format!("type = \"prospect\"\nname = \"Company {n}\""),
-                _ => format!("last_name = \"Contact {n}\"\ncompanies = [3001]"),
-            };
-            let created = "2025-02-03T09:15:00+01:00";
-            let _ = write!(
-                text,
-                "\n[[sellsy.{kind}]]\nid = {id}\n{name}\nmobile_number = \"{typed}\"\nowner_id = 101\ncreated = \"{created}\"\n"
-            );
-            n += 1;
-        }
-    }
-    text
-}
-
-/// The national significant number of the nth person, from a block of French mobile numbers.
-fn national(n: usize) -> String {
-    format!("7{:08}", 30_000_000 + n)
 }
 
 /// The same requests as the load's, without anything done with the answers.
@@ -116,8 +85,8 @@ async fn fetch_pages(stack: &Stack) -> Result<Duration> {
     Ok(began.elapsed())
 }
 
-async fn look_up(database: &tokio_postgres::Client) -> Result<(Vec<Duration>, Vec<Duration>)> {
-    let all: usize = RECORDS.iter().map(|(_, count)| count).sum();
+async fn look_up(database: &Client) -> Result<(Vec<Duration>, Vec<Duration>)> {
+    let all = people::count(&RECORDS);
     // Every other number belongs to nobody; the steps scatter them over the index.
     let number = |n: usize| {
         let nth = n * 7919 % all + if n.is_multiple_of(2) { 0 } else { 10_000_000 };

@@ -3,14 +3,46 @@
 //! Machines differ, so a figure stands beside a reference that was measured in the same run wherever there is one. The
 //! table is printed; `target/bench/report.json` holds the same for programs. `make bench what=directory` runs one part.
 
+mod bare;
 mod budget;
+mod calls;
 mod directory;
+mod drain;
+mod flow;
+mod growth;
+mod load;
+mod machine;
+mod people;
+mod quota;
+mod recorded;
 mod report;
+mod scale;
+mod vendors;
+mod webhooks;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use clap::Parser as _;
 use report::Figure;
+
+/// How long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Under two minutes, for CI.
+    Short,
+    /// For people.
+    Long,
+}
+
+impl Form {
+    pub(crate) fn pick<T>(self, short: T, long: T) -> T {
+        match self {
+            Form::Short => short,
+            Form::Long => long,
+        }
+    }
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,7 +52,7 @@ async fn main() -> ExitCode {
     {
         return budget::step::child(arguments).await;
     }
-    match Box::pin(bench(&parts)).await {
+    match Box::pin(Options::parse().bench()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
@@ -30,21 +62,54 @@ async fn main() -> ExitCode {
     }
 }
 
-const PARTS: [&str; 2] = ["directory", "budget"];
+const PARTS: [&str; 8] = ["webhooks", "calls", "scale", "growth", "drain", "directory", "budget", "quota"];
+/// What CI runs.
+const SHORT: [&str; 3] = ["webhooks", "calls", "scale"];
 
-async fn bench(wanted: &[String]) -> Result<bool> {
-    if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        bail!("there is no part {unknown}; there are {}", PARTS.join(", "));
+/// Measures how fast and how cheap Callbridge is on this machine.
+#[derive(Debug, clap::Parser)]
+struct Options {
+    /// Under two minutes: some parts, and shorter; fails if a ratio has fallen under 0.7 of the recorded one.
+    #[arg(long)]
+    short: bool,
+    /// Writes the ratios down, for later short runs.
+    #[arg(long)]
+    record: bool,
+    /// Which parts; all unless named.
+    #[arg(value_parser = PARTS)]
+    parts: Vec<String>,
+}
+
+impl Options {
+    /// True if everything was reached; in the short form, if nothing has fallen.
+    async fn bench(self) -> Result<bool> {
+        let (form, all) = if self.short { (Form::Short, SHORT.as_slice()) } else { (Form::Long, PARTS.as_slice()) };
+        let wanted: Vec<&str> =
+            if self.parts.is_empty() { all.to_vec() } else { self.parts.iter().map(String::as_str).collect() };
+        let mut figures: Vec<Figure> = Vec::new();
+        for part in wanted {
+            println!("Measuring {part} …");
+            figures.extend(measure(part, form).await.with_context(|| format!("the part {part}"))?);
+        }
+        report::print(&figures);
+        report::write(&figures)?;
+        if self.record {
+            recorded::write(&figures)?;
+        }
+        if self.short { recorded::holds(&figures) } else { Ok(figures.iter().all(Figure::is_reached)) }
     }
-    let mut figures: Vec<Figure> = Vec::new();
-    for part in PARTS.iter().filter(|part| wanted.is_empty() || wanted.iter().any(|w| w == **part)) {
-        println!("Measuring {part} …");
-        figures.extend(match *part {
-            "directory" => directory::measure().await?,
-            "budget" => budget::measure().await?,
-            _ => Vec::new(),
-        });
+}
+
+async fn measure(part: &str, form: Form) -> Result<Vec<Figure>> {
+    match part {
+        "webhooks" => webhooks::measure(form).await,
+        "calls" => calls::measure(form).await,
+        "scale" => scale::measure(form).await,
+        "growth" => growth::measure(form).await,
+        "drain" => drain::measure(form).await,
+        "directory" => directory::measure().await,
+        "budget" => budget::measure().await,
+        "quota" => quota::measure(form).await,
+        unknown => bail!("there is no part {unknown}; there are {}", PARTS.join(", ")),
     }
-    report::write(&figures)?;
-    Ok(figures.iter().all(Figure::is_reached))
 }

@@ -146,12 +146,19 @@ async fn figures(stack: &Stack, mut cards: Vec<Duration>, others_from: i64) -> R
     let with_others: Vec<&Arrived> = all.iter().filter(|r| r.at_ms >= others_from && !r.theirs).collect();
     let name = |what: &str| format!("budget, {REPLICAS}+{REPLICAS} replicas, {PER_MINUTE}/min: {what}");
     Ok(vec![
-        Figure::new(name("most requests in any minute"), most_within_a_minute(&alone) as f64, "")
-            .reach(Reach::AtMost(PER_MINUTE as f64)),
-        Figure::new(name("refused"), refused(&alone), "").reach(Reach::AtMost(0.0)),
-        Figure::new(name("used of the quota"), used * 100.0, "%").reach(Reach::AtLeast(97.0)),
-        Figure::new(name("a card leaves after, p95"), quantile_ms(&mut cards, 0.95), "ms").reach(Reach::AtMost(1000.0)),
         Figure::new(
+            "budget_most_per_minute",
+            name("most requests in any minute"),
+            most_within_a_minute(&alone) as f64,
+            "",
+        )
+        .reach(Reach::AtMost(PER_MINUTE as f64)),
+        Figure::new("budget_over_limit", name("refused"), refused(&alone), "").reach(Reach::AtMost(0.0)),
+        Figure::new("budget_used", name("used of the quota"), used * 100.0, "%").reach(Reach::AtLeast(97.0)),
+        Figure::new("card_p95_ms_under_load", name("a card leaves after, p95"), quantile_ms(&mut cards, 0.95), "ms")
+            .reach(Reach::AtMost(1000.0)),
+        Figure::new(
+            "foreign_use_429_share",
             name("refused while others use half"),
             refused(&with_others) * 100.0 / with_others.len() as f64,
             "%",

@@ -35,8 +35,14 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     for processes in [1, 8] {
         let mut took = with(processes, &stack.database_url).await?;
         let name = |what: &str| format!("budget step of a request, {processes} process(es): {what}");
-        figures.push(Figure::new(name("median"), quantile_ms(&mut took, 0.5), "ms"));
-        figures.push(Figure::new(name("p99"), quantile_ms(&mut took, 0.99), "ms"));
+        figures.push(
+            Figure::new("budget_step_p50_ms", name("median"), quantile_ms(&mut took, 0.5), "ms")
+                .of(processes.to_string()),
+        );
+        figures.push(
+            Figure::new("budget_step_p99_ms", name("p99"), quantile_ms(&mut took, 0.99), "ms")
+                .of(processes.to_string()),
+        );
     }
     stack.down().await?;
     Ok(figures)
