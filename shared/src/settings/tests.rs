@@ -82,3 +82,13 @@ fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
     let gone = parse(Needs::default(), &[], &[("SELLSY_CLIENT_SECRET_FILE", path)]).unwrap_err().to_string();
     assert!(gone.contains("SELLSY_CLIENT_SECRET_FILE") && gone.contains("cannot be read"), "{gone}");
 }
+
+/// The RabbitMQ Cluster Operator writes its URL so. Taken as it stands, it would name a virtual host without a name.
+#[test]
+fn a_slash_at_the_end_of_the_brokers_url_means_the_default_virtual_host() {
+    use secrecy::ExposeSecret;
+    let url = "--amqp-url=amqp://user:secret@broker.callbridge.svc:5672/";
+    let settings = parse(Needs::default(), &[url], &[]).unwrap();
+    let uri: lapin::uri::AMQPUri = settings.amqp_url.expose_secret().parse().unwrap();
+    assert_eq!((uri.authority.host.as_str(), uri.vhost.as_str()), ("broker.callbridge.svc", "/"));
+}
