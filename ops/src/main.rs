@@ -12,6 +12,7 @@ mod dead;
 mod directory;
 mod explain;
 mod forget;
+mod ready;
 mod webhook;
 
 use std::{process::ExitCode, time::Duration};
@@ -122,6 +123,12 @@ enum Command {
     /// Erases what is kept about a person, after asking; tells what stays in Sellsy
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::Arguments),
+    /// Tells whether a worker is ready and if not why, by its exit code as well: for health checks of containers
+    #[command(after_help = ready::EXAMPLES)]
+    Ready {
+        /// Another address than that of the worker beside it (/readyz of HTTP_LISTEN); plain http
+        url: Option<String>,
+    },
     /// Aircall's webhooks: whether one delivers all that is needed, and making or repairing it
     #[command(
         subcommand,
@@ -157,8 +164,7 @@ enum Directory {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    match command {
+    let command = match Cli::parse().command {
         Command::Check { json } => {
             tls::install_provider();
             return ended(Box::pin(check::run(json)).await);
@@ -167,8 +173,9 @@ async fn main() -> ExitCode {
             complete(shell);
             return ExitCode::SUCCESS;
         }
-        _ => {}
-    }
+        Command::Ready { url } => return ended(ready::run(url).await),
+        command => command,
+    };
     let needs = Needs {
         sellsy_api: command.asks_sellsy(),
         aircall_api: command.asks_aircall(),
@@ -245,6 +252,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
         // Answered before: they must work without any of what is needed here.
         Command::Check { json } => check::run(json).await,
         Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        Command::Ready { url } => ready::run(url).await,
         Command::Forget(arguments) => forget::run(&database, &settings, &arguments).await,
         Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
         Command::Webhook(command) => webhook::run(&database, &settings, &command).await,

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// What the design promises of `callbridge`.
-const PROMISED: [&str; 16] = [
+const PROMISED: [&str; 17] = [
     "check",
     "explain",
     "call",
@@ -21,6 +21,7 @@ const PROMISED: [&str; 16] = [
     "directory status",
     "forget",
     "console",
+    "ready",
     "completions",
 ];
 
