@@ -204,11 +204,7 @@ impl Site {
     }
 
     pub(super) async fn found(&self) -> Result<Found> {
-        let sandbox = &self.stack.sandbox;
-        let list = |value: Value| value.as_array().cloned().context("a list");
-        let comments = sandbox.get("/sellsy").await?["comments"].take();
-        let cards = sandbox.get("/aircall/insight-cards").await?;
-        Ok(Found { logs: sandbox.phone_calls().await?, comments: list(comments)?, cards: list(cards)? })
+        Found::at(&self.stack.sandbox).await
     }
 
     /// Ends the workers and removes what they left.

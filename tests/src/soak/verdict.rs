@@ -9,9 +9,11 @@ use std::{
     fmt,
 };
 
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::script::{Log, Truth};
+use crate::Sandbox;
 
 /// What the sandbox holds in the end.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,15 @@ pub struct Found {
     pub logs: Vec<Value>,
     pub comments: Vec<Value>,
     pub cards: Vec<Value>,
+}
+
+impl Found {
+    pub async fn at(sandbox: &Sandbox) -> Result<Self> {
+        let list = |value: Value| value.as_array().cloned().context("a list");
+        let comments = sandbox.get("/sellsy").await?["comments"].take();
+        let cards = sandbox.get("/aircall/insight-cards").await?;
+        Ok(Self { logs: sandbox.phone_calls().await?, comments: list(comments)?, cards: list(cards)? })
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
