@@ -25,7 +25,7 @@ is_ready() { # CONTAINER
 # Whoever publishes the same port of the host cannot run beside it; 0 and a range leave Docker a choice.
 has_fixed_port() { # CONTAINER
   docker inspect -f '{{range .HostConfig.PortBindings}}{{range .}}{{println .HostPort}}{{end}}{{end}}' "$1" |
-    grep -qE '^[1-9][0-9]*$'
+    grep -E '^[1-9][0-9]*$' >/dev/null
 }
 
 # Sets `new` to the container that was started.

@@ -64,7 +64,7 @@ await_ready() {
 # A crash, and what a supervisor does about it.
 crash() { # SERVICE
   local id
-  id=$(compose ps -q "$1" | head -1)
+  id=$(compose ps -q "$1" | sed -n 1p) # not head: Compose fails when nobody reads on
   docker kill -s KILL "$id" >/dev/null
   say "killed: $(docker inspect -f '{{.Name}}' "$id")"
   sleep 3
