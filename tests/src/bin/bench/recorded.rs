@@ -4,8 +4,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use ::tests::workspace;
 use anyhow::{Context, Result};
-use tests::workspace;
 
 use crate::report::Figure;
 
@@ -61,7 +61,7 @@ fn fallen<'a>(now: &Ratios, recorded: &'a Ratios) -> Vec<(&'a str, f64, f64)> {
     let below = |(key, then): (&'a String, &f64)| {
         let now = *now.get(key)?;
         // A ratio that is no number has fallen as well.
-        (!(now >= then * SHARE)).then_some((key.as_str(), now, *then))
+        (now.is_nan() || now < then * SHARE).then_some((key.as_str(), now, *then))
     };
     recorded.iter().filter_map(below).collect()
 }
