@@ -284,6 +284,8 @@ impl Budget {
 
     /// Whether it falls to this process to ask the API for its limits: once in `every`, one of all does.
     pub(crate) async fn asks_for_limits(&self, every: Duration) -> Result<bool> {
+        // At the first start ever, the tables are not there yet.
+        self.0.database.available().await;
         store::claim_asking(&*self.0.database.client().await?, self.0.api, every).await
     }
 

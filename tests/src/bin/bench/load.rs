@@ -27,22 +27,35 @@ pub(crate) struct Line {
 impl Line {
     pub(crate) async fn to(url: &str) -> Result<Self> {
         let authority = url.strip_prefix("http://").context("an http:// URL")?.to_owned();
-        let stream = TcpStream::connect(&authority).await.context("the load's connection")?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, authority, answer: vec![0; 4096] })
+        Ok(Self { stream: connect(&authority).await?, authority, answer: vec![0; 4096] })
     }
 
-    /// Ends when the answer has come, which has to be a 200.
+    /// Ends when the answer has come, which has to be a 200. A line that was idle for long may have been closed, as with every
+    /// client that keeps connections.
     pub(crate) async fn send(&mut self, body: &str) -> Result<()> {
         let (authority, length) = (&self.authority, body.len());
         let request = format!(
             "POST /webhooks/aircall HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
-        self.stream.write_all(request.as_bytes()).await?;
+        if !self.exchange(&request).await? {
+            self.stream = connect(&self.authority).await?;
+            ensure!(self.exchange(&request).await?, "the connection ended without an answer");
+        }
+        Ok(())
+    }
+
+    /// False if the connection had been closed.
+    async fn exchange(&mut self, request: &str) -> Result<bool> {
+        if self.stream.write_all(request.as_bytes()).await.is_err() {
+            return Ok(false);
+        }
         let mut read = 0;
         loop {
-            let more = self.stream.read(&mut self.answer[read..]).await?;
-            ensure!(more > 0, "the connection ended without an answer");
+            let more = self.stream.read(&mut self.answer[read..]).await.unwrap_or(0);
+            if more == 0 {
+                ensure!(read == 0, "the connection ended within an answer");
+                return Ok(false);
+            }
             read += more;
             let answer = &self.answer[..read];
             let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
@@ -51,10 +64,16 @@ impl Line {
             let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
             let length: usize = length.map_or(Ok(0), |length| length.trim().parse())?;
             if read >= head + 4 + length {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
+}
+
+async fn connect(authority: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(authority).await.context("the load's connection")?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// What Aircall sends when a phone rings.

@@ -92,11 +92,26 @@ impl Options {
             figures.extend(measure(part, form).await.with_context(|| format!("the part {part}"))?);
         }
         report::print(&figures);
+        if cfg!(debug_assertions) {
+            println!("Built without optimisation: what shall be reached is for `make bench` to say.");
+        }
         report::write(&figures)?;
         if self.record {
             recorded::write(&figures)?;
         }
-        if self.short { recorded::holds(&figures) } else { Ok(figures.iter().all(Figure::is_reached)) }
+        if !self.short {
+            return Ok(figures.iter().all(Figure::is_reached));
+        }
+        if !recorded::holds(&figures)? {
+            println!("Once more: others may have used the machine.");
+            let mut again = Vec::new();
+            for part in SHORT {
+                again.extend(measure(part, form).await.with_context(|| format!("the part {part}"))?);
+            }
+            report::print(&again);
+            return recorded::holds(&again);
+        }
+        Ok(true)
     }
 }
 

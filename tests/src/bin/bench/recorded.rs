@@ -26,7 +26,7 @@ fn build() -> &'static str {
 
 fn kept(figures: &[Figure]) -> Ratios {
     let kept = figures.iter().filter(|figure| KEPT.contains(&figure.key()));
-    kept.map(|figure| (figure.key().to_owned(), (figure.result() * 1000.0).round() / 1000.0)).collect()
+    kept.map(|figure| (figure.key().to_owned(), (figure.result() * 10_000.0).round() / 10_000.0)).collect()
 }
 
 fn read() -> Result<BTreeMap<String, Ratios>> {
@@ -49,7 +49,7 @@ pub(crate) fn holds(figures: &[Figure]) -> Result<bool> {
     let recorded = recorded.get(build()).with_context(|| format!("nothing is recorded for {} builds", build()))?;
     let fallen = fallen(&kept(figures), recorded);
     for (key, now, then) in &fallen {
-        println!("{key} has fallen to {now:.3}, under {SHARE} of the recorded {then:.3}.");
+        println!("{key} has fallen to {now:.4}, under {SHARE} of the recorded {then:.4}.");
     }
     if fallen.is_empty() {
         println!("No ratio has fallen under {SHARE} of the recorded one.");

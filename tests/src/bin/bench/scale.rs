@@ -16,7 +16,7 @@ const LATENCY: Duration = Duration::from_millis(100);
 const LINES: usize = 256;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
-    let lasts = form.pick(Duration::from_secs(5), Duration::from_secs(20));
+    let lasts = form.pick(Duration::from_secs(4), Duration::from_secs(20));
     let mut site = Site::up(&THOUSAND).await?;
     site.closed_loop(8, Duration::from_secs(1)).await?;
     site.vendors.set_latency(LATENCY);

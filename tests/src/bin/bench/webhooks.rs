@@ -16,7 +16,7 @@ const NUMBER: &str = "+33 6 39 98 41 07";
 const PER_S: u32 = 1000;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
-    let lasts = form.pick(Duration::from_secs(4), Duration::from_secs(15));
+    let lasts = form.pick(Duration::from_secs(3), Duration::from_secs(15));
     let mut stack = Stack::new("bench").await?;
     let ingest = stack.start("ingest").await?;
     ingest.until_ready(Duration::from_secs(30)).await?;
