@@ -81,7 +81,7 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
         ),
         (
             "AMQP_URL",
-            format!("amqp://guest:guest@{broker}/nowhere"),
+            stack.amqp_url.replacen("/%2f", "/nowhere", 1),
             ("broker", "failed", "virtual host", "last part of AMQP_URL"),
         ),
         ("AMQP_URL", elsewhere(&stack.amqp_url, &broker), ("broker", "failed", "cannot be reached", "start RabbitMQ")),
