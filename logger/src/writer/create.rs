@@ -65,7 +65,9 @@ impl Writer {
                 let digest = forms::digest(form, &work.log);
                 let entry = [Entry::new("logger", "logged").with(form.as_str(), id).with("related", &work.log.related)];
                 let written = calls::record_written(&client, call_id, form, id, &digest);
-                tokio::try_join!(written, timeline::add(&client, call_id, &entry)).map(drop)
+                // Whatever becomes of the line: what stands in Sellsy is written down.
+                let (written, told) = tokio::join!(written, timeline::add(&client, call_id, &entry));
+                written.and(told)
             }
             // The intent stays: the next try looks first, once Sellsy has surely finished.
             Err(WriteError::Unclear(e)) => {
