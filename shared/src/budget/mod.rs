@@ -2,7 +2,8 @@
 //!
 //! The windows (a second, a minute, a day) are rows in PostgreSQL, moved by one statement and by the database's clock, so
 //! that however many replicas run, together they stay within the limits. A process asks for as many requests as wait in
-//! it, up to a slice that is sized to the rate; what is not used within a moment is forgone. `governor` keeps one process
+//! it, or for twice as many as the last time if it has used those up within a moment, up to a slice that is sized to the rate;
+//! what is not used within a moment is forgone. `governor` keeps one process
 //! within the same limits whatever the store says. What the API tells of itself only ever lowers: a 429 pauses everybody,
 //! little left that we did not use ourselves holds back everything but ringing calls.
 //!
@@ -127,6 +128,21 @@ struct Queue {
 struct Slice {
     left: u32,
     until: Option<Instant>,
+    /// How many it was when it was asked for.
+    size: u32,
+}
+
+impl Slice {
+    fn is_fresh(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// How many to ask for next: as many as wait, and twice as many as last time if those were used up while they could be.
+    /// So under load the store is asked once for many requests, and after a lull for no more than are there.
+    fn next(&self, waiting: u32, largest: u32) -> u32 {
+        let grown = if self.left == 0 && self.is_fresh() { self.size * 2 } else { 1 };
+        waiting.max(grown).clamp(1, largest)
+    }
 }
 
 impl Budget {
@@ -180,22 +196,21 @@ impl Budget {
 
     async fn turn(&self, lane: Lane, queue: &Queue, began: Instant) -> Result<()> {
         let mut slice = queue.turn.lock().await;
-        if slice.left > 0 && slice.until.is_some_and(|until| Instant::now() < until) {
+        if slice.left > 0 && slice.is_fresh() {
             slice.left -= 1;
             return Ok(());
         }
-        slice.left = 0;
         // The settings of this process win over what an earlier one wrote down.
         self.0.declared.get_or_try_init(|| self.declare()).await?;
         loop {
             let patient = lane == Lane::Background && began.elapsed() > BACKGROUND_WAITS;
             let as_lane = if patient { Lane::Bulk } else { lane };
-            let want = queue.waiting.load(Ordering::Relaxed).clamp(1, self.0.slice);
+            let want = slice.next(queue.waiting.load(Ordering::Relaxed), self.0.slice);
             let lease = store::take(&*self.0.database.client().await?, self.0.api, as_lane, want).await?;
             match lease {
                 Lease::Granted(granted) => {
                     self.answers();
-                    *slice = Slice { left: granted - 1, until: Some(Instant::now() + FRESH) };
+                    *slice = Slice { left: granted - 1, until: Some(Instant::now() + FRESH), size: granted };
                     return Ok(());
                 }
                 Lease::Undeclared => self.declare().await?,
@@ -373,6 +388,24 @@ fn quota(span: Span, limit: NonZeroU32) -> Option<Quota> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slice_grows_only_while_it_is_used_up_in_time() {
+        let (now, fresh) = (Instant::now(), FRESH);
+        let slice = |left, until, size| Slice { left, until, size };
+        for (slice, waiting, expected) in [
+            (Slice::default(), 1, 1),
+            (Slice::default(), 5, 5),
+            (slice(0, Some(now + fresh), 4), 1, 8),
+            (slice(0, Some(now + fresh), 4), 20, 20),
+            (slice(0, Some(now + fresh), 80), 1, 100),
+            // Too late, or not all used: what nobody needed is forgone, and no more than wait are asked for.
+            (slice(0, Some(now), 4), 2, 2),
+            (slice(3, Some(now), 4), 2, 2),
+        ] {
+            assert_eq!(slice.next(waiting, 100), expected, "{} left of {}", slice.left, slice.size);
+        }
+    }
 
     #[test]
     fn the_lower_limit_counts() {
