@@ -7,7 +7,9 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
 use tokio_postgres::{Row, config::SslMode, error::SqlState, types::ToSql};
@@ -187,6 +189,8 @@ fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
         Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
     Pool::builder(manager)
         .max_size(connections)
+        // The connection used last has its server process and its statements at hand; under a light load the others rest.
+        .queue_mode(QueueMode::Lifo)
         .timeouts(timeouts)
         .runtime(Runtime::Tokio1)
         .build()
