@@ -57,7 +57,7 @@ impl Handler for Insights {
             self.publish(message, content).await?;
         }
         let entry = Entry::new("insights", "insights found").with("insights", keys).with("fetched", fetched);
-        timeline::add(&*self.database.client().await?, call_id, &[entry]).await?;
+        timeline::add(&*self.database.client().await?, call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
 }

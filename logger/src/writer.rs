@@ -14,6 +14,8 @@ mod create;
 mod stranded;
 mod update;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use shared::{
     aircall::wire::Call,
     amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
@@ -38,6 +40,7 @@ use crate::{
     render::{self, Ready, Renderer},
 };
 
+use stranded::Left;
 pub(crate) use stranded::Stranded;
 
 pub(crate) struct Writer {
@@ -49,12 +52,27 @@ pub(crate) struct Writer {
     pub(crate) stranded: Stranded,
 }
 
-/// One call in hand: its lease, its row, and the log that it should have.
-struct Work<'a> {
+/// The right to write a call's log.
+struct Hold {
     lease: Lease,
+    /// An intent stands that is ours, and nothing has been sent for it.
+    unsent: AtomicBool,
+}
+
+/// One call in hand: the right to write, its row, and the log that it should have.
+struct Work<'a> {
+    hold: &'a Hold,
     row: &'a Loggable,
     log: PhoneCallCreate,
     trace: Traceparent,
+}
+
+/// How the work on a row has ended.
+enum Step {
+    /// The lease is still ours.
+    Ended(Outcome),
+    /// With a write, and the lease was given back with the noting of it; or the row as it has become meanwhile.
+    Written(Option<Box<Loggable>>),
 }
 
 impl Handler for Writer {
@@ -64,11 +82,13 @@ impl Handler for Writer {
         if !message.put_off && !self.take_in(message).await? {
             return Ok(Outcome::Skip(format!("not written: {}", calls::ERASED)));
         }
-        let (lease, mut stranded) = (Lease::fresh(), self.stranded.take(call_id));
-        let handled = self.claim_and_settle(lease, &stranded, message).await;
-        if handled.is_err() && self.give_back(lease, call_id).await.is_err() {
-            stranded.push(lease);
-            self.stranded.keep(call_id, stranded);
+        let mut left = self.stranded.take(call_id);
+        let hold = Hold { lease: Lease::fresh(), unsent: AtomicBool::new(left.unsent) };
+        let handled = Box::pin(self.claim_and_settle(&hold, &left, message)).await;
+        if handled.is_err() && self.give_back(&hold, call_id).await.is_err() {
+            left.leases.push(hold.lease);
+            left.unsent = hold.unsent.into_inner();
+            self.stranded.keep(call_id, left);
         }
         handled
     }
@@ -96,10 +116,16 @@ impl Writer {
         }
     }
 
-    async fn claim_and_settle(&self, lease: Lease, stranded: &[Lease], message: &Incoming) -> Result<Outcome> {
-        let claim = calls::claim(&*self.database.client().await?, message.event.call_id, lease, stranded).await?;
+    async fn claim_and_settle(&self, hold: &Hold, left: &Left, message: &Incoming) -> Result<Outcome> {
+        let (call_id, form) = (message.event.call_id, self.forms.of_new_logs().ok());
+        let client = self.database.client().await?;
+        let claim = calls::claim(&client, call_id, hold.lease, &left.leases, left.unsent, form).await?;
+        drop(client);
         match claim {
-            Some(row) => self.settle(lease, row, message).await,
+            Some(row) => {
+                hold.unsent.store(row.intended, Relaxed);
+                self.settle(hold, row, message).await
+            }
             None if message.seen_before => {
                 Err(Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died"))
             }
@@ -108,24 +134,34 @@ impl Writer {
     }
 
     /// After a failure; does nothing if the lease was never ours.
-    async fn give_back(&self, lease: Lease, call_id: CallId) -> Result<()> {
-        calls::abandon(&*self.database.client().await?, lease, call_id).await
+    async fn give_back(&self, hold: &Hold, call_id: CallId) -> Result<()> {
+        let unsent = hold.unsent.load(Relaxed);
+        calls::abandon(&*self.database.client().await?, hold.lease, call_id, unsent).await
     }
 
     /// Writes, or puts off, until the call has not changed meanwhile.
-    async fn settle(&self, lease: Lease, mut row: Loggable, message: &Incoming) -> Result<Outcome> {
+    async fn settle(&self, hold: &Hold, mut row: Loggable, message: &Incoming) -> Result<Outcome> {
         if row.undecided && message.seen_before {
             // Whoever had this message before may have died before it told the resolver.
             self.look_up_again(&row, message.trace).await?;
         }
         let mut carries = message.seen_before;
         loop {
-            let outcome = match render::ready(&row) {
-                Err(why) => Outcome::Skip(format!("not written: {why}")),
-                Ok(ready) => self.write(lease, &row, &ready, message.trace, carries).await?,
+            let step = match render::ready(&row) {
+                Err(why) => {
+                    self.withdraw(hold, row.call_id).await?;
+                    Step::Ended(Outcome::Skip(format!("not written: {why}")))
+                }
+                Ok(ready) => self.write(hold, &row, &ready, message.trace, carries).await?,
             };
-            carries |= matches!(outcome, Outcome::Later(_));
-            match calls::release(&*self.database.client().await?, lease, &row).await? {
+            let (outcome, changed) = match step {
+                Step::Written(changed) => (Outcome::Done, changed.map(|row| *row)),
+                Step::Ended(outcome) => {
+                    carries |= matches!(outcome, Outcome::Later(_));
+                    (outcome, calls::release(&*self.database.client().await?, hold.lease, &row).await?)
+                }
+            };
+            match changed {
                 Some(changed) => row = changed,
                 None => return Ok(outcome),
             }
@@ -134,41 +170,52 @@ impl Writer {
 
     async fn write(
         &self,
-        lease: Lease,
+        hold: &Hold,
         row: &Loggable,
         ready: &Ready<'_>,
         trace: Traceparent,
         carries: bool,
-    ) -> Result<Outcome> {
+    ) -> Result<Step> {
         let agent = ready.call.user.as_ref().and_then(|user| user.email.as_deref());
         let owner_id = self.owners.of(agent, ready.record.owner_id).await?;
         let log = self.renderer.render(row, ready, owner_id)?;
-        let work = Work { lease, row, log, trace };
-        let Some(id) = row.sellsy_id else { return self.create(&work).await.map(|()| Outcome::Done) };
+        let work = Work { hold, row, log, trace };
+        let Some(id) = row.sellsy_id else { return self.create(&work).await };
         let form = row.form.unwrap_or(LogForm::PhoneCall);
         if row.digest.as_deref() == Some(&forms::digest(form, &work.log)) {
             if row.due_in.is_some() {
-                calls::nothing_due(&*self.database.client().await?, lease, row.call_id).await?;
+                calls::nothing_due(&*self.database.client().await?, hold.lease, row.call_id).await?;
             }
-            return Ok(Outcome::Done);
+            return Ok(Step::Ended(Outcome::Done));
         }
         match row.due_in {
             // Adopted and not written since: what stands there may be old.
-            None if row.digest.as_deref() == Some("") => self.update(&work, form, id).await.map(|()| Outcome::Done),
+            None if row.digest.as_deref() == Some("") => self.update(&work, form, id).await,
             None => self.put_off(&work).await,
-            Some(left) if !left.is_zero() => Ok(if carries { Outcome::Later(left) } else { Outcome::Done }),
-            Some(_) => self.update(&work, form, id).await.map(|()| Outcome::Done),
+            Some(left) if !left.is_zero() => {
+                Ok(Step::Ended(if carries { Outcome::Later(left) } else { Outcome::Done }))
+            }
+            Some(_) => self.update(&work, form, id).await,
         }
     }
 
-    async fn put_off(&self, work: &Work<'_>) -> Result<Outcome> {
+    /// Withdraws an intent for which nothing was sent. A failure does that by itself, with the lease.
+    async fn withdraw(&self, hold: &Hold, call_id: CallId) -> Result<()> {
+        if hold.unsent.load(Relaxed) {
+            calls::withdraw_intent(&*self.database.client().await?, call_id).await?;
+            hold.unsent.store(false, Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn put_off(&self, work: &Work<'_>) -> Result<Step> {
         let (row, client) = (work.row, self.database.client().await?);
         let wait = gather::wait(row.writes, row.written_age);
-        calls::put_off(&client, work.lease, row.call_id, wait).await?;
+        calls::put_off(&client, work.hold.lease, row.call_id, wait).await?;
         let entry = Entry::new("logger", "changed; it is written together with what else changes soon")
             .with("in_s", wait.as_secs());
-        timeline::add(&client, row.call_id, &[entry]).await?;
-        Ok(Outcome::Later(wait))
+        timeline::add(&client, row.call_id, [entry]).await?;
+        Ok(Step::Ended(Outcome::Later(wait)))
     }
 
     /// Sellsy does not take this record or opportunity, which may have gone since it was looked up. False when the
@@ -178,7 +225,7 @@ impl Writer {
         let reopened = calls::reopen(&client, work.row.call_id).await?;
         if reopened {
             let entry = Entry::new("logger", "refused by Sellsy; the caller is looked up again").with("error", what);
-            timeline::add(&client, work.row.call_id, &[entry]).await?;
+            timeline::add(&client, work.row.call_id, [entry]).await?;
             drop(client);
             self.look_up_again(work.row, work.trace).await?;
         }

@@ -11,10 +11,10 @@ use shared::{
     aircall::wire::Call,
     amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
     db::Database,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     event::{CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event},
     ledger::{
-        calls::{self, Known, Snapshot},
+        calls::{self, Known, Snapshot, Taken},
         requests,
         resolution::Resolution,
         timeline::{self, Entry},
@@ -60,22 +60,36 @@ impl Calls {
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
-        // Neither changes what the other reads, so both are asked at once.
-        let apply = calls::apply(&client, Stage::Resolver, call_id, &snapshot);
-        let (kept, known) = tokio::try_join!(apply, calls::known(&client, call_id))?;
-        if !kept {
-            return Ok(Outcome::Skip(format!("not logged: {}", calls::ERASED)));
-        }
+        let number = self.number(&call);
+        let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, FRESH, number.as_ref()).await?;
         drop(client);
-        let resolution = match known {
-            Some(known) if known.is_final => known.resolution,
-            known => self.decide(call_id, &call, known).await?,
+        let Taken::In(known) = taken else { return Ok(Outcome::Skip(format!("not logged: {}", calls::ERASED))) };
+        let known = match known {
+            Some(known) if known.is_final => *known,
+            _ => self.decide(call_id, &call, number.as_ref()).await?,
         };
-        if resolution.record.is_none() {
-            return Ok(Outcome::Skip(format!("not logged: {}", resolution.rule)));
+        let just_decided = known.just_decided;
+        let lines = if just_decided { lines(&known) } else { Vec::new() };
+        if known.resolution.record.is_some() {
+            // The lines are for people and the fact is for the logger: it need not wait for them.
+            let publish = self.publish(call_id, message.trace, &known.resolution);
+            let (told, published) = tokio::join!(self.tell(call_id, lines), publish);
+            return told.and(published).map(|()| Outcome::Done);
         }
-        self.publish(call_id, message.trace, &resolution).await?;
-        Ok(Outcome::Done)
+        self.tell(call_id, lines).await?;
+        // Whoever joined the directory since the look-up has found no waiting call.
+        let appeared = match number.filter(|_| just_decided) {
+            Some(number) => store::knows(&*self.database.client().await?, &number).await?,
+            None => false,
+        };
+        if appeared && self.resolve_again(call_id).await? {
+            return Ok(Outcome::Done);
+        }
+        Ok(Outcome::Skip(format!("not logged: {}", known.resolution.rule)))
+    }
+
+    async fn tell(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
+        timeline::add(&*self.database.client().await?, call_id, lines).await
     }
 
     /// For a call that nobody was found for, or whose record or opportunity Sellsy does not take any more. True if there
@@ -92,7 +106,7 @@ impl Calls {
         let client = self.database.client().await?;
         let decided = calls::decide_again(&client, call_id, &resolution, self.number(call).as_ref()).await?;
         let Some(decided) = decided else { return Ok(false) };
-        timeline::add(&client, call_id, &[look_up::entry("resolved again", &resolution)]).await?;
+        timeline::add(&client, call_id, [look_up::entry("resolved again", &resolution)]).await?;
         drop(client);
         if decided.record.is_some() {
             self.publish(call_id, Traceparent::of_call(call_id), &decided).await?;
@@ -107,37 +121,16 @@ impl Calls {
         }
     }
 
-    async fn decide(&self, call_id: CallId, call: &Call, known: Option<Known>) -> Result<Resolution> {
+    /// For a call that the card's look-up cannot decide: there was none, or it is too old.
+    async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Known> {
         let now = Timestamp::now();
-        let fresh = |known: &Known| now.duration_since(known.looked_up_at).unsigned_abs() < FRESH;
-        let card_shown = known.as_ref().is_some_and(|known| known.card_shown);
-        let (resolution, looked_up_at) = match known.filter(fresh) {
-            Some(known) => (known.resolution, known.looked_up_at),
-            None => (self.look_up.resolve(call).await?, now),
-        };
+        let resolution = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
-        if !calls::decide(&client, call_id, &resolution, looked_up_at, self.number(call).as_ref()).await? {
-            // Another replica was faster; what it decided may have been logged already.
-            let decided = calls::known(&client, call_id).await?;
-            return Ok(decided.map_or(resolution, |known| known.resolution));
-        }
-        let appeared = match self.number(call).filter(|_| resolution.record.is_none()) {
-            // Whoever joined the directory since the look-up has found no waiting call.
-            Some(number) => store::knows(&client, &number).await?,
-            None => false,
-        };
-        let mut lines = Vec::with_capacity(2);
-        if !card_shown && resolution.record.is_some() {
-            lines.push(Entry::new("resolver", "no card was shown during the call"));
-        }
-        lines.push(look_up::entry("decided", &resolution).with("looked_up_at", looked_up_at));
-        timeline::add(&client, call_id, &lines).await?;
-        drop(client);
-        if appeared && self.resolve_again(call_id).await? {
-            let decided = calls::known(&*self.database.client().await?, call_id).await?;
-            return Ok(decided.map_or(resolution, |known| known.resolution));
-        }
-        Ok(resolution)
+        let just_decided = calls::decide(&client, call_id, &resolution, now, number).await?;
+        // Another replica may have been faster; what it decided may have been logged already. Or a card was shown.
+        let decided = calls::known(&client, call_id).await?;
+        let decided = decided.ok_or_else(|| Error::retry(Code::CallBusy, "the call was deleted meanwhile"))?;
+        Ok(Known { just_decided, ..decided })
     }
 
     async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution) -> Result<()> {
@@ -147,4 +140,13 @@ impl Calls {
         let outgoing = Outgoing::event(&fact, trace).map_err(|e| Error::malformed("the call", &e))?;
         self.publisher.publish(Destination::Events { kind: CALL_RESOLVED }, &outgoing).await
     }
+}
+
+fn lines(known: &Known) -> Vec<Entry> {
+    let mut lines = Vec::with_capacity(2);
+    if !known.card_shown && known.resolution.record.is_some() {
+        lines.push(Entry::new("resolver", "no card was shown during the call"));
+    }
+    lines.push(look_up::entry("decided", &known.resolution).with("looked_up_at", known.looked_up_at));
+    lines
 }

@@ -10,7 +10,7 @@ use shared::{
     db::Database,
     error::{Error, Remedy, Result},
     ledger::{
-        calls::{self, Snapshot},
+        calls::{self, Snapshot, Taken},
         timeline::{self, Entry},
     },
     topology::Stage,
@@ -43,12 +43,9 @@ impl Cards {
         let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call);
-        // Neither changes what the other reads, so both are asked at once.
-        let apply = calls::apply(&client, Stage::Cards, call_id, &snapshot);
-        let (kept, known) = tokio::try_join!(apply, calls::known(&client, call_id))?;
-        if !kept {
+        let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &snapshot).await? else {
             return Ok(Outcome::Skip(format!("no card: {}", calls::ERASED)));
-        }
+        };
         // No connection is held while an API is asked.
         drop(client);
         let (resolution, looked_up) = match known {
@@ -59,16 +56,12 @@ impl Cards {
         };
         let card = card::render(&resolution, &self.web_url);
         let client = self.database.client().await?;
-        let keep = async {
-            let line = [look_up::entry("looked up", &resolution)];
-            if looked_up {
-                let kept = calls::keep_look_up(&client, call_id, &resolution);
-                tokio::try_join!(kept, timeline::add(&client, call_id, &line))?;
-            }
-            Ok(())
+        let claimed = if looked_up {
+            let line = look_up::entry("looked up", &resolution);
+            calls::keep_look_up(&client, call_id, &resolution, card.is_some(), line).await?
+        } else {
+            card.is_some() && calls::claim_card(&client, call_id).await?
         };
-        let claim = async { if card.is_some() { calls::claim_card(&client, call_id).await } else { Ok(false) } };
-        let ((), claimed) = tokio::try_join!(keep, claim)?;
         let Some(card) = card else { return Ok(Outcome::Skip(format!("no card: {}", resolution.rule))) };
         if !claimed {
             return Ok(Outcome::Skip("no card: it was shown before, or the call has ended".into()));
@@ -85,7 +78,7 @@ impl Cards {
             }
             CardAnswer::Shown => Entry::new("resolver", "card shown"),
         };
-        timeline::add(&*self.database.client().await?, message.event.call_id, &[entry]).await?;
+        timeline::add(&*self.database.client().await?, message.event.call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
 }

@@ -1,37 +1,38 @@
 //! The one creation of a log: intent, POST, ledger; or the adoption of what an earlier POST has made. One may have if an
 //! intent stands, or if Aircall's list and not a webhook brought the call: then this ledger may not be the first.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use shared::{
+    amqp::Outcome,
     error::{Code, Error, Remedy, Result},
     ledger::{
-        calls,
+        calls::{self, Written},
         form::LogForm,
-        timeline::{self, Entry},
+        timeline::Entry,
     },
     sellsy::WriteError,
 };
 
-use super::{Work, Writer};
+use super::{Step, Work, Writer};
 use crate::{forms, render};
 
 /// How long Sellsy may still be at work on a POST whose answer we did not get; longer than our own timeout (20 s).
 const SETTLED: Duration = Duration::from_secs(25);
 
 impl Writer {
-    pub(super) async fn create(&self, work: &Work<'_>) -> Result<()> {
+    pub(super) async fn create(&self, work: &Work<'_>) -> Result<Step> {
         match self.adopt_or_post(work).await {
             Err(e) if e.code == Code::SellsyRejected => {
                 // It may also be the owner, if a staff has left since the list was fetched.
                 self.owners.forget().await;
-                if self.reopen(work, &e.message).await? { Ok(()) } else { Err(e) }
+                if self.reopen(work, &e.message).await? { Ok(Step::Ended(Outcome::Done)) } else { Err(e) }
             }
             created => created,
         }
     }
 
-    async fn adopt_or_post(&self, work: &Work<'_>) -> Result<()> {
+    async fn adopt_or_post(&self, work: &Work<'_>) -> Result<Step> {
         let row = work.row;
         if row.intent_age.is_some_and(|age| age < SETTLED) {
             let remedy = Remedy::Retry { after: Some(SETTLED) };
@@ -54,20 +55,18 @@ impl Writer {
         }
     }
 
-    async fn post(&self, work: &Work<'_>, form: LogForm) -> Result<()> {
-        let call_id = work.row.call_id;
-        if !calls::record_intent(&*self.database.client().await?, work.lease, call_id, form).await? {
+    async fn post(&self, work: &Work<'_>, form: LogForm) -> Result<Step> {
+        let (row, hold, call_id) = (work.row, work.hold, work.row.call_id);
+        // With the claim, if it is for this form.
+        let intended = row.intended && row.form == Some(form) && hold.unsent.load(Relaxed);
+        if !intended && !calls::record_intent(&*self.database.client().await?, hold.lease, call_id, form).await? {
             return Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"));
         }
+        hold.unsent.store(false, Relaxed);
         match self.forms.create(form, &work.log).await {
             Ok(id) => {
-                let client = self.database.client().await?;
-                let digest = forms::digest(form, &work.log);
-                let entry = [Entry::new("logger", "logged").with(form.as_str(), id).with("related", &work.log.related)];
-                let written = calls::record_written(&client, call_id, form, id, &digest);
-                // Whatever becomes of the line: what stands in Sellsy is written down.
-                let (written, told) = tokio::join!(written, timeline::add(&client, call_id, &entry));
-                written.and(told)
+                let line = Entry::new("logger", "logged").with(form.as_str(), id).with("related", &work.log.related);
+                self.written(work, form, id, line).await
             }
             // The intent stays: the next try looks first, once Sellsy has surely finished.
             Err(WriteError::Unclear(e)) => {
@@ -83,9 +82,10 @@ impl Writer {
     }
 
     /// This POST made nothing. An earlier one may have, if its intent still stands.
-    async fn refused(&self, work: &Work<'_>, e: Error) -> Result<()> {
+    async fn refused(&self, work: &Work<'_>, e: Error) -> Result<Step> {
         if work.row.intent_age.is_none() {
-            calls::withdraw_intent(&*self.database.client().await?, work.row.call_id).await?;
+            work.hold.unsent.store(true, Relaxed);
+            self.withdraw(work.hold, work.row.call_id).await?;
         }
         Err(e)
     }
@@ -97,17 +97,23 @@ impl Writer {
     }
 
     /// What stands there may be older than what the call has become: it is written again at once.
-    async fn adopt(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<()> {
-        let call_id = work.row.call_id;
-        let client = self.database.client().await?;
-        calls::record_written(&client, call_id, form, id, "").await?;
+    async fn adopt(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
         let found = match work.row.intent_age {
             Some(_) => "a log whose creation had ended unclear was found and adopted",
             None => "a log that the ledger did not know was found and adopted",
         };
-        let entry = Entry::new("logger", found).with(form.as_str(), id);
-        timeline::add(&client, call_id, &[entry]).await?;
-        drop(client);
+        let line = Entry::new("logger", found).with(form.as_str(), id);
+        let written = Written { form, sellsy_id: id, digest: "" };
+        calls::record_written(&*self.database.client().await?, work.row, written, line, None).await?;
         self.update(work, form, id).await
+    }
+
+    /// The whole log stands in Sellsy: that is noted and the lease is given back.
+    pub(super) async fn written(&self, work: &Work<'_>, form: LogForm, id: i64, line: Entry) -> Result<Step> {
+        let digest = forms::digest(form, &work.log);
+        let written = Written { form, sellsy_id: id, digest: &digest };
+        let client = self.database.client().await?;
+        let changed = calls::record_written(&client, work.row, written, line, Some(work.hold.lease)).await?;
+        Ok(Step::Written(changed.map(Box::new)))
     }
 }

@@ -12,22 +12,32 @@ use std::{
 use shared::{event::CallId, ledger::calls::Lease};
 
 #[derive(Default)]
-pub(crate) struct Stranded(Mutex<HashMap<CallId, Vec<Lease>>>);
+pub(crate) struct Stranded(Mutex<HashMap<CallId, Left>>);
+
+/// What was left of a call.
+#[derive(Default)]
+pub(super) struct Left {
+    pub(super) leases: Vec<Lease>,
+    /// Nothing has been sent for the intent that was written down with the last of them.
+    pub(super) unsent: bool,
+}
 
 /// An outage strands as many leases as messages are in hand. This many would be of outages long over.
 const MOST: usize = 1000;
 
 impl Stranded {
-    pub(super) fn keep(&self, call_id: CallId, leases: Vec<Lease>) {
+    pub(super) fn keep(&self, call_id: CallId, left: Left) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
-        all.entry(call_id).or_default().extend(leases);
+        let kept = all.entry(call_id).or_default();
+        kept.leases.extend(left.leases);
+        kept.unsent = left.unsent;
     }
 
     /// Only one of the messages of a call gets them.
-    pub(super) fn take(&self, call_id: CallId) -> Vec<Lease> {
+    pub(super) fn take(&self, call_id: CallId) -> Left {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&call_id).unwrap_or_default()
     }
 }

@@ -6,6 +6,7 @@
 //! Only when an update without links is answered 404, the log itself is gone: a person deleted it, and it stays deleted.
 
 use shared::{
+    amqp::Outcome,
     error::{Code, Result},
     ledger::{
         calls,
@@ -15,11 +16,11 @@ use shared::{
     sellsy::WriteError,
 };
 
-use super::{Work, Writer};
-use crate::forms::{self, Links};
+use super::{Step, Work, Writer};
+use crate::forms::Links;
 
 impl Writer {
-    pub(super) async fn update(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<()> {
+    pub(super) async fn update(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
         let row = work.row;
         let mut refused = None;
         if form == LogForm::PhoneCall && !row.links_refused && !row.undecided {
@@ -43,20 +44,18 @@ impl Writer {
         }
     }
 
-    async fn updated(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<()> {
-        let call_id = work.row.call_id;
-        let client = self.database.client().await?;
-        calls::record_written(&client, call_id, form, id, &forms::digest(form, &work.log)).await?;
-        timeline::add(&client, call_id, &[Entry::new("logger", "log updated").with(form.as_str(), id)]).await
+    async fn updated(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
+        self.written(work, form, id, Entry::new("logger", "log updated").with(form.as_str(), id)).await
     }
 
-    async fn gone(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<()> {
+    async fn gone(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
         let call_id = work.row.call_id;
         let client = self.database.client().await?;
         calls::record_gone(&client, call_id).await?;
         let entry =
             Entry::new("logger", "a person has deleted the log in Sellsy; it stays deleted").with(form.as_str(), id);
-        timeline::add(&client, call_id, &[entry]).await
+        timeline::add(&client, call_id, [entry]).await?;
+        Ok(Step::Ended(Outcome::Done))
     }
 
     async fn mend_links(&self, work: &Work<'_>, refused: &str) -> Result<()> {
@@ -68,6 +67,6 @@ impl Writer {
         let client = self.database.client().await?;
         calls::record_links_refused(&client, work.row.call_id).await?;
         let entry = Entry::new("logger", "Sellsy does not take the links of the log; they stay as they are there");
-        timeline::add(&client, work.row.call_id, &[entry.with("error", refused)]).await
+        timeline::add(&client, work.row.call_id, [entry.with("error", refused)]).await
     }
 }

@@ -183,7 +183,7 @@ async fn one(desk: &Desk, deed: Deed, held: Held) -> anyhow::Result<()> {
             .with("attempts", letter.attempts)
             .with("message", &letter.id);
         let client = desk.database.client().await?;
-        timeline::add(&client, call_id, &[entry]).await?;
+        timeline::add(&client, call_id, [entry]).await?;
         // Before it is out, because it may be parked again at once.
         calls::count_parked(&client, call_id, -1).await?;
     }

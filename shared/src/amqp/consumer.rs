@@ -384,7 +384,7 @@ impl<H: Handler> Consumer<H> {
         let written = async {
             let client = self.database.client().await?;
             calls::count_parked(&client, call_id, parked).await?;
-            timeline::add(&client, call_id, entry.as_slice()).await
+            timeline::add(&client, call_id, entry).await
         };
         if let Err(e) = written.await {
             tracing::warn!(call_id = call_id.0, error = %e, "A line of the timeline could not be written.");

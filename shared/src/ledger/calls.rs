@@ -4,16 +4,20 @@
 //! one, an insight when it is newer than the stored one of its key; so duplicates and reordered deliveries leave the
 //! row as it is.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use jiff::Timestamp;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 use uuid::Uuid;
 
 use super::{
     form::LogForm,
     insight::{Insight, Insights},
     resolution::Resolution,
+    timeline::{Entry, Lines, WRITE},
 };
 use crate::{
     aircall::wire::Call,
@@ -33,32 +37,107 @@ const LEASE_S: f64 = 120.0;
 /// Why nothing is done about a call whose data were deleted ([`super::erase`]).
 pub const ERASED: &str = "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it";
 
+/// The view at hand is newer than the stored one.
+const NEWER: &str = "(calls.snapshot_at is null
+                      or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank))";
+/// The call can be decided by the look-up that was made for the card.
+const DECIDABLE: &str =
+    "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
+
+/// `$7` and `$8` are for [`end`]; without them nothing is decided.
+static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
+              noted as (insert into timeline (call_id, stage, what, detail)
+                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
+              taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
+                        select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end
+                          from kept where so
+                        on conflict (call_id) do update
+                           set snapshot = case when {NEWER} then excluded.snapshot else calls.snapshot end,
+                               snapshot_at = case when {NEWER} then excluded.snapshot_at else calls.snapshot_at end,
+                               snapshot_rank = case when {NEWER} then excluded.snapshot_rank else calls.snapshot_rank end,
+                               reconciled_at = case when {NEWER} then coalesce(excluded.reconciled_at, calls.reconciled_at)
+                                                    else calls.reconciled_at end,
+                               resolved_at = case when {DECIDABLE} then now() else calls.resolved_at end,
+                               unmatched_number = case when {DECIDABLE} and calls.resolution->>'record' is null then $8::text
+                                                       else calls.unmatched_number end
+                         where calls.erased_at is null and ({NEWER} or {DECIDABLE})
+                     returning resolution, looked_up_at, resolved_at, card_at)
+         select so, coalesce(taken.resolution, calls.resolution), coalesce(taken.looked_up_at, calls.looked_up_at),
+                coalesce(taken.resolved_at, calls.resolved_at) is not null, coalesce(taken.card_at, calls.card_at) is not null,
+                coalesce(taken.resolved_at = now(), false)
+           from kept left join taken on true left join calls on calls.call_id = $1"
+    )
+});
+
 /// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
 /// That Aircall's list brought it is noted as well, before anybody writes the log. False when the data of this call were
 /// deleted: then nothing is taken in.
 pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<bool> {
-    let sql = "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
-                    noted as (insert into timeline (call_id, stage, what, detail)
-                              select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
-                    taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
-                              select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end
-                                from kept where so
-                              on conflict (call_id) do update
-                                 set snapshot = excluded.snapshot, snapshot_at = excluded.snapshot_at,
-                                     snapshot_rank = excluded.snapshot_rank,
-                                     reconciled_at = coalesce(excluded.reconciled_at, calls.reconciled_at)
-                               where calls.erased_at is null
-                                 and (calls.snapshot_at is null
-                                      or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank)))
-               select so from kept";
+    Ok(take_in(client, stage, call_id, snapshot, None).await?.get(0))
+}
+
+/// What became of a view.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// With what the ledger knows of who called.
+    In(Option<Box<Known>>),
+    /// The data of this call were deleted.
+    Erased,
+}
+
+/// [`apply`], and what is known of the caller.
+pub async fn begin(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<Taken> {
+    take_in(client, stage, call_id, snapshot, None).await.map(|row| taken(&row))
+}
+
+/// [`begin`] for a call that has ended: if it was looked up within the last `fresh`, that is its final resolution. Nothing
+/// else need be asked then, and so it is one statement.
+pub async fn end(
+    client: &Client,
+    stage: Stage,
+    call_id: CallId,
+    snapshot: &Snapshot<'_>,
+    fresh: Duration,
+    number: Option<&E164>,
+) -> Result<Taken> {
+    take_in(client, stage, call_id, snapshot, Some((fresh, number))).await.map(|row| taken(&row))
+}
+
+async fn take_in(
+    client: &Client,
+    stage: Stage,
+    call_id: CallId,
+    snapshot: &Snapshot<'_>,
+    decide: Option<(Duration, Option<&E164>)>,
+) -> Result<Row> {
     let (at, rank) = snapshot.place();
+    let (call, stage) = (Json(snapshot.call), stage.as_str());
+    let (fresh_s, number) = (decide.map(|(fresh, _)| fresh.as_secs_f64()), decide.and_then(|(_, number)| number));
+    let number = number.map(E164::as_str);
     let row =
-        client.query_one(sql, &[&call_id.0, &Json(snapshot.call), &at, &rank, &stage.as_str(), &snapshot.kind]).await?;
-    let kept = row.get(0);
-    if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| kept) {
+        client.query_one(&TAKE_IN, &[&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number]).await?;
+    if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| row.get(0)) {
         keep_forwarded(client, call_id, number, at).await?;
     }
-    Ok(kept)
+    Ok(row)
+}
+
+fn taken(row: &Row) -> Taken {
+    if !row.get::<_, bool>(0) {
+        return Taken::Erased;
+    }
+    let known = |Json(resolution)| {
+        Box::new(Known {
+            resolution,
+            looked_up_at: row.get(2),
+            is_final: row.get(3),
+            card_shown: row.get(4),
+            just_decided: row.get(5),
+        })
+    };
+    Taken::In(row.get::<_, Option<_>>(1).map(known))
 }
 
 /// Whether the data of this call were deleted.
@@ -90,6 +169,8 @@ pub struct Known {
     /// The resolution is the one by which the call is logged.
     pub is_final: bool,
     pub card_shown: bool,
+    /// It became final just now, by [`end`].
+    pub just_decided: bool,
 }
 
 pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
@@ -98,16 +179,39 @@ pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
     let row = client.query_opt(sql, &[&call_id.0]).await?;
     Ok(row.map(|r| {
         let Json(resolution) = r.get(0);
-        Known { resolution, looked_up_at: r.get(1), is_final: r.get(2), card_shown: r.get(3) }
+        Known { resolution, looked_up_at: r.get(1), is_final: r.get(2), card_shown: r.get(3), just_decided: false }
     }))
 }
 
-/// Keeps a look-up made for the card; a final decision is left alone.
-pub async fn keep_look_up(client: &Client, call_id: CallId, resolution: &Resolution) -> Result<()> {
-    let sql = "update calls set resolution = $2, looked_up_at = now()
-                where call_id = $1 and resolved_at is null and erased_at is null";
-    client.execute(sql, &[&call_id.0, &Json(resolution)]).await?;
-    Ok(())
+/// Keeps a look-up made for the card, with its line; a final decision is left alone. With `claim` the call's one card is
+/// claimed as well, as by [`claim_card`]: whether it was is returned.
+pub async fn keep_look_up(
+    client: &Client,
+    call_id: CallId,
+    resolution: &Resolution,
+    claim: bool,
+    line: Entry,
+) -> Result<bool> {
+    // Whether the card is free is read under the row's lock: two replicas may be here at once.
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "with told as ({WRITE}),
+                  old as (select card_at is null and snapshot->>'ended_at' is null as free
+                            from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
+             update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end
+               from old where call_id = $1
+          returning $7 and free"
+        )
+    });
+    let lines = Lines::of([line]);
+    let (stages, whats, details, ages) = lines.values();
+    match client.query_opt(&SQL, &[&call_id.0, &stages, &whats, &details, &ages, &Json(resolution), &claim]).await {
+        Ok(row) => Ok(row.is_some_and(|row| row.get(0))),
+        Err(e) => {
+            lines.put_back();
+            Err(e.into())
+        }
+    }
 }
 
 /// Makes this the resolution by which the call is logged; without a record the call waits under its number for one.
@@ -207,6 +311,8 @@ pub struct Loggable {
     pub due_in: Option<Duration>,
     /// A creation began so long ago and its end is not known.
     pub intent_age: Option<Duration>,
+    /// An intent was written down with the claim. Nothing has been sent for it yet.
+    pub intended: bool,
     /// Aircall's list brought the call in: a ledger that is gone, or was restored, may have logged it before.
     pub listed: bool,
     /// A person has deleted the log in Sellsy.
@@ -237,6 +343,7 @@ impl Loggable {
             written_age: Duration::ZERO,
             due_in: None,
             intent_age: None,
+            intended: false,
             listed: false,
             gone: false,
             reopened: false,
@@ -267,37 +374,73 @@ impl Lease {
     }
 }
 
+/// Nothing speaks against the first POST of a call's log. Whoever writes has the last word.
+const CREATABLE: &str =
+    "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
+                      and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
+                      and reconciled_at is null and (reopened_at > looked_up_at) is not true)";
+
 /// Notes that the call may have changed and takes the lease if nobody holds it, or if it is one of `ours`. `None`:
-/// somebody else does, and will see the change when it releases; or there is no such call.
-pub async fn claim(client: &Client, call_id: CallId, lease: Lease, ours: &[Lease]) -> Result<Option<Loggable>> {
-    let sql = format!(
-        "update calls set wanted = wanted + 1,
-                lease = case when lease_until > now() and lease <> all($4) then lease else $2 end,
-                lease_until = case when lease_until > now() and lease <> all($4) then lease_until
-                                   else now() + make_interval(secs => $3) end
-          where call_id = $1
-      returning {ROW}, lease = $2 as mine"
-    );
-    let ours: Vec<Uuid> = ours.iter().map(|lease| lease.0).collect();
-    let row = client.query_opt(&sql, &[&call_id.0, &lease.0, &LEASE_S, &ours]).await?;
-    Ok(row.filter(|r| r.get("mine")).map(|r| loggable(&r)))
+/// somebody else does, and will see the change when it releases; or there is no such call. If the log is to be created, in
+/// the form given, the intent is written down at once: see [`record_intent`]. An intent of `ours` for which nothing was sent
+/// (`unsent`) is as good as none.
+pub async fn claim(
+    client: &Client,
+    call_id: CallId,
+    lease: Lease,
+    ours: &[Lease],
+    unsent: bool,
+    form: Option<LogForm>,
+) -> Result<Option<Loggable>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let held = "(lease_until > now() and lease <> all($4)) is true";
+        let creates = format!("not ({held}) and $5::text is not null and {CREATABLE}");
+        format!(
+            "update calls set wanted = wanted + 1,
+                    lease = case when {held} then lease else $2 end,
+                    lease_until = case when {held} then lease_until else now() + make_interval(secs => $3) end,
+                    intent_at = case when {creates} then now() else intent_at end,
+                    log_form = case when {creates} then $5 else log_form end
+              where call_id = $1
+          returning {ROW}, lease = $2 as mine, coalesce(intent_at = now(), false) as intended"
+        )
+    });
+    let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
+    let row = client.query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
+    let claimed = |row: Row| {
+        let (intended, row) = (row.get("intended"), loggable(&row));
+        Loggable { intended, intent_age: row.intent_age.filter(|_| !intended), ..row }
+    };
+    Ok(row.filter(|r| r.get("mine")).map(claimed))
+}
+
+/// What becomes of a lease that is given back: kept if the call has changed since.
+fn given_back(wanted: &str) -> String {
+    format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
 /// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.
 pub async fn release(client: &Client, lease: Lease, seen: &Loggable) -> Result<Option<Loggable>> {
-    let sql = format!(
-        "update calls set lease_until = case when wanted = $3 then null else now() + make_interval(secs => $4) end
-          where call_id = $1 and lease = $2
-      returning {ROW}"
-    );
-    let row = client.query_opt(&sql, &[&seen.call_id.0, &lease.0, &seen.wanted, &LEASE_S]).await?;
-    Ok(row.map(|r| loggable(&r)).filter(|now| now.wanted != seen.wanted))
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let given_back = given_back("$3");
+        format!("update calls set lease_until = {given_back} where call_id = $1 and lease = $2 returning wanted <> $3")
+    });
+    let row = client.query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
+    changed(client, seen, row.is_some_and(|row| row.get(0))).await
 }
 
-/// Gives the lease back after a failure, so that the next attempt need not wait until it runs out.
-pub async fn abandon(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
-    let sql = "update calls set lease_until = null where call_id = $1 and lease = $2";
-    client.execute(sql, &[&call_id.0, &lease.0]).await?;
+/// The row anew, if it has changed.
+async fn changed(client: &Client, seen: &Loggable, has: bool) -> Result<Option<Loggable>> {
+    if has { look(client, seen.call_id).await } else { Ok(None) }
+}
+
+/// Gives the lease back after a failure, so that the next attempt need not wait until it runs out. With `unsent`, the intent
+/// is withdrawn: nothing has been sent for it.
+pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: bool) -> Result<()> {
+    let sql = "update calls set lease_until = null, intent_at = case when not $3 then intent_at end,
+                      log_form = case when not $3 or sellsy_id is not null then log_form end
+                where call_id = $1 and lease = $2";
+    client.execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
     Ok(())
 }
 
@@ -336,19 +479,48 @@ pub async fn withdraw_intent(client: &Client, call_id: CallId) -> Result<()> {
     Ok(())
 }
 
-/// What stands in Sellsy now. Not bound to the lease: it is true whoever writes it down.
+/// What stands in Sellsy now.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    pub form: LogForm,
+    pub sellsy_id: i64,
+    pub digest: &'a str,
+}
+
+/// Notes what stands in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
+/// is given, is released as by [`release`].
 pub async fn record_written(
     client: &Client,
-    call_id: CallId,
-    form: LogForm,
-    sellsy_id: i64,
-    digest: &str,
-) -> Result<()> {
-    let sql = "update calls set sellsy_id = $2, log_form = $3, digest = $4, written_at = now(), writes = writes + 1,
-                      intent_at = null, due_at = null
-                where call_id = $1";
-    client.execute(sql, &[&call_id.0, &sellsy_id, &form.as_str(), &digest]).await?;
-    Ok(())
+    seen: &Loggable,
+    written: Written<'_>,
+    line: Entry,
+    release: Option<Lease>,
+) -> Result<Option<Loggable>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let given_back = given_back("$10");
+        format!(
+            "with told as ({WRITE})
+             update calls set sellsy_id = $6, log_form = $7, digest = $8, written_at = now(), writes = writes + 1,
+                    intent_at = null, due_at = null,
+                    lease_until = case when lease = $9 then {given_back} else lease_until end
+              where call_id = $1
+          returning coalesce(lease = $9 and wanted <> $10, false)"
+        )
+    });
+    let lines = Lines::of([line]);
+    let (stages, whats, details, ages) = lines.values();
+    let Written { form, sellsy_id, digest } = written;
+    let (form, lease) = (form.as_str(), release.map(|lease| lease.0));
+    let call_id = seen.call_id.0;
+    let values: [&(dyn ToSql + Sync); 10] =
+        [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease, &seen.wanted];
+    match client.query_opt(&SQL, &values).await {
+        Ok(row) => changed(client, seen, row.is_some_and(|row| row.get(0))).await,
+        Err(e) => {
+            lines.put_back();
+            Err(e.into())
+        }
+    }
 }
 
 /// From now on updates leave the log's owner and links alone.
@@ -386,6 +558,7 @@ fn loggable(row: &Row) -> Loggable {
         written_age: span("written_age").unwrap_or_default(),
         due_in: span("due_in"),
         intent_age: span("intent_age"),
+        intended: false,
         listed: row.get::<_, Option<Timestamp>>("reconciled_at").is_some(),
         gone: row.get::<_, Option<Timestamp>>("gone_at").is_some(),
         reopened: undecided && sellsy_id.is_none(),

@@ -51,30 +51,59 @@ pub struct Line {
     pub detail: Value,
 }
 
-/// Writes these lines, and before them the requests that the message in hand has caused so far.
-pub async fn add(client: &Client, call_id: CallId, entries: &[Entry]) -> Result<()> {
-    let requests = requests::take();
-    let written = write(client, call_id, requests.iter().chain(entries)).await;
-    if written.is_err() {
-        requests::put_back(requests);
-    }
-    written
-}
-
-async fn write(client: &Client, call_id: CallId, entries: impl Iterator<Item = &Entry> + Clone) -> Result<()> {
-    let stages: Vec<&str> = entries.clone().map(|e| e.stage).collect();
-    if stages.is_empty() {
-        return Ok(());
-    }
-    let whats: Vec<&str> = entries.clone().map(|e| e.what.as_str()).collect();
-    let details: Vec<Json<&Map<String, Value>>> = entries.clone().map(|e| Json(&e.detail)).collect();
-    let ages: Vec<f64> = entries.map(|e| e.age.as_secs_f64()).collect();
-    // By the database's clock alone: it is one, the workers have many.
-    let sql = "insert into timeline (call_id, stage, what, detail, at)
-               select $1, stage, what, detail, clock_timestamp() - make_interval(secs => age)
+/// Writes lines, as part of a statement whose first five parameters are the call and [`Lines::values`].
+pub(super) const WRITE: &str = "insert into timeline (call_id, stage, what, detail, at)
+               select $1::bigint, stage, what, detail, clock_timestamp() - make_interval(secs => age)
                  from unnest($2::text[], $3::text[], $4::jsonb[], $5::float8[]) with ordinality as t (stage, what, detail, age, n)
                 order by n";
-    client.execute(sql, &[&call_id.0, &stages, &whats, &details, &ages]).await?;
+
+/// Stages, what, details, ages.
+type Values<'a> = (Vec<&'a str>, Vec<&'a str>, Vec<Json<&'a Map<String, Value>>>, Vec<f64>);
+
+/// Lines to be written, and before them the requests that the message in hand has caused so far; these wait for other lines if
+/// they are not written after all.
+pub(super) struct Lines {
+    requests: usize,
+    /// The requests are the first of them.
+    all: Vec<Entry>,
+}
+
+impl Lines {
+    pub(super) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut all = requests::take();
+        let requests = all.len();
+        all.extend(entries);
+        Self { requests, all }
+    }
+
+    /// By the database's clock alone, because it is one and the workers have many: so ages, not times.
+    pub(super) fn values(&self) -> Values<'_> {
+        let all = &self.all;
+        (
+            all.iter().map(|e| e.stage).collect(),
+            all.iter().map(|e| e.what.as_str()).collect(),
+            all.iter().map(|e| Json(&e.detail)).collect(),
+            all.iter().map(|e| e.age.as_secs_f64()).collect(),
+        )
+    }
+
+    pub(super) fn put_back(mut self) {
+        self.all.truncate(self.requests);
+        requests::put_back(self.all);
+    }
+}
+
+/// Writes these lines, and before them the requests that the message in hand has caused so far.
+pub async fn add(client: &Client, call_id: CallId, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
+    let lines = Lines::of(entries);
+    if lines.all.is_empty() {
+        return Ok(());
+    }
+    let (stages, whats, details, ages) = lines.values();
+    if let Err(e) = client.execute(WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await {
+        lines.put_back();
+        return Err(e.into());
+    }
     Ok(())
 }
 
