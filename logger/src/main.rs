@@ -9,8 +9,7 @@ use shared::{
 
 const ABOUT: &str = "Keeps one Sellsy phone call per Aircall call";
 
-// One thread: it is enough for what one process has in hand, and costs a sixth less than handing work from one to another. More is done
-// by starting more of it.
+// One thread is enough for what one process has in hand, and costs less than two (docs/decisions/0013).
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -6,8 +6,7 @@ use shared::{settings::Needs, worker};
 
 const ABOUT: &str = "Finds the caller in Sellsy, shows the insight card, decides where a call is logged";
 
-// One thread: it is enough for what one process has in hand, and costs a sixth less than handing work from one to another. More is done
-// by starting more of it.
+// One thread is enough for what one process has in hand, and costs less than two (docs/decisions/0013).
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let needs = Needs { aircall_api: true, sellsy_api: true, ..Needs::default() };

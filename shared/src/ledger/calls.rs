@@ -44,7 +44,8 @@ const NEWER: &str = "(calls.snapshot_at is null
 const DECIDABLE: &str =
     "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
 
-/// `$7` and `$8` are for [`end`]; without them nothing is decided.
+/// Stores a view if it is the newest, with its line, and returns what is known of the caller then. `$7` and `$8` are for [`end`];
+/// without them nothing is decided.
 static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
@@ -205,13 +206,9 @@ pub async fn keep_look_up(
     });
     let lines = Lines::of([line]);
     let (stages, whats, details, ages) = lines.values();
-    match client.query_opt(&SQL, &[&call_id.0, &stages, &whats, &details, &ages, &Json(resolution), &claim]).await {
-        Ok(row) => Ok(row.is_some_and(|row| row.get(0))),
-        Err(e) => {
-            lines.put_back();
-            Err(e.into())
-        }
-    }
+    let values: [&(dyn ToSql + Sync); 7] = [&call_id.0, &stages, &whats, &details, &ages, &Json(resolution), &claim];
+    let kept = client.query_opt(&SQL, &values).await;
+    Ok(lines.after(kept)?.is_some_and(|row| row.get(0)))
 }
 
 /// Makes this the resolution by which the call is logged; without a record the call waits under its number for one.
@@ -374,7 +371,7 @@ impl Lease {
     }
 }
 
-/// Nothing speaks against the first POST of a call's log. Whoever writes has the last word.
+/// Nothing speaks against the first POST of a call's log, for all that the row tells; the writer looks closer.
 const CREATABLE: &str =
     "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
                       and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
@@ -514,13 +511,8 @@ pub async fn record_written(
     let call_id = seen.call_id.0;
     let values: [&(dyn ToSql + Sync); 10] =
         [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease, &seen.wanted];
-    match client.query_opt(&SQL, &values).await {
-        Ok(row) => changed(client, seen, row.is_some_and(|row| row.get(0))).await,
-        Err(e) => {
-            lines.put_back();
-            Err(e.into())
-        }
-    }
+    let written = client.query_opt(&SQL, &values).await;
+    changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
 }
 
 /// From now on updates leave the log's owner and links alone.

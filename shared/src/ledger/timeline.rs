@@ -87,9 +87,13 @@ impl Lines {
         )
     }
 
-    pub(super) fn put_back(mut self) {
-        self.all.truncate(self.requests);
-        requests::put_back(self.all);
+    /// Takes leave of the lines: they are written, or their statement has failed.
+    pub(super) fn after<T>(mut self, written: Result<T, tokio_postgres::Error>) -> Result<T> {
+        if written.is_err() {
+            self.all.truncate(self.requests);
+            requests::put_back(self.all);
+        }
+        Ok(written?)
     }
 }
 
@@ -100,11 +104,8 @@ pub async fn add(client: &Client, call_id: CallId, entries: impl IntoIterator<It
         return Ok(());
     }
     let (stages, whats, details, ages) = lines.values();
-    if let Err(e) = client.execute(WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await {
-        lines.put_back();
-        return Err(e.into());
-    }
-    Ok(())
+    let written = client.execute(WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await;
+    lines.after(written).map(drop)
 }
 
 pub async fn of(client: &Client, call_id: CallId) -> Result<Vec<Line>> {
