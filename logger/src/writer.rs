@@ -202,7 +202,7 @@ impl Writer {
     /// Withdraws an intent for which nothing was sent. A failure does that by itself, with the lease.
     async fn withdraw(&self, hold: &Hold, call_id: CallId) -> Result<()> {
         if hold.unsent.load(Relaxed) {
-            calls::withdraw_intent(&*self.database.client().await?, call_id).await?;
+            calls::withdraw_intent(&*self.database.client().await?, hold.lease, call_id).await?;
             hold.unsent.store(false, Relaxed);
         }
         Ok(())

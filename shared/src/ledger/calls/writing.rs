@@ -212,10 +212,11 @@ pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
     Ok(())
 }
 
-/// The POST surely made nothing.
-pub async fn withdraw_intent(client: &Client, call_id: CallId) -> Result<()> {
-    let sql = "update calls set intent_at = null, log_form = null where call_id = $1 and sellsy_id is null";
-    client.execute(sql, &[&call_id.0]).await?;
+/// The POST surely made nothing. Bound to the lease: should this arrive late, the intent may be that of the next POST.
+pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
+    let sql =
+        "update calls set intent_at = null, log_form = null where call_id = $1 and lease = $2 and sellsy_id is null";
+    client.execute(sql, &[&call_id.0, &lease.0]).await?;
     Ok(())
 }
 
