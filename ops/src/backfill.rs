@@ -8,7 +8,6 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use deadpool_postgres::Object;
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::reconcile::{How, Reconciler, Tally, Walk, earliest};
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
@@ -59,14 +58,10 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             return Ok(ExitCode::from(2));
         }
     };
-    let client = database.client().await?;
-    let lock = "select pg_try_advisory_lock(hashtext('callbridge backfill'))";
-    if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
+    let Some(client) = database.alone(NAME, Duration::ZERO).await? else {
         eprintln!("callbridge: another backfill is running");
         return Ok(ExitCode::FAILURE);
-    }
-    // The lock ends with its connection.
-    let client = Object::take(client);
+    };
     let links_down = CancellationToken::new();
     let reconciler = reconciler(database, settings, &links_down).await?;
     let how = How { dry_run: arguments.dry_run, again: arguments.again, logs_too: true };

@@ -1,7 +1,8 @@
 //! `callbridge dead`: what is parked, why, and sending it back to work or dropping it.
 //!
 //! Letters are taken in hand all at once and return to their queue unless they were replayed or dropped (`shared::amqp::dead`),
-//! so looking takes nothing away, and a command that is broken off loses nothing. Only one such command works at a time.
+//! so looking takes nothing away, and a command that is broken off loses nothing. Only one such command, page or job has them at
+//! a time.
 
 pub(crate) mod act;
 pub(crate) mod tell;
@@ -12,13 +13,13 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use shared::{
     amqp::{
         Link, Publisher,
         dead::{Held, Reader},
     },
-    db::Database,
+    db::{self, Database},
     error::Code,
     health::Readiness,
     settings::Settings,
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 use crate::PATIENCE;
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A look takes less than a second; a replay, or somebody who is being asked, takes longer.
+const UNTIL_FREE: Duration = Duration::from_secs(5);
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
@@ -190,12 +193,15 @@ impl Desk {
         self.publisher.prepare().await.context("the queues could not be declared")
     }
 
-    /// All letters of these stages that are wanted, and the readers that hold them.
+    /// All letters of these stages that are wanted, and the hand that holds them.
     pub(crate) async fn take(
         &self,
         stages: Vec<Stage>,
         wanted: impl Fn(&Held) -> bool,
-    ) -> anyhow::Result<(Vec<Reader>, Vec<Held>)> {
+    ) -> anyhow::Result<(Hand, Vec<Held>)> {
+        let alone = self.database.alone("dead letters", UNTIL_FREE).await?;
+        let alone = alone
+            .context("the dead letters are in the hands of another command or page; try again when it has ended")?;
         let wanted = &wanted;
         let all = stages.into_iter().map(|stage| async move {
             let opened = Reader::open(&self.link, &self.names, stage).await;
@@ -207,10 +213,25 @@ impl Desk {
             anyhow::Ok((reader, letters))
         });
         let (readers, letters): (Vec<_>, Vec<_>) = try_join_all(all).await?.into_iter().unzip();
-        Ok((readers, letters.into_iter().flatten().collect()))
+        Ok((Hand { readers, _alone: alone }, letters.into_iter().flatten().collect()))
     }
 }
 
-pub(crate) async fn close(readers: Vec<Reader>) {
-    futures_util::future::join_all(readers.into_iter().map(Reader::close)).await;
+/// Holds letters, and keeps everybody else from taking any meanwhile.
+pub(crate) struct Hand {
+    readers: Vec<Reader>,
+    _alone: db::Client,
+}
+
+impl Hand {
+    /// What it holds returns to the queues.
+    pub(crate) async fn let_go(self) {
+        join_all(self.readers.into_iter().map(Reader::close)).await;
+    }
+
+    /// As [`Self::let_go`], after letters were acked.
+    pub(crate) async fn let_go_of_the_rest(mut self) {
+        self.readers.iter_mut().for_each(Reader::settled);
+        self.let_go().await;
+    }
 }

@@ -17,7 +17,7 @@ use deadpool_postgres::Object;
 use resolver::directory::store;
 use shared::db::Client;
 use shared::{
-    amqp::dead::{Held, Reader},
+    amqp::dead::Held,
     db::Database,
     event::Event,
     health::Readiness,
@@ -28,7 +28,7 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::dead::{Desk, can_ask, close, said_yes};
+use crate::dead::{Desk, Hand, can_ask, said_yes};
 use mentions::mentions;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge forget \"+33 6 39 98 41 07\" --dry-run\n  callbridge forget 0639984107\n  \
@@ -106,32 +106,32 @@ async fn forget(
     let mut client = Object::take(database.client().await?);
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
-    let (readers, found) = find(client, desk, region, number).await?;
+    let (hand, found) = find(client, desk, region, number).await?;
     tell::found(&found, arguments)?;
     if found.is_nothing() {
-        close(readers).await;
+        hand.let_go().await;
         return Ok(ExitCode::FAILURE);
     }
     if arguments.dry_run {
-        close(readers).await;
+        hand.let_go().await;
         return Ok(ExitCode::SUCCESS);
     }
     if !arguments.yes {
         eprint!("Erase all this for good? [y/N] ");
         if !said_yes().context("the answer could not be read")? {
-            close(readers).await;
+            hand.let_go().await;
             eprintln!("Nothing was erased.");
             return Ok(ExitCode::FAILURE);
         }
     }
-    let erased = erase(client, number, &found, readers).await;
+    let erased = erase(client, number, &found, hand).await;
     erased.context("not all was erased; run it again")?;
     let left = concerned(client, number, region).await?;
     tell::done(&found, !left.is_empty(), arguments)?;
     Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> anyhow::Result<(Vec<Reader>, Found)> {
+async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> anyhow::Result<(Hand, Found)> {
     let calls = concerned(client, number, region).await?;
     let known: BTreeSet<i64> = calls.iter().map(|call| call.call_id).collect();
     let concerns = |call_id: Option<i64>, body: &[u8]| {
@@ -144,7 +144,7 @@ async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> an
     let inbox: Vec<_> = erase::inbox(client).await?;
     let inbox: Vec<_> = inbox.into_iter().filter(|(_, body)| concerns(call_of(body), body)).collect();
     let wanted = |held: &Held| concerns(held.letter.call_id.map(|id| id.0), held.body());
-    let (readers, letters) = desk.take(Stage::ALL.to_vec(), wanted).await?;
+    let (hand, letters) = desk.take(Stage::ALL.to_vec(), wanted).await?;
     let told = inbox.iter().filter_map(|(_, body)| call_of(body));
     let told = told.chain(letters.iter().filter_map(|held| held.letter.call_id.map(|id| id.0)));
     let unknown_calls: BTreeSet<i64> = told.filter(|id| !known.contains(id)).collect();
@@ -157,7 +157,7 @@ async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> an
         calls,
         letters,
     };
-    Ok((readers, found))
+    Ok((hand, found))
 }
 
 /// The calls that are about this person and are not erased yet.
@@ -176,7 +176,7 @@ fn is_theirs(call: &Concerned, number: &E164, region: Region) -> bool {
 }
 
 /// First what would bring the rest back, then the rest, all of the database at once; letters go when that is done.
-async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Vec<Reader>) -> anyhow::Result<()> {
+async fn erase(client: &mut Client, number: &E164, found: &Found, hand: Hand) -> anyhow::Result<()> {
     let transaction = client.transaction().await?;
     erase::remove_from_inbox(transaction.client(), &found.inbox).await?;
     let calls: Vec<i64> = found.calls.iter().map(|call| call.call_id).collect();
@@ -185,10 +185,6 @@ async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Vec<R
     store::forget(&transaction, number).await?;
     transaction.commit().await?;
     let dropped = futures_util::future::try_join_all(found.letters.iter().map(Held::drop_letter)).await;
-    let settled = readers.into_iter().map(|mut reader| {
-        reader.settled();
-        reader
-    });
-    close(settled.collect()).await;
+    hand.let_go_of_the_rest().await;
     dropped.map(drop).context("a parked message could not be removed")
 }

@@ -8,8 +8,11 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
-use shared::{db::Database, error::Result, ledger::erase};
+use shared::{
+    db::{Client, Database},
+    error::Result,
+    ledger::erase,
+};
 use tokio::time;
 
 const EVERY: Duration = Duration::from_secs(600);
@@ -33,18 +36,11 @@ pub(crate) async fn run(database: Database, age: Duration) {
 
 /// How many calls and lines of timelines were deleted; `None` while another replica is at it.
 async fn turn(database: &Database, age: Duration) -> Result<Option<(u64, u64)>> {
-    let client = database.client().await?;
-    let lock = "select pg_try_advisory_lock(hashtext('callbridge retention'))";
-    if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
-        return Ok(None);
-    }
-    let outcome = delete(&client, age).await;
-    // The lock ends with its connection, whatever state that is in.
-    drop(Object::take(client));
-    outcome.map(Some)
+    let Some(client) = database.alone("retention", Duration::ZERO).await? else { return Ok(None) };
+    delete(&client, age).await.map(Some)
 }
 
-async fn delete(client: &Object, age: Duration) -> Result<(u64, u64)> {
+async fn delete(client: &Client, age: Duration) -> Result<(u64, u64)> {
     let (mut calls, mut lines) = (0, 0);
     loop {
         let old = erase::old_calls(client, age, BATCH).await?;

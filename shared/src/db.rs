@@ -31,6 +31,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const STATEMENT_TIMEOUT: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
 const NOT_A_DATABASE: &str = "DATABASE_URL is not a valid postgres:// URL, or one with an option that is not known here; \
                               sslmode is disable, prefer or require (which verifies)";
+const LOCK_TRIED_EVERY: Duration = Duration::from_millis(100);
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
 
@@ -128,6 +129,22 @@ impl Database {
 
     pub async fn client(&self) -> Result<Object> {
         self.pool.get().await.map_err(|e| away(e.to_string()))
+    }
+
+    /// A lock by this name, on a connection of its own that has left the pool: it falls with that connection, however its holder
+    /// ends. `None` if somebody else still holds it after `patience`.
+    pub async fn alone(&self, name: &str, patience: Duration) -> Result<Option<Client>> {
+        let give_up = time::Instant::now() + patience;
+        // Before the lock: one that is waited for no longer must not go back to the pool with it.
+        let client = Object::take(self.client().await?);
+        let lock = "select pg_try_advisory_lock(hashtext('callbridge ' || $1::text))";
+        while !client.query_one(lock, &[&name]).await?.get::<_, bool>(0) {
+            if time::Instant::now() >= give_up {
+                return Ok(None);
+            }
+            time::sleep(LOCK_TRIED_EVERY).await;
+        }
+        Ok(Some(client))
     }
 
     async fn supervise(self, condition: Condition, shutdown: CancellationToken) {

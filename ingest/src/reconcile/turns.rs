@@ -9,10 +9,10 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use shared::{
+    db::Client,
     error::Result,
     ledger::reconciliation::{self as ledger, Progress},
 };
@@ -54,19 +54,16 @@ impl Turns {
 
     /// Says how long until another one may be due.
     async fn turn(&self) -> Result<Duration> {
-        let client = self.reconciler.database.client().await?;
-        let lock = "select pg_try_advisory_lock(hashtext('callbridge reconciliation'))";
-        if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
-            tell(ledger::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
-            return Ok(self.every);
+        let database = &self.reconciler.database;
+        if let Some(client) = database.alone("reconciliation", Duration::ZERO).await? {
+            return self.turn_alone(&client).await;
         }
-        let outcome = self.turn_alone(&client).await;
-        // The lock ends with its connection, whatever state that is in.
-        drop(Object::take(client));
-        outcome
+        let client = database.client().await?;
+        tell(ledger::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
+        Ok(self.every)
     }
 
-    async fn turn_alone(&self, client: &Object) -> Result<Duration> {
+    async fn turn_alone(&self, client: &Client) -> Result<Duration> {
         let now = Timestamp::now();
         let last = ledger::progress(client, NAME).await?;
         if let Some(wait) = last.as_ref().and_then(|last| self.until_due(last, now)) {
@@ -95,7 +92,7 @@ impl Turns {
         self.every.checked_sub(passed).filter(|wait| !wait.is_zero())
     }
 
-    async fn look_at_webhooks(&self, client: &Object) -> Result<()> {
+    async fn look_at_webhooks(&self, client: &Client) -> Result<()> {
         let all = self.reconciler.aircall.webhooks().await?;
         let health = webhooks::health(&all, &self.tokens);
         let active = matches!(health, Health::Delivers | Health::Lacks(_));

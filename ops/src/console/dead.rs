@@ -22,14 +22,13 @@ use super::{
 };
 use crate::dead::{
     act::Deed,
-    close,
     tell::{self, Kind},
 };
 
 /// Letters of a group that are shown one by one.
 const SHOWN: usize = 20;
 
-/// The letters can be taken in hand by one look at a time.
+/// Whoever waits for the letters has a connection to the database of its own: one look does.
 static LOOKING: Mutex<()> = Mutex::const_new(());
 
 #[derive(Deserialize)]
@@ -64,7 +63,7 @@ pub(super) async fn page(
         div #letters data-live=[running.then_some("1")] {
             @match parked {
                 None => { p.empty { (texts.list_comes) } }
-                Some(Err(e)) => { p.problem { (texts.broker_away) " " span lang="en" { (format!("{e:#}")) } } }
+                Some(Err(e)) => { p.problem { (texts.list_lacks) " " span lang="en" { (format!("{e:#}")) } } }
                 Some(Ok(Parked(groups))) => { (list(&visitor, &groups)) }
             }
         }
@@ -75,7 +74,7 @@ pub(super) async fn page(
 async fn look(console: &Console) -> anyhow::Result<Parked> {
     let _one = LOOKING.lock().await;
     console.desk.prepare().await?;
-    let (readers, letters) = console.desk.take(Stage::ALL.to_vec(), |_| true).await?;
+    let (hand, letters) = console.desk.take(Stage::ALL.to_vec(), |_| true).await?;
     let kinds = tell::kinds(letters.iter().map(|held| &held.letter));
     let of = |kind: &Kind| {
         let letters = letters.iter().map(|held| &held.letter);
@@ -86,7 +85,7 @@ async fn look(console: &Console) -> anyhow::Result<Parked> {
         (kind, letters)
     });
     let parked = Parked(groups.collect());
-    close(readers).await;
+    hand.let_go().await;
     Ok(parked)
 }
 

@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::dead::{
     Desk,
     act::{self, Acted, Deed},
-    close,
 };
 
 /// Most jobs are one letter: whoever asked sees the end at once.
@@ -139,21 +138,21 @@ async fn run(
     stop: &CancellationToken,
 ) -> anyhow::Result<(usize, Option<anyhow::Error>)> {
     desk.prepare().await?;
-    let (readers, letters) = desk.take(choice.stages(), |held| choice.takes(held)).await?;
+    let (hand, letters) = desk.take(choice.stages(), |held| choice.takes(held)).await?;
     let all = letters.len();
     let letters: Vec<Held> =
         letters.into_iter().filter(|held| deed == Deed::Drop || held.letter.stage.has_work_queue()).collect();
     let not_replayable = all - letters.len();
     *locked(&progress.matched) = Some(letters.len());
     if letters.is_empty() {
-        close(readers).await;
+        hand.let_go().await;
         return Ok((not_replayable, None));
     }
     // A child: a failure ends this job and not those that come.
     let one_is_done = || {
         progress.done.fetch_add(1, Ordering::Relaxed);
     };
-    let Acted { problem, .. } = act::carry_out(desk, deed, readers, letters, &stop.child_token(), one_is_done).await;
+    let Acted { problem, .. } = act::carry_out(desk, deed, hand, letters, &stop.child_token(), one_is_done).await;
     Ok((not_replayable, problem))
 }
 

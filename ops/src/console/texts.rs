@@ -257,6 +257,7 @@ texts! {
     dropped: "Supprimés", "Dropped";
     not_replayable: "messages d’ingest ne peuvent pas être relancés.", "messages of ingest cannot be replayed.";
     another_job: "Une autre relance ou suppression est en cours. Attendez qu’elle se termine.", "Another replay or drop is under way. Wait until it has ended.";
+    list_lacks: "La liste ne peut pas être affichée.", "The list cannot be shown.";
     list_comes: "La liste revient quand ce sera terminé.", "The list comes back when that is done.";
 
     // Directory

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::json;
 use shared::{
-    amqp::dead::{Held, Reader},
+    amqp::dead::Held,
     ledger::{
         calls,
         timeline::{self, Entry},
@@ -22,7 +22,7 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, Which, close, tell};
+use super::{Desk, Hand, Which, tell};
 
 /// Letters at once: a confirmation takes a turn of the disk, and one turn serves many.
 const AT_ONCE: usize = 16;
@@ -46,18 +46,18 @@ impl Deed {
 }
 
 pub(super) async fn replay(desk: &Desk, which: &Which, dry_run: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let Some((readers, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
+    let Some((hand, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
     let (letters, ingest): (Vec<_>, Vec<_>) = letters.into_iter().partition(|held| held.letter.stage.has_work_queue());
     if !ingest.is_empty() {
         eprintln!("callbridge: {} not replayed; {NOT_INGEST}", messages(ingest.len()));
     }
     if letters.is_empty() {
-        close(readers).await;
+        hand.let_go().await;
         return Ok(ExitCode::FAILURE);
     }
     if dry_run {
         let kinds = tell::kinds(letters.iter().map(|held| &held.letter));
-        close(readers).await;
+        hand.let_go().await;
         if json {
             println!("{}", serde_json::to_string_pretty(&json!({ "would_replay": letters.len(), "groups": kinds }))?);
         } else {
@@ -66,21 +66,21 @@ pub(super) async fn replay(desk: &Desk, which: &Which, dry_run: bool, json: bool
         }
         return Ok(ExitCode::SUCCESS);
     }
-    act(desk, Deed::Replay, readers, letters, json).await
+    act(desk, Deed::Replay, hand, letters, json).await
 }
 
 pub(super) async fn drop_letters(desk: &Desk, which: &Which, yes: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let Some((readers, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
+    let Some((hand, letters)) = take(desk, which).await? else { return Ok(ExitCode::FAILURE) };
     if !yes {
         eprintln!("{}", tell::table(&tell::kinds(letters.iter().map(|held| &held.letter)), Timestamp::now()));
         eprint!("Drop {} for good? What they would have written is lost. [y/N] ", messages(letters.len()));
         if !tokio::task::spawn_blocking(said_yes).await?.context("the answer could not be read")? {
-            close(readers).await;
+            hand.let_go().await;
             eprintln!("Nothing was dropped.");
             return Ok(ExitCode::FAILURE);
         }
     }
-    act(desk, Deed::Drop, readers, letters, json).await
+    act(desk, Deed::Drop, hand, letters, json).await
 }
 
 pub(crate) fn can_ask() -> bool {
@@ -94,23 +94,17 @@ pub(crate) fn said_yes() -> std::io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-async fn take(desk: &Desk, which: &Which) -> anyhow::Result<Option<(Vec<Reader>, Vec<Held>)>> {
-    let (readers, letters) = desk.take(which.group.stages(), |held| which.takes(held)).await?;
+async fn take(desk: &Desk, which: &Which) -> anyhow::Result<Option<(Hand, Vec<Held>)>> {
+    let (hand, letters) = desk.take(which.group.stages(), |held| which.takes(held)).await?;
     if letters.is_empty() {
-        close(readers).await;
+        hand.let_go().await;
         eprintln!("callbridge: no parked message matches");
         return Ok(None);
     }
-    Ok(Some((readers, letters)))
+    Ok(Some((hand, letters)))
 }
 
-async fn act(
-    desk: &Desk,
-    deed: Deed,
-    readers: Vec<Reader>,
-    letters: Vec<Held>,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
+async fn act(desk: &Desk, deed: Deed, hand: Hand, letters: Vec<Held>, json: bool) -> anyhow::Result<ExitCode> {
     let bar = ProgressBar::new(u64::try_from(letters.len())?).with_prefix(deed.done());
     bar.set_style(ProgressStyle::with_template("{prefix:<11} {bar:40} {pos}/{len} {eta}")?);
     let stop = CancellationToken::new();
@@ -119,7 +113,7 @@ async fn act(
         let _ = tokio::signal::ctrl_c().await;
         on_interrupt.cancel();
     });
-    let Acted { matched, done, problem } = carry_out(desk, deed, readers, letters, &stop, || bar.inc(1)).await;
+    let Acted { matched, done, problem } = carry_out(desk, deed, hand, letters, &stop, || bar.inc(1)).await;
     bar.finish_and_clear();
     if json {
         println!("{}", json!({ "matched": matched, deed.done(): done, "still_parked": matched - done }));
@@ -146,7 +140,7 @@ pub(crate) struct Acted {
 pub(crate) async fn carry_out(
     desk: &Desk,
     deed: Deed,
-    readers: Vec<Reader>,
+    hand: Hand,
     letters: Vec<Held>,
     stop: &CancellationToken,
     one_is_done: impl Fn(),
@@ -167,11 +161,7 @@ pub(crate) async fn carry_out(
         }
     }
     drop(results);
-    let acked = readers.into_iter().map(|mut reader| {
-        reader.settled();
-        reader
-    });
-    close(acked.collect()).await;
+    hand.let_go_of_the_rest().await;
     acted
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::amqp::dead::{Held, Letter};
 
-use super::{Desk, Group, close};
+use super::{Desk, Group};
 use crate::ago;
 
 const TABLE_WIDTH: u16 = 130;
@@ -26,9 +26,9 @@ pub(crate) struct Kind {
 
 /// Exit code 0 even if there is nothing: that is good news.
 pub(super) async fn list(desk: &Desk, group: &Group, json: bool) -> anyhow::Result<ExitCode> {
-    let (readers, letters) = desk.take(group.stages(), |held| group.takes(held)).await?;
+    let (hand, letters) = desk.take(group.stages(), |held| group.takes(held)).await?;
     let kinds = kinds(letters.iter().map(|held| &held.letter));
-    close(readers).await;
+    hand.let_go().await;
     if json {
         println!("{}", serde_json::to_string_pretty(&kinds)?);
     } else if kinds.is_empty() {
@@ -41,8 +41,8 @@ pub(super) async fn list(desk: &Desk, group: &Group, json: bool) -> anyhow::Resu
 }
 
 pub(super) async fn show(desk: &Desk, id: &str, payload: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let (readers, letters) = desk.take(Group::default().stages(), |held| held.letter.id == id).await?;
-    close(readers).await;
+    let (hand, letters) = desk.take(Group::default().stages(), |held| held.letter.id == id).await?;
+    hand.let_go().await;
     let Some(held) = letters.first() else {
         eprintln!("callbridge: no parked message has the id {id}");
         return Ok(ExitCode::FAILURE);

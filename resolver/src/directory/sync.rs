@@ -8,11 +8,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_postgres::Object;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
-    db::Database,
+    db::{Client, Database},
     error::{Code, Result},
     event::RecordHint,
     ledger::resolution::Kind,
@@ -94,11 +93,7 @@ impl Sync {
     }
 
     async fn turn(&self) -> Result<()> {
-        let mut client = self.database.client().await?;
-        let lock = "select pg_try_advisory_lock(hashtext('callbridge directory'))";
-        if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
-            return Ok(());
-        }
+        let Some(mut client) = self.database.alone("directory", Duration::ZERO).await? else { return Ok(()) };
         let mut outcome = Ok(());
         for kind in KINDS {
             if let Err(e) = self.kind(&mut client, kind).await {
@@ -106,15 +101,13 @@ impl Sync {
                 outcome = outcome.and(noted).and(Err(e));
             }
         }
-        // The lock ends with its connection, whatever state that is in.
-        drop(Object::take(client));
         if outcome.is_ok() {
             metrics::gauge!("callbridge_directory_read_timestamp_seconds").set(telemetry::now_s());
         }
         outcome
     }
 
-    async fn kind(&self, client: &mut Object, kind: Kind) -> Result<()> {
+    async fn kind(&self, client: &mut Client, kind: Kind) -> Result<()> {
         let began = store::now(client).await?;
         let all = store::progress(client).await?;
         let progress = all.into_iter().find(|p| p.kind == kind.to_string()).unwrap_or_default();
@@ -143,7 +136,7 @@ impl Sync {
     }
 
     /// Reads from `cursor` to the end.
-    async fn pass(&self, client: &mut Object, kind: Kind, mut cursor: Option<String>) -> Result<()> {
+    async fn pass(&self, client: &mut Client, kind: Kind, mut cursor: Option<String>) -> Result<()> {
         loop {
             let read = match self.read(kind, &json!({}), cursor.as_deref()).await {
                 Err(e) if e.code == Code::SellsyRejected && cursor.is_some() => {
@@ -170,7 +163,7 @@ impl Sync {
 
     /// What has changed since the last turn. Archived records are asked for as well: whether they come unasked is not
     /// documented, and one that was archived must stop matching.
-    async fn changes(&self, client: &mut Object, kind: Kind, progress: &Progress) -> Result<()> {
+    async fn changes(&self, client: &mut Client, kind: Kind, progress: &Progress) -> Result<()> {
         let asked_at = Timestamp::now();
         let since = progress.changes_until.unwrap_or(asked_at).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
         let filters: &[Value] = match kind {

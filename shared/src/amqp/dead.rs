@@ -2,8 +2,9 @@
 //!
 //! [`Reader`] takes all letters of a stage in hand without acking them; whatever is not replayed or dropped returns to
 //! its queue when the reader closes, or when the process dies. A replay is published to the stage's work queue and only
-//! then acked, so a crash in between doubles a message and never loses one. The reader is the queue's only consumer:
-//! two operators at once would each see a part.
+//! then acked, so a crash in between doubles a message and never loses one. Two readers at once would each see a part, and a
+//! quorum queue does not heed the flag for an exclusive consumer: whoever opens readers makes sure that nobody else does
+//! ([`crate::db::Database::alone`]), and a reader waits until its predecessor's letters are back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,14 +29,11 @@ use crate::{
 
 /// AMQP's largest. "No limit" would be worse: a quorum queue takes that for 2,000.
 const MOST_IN_HAND: u16 = u16::MAX;
-/// All letters are there when so many have come as the queue told and then none for a moment ...
-const A_MOMENT: Duration = Duration::from_millis(250);
-/// ... or none for a long while, because somebody else holds or takes some.
-const A_WHILE: Duration = Duration::from_secs(3);
-/// For each answer of the broker.
+/// For each answer of the broker, and each letter.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A reader that has just been killed holds its letters until the broker has noticed.
+/// A reader that has just closed or been killed holds its letters until the broker has noticed.
 const UNTIL_FREE: Duration = Duration::from_secs(5);
+const LOOKED_EVERY: Duration = Duration::from_millis(50);
 /// RabbitMQ may forget acks that are on their way within it when their channel closes (its issue 10327).
 const ACKS_SETTLE: Duration = Duration::from_millis(250);
 
@@ -67,6 +65,7 @@ pub struct Reader {
     channel: Channel,
     deliveries: lapin::Consumer,
     stage: Stage,
+    /// How many letters there were when it was opened.
     count: u32,
     settled: bool,
 }
@@ -74,30 +73,23 @@ pub struct Reader {
 impl Reader {
     /// The queues must have been declared.
     pub async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
-        let give_up = Instant::now() + UNTIL_FREE;
-        loop {
-            let connection =
-                link.now().ok_or_else(|| Error::retry(Code::BrokerUnavailable, "there is no connection"))?;
-            match Link::answered(&connection, PATIENCE, consume(&connection, &names.dead(stage))).await {
-                Ok((channel, deliveries, count)) => {
-                    return Ok(Self { connection, channel, deliveries, stage, count, settled: false });
-                }
-                Err(e) if Instant::now() > give_up || !connection.status().connected() => return Err(e.into()),
-                Err(_) => time::sleep(A_MOMENT).await,
-            }
-        }
+        let connection = link.now().ok_or_else(|| away("there is no connection"))?;
+        let queue = names.dead(stage);
+        let channel = Link::answered(&connection, PATIENCE, connection.create_channel()).await?;
+        let count = Link::answered(&connection, UNTIL_FREE + PATIENCE, free(&channel, &queue)).await?;
+        let count =
+            count.ok_or_else(|| away(&format!("somebody else reads {queue}; try again when that has ended")))?;
+        let deliveries = Link::answered(&connection, PATIENCE, consume(&channel, &queue)).await?;
+        Ok(Self { connection, channel, deliveries, stage, count, settled: false })
     }
 
-    /// All letters of the queue (at most 65,535), oldest first.
+    /// All letters that lay in the queue when it was opened (at most 65,535), oldest first.
     pub async fn read(&mut self, mut each: impl FnMut(Held)) -> Result<()> {
-        let mut read = 0;
-        while read < u32::from(MOST_IN_HAND) {
-            let patience = if read < self.count { A_WHILE } else { A_MOMENT };
-            let Ok(next) = time::timeout(patience, self.deliveries.next()).await else { return Ok(()) };
-            let Some(delivery) = next.transpose()? else {
-                return Err(Error::retry(Code::BrokerUnavailable, "the broker has cancelled the reading"));
+        for _ in 0..self.count.min(MOST_IN_HAND.into()) {
+            let Ok(Some(delivery)) = time::timeout(PATIENCE, self.deliveries.next()).await else {
+                return Err(away("the broker does not hand out all that is parked"));
             };
-            read += 1;
+            let delivery = delivery?;
             each(Held { letter: Letter::of(self.stage, &delivery), delivery });
         }
         Ok(())
@@ -117,14 +109,30 @@ impl Reader {
     }
 }
 
-async fn consume(connection: &Connection, queue: &str) -> lapin::Result<(Channel, lapin::Consumer, u32)> {
-    let channel = connection.create_channel().await?;
-    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let count = channel.queue_declare(short(queue), passive, FieldTable::default()).await?.message_count();
+/// How many letters wait, as soon as nobody has any in hand: a queue counts only those that wait, and lets those of a consumer
+/// that is gone return when it lets go of the consumer. `None` if that takes too long.
+async fn free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
+    let give_up = Instant::now() + UNTIL_FREE;
+    loop {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue = channel.queue_declare(short(queue), passive, FieldTable::default()).await?;
+        if queue.consumer_count() == 0 {
+            return Ok(Some(queue.message_count()));
+        }
+        if Instant::now() >= give_up {
+            return Ok(None);
+        }
+        time::sleep(LOOKED_EVERY).await;
+    }
+}
+
+async fn consume(channel: &Channel, queue: &str) -> lapin::Result<lapin::Consumer> {
     channel.basic_qos(MOST_IN_HAND, BasicQosOptions::default()).await?;
-    let options = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
-    let deliveries = channel.basic_consume(short(queue), short(""), options, FieldTable::default()).await?;
-    Ok((channel, deliveries, count))
+    channel.basic_consume(short(queue), short(""), BasicConsumeOptions::default(), FieldTable::default()).await
+}
+
+fn away(what: &str) -> Error {
+    Error::retry(Code::BrokerUnavailable, what)
 }
 
 impl Held {
@@ -147,9 +155,7 @@ impl Held {
         match time::timeout(PATIENCE, self.delivery.acker.ack(BasicAckOptions::default())).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Err(e)) => Err(e.into()),
-            Ok(Ok(false)) | Err(_) => {
-                Err(Error::retry(Code::BrokerUnavailable, "the connection was lost; the letter returns to its queue"))
-            }
+            Ok(Ok(false)) | Err(_) => Err(away("the connection was lost; the letter returns to its queue")),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use shared::{
     amqp::{Destination, Link, Outgoing, Publisher},
@@ -127,9 +128,11 @@ async fn looking_takes_nothing_away() -> Result<()> {
     for look in 0..24 {
         assert_eq!(list(&stack).await?[0]["count"], 1, "look {look}");
     }
-    // A second one waits until the first has put the letters back.
-    let (mut one, another) = (stack.begin(&["dead", "list"]).await?, list(&stack).await?);
-    assert!(one.wait(SOON).await?.success() && another[0]["count"] == 1);
+    // Of several at once each waits until those before it have put the letters back.
+    for round in 0..3 {
+        let all = try_join_all((0..4).map(|_| list(&stack))).await?;
+        assert!(all.iter().all(|groups| groups[0]["count"] == 1), "round {round}: {all:?}");
+    }
     drop(workers);
     stack.down().await
 }
