@@ -36,6 +36,8 @@ const SPARE_CONNECTIONS: usize = 4;
 const LONGEST_STOP: Duration = Duration::from_secs(9);
 /// How often a process tells that it lives.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+/// For telling that this process ends; without that the console would miss it for minutes.
+const LAST_WORD: Duration = Duration::from_secs(2);
 /// For the connections to close politely.
 const GOODBYE: Duration = Duration::from_millis(50);
 
@@ -231,7 +233,7 @@ async fn tell(replica: Replica, database: Database, readiness: Readiness, shutdo
     };
     if shutdown.run_until_cancelled(telling).await.is_none() {
         let goodbye = async { replica.goodbye(&*database.client().await?).await };
-        // Whoever waits for the end of this process does not wait for that.
-        let _ = time::timeout(GOODBYE * 10, goodbye).await;
+        // Whoever waits for the end of this process does not wait for a database that is away.
+        let _ = time::timeout(LAST_WORD, goodbye).await;
     }
 }

@@ -109,11 +109,15 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// Broker and database must both be there before the first delivery is taken.
+    /// Broker and database must both be there before the first delivery is taken, for what comes of it as well.
     async fn usable_connection(&self, shutdown: &CancellationToken) -> Option<Arc<Connection>> {
         tokio::select! {
             () = shutdown.cancelled() => None,
-            connection = async { self.database.available().await; self.link.connected().await } => connection,
+            connection = async {
+                self.database.available().await;
+                self.publisher.available().await;
+                self.link.connected().await
+            } => connection,
         }
     }
 

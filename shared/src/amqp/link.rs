@@ -145,7 +145,8 @@ async fn broken(connection: &Connection) -> String {
     loop {
         tokio::select! {
             event = events.next() => match event {
-                Some(Event::Error(e)) => return e.to_string(),
+                // One that concerns a channel only, such as a queue that is not there, is told here as well.
+                Some(Event::Error(e)) if !connection.status().connected() => return e.to_string(),
                 Some(Event::ConnectionBlocked(reason)) => {
                     tracing::warn!(reason, "The broker has blocked publishing (a memory or disk alarm).");
                 }

@@ -4,14 +4,17 @@
 //! the inbox, the consumer loop keeps its delivery). An answer that does not come in time is a failure too; the
 //! message may then exist twice, which every stage stands.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use lapin::{
     Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use tokio::{
-    sync::Mutex,
+    sync::OwnedMutexGuard,
     time::{self, Instant},
 };
 
@@ -20,6 +23,10 @@ use crate::{
     error::{Code, Error, Result},
     topology::{self, Names, Stage, short},
 };
+
+/// For channel and topology. Queues that are not there yet take a broker that is busy some seconds.
+const OPENING: Duration = Duration::from_secs(30);
+const OPENED_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +50,26 @@ pub struct Publisher {
     names: Names,
     timeout: Duration,
     open: Arc<Mutex<Option<Open>>>,
+    /// Held by whoever opens a channel.
+    opening: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Publisher {
     /// `timeout` bounds everything from opening the channel to the confirmation.
     pub fn new(link: Link, names: Names, timeout: Duration) -> Self {
-        Self { link, names, timeout, open: Arc::default() }
+        Self { link, names, timeout, open: Arc::default(), opening: Arc::default() }
     }
 
     /// Declares the topology and opens the channel before the first publish needs it.
     pub async fn prepare(&self) -> Result<()> {
         self.channel().await.map(drop)
+    }
+
+    /// Returns as soon as there is a channel to publish on.
+    pub async fn available(&self) {
+        while self.link.connected().await.is_some() && self.prepare().await.is_err() {
+            time::sleep(OPENED_AGAIN_AFTER).await;
+        }
     }
 
     pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
@@ -97,7 +113,7 @@ impl Publisher {
             Ok(sent) => sent,
             Err(_) => {
                 // A channel that does not confirm in time is not trusted with the next message.
-                self.open.lock().await.take_if(|(_, open)| open == channel);
+                self.open().take_if(|(_, open)| open == channel);
                 Err(unavailable(format!("no confirmation within {} ms", self.timeout.as_millis())))
             }
         }
@@ -129,18 +145,39 @@ impl Publisher {
 
     async fn channel(&self) -> Result<Channel> {
         let connection = self.link.now().ok_or_else(|| unavailable("there is no connection"))?;
-        let mut open = self.open.lock().await;
-        if let Some((of, channel)) = open.as_ref()
-            && Arc::ptr_eq(of, &connection)
-            && channel.status().connected()
-        {
-            return Ok(channel.clone());
+        if let Some(channel) = self.usable(&connection) {
+            return Ok(channel);
         }
-        let channel = connection.create_channel().await?;
-        topology::declare(&channel, &self.names).await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        *open = Some((connection, channel.clone()));
+        let alone = self.opening.clone().lock_owned().await;
+        if let Some(channel) = self.usable(&connection) {
+            return Ok(channel);
+        }
+        // A task of its own: a publish gives up long before, and the next one would begin with the first queue again.
+        let opened = tokio::spawn(self.clone().opened(connection, alone));
+        opened.await.map_err(|_| unavailable("the channel was not opened"))?
+    }
+
+    async fn opened(self, connection: Arc<Connection>, _alone: OwnedMutexGuard<()>) -> Result<Channel> {
+        let opening = async {
+            let channel = connection.create_channel().await?;
+            topology::declare(&channel, &self.names).await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok(channel)
+        };
+        let channel = Link::answered(&connection, OPENING, opening).await?;
+        *self.open() = Some((connection, channel.clone()));
         Ok(channel)
+    }
+
+    /// The channel that is open, if it is one of this connection and fit for use.
+    fn usable(&self, connection: &Arc<Connection>) -> Option<Channel> {
+        let open = self.open();
+        let fit = |(of, channel): &&Open| Arc::ptr_eq(of, connection) && channel.status().connected();
+        open.as_ref().filter(fit).map(|(_, channel)| channel.clone())
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Process, Relay, Stack, State, WORKERS, authority};
+use shared::{
+    amqp::{Link, depth},
+    health::Readiness,
+};
+use tests::{Process, Relay, Stack, State, WORKERS, authority, eventually};
+use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
 
@@ -58,12 +63,16 @@ async fn webhooks_wait_in_the_inbox_while_the_broker_is_away() -> Result<()> {
     assert!(waiting >= 20, "created and ended of ten calls wait in the inbox, {waiting} do");
     let (ready, _) = workers[0].readiness().await?;
     assert!(ready, "ingest can still hold events, so it stays ready");
-    let (ready, reasons) = workers[1].readiness().await?;
-    assert!(!ready, "the resolver is not ready without a broker: {reasons}");
+    let not_ready = || async { (!workers[1].readiness().await.ok()?.0).then_some(()) };
+    eventually(SOON, not_ready).await.context("the resolver is not ready without a broker")?;
     broker.restore();
     all_logged_once(&stack, &calls).await?;
-    let waiting: i64 = stack.database().await?.query_one("select count(*) from inbox", &[]).await?.get(0);
-    assert_eq!(waiting, 0);
+    let database = stack.database().await?;
+    let none_waits = || async {
+        let waiting: i64 = database.query_one("select count(*) from inbox", &[]).await.ok()?.get(0);
+        (waiting == 0).then_some(())
+    };
+    eventually(SOON, none_waits).await.context("the inbox is empty")?;
     drop(workers);
     stack.down().await
 }
@@ -95,7 +104,7 @@ async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back(
         json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "duration": 90 });
     let call = stack.sandbox.play(&call).await?;
     let in_hand = || async { (stack.sandbox.count("sellsy", "GET /staffs").await.ok()? > 0).then_some(()) };
-    tests::eventually(SOON, in_hand).await.context("the logger has the call in hand")?;
+    eventually(SOON, in_hand).await.context("the logger has the call in hand")?;
     database.cut();
     tokio::time::sleep(Duration::from_secs(5)).await;
     database.restore();
@@ -120,7 +129,7 @@ async fn a_consumer_that_the_broker_confirms_too_late_keeps_no_call_back() -> Re
     broker.stall_after(BASIC_CONSUME);
     let logger = stack.start("logger").await?;
     let stalled = || async { (broker.state() == State::Stalled).then_some(()) };
-    tests::eventually(SOON, stalled).await.context("the logger wants to consume")?;
+    eventually(SOON, stalled).await.context("the logger wants to consume")?;
     // Longer than it waits for an answer, and too short for the heartbeat to end the connection.
     tokio::time::sleep(Duration::from_secs(6)).await;
     broker.restore();
@@ -147,9 +156,9 @@ async fn neither_broker_nor_database_is_a_503_and_aircall_sends_again() -> Resul
         let failed = stack.sandbox.get("/aircall/deliveries").await.ok()?["failed_attempts"].as_u64()?;
         (failed > 0).then_some(())
     };
-    tests::eventually(SOON, refused).await.context("webhooks are refused")?;
+    eventually(SOON, refused).await.context("webhooks are refused")?;
     let not_ready = || async { workers[0].readiness().await.ok().filter(|(ready, _)| !ready) };
-    tests::eventually(SOON, not_ready).await.context("ingest can hold nothing and is not ready")?;
+    eventually(SOON, not_ready).await.context("ingest can hold nothing and is not ready")?;
     broker.restore();
     database.restore();
     all_logged_once(&stack, &calls).await?;
@@ -172,9 +181,24 @@ async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Res
         (row.get::<_, i64>(0) == 1).then_some(())
     };
     // Sellsy is left alone for half a minute, in case it is still at work on the first one.
-    tests::eventually(2 * SOON, adopted).await.context("the log is adopted")?;
+    eventually(2 * SOON, adopted).await.context("the log is adopted")?;
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
     drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_error_of_one_channel_leaves_the_others_their_connection() -> Result<()> {
+    let stack = Stack::new("channel").await?;
+    let (readiness, down) = (Readiness::default(), CancellationToken::new());
+    let condition = readiness.condition("broker");
+    let link = Link::start(&stack.amqp_url.clone().into(), "channel".into(), condition, down.clone());
+    let connection = link.connected().await.context("the broker")?;
+    let missing = depth::of(&link, &["nothing".to_owned()]).await;
+    assert!(missing.is_err_and(|e| e.to_string().contains("NOT_FOUND")), "the broker closes that channel");
+    let lost = tokio::time::timeout(Duration::from_secs(2), link.lost(&connection)).await;
+    assert!(lost.is_err() && readiness.missing().is_empty(), "{:?}", readiness.missing());
+    down.cancel();
     stack.down().await
 }
