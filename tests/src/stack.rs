@@ -222,7 +222,7 @@ impl Stack {
         eventually(within, loaded).await.context("the directory is not loaded")
     }
 
-    /// How many messages a queue holds, ready or not.
+    /// How many messages wait in a queue; those that somebody has in hand are not counted.
     pub async fn depth(&self, queue: &str) -> anyhow::Result<u32> {
         let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;

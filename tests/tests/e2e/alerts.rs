@@ -116,7 +116,12 @@ async fn who_has_to_act_is_told_once() -> Result<()> {
     tokio::time::sleep(SOON + std::time::Duration::from_secs(5)).await;
     let kinds: Vec<_> = receiver.all().iter().map(|alert| alert["kind"].clone()).collect();
     assert_eq!(kinds.len(), 4, "what stays as it is is not told again: {kinds:?}");
-    let all = json!(*receiver.all()).to_string();
+    // Without the times, whose digits may be any.
+    let all: String = receiver
+        .all()
+        .iter()
+        .map(|alert| json!([alert["kind"], alert["text"], alert["details"]]).to_string())
+        .collect();
     for secret in ["sesame", "39 98", "4107", "Camille", "Moreau"] {
         assert!(!all.contains(secret), "{secret} in {all}");
     }

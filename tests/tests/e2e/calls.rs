@@ -23,7 +23,7 @@ async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
     let (stack, workers) = Stack::running("answered").await?;
     let call = json!({
         "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 502, "teams": [701],
-        "answered": true, "ring_s": 6, "duration": 125, "recording": true, "started_at": 1_795_425_330, "pace_ms": 5,
+        "answered": true, "ring_s": 6, "duration": 125, "recording": true, "started_at": 1_795_425_330, "pace_ms": 40,
         "after": [
             { "event": "call.tagged", "at_s": 2, "tags": ["VIP"] },
             { "event": "call.commented", "at_s": 87, "content": "Rappeler lundi", "user_id": 502 },
@@ -92,8 +92,8 @@ async fn the_gate_lets_only_calls_of_eligible_duration_have_insights() -> Result
 #[tokio::test]
 async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
     let (stack, workers) = Stack::running("nobody").await?;
-    // A second takes 20 ms, so that the look-up for the card is there when the call ends.
-    let play = |digits: Value| json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "pace_ms": 20 });
+    // A second takes 40 ms, so that the look-up for the card is there when the call ends.
+    let play = |digits: Value| json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "pace_ms": 40 });
     let mut calls = Vec::new();
     for (digits, why) in [
         (json!("+33 6 39 98 99 99"), "no usable record has this number"),
@@ -139,12 +139,12 @@ async fn an_expired_token_is_replaced_and_nobody_notices() -> Result<()> {
 async fn a_log_that_a_person_deleted_stays_deleted() -> Result<()> {
     let (stack, workers) = Stack::running("deleted").await?;
     let call = json!({
-        "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "pace_ms": 20,
-        "after": [{ "event": "call.commented", "at_s": 130, "content": "too late", "user_id": 501 }],
+        "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90,
     });
     let call = stack.sandbox.play(&call).await?;
     let log = stack.sandbox.log_of(call, SOON, |_| true).await?;
     stack.sandbox.control(Method::DELETE, &format!("/sellsy/phone-calls/{}", log["id"]), None).await?;
+    stack.sandbox.tag(call, &mut Value::Null, "too late").await?;
     let database = stack.database().await?;
     let noticed = || async {
         let row =

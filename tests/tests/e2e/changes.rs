@@ -20,7 +20,7 @@ fn call(after: &[(f64, Value)]) -> Value {
         event
     });
     json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true,
-            "duration": 70, "recording": true, "pace_ms": PACE_MS, "after": events.collect::<Vec<_>>() })
+            "duration": 150, "recording": true, "pace_ms": PACE_MS, "after": events.collect::<Vec<_>>() })
 }
 
 fn tag(n: usize) -> Value {

@@ -114,7 +114,7 @@ async fn late_tag(stack: &mut Stack, call: i64) -> Result<()> {
     eventually(SOON, adopted).await.context("the adopted log is written again")?;
     stack.sandbox.tag(call, &mut Value::Null, "late.").await?;
     let put_off = || async {
-        let sql = "select due_at is not null from calls where call_id = $1";
+        let sql = "select due_at is not null and lease_until is null from calls where call_id = $1";
         database.query_one(sql, &[&call]).await.ok()?.get::<_, bool>(0).then_some(())
     };
     eventually(SOON, put_off).await.context("the late tag is put off")?;
@@ -205,7 +205,7 @@ async fn a_logger_killed_before_or_after_the_ledger_knows_leaves_one_log() -> Re
     for (posts, ledger_knows) in (1..).zip(LEDGER_KNOWS) {
         let id = played(&stack).await?;
         let database = stack.database().await?;
-        let slow = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "latency", "ms": 1500 } }]);
+        let slow = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "latency", "ms": 5000 } }]);
         stack.sandbox.set_faults(&slow).await?;
         let mut logger = stack.start("logger").await?;
         stack.sandbox.struck(SOON).await?;

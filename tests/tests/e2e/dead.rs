@@ -45,6 +45,14 @@ async fn waiting(stack: &Stack) -> Result<u32> {
     stack.depth(&stack.names.work(Stage::Logger)).await
 }
 
+/// Letters that somebody had in hand count again as soon as the broker has let go of whoever it was.
+async fn back(stack: &Stack, all: u32) -> Result<()> {
+    let whole = || async { (letters(stack).await.ok()? == all).then_some(()) };
+    eventually(SOON, whole).await.context("the letters are back")?;
+    ensure!(waiting(stack).await? == 0, "something was replayed");
+    Ok(())
+}
+
 async fn list(stack: &Stack) -> Result<Value> {
     let (list, fine) = stack.callbridge(&["dead", "list", "--json"]).await?;
     ensure!(fine, "{list}");
@@ -93,7 +101,7 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
 
     let (said, fine) = stack.callbridge(&["dead", "replay", "--all", "--dry-run"]).await?;
     assert!(fine && said.contains("Would replay 12 messages."), "{said}");
-    assert_eq!((letters(&stack).await?, waiting(&stack).await?), (12, 0), "a dry run changes nothing");
+    back(&stack, 12).await.context("a dry run changes nothing")?;
     assert_eq!(refused(&stack, &["dead", "replay", "--code", "SELLSY_PLAN"]).await?.1, Some(1), "nothing matches");
     for wrong in [
         &["dead", "replay"][..],
@@ -130,7 +138,7 @@ async fn looking_takes_nothing_away() -> Result<()> {
     }
     // Of several at once each waits until those before it have put the letters back.
     for round in 0..3 {
-        let all = try_join_all((0..4).map(|_| list(&stack))).await?;
+        let all = try_join_all((0..3).map(|_| list(&stack))).await?;
         assert!(all.iter().all(|groups| groups[0]["count"] == 1), "round {round}: {all:?}");
     }
     drop(workers);
@@ -215,7 +223,8 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
 
     let (said, code) = refused(&stack, &["dead", "drop", "--all"]).await?;
     assert!(code == Some(2) && said.contains("--yes"), "nobody can be asked: {said}");
-    assert_eq!((letters(&stack).await?, stack.depth(&ingest).await?), (3, 1));
+    back(&stack, 3).await?;
+    eventually(SOON, there).await.context("the odd webhook is still parked")?;
     let (said, fine) = stack.callbridge(&["dead", "drop", "--stage", "logger", "--yes"]).await?;
     assert!(fine && said.contains("3 messages dropped."), "{said}");
     assert_eq!((letters(&stack).await?, waiting(&stack).await?, stack.depth(&ingest).await?), (0, 0, 1));

@@ -11,7 +11,7 @@ use crate::{CLIENT, SOON};
 
 /// A call that lasts long enough for its card.
 fn call(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "pace_ms": 20 })
+    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "pace_ms": 40 })
 }
 
 /// A stack whose directory looks for changes every second.

@@ -27,6 +27,8 @@ fn says<'a>(words: &'a [&'a str]) -> impl Fn(&Value) -> bool + 'a {
 }
 
 /// How often each of Aircall's endpoints was asked.
+const CARD: &str = "POST /v1/calls/{id}/insight_cards";
+
 async fn asked(stack: &Stack) -> Result<BTreeMap<String, u64>> {
     Ok(serde_json::from_value(stack.sandbox.get("/counts").await?["aircall"]["by_endpoint"].clone())
         .unwrap_or_default())
@@ -99,7 +101,8 @@ async fn all_kinds_stand_in_one_log_and_cost_no_request() -> Result<()> {
     assert!(noted(&stack, call, "skipped").await?.contains("transcription.created"));
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
     let asked = asked(&stack).await?;
-    assert_eq!(asked.keys().collect::<Vec<_>>(), ["POST /v1/calls/{id}/insight_cards"], "{asked:?}");
+    // A card that comes too late is not sent.
+    assert!(asked.keys().all(|request| request == CARD), "{asked:?}");
     drop(workers);
     stack.down().await
 }
@@ -122,7 +125,8 @@ async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<
     for resource in RESOURCES {
         assert_eq!(fetched.get(&format!("GET /v1/calls/{{id}}/{resource}")), Some(&1), "{fetched:?}");
     }
-    assert_eq!(fetched.values().sum::<u64>(), 6, "these and a card: {fetched:?}");
+    let cards = fetched.get(CARD).copied().unwrap_or_default();
+    assert!(cards <= 1 && fetched.values().sum::<u64>() == 5 + cards, "these and a card: {fetched:?}");
 
     // Aircall says in three ways that it has none: one request, and a ping to tell 403 from a wrong credential.
     for (status, pings) in [(404, 0), (403, 1), (200, 1)] {
@@ -148,8 +152,9 @@ async fn a_wrong_credential_is_not_taken_for_none() -> Result<()> {
     let mut stack = Stack::new("credential").await?;
     let right = stack.environment.insert("AIRCALL_API_TOKEN".into(), "wrong".into()).context("a token")?;
     let mut workers = stack.start_all().await?;
+    // So late that the end of the call is known.
     let bare =
-        json!([{ "event": "summary.created", "at_s": 100, "content": "Le client veut un devis.", "bare": true }]);
+        json!([{ "event": "summary.created", "at_s": 700, "content": "Le client veut un devis.", "bare": true }]);
     let call = play(&stack, 1001, &bare).await?;
     assert_eq!(noted(&stack, call, "retried").await?, "AIRCALL_CREDENTIAL");
     // The resolver's card was refused as well; the insights worker asked for the summary and for the ping.

@@ -88,7 +88,7 @@ async fn wrong_settings_stop_a_worker_at_once_with_every_problem_named() -> Resu
 async fn stopping_under_load_loses_no_message() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("stopping").await?;
     // Sellsy takes its time, so that messages are in hand when the workers are told to stop.
-    let slow = json!([{ "api": "sellsy", "method": "*", "path": "*", "do": { "kind": "latency", "ms": 150 } }]);
+    let slow = json!([{ "api": "sellsy", "method": "*", "path": "*", "do": { "kind": "latency", "ms": 1000 } }]);
     stack.sandbox.set_faults(&slow).await?;
     let mut calls = Vec::new();
     for n in 0..40 {

@@ -132,7 +132,7 @@ async fn idle_connections_keep_nobody_out() -> Result<()> {
     let began = Instant::now();
     assert_eq!(webhook(&ingest).await?.0, StatusCode::OK);
     is_well(&ingest).await?;
-    assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
     // The oldest had to go, the youngest may stay.
     assert_eq!(rest(&mut idle[0], Duration::from_secs(1)).await?, "");
     assert!(rest(&mut idle[999], Duration::from_millis(100)).await.is_err());
@@ -168,7 +168,8 @@ async fn stopping_answers_what_is_in_hand_and_waits_for_nobody_else() -> Result<
     let body = json!({ "event": "call.ended", "timestamp": 1_764_000_000, "token": TOKEN, "data": { "id": 2 } });
     let (body, mut idle, mut late) = (body.to_string(), connect(&ingest).await?, connect(&ingest).await?);
     late.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await?;
-    sleep(Duration::from_millis(300)).await;
+    // The head has to be read, and the body has to come within 2 s of that.
+    sleep(Duration::from_secs(1)).await;
     ingest.signal("-TERM").await?;
     sleep(Duration::from_millis(300)).await;
     late.write_all(body.as_bytes()).await?;

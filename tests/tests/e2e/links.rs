@@ -94,6 +94,14 @@ async fn a_log_outlives_what_it_hangs_on_and_is_linked_anew() -> Result<()> {
     gone(&stack, "individuals/2003").await?;
     log.change().await?;
     log.change().await?;
+    // Until the caller was looked up again, only the text is written.
+    let database = stack.database().await?;
+    let again = || async {
+        let sql = "select looked_up_at > reopened_at from calls where call_id = $1";
+        database.query_one(sql, &[&log.call]).await.ok()?.get::<_, Option<bool>>(0)?.then_some(())
+    };
+    eventually(SOON, again).await.context("looked up again")?;
+    log.change().await?;
     let before = answers(&stack, "400").await?;
     log.change().await?;
     assert_eq!(answers(&stack, "400").await?, before, "the links are not tried again");
@@ -123,7 +131,8 @@ async fn a_log_deleted_after_its_adoption_stays_deleted() -> Result<()> {
         };
         eventually(SOON, holds).await.with_context(|| sql.to_owned())
     };
-    wait_for("select intent_at is not null and lease_until is null from calls where call_id = $1").await?;
+    wait_for("select intent_at < now() - interval '1 minute' and lease_until is null from calls where call_id = $1")
+        .await?;
     stack.sandbox.tag(log.call, &mut log.data, "adopts").await?;
     stack.sandbox.struck(SOON).await?;
     gone(&stack, &format!("phone-calls/{}", stack.sandbox.logs_of(log.call).await?[0]["id"])).await?;

@@ -204,7 +204,7 @@ async fn shuffled_and_doubled_webhooks_end_in_the_log_of_the_ordered_twin() -> R
         let expected = says(&stack, twin, history).await?;
         for call in twin + 1..=twin + 4 {
             let same = || async { log(&stack, call).await.filter(|log| *log == expected) };
-            let found = eventually(SOON, same).await;
+            let found = eventually(crate::GATHERED, same).await;
             assert!(found.is_some(), "{:#?}\nand not\n{expected:#?}", log(&stack, call).await);
         }
     }
@@ -222,6 +222,6 @@ async fn says(stack: &Stack, twin: i64, history: &History) -> Result<Value> {
             && !history.silent.iter().any(|words| text.contains(words));
         right.then_some(log)
     };
-    let found = eventually(SOON, right).await;
+    let found = eventually(crate::GATHERED, right).await;
     found.with_context(|| format!("{:?} was expected of call {twin}", history.says))
 }

@@ -23,6 +23,9 @@ async fn installation(what: &str) -> Result<(Stack, Process)> {
     stack.environment.insert("SELLSY_WEBHOOK_SECRET".into(), SECRET.into());
     let ingest = stack.start("ingest").await?;
     ingest.until_ready(SOON).await?;
+    // It is ready before it has a channel, because the inbox is there.
+    let queue = stack.names.work(Stage::Resolver);
+    eventually(SOON, || async { stack.depth(&queue).await.ok() }).await.context("ingest declares the queues")?;
     Ok((stack, ingest))
 }
 

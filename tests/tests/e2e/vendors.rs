@@ -99,7 +99,8 @@ async fn one_request_that_always_fails_is_not_taken_for_an_outage() -> Result<()
     let counted = || async { (attempts(&stack).await.ok()? == 1).then_some(()) };
     eventually(SOON, counted).await.context("its attempt is counted")?;
     let next = play(&stack, &json!([])).await?;
-    stack.sandbox.log_of(next, Duration::from_secs(5), |_| true).await?;
+    stack.sandbox.log_of(next, SOON, |_| true).await?;
+    assert!(!workers[2].output().contains("The API is away"), "{}", workers[2].output());
     drop(workers);
     stack.down().await
 }

@@ -184,9 +184,12 @@ impl Desk {
     async fn log_in_by_keyboard(&self) -> Result<()> {
         self.browser.open(&format!("{}/login?lang=en", self.console.url)).await?;
         self.browser.find("#password").await?;
-        assert_eq!(self.focused("id").await?, "password", "one can type at once");
+        // The browser puts the cursor there a moment after the page is whole.
+        let ready = || async { (self.focused("id").await.ok()? == "password").then_some(()) };
+        eventually(SOON, ready).await.context("one can type at once")?;
         self.press("not this one" + Key::Enter).await?;
         self.browser.says("That is not the password.").await?;
+        eventually(SOON, ready).await.context("one can type again at once")?;
         self.press(CONSOLE_PASSWORD + Key::Enter).await?;
         self.browser.says("The last 24 hours.").await?;
         self.press(Key::Tab).await?;

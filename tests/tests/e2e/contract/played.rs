@@ -35,7 +35,7 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
     sandbox.log_of(late, SOON, noted).await?;
     various(sandbox).await?;
     newcomers(sandbox).await?;
-    workers.remove(2).kill().await?;
+    workers.remove(2).terminate(SOON).await?;
     workers.push(as_comment(stack).await?);
 
     let database = stack.database().await?;
