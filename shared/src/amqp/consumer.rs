@@ -356,14 +356,18 @@ impl<H: Handler> Consumer<H> {
 
     /// Publishes the copy, however long that takes, as long as we still own the delivery.
     async fn publish_while_delivered(&self, delivery: &Delivery, to: Destination<'_>, copy: &super::Outgoing) -> bool {
+        let mut told = false;
         while delivery.acker.usable() {
             match self.publisher.publish(to, copy).await {
                 Ok(()) => return true,
-                Err(e) => {
-                    tracing::warn!(error = %e, "A message could not be put aside yet; trying again.");
-                    time::sleep(PAUSE_AFTER_FAILURE).await;
+                // Once: a broker that stalls does so for many tries of many messages.
+                Err(e) if !told => {
+                    told = true;
+                    tracing::warn!(error = %e, "A message could not be put aside yet; trying until it can.");
                 }
+                Err(e) => tracing::debug!(error = %e, "A message still cannot be put aside."),
             }
+            time::sleep(PAUSE_AFTER_FAILURE).await;
         }
         false
     }
