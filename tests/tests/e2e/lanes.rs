@@ -73,8 +73,8 @@ async fn hungry_processes_share_a_second_and_none_starves() -> Result<()> {
     assert!(most <= LIMIT as usize, "{most} in a second: {counts:?}");
     let total: usize = counts.iter().sum();
     // Nine processes; the one that has a single request waiting gets what the others get, or nearly.
-    assert!(counts.iter().all(|count| *count * 9 * 4 >= total), "each has a quarter of an equal share: {counts:?}");
-    assert!(total > 12 * 12, "a good part of what may be used is: {total}");
+    assert!(counts.iter().all(|count| *count * 9 * 3 >= total), "each has a third of an equal share: {counts:?}");
+    assert!(total > 12 * 20, "most of what may be used is: {total}");
     stack.down().await
 }
 
@@ -99,7 +99,7 @@ async fn a_card_passes_the_backlog_and_the_directory_gets_its_turn() -> Result<(
     }
     work.shutdown().await;
     cards.sort_unstable();
-    assert!(cards[28] < Duration::from_millis(1500), "a card does not wait for logs: {cards:?}");
+    assert!(cards[28] < Duration::from_millis(500), "a card does not wait for logs: {cards:?}");
     let logs: usize = bulk.iter().map(|went| went.lock().unwrap().len()).sum();
     assert!(logs > 60, "ten a second for twelve seconds, less the cards: {logs}");
     // Once in five seconds, because there is always work.
