@@ -222,6 +222,16 @@ impl Stack {
         eventually(within, loaded).await.context("the directory is not loaded")
     }
 
+    /// Waits until all that ingest had to write down has reached the broker.
+    pub async fn inbox_empty(&self, within: Duration) -> anyhow::Result<()> {
+        let database = self.database().await?;
+        let empty = || async {
+            let waiting: i64 = database.query_one("select count(*) from inbox", &[]).await.ok()?.get(0);
+            (waiting == 0).then_some(())
+        };
+        eventually(within, empty).await.context("the inbox is not empty")
+    }
+
     /// How many messages wait in a queue; those that somebody has in hand are not counted.
     pub async fn depth(&self, queue: &str) -> anyhow::Result<u32> {
         let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;

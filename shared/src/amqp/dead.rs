@@ -13,16 +13,16 @@ use jiff::Timestamp;
 use lapin::{
     Channel, Connection,
     message::Delivery,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
     types::{AMQPValue, FieldTable},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::{self, Instant};
 
-use super::{Destination, Link, Publisher, message};
+use super::{Destination, Link, Publisher, depth, message, publisher::unavailable};
 use crate::{
-    error::{Code, Error, Result},
+    error::{Code, Result},
     event::CallId,
     topology::{DELIVERY_LIMIT, Names, Stage, short},
 };
@@ -73,12 +73,12 @@ pub struct Reader {
 impl Reader {
     /// The queues must have been declared.
     pub async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
-        let connection = link.now().ok_or_else(|| away("there is no connection"))?;
+        let connection = link.now().ok_or_else(|| unavailable("there is no connection"))?;
         let queue = names.dead(stage);
         let channel = Link::answered(&connection, PATIENCE, connection.create_channel()).await?;
         let count = Link::answered(&connection, UNTIL_FREE + PATIENCE, free(&channel, &queue)).await?;
         let count =
-            count.ok_or_else(|| away(&format!("somebody else reads {queue}; try again when that has ended")))?;
+            count.ok_or_else(|| unavailable(format!("somebody else reads {queue}; try again when that has ended")))?;
         let deliveries = Link::answered(&connection, PATIENCE, consume(&channel, &queue)).await?;
         Ok(Self { connection, channel, deliveries, stage, count, settled: false })
     }
@@ -87,7 +87,7 @@ impl Reader {
     pub async fn read(&mut self, mut each: impl FnMut(Held)) -> Result<()> {
         for _ in 0..self.count.min(MOST_IN_HAND.into()) {
             let Ok(Some(delivery)) = time::timeout(PATIENCE, self.deliveries.next()).await else {
-                return Err(away("the broker does not hand out all that is parked"));
+                return Err(unavailable("the broker does not hand out all that is parked"));
             };
             let delivery = delivery?;
             each(Held { letter: Letter::of(self.stage, &delivery), delivery });
@@ -114,10 +114,9 @@ impl Reader {
 async fn free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
     let give_up = Instant::now() + UNTIL_FREE;
     loop {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let queue = channel.queue_declare(short(queue), passive, FieldTable::default()).await?;
-        if queue.consumer_count() == 0 {
-            return Ok(Some(queue.message_count()));
+        let depth = depth::told(channel, queue).await?;
+        if depth.consumers == 0 {
+            return Ok(Some(depth.messages));
         }
         if Instant::now() >= give_up {
             return Ok(None);
@@ -129,10 +128,6 @@ async fn free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
 async fn consume(channel: &Channel, queue: &str) -> lapin::Result<lapin::Consumer> {
     channel.basic_qos(MOST_IN_HAND, BasicQosOptions::default()).await?;
     channel.basic_consume(short(queue), short(""), BasicConsumeOptions::default(), FieldTable::default()).await
-}
-
-fn away(what: &str) -> Error {
-    Error::retry(Code::BrokerUnavailable, what)
 }
 
 impl Held {
@@ -155,7 +150,7 @@ impl Held {
         match time::timeout(PATIENCE, self.delivery.acker.ack(BasicAckOptions::default())).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Err(e)) => Err(e.into()),
-            Ok(Ok(false)) | Err(_) => Err(away("the connection was lost; the letter returns to its queue")),
+            Ok(Ok(false)) | Err(_) => Err(unavailable("the connection was lost; the letter returns to its queue")),
         }
     }
 }

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use lapin::{options::QueueDeclareOptions, types::FieldTable};
+use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
 use tokio::time;
 
-use super::Link;
-use crate::{
-    error::{Code, Error, Result},
-    topology::short,
-};
+use super::{Link, publisher::unavailable};
+use crate::{error::Result, topology::short};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -22,18 +19,22 @@ pub struct Depth {
 
 /// Of these queues, in their order; they must have been declared.
 pub async fn of(link: &Link, queues: &[String]) -> Result<Vec<Depth>> {
-    let away = |what: &str| Error::retry(Code::BrokerUnavailable, what);
-    let connection = link.now().ok_or_else(|| away("there is no connection"))?;
+    let connection = link.now().ok_or_else(|| unavailable("there is no connection"))?;
     let asked = async {
         let channel = connection.create_channel().await?;
         let mut depths = Vec::with_capacity(queues.len());
         for queue in queues {
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let told = channel.queue_declare(short(queue), passive, FieldTable::default()).await?;
-            depths.push(Depth { messages: told.message_count(), consumers: told.consumer_count() });
+            depths.push(told(&channel, queue).await?);
         }
         let _ = channel.close(200, short("done")).await;
         Ok(depths)
     };
-    time::timeout(PATIENCE, asked).await.map_err(|_| away("the broker does not answer"))?
+    time::timeout(PATIENCE, asked).await.map_err(|_| unavailable("the broker does not answer"))?
+}
+
+/// Of one queue, on a channel that ends if it is not there.
+pub(super) async fn told(channel: &Channel, queue: &str) -> lapin::Result<Depth> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let told = channel.queue_declare(short(queue), passive, FieldTable::default()).await?;
+    Ok(Depth { messages: told.message_count(), consumers: told.consumer_count() })
 }

@@ -181,7 +181,7 @@ impl Publisher {
     }
 }
 
-fn unavailable(problem: impl Into<String>) -> Error {
+pub(super) fn unavailable(problem: impl Into<String>) -> Error {
     Error::retry(Code::BrokerUnavailable, problem)
 }
 

@@ -124,8 +124,7 @@ async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
     all_logged(&stack, 6, SOON).await?;
     // A last probe of the outage may be under way.
     let equal = || async { seen_and_taken(&stack).await.ok().filter(|(seen, taken)| seen == taken) };
-    let counted = eventually(SOON, equal).await;
-    counted.with_context(|| "what Sellsy has seen is not what was taken from the budget".to_owned())?;
+    eventually(SOON, equal).await.context("what Sellsy has seen is not what was taken from the budget")?;
     assert_eq!(refused(&stack, "sellsy").await?, 0);
     drop(workers);
     stack.down().await

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
+use lapin::{Connection, ConnectionProperties, options::BasicConsumeOptions, types::FieldTable};
 use serde_json::{Value, json};
 use shared::{
     amqp::{Destination, Link, Outgoing, Publisher},
@@ -141,6 +142,23 @@ async fn looking_takes_nothing_away() -> Result<()> {
         let all = try_join_all((0..3).map(|_| list(&stack))).await?;
         assert!(all.iter().all(|groups| groups[0]["count"] == 1), "round {round}: {all:?}");
     }
+    // One that takes longer is not waited for, and neither is a consumer that is none of ours.
+    let database = stack.database().await?;
+    database.execute("select pg_advisory_lock(hashtext('callbridge dead letters'))", &[]).await?;
+    let (said, code) = refused(&stack, &["dead", "list"]).await?;
+    assert!(code == Some(1) && said.contains("in the hands of another command or page"), "{said}");
+    drop(database);
+    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    let queue = stack.names.dead(Stage::Logger);
+    let consumed = channel
+        .basic_consume(queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .await?;
+    let (said, code) = refused(&stack, &["dead", "list"]).await?;
+    assert!(code == Some(1) && said.contains(&format!("somebody else reads {queue}")), "{said}");
+    drop(consumed);
+    connection.close(200, "done".into()).await?;
+    assert_eq!(list(&stack).await?[0]["count"], 1);
     drop(workers);
     stack.down().await
 }

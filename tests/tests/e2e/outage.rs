@@ -67,12 +67,7 @@ async fn webhooks_wait_in_the_inbox_while_the_broker_is_away() -> Result<()> {
     eventually(SOON, not_ready).await.context("the resolver is not ready without a broker")?;
     broker.restore();
     all_logged_once(&stack, &calls).await?;
-    let database = stack.database().await?;
-    let none_waits = || async {
-        let waiting: i64 = database.query_one("select count(*) from inbox", &[]).await.ok()?.get(0);
-        (waiting == 0).then_some(())
-    };
-    eventually(SOON, none_waits).await.context("the inbox is empty")?;
+    stack.inbox_empty(SOON).await?;
     drop(workers);
     stack.down().await
 }
