@@ -11,13 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
     amqp::Publisher,
-    budget,
+    budget, client,
     db::Database,
     error::Result,
     ledger::{alerts as ledger, reconciliation},
@@ -53,13 +52,7 @@ struct Alert {
 
 impl Alerts {
     pub(crate) fn new(database: Database, publisher: Publisher, url: SecretString) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("the HTTP client for alerts")?;
-        Ok(Self { database, publisher, http, url, waiting: BTreeMap::new() })
+        Ok(Self { database, publisher, http: client::new(TIMEOUT)?, url, waiting: BTreeMap::new() })
     }
 
     pub(crate) async fn run(mut self) {

@@ -9,7 +9,6 @@ mod outage;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde::de::DeserializeOwned;
@@ -17,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     budget::{self, Budget, Lane},
+    client,
     error::{Code, Error, Remedy},
     ledger::requests,
     telemetry::spans::{Span, SpanKind},
@@ -25,7 +25,6 @@ use crate::{
 };
 use outage::Outages;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// What a 429 without a Retry-After or a reset time is taken to ask for.
@@ -89,14 +88,7 @@ pub struct Failure {
 impl Api {
     /// For a vendor's client; requests go with [`Lane::Bulk`] unless it says otherwise.
     pub fn new(vendor: Vendor, budget: Budget) -> anyhow::Result<Self> {
-        tls::install_provider();
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("the HTTP client (if this machine has no certificates of CAs: install ca-certificates)")?;
+        let client = client::new(TIMEOUT)?;
         Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
     }
 

@@ -7,6 +7,7 @@ pub mod aircall;
 pub mod amqp;
 pub mod api;
 pub mod budget;
+pub mod client;
 pub mod db;
 pub mod error;
 pub mod event;
