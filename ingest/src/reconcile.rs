@@ -129,7 +129,8 @@ impl Reconciler {
 
     async fn deal_with(&self, calls: &[Call], asked_at: Timestamp, walk: &mut Walk) -> Result<()> {
         let mut seen = HashSet::new();
-        let calls: Vec<&Call> = calls.iter().filter(|call| self.concerns_us(call) && seen.insert(call.id)).collect();
+        let calls: Vec<&Call> =
+            calls.iter().filter(|call| call.is_on(&self.number_ids) && seen.insert(call.id)).collect();
         let ids: Vec<i64> = calls.iter().map(|call| call.id).collect();
         let mut known = ledger::known(&*self.database.client().await?, &ids).await?;
         if walk.how.again {
@@ -155,11 +156,6 @@ impl Reconciler {
         }
         self.bring_in(&lacking, asked_at).await?;
         self.keep_pace().await
-    }
-
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
     }
 
     /// First the facts, then the note that they are there: after a crash in between they come once more.

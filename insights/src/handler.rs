@@ -78,7 +78,7 @@ impl Insights {
         if message.attempts >= ASK_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
                 None => return Ok(Err("no insights: Aircall does not know this call".into())),
-                Some(call) if !self.concerns_us(&call) => {
+                Some(call) if !call.is_on(&self.number_ids) => {
                     return Ok(Err("no insights: the call was on another number".into()));
                 }
                 Some(call) if call.has_ended() => return Ok(Ok(call)),
@@ -86,11 +86,6 @@ impl Insights {
             }
         }
         Err(Error::retry(Code::InsightsBeforeCall, "the insight came before the end of its call"))
-    }
-
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
     }
 
     /// What the webhook carries, else what the REST resource says, and whether that was asked.

@@ -209,12 +209,6 @@ fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
     })
 }
 
-/// Only on a terminal, and not if NO_COLOR is set (no-color.org).
-fn colours() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && std::io::IsTerminal::is_terminal(&std::io::stdout())
-}
-
 impl Command {
     fn asks_sellsy(&self) -> bool {
         matches!(self, Command::Explain { caller, .. } if !explain::is_call_id(caller))

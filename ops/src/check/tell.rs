@@ -2,9 +2,9 @@
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde_json::json;
+use shared::telemetry::colours;
 
 use super::{Finding, State};
-use crate::colours;
 
 pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
     let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
@@ -26,7 +26,7 @@ pub(super) fn people(findings: &[Finding]) {
 fn table(findings: &[Finding]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    if !colours() {
+    if !colours(&std::io::stdout()) {
         table.force_no_tty();
     }
     table.set_header(["", "what", "result", "what to do"]);
