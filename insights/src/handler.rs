@@ -4,22 +4,25 @@
 //! delay ladder; from the third attempt on Aircall itself is asked, so that an insight of a call whose webhooks were
 //! lost, or of a number that is filtered out, does not end among the dead letters.
 
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-use shared::{
-    aircall::{
-        Aircall, Resource,
-        wire::{ActionItems, Call, CustomSummary, One, Sentiment, Summary, Topics},
-    },
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+use base::{
     db::Database,
     error::{Code, Error, Result},
-    event::{CALL_INSIGHTS, CallId, Event},
-    ledger::{
-        calls,
-        insight::{Content, Insight},
-        timeline::{self, Entry},
-    },
+    ids::CallId,
+};
+use broker::{
+    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+    event::{CALL_INSIGHTS, Event},
+};
+use ledger::{
+    calls,
+    insight::{Content, Insight},
+    timeline::{self, Entry},
+};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use vendors::aircall::{
+    Aircall, Resource,
+    wire::{ActionItems, Call, CustomSummary, One, Sentiment, Summary, Topics},
 };
 
 use crate::{gate, read};

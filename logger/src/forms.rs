@@ -9,14 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::{
+use base::{
     error::{Code, Error, Result},
-    ledger::form::LogForm,
-    sellsy::{
-        Sellsy, WriteError,
-        wire::{CommentCreate, PhoneCallCreate, Related},
-    },
     settings::LogFallback,
+};
+use ledger::form::LogForm;
+use vendors::sellsy::{
+    Sellsy, WriteError,
+    wire::{CommentCreate, PhoneCallCreate, Related},
 };
 
 /// How long a refusal of phone calls is believed.

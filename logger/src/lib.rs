@@ -17,16 +17,17 @@ mod writer;
 use std::path::Path;
 
 use axum::Router;
-use shared::{
-    budget::Lane,
-    event::CallId,
-    ledger::calls::Loggable,
-    sellsy::Sellsy,
+use base::{
+    ids::{CallId, Stage},
     settings::{Language, Settings},
-    topology::Stage,
-    worker::Base,
 };
+use broker::worker::Base;
+use ledger::calls::Loggable;
 use tokio_util::sync::CancellationToken;
+use vendors::{
+    budget::{Lane, Role},
+    sellsy::Sellsy,
+};
 
 use template::Template;
 
@@ -36,7 +37,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     // First, because a template that does not work is a wrong setting.
     let renderer = render::Renderer::new(&settings)?;
     let mut base = Base::start(NAME, settings, 1, shutdown)?;
-    let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, NAME)?;
+    let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
     let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);
     base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());

@@ -1,16 +1,18 @@
 //! The log that a call should have: from the ledger's row to the body of `POST /phone-calls`.
 
-use jiff::{Timestamp, tz::TimeZone};
-use shared::{
-    aircall::wire::Call,
+use base::{
     error::{Code, Error, Result},
-    event::CallId,
-    ledger::{
-        calls::{ERASED, Loggable},
-        resolution::{Kind, Record, Resolution},
-    },
-    sellsy::wire::{CallResult, CallSource, PhoneCallCreate, RecordKind, Related},
+    ids::{CallId, Kind},
     settings::{Language, Problems, Settings},
+};
+use jiff::{Timestamp, tz::TimeZone};
+use ledger::{
+    calls::{ERASED, Loggable},
+    resolution::{Record, Resolution},
+};
+use vendors::{
+    aircall::wire::Call,
+    sellsy::wire::{CallResult, CallSource, PhoneCallCreate, RecordKind, Related},
 };
 
 use crate::{

@@ -16,22 +16,23 @@ mod update;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use shared::{
-    aircall::wire::Call,
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+use base::{
     db::Database,
     error::{Code, Error, Result},
-    event::{CALL_INSIGHTS, CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event, RecordHint},
-    ledger::{
-        calls::{self, Lease, Loggable, Snapshot},
-        form::LogForm,
-        insight::Insight,
-        timeline::{self, Entry},
-    },
-    sellsy::wire::PhoneCallCreate,
-    topology::Stage,
+    ids::{CallId, Stage},
     trace::Traceparent,
 };
+use broker::{
+    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+    event::{CALL_INSIGHTS, CALL_RESOLVED, DIRECTORY_CHANGED, Event, RecordHint},
+};
+use ledger::{
+    calls::{self, Lease, Loggable, Snapshot},
+    form::LogForm,
+    insight::Insight,
+    timeline::{self, Entry},
+};
+use vendors::{aircall::wire::Call, sellsy::wire::PhoneCallCreate};
 
 use crate::{
     forms::{self, Forms},

@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
+use base::db::Database;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
-use shared::{
-    budget::{self, Lane, Seen},
-    db::Database,
-};
+use vendors::budget::{self, Lane, Seen};
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let seen = budget::seen(&*database.client().await?).await?;

@@ -2,12 +2,9 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
+use base::{db::Database, ids::CallId};
+use ledger::timeline::{self, Line};
 use serde_json::Value;
-use shared::{
-    db::Database,
-    event::CallId,
-    ledger::timeline::{self, Line},
-};
 
 pub(crate) async fn run(database: &Database, id: i64, json: bool) -> anyhow::Result<ExitCode> {
     let lines = timeline::of(&*database.client().await?, CallId(id)).await?;

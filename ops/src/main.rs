@@ -13,19 +13,20 @@ mod directory;
 mod explain;
 mod forget;
 mod ready;
+mod search;
 mod webhook;
 
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
-use shared::{
+use base::{
     db::Database,
     health::Readiness,
     settings::{Needs, Settings},
     tls,
 };
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to answer at all.

@@ -11,8 +11,8 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use base::settings::{Needs, Settings};
 use serde::Deserialize;
-use shared::settings::{Needs, Settings};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

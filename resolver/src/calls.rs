@@ -5,24 +5,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use serde_json::json;
-use shared::{
-    aircall::wire::Call,
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+use base::{
     db::Database,
     error::{Code, Error, Result},
-    event::{CALL_RESOLVED, CallId, DIRECTORY_CHANGED, Event},
-    ledger::{
-        calls::{self, Known, Snapshot, Taken},
-        requests,
-        resolution::Resolution,
-        timeline::{self, Entry},
-    },
+    ids::{CallId, Stage},
     phone::{Caller, E164},
-    topology::Stage,
     trace::Traceparent,
 };
+use broker::{
+    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
+    event::{CALL_RESOLVED, DIRECTORY_CHANGED, Event},
+};
+use jiff::Timestamp;
+use ledger::{
+    calls::{self, Known, Snapshot, Taken},
+    resolution::Resolution,
+    timeline::{self, Entry},
+};
+use serde_json::json;
+use vendors::{aircall::wire::Call, sent};
 
 use crate::{
     directory::store,
@@ -98,7 +99,7 @@ impl Calls {
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
         let Some(call) = calls::snapshot(&*self.database.client().await?, call_id).await? else { return Ok(false) };
         // What has brought this about may have sent requests for other reasons and for other calls.
-        Box::pin(requests::noted("resolver", self.look_up_again(call_id, &call))).await
+        Box::pin(sent::kept("resolver", self.look_up_again(call_id, &call))).await
     }
 
     async fn look_up_again(&self, call_id: CallId, call: &Call) -> Result<bool> {

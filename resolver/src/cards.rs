@@ -4,17 +4,17 @@
 //! a skip with its reason. The card is claimed in the ledger before it is pushed; dying in between costs the card, the
 //! other order could show it twice.
 
-use shared::{
-    aircall::{Aircall, CardAnswer, wire::Call},
-    amqp::{Handler, Incoming, Outcome},
+use base::{
     db::Database,
     error::{Error, Remedy, Result},
-    ledger::{
-        calls::{self, Snapshot, Taken},
-        timeline::{self, Entry},
-    },
-    topology::Stage,
+    ids::Stage,
 };
+use broker::amqp::{Handler, Incoming, Outcome};
+use ledger::{
+    calls::{self, Snapshot, Taken},
+    timeline::{self, Entry},
+};
+use vendors::aircall::{Aircall, CardAnswer, wire::Call};
 
 use crate::{
     card,

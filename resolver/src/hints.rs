@@ -4,14 +4,17 @@
 //! was found for and that wait for one of its numbers are resolved again. If the hint comes from the logger, because
 //! Sellsy took no log on that record, it names the call, which is resolved again as well.
 
-use shared::{
-    amqp::{Incoming, Outcome},
+use base::{
     db::Database,
     error::{Error, Result},
-    event::{CallId, RecordHint},
+    ids::CallId,
     phone::Region,
-    sellsy::Sellsy,
 };
+use broker::{
+    amqp::{Incoming, Outcome},
+    event::RecordHint,
+};
+use vendors::sellsy::Sellsy;
 
 use crate::directory::sync::{self, Rematch};
 

@@ -19,8 +19,14 @@ pub mod rules;
 use std::sync::Arc;
 
 use axum::Router;
-use shared::{aircall::Aircall, budget::Lane, sellsy::Sellsy, settings::Settings, topology::Stage, worker::Base};
+use base::{ids::Stage, settings::Settings};
+use broker::worker::Base;
 use tokio_util::sync::CancellationToken;
+use vendors::{
+    aircall::Aircall,
+    budget::{Lane, Role},
+    sellsy::Sellsy,
+};
 
 pub use card::Page;
 pub use look_up::LookUp;
@@ -35,8 +41,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     let mut base = Base::start(NAME, settings, 2, shutdown.clone())?;
     let database = base.database.clone();
-    let aircall = Aircall::new(&base.settings.aircall, &database, NAME)?.on(Lane::Interactive);
-    let sellsy = Sellsy::new(&base.settings.sellsy, &database, NAME)?;
+    let aircall = Aircall::new(&base.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
+    let sellsy = Sellsy::new(&base.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
     let look_up = |lane| LookUp::new(sellsy.on(lane), region, database.clone());
     let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };

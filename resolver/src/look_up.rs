@@ -5,18 +5,18 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use jiff::Timestamp;
-use shared::{
-    aircall::wire::Call,
+use base::{
     db::{self, Database},
     error::Result,
-    ledger::{
-        resolution::{Company, Kind, Opportunity, Record, Resolution, Source},
-        timeline::Entry,
-    },
+    ids::Kind,
     phone::{Caller, E164, Region, classify},
-    sellsy::Sellsy,
 };
+use jiff::Timestamp;
+use ledger::{
+    resolution::{Company, Opportunity, Record, Resolution, Source},
+    timeline::Entry,
+};
+use vendors::{aircall::wire::Call, sellsy::Sellsy};
 
 use crate::{
     directory::store,

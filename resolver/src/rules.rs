@@ -8,10 +8,9 @@
 //!
 //! Nothing here asks anybody anything: candidates in, decision and its reason out.
 
-use shared::{
-    ledger::resolution::{Company, Kind, Record, Relation},
-    sellsy::wire::{Opportunity, OpportunityStatus, RecordKind, Related},
-};
+use base::ids::Kind;
+use ledger::resolution::{Company, Record, Relation};
+use vendors::sellsy::wire::{Opportunity, OpportunityStatus, RecordKind, Related};
 
 /// The statuses of opportunities that a call is logged on.
 pub const OPPORTUNITY_STATUSES: [OpportunityStatus; 2] = [OpportunityStatus::Open, OpportunityStatus::Late];

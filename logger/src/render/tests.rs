@@ -1,10 +1,10 @@
 use super::*;
-use serde::Deserialize;
-use serde_json::json;
-use shared::ledger::{
+use ledger::{
     insight::Insights,
     resolution::{Company, Opportunity, Source},
 };
+use serde::Deserialize;
+use serde_json::json;
 
 mod hostile;
 

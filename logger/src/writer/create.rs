@@ -3,16 +3,14 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use shared::{
-    amqp::Outcome,
-    error::{Code, Error, Remedy, Result},
-    ledger::{
-        calls::{self, Written},
-        form::LogForm,
-        timeline::Entry,
-    },
-    sellsy::WriteError,
+use base::error::{Code, Error, Remedy, Result};
+use broker::amqp::Outcome;
+use ledger::{
+    calls::{self, Written},
+    form::LogForm,
+    timeline::Entry,
 };
+use vendors::sellsy::WriteError;
 
 use super::{Step, Work, Writer};
 use crate::{forms, render};

@@ -9,7 +9,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use shared::{event::CallId, ledger::calls::Lease};
+use base::ids::CallId;
+use ledger::calls::Lease;
 
 #[derive(Default)]
 pub(crate) struct Stranded(Mutex<HashMap<CallId, Left>>);

@@ -5,16 +5,14 @@
 //! is looked up again for other links. If Sellsy does not take those either, the links are left alone from then on.
 //! Only when an update without links is answered 404, the log itself is gone: a person deleted it, and it stays deleted.
 
-use shared::{
-    amqp::Outcome,
-    error::{Code, Result},
-    ledger::{
-        calls,
-        form::LogForm,
-        timeline::{self, Entry},
-    },
-    sellsy::WriteError,
+use base::error::{Code, Result};
+use broker::amqp::Outcome;
+use ledger::{
+    calls,
+    form::LogForm,
+    timeline::{self, Entry},
 };
+use vendors::sellsy::WriteError;
 
 use super::{Step, Work, Writer};
 use crate::forms::Links;

@@ -1,12 +1,12 @@
 //! PostgreSQL: reachable, its version, migrations, clock, and what the workers keep there.
 
-use deadpool_postgres::{Object, PoolError};
-use jiff::Timestamp;
-use resolver::directory::store;
-use shared::{
+use base::{
     db::{self, Database},
     settings::Settings,
 };
+use deadpool_postgres::{Object, PoolError};
+use jiff::Timestamp;
+use resolver::directory::store;
 use tokio_postgres::error::DbError;
 
 use super::{Finding, Verdict, clock, look, rules};
@@ -101,7 +101,7 @@ async fn version(client: &Object) -> Verdict {
     let sql = "select current_setting('server_version_num')::int";
     match client.query_one(sql, &[]).await {
         Ok(row) => rules::database_version(row.get(0)),
-        Err(e) => unreadable(&shared::error::Error::from(e).to_string()),
+        Err(e) => unreadable(&base::error::Error::from(e).to_string()),
     }
 }
 
@@ -109,7 +109,7 @@ async fn their_clock(client: &Object) -> Verdict {
     let asked = Timestamp::now();
     match client.query_one("select clock_timestamp()", &[]).await {
         Ok(row) => clock::verdict(asked, row.get(0)),
-        Err(e) => unreadable(&shared::error::Error::from(e).to_string()),
+        Err(e) => unreadable(&base::error::Error::from(e).to_string()),
     }
 }
 

@@ -6,17 +6,14 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use base::ids::CallId;
 use jiff::Timestamp;
-use maud::{Markup, html};
-use shared::{
-    event::CallId,
-    ledger::{
-        calls::{self, Known, Loggable},
-        form::LogForm,
-        search::{self, Found, State as CallState},
-        timeline::{self, Line},
-    },
+use ledger::{
+    calls::{self, Known, Loggable},
+    form::LogForm,
+    timeline::{self, Line},
 };
+use maud::{Markup, html};
 
 use super::{
     Page, Shared,
@@ -26,6 +23,7 @@ use super::{
     layout::{self, Section, Visitor, pill},
     reasons, story,
 };
+use crate::search::{self, Found, State as CallState};
 
 /// Tags, notes and insights come for a while after a call.
 const STILL_AFTER_S: i64 = 3600;

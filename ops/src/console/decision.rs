@@ -1,9 +1,10 @@
 //! Why a caller was taken for a record: every candidate in order, what the rule chose, and the opportunity.
 
+use base::ids::Kind;
 use jiff::Timestamp;
+use ledger::resolution::{Record, Relation, Resolution, Source};
 use maud::{Markup, html};
 use resolver::Page;
-use shared::ledger::resolution::{Kind, Record, Relation, Resolution, Source};
 
 use super::{
     format::{ago, when},

@@ -8,11 +8,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
+use base::phone;
 use jiff::Timestamp;
+use ledger::resolution::Resolution;
 use maud::{Markup, html};
 use resolver::directory::store::{self, Progress};
 use serde::Deserialize;
-use shared::{ledger::resolution::Resolution, phone};
 
 use super::{
     Console, Failed, Page, Shared, decision,

@@ -55,7 +55,7 @@ fn inline(text: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use shared::error::Code;
+    use base::error::Code;
 
     use super::*;
 

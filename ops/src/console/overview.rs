@@ -2,18 +2,14 @@
 //! run, and what went wrong last. It refreshes itself.
 
 use axum::{Extension, extract::State};
+use base::ids::{CallId, Stage};
 use jiff::Timestamp;
-use maud::{Markup, html};
-use shared::{
-    budget::{self, Seen},
-    event::CallId,
-    ledger::{
-        replicas,
-        search::{self, Backlog, State as CallState},
-        timeline::{self, Line},
-    },
-    topology::Stage,
+use ledger::{
+    replicas,
+    timeline::{self, Line},
 };
+use maud::{Markup, html};
+use vendors::budget::{self, Seen};
 
 use super::{
     Console, Page, Shared,
@@ -23,6 +19,7 @@ use super::{
     layout::{self, Section, Visitor, pill},
     queues::{self, Queues},
 };
+use crate::search::{self, Backlog, State as CallState};
 
 const ERRORS: i64 = 8;
 const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];

@@ -111,9 +111,9 @@ fn with_numbers(reason: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ledger::resolution::Record;
     use resolver::rules;
     use serde_json::json;
-    use shared::ledger::resolution::Record;
 
     use super::*;
 

@@ -1,12 +1,12 @@
 //! The timeline of a call as sentences: what came in, who was found, what was asked of the APIs, what was written.
 //!
-//! A worker's line is a few English words and details (`shared::ledger::timeline`). What this module does not know is shown
+//! A worker's line is a few English words and details (`ledger::timeline`). What this module does not know is shown
 //! as it stands, so a new kind of line is never hidden.
 
 use jiff::Timestamp;
+use ledger::timeline::Line;
 use maud::{Markup, html};
 use serde_json::Value;
-use shared::ledger::timeline::Line;
 
 use super::{
     errors,

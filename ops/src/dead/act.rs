@@ -8,18 +8,16 @@ use std::{
     process::ExitCode,
 };
 
+use crate::dead::letters::Held;
 use anyhow::Context;
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use serde_json::json;
-use shared::{
-    amqp::dead::Held,
-    ledger::{
-        calls,
-        timeline::{self, Entry},
-    },
+use ledger::{
+    calls,
+    timeline::{self, Entry},
 };
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Hand, Which, tell};

@@ -1,4 +1,4 @@
-use shared::ledger::resolution::{Company, Opportunity, Source};
+use ledger::resolution::{Company, Opportunity, Source};
 
 use super::*;
 

@@ -1,15 +1,16 @@
 //! The directory's tables.
 
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use serde_json::{Value, json};
-use shared::{
+use base::{
     db::{Client, Prepared as _},
     error::Result,
-    event::{CallId, RecordHint},
-    ledger::resolution::{Company, Kind, Record},
+    ids::Kind,
     phone::E164,
 };
+use broker::event::RecordHint;
+use jiff::{SignedDuration, Timestamp};
+use ledger::resolution::{Company, Record};
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio_postgres::{Transaction, types::Json};
 
 use crate::record::Listed;
@@ -122,15 +123,6 @@ pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<(
                on conflict (number) do update set until = excluded.until";
     client.execute(sql, &[&number.as_str(), &MISS_S]).await?;
     Ok(())
-}
-
-/// Unmatched calls of the last days whose number one of these is.
-pub(crate) async fn waiting_calls(client: &Client, numbers: &[&str], days: f64) -> Result<Vec<CallId>> {
-    let sql = "select call_id from calls
-                where unmatched_number = any($1) and created_at > now() - make_interval(secs => $2::float8 * 86400)
-                order by call_id";
-    let rows = client.query(sql, &[&numbers, &days]).await?;
-    Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
 }
 
 /// How far a kind is.
@@ -314,4 +306,18 @@ pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> 
         transaction.execute(sql, &[&number.as_str()]).await?;
     }
     Ok(())
+}
+
+/// Records whose name holds the text, `individual 2001` and so on: of the phone directory, which is far smaller than the
+/// ledger.
+pub async fn records_named(client: &Client, text: &str) -> Result<Vec<String>> {
+    let pattern: String =
+        text.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"%_\\".contains(c)))).collect();
+    let sql = "select kind || ' ' || id from directory_records where record->>'name' ilike $1 limit 500";
+    Ok(client.query(sql, &[&format!("%{pattern}%")]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Remembered misses that have run out; how many those were.
+pub(crate) async fn forget_old_misses(client: &Client) -> Result<u64> {
+    Ok(client.execute("delete from directory_misses where until < now()", &[]).await?)
 }

@@ -8,19 +8,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-use shared::{
+use base::{
     db::{Client, Database},
     error::{Code, Result},
-    event::RecordHint,
-    ledger::resolution::Kind,
+    ids::Kind,
     phone::{E164, Region},
-    sellsy::{Sellsy, wire::Page},
     telemetry,
 };
+use broker::event::RecordHint;
+use jiff::{SignedDuration, Timestamp};
+use ledger::calls;
+use serde_json::{Value, json};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
+use vendors::sellsy::{Sellsy, wire::Page};
 
 use super::store::{self, Progress};
 use crate::{
@@ -226,7 +227,7 @@ impl Rematch {
             return Ok(());
         }
         let client = self.calls.database.client().await?;
-        let waiting = store::waiting_calls(&client, &numbers, self.days).await?;
+        let waiting = calls::waiting_for(&client, &numbers, self.days).await?;
         drop(client);
         for call_id in waiting {
             self.calls.resolve_again(call_id).await?;

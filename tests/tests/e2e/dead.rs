@@ -3,16 +3,16 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use base::{
+    error::{Code, Error},
+    health::Readiness,
+    ids::Stage,
+    trace::Traceparent,
+};
+use broker::amqp::{Destination, Link, Outgoing, Publisher};
 use futures_util::future::try_join_all;
 use lapin::{Connection, ConnectionProperties, options::BasicConsumeOptions, types::FieldTable};
 use serde_json::{Value, json};
-use shared::{
-    amqp::{Destination, Link, Outgoing, Publisher},
-    error::{Code, Error},
-    health::Readiness,
-    topology::Stage,
-    trace::Traceparent,
-};
 use tests::{Process, Stack, eventually};
 use tokio_util::sync::CancellationToken;
 

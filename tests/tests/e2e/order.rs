@@ -8,20 +8,20 @@ mod history;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use base::{
+    db::{Client, Connection},
+    ids::{CallId, Stage},
+};
+use broker::topology;
+use ledger::{
+    calls::{self, Snapshot},
+    insight::Insight,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::db::{Client, Connection};
-use shared::{
-    aircall::wire::Envelope,
-    event::CallId,
-    ledger::{
-        calls::{self, Snapshot},
-        insight::Insight,
-    },
-    topology::{self, Stage},
-};
 use tests::{Stack, eventually};
 use tokio::task::JoinSet;
+use vendors::aircall::wire::Envelope;
 
 use crate::SOON;
 use history::{History, KNOWABLE, UNKNOWABLE};

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::{ids::Stage, settings::Settings};
+use broker::topology::{Names, WORK_QUEUES};
 use serde_json::{Value, json};
-use shared::{
-    settings::Settings,
-    topology::{Names, Stage, WORK_QUEUES},
-};
 
 use crate::manifests::{Document, Manifests, Pod, container, labels, list, of_kind, pods, selected, text};
 

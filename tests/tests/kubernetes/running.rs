@@ -90,7 +90,7 @@ async fn answers_its_probes(start: Start, deployment: &Document) -> Result<()> {
 }
 
 pub(crate) async fn all(manifests: &Manifests) -> Result<()> {
-    shared::tls::install_provider();
+    base::tls::install_provider();
     let documents = manifests.documents().map_err(|problems| anyhow!("{problems:?}"))?;
     for deployment in of_kind(&documents, "Deployment") {
         let start = Start::of(manifests, deployment)?;

@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use resolver::directory::store;
-use serde_json::{Value, json};
-use shared::{
+use base::{
     db::{Client, Prepared as _},
     phone::{self, E164},
 };
+use resolver::directory::store;
+use serde_json::{Value, json};
 use tests::{NO_QUOTAS, Stack};
 
 use crate::{
