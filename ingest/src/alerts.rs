@@ -103,7 +103,7 @@ impl Alerts {
     }
 
     async fn tell(&self, alert: &Alert) -> Result<()> {
-        if !store::claim(&*self.database.client().await?, alert.kind, alert.level).await? {
+        if !store::claim(&self.database.client().await?, alert.kind, alert.level).await? {
             return Ok(());
         }
         let message =
@@ -120,7 +120,7 @@ impl Alerts {
             }
             time::sleep(pause).await;
         }
-        store::take_back(&*self.database.client().await?, alert.kind).await
+        store::take_back(&self.database.client().await?, alert.kind).await
     }
 
     /// The URL may be a secret, so no text of an error quotes it.

@@ -246,7 +246,7 @@ impl Door {
         if self.publisher.publish(to, message).await.is_ok() {
             return Ok(accepted);
         }
-        let kept = timeout(INBOX_TIMEOUT, async { inbox::put(&*self.database.client().await?, &waiting()).await });
+        let kept = timeout(INBOX_TIMEOUT, async { inbox::put(&self.database.client().await?, &waiting()).await });
         match kept.await {
             Ok(Ok(())) => Ok(Accepted::Inbox),
             Ok(Err(_)) | Err(_) => {

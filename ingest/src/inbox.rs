@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use base::error::Result;
-use tokio_postgres::{Client, Transaction};
+use base::{db::Client, error::Result};
+use tokio_postgres::Transaction;
 
 /// A message as it waits here; `dead` tells that it goes to ingest's dead letters and why.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub async fn all(client: &Client) -> Result<Vec<(i64, Vec<u8>)>> {
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-pub async fn remove(client: &Client, ids: &[i64]) -> Result<()> {
+pub async fn remove(client: &tokio_postgres::Client, ids: &[i64]) -> Result<()> {
     client.execute("delete from inbox where id = any($1)", &[&ids]).await?;
     Ok(())
 }

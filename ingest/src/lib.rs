@@ -45,7 +45,7 @@ pub mod judge {
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = aircall::Rules::new(&settings.aircall);
     let secret = settings.sellsy.webhook_secret.clone();
-    let mut base = Base::start("ingest", settings, 0, shutdown.clone())?;
+    let mut base = Base::start("ingest", settings, &[], shutdown.clone())?;
     // The webhook is worth keeping open as long as either of them can hold an event.
     base.readiness.one_is_enough(&["broker", "database"]);
     let door = door::Door::new(base.publisher.clone(), base.database.clone());

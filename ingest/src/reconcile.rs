@@ -133,7 +133,7 @@ impl Reconciler {
         let mut seen = HashSet::new();
         let calls: Vec<&Call> = calls.iter().filter(|call| self.concerns_us(call) && seen.insert(call.id)).collect();
         let ids: Vec<i64> = calls.iter().map(|call| call.id).collect();
-        let mut known = reconciliation::known(&*self.database.client().await?, &ids).await?;
+        let mut known = reconciliation::known(&self.database.client().await?, &ids).await?;
         if walk.how.again {
             known.values_mut().for_each(|known| known.reconciled_view = None);
         }
@@ -178,7 +178,7 @@ impl Reconciler {
         }
         let (ids, views): (Vec<i64>, Vec<String>) =
             lacking.iter().map(|(call, _)| (call.id, rules::view(call))).unzip();
-        reconciliation::note_brought(&*self.database.client().await?, &ids, &views).await?;
+        reconciliation::note_brought(&self.database.client().await?, &ids, &views).await?;
         for (call, lack) in lacking {
             tracing::info!(call_id = call.id, lack = lack.as_str(), "A call was found that no webhook told all of.");
             metrics::counter!("callbridge_reconciled_total", "lack" => lack.as_str()).increment(1);
@@ -188,7 +188,7 @@ impl Reconciler {
 
     async fn keep_pace(&self) -> Result<()> {
         let settled = async {
-            while reconciliation::unsettled(&*self.database.client().await?).await? >= MOST_UNSETTLED {
+            while reconciliation::unsettled(&self.database.client().await?).await? >= MOST_UNSETTLED {
                 time::sleep(LOOK_EVERY).await;
             }
             Ok(())

@@ -54,7 +54,7 @@ pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: Canc
 pub(crate) async fn expire(database: Database, age: Duration) {
     loop {
         database.available().await;
-        let expired = async { inbox::expire(&*database.client().await?, age).await };
+        let expired = async { inbox::expire(&database.client().await?, age).await };
         match expired.await {
             Ok(0) => {}
             Ok(messages) => {

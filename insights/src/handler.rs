@@ -10,8 +10,8 @@ use base::{
     ids::CallId,
 };
 use broker::{
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
-    event::{CALL_INSIGHTS, Event},
+    amqp::{Handler, Incoming, Outcome, Publisher},
+    event::CALL_INSIGHTS,
 };
 use ledger::{
     calls,
@@ -60,7 +60,7 @@ impl Handler for Insights {
             self.publish(message, content).await?;
         }
         let entry = Entry::new("insights", "insights found").with("insights", keys).with("fetched", fetched);
-        timeline::add(&*self.database.client().await?, call_id, [entry]).await?;
+        timeline::add(&self.database.client().await?, call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
 }
@@ -145,9 +145,6 @@ impl Insights {
     async fn publish(&self, message: &Incoming, content: Content) -> Result<()> {
         let at = read::told_at(&message.event.kind, message.event.occurred_at);
         let insight = Insight { at, content };
-        let fact = Event::of(CALL_INSIGHTS, message.event.call_id, &insight)
-            .map_err(|e| Error::malformed("the insight", &e))?;
-        let outgoing = Outgoing::event(&fact, message.trace).map_err(|e| Error::malformed("the insight", &e))?;
-        self.publisher.publish(Destination::Events { kind: CALL_INSIGHTS }, &outgoing).await
+        self.publisher.fact(CALL_INSIGHTS, message.event.call_id, &insight, message.trace).await
     }
 }

@@ -16,7 +16,7 @@ const NAME: &str = "insights";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let number_ids = settings.aircall.number_ids.clone();
-    let mut base = Base::start(NAME, settings, 1, shutdown)?;
+    let mut base = Base::start(NAME, settings, &[Stage::Insights], shutdown)?;
     let aircall = Aircall::new(&base.settings.aircall, &base.database, Role::Worker(NAME))?;
     let aircall = aircall.reporting_to(base.readiness.condition("Aircall"));
     let handler =

@@ -36,7 +36,7 @@ const NAME: &str = "logger";
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     // First, because a template that does not work is a wrong setting.
     let renderer = render::Renderer::new(&settings)?;
-    let mut base = Base::start(NAME, settings, 1, shutdown)?;
+    let mut base = Base::start(NAME, settings, &[Stage::Logger], shutdown)?;
     let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
     let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);

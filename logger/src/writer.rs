@@ -23,8 +23,8 @@ use base::{
     trace::Traceparent,
 };
 use broker::{
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
-    event::{CALL_INSIGHTS, CALL_RESOLVED, DIRECTORY_CHANGED, Event, RecordHint},
+    amqp::{Handler, Incoming, Outcome, Publisher},
+    event::{CALL_INSIGHTS, CALL_RESOLVED, DIRECTORY_CHANGED, RecordHint},
 };
 use ledger::{
     calls::{self, Lease, Loggable, Snapshot},
@@ -103,14 +103,12 @@ impl Writer {
         match event.kind.as_str() {
             CALL_RESOLVED => Ok(true),
             CALL_INSIGHTS => {
-                let insight: Insight =
-                    serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the payload", &e))?;
+                let insight: Insight = event.payload()?;
                 calls::add_insight(&client, event.call_id, &insight).await?;
                 Ok(true)
             }
             kind => {
-                let call: Call =
-                    serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the payload", &e))?;
+                let call: Call = event.payload()?;
                 calls::apply(&client, Stage::Logger, event.call_id, &Snapshot::new(kind, event.occurred_at, &call))
                     .await
             }
@@ -137,7 +135,7 @@ impl Writer {
     /// After a failure; does nothing if the lease was never ours.
     async fn give_back(&self, hold: &Hold, call_id: CallId) -> Result<()> {
         let unsent = hold.unsent.load(Relaxed);
-        calls::abandon(&*self.database.client().await?, hold.lease, call_id, unsent).await
+        calls::abandon(&self.database.client().await?, hold.lease, call_id, unsent).await
     }
 
     /// Writes, or puts off, until the call has not changed meanwhile.
@@ -159,7 +157,7 @@ impl Writer {
                 Step::Written(changed) => (Outcome::Done, changed.map(|row| *row)),
                 Step::Ended(outcome) => {
                     carries |= matches!(outcome, Outcome::Later(_));
-                    (outcome, calls::release(&*self.database.client().await?, hold.lease, &row).await?)
+                    (outcome, calls::release(&self.database.client().await?, hold.lease, &row).await?)
                 }
             };
             match changed {
@@ -185,7 +183,7 @@ impl Writer {
         let form = row.form.unwrap_or(LogForm::PhoneCall);
         if row.digest.as_deref() == Some(&forms::digest(form, &work.log)) {
             if row.due_in.is_some() {
-                calls::nothing_due(&*self.database.client().await?, hold.lease, row.call_id).await?;
+                calls::nothing_due(&self.database.client().await?, hold.lease, row.call_id).await?;
             }
             return Ok(Step::Ended(Outcome::Done));
         }
@@ -203,7 +201,7 @@ impl Writer {
     /// Withdraws an intent for which nothing was sent. A failure does that by itself, with the lease.
     async fn withdraw(&self, hold: &Hold, call_id: CallId) -> Result<()> {
         if hold.unsent.load(Relaxed) {
-            calls::withdraw_intent(&*self.database.client().await?, hold.lease, call_id).await?;
+            calls::withdraw_intent(&self.database.client().await?, hold.lease, call_id).await?;
             hold.unsent.store(false, Relaxed);
         }
         Ok(())
@@ -236,8 +234,6 @@ impl Writer {
     async fn look_up_again(&self, row: &Loggable, trace: Traceparent) -> Result<()> {
         let Some(record) = row.resolution.as_ref().and_then(|r| r.record.as_ref()) else { return Ok(()) };
         let hint = RecordHint { kind: record.kind, id: record.id };
-        let fact = Event::of(DIRECTORY_CHANGED, row.call_id, &hint).map_err(|e| Error::malformed("the hint", &e))?;
-        let message = Outgoing::event(&fact, trace).map_err(|e| Error::malformed("the hint", &e))?;
-        self.publisher.publish(Destination::Events { kind: DIRECTORY_CHANGED }, &message).await
+        self.publisher.fact(DIRECTORY_CHANGED, row.call_id, &hint, trace).await
     }
 }

@@ -7,7 +7,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use base::{db::Database, health::Readiness, settings::Settings};
+use base::{
+    db::{Client, Database},
+    health::Readiness,
+    settings::Settings,
+};
 use broker::{
     amqp::{Link, Publisher},
     topology::Names,
@@ -90,7 +94,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 
 async fn follow(
     reconciler: &Reconciler,
-    client: &tokio_postgres::Client,
+    client: &Client,
     (since, until): (Timestamp, Timestamp),
     walk: &mut Walk,
 ) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use vendors::budget::{self, Lane, Seen};
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
-    let seen = budget::seen(&*database.client().await?).await?;
+    let seen = budget::seen(&database.client().await?).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&seen)?);
     } else if seen.is_empty() {

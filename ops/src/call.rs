@@ -7,7 +7,7 @@ use ledger::timeline::{self, Line};
 use serde_json::Value;
 
 pub(crate) async fn run(database: &Database, id: i64, json: bool) -> anyhow::Result<ExitCode> {
-    let lines = timeline::of(&*database.client().await?, CallId(id)).await?;
+    let lines = timeline::of(&database.client().await?, CallId(id)).await?;
     if lines.is_empty() {
         eprintln!("callbridge: nothing is known of call {id}");
         return Ok(ExitCode::FAILURE);

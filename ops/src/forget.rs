@@ -22,7 +22,6 @@ use base::{
 };
 use broker::event::Event;
 use clap::Args;
-use deadpool_postgres::Object;
 use ingest::inbox;
 use ledger::erase::{self, Concerned};
 use resolver::directory::store;
@@ -103,7 +102,7 @@ async fn forget(
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     // Every call is looked through, which may take longer than any statement of a worker; the connection goes with that.
-    let mut client = Object::take(database.client().await?);
+    let mut client = database.client().await?.out_of_the_pool();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
     let (hand, found) = find(client, desk, region, number).await?;

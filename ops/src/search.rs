@@ -5,11 +5,11 @@
 //! column and goes on with the order of the page (migrations V9 and V13). What is read is the view `console_calls`; the table
 //! is the ledger's.
 
-use base::{error::Result, ids::CallId, phone::E164};
+use base::{db::Client, error::Result, ids::CallId, phone::E164};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use tokio_postgres::{
-    Client, Row,
+    Row,
     types::{Json, ToSql},
 };
 use vendors::aircall::wire::Call;

@@ -13,8 +13,8 @@ use base::{
     trace::Traceparent,
 };
 use broker::{
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
-    event::{CALL_RESOLVED, DIRECTORY_CHANGED, Event},
+    amqp::{Handler, Incoming, Outcome, Publisher},
+    event::{CALL_RESOLVED, DIRECTORY_CHANGED},
 };
 use jiff::Timestamp;
 use ledger::{
@@ -58,7 +58,7 @@ impl Handler for Messages {
 impl Calls {
     async fn ended(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, event) = (message.event.call_id, &message.event);
-        let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
+        let call: Call = event.payload()?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
         let number = self.number(&call);
@@ -80,7 +80,7 @@ impl Calls {
         self.tell(call_id, lines).await?;
         // Whoever joined the directory since the look-up has found no waiting call.
         let appeared = match number.filter(|_| just_decided) {
-            Some(number) => store::knows(&*self.database.client().await?, &number).await?,
+            Some(number) => store::knows(&self.database.client().await?, &number).await?,
             None => false,
         };
         if appeared && self.resolve_again(call_id).await? {
@@ -90,14 +90,14 @@ impl Calls {
     }
 
     async fn tell(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
-        timeline::add(&*self.database.client().await?, call_id, lines).await
+        timeline::add(&self.database.client().await?, call_id, lines).await
     }
 
     /// For a call that nobody was found for, or whose record or opportunity Sellsy does not take any more. True if there
     /// is somebody now. A log that is there keeps its record if nobody is found; the logger hears of it all the same,
     /// because it has waited.
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
-        let Some(call) = calls::snapshot(&*self.database.client().await?, call_id).await? else { return Ok(false) };
+        let Some(call) = calls::snapshot(&self.database.client().await?, call_id).await? else { return Ok(false) };
         // What has brought this about may have sent requests for other reasons and for other calls.
         Box::pin(sent::kept("resolver", self.look_up_again(call_id, &call))).await
     }
@@ -137,9 +137,7 @@ impl Calls {
     async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution) -> Result<()> {
         let record = resolution.record.as_ref().map(|r| json!({ "kind": r.kind, "id": r.id }));
         let payload = json!({ "record": record, "opportunity": resolution.opportunity.as_ref().map(|o| o.id) });
-        let fact = Event::of(CALL_RESOLVED, call_id, &payload).map_err(|e| Error::malformed("the call", &e))?;
-        let outgoing = Outgoing::event(&fact, trace).map_err(|e| Error::malformed("the call", &e))?;
-        self.publisher.publish(Destination::Events { kind: CALL_RESOLVED }, &outgoing).await
+        self.publisher.fact(CALL_RESOLVED, call_id, &payload, trace).await
     }
 }
 

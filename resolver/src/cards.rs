@@ -40,7 +40,7 @@ impl Handler for Cards {
 impl Cards {
     async fn show(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, event) = (message.event.call_id, &message.event);
-        let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
+        let call: Call = event.payload()?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call);
         let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &snapshot).await? else {
@@ -78,7 +78,7 @@ impl Cards {
             }
             CardAnswer::Shown => Entry::new("resolver", "card shown"),
         };
-        timeline::add(&*self.database.client().await?, message.event.call_id, [entry]).await?;
+        timeline::add(&self.database.client().await?, message.event.call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
 }

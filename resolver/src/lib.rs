@@ -39,7 +39,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
-    let mut base = Base::start(NAME, settings, 2, shutdown.clone())?;
+    let mut base = Base::start(NAME, settings, &[Stage::Cards, Stage::Resolver], shutdown.clone())?;
     let database = base.database.clone();
     let aircall = Aircall::new(&base.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
     let sellsy = Sellsy::new(&base.settings.sellsy, &database, Role::Worker(NAME))?;

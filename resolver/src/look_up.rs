@@ -153,7 +153,7 @@ impl LookUp {
 
     async fn companies(&self, contact: i64) -> Result<Vec<Company>> {
         let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?);
-        store::put_companies(&*self.database.client().await?, contact, &companies).await?;
+        store::put_companies(&self.database.client().await?, contact, &companies).await?;
         Ok(companies)
     }
 }

@@ -1,7 +1,6 @@
 //! Which alert was told when, so that all replicas together tell each kind once.
 
-use base::error::Result;
-use tokio_postgres::Client;
+use base::{db::Client, error::Result};
 
 /// True for whoever has to tell: `level` (how many are parked; 1 for what is wrong and 0 for what is well) has risen since the
 /// last time, or it was told a day ago and still is so; and not within ten minutes of the last time. What falls is remembered,

@@ -57,7 +57,7 @@ impl Writer {
         let (row, hold, call_id) = (work.row, work.hold, work.row.call_id);
         // With the claim, if it is for this form.
         let intended = row.intended && row.form == Some(form) && hold.unsent.load(Relaxed);
-        if !intended && !calls::record_intent(&*self.database.client().await?, hold.lease, call_id, form).await? {
+        if !intended && !calls::record_intent(&self.database.client().await?, hold.lease, call_id, form).await? {
             return Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"));
         }
         hold.unsent.store(false, Relaxed);
@@ -68,7 +68,7 @@ impl Writer {
             }
             // The intent stays: the next try looks first, once Sellsy has surely finished.
             Err(WriteError::Unclear(e)) => {
-                calls::renew_intent(&*self.database.client().await?, call_id).await?;
+                calls::renew_intent(&self.database.client().await?, call_id).await?;
                 Err(Error { remedy: Remedy::Retry { after: Some(SETTLED) }, ..e })
             }
             Err(WriteError::Refused(e)) => self.refused(work, e).await,
@@ -102,7 +102,7 @@ impl Writer {
         };
         let line = Entry::new("logger", found).with(form.as_str(), id);
         let written = Written { form, sellsy_id: id, digest: "" };
-        calls::record_written(&*self.database.client().await?, work.row, written, line, None).await?;
+        calls::record_written(&self.database.client().await?, work.row, written, line, None).await?;
         self.update(work, form, id).await
     }
 

@@ -57,7 +57,7 @@ pub(super) async fn explain(
 
 /// Has a resolver read what has changed.
 pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Failed> {
-    store::request(&*console.database.client().await?, false).await?;
+    store::request(&console.database.client().await?, false).await?;
     Ok(Redirect::to("/directory").into_response())
 }
 

@@ -4,15 +4,15 @@
 //! database is away the pool hands out errors at once and [`Database::available`] waits; a supervisor probes once a
 //! second. Nobody else retries connections.
 
+mod client;
+
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
-use tokio_postgres::{Row, config::SslMode, error::SqlState, types::ToSql};
+use tokio_postgres::{config::SslMode, error::SqlState};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     health::Condition,
     tls,
 };
+pub use client::Client;
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
@@ -34,55 +35,6 @@ const NOT_A_DATABASE: &str = "DATABASE_URL is not a valid postgres:// URL, or on
 const LOCK_TRIED_EVERY: Duration = Duration::from_millis(100);
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
-
-/// One of the pool, which returns to it.
-pub type Connection = Object;
-
-/// A connection of the pool, which remembers the statements that were prepared on it.
-pub type Client = deadpool_postgres::ClientWrapper;
-
-/// Statements that every call needs, prepared once on each connection: otherwise each would be parsed and planned anew, and sent in
-/// two round trips. With this trait in scope the usual methods do that. Only for statements whose columns a migration cannot change
-/// (no `*`), because workers of two versions run side by side.
-pub trait Prepared {
-    fn query(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-    ) -> impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send;
-    fn query_one(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-    ) -> impl Future<Output = Result<Row, tokio_postgres::Error>> + Send;
-    fn query_opt(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-    ) -> impl Future<Output = Result<Option<Row>, tokio_postgres::Error>> + Send;
-    fn execute(&self, sql: &str, values: Values<'_>)
-    -> impl Future<Output = Result<u64, tokio_postgres::Error>> + Send;
-}
-
-type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
-
-impl Prepared for Client {
-    async fn query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-        tokio_postgres::Client::query(self, &self.prepare_cached(sql).await?, values).await
-    }
-
-    async fn query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, tokio_postgres::Error> {
-        tokio_postgres::Client::query_one(self, &self.prepare_cached(sql).await?, values).await
-    }
-
-    async fn query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, tokio_postgres::Error> {
-        tokio_postgres::Client::query_opt(self, &self.prepare_cached(sql).await?, values).await
-    }
-
-    async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, tokio_postgres::Error> {
-        tokio_postgres::Client::execute(self, &self.prepare_cached(sql).await?, values).await
-    }
-}
 
 #[derive(Clone)]
 pub struct Database {
@@ -109,8 +61,8 @@ impl Database {
     }
 
     /// A connection, or what PostgreSQL or the network said.
-    pub async fn connect(&self) -> Result<Object, PoolError> {
-        self.pool.get().await
+    pub async fn connect(&self) -> Result<Client, PoolError> {
+        self.pool.get().await.map(Client::of_the_pool)
     }
 
     /// Returns as soon as the database is there and migrated.
@@ -127,8 +79,8 @@ impl Database {
         }
     }
 
-    pub async fn client(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|e| away(e.to_string()))
+    pub async fn client(&self) -> Result<Client> {
+        self.connect().await.map_err(|e| away(e.to_string()))
     }
 
     /// A lock by this name, on a connection of its own that has left the pool: it falls with that connection, however its holder
@@ -136,7 +88,7 @@ impl Database {
     pub async fn alone(&self, name: &str, patience: Duration) -> Result<Option<Client>> {
         let give_up = time::Instant::now() + patience;
         // Before the lock: one that is waited for no longer must not go back to the pool with it.
-        let client = Object::take(self.client().await?);
+        let client = self.client().await?.out_of_the_pool();
         let lock = "select pg_try_advisory_lock(hashtext('callbridge ' || $1::text))";
         while !client.query_one(lock, &[&name]).await?.get::<_, bool>(0) {
             if time::Instant::now() >= give_up {
@@ -179,7 +131,7 @@ impl Database {
     }
 
     async fn probe(&self, migrated: &mut bool) -> anyhow::Result<()> {
-        let mut client = self.pool.get().await?;
+        let mut client = self.connect().await?;
         if !*migrated {
             migrate(&mut client).await.context("the migrations could not be applied")?;
             *migrated = true;
@@ -219,12 +171,12 @@ fn with_tls() -> tokio_postgres_rustls::MakeRustlsConnect {
     tokio_postgres_rustls::MakeRustlsConnect::new(config)
 }
 
-async fn migrate(client: &mut Object) -> anyhow::Result<()> {
+async fn migrate(client: &mut Client) -> anyhow::Result<()> {
     // A migration, or another worker's, may take longer than any statement of a handler.
     client.batch_execute("set statement_timeout = 0").await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
     // A newer version of the workers may have applied what this one does not know: migrations only add.
-    let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut ***client).await;
+    let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut **client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
     client.batch_execute("reset statement_timeout").await?;
     for migration in applied?.applied_migrations() {

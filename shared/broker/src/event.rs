@@ -7,9 +7,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base::ids::{CallId, Kind};
+use base::{
+    error::{Error, Result},
+    ids::{CallId, Kind},
+};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -62,8 +65,16 @@ impl Event {
         if self.reconciled { "reconciled" } else { &self.kind }
     }
 
+    /// The payload as a type of the kind's own.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(self.payload.get())
+            .map_err(|e| Error::malformed(&format!("the payload of {}", self.kind), &e))
+    }
+
     /// A fact of our own, with its payload written as JSON.
-    pub fn of<T: Serialize>(kind: &str, call_id: CallId, payload: &T) -> Result<Self, serde_json::Error> {
-        Ok(Self::new(kind, call_id, Timestamp::now(), serde_json::value::to_raw_value(payload)?))
+    pub fn of<T: Serialize>(kind: &str, call_id: CallId, payload: &T) -> Result<Self> {
+        let payload = serde_json::value::to_raw_value(payload);
+        let payload = payload.map_err(|e| Error::malformed(&format!("the payload of {kind}"), &e))?;
+        Ok(Self::new(kind, call_id, Timestamp::now(), payload))
     }
 }

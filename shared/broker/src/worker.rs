@@ -121,12 +121,12 @@ pub struct Base {
 }
 
 impl Base {
-    /// Starts to connect to broker and database and returns at once. A worker that consumes gets a second link, and
-    /// database connections for every handler of its `consumers` stages.
+    /// Starts to connect to broker and database and returns at once. A worker that consumes the queues of `stages` gets a second
+    /// link, and database connections for every handler of them.
     pub fn start(
         name: &str,
         settings: Settings,
-        consumers: usize,
+        stages: &[Stage],
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         tls::install_provider();
@@ -137,11 +137,11 @@ impl Base {
             let name = format!("callbridge {name} {what}");
             Link::start(&settings.amqp_url, name, readiness.condition(condition), links_down.clone())
         };
-        let publish_timeout = if consumers > 0 { PUBLISH_TIMEOUT } else { WEBHOOK_PUBLISH_TIMEOUT };
+        let publish_timeout = if stages.is_empty() { WEBHOOK_PUBLISH_TIMEOUT } else { PUBLISH_TIMEOUT };
         let names = Names::new(settings.amqp_namespace.clone());
         let publisher = Publisher::new(link("publish", "broker"), names.clone(), publish_timeout);
-        let consume = (consumers > 0).then(|| link("consume", "broker for consuming"));
-        let connections = usize::from(settings.concurrency) * consumers.max(1) + SPARE_CONNECTIONS;
+        let consume = (!stages.is_empty()).then(|| link("consume", "broker for consuming"));
+        let connections = usize::from(settings.concurrency) * stages.len().max(1) + SPARE_CONNECTIONS;
         let database =
             Database::start(&settings.database_url, connections, readiness.condition("database"), links_down.clone())?;
         Ok(Self {
@@ -225,7 +225,7 @@ async fn tell(replica: Replica, database: Database, readiness: Readiness, shutdo
         loop {
             database.available().await;
             let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
-            let told = async { replica.tell(&*database.client().await?, &missing).await }.await;
+            let told = async { replica.tell(&database.client().await?, &missing).await }.await;
             if let Err(e) = told {
                 tracing::debug!(error = %e, "The list of replicas could not be written.");
             }
@@ -235,7 +235,7 @@ async fn tell(replica: Replica, database: Database, readiness: Readiness, shutdo
         }
     };
     if shutdown.run_until_cancelled(telling).await.is_none() {
-        let goodbye = async { replica.goodbye(&*database.client().await?).await };
+        let goodbye = async { replica.goodbye(&database.client().await?).await };
         // Whoever waits for the end of this process does not wait for a database that is away.
         let _ = time::timeout(LAST_WORD, goodbye).await;
     }

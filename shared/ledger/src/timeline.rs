@@ -5,11 +5,7 @@
 
 use std::time::Duration;
 
-use base::{
-    db::{Client, Prepared as _},
-    error::Result,
-    ids::CallId,
-};
+use base::{db::Client, error::Result, ids::CallId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_postgres::{Row, types::Json};
@@ -116,13 +112,13 @@ pub async fn add(client: &Client, call_id: CallId, entries: impl IntoIterator<It
         return Ok(());
     }
     let (stages, whats, details, ages) = lines.values();
-    let written = client.execute(WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await;
+    let written = client.prepared_execute(WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await;
     lines.after(written).map(drop)
 }
 
 pub async fn of(client: &Client, call_id: CallId) -> Result<Vec<Line>> {
     let sql = "select at, stage, what, detail from timeline where call_id = $1 order by at, id";
-    let rows = client.query(sql, &[&call_id.0]).await?;
+    let rows = client.prepared_query(sql, &[&call_id.0]).await?;
     Ok(rows.iter().map(|r| Line { at: r.get(0), stage: r.get(1), what: r.get(2), detail: r.get(3) }).collect())
 }
 
@@ -130,7 +126,7 @@ pub async fn of(client: &Client, call_id: CallId) -> Result<Vec<Line>> {
 pub async fn failures(client: &Client, most: i64) -> Result<Vec<(CallId, Line)>> {
     let sql = "select call_id, at, stage, what, detail from timeline
                 where what in ('parked', 'retried') order by id desc limit $1";
-    let rows = client.query(sql, &[&most]).await?;
+    let rows = client.prepared_query(sql, &[&most]).await?;
     let line = |r: &Row| Line { at: r.get(1), stage: r.get(2), what: r.get(3), detail: r.get(4) };
     Ok(rows.iter().map(|r| (CallId(r.get(0)), line(r))).collect())
 }

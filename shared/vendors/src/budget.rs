@@ -130,7 +130,7 @@ impl Budget {
             let patient = lane == Lane::Background && began.elapsed() > BACKGROUND_WAITS;
             let as_lane = if patient { Lane::Bulk } else { lane };
             let want = slice.next(queue.waiting.load(Ordering::Relaxed), self.0.slice);
-            let lease = store::take(&*self.0.database.client().await?, self.0.api, as_lane, want).await?;
+            let lease = store::take(&self.0.database.client().await?, self.0.api, as_lane, want).await?;
             match lease {
                 Lease::Granted(granted) => {
                     self.answers();
@@ -160,7 +160,7 @@ impl Budget {
     /// The API answers nobody: every process stops for so long.
     pub(crate) async fn away(&self, pause: Duration) {
         self.is_away();
-        let paused = async { store::away(&*self.0.database.client().await?, self.0.api, pause, AWAY).await };
+        let paused = async { store::away(&self.0.database.client().await?, self.0.api, pause, AWAY).await };
         if let Err(e) = paused.await {
             tracing::warn!(api = self.api(), error = %e, "The others could not be told that an API is away.");
         }
@@ -169,7 +169,7 @@ impl Budget {
     /// Whether a probe may be sent now, while everybody else is paused because the API is away.
     pub(crate) async fn may_probe(&self) -> bool {
         loop {
-            let lease = async { store::probe(&*self.0.database.client().await?, self.0.api, AWAY).await };
+            let lease = async { store::probe(&self.0.database.client().await?, self.0.api, AWAY).await };
             match lease.await {
                 Ok(Lease::Granted(_)) => return true,
                 Ok(Lease::Wait { after, .. }) => time::sleep(after.min(PUT_ASIDE)).await,
@@ -182,7 +182,7 @@ impl Budget {
     /// It answers again: nobody needs to wait any longer.
     pub(crate) async fn back(&self) {
         self.answers();
-        let back = async { store::end_pause(&*self.0.database.client().await?, self.0.api, AWAY).await };
+        let back = async { store::end_pause(&self.0.database.client().await?, self.0.api, AWAY).await };
         if let Err(e) = back.await {
             tracing::warn!(api = self.api(), error = %e, "The pause of an API could not be ended; it ends by itself.");
         }
@@ -219,12 +219,12 @@ impl Budget {
     pub(crate) async fn asks_for_limits(&self, every: Duration) -> Result<bool> {
         // At the first start ever, the tables are not there yet.
         self.0.database.available().await;
-        store::claim_asking(&*self.0.database.client().await?, self.0.api, every).await
+        store::claim_asking(&self.0.database.client().await?, self.0.api, every).await
     }
 
     /// What the API allows; it counts where the settings allow more.
     pub(crate) async fn cap(&self, told: &[(Span, u32)]) -> Result<()> {
-        store::keep_told_limits(&*self.0.database.client().await?, self.0.api, told).await?;
+        store::keep_told_limits(&self.0.database.client().await?, self.0.api, told).await?;
         self.declare().await
     }
 
@@ -263,7 +263,7 @@ impl Budget {
         *last = Some(Instant::now());
         for (span, remaining, floor) in little {
             let told =
-                async { store::told(&*self.0.database.client().await?, self.0.api, span, remaining, floor).await };
+                async { store::told(&self.0.database.client().await?, self.0.api, span, remaining, floor).await };
             if let Err(e) = told.await {
                 tracing::warn!(api = self.0.api.as_str(), error = %e, "What the API has left could not be told.");
             }

@@ -4,7 +4,7 @@
 //! has tried, since when it fails and with which code, so that a dead letter explains itself.
 
 use base::{
-    error::{Code, Error},
+    error::{Code, Error, Result},
     ids::{CallId, Stage},
     trace::Traceparent,
 };
@@ -44,7 +44,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    pub fn event(event: &Event, trace: Traceparent) -> Result<Self, serde_json::Error> {
+    pub fn event(event: &Event, trace: Traceparent) -> Result<Self> {
         let mut headers = FieldTable::default();
         put(&mut headers, TRACEPARENT, &trace.to_string());
         put(&mut headers, CALL_ID, &event.call_id.to_string());
@@ -53,7 +53,8 @@ impl Outgoing {
             .with_type(short(&event.kind))
             .with_timestamp(u64::try_from(event.occurred_at.as_second()).unwrap_or_default())
             .with_headers(headers);
-        Ok(Self { body: serde_json::to_vec(event)?, properties })
+        let body = serde_json::to_vec(event).map_err(|e| Error::malformed("the fact", &e))?;
+        Ok(Self { body, properties })
     }
 
     /// Bytes that are not a fact but must not be lost: they go straight to a queue of dead letters.

@@ -9,11 +9,16 @@ use std::{
     time::Duration,
 };
 
-use base::{error::Result, ids::Stage};
+use base::{
+    error::Result,
+    ids::{CallId, Stage},
+    trace::Traceparent,
+};
 use lapin::{
     Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
+use serde::Serialize;
 use tokio::{
     sync::OwnedMutexGuard,
     time::{self, Instant},
@@ -25,7 +30,10 @@ use super::{
     link::Link,
     message::Outgoing,
 };
-use crate::topology::{self, Names, short};
+use crate::{
+    event::Event,
+    topology::{self, Names, short},
+};
 
 /// For channel and topology. Queues that are not there yet take a broker that is busy some seconds.
 const OPENING: Duration = Duration::from_secs(30);
@@ -73,6 +81,12 @@ impl Publisher {
         while self.link.connected().await.is_some() && self.prepare().await.is_err() {
             time::sleep(OPENED_AGAIN_AFTER).await;
         }
+    }
+
+    /// Publishes a fact of our own, to whatever queues bind its kind.
+    pub async fn fact(&self, kind: &str, call_id: CallId, payload: &impl Serialize, trace: Traceparent) -> Result<()> {
+        let message = Outgoing::event(&Event::of(kind, call_id, payload)?, trace)?;
+        self.publish(Destination::Events { kind }, &message).await
     }
 
     pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {

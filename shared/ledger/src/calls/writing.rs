@@ -2,11 +2,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use base::{
-    db::{Client, Prepared as _},
-    error::Result,
-    ids::CallId,
-};
+use base::{db::Client, error::Result, ids::CallId};
 use jiff::Timestamp;
 use tokio_postgres::{
     Row,
@@ -28,7 +24,7 @@ const LEASE_S: f64 = 120.0;
 
 /// The row as it is, for people who look at it.
 pub async fn look(client: &Client, call_id: CallId) -> Result<Option<Loggable>> {
-    let row = client.query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
+    let row = client.prepared_query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
     Ok(row.map(|row| loggable(&row)))
 }
 
@@ -146,7 +142,7 @@ pub async fn claim(
         )
     });
     let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
-    let row = client.query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
+    let row = client.prepared_query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
     let claimed = |row: Row| {
         let (intended, row) = (row.get("intended"), loggable(&row));
         Loggable { intended, intent_age: row.intent_age.filter(|_| !intended), ..row }
@@ -165,7 +161,7 @@ pub async fn release(client: &Client, lease: Lease, seen: &Loggable) -> Result<O
         let given_back = given_back("$3");
         format!("update calls set lease_until = {given_back} where call_id = $1 and lease = $2 returning wanted <> $3")
     });
-    let row = client.query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
+    let row = client.prepared_query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
     changed(client, seen, row.is_some_and(|row| row.get(0))).await
 }
 
@@ -180,20 +176,22 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: boo
     let sql = "update calls set lease_until = null, intent_at = case when not $3 then intent_at end,
                       log_form = case when not $3 or sellsy_id is not null then log_form end
                 where call_id = $1 and lease = $2";
-    client.execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
     Ok(())
 }
 
 /// Changes of a log that is there wait so long, for others to go along with them.
 pub async fn put_off(client: &Client, lease: Lease, call_id: CallId, wait: Duration) -> Result<()> {
     let sql = "update calls set due_at = now() + make_interval(secs => $3) where call_id = $1 and lease = $2";
-    client.execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
     Ok(())
 }
 
 /// The changes that were put off have come to nothing.
 pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
-    client.execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0]).await?;
+    client
+        .prepared_execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0])
+        .await?;
     Ok(())
 }
 
@@ -202,13 +200,13 @@ pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Resu
 pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form: LogForm) -> Result<bool> {
     let sql = "update calls set intent_at = now(), log_form = $3
                 where call_id = $1 and lease = $2 and lease_until > now()";
-    Ok(client.execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
+    Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
 }
 
 /// The POST ended unclear just now; it may have been sent long after the intent, when the quota was used up.
 pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
     let sql = "update calls set intent_at = now() where call_id = $1 and intent_at is not null";
-    client.execute(sql, &[&call_id.0]).await?;
+    client.prepared_execute(sql, &[&call_id.0]).await?;
     Ok(())
 }
 
@@ -216,7 +214,7 @@ pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
 pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
     let sql =
         "update calls set intent_at = null, log_form = null where call_id = $1 and lease = $2 and sellsy_id is null";
-    client.execute(sql, &[&call_id.0, &lease.0]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0]).await?;
     Ok(())
 }
 
@@ -255,19 +253,19 @@ pub async fn record_written(
     let call_id = seen.call_id.0;
     let values: [&(dyn ToSql + Sync); 10] =
         [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease, &seen.wanted];
-    let written = client.query_opt(&SQL, &values).await;
+    let written = client.prepared_query_opt(&SQL, &values).await;
     changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
 }
 
 /// From now on updates leave the log's owner and links alone.
 pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()> {
-    client.execute("update calls set links_refused_at = now() where call_id = $1", &[&call_id.0]).await?;
+    client.prepared_execute("update calls set links_refused_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())
 }
 
 /// A person deleted the log in Sellsy; it is left deleted.
 pub async fn record_gone(client: &Client, call_id: CallId) -> Result<()> {
-    client.execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
+    client.prepared_execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())
 }
 

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use base::{
-    db::{self, Prepared},
-    error::Result,
-    ids::Vendor,
-};
+use base::{db::Client, error::Result, ids::Vendor};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_postgres::{Client, Row, types::Json};
+use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -31,10 +27,10 @@ pub(super) enum Lease {
 }
 
 /// One statement, whatever number of processes asks; prepared once on each connection, because every request waits for it.
-pub(super) async fn take(client: &db::Client, api: Vendor, lane: Lane, want: u32) -> Result<Lease> {
+pub(super) async fn take(client: &Client, api: Vendor, lane: Lane, want: u32) -> Result<Lease> {
     let want = i32::try_from(want).unwrap_or(i32::MAX);
     let sql = "select granted, wait_s, why from budget_take($1, $2, $3)";
-    Ok(lease(&Prepared::query_one(client, sql, &[&api.as_str(), &lane.index(), &want]).await?))
+    Ok(lease(&client.prepared_query_one(sql, &[&api.as_str(), &lane.index(), &want]).await?))
 }
 
 /// One request, although everybody is paused because of `why`.
