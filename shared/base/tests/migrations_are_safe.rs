@@ -112,7 +112,7 @@ fn broken(words: &[&str], new: &mut HashSet<String>) -> Vec<&'static str> {
 fn broken_by_action(action: &[&str]) -> Vec<&'static str> {
     let has = |wanted: &[&str]| action.windows(wanted.len()).any(|words| words == wanted);
     let any = |wanted: &[&str]| wanted.iter().any(|word| action.contains(word));
-    // A function other than now() may give each row a value of its own, so that each is written anew.
+    // A function other than now() may give each row a value of its own, so every row is rewritten.
     let calls = |words: &[&str]| words.windows(2).any(|two| two[1] == "(" && !["default", "now"].contains(&two[0]));
     let serial = any(&["serial", "bigserial", "smallserial"]);
     let default = action.iter().position(|word| *word == "default");
