@@ -2,8 +2,8 @@
 
 #![no_main]
 
+use base::phone::{Caller, Region, classify, parse};
 use libfuzzer_sys::fuzz_target;
-use shared::phone::{Caller, Region, classify, parse};
 
 fuzz_target!(|typed: &str| {
     for region in ["FR", "CH", "US"] {

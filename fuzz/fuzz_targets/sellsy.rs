@@ -2,9 +2,9 @@
 
 #![no_main]
 
+use broker::event::RecordHint;
 use ingest::{Verdict, judge};
 use libfuzzer_sys::fuzz_target;
-use shared::event::RecordHint;
 
 fuzz_target!(|body: &[u8]| {
     match judge::sellsy(body, None, "a-secret-of-the-path") {

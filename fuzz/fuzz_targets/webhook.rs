@@ -2,10 +2,11 @@
 
 #![no_main]
 
+use broker::event::Event;
 use ingest::{Verdict, judge};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use shared::{aircall::wire::Call, event::Event};
+use vendors::aircall::wire::Call;
 
 const TOKEN: &str = "fuzz-token";
 

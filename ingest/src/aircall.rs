@@ -15,16 +15,17 @@ use axum::{
     response::Response,
     routing::post,
 };
+use base::{
+    error::{Code, Error},
+    ids::CallId,
+    settings,
+};
+use broker::{event::Event, topology};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use shared::{
-    aircall::wire::Envelope,
-    error::{Code, Error},
-    event::{CallId, Event},
-    settings, topology,
-};
 use subtle::{Choice, ConstantTimeEq};
+use vendors::aircall::wire::Envelope;
 
 use crate::door::{self, Answer, Door, Refusal, Verdict};
 

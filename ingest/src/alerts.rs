@@ -3,26 +3,24 @@
 //! Every replica looks every half minute at what all of them can see: how much is parked, whether Aircall delivers, whether
 //! the requests of a day are used up or work has waited for its turn for long. So it does not matter which worker parked what, or
 //! whether the broker did it itself, and no message is held up by an alert. A row in PostgreSQL says who tells
-//! (`ledger::alerts`). The receiver is none of the vendors: it has an HTTP client of its own and no budget. What cannot be told
+//! (`alerts/store.rs`). The receiver is none of the vendors: it has an HTTP client of its own and no budget. What cannot be told
 //! is logged and tried again. Texts and details hold numbers of messages and names of stages, nothing about people.
+
+mod store;
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
+use base::{client, db::Database, error::Result, ids::Stage};
+use broker::amqp::Publisher;
 use jiff::Timestamp;
+use ledger::reconciliation;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use shared::{
-    amqp::Publisher,
-    budget, client,
-    db::Database,
-    error::Result,
-    ledger::{alerts as ledger, reconciliation},
-    topology::Stage,
-};
 use tokio::time;
+use vendors::budget;
 
 const EVERY: Duration = Duration::from_secs(30);
 const FIRST_AFTER: Duration = Duration::from_secs(5);
@@ -98,7 +96,7 @@ impl Alerts {
     }
 
     async fn tell(&self, alert: &Alert) -> Result<()> {
-        if !ledger::claim(&*self.database.client().await?, alert.kind, alert.level).await? {
+        if !store::claim(&self.database.client().await?, alert.kind, alert.level).await? {
             return Ok(());
         }
         let message =
@@ -115,7 +113,7 @@ impl Alerts {
             }
             time::sleep(pause).await;
         }
-        ledger::take_back(&*self.database.client().await?, alert.kind).await
+        store::take_back(&self.database.client().await?, alert.kind).await
     }
 
     /// The URL may be a secret, so no text of an error quotes it.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::{amqp::Publisher, topology::Stage};
+use base::ids::Stage;
+use broker::amqp::Publisher;
 use tokio::time;
 
 const EVERY: Duration = Duration::from_secs(15);

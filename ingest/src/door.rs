@@ -14,27 +14,30 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{StreamExt, future::join_all};
-use serde_json::json;
-use shared::{
-    amqp::{Destination, Outgoing, Publisher},
+use base::{
     db::Database,
     error::Error,
-    event::Event,
-    ledger::inbox::{self, Waiting},
+    ids::Stage,
     telemetry::{
         self,
         spans::{Span, SpanKind},
     },
-    topology::Stage,
     trace::Traceparent,
 };
+use broker::{
+    amqp::{Destination, Outgoing, Publisher},
+    event::Event,
+};
+use futures_util::{StreamExt, future::join_all};
+use serde_json::json;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
 /// The largest recorded event has 5 kB; notes, tags and participants are bounded by Aircall.
+use crate::inbox::{self, Waiting};
+
 const LARGEST_BODY: usize = 1024 * 1024;
 /// Aircall waits 5 s for the answer: these two and the publisher's 1.5 s stay within it together.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -243,7 +246,7 @@ impl Door {
         if self.publisher.publish(to, message).await.is_ok() {
             return Ok(accepted);
         }
-        let kept = timeout(INBOX_TIMEOUT, async { inbox::put(&*self.database.client().await?, &waiting()).await });
+        let kept = timeout(INBOX_TIMEOUT, async { inbox::put(&self.database.client().await?, &waiting()).await });
         match kept.await {
             Ok(Ok(())) => Ok(Accepted::Inbox),
             Ok(Err(_)) | Err(_) => {

@@ -13,16 +13,19 @@ mod aircall;
 mod alerts;
 mod depths;
 mod door;
+pub mod inbox;
 pub mod reconcile;
 mod relay;
 mod sellsy;
 pub mod webhooks;
 
 use axum::Router;
+use base::settings::Settings;
+use broker::worker::Base;
 pub use door::{Refusal, Verdict};
 use reconcile::{Reconciler, turns::Turns};
-use shared::{aircall::Aircall, settings::Settings, worker::Base};
 use tokio_util::sync::CancellationToken;
+use vendors::{aircall::Aircall, budget::Role};
 
 /// What a body is taken for. Pure functions, public for the fuzz targets and the test over their corpus.
 pub mod judge {
@@ -42,7 +45,7 @@ pub mod judge {
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = aircall::Rules::new(&settings.aircall);
     let secret = settings.sellsy.webhook_secret.clone();
-    let mut base = Base::start("ingest", settings, 0, shutdown.clone())?;
+    let mut base = Base::start("ingest", settings, &[], shutdown.clone())?;
     // The webhook is worth keeping open as long as either of them can hold an event.
     base.readiness.one_is_enough(&["broker", "database"]);
     let door = door::Door::new(base.publisher.clone(), base.database.clone());
@@ -51,6 +54,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         .merge(sellsy::routes(secret, door))
         .fallback(async || door::not_found());
     base.spawn(relay::run(base.publisher.clone(), base.database.clone(), shutdown));
+    base.spawn_until_shutdown(relay::expire(base.database.clone(), base.settings.retention));
     door::note_webhook("aircall");
     base.spawn_until_shutdown(depths::watch(base.publisher.clone()));
     if let Some(url) = base.settings.alert_webhook_url.clone() {
@@ -70,7 +74,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 
 fn turns(base: &Base) -> anyhow::Result<Turns> {
     let (database, settings) = (base.database.clone(), &base.settings);
-    let aircall = Aircall::new(&settings.aircall, &database, "ingest")?;
+    let aircall = Aircall::new(&settings.aircall, &database, Role::Worker("ingest"))?;
     Ok(Turns {
         reconciler: Reconciler::new(&settings.aircall, database, base.publisher.clone(), &aircall),
         every: settings.reconcile_every,

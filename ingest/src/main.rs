@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use shared::{settings::Needs, worker};
+use base::settings::Needs;
+use broker::worker;
 
 const ABOUT: &str = "Takes the webhooks of Aircall and Sellsy and publishes them as facts";
 

@@ -18,19 +18,21 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use serde_json::value::to_raw_value;
-use shared::{
-    aircall::{Aircall, wire::Call},
-    amqp::Publisher,
-    budget::Lane,
+use base::{
     db::Database,
     error::{Code, Error, Result},
-    event::{CallId, Event},
-    ledger::reconciliation as ledger,
+    ids::CallId,
     settings,
 };
+use broker::{amqp::Publisher, event::Event};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use ledger::reconciliation;
+use serde_json::value::to_raw_value;
 use tokio::time;
+use vendors::{
+    aircall::{Aircall, wire::Call},
+    budget::Lane,
+};
 
 use crate::door::Door;
 pub use rules::Lack;
@@ -132,7 +134,7 @@ impl Reconciler {
         let calls: Vec<&Call> =
             calls.iter().filter(|call| call.is_on(&self.number_ids) && seen.insert(call.id)).collect();
         let ids: Vec<i64> = calls.iter().map(|call| call.id).collect();
-        let mut known = ledger::known(&*self.database.client().await?, &ids).await?;
+        let mut known = reconciliation::known(&self.database.client().await?, &ids).await?;
         if walk.how.again {
             known.values_mut().for_each(|known| known.reconciled_view = None);
         }
@@ -172,7 +174,7 @@ impl Reconciler {
         }
         let (ids, views): (Vec<i64>, Vec<String>) =
             lacking.iter().map(|(call, _)| (call.id, rules::view(call))).unzip();
-        ledger::note_brought(&*self.database.client().await?, &ids, &views).await?;
+        reconciliation::note_brought(&self.database.client().await?, &ids, &views).await?;
         for (call, lack) in lacking {
             tracing::info!(call_id = call.id, lack = lack.as_str(), "A call was found that no webhook told all of.");
             metrics::counter!("callbridge_reconciled_total", "lack" => lack.as_str()).increment(1);
@@ -182,7 +184,7 @@ impl Reconciler {
 
     async fn keep_pace(&self) -> Result<()> {
         let settled = async {
-            while ledger::unsettled(&*self.database.client().await?).await? >= MOST_UNSETTLED {
+            while reconciliation::unsettled(&self.database.client().await?).await? >= MOST_UNSETTLED {
                 time::sleep(LOOK_EVERY).await;
             }
             Ok(())

@@ -5,20 +5,24 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
-use shared::{
-    amqp::{Destination, Outgoing, Publisher},
+use base::{
     db::Database,
     error::{Code, Error, Result},
-    event::Event,
-    ledger::inbox::{self, Waiting},
-    topology::Stage,
+    ids::Stage,
     trace::Traceparent,
 };
+use broker::{
+    amqp::{Destination, Outgoing, Publisher},
+    event::Event,
+};
+use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
+
+use crate::inbox::{self, Waiting};
 
 const EVERY: Duration = Duration::from_secs(1);
 const BATCH: i64 = 100;
+const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 
 pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: CancellationToken) {
     loop {
@@ -43,6 +47,22 @@ pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: Canc
                 }
             }
         }
+    }
+}
+
+/// What has waited for longer than `age` is deleted, like everything else that is so old.
+pub(crate) async fn expire(database: Database, age: Duration) {
+    loop {
+        database.available().await;
+        let expired = async { inbox::expire(&database.client().await?, age).await };
+        match expired.await {
+            Ok(0) => {}
+            Ok(messages) => {
+                tracing::warn!(messages, "Messages of the inbox were older than RETENTION_DAYS and were deleted.");
+            }
+            Err(e) => tracing::warn!(error = %e, "Old messages of the inbox could not be deleted; it is tried again."),
+        }
+        tokio::time::sleep(EXPIRE_EVERY).await;
     }
 }
 

@@ -18,17 +18,17 @@ use axum::{
     response::Response,
     routing::any,
 };
+use base::{
+    error::{Code, Error},
+    ids::{CallId, Kind},
+};
+use broker::event::{DIRECTORY_CHANGED, Event, RecordHint};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::to_raw_value;
 use sha1::{Digest, Sha1};
-use shared::{
-    error::{Code, Error},
-    event::{CallId, DIRECTORY_CHANGED, Event, RecordHint},
-    ledger::resolution::Kind,
-    sellsy::wire::Notice,
-};
 use subtle::ConstantTimeEq;
+use vendors::sellsy::wire::Notice;
 
 use crate::door::{self, Accepted, Answer, Door, Refusal, Verdict};
 

@@ -4,13 +4,11 @@
 //! it to all events that there are, so every request of ours names them: those that the webhook has and those that we need.
 //! No event is ever taken away.
 
+use base::error::{Code, Error, Result};
 use secrecy::{ExposeSecret, SecretString};
-use shared::{
-    aircall::{
-        Aircall,
-        wire::{Webhook, WebhookRequest},
-    },
-    error::{Code, Error, Result},
+use vendors::aircall::{
+    Aircall,
+    wire::{Webhook, WebhookRequest},
 };
 
 /// Aircall's names of all events that some queue wants.
@@ -124,8 +122,8 @@ fn checked(webhook: Webhook, request: &WebhookRequest) -> Result<Webhook> {
 
 #[cfg(test)]
 mod tests {
+    use broker::topology;
     use serde_json::json;
-    use shared::topology;
 
     use super::*;
 

@@ -7,15 +7,17 @@ mod handler;
 mod read;
 
 use axum::Router;
-use shared::{aircall::Aircall, settings::Settings, topology::Stage, worker::Base};
+use base::{ids::Stage, settings::Settings};
+use broker::worker::Base;
 use tokio_util::sync::CancellationToken;
+use vendors::{aircall::Aircall, budget::Role};
 
 const NAME: &str = "insights";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let number_ids = settings.aircall.number_ids.clone();
-    let mut base = Base::start(NAME, settings, 1, shutdown)?;
-    let aircall = Aircall::new(&base.settings.aircall, &base.database, NAME)?;
+    let mut base = Base::start(NAME, settings, &[Stage::Insights], shutdown)?;
+    let aircall = Aircall::new(&base.settings.aircall, &base.database, Role::Worker(NAME))?;
     let aircall = aircall.reporting_to(base.readiness.condition("Aircall"));
     let handler =
         handler::Insights { database: base.database.clone(), publisher: base.publisher.clone(), aircall, number_ids };

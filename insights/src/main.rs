@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use shared::{settings::Needs, worker};
+use base::settings::Needs;
+use broker::worker;
 
 const ABOUT: &str = "Collects the AI insights of calls of eligible duration";
 

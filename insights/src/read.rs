@@ -3,12 +3,10 @@
 //! An insight without content is not one: then the caller asks the REST resource, whose body has the same shape.
 
 use jiff::{SignedDuration, Timestamp};
-use shared::{
-    aircall::{
-        Resource,
-        wire::{ActionItems, CustomSummary, ParticipantKind, Sentiment, Summary, Topics},
-    },
-    ledger::insight::{self, Content, Section},
+use ledger::insight::{self, Content, Section};
+use vendors::aircall::{
+    Resource,
+    wire::{ActionItems, CustomSummary, ParticipantKind, Sentiment, Summary, Topics},
 };
 
 /// What an event's kind is about; `None` for kinds that carry nothing for a log.

@@ -7,12 +7,10 @@
 pub(crate) mod clean;
 mod words;
 
+use base::settings::Language;
+use ledger::insight::{Content, Insights, Section as InsightSection};
 use serde::Serialize;
-use shared::{
-    aircall::wire::{Call, Direction},
-    ledger::insight::{Content, Insights, Section as InsightSection},
-    settings::Language,
-};
+use vendors::aircall::wire::{Call, Direction};
 
 use clean::{cut, cut_all, line, paragraph};
 

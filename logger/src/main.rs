@@ -2,10 +2,8 @@
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
-use shared::{
-    settings::{Language, Needs},
-    worker,
-};
+use base::settings::{Language, Needs};
+use broker::worker;
 
 const ABOUT: &str = "Keeps one Sellsy phone call per Aircall call";
 

@@ -5,14 +5,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use shared::{
-    error::{Code, Error, Remedy, Result},
-    sellsy::{
-        Sellsy,
-        wire::{Staff, StaffStatus},
-    },
-};
+use base::error::{Code, Error, Remedy, Result};
 use tokio::{sync::Mutex, time::Instant};
+use vendors::sellsy::{
+    Sellsy,
+    wire::{Staff, StaffStatus},
+};
 
 const KEEP: Duration = Duration::from_secs(3600);
 const KEEP_IF_UNKNOWN: Duration = Duration::from_secs(600);

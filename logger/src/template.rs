@@ -7,14 +7,14 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::Context as _;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
-use serde::Deserialize;
-use shared::{
-    aircall::wire::Call,
+use base::{
     error::{Code, Error, Result},
-    ledger::insight::Insights,
     settings::Language,
 };
+use ledger::insight::Insights;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use serde::Deserialize;
+use vendors::aircall::wire::Call;
 
 use crate::describe::{self, Context};
 

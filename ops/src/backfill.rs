@@ -7,21 +7,23 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use base::{
+    db::{Client, Database},
+    health::Readiness,
+    settings::Settings,
+};
+use broker::{
+    amqp::{Link, Publisher},
+    topology::Names,
+};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::reconcile::{How, Reconciler, Tally, Walk, earliest};
 use jiff::{SignedDuration, Span, Timestamp, civil::DateTime, tz::TimeZone};
-use shared::{
-    aircall::Aircall,
-    amqp::{Link, Publisher},
-    db::Database,
-    health::Readiness,
-    ledger::reconciliation::{self as ledger, Progress},
-    settings::Settings,
-    topology::Names,
-};
+use ledger::reconciliation::{self, Progress};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use vendors::{aircall::Aircall, budget::Role};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge backfill --since 7d --dry-run\n  \
     callbridge backfill --since 2026-11-01 --until 2026-11-15T12:00\n\n\
@@ -65,13 +67,13 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let links_down = CancellationToken::new();
     let reconciler = reconciler(database, settings, &links_down).await?;
     let how = How { dry_run: arguments.dry_run, again: arguments.again, logs_too: true };
-    let broken_off = if how.dry_run || how.again { None } else { ledger::progress(&client, NAME).await? };
+    let broken_off = if how.dry_run || how.again { None } else { reconciliation::progress(&client, NAME).await? };
     let from = broken_off.and_then(|run| goes_on_at(&run, window, Timestamp::now())).unwrap_or(window.0);
     if from > window.0 {
         eprintln!("An earlier run was broken off: going on with the calls from {from:.0}.");
     }
     if !how.dry_run {
-        ledger::begin(&client, NAME, window.0, window.1, from).await?;
+        reconciliation::begin(&client, NAME, window.0, window.1, from).await?;
     }
     let mut walk = Walk::new(from, window.1, how);
     let ended = tokio::select! {
@@ -92,7 +94,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 
 async fn follow(
     reconciler: &Reconciler,
-    client: &tokio_postgres::Client,
+    client: &Client,
     (since, until): (Timestamp, Timestamp),
     walk: &mut Walk,
 ) -> anyhow::Result<()> {
@@ -106,12 +108,12 @@ async fn follow(
             break;
         }
         if !walk.how.dry_run {
-            ledger::reach(client, NAME, reached).await?;
+            reconciliation::reach(client, NAME, reached).await?;
         }
     }
     bar.finish_and_clear();
     if !walk.how.dry_run {
-        ledger::forget(client, NAME).await?;
+        reconciliation::forget(client, NAME).await?;
     }
     Ok(())
 }
@@ -128,7 +130,8 @@ async fn reconciler(
         eprintln!("The broker does not answer: what is found waits in the database until ingest can pass it on.");
     }
     let publisher = Publisher::new(link, Names::new(settings.amqp_namespace.clone()), PUBLISH_TIMEOUT);
-    let aircall = Aircall::new(&settings.aircall, database, "callbridge").context("the client for Aircall")?.as_guest();
+    let aircall =
+        Aircall::new(&settings.aircall, database, Role::Guest("callbridge")).context("the client for Aircall")?;
     Ok(Reconciler::new(&settings.aircall, database.clone(), publisher, &aircall))
 }
 

@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
+use base::db::Database;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
-use shared::{
-    budget::{self, Lane, Seen},
-    db::Database,
-};
+use vendors::budget::{self, Lane, Seen};
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
-    let seen = budget::seen(&*database.client().await?).await?;
+    let seen = budget::seen(&database.client().await?).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&seen)?);
     } else if seen.is_empty() {

@@ -10,15 +10,17 @@ mod aircall;
 mod broker;
 mod clock;
 mod database;
+mod inspect;
 mod rules;
+mod scope;
 mod sellsy;
 mod setup;
 mod tell;
 
 use std::{process::ExitCode, time::Duration};
 
+use base::settings::{Needs, Settings};
 use serde::Serialize;
-use shared::settings::{Needs, Settings};
 
 /// For one thing that is looked at; longer than any client inside waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(25);

@@ -33,15 +33,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use base::{db::Database, health::Readiness, settings::Settings, telemetry};
 use logger::Logs;
 use resolver::LookUp;
 use secrecy::ExposeSecret;
-use shared::{budget::Lane, db::Database, health::Readiness, sellsy::Sellsy, settings::Settings, telemetry};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
+use vendors::{
+    budget::{Lane, Role},
+    sellsy::Sellsy,
+};
 
 use crate::dead::Desk;
 
@@ -108,7 +112,7 @@ impl Console {
         let has_credential = !settings.sellsy.client_id.expose_secret().is_empty()
             && !settings.sellsy.client_secret.expose_secret().is_empty();
         let look_up = if has_credential {
-            let sellsy = Sellsy::new(&settings.sellsy, database, "callbridge")?.as_guest().on(Lane::Interactive);
+            let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
             Some(LookUp::new(sellsy, settings.default_region, database.clone()))
         } else {
             None

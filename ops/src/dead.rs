@@ -1,10 +1,11 @@
 //! `callbridge dead`: what is parked, why, and sending it back to work or dropping it.
 //!
-//! Letters are taken in hand all at once and return to their queue unless they were replayed or dropped (`shared::amqp::dead`),
+//! Letters are taken in hand all at once and return to their queue unless they were replayed or dropped (`letters.rs`),
 //! so looking takes nothing away, and a command that is broken off loses nothing. Only one such command, page or job has them at
 //! a time.
 
 pub(crate) mod act;
+pub(crate) mod letters;
 pub(crate) mod tell;
 
 pub(crate) use act::{can_ask, said_yes};
@@ -12,20 +13,22 @@ pub(crate) use act::{can_ask, said_yes};
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{Args, Subcommand, builder::PossibleValuesParser};
-use futures_util::future::{join_all, try_join_all};
-use shared::{
-    amqp::{
-        Link, Publisher,
-        dead::{Held, Reader},
-    },
+use base::{
     db::{self, Database},
     error::Code,
     health::Readiness,
+    ids::Stage,
     settings::Settings,
-    topology::{Names, Stage},
 };
+use broker::{
+    amqp::{Link, Publisher},
+    topology::Names,
+};
+use clap::{Args, Subcommand, builder::PossibleValuesParser};
+use futures_util::future::{join_all, try_join_all};
 use tokio_util::sync::CancellationToken;
+
+use letters::{Held, Reader};
 
 use crate::PATIENCE;
 

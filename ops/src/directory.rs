@@ -3,11 +3,11 @@
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
+use base::db::Database;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use resolver::directory::store::{self, Progress};
 use serde_json::json;
-use shared::db::Database;
 use tokio::time::{Instant, sleep};
 
 use crate::ago;

@@ -4,19 +4,16 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Context, anyhow};
+use base::{db::Database, ids::CallId, phone, settings::Settings};
 use jiff::Timestamp;
+use ledger::{
+    calls,
+    resolution::{Record, Resolution, Source},
+};
 use resolver::LookUp;
-use shared::{
-    budget::Lane,
-    db::Database,
-    event::CallId,
-    ledger::{
-        calls,
-        resolution::{Record, Resolution, Source},
-    },
-    phone,
+use vendors::{
+    budget::{Lane, Role},
     sellsy::Sellsy,
-    settings::Settings,
 };
 
 use crate::ago;
@@ -58,7 +55,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, js
 
 async fn of_call(database: &Database, id: &str) -> anyhow::Result<Option<Decision>> {
     let id: i64 = id.parse().context("that is no call id")?;
-    let known = calls::known(&*database.client().await?, CallId(id)).await?;
+    let known = calls::known(&database.client().await?, CallId(id)).await?;
     Ok(known.map(|known| Decision {
         resolution: known.resolution,
         looked_up_at: known.looked_up_at,
@@ -75,7 +72,7 @@ async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyh
     let number = phone::parse(text, settings.default_region).ok_or_else(|| {
         anyhow!("{text:?} is neither a call id nor a phone number (write numbers with + and the country code, or as dialled in DEFAULT_REGION)")
     })?;
-    let sellsy = Sellsy::new(&settings.sellsy, database, "callbridge")?.as_guest().on(Lane::Interactive);
+    let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
     let look_up = LookUp::new(sellsy, settings.default_region, database.clone());
     let resolution = look_up.number(&number).await.context("the caller could not be looked up")?;
     Ok(Decision {

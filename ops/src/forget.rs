@@ -3,7 +3,7 @@
 //! Everything is looked for before anything is erased, shown by kind, and asked about: calls from or to the number or that
 //! mention it, calls that were found to be of a person whose record has it, the directory's records, remembered misses, the
 //! inbox, and parked messages of every stage. Letters are held while somebody thinks, so no replay can bring them back
-//! meanwhile. Of each call stays a row without content (`shared::ledger::erase`), by which a late event finds it erased. Sellsy
+//! meanwhile. Of each call stays a row without content (`ledger::erase`), by which a late event finds it erased. Sellsy
 //! is another system: its logs and records are told by id, and a person has to erase them there.
 
 mod mentions;
@@ -11,21 +11,20 @@ mod tell;
 
 use std::{collections::BTreeSet, process::ExitCode};
 
+use crate::dead::letters::Held;
 use anyhow::Context;
-use clap::Args;
-use deadpool_postgres::Object;
-use resolver::directory::store;
-use shared::db::Client;
-use shared::{
-    amqp::dead::Held,
-    db::Database,
-    event::Event,
+use base::{
+    db::{Client, Database},
     health::Readiness,
-    ledger::erase::{self, Concerned},
+    ids::Stage,
     phone::{self, E164, Region},
     settings::Settings,
-    topology::Stage,
 };
+use broker::event::Event;
+use clap::Args;
+use ingest::inbox;
+use ledger::erase::{self, Concerned};
+use resolver::directory::store;
 use tokio_util::sync::CancellationToken;
 
 use crate::dead::{Desk, Hand, can_ask, said_yes};
@@ -103,7 +102,7 @@ async fn forget(
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     // Every call is looked through, which may take longer than any statement of a worker; the connection goes with that.
-    let mut client = Object::take(database.client().await?);
+    let mut client = database.client().await?.out_of_the_pool();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
     let (hand, found) = find(client, desk, region, number).await?;
@@ -141,7 +140,7 @@ async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> an
         let event = serde_json::from_slice::<Event>(body).ok();
         event.map(|event| event.call_id.0).filter(|id| *id != 0)
     };
-    let inbox: Vec<_> = erase::inbox(client).await?;
+    let inbox: Vec<_> = inbox::all(client).await?;
     let inbox: Vec<_> = inbox.into_iter().filter(|(_, body)| concerns(call_of(body), body)).collect();
     let wanted = |held: &Held| concerns(held.letter.call_id.map(|id| id.0), held.body());
     let (hand, letters) = desk.take(Stage::ALL.to_vec(), wanted).await?;
@@ -178,7 +177,7 @@ fn is_theirs(call: &Concerned, number: &E164, region: Region) -> bool {
 /// First what would bring the rest back, then the rest, all of the database at once; letters go when that is done.
 async fn erase(client: &mut Client, number: &E164, found: &Found, hand: Hand) -> anyhow::Result<()> {
     let transaction = client.transaction().await?;
-    erase::remove_from_inbox(transaction.client(), &found.inbox).await?;
+    inbox::remove(transaction.client(), &found.inbox).await?;
     let calls: Vec<i64> = found.calls.iter().map(|call| call.call_id).collect();
     erase::calls(transaction.client(), &calls).await?;
     erase::never_seen(transaction.client(), &found.unknown_calls).await?;

@@ -13,25 +13,28 @@ mod directory;
 mod explain;
 mod forget;
 mod ready;
+mod search;
 mod webhook;
 
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
-use shared::{
+use base::{
     db::Database,
     health::Readiness,
     settings::{Needs, Settings},
     tls,
 };
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 /// How long the database may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// For pages that are asked for at once, and a replay beside them.
 const CONSOLE_CONNECTIONS: usize = 8;
+/// For every other command.
+const FEW: usize = 2;
 
 /// Looks after a Callbridge installation, which carries Aircall's phone calls onto the right records in Sellsy
 ///
@@ -164,32 +167,100 @@ enum Directory {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = match Cli::parse().command {
-        Command::Check { json } => {
-            tls::install_provider();
-            return ended(Box::pin(check::run(json)).await);
-        }
+    tls::install_provider();
+    let ended = Box::pin(run(Cli::parse().command)).await;
+    ended.unwrap_or_else(|e| {
+        eprintln!("callbridge: {e:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let nothing = Needs::default();
+    let aircall = Needs { aircall_api: true, ..nothing };
+    match command {
+        // These must work without any of what the others need.
+        Command::Check { json } => check::run(json).await,
         Command::Completions { shell } => {
             complete(shell);
-            return ExitCode::SUCCESS;
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Ready { url } => return ended(ready::run(url).await),
-        command => command,
-    };
-    let needs = Needs {
-        sellsy_api: command.asks_sellsy(),
-        aircall_api: command.asks_aircall(),
-        console_password: matches!(command, Command::Console),
-        ..Needs::default()
-    };
+        Command::Ready { url } => ready::run(url).await,
+        Command::Backfill(arguments) => {
+            installed(aircall, FEW, async |i| backfill::run(&i.database, &i.settings, &arguments).await).await
+        }
+        Command::Budget { json } => {
+            installed(nothing, FEW, async |i| {
+                budget::run(&i.database, json).await.context("the budget could not be read")
+            })
+            .await
+        }
+        Command::Call { id, json } => {
+            installed(nothing, FEW, async |i| {
+                call::run(&i.database, id, json).await.context("the timeline could not be read")
+            })
+            .await
+        }
+        Command::Console => {
+            let needs = Needs { console_password: true, ..nothing };
+            installed(needs, CONSOLE_CONNECTIONS, async |i| console::run(&i.database, &i.settings).await).await
+        }
+        Command::Dead(command) => {
+            installed(nothing, FEW, async |i| dead::run(&i.database, &i.settings, command).await).await
+        }
+        Command::Directory(Directory::Status { json }) => {
+            installed(nothing, FEW, async |i| {
+                directory::status(&i.database, json).await.context("the directory could not be read")
+            })
+            .await
+        }
+        Command::Directory(Directory::Sync { everything }) => {
+            installed(nothing, FEW, async |i| {
+                directory::sync(&i.database, everything).await.context("the directory could not be followed")
+            })
+            .await
+        }
+        Command::Explain { caller, json } => {
+            let needs = Needs { sellsy_api: !explain::is_call_id(&caller), ..nothing };
+            installed(needs, FEW, async |i| explain::run(&i.database, &i.settings, &caller, json).await).await
+        }
+        Command::Forget(arguments) => {
+            installed(nothing, FEW, async |i| forget::run(&i.database, &i.settings, &arguments).await).await
+        }
+        Command::Webhook(command) => {
+            installed(aircall, FEW, async |i| webhook::run(&i.database, &i.settings, &command).await).await
+        }
+    }
+}
+
+/// What most commands work on.
+struct Installed {
+    settings: Settings,
+    database: Database,
+}
+
+/// Runs a command on the installation that the settings name. Exit code 2 if they are wrong.
+async fn installed(
+    needs: Needs,
+    connections: usize,
+    command: impl AsyncFnOnce(Installed) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
     let settings = match Settings::from_environment(needs) {
         Ok(settings) => settings,
         Err(problems) => {
             eprint!("callbridge cannot start; set these environment variables right:\n{problems}");
-            return ExitCode::from(2);
+            return Ok(ExitCode::from(2));
         }
     };
-    ended(Box::pin(run(command, settings)).await)
+    tls::check()?;
+    let readiness = Readiness::default();
+    let condition = readiness.condition("database");
+    let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;
+    if tokio::time::timeout(PATIENCE, database.available()).await.is_err() {
+        let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
+        anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
+    }
+    Box::pin(command(Installed { settings, database })).await
 }
 
 fn complete(shell: Shell) {
@@ -200,57 +271,6 @@ fn complete(shell: Shell) {
         Shell::Fish => Known::Fish,
     };
     clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut std::io::stdout());
-}
-
-fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
-    result.unwrap_or_else(|e| {
-        eprintln!("callbridge: {e:#}");
-        ExitCode::FAILURE
-    })
-}
-
-impl Command {
-    fn asks_sellsy(&self) -> bool {
-        matches!(self, Command::Explain { caller, .. } if !explain::is_call_id(caller))
-    }
-
-    fn asks_aircall(&self) -> bool {
-        matches!(self, Command::Backfill(_) | Command::Webhook(_))
-    }
-}
-
-async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
-    tls::install_provider();
-    tls::check()?;
-    let readiness = Readiness::default();
-    let condition = readiness.condition("database");
-    let connections = if matches!(command, Command::Console) { CONSOLE_CONNECTIONS } else { 2 };
-    let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;
-    let there = tokio::time::timeout(PATIENCE, database.available()).await;
-    if there.is_err() {
-        let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
-        anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
-    }
-    match command {
-        Command::Backfill(arguments) => backfill::run(&database, &settings, &arguments).await,
-        Command::Budget { json } => budget::run(&database, json).await.context("the budget could not be read"),
-        Command::Console => console::run(&database, &settings).await,
-        Command::Dead(command) => dead::run(&database, &settings, command).await,
-        Command::Directory(Directory::Status { json }) => {
-            directory::status(&database, json).await.context("the directory could not be read")
-        }
-        Command::Directory(Directory::Sync { everything }) => {
-            directory::sync(&database, everything).await.context("the directory could not be followed")
-        }
-        Command::Explain { caller, json } => explain::run(&database, &settings, &caller, json).await,
-        // Answered before: they must work without any of what is needed here.
-        Command::Check { json } => check::run(json).await,
-        Command::Completions { .. } => Ok(ExitCode::SUCCESS),
-        Command::Ready { url } => ready::run(url).await,
-        Command::Forget(arguments) => forget::run(&database, &settings, &arguments).await,
-        Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
-        Command::Webhook(command) => webhook::run(&database, &settings, &command).await,
-    }
 }
 
 /// How long ago, for people.

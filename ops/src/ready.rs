@@ -11,11 +11,11 @@ use std::{
 };
 
 use anyhow::{anyhow, bail, ensure};
-use serde::Deserialize;
-use shared::{
+use base::{
     client,
     settings::{Needs, Settings},
 };
+use serde::Deserialize;
 
 /// Less than the watcher's own patience, so that it hears the reason.
 const PATIENCE: Duration = Duration::from_secs(3);

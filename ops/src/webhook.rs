@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use base::{db::Database, settings::Settings};
 use clap::Subcommand;
 use comfy_table::{Table, presets};
 use ingest::webhooks::{self, EVENTS, Installed};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use shared::{
+use vendors::{
     aircall::{Aircall, wire::Webhook},
-    db::Database,
-    settings::Settings,
+    budget::Role,
 };
 
 /// Where ingest listens.
@@ -42,7 +42,8 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, command: &Command) -> anyhow::Result<ExitCode> {
-    let aircall = Aircall::new(&settings.aircall, database, "callbridge").context("the client for Aircall")?.as_guest();
+    let aircall =
+        Aircall::new(&settings.aircall, database, Role::Guest("callbridge")).context("the client for Aircall")?;
     match command {
         Command::Status { url, json } => {
             let all = aircall.webhooks().await.context("Aircall could not be asked for its webhooks")?;

@@ -1,9 +1,8 @@
 //! What the agent sees while the phone rings: who calls, from where, and what is being sold to them.
 
-use shared::{
-    aircall::wire::{CardLine, InsightCard},
-    ledger::resolution::{Kind, Record, Relation, Resolution},
-};
+use base::ids::Kind;
+use ledger::resolution::{Record, Relation, Resolution};
+use vendors::aircall::wire::{CardLine, InsightCard};
 
 use crate::rules;
 

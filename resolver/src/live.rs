@@ -4,11 +4,11 @@
 //! contact filters are exact, but on what somebody typed. So each row is a suggestion: it counts only if one of its
 //! numbers, normalised, is the caller's. Requests: one, and two more when the search brings nobody usable.
 
-use shared::{
+use base::{
     error::Result,
     phone::{E164, Region},
-    sellsy::Sellsy,
 };
+use vendors::sellsy::Sellsy;
 
 use crate::record::{self, Listed};
 

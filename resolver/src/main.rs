@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use shared::{settings::Needs, worker};
+use base::settings::Needs;
+use broker::worker;
 
 const ABOUT: &str = "Finds the caller in Sellsy, shows the insight card, decides where a call is logged";
 

@@ -1,11 +1,12 @@
 //! From Sellsy's rows to the records and numbers that the rules and the directory work on.
 
-use jiff::Timestamp;
-use shared::{
-    ledger::resolution::{Company, Kind, Record, Relation},
+use base::{
+    ids::Kind,
     phone::{E164, Region, parse},
-    sellsy::wire::{self, RecordKind, SearchRow, ThirdKind},
 };
+use jiff::Timestamp;
+use ledger::resolution::{Company, Record, Relation};
+use vendors::sellsy::wire::{self, RecordKind, SearchRow, ThirdKind};
 
 /// A record with its numbers, normalised and without repeats.
 #[derive(Clone, Debug, PartialEq)]

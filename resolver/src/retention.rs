@@ -1,5 +1,5 @@
-//! What is older than `RETENTION_DAYS` is deleted: calls with all that is known of them, timelines, what never left the
-//! inbox, remembered misses.
+//! What is older than `RETENTION_DAYS` is deleted: calls with all that is known of them, timelines, remembered misses. What
+//! never left the inbox is deleted by ingest.
 //!
 //! This is the resolver's work in the background because the resolver owns most of it (resolutions, unmatched numbers,
 //! misses, the directory), cannot work without the database anyway, and nobody waits for it as Aircall waits for ingest. One
@@ -8,12 +8,14 @@
 
 use std::time::Duration;
 
-use shared::{
+use base::{
     db::{Client, Database},
     error::Result,
-    ledger::erase,
 };
+use ledger::erase;
 use tokio::time;
+
+use crate::directory::store;
 
 const EVERY: Duration = Duration::from_secs(600);
 /// A batch takes some ten milliseconds.
@@ -60,6 +62,6 @@ async fn delete(client: &Client, age: Duration) -> Result<(u64, u64)> {
         lines += removed;
         time::sleep(BETWEEN).await;
     }
-    erase::leftovers(client, age).await?;
+    store::forget_old_misses(client).await?;
     Ok((calls, lines))
 }

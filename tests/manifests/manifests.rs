@@ -10,13 +10,14 @@ use std::{
     fs, io,
 };
 
+use base::{
+    ids::Stage,
+    settings::{Needs, Settings},
+};
+use broker::topology::{Names, WORK_QUEUES};
 use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, networking::v1 as networking, policy::v1 as policy};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use shared::{
-    settings::{Needs, Settings},
-    topology::{Names, Stage, WORK_QUEUES},
-};
 
 /// The texts of the folder, by their path in it, and the Dockerfile.
 type Files = BTreeMap<String, String>;

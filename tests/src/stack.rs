@@ -7,6 +7,8 @@ use std::{
 };
 
 use anyhow::Context;
+use base::ids::Stage;
+use broker::topology::{DELAYS, Names, WORK_QUEUES};
 use lapin::{
     Connection, ConnectionProperties,
     options::{
@@ -14,7 +16,6 @@ use lapin::{
         QueueDeleteOptions,
     },
 };
-use shared::topology::{DELAYS, Names, Stage, WORK_QUEUES};
 use uuid::Uuid;
 
 use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace, eventually};
@@ -164,8 +165,8 @@ impl Stack {
     }
 
     /// A connection as the workers have them, for their own functions.
-    pub async fn ledger(&self) -> anyhow::Result<shared::db::Connection> {
-        let database = shared::db::Database::as_it_is(&self.database_url.as_str().into(), 1)?;
+    pub async fn ledger(&self) -> anyhow::Result<base::db::Client> {
+        let database = base::db::Database::as_it_is(&self.database_url.as_str().into(), 1)?;
         database.connect().await.context("the database")
     }
 

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use ledger::reconciliation::Known;
 use sha1::{Digest, Sha1};
-use shared::{
-    aircall::wire::{Call, Tag},
-    ledger::reconciliation::Known,
-};
+use vendors::aircall::wire::{Call, Tag};
 
 /// Webhooks have so long to bring what the list shows: Aircall sends `call.ended` half a minute after the hang-up, and
 /// what it could not deliver comes again.

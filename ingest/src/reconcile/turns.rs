@@ -9,13 +9,10 @@
 
 use std::time::Duration;
 
+use base::{db::Client, error::Result};
 use jiff::{SignedDuration, Timestamp};
+use ledger::reconciliation::{self, Progress};
 use secrecy::SecretString;
-use shared::{
-    db::Client,
-    error::Result,
-    ledger::reconciliation::{self as ledger, Progress},
-};
 use tokio::time;
 
 use super::{How, Reconciler, Walk, earliest};
@@ -59,28 +56,28 @@ impl Turns {
             return self.turn_alone(&client).await;
         }
         let client = database.client().await?;
-        tell(ledger::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
+        tell(reconciliation::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
         Ok(self.every)
     }
 
     async fn turn_alone(&self, client: &Client) -> Result<Duration> {
         let now = Timestamp::now();
-        let last = ledger::progress(client, NAME).await?;
+        let last = reconciliation::progress(client, NAME).await?;
         if let Some(wait) = last.as_ref().and_then(|last| self.until_due(last, now)) {
             tell(last.and_then(|last| last.webhook_active));
             return Ok(wait);
         }
         let (since, from) = window(last.as_ref(), now);
-        ledger::begin(client, NAME, since, now, from).await?;
+        reconciliation::begin(client, NAME, since, now, from).await?;
         if let Err(e) = self.look_at_webhooks(client).await {
             tracing::warn!(error = %e, "Aircall could not be asked for its webhooks.");
         }
         let mut walk = Walk::new(from, now, How::default());
         while self.reconciler.step(&mut walk).await? {
-            ledger::reach(client, NAME, walk.reached()).await?;
+            reconciliation::reach(client, NAME, walk.reached()).await?;
         }
         let next_since = walk.reached().min(now - OVERLAP).max(now - FARTHEST);
-        ledger::end(client, NAME, next_since).await?;
+        reconciliation::end(client, NAME, next_since).await?;
         let (listed, brought) = (walk.tally.listed, walk.tally.brought_in());
         tracing::info!(listed, brought, "Aircall's recent calls were compared with those that are known.");
         Ok(self.every)
@@ -96,7 +93,7 @@ impl Turns {
         let all = self.reconciler.aircall.webhooks().await?;
         let health = webhooks::health(&all, &self.tokens);
         let active = matches!(health, Health::Delivers | Health::Lacks(_));
-        let told = ledger::note_webhook(client, NAME, active, health == Health::Delivers).await?;
+        let told = reconciliation::note_webhook(client, NAME, active, health == Health::Delivers).await?;
         tell(Some(active));
         if !told {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Aircall's codes in the words of the log's language. A code that nobody knows yet is shown as it is, made readable.
 
-use shared::{aircall::wire::MissedReason, settings::Language};
+use base::settings::Language;
+use vendors::aircall::wire::MissedReason;
 
 /// Why nobody took the call.
 pub(crate) fn missed_reason(reason: &MissedReason, language: Language) -> String {

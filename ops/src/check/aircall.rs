@@ -1,8 +1,12 @@
 //! Aircall: its credential, the webhook and its events, the clock.
 
+use base::{db::Database, settings::Settings};
 use ingest::webhooks::{self, EVENTS, Health};
 use jiff::Timestamp;
-use shared::{aircall::Aircall, budget::Lane, db::Database, settings::Settings};
+use vendors::{
+    aircall::Aircall,
+    budget::{Lane, Role},
+};
 
 use super::{Finding, Verdict, clock, look, rules};
 
@@ -23,8 +27,8 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         let because = "every request goes through the budget, and the database that holds it cannot be used";
         return stop(Verdict::not_checked(because).of("Aircall"));
     };
-    let aircall = match Aircall::new(&settings.aircall, database, "check") {
-        Ok(aircall) => aircall.as_guest().on(Lane::Interactive),
+    let aircall = match Aircall::new(&settings.aircall, database, Role::Guest("check")) {
+        Ok(aircall) => aircall.on(Lane::Interactive),
         Err(e) => return stop(Verdict::failed(format!("{e:#}"), "report this").of("Aircall")),
     };
     let mut clock = None;

@@ -1,13 +1,14 @@
 //! RabbitMQ: reachable, its version, and whether the topology is there and consumed.
 
+use base::{ids::Stage, settings::Settings};
+use broker::topology::{self, Binding, Names, Purpose, Queue};
 use futures_util::future::join_all;
-use shared::{
-    amqp::inspect::{self, Connection, Found, Trouble},
-    settings::Settings,
-    topology::{self, Binding, Names, Purpose, Queue, Stage},
-};
 
-use super::{Finding, Verdict, look, rules};
+use super::{
+    Finding, Verdict,
+    inspect::{self, Connection, Found, Trouble},
+    look, rules,
+};
 
 const DECLARE: &str = "start any worker: all of them declare every exchange, queue and binding";
 

@@ -1,12 +1,12 @@
 //! PostgreSQL: reachable, its version, migrations, clock, and what the workers keep there.
 
-use deadpool_postgres::{Object, PoolError};
-use jiff::Timestamp;
-use resolver::directory::store;
-use shared::{
-    db::{self, Database},
+use base::{
+    db::{self, Client, Database},
     settings::Settings,
 };
+use deadpool_postgres::PoolError;
+use jiff::Timestamp;
+use resolver::directory::store;
 use tokio_postgres::error::DbError;
 
 use super::{Finding, Verdict, clock, look, rules};
@@ -97,23 +97,23 @@ fn unreadable(problem: &str) -> Verdict {
     Verdict::failed(problem, "let the user of DATABASE_URL own the tables; see docs/errors.md")
 }
 
-async fn version(client: &Object) -> Verdict {
+async fn version(client: &Client) -> Verdict {
     let sql = "select current_setting('server_version_num')::int";
     match client.query_one(sql, &[]).await {
         Ok(row) => rules::database_version(row.get(0)),
-        Err(e) => unreadable(&shared::error::Error::from(e).to_string()),
+        Err(e) => unreadable(&base::error::Error::from(e).to_string()),
     }
 }
 
-async fn their_clock(client: &Object) -> Verdict {
+async fn their_clock(client: &Client) -> Verdict {
     let asked = Timestamp::now();
     match client.query_one("select clock_timestamp()", &[]).await {
         Ok(row) => clock::verdict(asked, row.get(0)),
-        Err(e) => unreadable(&shared::error::Error::from(e).to_string()),
+        Err(e) => unreadable(&base::error::Error::from(e).to_string()),
     }
 }
 
-async fn directory(client: &Object) -> Verdict {
+async fn directory(client: &Client) -> Verdict {
     let kinds = match store::progress(client).await {
         Ok(kinds) => kinds,
         Err(e) => return unreadable(&e.to_string()),

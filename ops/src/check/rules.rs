@@ -1,11 +1,11 @@
 //! What is judged without asking anybody: versions, limits, clocks, errors.
 
-use jiff::SignedDuration;
-use shared::{
-    budget::Span,
+use base::{
     error::{Code, Error},
     settings::Sellsy,
 };
+use jiff::SignedDuration;
+use vendors::budget::Span;
 
 use super::Verdict;
 
@@ -130,7 +130,7 @@ pub(super) fn api(e: &Error, address: &str, credential: &str) -> Verdict {
 mod tests {
     use super::*;
     use crate::check::State;
-    use shared::error::Remedy;
+    use base::error::Remedy;
 
     #[test]
     fn judges_versions_and_migrations() {

@@ -1,17 +1,19 @@
 //! Sellsy: its credential, each scope, the quotas, the owner of last resort, the clock.
 
+use base::{
+    db::Database,
+    error::Code,
+    settings::{LogFallback, Settings},
+};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use shared::{
-    budget::Lane,
-    db::Database,
-    error::Code,
-    sellsy::{Scope, Sellsy, wire::StaffStatus},
-    settings::{LogFallback, Settings},
+use vendors::{
+    budget::{Lane, Role},
+    sellsy::{Sellsy, wire::StaffStatus},
 };
 
-use super::{Finding, State, Verdict, clock, look, rules};
+use super::{Finding, State, Verdict, clock, look, rules, scope::Scope};
 
 const CREDENTIAL: &str = "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)";
 
@@ -31,8 +33,8 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         let because = "every request goes through the budget, and the database that holds it cannot be used";
         return stop(Verdict::not_checked(because).of("Sellsy"));
     };
-    let sellsy = match Sellsy::new(&settings.sellsy, database, "check") {
-        Ok(sellsy) => sellsy.as_guest().on(Lane::Interactive),
+    let sellsy = match Sellsy::new(&settings.sellsy, database, Role::Guest("check")) {
+        Ok(sellsy) => sellsy.on(Lane::Interactive),
         Err(e) => return stop(Verdict::failed(format!("{e:#}"), "report this").of("Sellsy")),
     };
     let log_in = look("Sellsy", async {
@@ -63,7 +65,7 @@ async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
         let mut time = None;
         let finding = look(format!("Sellsy scope {}", scope.as_str()), async {
             let asked = Timestamp::now();
-            match sellsy.probe(*scope).await {
+            match sellsy.probe(&scope.probe()).await {
                 Ok(date) => {
                     time = date.map(|date| clock::verdict(asked, date));
                     Verdict::ok("granted")

@@ -1,6 +1,6 @@
 //! The settings themselves, and the file that one of them names.
 
-use shared::settings::{Problems, Settings};
+use base::settings::{Problems, Settings};
 
 use super::{Finding, Verdict};
 

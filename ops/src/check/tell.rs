@@ -1,8 +1,8 @@
 //! The findings as a table for people, or as JSON for programs.
 
+use base::telemetry::colours;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde_json::json;
-use shared::telemetry::colours;
 
 use super::{Finding, State};
 

@@ -7,17 +7,15 @@ use axum::{
     Extension,
     extract::{Query, State},
 };
-use jiff::{Timestamp, ToSpan, civil::Date};
-use maud::{Markup, html};
-use serde::Deserialize;
-use shared::{
-    event::CallId,
-    ledger::{
-        resolution::{Kind, Record},
-        search::{self, Found, Meant, Search, State as CallState},
-    },
+use base::{
+    ids::{CallId, Kind},
     phone::{self, Region},
 };
+use jiff::{Timestamp, ToSpan, civil::Date};
+use ledger::resolution::Record;
+use maud::{Markup, html};
+use resolver::directory::store;
+use serde::Deserialize;
 
 use super::{
     Page, Shared,
@@ -25,6 +23,7 @@ use super::{
     format::{direction, duration, number, when},
     layout::{self, Section, Visitor, pill},
 };
+use crate::search::{self, Found, Meant, Search, State as CallState};
 
 /// Fewer digits than that are no end of a number that anybody looks for.
 const SHORTEST_END: usize = 4;
@@ -61,7 +60,7 @@ pub(super) async fn page(
     let text: String = wanted.q.trim().chars().take(LONGEST_TEXT).collect();
     let mut meant = meant_by(&text, console.settings.default_region);
     if text.chars().any(char::is_alphabetic) {
-        meant.push(Meant::Records(search::records_named(&client, &text).await?));
+        meant.push(Meant::Records(store::records_named(&client, &text).await?));
     }
     let zone = &visitor.zone;
     let midnight = |text: &str, days: i64| {

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::search::State;
 use jiff::{Timestamp, ToSpan};
 use maud::{Markup, html};
-use shared::ledger::search::State;
 
 use super::{format::count, layout::Visitor};
 

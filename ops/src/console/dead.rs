@@ -3,15 +3,16 @@
 //! Looking takes the letters in hand for a moment (`crate::dead`), so this page does not refresh itself while it only lies
 //! there; while a job is under way it shows how far that is.
 
+use crate::dead::letters::Letter;
 use axum::{
     Extension, Form,
     extract::{Query, State},
     response::{IntoResponse, Redirect, Response},
 };
+use base::ids::{CallId, Stage};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::{amqp::dead::Letter, event::CallId, topology::Stage};
 use tokio::sync::Mutex;
 
 use super::{

@@ -8,11 +8,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
+use base::phone;
 use jiff::Timestamp;
+use ledger::resolution::Resolution;
 use maud::{Markup, html};
 use resolver::directory::store::{self, Progress};
 use serde::Deserialize;
-use shared::{ledger::resolution::Resolution, phone};
 
 use super::{
     Console, Failed, Page, Shared, decision,
@@ -56,7 +57,7 @@ pub(super) async fn explain(
 
 /// Has a resolver read what has changed.
 pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Failed> {
-    store::request(&*console.database.client().await?, false).await?;
+    store::request(&console.database.client().await?, false).await?;
     Ok(Redirect::to("/directory").into_response())
 }
 

@@ -30,7 +30,7 @@ pub(super) fn explained(code: &str) -> Option<Markup> {
 
 #[cfg(test)]
 mod tests {
-    use shared::error::Code;
+    use base::error::Code;
 
     use super::*;
 

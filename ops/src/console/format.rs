@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use shared::aircall::wire::{Call, Direction};
+use vendors::aircall::wire::{Call, Direction};
 
 use super::{layout::Visitor, texts::Lang};
 

@@ -10,8 +10,9 @@ use std::{
     time::Duration,
 };
 
+use crate::dead::letters::Held;
+use base::ids::{CallId, Stage};
 use jiff::Timestamp;
-use shared::{amqp::dead::Held, event::CallId, topology::Stage};
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 

@@ -2,18 +2,14 @@
 //! run, and what went wrong last. It refreshes itself.
 
 use axum::{Extension, extract::State};
+use base::ids::{CallId, Stage};
 use jiff::Timestamp;
-use maud::{Markup, html};
-use shared::{
-    budget::{self, Seen},
-    event::CallId,
-    ledger::{
-        replicas,
-        search::{self, Backlog, State as CallState},
-        timeline::{self, Line},
-    },
-    topology::Stage,
+use ledger::{
+    replicas,
+    timeline::{self, Line, What},
 };
+use maud::{Markup, html};
+use vendors::budget::{self, Seen};
 
 use super::{
     Console, Page, Shared,
@@ -23,6 +19,7 @@ use super::{
     layout::{self, Section, Visitor, pill},
     queues::{self, Queues},
 };
+use crate::search::{self, Backlog, State as CallState};
 
 const ERRORS: i64 = 8;
 const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
@@ -215,21 +212,22 @@ impl Overview {
 
     fn errors(&self, visitor: &Visitor) -> Markup {
         let texts = visitor.texts();
+        let failures = self.errors.iter().filter_map(|(call_id, line)| Some((call_id, line, line.what.failure()?)));
         html! {
             @if self.errors.is_empty() { p.quiet { (texts.no_errors) } }
             ul.rows {
-                @for (call_id, line) in &self.errors {
-                    @let parked = line.what == "parked";
+                @for (call_id, line, failure) in failures {
+                    @let parked = matches!(line.what, What::Parked(_));
                     li {
                         div.row-head {
-                            (errors::link(line.detail["code"].as_str().unwrap_or("UNKNOWN")))
+                            (errors::link(&failure.code))
                             (pill(if parked { "parked" } else { "waiting" }, if parked { texts.parked } else { texts.tried_again }))
                         }
                         p.quiet {
                             (ago(visitor, self.now, line.at)) " · " (line.stage) " · "
                             a href={ "/calls/" (call_id) } { (texts.call) " " (call_id) }
                         }
-                        p.clamped lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
+                        p.clamped lang="en" { (failure.error) }
                     }
                 }
             }

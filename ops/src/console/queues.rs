@@ -3,10 +3,10 @@
 //! A message's age the broker does not tell, and peeking would count as a delivery. So the overview shows ages from the
 //! ledger: how long the oldest call has been waiting for what the queue's worker does.
 
-use shared::{
+use base::{error::Result, ids::Stage};
+use broker::{
     amqp::depth::{self, Depth},
-    error::Result,
-    topology::{DELAYS, Stage},
+    topology::DELAYS,
 };
 
 use crate::dead::Desk;

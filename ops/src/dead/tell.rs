@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
+use crate::dead::letters::{Held, Letter};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use shared::amqp::dead::{Held, Letter};
 
 use super::{Desk, Group};
 use crate::ago;
@@ -147,8 +147,8 @@ fn story(letter: &Letter, headers: &serde_json::Map<String, Value>, copies: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::ids::{CallId, Stage};
     use serde_json::json;
-    use shared::{event::CallId, topology::Stage};
 
     fn letter(stage: Stage, code: &str, at: Option<&str>) -> Letter {
         Letter {

@@ -1,6 +1,7 @@
 //! Whether a text has a number in it, in whatever way people write numbers.
 
-use shared::{ledger::erase::SEPARATORS, phone::E164};
+use base::phone::E164;
+use ledger::erase::SEPARATORS;
 
 /// Between the digits of one number there may be so many other signs: `06 - 39`, ` (0) `.
 const MOST_BETWEEN: usize = 3;

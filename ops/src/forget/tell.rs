@@ -1,8 +1,8 @@
 //! What was found and what is left to do, for people or programs.
 
 use comfy_table::{Table, presets};
+use ledger::erase::Concerned;
 use serde_json::json;
-use shared::ledger::erase::Concerned;
 
 use super::{Arguments, Found};
 

@@ -5,11 +5,10 @@
 //!
 //! Archived companies are not in either: a contact's companies come here without them (see `record::companies`).
 
+use base::ids::Kind;
 use jiff::Timestamp;
-use shared::{
-    ledger::resolution::{Company, Kind, Record, Relation},
-    sellsy::wire::{Opportunity, RecordKind, Related},
-};
+use ledger::resolution::{Company, Record, Relation};
+use vendors::sellsy::wire::{Opportunity, RecordKind, Related};
 
 use super::*;
 

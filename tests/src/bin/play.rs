@@ -7,11 +7,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
+use base::tls;
 use clap::Parser;
 use fastrand::Rng;
 use jiff::Timestamp;
 use serde_json::json;
-use shared::tls;
 use tests::{
     Sandbox,
     soak::{

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use shared::topology::{DELAYS, Stage};
+use base::ids::Stage;
+use broker::topology::DELAYS;
 use tokio::time::{Instant, sleep};
 
 use super::{

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Stack, eventually};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

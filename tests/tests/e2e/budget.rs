@@ -80,7 +80,7 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     assert_eq!(refused(&stack, "sellsy").await?, 1);
     let table = stack.callbridge(&["budget"]).await?.0;
     assert!(table.contains("open"), "{table}");
-    for stage in shared::topology::Stage::ALL {
+    for stage in base::ids::Stage::ALL {
         assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
     }
     // A command runs with settings of its own; what the workers may ask does not change because of that.

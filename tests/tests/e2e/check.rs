@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use jiff::{SignedDuration, Timestamp};
 use lapin::{
     Connection, ConnectionProperties,
@@ -11,7 +12,6 @@ use lapin::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Stack, WORKERS, authority};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

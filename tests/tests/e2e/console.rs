@@ -283,7 +283,7 @@ async fn parked(stack: &mut Stack, workers: &mut [Process], calls: u32) -> Resul
     for _ in 0..calls {
         played.push(stack.sandbox.play(&call(CLIENT)).await?);
     }
-    let dead = stack.names.dead(shared::topology::Stage::Logger);
+    let dead = stack.names.dead(base::ids::Stage::Logger);
     let all = || async { (stack.depth(&dead).await.ok()? == calls).then_some(()) };
     eventually(2 * SOON, all).await.context("every call is parked")?;
     stack.sandbox.set_faults(&json!([])).await?;

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use base::ids::Stage;
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Process, Stack, eventually};
 
 use crate::{CLIENT, SOON};

@@ -146,7 +146,7 @@ async fn a_record_that_is_gone_since_is_resolved_again() -> Result<()> {
         database.query_opt(sql, &[&id]).await.ok()??.get::<_, bool>(0).then_some(())
     };
     eventually(SOON, unmatched).await.context("the call waits for somebody with its number")?;
-    for stage in shared::topology::Stage::ALL {
+    for stage in base::ids::Stage::ALL {
         assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
     }
     drop(workers);

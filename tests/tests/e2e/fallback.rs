@@ -1,9 +1,9 @@
 //! Sellsy does not let us write phone calls: calls become comments or are parked, and it is not asked again each time.
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Process, Stack, eventually};
 
 use crate::{CLIENT, GATHERED, SOON};

@@ -1,10 +1,11 @@
 //! `callbridge forget`: afterwards nothing about the person is in any table or queue, and nothing comes back.
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
+use broker::topology;
 use lapin::{Connection, ConnectionProperties, options::BasicGetOptions};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::topology::{self, Stage};
 use tests::{Process, Stack, eventually};
 
 use crate::{CLIENT, SOON};

@@ -142,7 +142,7 @@ async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<
         assert_eq!(asked.get("GET /v1/ping").copied().unwrap_or_default(), pings, "{status}: {asked:?}");
     }
     assert_eq!(asked(&stack).await?.get("GET /v1/calls/{id}/summary"), Some(&4));
-    assert_eq!(stack.depth(&stack.names.dead(shared::topology::Stage::Insights)).await?, 0);
+    assert_eq!(stack.depth(&stack.names.dead(base::ids::Stage::Insights)).await?, 0);
     drop(workers);
     stack.down().await
 }

@@ -1,12 +1,13 @@
 //! The delay ladder, for every stage: what always fails waits on each rung once and is parked from the last, alone.
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
+use broker::topology::DELAYS;
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions},
 };
 use serde_json::{Value, json};
-use shared::topology::{DELAYS, Stage};
 use tests::{Stack, TOKEN, eventually};
 
 use crate::{CLIENT, SOON};

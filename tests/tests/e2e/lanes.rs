@@ -7,15 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use shared::{
-    api::Vendor,
-    budget::{Budget, Lane, Limits, Span},
-    db::Database,
-    health::Readiness,
-};
+use base::{db::Database, health::Readiness, ids::Vendor};
 use tests::Stack;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use vendors::budget::{Budget, Lane, Limits, Role, Span};
 
 type Instants = Arc<Mutex<Vec<Instant>>>;
 
@@ -25,7 +21,7 @@ async fn process(stack: &Stack, worker: &'static str, span: Span, limit: u32) ->
     let database = Database::start(&url, 3, Readiness::default().condition("database"), CancellationToken::new())?;
     database.available().await;
     let limits = Limits(vec![(span, NonZeroU32::new(limit).context("a limit")?)]);
-    Ok(Budget::new(database, worker, Vendor::Sellsy, limits))
+    Ok(Budget::new(database, Role::Worker(worker), Vendor::Sellsy, limits))
 }
 
 /// Keeps so many requests waiting on a lane, and notes when each might go.

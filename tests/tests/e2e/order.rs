@@ -8,20 +8,20 @@ mod history;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use base::{
+    db::Client,
+    ids::{CallId, Stage},
+};
+use broker::topology;
+use ledger::{
+    calls::{self, Snapshot},
+    insight::Insight,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::db::{Client, Connection};
-use shared::{
-    aircall::wire::Envelope,
-    event::CallId,
-    ledger::{
-        calls::{self, Snapshot},
-        insight::Insight,
-    },
-    topology::{self, Stage},
-};
 use tests::{Stack, eventually};
 use tokio::task::JoinSet;
+use vendors::aircall::wire::Envelope;
 
 use crate::SOON;
 use history::{History, KNOWABLE, UNKNOWABLE};
@@ -95,7 +95,7 @@ fn insight(event: &str, webhook: &Value) -> Result<Insight> {
 }
 
 /// Two workers that have half of the webhooks each.
-async fn by_two(clients: &[Connection; 2], call_id: CallId, webhooks: &[Value]) -> Result<()> {
+async fn by_two(clients: &[Client; 2], call_id: CallId, webhooks: &[Value]) -> Result<()> {
     let half = async |one: usize| -> Result<()> {
         for webhook in webhooks.iter().skip(one).step_by(2) {
             take_in(&clients[one], call_id, webhook).await?;
@@ -125,7 +125,7 @@ async fn every_order_leaves_the_same_row() -> Result<()> {
 }
 
 /// One call in order, the others not.
-async fn leaves_one_row(clients: [Connection; 2], first: i64, history: &History) -> Result<()> {
+async fn leaves_one_row(clients: [Client; 2], first: i64, history: &History) -> Result<()> {
     for client in &clients {
         client.batch_execute("set synchronous_commit = off").await?;
     }
@@ -172,7 +172,7 @@ async fn settled(stack: &Stack, calls: &BTreeMap<i64, Vec<Value>>) -> Result<()>
     let database = stack.database().await?;
     let ids: Vec<i64> = calls.keys().copied().collect();
     let done = || async {
-        let sql = "select (select count(*) from timeline where call_id = any($1) and (detail ? 'occurred_at' or what = 'insights found')),
+        let sql = "select (select count(*) from timeline where call_id = any($1) and (detail ? 'occurred_at' or what = 'insights_found')),
                           (select count(*) from calls where call_id = any($1) and lease_until is not null)";
         let row = database.query_one(sql, &[&ids]).await.ok()?;
         let (taken, leased): (i64, i64) = (row.get(0), row.get(1));

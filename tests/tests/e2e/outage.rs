@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base::health::Readiness;
+use broker::amqp::{Link, depth};
 use serde_json::json;
-use shared::{
-    amqp::{Link, depth},
-    health::Readiness,
-};
 use tests::{Process, Relay, Stack, State, WORKERS, authority, eventually};
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +80,7 @@ async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
     assert!(stack.sandbox.phone_calls().await?.is_empty(), "no ledger, no log");
     database.restore();
     all_logged_once(&stack, &calls).await?;
-    for stage in shared::topology::Stage::ALL {
+    for stage in base::ids::Stage::ALL {
         assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
     }
     drop(workers);

@@ -242,7 +242,7 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
     turns(&stack, 2).await?;
     assert_eq!(writes().await?, before);
     each_logged_once(&stack, &[tagged, ended]).await?;
-    for stage in shared::topology::Stage::ALL {
+    for stage in base::ids::Stage::ALL {
         assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
     }
     drop(workers);
@@ -328,7 +328,7 @@ async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> R
     let mut workers = workers;
     workers.remove(2).terminate(SOON).await?;
     calls.push(stack.sandbox.play(&call(7200)).await?);
-    let queue = stack.names.work(shared::topology::Stage::Logger);
+    let queue = stack.names.work(base::ids::Stage::Logger);
     let waits = || async { (stack.depth(&queue).await.ok()? == 1).then_some(()) };
     eventually(SOON, waits).await.context("its message waits")?;
     stack.purge(&queue).await?;

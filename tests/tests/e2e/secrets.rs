@@ -4,8 +4,8 @@
 mod trouble;
 
 use anyhow::{Context, Result};
+use base::{ids::Stage, phone};
 use lapin::{Connection, ConnectionProperties, options::BasicGetOptions, types::AMQPValue};
-use shared::{phone, topology::Stage};
 use tests::{ACCOUNTS, Stack, workspace};
 
 /// What must not be found, and what it is.

@@ -1,10 +1,10 @@
 //! Sellsy's webhook: what has the secret becomes hints for the resolver, and nothing else gets in.
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use lapin::{Connection, ConnectionProperties, options::BasicGetOptions};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Process, Stack, eventually};
 
 use crate::SOON;

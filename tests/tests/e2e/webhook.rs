@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Stack, TOKEN, eventually};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base::ids::CallId;
 use serde_json::Value;
-use shared::event::CallId;
 
 use super::*;
 use crate::{

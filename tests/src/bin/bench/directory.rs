@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use resolver::directory::store;
-use serde_json::{Value, json};
-use shared::{
-    db::{Client, Prepared as _},
+use base::{
+    db::Client,
     phone::{self, E164},
 };
+use resolver::directory::store;
+use serde_json::{Value, json};
 use tests::{NO_QUOTAS, Stack};
 
 use crate::{
@@ -37,7 +37,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let records: i64 = database.query_one("select count(*) from directory_records", &[]).await?.get(0);
     let per_second = |took: Duration| records as f64 / took.as_secs_f64();
 
-    let (mut known, mut bare_query) = look_up(&*stack.ledger().await?).await?;
+    let (mut known, mut bare_query) = look_up(&stack.ledger().await?).await?;
     let figures = vec![
         Figure::ratio(
             "directory_load_ratio",

@@ -137,7 +137,7 @@ async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
     }
     let odd = json!({ "events": [{ "body": { "resource": "call", "event": "call.ended", "timestamp": 1_795_425_500, "data": {} } }] });
     stack.sandbox.control(reqwest::Method::POST, "/aircall/events", Some(&odd)).await?;
-    let dead = stack.names.dead(shared::topology::Stage::Logger);
+    let dead = stack.names.dead(base::ids::Stage::Logger);
     let there = || async { (stack.depth(&dead).await.ok()? == 3).then_some(()) };
     eventually(2 * SOON, there).await.context("three calls are parked")?;
     stack.sandbox.set_faults(&json!([])).await?;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use lapin::{Connection, ConnectionProperties, options::QueueBindOptions, types::FieldTable};
 use reqwest::Client;
 use serde_json::{Value, json};
-use shared::topology::Stage;
 use tests::{Process, Relay, Stack, TOKEN, eventually};
 
 use super::Needles;

@@ -10,15 +10,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use shared::{
-    api::Vendor,
-    budget::{Budget, Lane, Limits, Span},
-    db::Database,
-    health::Readiness,
-};
+use base::{db::Database, health::Readiness, ids::Vendor};
 use tests::Stack;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
+use vendors::budget::{Budget, Lane, Limits, Role, Span};
 
 use crate::report::{Figure, quantile_ms};
 
@@ -93,7 +89,7 @@ async fn ask(arguments: &[String]) -> Result<()> {
     let database = Database::start(&url, 2, Readiness::default().condition("database"), CancellationToken::new())?;
     database.available().await;
     let limits = Limits(vec![(Span::Minute, NonZeroU32::new(PER_MINUTE).context("a limit")?)]);
-    let budget = Budget::new(database, "bench", Vendor::Sellsy, limits);
+    let budget = Budget::new(database, Role::Worker("bench"), Vendor::Sellsy, limits);
     budget.take(Lane::Bulk).await?;
     tokio::time::sleep(Duration::from_millis(500 + offset)).await;
     let mut tick = tokio::time::interval(Duration::from_millis(every));

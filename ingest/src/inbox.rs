@@ -1,0 +1,58 @@
+//! The inbox: facts that ingest accepted while the broker was away, to be relayed in order of arrival.
+
+use std::time::Duration;
+
+use base::{db::Client, error::Result};
+use tokio_postgres::Transaction;
+
+/// A message as it waits here; `dead` tells that it goes to ingest's dead letters and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// A kind for the exchange of facts; `None` for dead letters.
+    pub(crate) kind: Option<String>,
+    pub(crate) trace: String,
+    /// Code and message, for dead letters.
+    pub(crate) dead: Option<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+pub(crate) async fn put(client: &Client, message: &Waiting) -> Result<()> {
+    let (code, error) = message.dead.clone().unzip();
+    let sql = "insert into inbox (kind, trace, error_code, error, body) values ($1, $2, $3, $4, $5)";
+    client.execute(sql, &[&message.kind, &message.trace, &code, &error, &message.body]).await?;
+    Ok(())
+}
+
+/// The oldest messages, removed when the transaction commits. One relay at a time: `None` while another one works.
+pub(crate) async fn take(transaction: &Transaction<'_>, at_most: i64) -> Result<Option<Vec<Waiting>>> {
+    let only_one = "select pg_try_advisory_xact_lock(hashtext('callbridge inbox'))";
+    if !transaction.query_one(only_one, &[]).await?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let sql = "with oldest as (select id from inbox order by id limit $1),
+                    gone as (delete from inbox using oldest where inbox.id = oldest.id returning inbox.*)
+               select kind, trace, error_code, error, body from gone order by id";
+    let rows = transaction.query(sql, &[&at_most]).await?;
+    let waiting = rows.iter().map(|r| {
+        let dead = r.get::<_, Option<String>>(2).zip(r.get::<_, Option<String>>(3));
+        Waiting { kind: r.get(0), trace: r.get(1), dead, body: r.get(4) }
+    });
+    Ok(Some(waiting.collect()))
+}
+
+/// What waits for the broker, with its place.
+pub async fn all(client: &Client) -> Result<Vec<(i64, Vec<u8>)>> {
+    let rows = client.query("select id, body from inbox order by id", &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+pub async fn remove(client: &tokio_postgres::Client, ids: &[i64]) -> Result<()> {
+    client.execute("delete from inbox where id = any($1)", &[&ids]).await?;
+    Ok(())
+}
+
+/// Messages that have waited for the broker for longer than `age` are deleted; how many those were.
+pub(crate) async fn expire(client: &Client, age: Duration) -> Result<u64> {
+    let sql = "delete from inbox where received_at < now() - make_interval(secs => $1)";
+    Ok(client.execute(sql, &[&age.as_secs_f64()]).await?)
+}

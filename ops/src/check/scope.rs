@@ -1,0 +1,72 @@
+//! The scopes that a Sellsy API client needs, and the request by which it shows whether it has one.
+//!
+//! Sellsy has no endpoint that lists what a client was granted; a request without its scope is answered with 403. Each
+//! request here is the cheapest one that needs the scope. For writing it is a change of something that is not there,
+//! which is answered with 404 (or 400), so that nothing is ever written.
+
+use vendors::sellsy::Probe;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Accounts,
+    Individuals,
+    Companies,
+    Contacts,
+    Search,
+    Opportunities,
+    Staffs,
+    ReadPhoneCalls,
+    WritePhoneCalls,
+    ReadComments,
+    WriteComments,
+}
+
+impl Scope {
+    /// What no installation can do without.
+    pub(super) const NEEDED: [Scope; 8] = [
+        Scope::Individuals,
+        Scope::Companies,
+        Scope::Contacts,
+        Scope::Search,
+        Scope::Opportunities,
+        Scope::Staffs,
+        Scope::ReadPhoneCalls,
+        Scope::WritePhoneCalls,
+    ];
+    /// With `LOG_FALLBACK=comment` besides.
+    pub(super) const FOR_COMMENTS: [Scope; 2] = [Scope::ReadComments, Scope::WriteComments];
+
+    /// As Sellsy's developer portal names it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Scope::Accounts => "accounts.read",
+            Scope::Individuals => "individuals.read",
+            Scope::Companies => "companies.read",
+            Scope::Contacts => "contacts.read",
+            Scope::Search => "search.read",
+            Scope::Opportunities => "opportunities.read",
+            Scope::Staffs => "staffs.read",
+            Scope::ReadPhoneCalls => "phonecalls.read",
+            Scope::WritePhoneCalls => "phonecalls.write",
+            Scope::ReadComments => "comments.read",
+            Scope::WriteComments => "comments.write",
+        }
+    }
+
+    /// The cheapest request that needs it.
+    pub(super) fn probe(self) -> Probe {
+        match self {
+            Scope::Accounts => Probe::quotas(),
+            Scope::Individuals => Probe::individuals(),
+            Scope::Companies => Probe::companies(),
+            Scope::Contacts => Probe::contacts(),
+            Scope::Search => Probe::search(),
+            Scope::Opportunities => Probe::opportunities(),
+            Scope::Staffs => Probe::staffs(),
+            Scope::ReadPhoneCalls => Probe::phone_calls(),
+            Scope::WritePhoneCalls => Probe::writing_phone_calls(),
+            Scope::ReadComments => Probe::comments(),
+            Scope::WriteComments => Probe::writing_comments(),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Calls as an operator looks for them, and what is counted of them.
+//!
+//! A search is at most a page long and goes on after the last call that was shown, by its start and id, so that its cost
+//! does not depend on how many calls there are or how far one has read. Each condition has an index that begins with its
+//! column and goes on with the order of the page (migrations V9 and V13). What is read is the view `console_calls`; the table
+//! is the ledger's.
+
+use base::{db::Client, error::Result, ids::CallId, phone::E164};
+use jiff::Timestamp;
+use ledger::resolution::Resolution;
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+use vendors::aircall::wire::Call;
+
+pub(crate) const PAGE: usize = 50;
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    /// It has not ended, as far as we know.
+    Ongoing,
+    /// It has ended, and where it is logged is not decided.
+    Undecided,
+    /// A record was found, the log is not written.
+    Unlogged,
+    Logged,
+    Unmatched,
+    /// A message about it lies among the dead letters.
+    Parked,
+    /// A person deleted its log.
+    Deleted,
+}
+
+impl State {
+    pub(crate) const ALL: [State; 7] = [
+        State::Ongoing,
+        State::Undecided,
+        State::Unlogged,
+        State::Logged,
+        State::Unmatched,
+        State::Parked,
+        State::Deleted,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            State::Ongoing => "ongoing",
+            State::Undecided => "undecided",
+            State::Unlogged => "unlogged",
+            State::Logged => "logged",
+            State::Unmatched => "unmatched",
+            State::Parked => "parked",
+            State::Deleted => "deleted",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        State::ALL.into_iter().find(|state| state.as_str() == text).unwrap_or(State::Ongoing)
+    }
+}
+
+/// One way in which a call may be meant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Meant {
+    Call(CallId),
+    Caller(E164),
+    /// The last digits of the number.
+    CallerEndsWith(String),
+    /// `individual 2001`
+    Records(Vec<String>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Search {
+    /// Any of these; empty means every call.
+    pub(crate) meant: Vec<Meant>,
+    /// Any of these; empty means all.
+    pub(crate) states: Vec<State>,
+    pub(crate) agent: Option<String>,
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+    /// Those after this one, which began earlier.
+    pub(crate) after: Option<(Timestamp, CallId)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) call_id: CallId,
+    pub(crate) started_at: Timestamp,
+    pub(crate) state: State,
+    pub(crate) call: Option<Call>,
+    pub(crate) resolution: Option<Resolution>,
+    pub(crate) sellsy_id: Option<i64>,
+}
+
+type Parameter = Box<dyn ToSql + Sync + Send>;
+
+/// The conditions of a statement and what stands for their `$1`, `$2` …
+#[derive(Default)]
+struct Conditions {
+    all: Vec<String>,
+    parameters: Vec<Parameter>,
+}
+
+impl Conditions {
+    fn parameter(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
+        self.parameters.push(Box::new(value));
+        format!("${}", self.parameters.len())
+    }
+
+    fn of(search: &Search) -> Self {
+        let mut conditions = Self::default();
+        let meant: Vec<_> = search.meant.iter().map(|meant| conditions.meant(meant)).collect();
+        if !meant.is_empty() {
+            conditions.all.push(format!("({})", meant.join(" or ")));
+        }
+        if !search.states.is_empty() {
+            let states: Vec<&str> = search.states.iter().map(|state| state.as_str()).collect();
+            let states = conditions.parameter(states);
+            conditions.all.push(format!("state = any({states})"));
+        }
+        if let Some(agent) = &search.agent {
+            let agent = conditions.parameter(agent.clone());
+            conditions.all.push(format!("agent = {agent}"));
+        }
+        if let Some(from) = search.from {
+            let from = conditions.parameter(from);
+            conditions.all.push(format!("started_at >= {from}"));
+        }
+        if let Some(until) = search.until {
+            let until = conditions.parameter(until);
+            conditions.all.push(format!("started_at < {until}"));
+        }
+        if let Some((at, call_id)) = search.after {
+            let (at, id) = (conditions.parameter(at), conditions.parameter(call_id.0));
+            conditions.all.push(format!("(started_at, call_id) < ({at}, {id})"));
+        }
+        conditions
+    }
+
+    fn meant(&mut self, meant: &Meant) -> String {
+        match meant {
+            Meant::Call(id) => format!("call_id = {}", self.parameter(id.0)),
+            Meant::Caller(number) => format!("caller_backwards = any({})", self.parameter(written(number))),
+            Meant::CallerEndsWith(digits) => {
+                format!("caller_backwards like {}", self.parameter(format!("{}%", backwards(digits))))
+            }
+            Meant::Records(records) => format!("record = any({})", self.parameter(records.clone())),
+        }
+    }
+}
+
+/// The ways in which Aircall may have written a number, as digits backwards.
+fn written(number: &E164) -> Vec<String> {
+    let (country, significant) = (number.country_code(), number.significant_digits());
+    let ways = [format!("{country}{significant}"), format!("00{country}{significant}"), format!("0{significant}")];
+    ways.iter().map(|digits| backwards(digits)).collect()
+}
+
+fn backwards(digits: &str) -> String {
+    digits.chars().filter(char::is_ascii_digit).rev().collect()
+}
+
+const COLUMNS: &str = "call_id, started_at, state, snapshot, resolution, sellsy_id";
+
+/// A page of calls, newest first, and whether there are more.
+pub(crate) async fn calls(client: &Client, search: &Search) -> Result<(Vec<Found>, bool)> {
+    let Conditions { all, parameters } = Conditions::of(search);
+    let wanted = if all.is_empty() { "true".into() } else { all.join(" and ") };
+    let limit = PAGE + 1;
+    let sql = format!(
+        "select {COLUMNS} from console_calls where {wanted} order by started_at desc, call_id desc limit {limit}"
+    );
+    let parameters: Vec<&(dyn ToSql + Sync)> =
+        parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
+    let rows = client.query(&sql, &parameters).await?;
+    Ok((rows.iter().take(PAGE).map(found).collect(), rows.len() > PAGE))
+}
+
+pub(crate) async fn call(client: &Client, call_id: CallId) -> Result<Option<Found>> {
+    let sql = format!("select {COLUMNS} from console_calls where call_id = $1");
+    Ok(client.query_opt(&sql, &[&call_id.0]).await?.map(|row| found(&row)))
+}
+
+fn found(row: &Row) -> Found {
+    Found {
+        call_id: CallId(row.get(0)),
+        started_at: row.get(1),
+        state: State::parse(row.get(2)),
+        call: row.get::<_, Option<Json<Call>>>(3).map(|Json(call)| call),
+        resolution: row.get::<_, Option<Json<Resolution>>>(4).map(|Json(resolution)| resolution),
+        sellsy_id: row.get(5),
+    }
+}
+
+/// Every agent of a call, by jumping from one to the next in the index.
+pub(crate) async fn agents(client: &Client) -> Result<Vec<String>> {
+    let sql = "with recursive next (agent) as (
+                   (select agent from console_calls where agent is not null order by agent limit 1)
+                   union all
+                   select (select agent from console_calls where agent > next.agent order by agent limit 1)
+                     from next where next.agent is not null)
+               select agent from next where agent is not null limit 500";
+    Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Calls by the hour of their start and their state.
+pub(crate) async fn hours(client: &Client, since: Timestamp) -> Result<Vec<(Timestamp, State, i64)>> {
+    let sql = "select date_trunc('hour', started_at), state, count(*) from console_calls where started_at >= $1 group by 1, 2 order by 1, 2";
+    let rows = client.query(sql, &[&since]).await?;
+    Ok(rows.iter().map(|r| (r.get(0), State::parse(r.get(1)), r.get(2))).collect())
+}
+
+/// What somebody should see to: how many calls are in this state, and how long the oldest has been.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backlog {
+    pub(crate) state: State,
+    pub(crate) calls: i64,
+    pub(crate) since: Option<Timestamp>,
+}
+
+pub(crate) async fn backlog(client: &Client) -> Result<Vec<Backlog>> {
+    let sql = "select state, count(*),
+                      min(case when state = 'unlogged' then resolved_at
+                               when jsonb_typeof(snapshot->'ended_at') = 'number' then to_timestamp((snapshot->>'ended_at')::float8)
+                               else started_at end)
+                 from console_calls where state in ('undecided', 'unlogged', 'parked') group by state";
+    let rows = client.query(sql, &[]).await?;
+    Ok(rows.iter().map(|r| Backlog { state: State::parse(r.get(0)), calls: r.get(1), since: r.get(2) }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_asked_for_becomes_a_condition() {
+        assert!(Conditions::of(&Search::default()).all.is_empty());
+        let search = Search {
+            meant: vec![Meant::Call(CallId(7)), Meant::CallerEndsWith("4107".into())],
+            states: vec![State::Parked],
+            agent: Some("Léa".into()),
+            after: Some((Timestamp::UNIX_EPOCH, CallId(9))),
+            ..Search::default()
+        };
+        let conditions = Conditions::of(&search);
+        assert_eq!(
+            conditions.all.join(" and "),
+            "(call_id = $1 or caller_backwards like $2) and state = any($3) and agent = $4 and (started_at, call_id) < ($5, $6)"
+        );
+        assert_eq!(conditions.parameters.len(), 6);
+    }
+
+    #[test]
+    fn a_number_is_found_however_it_was_written() {
+        let number = base::phone::parse("06 39 98 41 07", "FR".parse().unwrap()).unwrap();
+        let forwards: Vec<String> = written(&number).iter().map(|digits| digits.chars().rev().collect()).collect();
+        assert_eq!(forwards, ["33639984107", "0033639984107", "0639984107"]);
+    }
+}

@@ -1,0 +1,232 @@
+//! From texts to types. Every setting is looked at even if another one is wrong, so that all problems are found.
+
+use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
+
+use jiff::{SignedDuration, tz::TimeZone};
+use secrecy::SecretString;
+
+use super::{
+    problems::Problems,
+    raw::Raw,
+    values::{Aircall, Language, LogFallback, LogFormat, Needs, Sellsy, Settings},
+};
+
+pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
+    // Each is read before any is unwrapped, so that all problems are found.
+    let amqp_url = url(problems, "AMQP_URL", &raw.amqp_url, &["amqp", "amqps"]);
+    let namespace = namespace(problems, &raw.amqp_namespace);
+    let database_url = url(problems, "DATABASE_URL", &raw.database_url, &["postgres", "postgresql"]);
+    let http_listen = parsed(problems, "HTTP_LISTEN", &raw.http_listen, "an address and a port such as 0.0.0.0:8080");
+    let aircall = aircall(raw, needs, problems);
+    let sellsy = sellsy(raw, needs, problems);
+    let sync_every = every(problems, "DIRECTORY_SYNC_EVERY", &raw.directory_sync_every);
+    let reconcile_every = every(problems, "RECONCILE_EVERY", &raw.reconcile_every);
+    let rematch_days: Option<u16> = parsed(problems, "REMATCH_DAYS", &raw.rematch_days, "a number of days from 0");
+    let retention_days: Option<NonZeroU16> =
+        parsed(problems, "RETENTION_DAYS", &raw.retention_days, "a number of days from 1 to 65535");
+    let region = parsed(problems, "DEFAULT_REGION", &raw.default_region, "a country of two letters such as FR");
+    let time_zone = TimeZone::get(&raw.time_zone);
+    if time_zone.is_err() {
+        problems.0.push("TIME_ZONE is no IANA time zone such as Europe/Paris".into());
+    }
+    let language =
+        one_of(problems, "LOG_LANGUAGE", &raw.log_language, &[("fr", Language::French), ("en", Language::English)]);
+    let log_template = path(problems, "LOG_TEMPLATE", raw.log_template.as_deref());
+    let log_fallback = match raw.log_fallback.trim() {
+        "" => Some(LogFallback::Park),
+        "comment" => Some(LogFallback::Comment),
+        _ => {
+            problems.0.push("LOG_FALLBACK must be comment or empty".into());
+            None
+        }
+    };
+    let console_listen =
+        parsed(problems, "CONSOLE_LISTEN", &raw.console_listen, "an address and a port such as 127.0.0.1:8090");
+    let console_password = console_password(problems, raw.console_password.as_deref(), needs.console_password);
+    let alert_webhook_url = match raw.alert_webhook_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => url(problems, "ALERT_WEBHOOK_URL", text, &["https", "http"]).map(|url| Some(url.into())),
+    };
+    let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
+    let log_format =
+        one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+    let otlp_endpoint = match raw.otlp_endpoint.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => url(problems, "OTEL_EXPORTER_OTLP_ENDPOINT", text, &["https", "http"]).map(Some),
+        None => Some(None),
+    };
+    if tracing_subscriber::EnvFilter::try_new(&raw.rust_log).is_err() {
+        problems.0.push("RUST_LOG is no filter such as info or debug".into());
+    }
+    Some(Settings {
+        amqp_url: amqp_url?.into(),
+        amqp_namespace: namespace?,
+        database_url: database_url?.into(),
+        http_listen: http_listen?,
+        aircall: aircall?,
+        sellsy: sellsy?,
+        directory_sync_every: sync_every?,
+        reconcile_every: reconcile_every?,
+        rematch_days: rematch_days?.into(),
+        retention: Duration::from_secs(u64::from(retention_days?.get()) * 86_400),
+        default_region: region?,
+        time_zone: time_zone.ok()?,
+        log_language: language?,
+        log_template: log_template?,
+        log_fallback: log_fallback?,
+        console_listen: console_listen?,
+        console_password: console_password?.into(),
+        alert_webhook_url: alert_webhook_url?,
+        concurrency: concurrency?.get(),
+        rust_log: raw.rust_log.clone(),
+        log_format: log_format?,
+        otlp_endpoint: otlp_endpoint?,
+    })
+}
+
+fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> {
+    let api_url = url(problems, "AIRCALL_API_URL", &raw.aircall_api_url, &["https", "http"]);
+    let hint = "create an API key in Aircall's Dashboard under Integrations";
+    let api_id = secret(problems, "AIRCALL_API_ID", raw.aircall_api_id.as_deref(), needs.aircall_api, hint);
+    let api_token = secret(problems, "AIRCALL_API_TOKEN", raw.aircall_api_token.as_deref(), needs.aircall_api, hint);
+    let hint = "GET /v1/webhooks of Aircall's API shows the token of each webhook";
+    let tokens =
+        secret(problems, "AIRCALL_WEBHOOK_TOKENS", raw.aircall_webhook_tokens.as_deref(), needs.webhook_tokens, hint);
+    let number_ids = list(&raw.aircall_number_ids).map(str::parse).collect::<Result<Vec<i64>, _>>();
+    if number_ids.is_err() {
+        problems.0.push("AIRCALL_NUMBER_IDS holds something that is no number: write ids separated by commas".into());
+    }
+    let per_minute =
+        parsed(problems, "AIRCALL_REQUESTS_PER_MINUTE", &raw.aircall_requests_per_minute, "a number from 1");
+    Some(Aircall {
+        api_url: api_url?,
+        api_id: api_id?.into(),
+        api_token: api_token?.into(),
+        webhook_tokens: list(&tokens?).map(SecretString::from).collect(),
+        number_ids: number_ids.ok()?,
+        requests_per_minute: per_minute?,
+    })
+}
+
+fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
+    let api_url = url(problems, "SELLSY_API_URL", &raw.sellsy_api_url, &["https", "http"]);
+    let auth_url = url(problems, "SELLSY_AUTH_URL", &raw.sellsy_auth_url, &["https", "http"]);
+    let web_url = url(problems, "SELLSY_WEB_URL", &raw.sellsy_web_url, &["https", "http"]);
+    let hint = "create a personal API client in Sellsy's developer portal";
+    let client_id = secret(problems, "SELLSY_CLIENT_ID", raw.sellsy_client_id.as_deref(), needs.sellsy_api, hint);
+    let client_secret =
+        secret(problems, "SELLSY_CLIENT_SECRET", raw.sellsy_client_secret.as_deref(), needs.sellsy_api, hint);
+    let default_owner_id = match raw.sellsy_default_owner_id.as_deref().filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => parsed(problems, "SELLSY_DEFAULT_OWNER_ID", text, "the id of a Sellsy staff").map(Some),
+    };
+    let webhook_secret = path_secret(problems, "SELLSY_WEBHOOK_SECRET", raw.sellsy_webhook_secret.as_deref());
+    let per_second = parsed(problems, "SELLSY_REQUESTS_PER_SECOND", &raw.sellsy_requests_per_second, "a number from 1");
+    let per_minute = parsed(problems, "SELLSY_REQUESTS_PER_MINUTE", &raw.sellsy_requests_per_minute, "a number from 1");
+    let per_day = match raw.sellsy_requests_per_day.as_deref().filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => parsed(problems, "SELLSY_REQUESTS_PER_DAY", text, "a number from 1").map(Some),
+    };
+    Some(Sellsy {
+        api_url: api_url?,
+        auth_url: auth_url?,
+        web_url: web_url?,
+        client_id: client_id?.into(),
+        client_secret: client_secret?.into(),
+        default_owner_id: default_owner_id?,
+        webhook_secret: webhook_secret?,
+        requests_per_second: per_second?,
+        requests_per_minute: per_minute?,
+        requests_per_day: per_day?,
+    })
+}
+
+/// Behind it are names and numbers of everybody who called.
+fn console_password(problems: &mut Problems, text: Option<&str>, needed: bool) -> Option<String> {
+    let hint = "choose one of at least 12 characters";
+    let password = secret(problems, "CONSOLE_PASSWORD", text, needed, hint)?;
+    if needed && password.chars().count() < 12 {
+        problems.0.push("CONSOLE_PASSWORD is too short: it must have at least 12 characters".into());
+        return None;
+    }
+    Some(password)
+}
+
+/// A path that may be absent. `<NAME>_FILE` would be a file with the path in it, so a whole file here is a mix-up.
+fn path(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<PathBuf>> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
+    if text.contains(char::is_control) {
+        problems.0.push(format!("{name} must be the path of a file, not what is in it"));
+        return None;
+    }
+    Some(Some(text.into()))
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// An empty secret stands for one that this worker does not need.
+fn secret(problems: &mut Problems, name: &str, text: Option<&str>, needed: bool, hint: &str) -> Option<String> {
+    match text.map(str::trim).filter(|text| !text.is_empty()) {
+        None if needed => {
+            problems.0.push(format!("{name} is missing: {hint}, then set {name} or {name}_FILE"));
+            None
+        }
+        text => Some(text.unwrap_or_default().into()),
+    }
+}
+
+/// A secret that may be absent and is part of a URL's path, where other characters would be written in two ways.
+fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<SecretString>> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
+    let fits = text.len() >= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
+    if !fits {
+        problems.0.push(format!("{name} must be at least 16 letters, digits, dashes, dots, underscores or tildes"));
+        return None;
+    }
+    Some(Some(text.into()))
+}
+
+fn url(problems: &mut Problems, name: &str, text: &str, schemes: &[&str]) -> Option<String> {
+    let known = reqwest::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()));
+    if !known {
+        problems.0.push(format!("{name} is no URL that begins with {}://", schemes.join(":// or ")));
+        return None;
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+fn namespace(problems: &mut Problems, text: &str) -> Option<String> {
+    let fits = (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !fits {
+        problems.0.push("AMQP_NAMESPACE must be 1 to 64 letters, digits, dots, dashes or underscores".into());
+    }
+    fits.then(|| text.to_owned())
+}
+
+/// How long from one turn to the next.
+fn every(problems: &mut Problems, name: &str, text: &str) -> Option<Duration> {
+    let every: SignedDuration = parsed(problems, name, text, "a duration such as 30s, 5m or 1h")?;
+    let every = Duration::try_from(every).ok().filter(|every| !every.is_zero());
+    if every.is_none() {
+        problems.0.push(format!("{name} must be longer than nothing"));
+    }
+    every
+}
+
+fn parsed<T: FromStr>(problems: &mut Problems, name: &str, text: &str, wanted: &str) -> Option<T> {
+    let value = text.trim().parse().ok();
+    if value.is_none() {
+        problems.0.push(format!("{name} must be {wanted}"));
+    }
+    value
+}
+
+fn one_of<T: Copy>(problems: &mut Problems, name: &str, text: &str, values: &[(&str, T)]) -> Option<T> {
+    let found = values.iter().find(|(name, _)| *name == text.trim()).map(|(_, value)| *value);
+    if found.is_none() {
+        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+        problems.0.push(format!("{name} must be {}", names.join(" or ")));
+    }
+    found
+}

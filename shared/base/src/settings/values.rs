@@ -1,0 +1,105 @@
+//! The settings as types, once they have been read.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::phone::Region;
+
+/// What a worker cannot do without, beyond broker and database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    pub webhook_tokens: bool,
+    pub aircall_api: bool,
+    pub sellsy_api: bool,
+    pub console_password: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub amqp_url: SecretString,
+    pub amqp_namespace: String,
+    pub database_url: SecretString,
+    pub http_listen: SocketAddr,
+    pub aircall: Aircall,
+    pub sellsy: Sellsy,
+    pub directory_sync_every: Duration,
+    pub reconcile_every: Duration,
+    pub rematch_days: f64,
+    pub retention: Duration,
+    pub default_region: Region,
+    pub time_zone: TimeZone,
+    pub log_language: Language,
+    /// Read by the logger alone.
+    pub log_template: Option<PathBuf>,
+    pub log_fallback: LogFallback,
+    pub console_listen: SocketAddr,
+    /// Empty unless the console needs it.
+    pub console_password: SecretString,
+    /// Where alerts go; it may hold a secret.
+    pub alert_webhook_url: Option<SecretString>,
+    pub concurrency: u16,
+    pub rust_log: String,
+    pub log_format: LogFormat,
+    /// Spans are not collected without it.
+    pub otlp_endpoint: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Aircall {
+    /// Without a trailing slash.
+    pub api_url: String,
+    /// Empty unless the worker needs it.
+    pub api_id: SecretString,
+    pub api_token: SecretString,
+    pub webhook_tokens: Vec<SecretString>,
+    /// Empty means all.
+    pub number_ids: Vec<i64>,
+    pub requests_per_minute: NonZeroU32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sellsy {
+    /// Without a trailing slash, like the other two.
+    pub api_url: String,
+    pub auth_url: String,
+    pub web_url: String,
+    /// Empty unless the worker needs it.
+    pub client_id: SecretString,
+    pub client_secret: SecretString,
+    pub default_owner_id: Option<i64>,
+    pub webhook_secret: Option<SecretString>,
+    pub requests_per_second: NonZeroU32,
+    pub requests_per_minute: NonZeroU32,
+    pub requests_per_day: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    French,
+    English,
+}
+
+/// What becomes of a call when Sellsy does not let us write phone calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFallback {
+    /// It is parked.
+    Park,
+    /// It is logged as a comment.
+    Comment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Aircall {
+    /// Both parts of the credential are there.
+    pub fn has_credential(&self) -> bool {
+        let there = |secret: &SecretString| !secret.expose_secret().is_empty();
+        there(&self.api_id) && there(&self.api_token)
+    }
+}

@@ -1,0 +1,119 @@
+//! W3C trace context: one call is one trace across all workers.
+//!
+//! Each stage goes on with a new span id. What belongs to no call starts a trace of its own. The header is
+//! `traceparent: 00-<32 hex trace id>-<16 hex span id>-01`, as <https://www.w3.org/TR/trace-context/> has it.
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+use crate::ids::CallId;
+
+tokio::task_local! {
+    /// What a request to an API is sent for, while a message is handled.
+    static CURRENT: Traceparent;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Traceparent {
+    trace: u128,
+    span: u64,
+    /// The step before; 0 for the first.
+    parent: u64,
+}
+
+impl Traceparent {
+    pub fn start() -> Self {
+        Self { trace: Uuid::now_v7().as_u128(), span: new_span(), parent: 0 }
+    }
+
+    /// All that ever happens to a call has the trace that its id names, whichever webhook began it.
+    pub fn of_call(call_id: CallId) -> Self {
+        if call_id == CallId::NONE {
+            return Self::start();
+        }
+        let digest = blake3::hash(format!("callbridge call {call_id}").as_bytes());
+        let trace = digest.as_bytes().iter().take(16).fold(0, |trace: u128, byte| trace << 8 | u128::from(*byte));
+        Self { trace, span: new_span(), parent: 0 }
+    }
+
+    /// The same trace, one step on.
+    #[must_use]
+    pub fn child(self) -> Self {
+        Self { span: new_span(), parent: self.span, ..self }
+    }
+
+    /// 32 hex digits, for log fields and dead letters.
+    pub fn trace_id(self) -> String {
+        format!("{:032x}", self.trace)
+    }
+
+    /// Trace, span and the span before.
+    pub fn ids(self) -> (u128, u64, u64) {
+        (self.trace, self.span, self.parent)
+    }
+}
+
+/// While `work` is done, requests that it sends belong to `trace`.
+pub async fn within<F: Future>(trace: Traceparent, work: F) -> F::Output {
+    CURRENT.scope(trace, work).await
+}
+
+pub fn current() -> Option<Traceparent> {
+    CURRENT.try_get().ok()
+}
+
+fn new_span() -> u64 {
+    // The low half of a v7 UUID is random; zero is not a valid span id.
+    (Uuid::now_v7().as_u64_pair().1).max(1)
+}
+
+impl fmt::Display for Traceparent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-01", self.trace, self.span)
+    }
+}
+
+impl FromStr for Traceparent {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, ()> {
+        let mut parts = s.split('-');
+        let (_version, trace, span) = (parts.next(), parts.next(), parts.next());
+        let (Some(trace), Some(span)) = (trace, span) else { return Err(()) };
+        if trace.len() != 32 || span.len() != 16 {
+            return Err(());
+        }
+        match (u128::from_str_radix(trace, 16), u64::from_str_radix(span, 16)) {
+            (Ok(trace), Ok(span)) if trace != 0 && span != 0 => Ok(Self { trace, span, parent: 0 }),
+            _ => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes_and_refuses_the_rest() {
+        let t = Traceparent::start();
+        let read: Traceparent = t.to_string().parse().unwrap();
+        assert_eq!(read.ids(), t.ids());
+        let child = t.child();
+        assert_eq!((child.trace_id(), child.ids().2), (t.trace_id(), t.ids().1));
+        assert_ne!(child.ids().1, t.ids().1);
+        for bad in ["", "00-0-0-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "hello"] {
+            assert!(bad.parse::<Traceparent>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_call_has_one_trace_and_what_is_no_call_has_none_in_common() {
+        let [one, again, other] = [7, 7, 8].map(|id| Traceparent::of_call(CallId(id)));
+        assert_eq!(one.trace_id(), again.trace_id());
+        assert_ne!(one.ids().1, again.ids().1);
+        assert_ne!(one.trace_id(), other.trace_id());
+        assert_ne!(Traceparent::of_call(CallId::NONE).trace_id(), Traceparent::of_call(CallId::NONE).trace_id());
+    }
+}

@@ -1,0 +1,86 @@
+//! The delay ladder: which rung a failed message waits on, and when it has climbed all of them.
+
+use std::time::Duration;
+
+use base::error::Remedy;
+
+use crate::topology::DELAYS;
+
+/// Where a failed message goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Wait in this delay queue; the attempts that the message then carries.
+    Wait {
+        rung: &'static str,
+        attempts: u32,
+    },
+    Park,
+}
+
+/// `attempts` are the failures before this one. What an API asked for can lengthen a wait, never shorten it.
+pub(super) fn next(attempts: u32, remedy: Remedy) -> Step {
+    match remedy {
+        Remedy::Park => Step::Park,
+        Remedy::Defer { after } => Step::Wait { rung: at_least(after, 0), attempts },
+        Remedy::Retry { after } => match DELAYS.get(attempts as usize) {
+            None => Step::Park,
+            Some(_) => {
+                Step::Wait { rung: at_least(after.unwrap_or_default(), attempts as usize), attempts: attempts + 1 }
+            }
+        },
+        Remedy::AwaitDatabase | Remedy::AwaitApi => Step::Wait { rung: DELAYS[0].0, attempts },
+    }
+}
+
+/// The first rung from `lowest` on that is no shorter than `wait`; the longest if none is.
+fn at_least(wait: Duration, lowest: usize) -> &'static str {
+    let rungs = &DELAYS[lowest.min(DELAYS.len() - 1)..];
+    rungs.iter().find(|(_, ttl)| *ttl >= wait).unwrap_or(&DELAYS[DELAYS.len() - 1]).0
+}
+
+/// How long a message still has to wait that is not to come back late: the longest rung that fits, again and again.
+pub(super) fn hop(wait: Duration) -> &'static str {
+    // The wait was reckoned a moment ago; a rung is not too long for what has passed since.
+    let fits = |ttl: Duration| ttl <= wait + Duration::from_secs(1);
+    DELAYS.iter().rev().find(|(_, ttl)| fits(*ttl)).unwrap_or(&DELAYS[0]).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn climbs_honours_the_api_and_parks_at_the_end() {
+        let retry = |s: Option<u64>| Remedy::Retry { after: s.map(Duration::from_secs) };
+        let wait = |rung, attempts| Step::Wait { rung, attempts };
+        for (attempts, remedy, expected) in [
+            (0, retry(None), wait("5s", 1)),
+            (1, retry(None), wait("30s", 2)),
+            (4, retry(None), wait("1h", 5)),
+            (5, retry(None), Step::Park),
+            (0, retry(Some(20)), wait("30s", 1)),
+            (2, retry(Some(1)), wait("2m", 3)),
+            (0, retry(Some(86_400)), wait("1h", 1)),
+            (3, Remedy::Defer { after: Duration::from_secs(6) }, wait("30s", 3)),
+            (9, Remedy::AwaitDatabase, wait("5s", 9)),
+            (0, Remedy::Park, Step::Park),
+        ] {
+            assert_eq!(next(attempts, remedy), expected, "{attempts} {remedy:?}");
+        }
+    }
+
+    #[test]
+    fn hops_do_not_overshoot() {
+        for (wait_ms, rung) in [
+            (0, "5s"),
+            (4_990, "5s"),
+            (10_000, "5s"),
+            (28_900, "5s"),
+            (29_990, "30s"),
+            (50_000, "30s"),
+            (130_000, "2m"),
+        ] {
+            assert_eq!(hop(Duration::from_millis(wait_ms)), rung, "{wait_ms} ms");
+        }
+    }
+}

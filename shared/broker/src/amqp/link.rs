@@ -1,0 +1,163 @@
+//! One supervised connection to the broker.
+//!
+//! A task connects, hands the connection out through a watch channel, notices when it dies (an event from lapin or
+//! the status watchdog, whichever comes first) and connects again, for ever. Nobody waits inside lapin for a
+//! connection that will not return.
+
+use std::{io, sync::Arc, time::Duration};
+
+use base::{health::Condition, tls};
+use futures_util::StreamExt;
+use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{sync::watch, time};
+use tokio_util::sync::CancellationToken;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// In bytes; a longer message goes in several frames, and most of ours in one. lapin keeps 32 frames' room twice for each
+/// connection and goes round in it, which at the broker's own 128 kB would be 8 MB that are in use all the time.
+const FRAME_MAX: u32 = 16 * 1024;
+/// Half-open connections are noticed after two missed beats.
+const HEARTBEAT_S: u16 = 10;
+const WATCHDOG: Duration = Duration::from_millis(250);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+#[derive(Clone)]
+pub struct Link {
+    current: watch::Receiver<Option<Arc<Connection>>>,
+}
+
+impl Link {
+    /// Starts to connect and returns at once. `name` is what RabbitMQ's management page shows.
+    pub fn start(url: &SecretString, name: String, condition: Condition, shutdown: CancellationToken) -> Self {
+        let (announce, current) = watch::channel(None);
+        tokio::spawn(supervise(url.clone(), name, condition, announce, shutdown));
+        Self { current }
+    }
+
+    /// The connection if it is up right now.
+    pub fn now(&self) -> Option<Arc<Connection>> {
+        self.current.borrow().clone().filter(|c| c.status().connected())
+    }
+
+    /// Waits until there is a connection. `None` when the supervisor has ended, i.e. at shutdown.
+    pub async fn connected(&self) -> Option<Arc<Connection>> {
+        let mut current = self.current.clone();
+        loop {
+            if let Some(connection) = current.borrow_and_update().clone().filter(|c| c.status().connected()) {
+                return Some(connection);
+            }
+            current.changed().await.ok()?;
+        }
+    }
+
+    /// What `connection` answers; if nothing comes within `patience`, the connection is given up.
+    ///
+    /// A request that is given up alone may still be carried out: a consumer whose `ConsumeOk` comes too late is one that
+    /// nobody reads, and it keeps as many messages as its prefetch for as long as the connection lives.
+    pub async fn answered<T>(
+        connection: &Arc<Connection>,
+        patience: Duration,
+        asked: impl Future<Output = Result<T, lapin::Error>>,
+    ) -> Result<T, lapin::Error> {
+        if let Ok(answer) = time::timeout(patience, asked).await {
+            return answer;
+        }
+        let unanswered = connection.clone();
+        // The watchdog sees that it closes. A broker that does not take this either frees all when it misses our beats.
+        tokio::spawn(async move { unanswered.close(320, "no answer in time".into()).await });
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the broker does not answer").into())
+    }
+
+    /// Ends when `connection` is no longer the one in use.
+    pub async fn lost(&self, connection: &Arc<Connection>) {
+        let mut current = self.current.clone();
+        let same = |c: &Option<Arc<Connection>>| c.as_ref().is_some_and(|c| Arc::ptr_eq(c, connection));
+        let _ = current.wait_for(|c| !same(c)).await;
+    }
+}
+
+async fn supervise(
+    url: SecretString,
+    name: String,
+    condition: Condition,
+    announce: watch::Sender<Option<Arc<Connection>>>,
+    shutdown: CancellationToken,
+) {
+    let mut pause = FIRST_PAUSE;
+    let mut told = false;
+    loop {
+        let attempt = tokio::select! {
+            () = shutdown.cancelled() => return,
+            attempt = time::timeout(CONNECT_TIMEOUT, connect(&url, &name)) => attempt,
+        };
+        let problem = match attempt {
+            Ok(Ok(connection)) => {
+                (pause, told) = (FIRST_PAUSE, false);
+                tracing::info!(link = name, "The broker is connected.");
+                let connection = Arc::new(connection);
+                announce.send_replace(Some(connection.clone()));
+                condition.met();
+                let problem = tokio::select! {
+                    () = shutdown.cancelled() => {
+                        // The users of the link have drained by now: close politely, but do not wait for ever.
+                        let _ = time::timeout(Duration::from_secs(1), connection.close(200, "shutdown".into())).await;
+                        return;
+                    }
+                    problem = broken(&connection) => problem,
+                };
+                announce.send_replace(None);
+                problem
+            }
+            Ok(Err(e)) => tls::explain(e.to_string()),
+            Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
+        };
+        condition.unmet(format!("the broker cannot be reached: {problem}"));
+        if !told {
+            tracing::warn!(link = name, error = problem, "The broker is away; waiting for it to come back.");
+            told = true;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}
+
+async fn connect(url: &SecretString, name: &str) -> Result<Connection, lapin::Error> {
+    let mut uri: AMQPUri = url.expose_secret().parse().map_err(|e: String| {
+        // The parser's message may quote the URL, and the URL holds the password.
+        let _ = e;
+        io::Error::new(io::ErrorKind::InvalidInput, "AMQP_URL is not a valid amqp(s):// URL")
+    })?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
+    uri.query.frame_max.get_or_insert(FRAME_MAX);
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    Connection::connect_uri(uri, properties).await
+}
+
+/// Waits until the connection is unusable and says why.
+async fn broken(connection: &Connection) -> String {
+    let mut events = std::pin::pin!(connection.events_listener());
+    let mut watchdog = time::interval(WATCHDOG);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                // One that concerns a channel only, such as a queue that is not there, is told here as well.
+                Some(Event::Error(e)) if !connection.status().connected() => return e.to_string(),
+                Some(Event::ConnectionBlocked(reason)) => {
+                    tracing::warn!(reason, "The broker has blocked publishing (a memory or disk alarm).");
+                }
+                Some(Event::ConnectionUnblocked) => tracing::info!("The broker accepts publishes again."),
+                Some(_) => {}
+                None => return "the connection was closed".into(),
+            },
+            _ = watchdog.tick() => {
+                if !connection.status().connected() {
+                    return "the connection was closed".into();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A handled message as a step of its call's trace, and how long the message lay before. Names as OpenTelemetry's conventions for messaging have them.
+
+use base::{
+    error::Result,
+    ids::Stage,
+    telemetry::spans::{Span, SpanKind},
+};
+
+use super::{handler::Outcome, message::Incoming};
+use crate::topology::Names;
+
+pub(super) fn begin(stage: Stage, names: &Names, incoming: &Incoming) -> Span {
+    let event = &incoming.event;
+    if !incoming.seen_before {
+        metrics::histogram!("callbridge_message_age_seconds", "stage" => stage.as_str())
+            .record(event.age().as_secs_f64());
+    }
+    let mut step = Span::begin(SpanKind::Consumer, || format!("{} {}", stage.as_str(), event.kind), incoming.trace);
+    step.set("messaging.system", "rabbitmq");
+    step.set("messaging.operation.type", "process");
+    step.set("messaging.destination.name", names.work(stage));
+    step.set("messaging.message.id", event.id.to_string());
+    step.set("callbridge.call_id", event.call_id.0);
+    step.set("callbridge.attempts", i64::from(incoming.attempts));
+    step
+}
+
+/// `None` is a message that goes back untouched, at shutdown.
+pub(super) fn end(mut step: Span, result: Option<&Result<Outcome>>) {
+    match result {
+        None => step.set("callbridge.outcome", "shutdown"),
+        Some(Ok(Outcome::Done)) => step.set("callbridge.outcome", "done"),
+        Some(Ok(Outcome::Skip(_))) => step.set("callbridge.outcome", "skipped"),
+        Some(Ok(Outcome::Later(_))) => step.set("callbridge.outcome", "put_off"),
+        Some(Err(e)) => step.fail(e.code.as_str()),
+    }
+}

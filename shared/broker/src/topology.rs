@@ -1,0 +1,268 @@
+//! Exchanges, queues and bindings as data, declared by every worker at its start.
+//!
+//! One topic exchange carries the facts; one quorum queue per stage binds the kinds it wants. Beside each stage
+//! stands a queue for its dead letters, and one set of delay queues serves all stages: a message waits there for
+//! the queue's TTL and is then dead-lettered through the default exchange to the queue named by its routing key.
+//! Each delay queue therefore has a fanout exchange of its own, so that the routing key stays free for the way back.
+//!
+//! The same arguments are valid on RabbitMQ 3.10 and 4.x. Changing one of them on a live broker needs a new queue
+//! name (brokers refuse a redeclaration with other arguments), so they are few and explicit.
+
+use std::time::Duration;
+
+use base::ids::Stage;
+use lapin::{
+    Channel, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable, ShortString},
+};
+
+/// A queue that a worker consumes.
+pub struct WorkQueue {
+    pub stage: Stage,
+    pub binds: &'static [&'static str],
+    /// Older messages are worth nothing: the broker drops them, they are never dead-lettered.
+    pub expires_after: Option<Duration>,
+}
+
+pub const WORK_QUEUES: &[WorkQueue] = &[
+    WorkQueue { stage: Stage::Cards, binds: &["call.created"], expires_after: Some(Duration::from_secs(30)) },
+    WorkQueue { stage: Stage::Resolver, binds: &["call.ended", "directory.changed"], expires_after: None },
+    WorkQueue {
+        stage: Stage::Logger,
+        binds: &[
+            "call.resolved",
+            "call.tagged",
+            "call.untagged",
+            "call.external_transferred",
+            "call.commented",
+            "call.voicemail_left",
+            "call.comm_assets_generated",
+            "call.insights",
+        ],
+        expires_after: None,
+    },
+    WorkQueue {
+        stage: Stage::Insights,
+        binds: &[
+            "summary.created",
+            "topics.created",
+            "sentiment.created",
+            "action_item.created",
+            "transcription.created",
+            "custom_summary.*",
+        ],
+        expires_after: None,
+    },
+];
+
+/// The rungs of the delay ladder, shortest first: one TTL per queue, never a TTL per message.
+pub const DELAYS: &[(&str, Duration)] = &[
+    ("5s", Duration::from_secs(5)),
+    ("30s", Duration::from_secs(30)),
+    ("2m", Duration::from_secs(120)),
+    ("10m", Duration::from_secs(600)),
+    ("1h", Duration::from_secs(3600)),
+];
+
+/// Deliveries of one message that may end without an ack (crashes, lost connections) before the broker parks it.
+pub const DELIVERY_LIMIT: i64 = 20;
+/// Of dead letters: looking at one counts as a delivery, and no letter may be lost because people look at it. Without an
+/// argument RabbitMQ 4 would drop it after 20 looks; its -1 for "no limit" is a limit of 0 to RabbitMQ 3. This number is
+/// never reached and means the same to both.
+const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
+
+/// Names under one `AMQP_NAMESPACE`.
+#[derive(Clone, Debug)]
+pub struct Names {
+    namespace: String,
+}
+
+impl Names {
+    pub fn new(namespace: impl Into<String>) -> Self {
+        Self { namespace: namespace.into() }
+    }
+
+    pub fn events(&self) -> String {
+        format!("{}.events", self.namespace)
+    }
+
+    pub fn work(&self, stage: Stage) -> String {
+        format!("{}.{}", self.namespace, stage.as_str())
+    }
+
+    pub fn dead(&self, stage: Stage) -> String {
+        format!("{}.{}.dead", self.namespace, stage.as_str())
+    }
+
+    /// Name of a delay's fanout exchange and of the queue behind it.
+    pub fn delay(&self, rung: &str) -> String {
+        format!("{}.delay.{rung}", self.namespace)
+    }
+}
+
+/// Whether any queue wants facts of this kind; what nobody wants is not published.
+pub fn wanted(kind: &str) -> bool {
+    WORK_QUEUES.iter().flat_map(|q| q.binds).any(|bind| match bind.strip_suffix(".*") {
+        Some(prefix) => kind.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.')),
+        None => *bind == kind,
+    })
+}
+
+/// An exchange as it must be.
+pub struct Exchange {
+    pub name: String,
+    pub kind: ExchangeKind,
+}
+
+/// A queue as it must be.
+pub struct Queue {
+    pub name: String,
+    pub arguments: FieldTable,
+    pub purpose: Purpose,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Work(Stage),
+    Dead(Stage),
+    Delay,
+}
+
+/// What an exchange passes on to a queue.
+pub struct Binding {
+    pub exchange: String,
+    pub queue: String,
+    pub key: &'static str,
+}
+
+pub fn exchanges(names: &Names) -> Vec<Exchange> {
+    let delays = DELAYS.iter().map(|(rung, _)| Exchange { name: names.delay(rung), kind: ExchangeKind::Fanout });
+    std::iter::once(Exchange { name: names.events(), kind: ExchangeKind::Topic }).chain(delays).collect()
+}
+
+pub fn queues(names: &Names) -> Vec<Queue> {
+    let work = WORK_QUEUES.iter().map(|queue| Queue {
+        name: names.work(queue.stage),
+        arguments: work_arguments(names, queue),
+        purpose: Purpose::Work(queue.stage),
+    });
+    let dead = Stage::ALL.into_iter().map(|stage| {
+        let mut arguments = quorum();
+        set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(NO_DELIVERY_LIMIT));
+        Queue { name: names.dead(stage), arguments, purpose: Purpose::Dead(stage) }
+    });
+    let delays = DELAYS.iter().map(|(rung, ttl)| {
+        let mut arguments = dead_lettering(None);
+        set(&mut arguments, "x-message-ttl", millis(*ttl));
+        Queue { name: names.delay(rung), arguments, purpose: Purpose::Delay }
+    });
+    work.chain(dead).chain(delays).collect()
+}
+
+pub fn bindings(names: &Names) -> Vec<Binding> {
+    let work = WORK_QUEUES.iter().flat_map(|queue| {
+        let bind = |key: &&'static str| Binding { exchange: names.events(), queue: names.work(queue.stage), key };
+        queue.binds.iter().map(bind)
+    });
+    let delay =
+        |(rung, _): &(&str, Duration)| Binding { exchange: names.delay(rung), queue: names.delay(rung), key: "" };
+    work.chain(DELAYS.iter().map(delay)).collect()
+}
+
+/// Declares everything; harmless when it is already there.
+pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
+    for exchange in exchanges(names) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        channel.exchange_declare(short(&exchange.name), exchange.kind, options, FieldTable::default()).await?;
+    }
+    for queue in queues(names) {
+        channel.queue_declare(short(&queue.name), QueueDeclareOptions::durable(), queue.arguments).await?;
+    }
+    for Binding { exchange, queue, key } in bindings(names) {
+        let options = QueueBindOptions::default();
+        channel.queue_bind(short(&queue), short(&exchange), short(key), options, FieldTable::default()).await?;
+    }
+    Ok(())
+}
+
+fn work_arguments(names: &Names, queue: &WorkQueue) -> FieldTable {
+    let mut arguments = match queue.expires_after {
+        Some(ttl) => {
+            let mut arguments = quorum();
+            set(&mut arguments, "x-message-ttl", millis(ttl));
+            arguments
+        }
+        None => dead_lettering(Some(&names.dead(queue.stage))),
+    };
+    set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    arguments
+}
+
+fn quorum() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    set(&mut arguments, "x-queue-type", AMQPValue::LongString("quorum".into()));
+    arguments
+}
+
+/// A quorum queue whose dead letters cannot get lost between queues: at-least-once needs reject-publish.
+/// Without a routing key of its own the message's key is kept: that is how delay queues know the way back.
+fn dead_lettering(to: Option<&str>) -> FieldTable {
+    let mut arguments = quorum();
+    set(&mut arguments, "x-dead-letter-exchange", AMQPValue::LongString("".into()));
+    if let Some(queue) = to {
+        set(&mut arguments, "x-dead-letter-routing-key", AMQPValue::LongString(queue.into()));
+    }
+    set(&mut arguments, "x-dead-letter-strategy", AMQPValue::LongString("at-least-once".into()));
+    set(&mut arguments, "x-overflow", AMQPValue::LongString("reject-publish".into()));
+    arguments
+}
+
+fn set(table: &mut FieldTable, key: &str, value: AMQPValue) {
+    table.insert(short(key), value);
+}
+
+fn millis(d: Duration) -> AMQPValue {
+    AMQPValue::LongLongInt(i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn short(s: &str) -> ShortString {
+    ShortString::from(s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wants_what_the_queues_bind_and_nothing_else() {
+        for (kind, expected) in [
+            ("call.created", true),
+            ("call.ended", true),
+            ("call.hungup", false),
+            ("custom_summary.result_created", true),
+            ("custom_summary", false),
+            ("custom_summaryx.result", false),
+            ("user.opened", false),
+            ("", false),
+        ] {
+            assert_eq!(wanted(kind), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_work_queue_for_every_stage_that_says_so() {
+        for stage in Stage::ALL {
+            let queues = WORK_QUEUES.iter().filter(|queue| queue.stage == stage).count();
+            assert_eq!(queues, usize::from(stage.has_work_queue()), "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn names_carry_the_namespace() {
+        let names = Names::new("staging");
+        assert_eq!(names.work(Stage::Cards), "staging.cards");
+        assert_eq!(names.dead(Stage::Ingest), "staging.ingest.dead");
+        assert_eq!(names.delay("5s"), "staging.delay.5s");
+    }
+}

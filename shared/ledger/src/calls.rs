@@ -1,0 +1,293 @@
+//! The row of a call: Aircall's newest snapshot, the resolution, the insights. How the logger sees it is in `calls/row.rs`,
+//! and who writes what in Sellsy in `calls/writing.rs`.
+//!
+//! Nothing here is a change applied to what was there before. A snapshot counts when it is newer than the stored
+//! one, an insight when it is newer than the stored one of its key; so duplicates and reordered deliveries leave the
+//! row as it is.
+
+use std::{sync::LazyLock, time::Duration};
+
+use base::{
+    db::Client,
+    error::Result,
+    ids::{CallId, Stage},
+    phone::E164,
+};
+use jiff::Timestamp;
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+use vendors::aircall::wire::Call;
+
+use super::{
+    insight::Insight,
+    resolution::Resolution,
+    timeline::{Entry, Lines, WRITE},
+};
+
+mod row;
+mod writing;
+
+pub use super::snapshot::Snapshot;
+pub use row::{CallRow, Decision, Links, Log, Stored};
+pub use writing::{
+    Lease, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
+    record_written, release, renew_intent, withdraw_intent,
+};
+
+/// The view at hand is newer than the stored one.
+const NEWER: &str = "(calls.snapshot_at is null
+                      or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank))";
+/// The call can be decided by the look-up that was made for the card.
+const DECIDABLE: &str =
+    "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
+
+/// Stores a view if it is the newest, with its line, and returns what is known of the caller then. `$7` and `$8` are for [`end`];
+/// without them nothing is decided.
+static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
+              noted as (insert into timeline (call_id, stage, what, detail)
+                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
+              taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
+                        select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end
+                          from kept where so
+                        on conflict (call_id) do update
+                           set snapshot = case when {NEWER} then excluded.snapshot else calls.snapshot end,
+                               snapshot_at = case when {NEWER} then excluded.snapshot_at else calls.snapshot_at end,
+                               snapshot_rank = case when {NEWER} then excluded.snapshot_rank else calls.snapshot_rank end,
+                               reconciled_at = case when {NEWER} then coalesce(excluded.reconciled_at, calls.reconciled_at)
+                                                    else calls.reconciled_at end,
+                               resolved_at = case when {DECIDABLE} then now() else calls.resolved_at end,
+                               unmatched_number = case when {DECIDABLE} and calls.resolution->>'record' is null then $8::text
+                                                       else calls.unmatched_number end
+                         where calls.erased_at is null and ({NEWER} or {DECIDABLE})
+                     returning resolution, looked_up_at, resolved_at, card_at)
+         select so, coalesce(taken.resolution, calls.resolution), coalesce(taken.looked_up_at, calls.looked_up_at),
+                coalesce(taken.resolved_at, calls.resolved_at) is not null, coalesce(taken.card_at, calls.card_at) is not null,
+                coalesce(taken.resolved_at = now(), false)
+           from kept left join taken on true left join calls on calls.call_id = $1"
+    )
+});
+
+/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
+/// That Aircall's list brought it is noted as well, before anybody writes the log. False when the data of this call were
+/// deleted: then nothing is taken in.
+pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<bool> {
+    Ok(take_in(client, stage, call_id, snapshot, None).await?.get(0))
+}
+
+/// What became of a view.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// With what the ledger knows of who called.
+    In(Option<Box<Known>>),
+    /// The data of this call were deleted.
+    Erased,
+}
+
+/// [`apply`], and what is known of the caller.
+pub async fn begin(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<Taken> {
+    take_in(client, stage, call_id, snapshot, None).await.map(|row| taken(&row))
+}
+
+/// [`begin`] for a call that has ended: if it was looked up within the last `fresh`, that is its final resolution. Nothing
+/// else need be asked then, and so it is one statement.
+pub async fn end(
+    client: &Client,
+    stage: Stage,
+    call_id: CallId,
+    snapshot: &Snapshot<'_>,
+    fresh: Duration,
+    number: Option<&E164>,
+) -> Result<Taken> {
+    take_in(client, stage, call_id, snapshot, Some((fresh, number))).await.map(|row| taken(&row))
+}
+
+async fn take_in(
+    client: &Client,
+    stage: Stage,
+    call_id: CallId,
+    snapshot: &Snapshot<'_>,
+    decide: Option<(Duration, Option<&E164>)>,
+) -> Result<Row> {
+    let (at, rank) = snapshot.place();
+    let (call, stage) = (Json(snapshot.call), stage.as_str());
+    let (fresh_s, number) = (decide.map(|(fresh, _)| fresh.as_secs_f64()), decide.and_then(|(_, number)| number));
+    let number = number.map(E164::as_str);
+    let row = client
+        .prepared_query_one(&TAKE_IN, &[&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number])
+        .await?;
+    if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| row.get(0)) {
+        keep_forwarded(client, call_id, number, at).await?;
+    }
+    Ok(row)
+}
+
+fn taken(row: &Row) -> Taken {
+    if !row.get::<_, bool>(0) {
+        return Taken::Erased;
+    }
+    let known = |Json(resolution)| {
+        Box::new(Known {
+            resolution,
+            looked_up_at: row.get(2),
+            is_final: row.get(3),
+            card_shown: row.get(4),
+            just_decided: row.get(5),
+        })
+    };
+    Taken::In(row.get::<_, Option<_>>(1).map(known))
+}
+
+/// Whether the data of this call were deleted.
+pub async fn is_erased(client: &Client, call_id: CallId) -> Result<bool> {
+    let sql = "select exists (select from calls where call_id = $1 and erased_at is not null)";
+    Ok(client.prepared_query_one(sql, &[&call_id.0]).await?.get(0))
+}
+
+/// Only the event of the transfer tells whom the call went to, so that outlives newer views. Of several the last.
+async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Timestamp) -> Result<()> {
+    let sql = "update calls set forwarded_to = $2, forwarded_at = $3
+                where call_id = $1 and erased_at is null and (forwarded_at is null or (forwarded_at, forwarded_to) < ($3, $2))";
+    client.prepared_execute(sql, &[&call_id.0, &number, &at]).await?;
+    Ok(())
+}
+
+/// Claims the one card that a call may ever have. False when it was claimed before or the call has ended.
+pub async fn claim_card(client: &Client, call_id: CallId) -> Result<bool> {
+    let sql = "update calls set card_at = now()
+                where call_id = $1 and card_at is null and resolved_at is null and erased_at is null and snapshot->>'ended_at' is null";
+    Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
+}
+
+/// What the ledger knows of who called.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub resolution: Resolution,
+    pub looked_up_at: Timestamp,
+    /// The resolution is the one by which the call is logged.
+    pub is_final: bool,
+    pub card_shown: bool,
+    /// It became final just now, by [`end`].
+    pub just_decided: bool,
+}
+
+pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
+    let sql = "select resolution, looked_up_at, resolved_at is not null, card_at is not null
+                 from calls where call_id = $1 and resolution is not null";
+    let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
+    Ok(row.map(|r| {
+        let Json(resolution) = r.get(0);
+        Known { resolution, looked_up_at: r.get(1), is_final: r.get(2), card_shown: r.get(3), just_decided: false }
+    }))
+}
+
+/// Keeps a look-up made for the card, with its line; a final decision is left alone. With `claim` the call's one card is
+/// claimed as well, as by [`claim_card`]: whether it was is returned.
+pub async fn keep_look_up(
+    client: &Client,
+    call_id: CallId,
+    resolution: &Resolution,
+    claim: bool,
+    line: Entry,
+) -> Result<bool> {
+    // Whether the card is free is read under the row's lock: two replicas may be here at once.
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "with told as ({WRITE}),
+                  old as (select card_at is null and snapshot->>'ended_at' is null as free
+                            from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
+             update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end
+               from old where call_id = $1
+          returning $7 and free"
+        )
+    });
+    let lines = Lines::of([line]);
+    let (stages, whats, details, ages) = lines.values();
+    let values: [&(dyn ToSql + Sync); 7] = [&call_id.0, &stages, &whats, &details, &ages, &Json(resolution), &claim];
+    let kept = client.prepared_query_opt(&SQL, &values).await;
+    Ok(lines.after(kept)?.is_some_and(|row| row.get(0)))
+}
+
+/// Makes this the resolution by which the call is logged; without a record the call waits under its number for one.
+/// False when another one had been made final before.
+pub async fn decide(
+    client: &Client,
+    call_id: CallId,
+    resolution: &Resolution,
+    looked_up_at: Timestamp,
+    number: Option<&E164>,
+) -> Result<bool> {
+    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4
+                where call_id = $1 and resolved_at is null and erased_at is null";
+    let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
+    Ok(client.prepared_execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
+}
+
+/// Another decision for a call that nobody was found for, or whose record Sellsy did not take; a log that is there keeps
+/// its record if nobody is found now. Returns what is decided then; `None` when there was nothing to decide again.
+pub async fn decide_again(
+    client: &Client,
+    call_id: CallId,
+    resolution: &Resolution,
+    number: Option<&E164>,
+) -> Result<Option<Resolution>> {
+    let sql = "update calls set resolution = case when sellsy_id is null or $4 then $2 else resolution end,
+                      unmatched_number = case when sellsy_id is null then $3 end,
+                      looked_up_at = now(), resolved_at = now()
+                where call_id = $1 and erased_at is null and (unmatched_number is not null or reopened_at > looked_up_at)
+            returning resolution";
+    let found = resolution.record.is_some();
+    let number = number.filter(|_| !found).map(E164::as_str);
+    let row = client.prepared_query_opt(sql, &[&call_id.0, &Json(resolution), &number, &found]).await?;
+    Ok(row.map(|r| r.get::<_, Json<Resolution>>(0).0))
+}
+
+/// Sellsy does not take the record or the opportunity that was found: the call waits for another decision. Once; false
+/// after that. An intent stays: what it may have made is looked for on the next record too, where a merge would have
+/// brought it.
+pub async fn reopen(client: &Client, call_id: CallId) -> Result<bool> {
+    // Nobody carries a change over the decision: it is written when that has come.
+    let sql = "update calls set reopened_at = now(), due_at = null where call_id = $1 and reopened_at is null";
+    Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
+}
+
+pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> {
+    let sql = "select snapshot from calls where call_id = $1";
+    let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
+    Ok(row.and_then(|r| r.get::<_, Option<Json<Call>>>(0)).map(|Json(call)| call))
+}
+
+/// Stores the insight unless a newer one of its key is there. Of two that were told in the same second, the greater one
+/// by PostgreSQL's order of JSON stands: an order that means nothing, but the same whichever came first.
+pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<()> {
+    let sql = "insert into calls (call_id, insights) values ($1, jsonb_build_object($2::text, $3::jsonb))
+               on conflict (call_id) do update set insights = calls.insights || excluded.insights
+                where calls.erased_at is null
+                  and (calls.insights->$2::text is null
+                       or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))";
+    client.prepared_execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
+    Ok(())
+}
+
+/// Unmatched calls of the last days whose number one of these is.
+pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result<Vec<CallId>> {
+    let sql = "select call_id from calls
+                where unmatched_number = any($1) and created_at > now() - make_interval(secs => $2::float8 * 86400)
+                order by call_id";
+    let rows = client.prepared_query(sql, &[&numbers, &days]).await?;
+    Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
+}
+
+/// So many messages about the call were parked, or taken out by an operator if it is negative. Those that the broker
+/// parked by itself were not counted.
+pub async fn count_parked(client: &Client, call_id: CallId, messages: i32) -> Result<()> {
+    if messages == 0 {
+        return Ok(());
+    }
+    let sql = "update calls set parked = greatest(parked + $2, 0) where call_id = $1";
+    client.prepared_execute(sql, &[&call_id.0, &messages]).await?;
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! One writer at a time, and what it has written: the lease, the intent, the log in Sellsy (docs/decisions/0004).
+
+use std::{sync::LazyLock, time::Duration};
+
+use base::{db::Client, error::Result, ids::CallId};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::row::{self, CallRow, ROW};
+use crate::{
+    form::LogForm,
+    timeline::{Entry, Lines, WRITE},
+};
+
+/// How long a writer may take before another one assumes that it died. Longer than a handler may run at all
+/// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
+const LEASE_S: f64 = 120.0;
+
+/// The row as it is, for people who look at it.
+pub async fn look(client: &Client, call_id: CallId) -> Result<Option<CallRow>> {
+    let row = client.prepared_query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
+    Ok(row.map(|row| row::read(&row, false)))
+}
+
+/// The right to write a call's log, until it is released or runs out.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease(Uuid);
+
+impl Lease {
+    /// One that nobody has yet.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+/// Nothing speaks against the first POST of a call's log, for all that the row tells; the writer looks closer.
+const CREATABLE: &str =
+    "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
+                      and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
+                      and reconciled_at is null and (reopened_at > looked_up_at) is not true)";
+
+/// Notes that the call may have changed and takes the lease if nobody holds it, or if it is one of `ours`. `None`:
+/// somebody else does, and will see the change when it releases; or there is no such call. If the log is to be created, in
+/// the form given, the intent is written down at once: see [`record_intent`]. An intent of `ours` for which nothing was sent
+/// (`unsent`) is as good as none.
+pub async fn claim(
+    client: &Client,
+    call_id: CallId,
+    lease: Lease,
+    ours: &[Lease],
+    unsent: bool,
+    form: Option<LogForm>,
+) -> Result<Option<CallRow>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let held = "(lease_until > now() and lease <> all($4)) is true";
+        let creates = format!("not ({held}) and $5::text is not null and {CREATABLE}");
+        format!(
+            "update calls set wanted = wanted + 1,
+                    lease = case when {held} then lease else $2 end,
+                    lease_until = case when {held} then lease_until else now() + make_interval(secs => $3) end,
+                    intent_at = case when {creates} then now() else intent_at end,
+                    log_form = case when {creates} then $5 else log_form end
+              where call_id = $1
+          returning {ROW}, lease = $2 as mine, coalesce(intent_at = now(), false) as intended"
+        )
+    });
+    let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
+    let row = client.prepared_query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
+    Ok(row.filter(|r| r.get("mine")).map(|row| row::read(&row, row.get("intended"))))
+}
+
+/// What becomes of a lease that is given back: kept if the call has changed since.
+fn given_back(wanted: &str) -> String {
+    format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
+}
+
+/// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.
+pub async fn release(client: &Client, lease: Lease, seen: &CallRow) -> Result<Option<CallRow>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let given_back = given_back("$3");
+        format!("update calls set lease_until = {given_back} where call_id = $1 and lease = $2 returning wanted <> $3")
+    });
+    let row = client.prepared_query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
+    changed(client, seen, row.is_some_and(|row| row.get(0))).await
+}
+
+/// The row anew, if it has changed.
+async fn changed(client: &Client, seen: &CallRow, has: bool) -> Result<Option<CallRow>> {
+    if has { look(client, seen.call_id).await } else { Ok(None) }
+}
+
+/// Gives the lease back after a failure, so that the next attempt need not wait until it runs out. With `unsent`, the intent
+/// is withdrawn: nothing has been sent for it.
+pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: bool) -> Result<()> {
+    let sql = "update calls set lease_until = null, intent_at = case when not $3 then intent_at end,
+                      log_form = case when not $3 or sellsy_id is not null then log_form end
+                where call_id = $1 and lease = $2";
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
+    Ok(())
+}
+
+/// Changes of a log that is there wait so long, for others to go along with them.
+pub async fn put_off(client: &Client, lease: Lease, call_id: CallId, wait: Duration) -> Result<()> {
+    let sql = "update calls set due_at = now() + make_interval(secs => $3) where call_id = $1 and lease = $2";
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// The changes that were put off have come to nothing.
+pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
+    client
+        .prepared_execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0])
+        .await?;
+    Ok(())
+}
+
+/// Written down before each POST: should we die before its answer, the next try looks for what it may have made, and
+/// not before this POST has surely ended.
+pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form: LogForm) -> Result<bool> {
+    let sql = "update calls set intent_at = now(), log_form = $3
+                where call_id = $1 and lease = $2 and lease_until > now()";
+    Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
+}
+
+/// The POST ended unclear just now; it may have been sent long after the intent, when the quota was used up.
+pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
+    let sql = "update calls set intent_at = now() where call_id = $1 and intent_at is not null";
+    client.prepared_execute(sql, &[&call_id.0]).await?;
+    Ok(())
+}
+
+/// The POST surely made nothing. Bound to the lease: should this arrive late, the intent may be that of the next POST.
+pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
+    let sql =
+        "update calls set intent_at = null, log_form = null where call_id = $1 and lease = $2 and sellsy_id is null";
+    client.prepared_execute(sql, &[&call_id.0, &lease.0]).await?;
+    Ok(())
+}
+
+/// What stands in Sellsy now.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    pub form: LogForm,
+    pub sellsy_id: i64,
+    pub digest: &'a str,
+}
+
+/// Notes what stands in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
+/// is given, is released as by [`release`].
+pub async fn record_written(
+    client: &Client,
+    seen: &CallRow,
+    written: Written<'_>,
+    line: Entry,
+    release: Option<Lease>,
+) -> Result<Option<CallRow>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let given_back = given_back("$10");
+        format!(
+            "with told as ({WRITE})
+             update calls set sellsy_id = $6, log_form = $7, digest = $8, written_at = now(), writes = writes + 1,
+                    intent_at = null, due_at = null,
+                    lease_until = case when lease = $9 then {given_back} else lease_until end
+              where call_id = $1
+          returning coalesce(lease = $9 and wanted <> $10, false)"
+        )
+    });
+    let lines = Lines::of([line]);
+    let (stages, whats, details, ages) = lines.values();
+    let Written { form, sellsy_id, digest } = written;
+    let (form, lease) = (form.as_str(), release.map(|lease| lease.0));
+    let call_id = seen.call_id.0;
+    let values: [&(dyn ToSql + Sync); 10] =
+        [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease, &seen.wanted];
+    let written = client.prepared_query_opt(&SQL, &values).await;
+    changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
+}
+
+/// From now on updates leave the log's owner and links alone.
+pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()> {
+    client.prepared_execute("update calls set links_refused_at = now() where call_id = $1", &[&call_id.0]).await?;
+    Ok(())
+}
+
+/// A person deleted the log in Sellsy; it is left deleted.
+pub async fn record_gone(client: &Client, call_id: CallId) -> Result<()> {
+    client.prepared_execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Deleting what is kept about people: calls that are too old (`RETENTION_DAYS`), or those of one person.
+//!
+//! An erased call keeps its row, but nothing in it except its id, the id of its log in Sellsy and when it was erased. The row
+//! is what makes a late event, a replayed dead letter or a backfill find the call erased instead of new: nothing is taken in
+//! any more (`calls::apply` and the others look for `erased_at`), and it is never logged a second time. It holds nothing
+//! about anybody and stays.
+
+use std::time::Duration;
+
+use base::error::Result;
+use tokio_postgres::Client;
+
+/// What was removed in one go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    pub calls: u64,
+    pub timeline: u64,
+}
+
+/// Everything of these calls but the proof that they were there. Those that are erased already are left alone.
+pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
+    // All columns that are not named here are set when the row is made: the id, and counters that say nothing.
+    let calls = "update calls
+                    set erased_at = now(), snapshot = null, snapshot_at = null, snapshot_rank = null, card_at = null,
+                        resolution = null, looked_up_at = null, resolved_at = null, insights = '{}', digest = null,
+                        intent_at = null, unmatched_number = null, reopened_at = null, due_at = null,
+                        links_refused_at = null, forwarded_to = null, forwarded_at = null,
+                        reconciled_at = null, reconciled_view = null
+                  where call_id = any($1) and erased_at is null";
+    let calls = client.execute(calls, &[&ids]).await?;
+    let timeline = client.execute("delete from timeline where call_id = any($1)", &[&ids]).await?;
+    Ok(Erased { calls, timeline })
+}
+
+/// The oldest calls that we heard of longer ago than `age`, at most so many.
+pub async fn old_calls(client: &Client, age: Duration, at_most: i64) -> Result<Vec<i64>> {
+    let sql = "select call_id from calls
+                where erased_at is null and created_at < now() - make_interval(secs => $1)
+                order by created_at limit $2";
+    let rows = client.query(sql, &[&age.as_secs_f64(), &at_most]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Lines of the timeline that are older than `age`: of calls that go on being changed, and of erased ones that an event
+/// came for. Lines are numbered in the order in which they were written, so the oldest are the first.
+pub async fn old_lines(client: &Client, age: Duration, at_most: i64) -> Result<u64> {
+    let sql = "delete from timeline where id in (
+                   select id from (select id, at from timeline order by id limit $2) oldest
+                    where at < now() - make_interval(secs => $1))";
+    Ok(client.execute(sql, &[&age.as_secs_f64(), &at_most]).await?)
+}
+
+/// A call that may be about a person.
+#[derive(Clone, Debug)]
+pub struct Concerned {
+    pub call_id: i64,
+    pub sellsy_id: Option<i64>,
+    pub log_form: Option<String>,
+    /// The other party, as Aircall wrote it.
+    pub raw_digits: Option<String>,
+    /// All that is kept of it.
+    pub text: String,
+    /// The person's record was among those that it could be of.
+    pub by_record: bool,
+    pub unmatched: bool,
+    pub insights: i64,
+    pub lines: i64,
+}
+
+/// What people write between the digits of a number.
+pub const SEPARATORS: &str = " \t.-()/_\u{a0}\u{202f}\u{2009}\u{b7}\u{2010}\u{2011}\u{2013}";
+
+/// Calls in which these digits stand, with nothing but [`SEPARATORS`] between them, and calls that could be of one of these records (kind and
+/// id). The digits may be those of something else: whoever asks has to look.
+pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)]) -> Result<Vec<Concerned>> {
+    let (kinds, ids): (Vec<&str>, Vec<i64>) = records.iter().map(|(kind, id)| (kind.as_str(), *id)).unzip();
+    let sql = "with candidate as (
+                   select c.*, concat_ws(' ', snapshot, resolution, insights, unmatched_number, forwarded_to) as text,
+                          exists (select from unnest($2::text[], $3::bigint[]) r(kind, id)
+                                   where c.resolution->'candidates' @> jsonb_build_array(jsonb_build_object('kind', r.kind, 'id', r.id))
+                                      or c.resolution->'record' @> jsonb_build_object('kind', r.kind, 'id', r.id)) as by_record
+                     from calls c where erased_at is null)
+               select call_id, sellsy_id, log_form, snapshot->>'raw_digits', text, by_record, unmatched_number is not null,
+                      (select count(*) from jsonb_object_keys(insights)),
+                      (select count(*) from timeline t where t.call_id = candidate.call_id)
+                 from candidate
+                where by_record or translate(text, $4, '') like '%' || $1 || '%'
+                order by call_id";
+    let rows = client.query(sql, &[&digits, &kinds, &ids, &SEPARATORS]).await?;
+    let concerned = rows.iter().map(|r| Concerned {
+        call_id: r.get(0),
+        sellsy_id: r.get(1),
+        log_form: r.get(2),
+        raw_digits: r.get(3),
+        text: r.get(4),
+        by_record: r.get(5),
+        unmatched: r.get(6),
+        insights: r.get(7),
+        lines: r.get(8),
+    });
+    Ok(concerned.collect())
+}
+
+/// Calls that are known from a message alone, which is deleted: what comes of them later is not taken in.
+pub async fn never_seen(client: &Client, ids: &[i64]) -> Result<()> {
+    let sql = "insert into calls (call_id, erased_at) select unnest($1::bigint[]), now() on conflict do nothing";
+    client.execute(sql, &[&ids]).await?;
+    Ok(())
+}

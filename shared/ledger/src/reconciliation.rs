@@ -1,0 +1,133 @@
+//! What reconciliation with Aircall's list of calls keeps: how far it is, and which calls it has brought in.
+//!
+//! A place is written down only when everything before it has been dealt with, so whoever goes on after a crash may look
+//! at some calls twice, but leaves none out. That a call was brought in is written down after its fact is durable.
+
+use std::collections::HashMap;
+
+use base::{db::Client, error::Result};
+use jiff::Timestamp;
+use tokio_postgres::{Row, types::Json};
+use vendors::aircall::wire::Call;
+
+/// How far a turn is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is looked at, by the start of the calls.
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// All calls that started before this have been looked at.
+    pub reached: Timestamp,
+    pub begun_at: Timestamp,
+    /// Where the next turn begins; set when the turn has ended.
+    pub next_since: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub webhook_active: Option<bool>,
+}
+
+/// What the ledger knows of a call.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub snapshot: Option<Call>,
+    pub snapshot_at: Option<Timestamp>,
+    /// `call.ended` has been handled.
+    pub resolved: bool,
+    /// It has a record to be logged on, and no log.
+    pub unlogged: bool,
+    /// What the list showed when the call was brought in from there.
+    pub reconciled_view: Option<String>,
+    /// Its data were deleted; it is not brought in again.
+    pub erased: bool,
+}
+
+pub async fn progress(client: &Client, name: &str) -> Result<Option<Progress>> {
+    let sql = "select since, until, reached, begun_at, next_since, ended_at, webhook_active from reconciliations where name = $1";
+    let row = client.query_opt(sql, &[&name]).await?;
+    Ok(row.map(|r| Progress {
+        since: r.get(0),
+        until: r.get(1),
+        reached: r.get(2),
+        begun_at: r.get(3),
+        next_since: r.get(4),
+        ended_at: r.get(5),
+        webhook_active: r.get(6),
+    }))
+}
+
+/// A turn over calls that started between `since` and `until` begins at `reached`.
+pub async fn begin(client: &Client, name: &str, since: Timestamp, until: Timestamp, reached: Timestamp) -> Result<()> {
+    let sql = "insert into reconciliations (name, since, until, reached) values ($1, $2, $3, $4)
+               on conflict (name) do update set since = $2, until = $3, reached = $4, begun_at = now(), ended_at = null, next_since = null";
+    client.execute(sql, &[&name, &since, &until, &reached]).await?;
+    Ok(())
+}
+
+pub async fn reach(client: &Client, name: &str, reached: Timestamp) -> Result<()> {
+    let sql = "update reconciliations set reached = greatest(reached, $2) where name = $1";
+    client.execute(sql, &[&name, &reached]).await?;
+    Ok(())
+}
+
+pub async fn end(client: &Client, name: &str, next_since: Timestamp) -> Result<()> {
+    let sql = "update reconciliations set reached = until, next_since = $2, ended_at = now() where name = $1";
+    client.execute(sql, &[&name, &next_since]).await?;
+    Ok(())
+}
+
+/// Keeps whether Aircall has an active webhook for us. True when somebody should be told that all is not `well`: once an
+/// hour.
+pub async fn note_webhook(client: &Client, name: &str, active: bool, well: bool) -> Result<bool> {
+    let sql = "with told as (select coalesce(webhook_told_at < now() - interval '1 hour', true) and not $3 as due
+                               from reconciliations where name = $1)
+               update reconciliations
+                  set webhook_active = $2,
+                      webhook_told_at = case when $3 then null when told.due then now() else webhook_told_at end
+                 from told where name = $1
+            returning told.due";
+    Ok(client.query_opt(sql, &[&name, &active, &well]).await?.is_some_and(|row| row.get(0)))
+}
+
+/// Forgets a turn that need not be gone on with.
+pub async fn forget(client: &Client, name: &str) -> Result<()> {
+    client.execute("delete from reconciliations where name = $1", &[&name]).await?;
+    Ok(())
+}
+
+/// What is known of these calls, by their ids; nothing of those that are left out.
+pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> {
+    let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
+                      resolution->>'record' is not null and sellsy_id is null and gone_at is null,
+                      erased_at is not null
+                 from calls where call_id = any($1)";
+    let of = |r: &Row| {
+        let known = Known {
+            snapshot: r.get::<_, Option<Json<Call>>>(1).map(|Json(call)| call),
+            snapshot_at: r.get(2),
+            resolved: r.get(3),
+            reconciled_view: r.get(4),
+            unlogged: r.get::<_, Option<bool>>(5).unwrap_or_default(),
+            erased: r.get(6),
+        };
+        (r.get(0), known)
+    };
+    Ok(client.query(sql, &[&ids]).await?.iter().map(of).collect())
+}
+
+/// The calls were brought in as the list showed them.
+pub async fn note_brought(client: &Client, ids: &[i64], views: &[String]) -> Result<()> {
+    let sql = "insert into calls (call_id, reconciled_at, reconciled_view)
+               select id, now(), view from unnest($1::bigint[], $2::text[]) as brought (id, view) order by id
+               on conflict (call_id) do update
+                  set reconciled_at = excluded.reconciled_at, reconciled_view = excluded.reconciled_view
+                where calls.erased_at is null";
+    client.execute(sql, &[&ids, &views]).await?;
+    Ok(())
+}
+
+/// How many calls were brought in of late and are neither logged nor known to be nobody's.
+pub async fn unsettled(client: &Client) -> Result<i64> {
+    let sql = "select count(*) from calls
+                where reconciled_at > now() - interval '10 minutes' and sellsy_id is null and gone_at is null
+                  and (resolved_at is null or resolution->>'record' is not null)";
+    Ok(client.query_one(sql, &[]).await?.get(0))
+}

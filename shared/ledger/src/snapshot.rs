@@ -1,0 +1,98 @@
+//! Aircall's view of a call, and which of two views is the newer one.
+//!
+//! Every call event carries the whole call as it was when the event was built, and Aircall tells that moment in whole
+//! seconds. Events share seconds (notes and tags are saved together), come in any order, and come again. So the order
+//! of views depends on nothing but the views, and it is total: the newest of them is the same one whatever came first.
+//!
+//! The time of the event decides. Within one second it is, in this order:
+//! 1. what a call never loses: its phase (ringing, answered, ended), its notes, its recording and voicemail;
+//! 2. fewer tags from before this second: they can only have been taken away, one that is put back is dated anew;
+//! 3. `call.untagged` after all other kinds, and of two the one that leaves fewer tags: a tag is put on before it is
+//!    taken away;
+//! 4. more tags of this second, because tags are put on one after the other;
+//! 5. the usual order of the kinds, and a digest, for views that nothing else tells apart.
+//!
+//! A tag without a date counts as one of this second. The first two follow from what a call is and are never wrong. The third is wrong when in one second a tag is taken
+//! away and then another one put on: the log then lacks the new tag until the call's next event. The views alone do not
+//! differ from those of a tag put on and taken away again, a slip of the finger, which is the likelier of the two.
+//!
+//! A view that is read from the REST API has no event. Its place is the second in which it was asked for, with a kind
+//! that is not an event: it then gives way to an event of that second.
+
+use jiff::Timestamp;
+use vendors::aircall::wire::Call;
+
+/// Aircall's view of a call, with its place in the order of views.
+#[derive(Clone, Debug)]
+pub struct Snapshot<'a> {
+    pub(super) call: &'a Call,
+    pub(super) kind: &'a str,
+    at: Timestamp,
+    rank: i64,
+}
+
+impl<'a> Snapshot<'a> {
+    pub fn new(kind: &'a str, at: Timestamp, call: &'a Call) -> Self {
+        Self { call, kind, at, rank: rank(kind, at, call) }
+    }
+
+    /// The greater one is the newer one. Two views in one place are the same view.
+    pub fn place(&self) -> (Timestamp, i64) {
+        (self.at, self.rank)
+    }
+}
+
+/// The order within a second as one number, the weightiest part first.
+fn rank(kind: &str, at: Timestamp, call: &Call) -> i64 {
+    let phase = match call {
+        call if call.has_ended() => 2,
+        call if call.was_answered() => 1,
+        _ => 0,
+    };
+    let assets = [&call.voicemail, &call.recording, &call.asset].into_iter().flatten().count();
+    let of_this_second = |tagged_at: Timestamp| tagged_at.as_second() >= at.as_second();
+    // One without a date counts as new.
+    let new_tags = call.tags.iter().filter(|tag| tag.tagged_at.is_none_or(of_this_second)).count();
+    let old_tags = call.tags.len() - new_tags;
+    let untagged = kind == "call.untagged";
+    // Each with its bits.
+    let parts = [
+        (phase, 2),
+        (more(call.comments.len()), 6),
+        (more(assets), 2),
+        (fewer(old_tags), 6),
+        (u8::from(untagged), 1),
+        (if untagged { fewer(new_tags) } else { more(new_tags) }, 6),
+        (usual_order(kind), 3),
+    ];
+    let known = parts.into_iter().fold(0, |rank, (part, bits)| rank << bits | i64::from(part));
+    let digest = blake3::hash(&serde_json::to_vec(call).unwrap_or_default());
+    let [a, b, c, d, ..] = digest.as_bytes();
+    known << 32 | i64::from(u32::from_be_bytes([*a, *b, *c, *d]))
+}
+
+/// What six bits hold. A call has at most five notes, and no agent chooses sixty tags.
+const MANY: u8 = 63;
+
+fn more(count: usize) -> u8 {
+    u8::try_from(count).unwrap_or(MANY).min(MANY)
+}
+
+fn fewer(count: usize) -> u8 {
+    MANY - more(count)
+}
+
+/// When an event of this kind usually comes, for views that are alike in all that counts more.
+fn usual_order(kind: &str) -> u8 {
+    match kind {
+        "call.created" => 1,
+        "call.ended" => 3,
+        "call.voicemail_left" => 4,
+        "call.comm_assets_generated" => 5,
+        kind if kind.starts_with("call.") => 2,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

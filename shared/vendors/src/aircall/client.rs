@@ -1,0 +1,188 @@
+//! The requests to Aircall, one function each. Basic authentication, no scopes; the version is part of the path.
+
+use base::{
+    db::Database,
+    error::{Error, Result},
+    health::Condition,
+    ids::{CallId, Vendor},
+    settings,
+};
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use super::wire::{Call, InsightCard, Listing, One, Webhook, WebhookRequest};
+use crate::{
+    api::{Answer, Api, Endpoint, Failure, endpoint},
+    budget::{Budget, Lane, Limits, Role, Span},
+};
+
+const PING: Endpoint = endpoint!(GET "/v1/ping");
+const CALLS: Endpoint = endpoint!(GET "/v1/calls");
+const CALL: Endpoint = endpoint!(GET "/v1/calls/{id}");
+const SHOW_CARD: Endpoint = endpoint!(POST "/v1/calls/{id}/insight_cards");
+const WEBHOOKS: Endpoint = endpoint!(GET "/v1/webhooks");
+const CREATE_WEBHOOK: Endpoint = endpoint!(POST "/v1/webhooks");
+const UPDATE_WEBHOOK: Endpoint = endpoint!(PUT "/v1/webhooks/{id}");
+
+#[derive(Clone)]
+pub struct Aircall {
+    api: Api,
+    base: String,
+    api_id: SecretString,
+    api_token: SecretString,
+}
+
+/// What a list's page holds at most.
+const MOST_PER_PAGE: usize = 50;
+
+/// How Aircall took an insight card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CardAnswer {
+    Shown,
+    /// The call is over or not known (400, 404, 405): a card is of no use any more.
+    TooLate(StatusCode),
+}
+
+impl Aircall {
+    /// With the budget that all processes on this database share.
+    pub fn new(settings: &settings::Aircall, database: &Database, role: Role) -> anyhow::Result<Self> {
+        let limits = Limits(vec![(Span::Minute, settings.requests_per_minute)]);
+        let api = Api::new(Vendor::Aircall, Budget::new(database.clone(), role, Vendor::Aircall, limits))?;
+        Ok(Self {
+            api,
+            base: settings.api_url.clone(),
+            api_id: settings.api_id.clone(),
+            api_token: settings.api_token.clone(),
+        })
+    }
+
+    /// A worker that cannot do without it is not ready while it is away.
+    #[must_use]
+    pub fn reporting_to(self, condition: Condition) -> Self {
+        self.api.budget().report_to(condition);
+        self
+    }
+
+    /// The same client, whose requests go on another lane.
+    #[must_use]
+    pub fn on(&self, lane: Lane) -> Self {
+        Self { api: self.api.on(lane), ..self.clone() }
+    }
+
+    /// `POST /v1/calls/{id}/insight_cards`: shows a card to the agent while the call goes on. A card can be neither
+    /// changed nor taken back, and a second push shows a second card.
+    pub async fn show_card(&self, call_id: CallId, card: &InsightCard) -> Result<CardAnswer> {
+        let request = self.request(&SHOW_CARD, &SHOW_CARD.path_of(call_id.0)).json(card);
+        match self.api.send(&SHOW_CARD, request).await {
+            Ok(_) => Ok(CardAnswer::Shown),
+            Err(Failure { status: Some(status), .. }) if matches!(status.as_u16(), 400 | 404 | 405) => {
+                Ok(CardAnswer::TooLate(status))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// `GET /v1/calls/{id}`; `None` when Aircall does not know it (history reaches back six months).
+    pub async fn call(&self, call_id: CallId) -> Result<Option<Call>> {
+        let answer = self.get(&CALL, &CALL.path_of(call_id.0)).await;
+        let found: Option<One<Call>> = found_or_none(answer, false)?;
+        Ok(found.map(|found| found.item))
+    }
+
+    /// One of a call's conversation-intelligence resources, such as `summary`. `None` is an answer: Aircall says 404
+    /// when there is none for this call and 403 when the account has no AI package. 403 is also its word for a wrong
+    /// credential, so that one is told apart with `GET /v1/ping`.
+    pub async fn insight<T: DeserializeOwned>(&self, call_id: CallId, resource: Resource) -> Result<Option<T>> {
+        let endpoint = resource.endpoint();
+        let answer = self.get(&endpoint, &endpoint.path_of(call_id.0)).await;
+        if matches!(&answer, Err(f) if f.status == Some(StatusCode::FORBIDDEN)) {
+            self.get(&PING, PING.path).await?;
+        }
+        found_or_none(answer, true)
+    }
+
+    /// `GET /v1/calls`: a page of the calls that started between two moments (UNIX seconds), oldest first. `page` is the
+    /// query of the page before's `next_page_link`; the link itself is not followed, because the credential goes along.
+    pub async fn calls(&self, from: i64, to: i64, page: Option<&str>) -> Result<Listing<Call>> {
+        let first = || format!("from={from}&to={to}&order=asc&per_page={MOST_PER_PAGE}");
+        let query = page.map_or_else(first, str::to_owned);
+        self.get(&CALLS, &format!("{}?{query}", CALLS.path)).await?.json()
+    }
+
+    /// `GET /v1/ping`: whether the credential is accepted. What Aircall's clock says.
+    pub async fn ping(&self) -> Result<Option<Timestamp>> {
+        Ok(self.get(&PING, PING.path).await?.date)
+    }
+
+    /// `GET /v1/webhooks`: all of the account. Their list has no links to follow.
+    pub async fn webhooks(&self) -> Result<Vec<Webhook>> {
+        let mut all = Vec::new();
+        for page in 1.. {
+            let path = format!("{}?page={page}&per_page={MOST_PER_PAGE}", WEBHOOKS.path);
+            let listing: Listing<Webhook> = self.get(&WEBHOOKS, &path).await?.json()?;
+            let is_last = listing.items.len() < MOST_PER_PAGE;
+            all.extend(listing.items);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// `POST /v1/webhooks`.
+    pub async fn create_webhook(&self, webhook: &WebhookRequest) -> Result<Webhook> {
+        let request = self.request(&CREATE_WEBHOOK, CREATE_WEBHOOK.path).json(webhook);
+        let made: One<Webhook> = self.api.send(&CREATE_WEBHOOK, request).await?.json()?;
+        Ok(made.item)
+    }
+
+    /// `PUT /v1/webhooks/{id}`: the webhook is what the request says, its events included.
+    pub async fn update_webhook(&self, id: &str, webhook: &WebhookRequest) -> Result<Webhook> {
+        let path = UPDATE_WEBHOOK.path.replace("{id}", id);
+        let request = self.request(&UPDATE_WEBHOOK, &path).json(webhook);
+        let changed: One<Webhook> = self.api.send(&UPDATE_WEBHOOK, request).await?.json()?;
+        Ok(changed.item)
+    }
+
+    async fn get(&self, endpoint: &Endpoint, path: &str) -> Result<Answer, Failure> {
+        self.api.send(endpoint, self.request(endpoint, path)).await
+    }
+
+    fn request(&self, endpoint: &Endpoint, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.base);
+        self.api.request(endpoint, &url).basic_auth(self.api_id.expose_secret(), Some(self.api_token.expose_secret()))
+    }
+}
+
+/// The resources of conversation intelligence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    Summary,
+    Topics,
+    Sentiments,
+    ActionItems,
+    CustomSummary,
+}
+
+impl Resource {
+    fn endpoint(self) -> Endpoint {
+        match self {
+            Resource::Summary => endpoint!(GET "/v1/calls/{id}/summary"),
+            Resource::Topics => endpoint!(GET "/v1/calls/{id}/topics"),
+            Resource::Sentiments => endpoint!(GET "/v1/calls/{id}/sentiments"),
+            Resource::ActionItems => endpoint!(GET "/v1/calls/{id}/action_items"),
+            Resource::CustomSummary => endpoint!(GET "/v1/calls/{id}/custom_summary_result"),
+        }
+    }
+}
+
+fn found_or_none<T: DeserializeOwned>(answer: Result<Answer, Failure>, forbidden_is_none: bool) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => answer.json().map(Some),
+        Err(Failure { status: Some(StatusCode::NOT_FOUND), .. }) => Ok(None),
+        Err(Failure { status: Some(StatusCode::FORBIDDEN), .. }) if forbidden_is_none => Ok(None),
+        Err(failure) => Err(Error::from(failure)),
+    }
+}

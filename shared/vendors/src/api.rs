@@ -1,0 +1,385 @@
+//! One way to send a request to either API: within the budget, timed, counted, its failures classified.
+//!
+//! A [`Vendor`]'s client owns one [`Api`] and nothing else can send, so no request can go around the [`Budget`] that it
+//! takes from, and everything that an answer tells of the quota reaches it. What comes back
+//! is an answer with its body read, or a [`Failure`] that says whether the request may have been carried out: that
+//! decides whether a log may be created again. Failures never quote a body: bodies hold personal data.
+
+mod endpoint;
+mod outage;
+
+use std::{sync::Arc, time::Duration};
+
+use base::{
+    client,
+    error::{Code, Error, Remedy},
+    ids::Vendor,
+    telemetry::spans::{Span, SpanKind},
+    tls,
+    trace::{self, Traceparent},
+};
+use jiff::Timestamp;
+use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::{
+    budget::{self, Budget, Lane},
+    sent,
+    vendor::named,
+};
+pub use endpoint::Endpoint;
+pub(crate) use endpoint::endpoint;
+use outage::Outages;
+
+/// From sending to the last byte of the answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// What a 429 without a Retry-After or a reset time is taken to ask for.
+const UNSPECIFIED_WAIT: Duration = Duration::from_secs(30);
+
+#[derive(Clone)]
+pub struct Api {
+    vendor: Vendor,
+    client: reqwest::Client,
+    budget: Budget,
+    lane: Lane,
+    outages: Arc<Outages>,
+}
+
+/// An answer with a status of 2xx.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub vendor: Vendor,
+    pub endpoint: &'static str,
+    pub status: StatusCode,
+    /// The vendor's clock.
+    pub date: Option<Timestamp>,
+    pub body: Vec<u8>,
+}
+
+/// A request that did not end with 2xx.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{endpoint}: {problem}")]
+pub struct Failure {
+    pub vendor: Vendor,
+    /// Method and path with its ids left out, e.g. `POST /phone-calls`.
+    pub endpoint: &'static str,
+    /// `None` when no answer came.
+    pub status: Option<StatusCode>,
+    /// The request may have been carried out all the same.
+    pub maybe_done: bool,
+    pub problem: String,
+    /// What the API asked for.
+    pub retry_after: Option<Duration>,
+    /// Nothing was sent, because the budget could not be had.
+    pub unsent: Option<Error>,
+    /// It is not this request: the API is away for everybody.
+    pub outage: bool,
+}
+
+impl Api {
+    /// For a vendor's client; requests go with [`Lane::Bulk`] unless it says otherwise.
+    pub fn new(vendor: Vendor, budget: Budget) -> anyhow::Result<Self> {
+        let client = client::new(TIMEOUT)?;
+        Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
+    }
+
+    pub fn on(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
+    }
+
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// A request to `endpoint`, to be completed and sent. Its URL is built by the client of the vendor.
+    pub fn request(&self, endpoint: &Endpoint, url: &str) -> RequestBuilder {
+        self.client.request(endpoint.method.clone(), url)
+    }
+
+    /// Sends when the budget allows.
+    pub async fn send(&self, endpoint: &Endpoint, request: RequestBuilder) -> Result<Answer, Failure> {
+        let endpoint = endpoint.name;
+        let mut step = trace::current().map(|of| self.step(endpoint, of.child()));
+        if let Err(e) = self.budget.take(self.lane).await {
+            if let Some(step) = &mut step {
+                step.fail(e.code.as_str());
+            }
+            return Err(Failure { unsent: Some(e.clone()), ..self.failure(endpoint, e.message) });
+        }
+        let started = Instant::now();
+        let (result, url) = match request.build() {
+            Ok(request) => {
+                let url = request.url().clone();
+                (self.exchange(endpoint, request).await, Some(url))
+            }
+            Err(e) => (Err(self.unanswered(endpoint, &e)), None),
+        };
+        let status = match &result {
+            Ok(answer) => answer.status.as_u16().to_string(),
+            Err(Failure { status: Some(status), .. }) => status.as_u16().to_string(),
+            Err(_) => "none".into(),
+        };
+        let took = started.elapsed();
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        if let Some(step) = &mut step {
+            step.set("callbridge.sent_ms", i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+            step.set("http.response.status_code", status.clone());
+            if result.is_err() {
+                step.fail(&status);
+            }
+        }
+        sent::note(self.vendor, endpoint, status.parse().unwrap_or_default(), took);
+        tracing::debug!(api = self.vendor.as_str(), endpoint, status, duration_ms, "A request was answered.");
+        metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => endpoint, "status" => status)
+            .increment(1);
+        metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => endpoint)
+            .record(took.as_secs_f64());
+        match result {
+            // One request may fail for reasons of its own. Whether it is the API, one that asks for nothing tells.
+            Err(failure) if failure.is_unavailable() => {
+                let outage = match url {
+                    Some(url) => self.outages.confirm(&self.client, &self.budget, &url).await,
+                    None => false,
+                };
+                Err(Failure { outage, ..failure })
+            }
+            result => result,
+        }
+    }
+
+    /// From asking the budget until the answer is there; `sent_ms` is without the wait.
+    fn step(&self, endpoint: &'static str, trace: Traceparent) -> Span {
+        let mut step = Span::begin(SpanKind::Client, || endpoint.to_owned(), trace);
+        let (method, template) = endpoint.split_once(' ').unwrap_or(("", endpoint));
+        step.set("http.request.method", method);
+        step.set("url.template", template);
+        step.set("peer.service", self.vendor.as_str());
+        step.set("callbridge.lane", self.lane.as_str());
+        step
+    }
+
+    async fn exchange(&self, endpoint: &'static str, request: reqwest::Request) -> Result<Answer, Failure> {
+        let response = self.client.execute(request).await.map_err(|e| self.unanswered(endpoint, &e))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
+        let retry_after = retry_after(&headers);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.budget.refused(retry_after).await;
+        } else {
+            self.budget.told(&remaining(&headers)).await;
+        }
+        if let Some(problem) = outage::garbage(status, &headers, &body) {
+            return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem.to_owned()) });
+        }
+        if status.is_success() {
+            let date = date(&headers);
+            return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
+        }
+        Err(Failure {
+            status: Some(status),
+            maybe_done: status.is_server_error(),
+            retry_after,
+            ..self.failure(endpoint, format!("answered {status}"))
+        })
+    }
+
+    fn unanswered(&self, endpoint: &'static str, e: &reqwest::Error) -> Failure {
+        let problem = match e {
+            e if e.is_connect() => no_connection(e),
+            e if e.is_timeout() => format!("no answer within {} s", TIMEOUT.as_secs()),
+            e if e.is_builder() => "the request could not be built".to_owned(),
+            _ => "the connection ended without an answer".to_owned(),
+        };
+        Failure { maybe_done: !e.is_connect() && !e.is_builder(), ..self.failure(endpoint, problem) }
+    }
+
+    fn failure(&self, endpoint: &'static str, problem: String) -> Failure {
+        Failure {
+            vendor: self.vendor,
+            endpoint,
+            status: None,
+            maybe_done: false,
+            problem,
+            retry_after: None,
+            unsent: None,
+            outage: false,
+        }
+    }
+}
+
+impl Failure {
+    /// No answer, or one that says that the fault is the API's.
+    fn is_unavailable(&self) -> bool {
+        let by_status = |status: StatusCode| status.is_server_error() || matches!(status.as_u16(), 408 | 425);
+        self.unsent.is_none() && self.status.is_none_or(by_status)
+    }
+}
+
+/// Only what TLS says: other causes quote addresses, and those of the connection are of no use to anybody.
+fn no_connection(e: &reqwest::Error) -> String {
+    let mut deepest: &dyn std::error::Error = e;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    let deepest = deepest.to_string();
+    let explained = tls::explain(deepest.clone());
+    if explained == deepest { "no connection".into() } else { format!("no connection: {explained}") }
+}
+
+/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds. The
+/// vendor's own clock is in the answer's `Date`; ours may differ from it.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = number(headers, "retry-after").or_else(|| {
+        let reset = number(headers, "x-aircallapi-reset")?;
+        let now_s = date(headers).unwrap_or_else(Timestamp::now).as_second();
+        Some(if reset >= 1_000_000_000_000 { reset / 1000 } else { reset } - now_s)
+    })?;
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get("date")?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
+}
+
+/// What is left according to the answer; negative when more was asked than there was.
+fn remaining(headers: &HeaderMap) -> Vec<(budget::Span, i64)> {
+    let spans = [
+        (budget::Span::Second, "x-quota-remaining-by-second"),
+        (budget::Span::Minute, "x-quota-remaining-by-minute"),
+        (budget::Span::Day, "x-quota-remaining-by-day"),
+        (budget::Span::Minute, "x-aircallapi-remaining"),
+    ];
+    spans.into_iter().filter_map(|(span, name)| Some((span, number(headers, name)?))).collect()
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+impl Answer {
+    /// The body as JSON. An answer of another shape is the vendor's fault and may pass: it is tried again.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|e| {
+            // Where, not what: serde's message would quote values.
+            Error::retry(
+                named(self.vendor).answer,
+                format!(
+                    "{}: the answer is not what is documented (line {}, column {})",
+                    self.endpoint,
+                    e.line(),
+                    e.column()
+                ),
+            )
+        })
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let message = failure.to_string();
+        if let Some(unsent) = failure.unsent {
+            return unsent;
+        }
+        let vendor = named(failure.vendor);
+        if failure.outage {
+            return Error::new(vendor.unavailable, Remedy::AwaitApi, message);
+        }
+        let Some(status) = failure.status else { return Error::retry(vendor.unavailable, message) };
+        match (failure.vendor, status.as_u16()) {
+            (_, 429) => Error::new(
+                vendor.rate_limited,
+                Remedy::Defer { after: failure.retry_after.unwrap_or(UNSPECIFIED_WAIT) },
+                message,
+            ),
+            // A credential is mended by a person; until then the message climbs the ladder and parks.
+            (_, 401) | (Vendor::Aircall, 403) => {
+                Error::retry(vendor.credential, format!("{message}; check the API credential"))
+            }
+            (Vendor::Sellsy, 402) => {
+                Error::park(Code::SellsyPlan, format!("{message}: the account's plan does not include this"))
+            }
+            (Vendor::Sellsy, 403) => Error::park(
+                Code::SellsyForbidden,
+                format!("{message}: the API client lacks a scope or its staff a right"),
+            ),
+            (_, 408 | 425) | (_, 500..) => {
+                Error::new(vendor.unavailable, Remedy::Retry { after: failure.retry_after }, message)
+            }
+            _ => Error::park(vendor.rejected, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(vendor: Vendor, status: Option<u16>) -> Failure {
+        let status = status.map(|s| StatusCode::from_u16(s).unwrap());
+        Failure {
+            vendor,
+            endpoint: "POST /x",
+            status,
+            maybe_done: false,
+            problem: String::new(),
+            retry_after: None,
+            unsent: None,
+            outage: false,
+        }
+    }
+
+    #[test]
+    fn classifies_failures() {
+        use Vendor::{Aircall, Sellsy};
+        let retry = Remedy::Retry { after: None };
+        for (vendor, status, code, remedy) in [
+            (Sellsy, None, Code::SellsyUnavailable, retry),
+            (Sellsy, Some(503), Code::SellsyUnavailable, retry),
+            (Sellsy, Some(429), Code::SellsyRateLimited, Remedy::Defer { after: UNSPECIFIED_WAIT }),
+            (Sellsy, Some(401), Code::SellsyCredential, retry),
+            (Sellsy, Some(402), Code::SellsyPlan, Remedy::Park),
+            (Sellsy, Some(403), Code::SellsyForbidden, Remedy::Park),
+            (Sellsy, Some(400), Code::SellsyRejected, Remedy::Park),
+            (Aircall, Some(403), Code::AircallCredential, retry),
+            (Aircall, Some(404), Code::AircallRejected, Remedy::Park),
+            (Aircall, Some(500), Code::AircallUnavailable, retry),
+        ] {
+            let error = Error::from(failure(vendor, status));
+            assert_eq!((error.code, error.remedy), (code, remedy), "{vendor:?} {status:?}");
+        }
+    }
+
+    fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap())
+        };
+        of.iter().map(header).collect()
+    }
+
+    #[test]
+    fn reads_how_long_to_wait() {
+        // 1_600_000_000 by the vendor's clock.
+        let date = ("date", "Sun, 13 Sep 2020 12:26:40 GMT");
+        let s = Duration::from_secs;
+        for (name, value, expected) in [
+            ("retry-after", "7", Some(s(7))),
+            ("retry-after", "soon", None),
+            ("x-aircallapi-reset", "1600000020", Some(s(20))),
+            ("x-aircallapi-reset", "1600000020000", Some(s(20))),
+            ("x-aircallapi-reset", "1599999999", Some(s(0))),
+        ] {
+            assert_eq!(retry_after(&headers(&[date, (name, value)])), expected, "{name}: {value}");
+        }
+        // Without a date our own clock has to do.
+        assert_eq!(retry_after(&headers(&[("x-aircallapi-reset", "1600000020")])), Some(s(0)));
+    }
+
+    #[test]
+    fn reads_what_is_left() {
+        let told = headers(&[("x-quota-remaining-by-minute", "-3"), ("x-quota-remaining-by-day", "?")]);
+        assert_eq!(remaining(&told), [(budget::Span::Minute, -3)]);
+        assert_eq!(remaining(&headers(&[("x-aircallapi-remaining", "12")])), [(budget::Span::Minute, 12)]);
+    }
+}

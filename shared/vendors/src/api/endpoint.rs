@@ -1,0 +1,43 @@
+//! A kind of request, written once: `endpoint!(GET "/contacts/{id}/companies")`.
+
+use reqwest::Method;
+
+/// Method and path; `{id}` stands in the path for what differs from request to request.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    /// Both, as metrics, timelines and errors name it. It holds no id.
+    pub(crate) name: &'static str,
+}
+
+impl Endpoint {
+    /// The path with this id in it.
+    pub(crate) fn path_of(&self, id: i64) -> String {
+        self.path.replace("{id}", &id.to_string())
+    }
+}
+
+macro_rules! endpoint {
+    ($method:ident $path:literal) => {
+        $crate::api::Endpoint {
+            method: ::reqwest::Method::$method,
+            path: $path,
+            name: concat!(stringify!($method), " ", $path),
+        }
+    };
+}
+pub(crate) use endpoint;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_takes_its_place_in_the_path_and_not_in_the_name() {
+        let companies: Endpoint = endpoint!(GET "/contacts/{id}/companies");
+        assert_eq!(companies.path_of(4002), "/contacts/4002/companies");
+        assert_eq!(companies.name, "GET /contacts/{id}/companies");
+        assert_eq!(companies.method, Method::GET);
+    }
+}

@@ -1,0 +1,41 @@
+//! Which requests go first.
+
+use std::time::Duration;
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// A call is ringing, or a person waits for the answer.
+    Interactive,
+    /// Logs and insights.
+    Bulk,
+    /// The directory, and whatever else nobody waits for.
+    Background,
+}
+
+impl Lane {
+    pub const COUNT: usize = 3;
+    pub const ALL: [Lane; Lane::COUNT] = [Lane::Interactive, Lane::Bulk, Lane::Background];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Lane::Interactive => "interactive",
+            Lane::Bulk => "bulk",
+            Lane::Background => "background",
+        }
+    }
+
+    pub(super) fn index(self) -> i32 {
+        self as i32
+    }
+
+    /// A message that would wait longer is put aside instead, so that its handler, which may send five requests, ends in
+    /// time (90 s); a card that comes later is worth nothing.
+    pub(super) fn patience(self) -> Duration {
+        match self {
+            Lane::Interactive => Duration::from_secs(5),
+            Lane::Bulk => Duration::from_secs(15),
+            Lane::Background => Duration::from_secs(600),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Sellsy's endpoints that Callbridge uses, and the requests that show whether a client may use them.
+
+use serde_json::{Value, json};
+
+use crate::api::{Endpoint, endpoint};
+
+pub(super) const QUOTAS: Endpoint = endpoint!(GET "/quotas");
+pub(super) const SEARCH: Endpoint = endpoint!(GET "/search");
+pub(super) const SEARCH_CONTACTS: Endpoint = endpoint!(POST "/contacts/search");
+pub(super) const SEARCH_INDIVIDUALS: Endpoint = endpoint!(POST "/individuals/search");
+pub(super) const SEARCH_COMPANIES: Endpoint = endpoint!(POST "/companies/search");
+pub(super) const COMPANIES_OF_CONTACT: Endpoint = endpoint!(GET "/contacts/{id}/companies");
+pub(super) const INDIVIDUAL: Endpoint = endpoint!(GET "/individuals/{id}");
+pub(super) const COMPANY: Endpoint = endpoint!(GET "/companies/{id}");
+pub(super) const CONTACT: Endpoint = endpoint!(GET "/contacts/{id}");
+pub(super) const SEARCH_OPPORTUNITIES: Endpoint = endpoint!(POST "/opportunities/search");
+pub(super) const STAFFS: Endpoint = endpoint!(GET "/staffs");
+pub(super) const SEARCH_PHONE_CALLS: Endpoint = endpoint!(POST "/phone-calls/search");
+pub(super) const CREATE_PHONE_CALL: Endpoint = endpoint!(POST "/phone-calls");
+pub(super) const UPDATE_PHONE_CALL: Endpoint = endpoint!(PUT "/phone-calls/{id}");
+pub(super) const SEARCH_COMMENTS: Endpoint = endpoint!(POST "/comments/search");
+pub(super) const CREATE_COMMENT: Endpoint = endpoint!(POST "/comments");
+pub(super) const UPDATE_COMMENT: Endpoint = endpoint!(PUT "/comments/{id}");
+pub(super) const GET_TOKEN: Endpoint = endpoint!(POST "/oauth2/access-tokens");
+
+/// No record has such an id, so a change of it changes nothing.
+pub(super) const NOTHING: i64 = 999_999_999_999;
+
+/// The cheapest request to an endpoint that needs the endpoint's scope. It writes nothing: a change is one of something that is
+/// not there, which Sellsy answers with 404 (or 400).
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub(super) endpoint: Endpoint,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) body: Option<Value>,
+}
+
+impl Probe {
+    pub fn quotas() -> Self {
+        Self { endpoint: QUOTAS, query: Vec::new(), body: None }
+    }
+
+    pub fn staffs() -> Self {
+        Self { endpoint: STAFFS, query: one(), body: None }
+    }
+
+    pub fn search() -> Self {
+        let named = [("q", "callbridge".to_owned()), ("type[]", "company".to_owned())];
+        Self { endpoint: SEARCH, query: named.into_iter().chain(one()).collect(), body: None }
+    }
+
+    pub fn individuals() -> Self {
+        Self::of_search(SEARCH_INDIVIDUALS)
+    }
+
+    pub fn companies() -> Self {
+        Self::of_search(SEARCH_COMPANIES)
+    }
+
+    pub fn contacts() -> Self {
+        Self::of_search(SEARCH_CONTACTS)
+    }
+
+    pub fn opportunities() -> Self {
+        Self::of_search(SEARCH_OPPORTUNITIES)
+    }
+
+    pub fn phone_calls() -> Self {
+        Self::of_search(SEARCH_PHONE_CALLS)
+    }
+
+    pub fn comments() -> Self {
+        Self::of_search(SEARCH_COMMENTS)
+    }
+
+    pub fn writing_phone_calls() -> Self {
+        Self::of_change(UPDATE_PHONE_CALL)
+    }
+
+    pub fn writing_comments() -> Self {
+        Self::of_change(UPDATE_COMMENT)
+    }
+
+    fn of_search(endpoint: Endpoint) -> Self {
+        Self { endpoint, query: one(), body: Some(json!({ "filters": {} })) }
+    }
+
+    fn of_change(endpoint: Endpoint) -> Self {
+        Self { endpoint, query: Vec::new(), body: Some(json!({})) }
+    }
+}
+
+fn one() -> Vec<(&'static str, String)> {
+    vec![("limit", "1".to_owned())]
+}
