@@ -22,7 +22,7 @@ use base::{
     settings::{Language, Settings},
 };
 use broker::worker::Base;
-use ledger::calls::Loggable;
+use ledger::{calls::Loggable, timeline::Reason};
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
@@ -58,9 +58,9 @@ impl Logs {
     }
 
     /// The text of the log that the call should have now, or why it has none.
-    pub fn text(&self, row: &Loggable) -> Result<String, String> {
-        let ready = render::ready(row).map_err(str::to_owned)?;
-        self.0.text(row, &ready).map_err(|e| e.to_string())
+    pub fn text(&self, row: &Loggable) -> Result<String, Reason> {
+        let ready = render::ready(row)?;
+        Ok(self.0.text(row, &ready)?)
     }
 }
 

@@ -7,8 +7,9 @@ use base::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
-    calls::{ERASED, Loggable},
+    calls::Loggable,
     resolution::{Record, Resolution},
+    timeline::Reason,
 };
 use vendors::{
     aircall::wire::Call,
@@ -40,18 +41,18 @@ pub(crate) struct Ready<'a> {
 }
 
 /// Whether a call can be logged, or why there is nothing to write.
-pub(crate) fn ready(row: &Loggable) -> Result<Ready<'_>, &'static str> {
+pub(crate) fn ready(row: &Loggable) -> Result<Ready<'_>, Reason> {
     if row.erased {
-        return Err(ERASED);
+        return Err(Reason::Erased);
     }
-    let resolution = row.resolution.as_ref().ok_or("it has not been resolved yet")?;
-    let record = resolution.record.as_ref().ok_or("nobody in Sellsy has its number")?;
-    let call = row.snapshot.as_ref().ok_or("the call itself has not arrived yet")?;
+    let resolution = row.resolution.as_ref().ok_or(Reason::NotResolved)?;
+    let record = resolution.record.as_ref().ok_or(Reason::NobodyInSellsy)?;
+    let call = row.snapshot.as_ref().ok_or(Reason::NotArrived)?;
     if row.reopened {
-        return Err("its record is gone from Sellsy; the caller is looked up again");
+        return Err(Reason::RecordGone);
     }
     if row.gone {
-        return Err("a person has deleted its log in Sellsy");
+        return Err(Reason::LogDeleted);
     }
     Ok(Ready { call, record, resolution })
 }

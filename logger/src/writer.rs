@@ -30,7 +30,7 @@ use ledger::{
     calls::{self, Lease, Loggable, Snapshot},
     form::LogForm,
     insight::Insight,
-    timeline::{self, Entry},
+    timeline::{self, Entry, Reason, What},
 };
 use vendors::{aircall::wire::Call, sellsy::wire::PhoneCallCreate};
 
@@ -81,7 +81,7 @@ impl Handler for Writer {
         let call_id = message.event.call_id;
         // What was put off has been taken in; once more would only be one more line on the timeline.
         if !message.put_off && !self.take_in(message).await? {
-            return Ok(Outcome::Skip(format!("not written: {}", calls::ERASED)));
+            return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
         }
         let mut left = self.stranded.take(call_id);
         let hold = Hold { lease: Lease::fresh(), unsent: AtomicBool::new(left.unsent) };
@@ -149,7 +149,7 @@ impl Writer {
             let step = match render::ready(&row) {
                 Err(why) => {
                     self.withdraw(hold, row.call_id).await?;
-                    Step::Ended(Outcome::Skip(format!("not written: {why}")))
+                    Step::Ended(Outcome::Skip(Reason::NotWritten(why.into())))
                 }
                 Ok(ready) => self.write(hold, &row, &ready, message.trace, carries).await?,
             };
@@ -211,8 +211,7 @@ impl Writer {
         let (row, client) = (work.row, self.database.client().await?);
         let wait = gather::wait(row.writes, row.written_age);
         calls::put_off(&client, work.hold.lease, row.call_id, wait).await?;
-        let entry = Entry::new("logger", "changed; it is written together with what else changes soon")
-            .with("in_s", wait.as_secs());
+        let entry = Entry::new("logger", What::PutOff { in_s: wait.as_secs() });
         timeline::add(&client, row.call_id, [entry]).await?;
         Ok(Step::Ended(Outcome::Later(wait)))
     }
@@ -223,7 +222,7 @@ impl Writer {
         let client = self.database.client().await?;
         let reopened = calls::reopen(&client, work.row.call_id).await?;
         if reopened {
-            let entry = Entry::new("logger", "refused by Sellsy; the caller is looked up again").with("error", what);
+            let entry = Entry::new("logger", What::RecordRefused { error: what.into() });
             timeline::add(&client, work.row.call_id, [entry]).await?;
             drop(client);
             self.look_up_again(work.row, work.trace).await?;

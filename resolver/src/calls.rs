@@ -20,16 +20,12 @@ use jiff::Timestamp;
 use ledger::{
     calls::{self, Known, Snapshot, Taken},
     resolution::Resolution,
-    timeline::{self, Entry},
+    timeline::{self, Decision, Entry, Reason, What},
 };
 use serde_json::json;
 use vendors::{aircall::wire::Call, sent};
 
-use crate::{
-    directory::store,
-    hints::Hints,
-    look_up::{self, LookUp},
-};
+use crate::{directory::store, hints::Hints, look_up::LookUp};
 
 /// How old the card's look-up may be to decide by it: few records change during a phone call.
 const FRESH: Duration = Duration::from_secs(30 * 60);
@@ -64,7 +60,7 @@ impl Calls {
         let number = self.number(&call);
         let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, FRESH, number.as_ref()).await?;
         drop(client);
-        let Taken::In(known) = taken else { return Ok(Outcome::Skip(format!("not logged: {}", calls::ERASED))) };
+        let Taken::In(known) = taken else { return Ok(Outcome::Skip(Reason::NotLogged(Reason::Erased.into()))) };
         let known = match known {
             Some(known) if known.is_final => *known,
             _ => self.decide(call_id, &call, number.as_ref()).await?,
@@ -86,7 +82,7 @@ impl Calls {
         if appeared && self.resolve_again(call_id).await? {
             return Ok(Outcome::Done);
         }
-        Ok(Outcome::Skip(format!("not logged: {}", known.resolution.rule)))
+        Ok(Outcome::Skip(Reason::NotLogged(known.resolution.rule.into())))
     }
 
     async fn tell(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
@@ -107,7 +103,8 @@ impl Calls {
         let client = self.database.client().await?;
         let decided = calls::decide_again(&client, call_id, &resolution, self.number(call).as_ref()).await?;
         let Some(decided) = decided else { return Ok(false) };
-        timeline::add(&client, call_id, [look_up::entry("resolved again", &resolution)]).await?;
+        timeline::add(&client, call_id, [Entry::new("resolver", What::DecidedAgain(Decision::from(&resolution)))])
+            .await?;
         drop(client);
         if decided.record.is_some() {
             self.publish(call_id, Traceparent::of_call(call_id), &decided).await?;
@@ -144,8 +141,9 @@ impl Calls {
 fn lines(known: &Known) -> Vec<Entry> {
     let mut lines = Vec::with_capacity(2);
     if !known.card_shown && known.resolution.record.is_some() {
-        lines.push(Entry::new("resolver", "no card was shown during the call"));
+        lines.push(Entry::new("resolver", What::NoCardShown {}));
     }
-    lines.push(look_up::entry("decided", &known.resolution).with("looked_up_at", known.looked_up_at));
+    let decision = Decision { looked_up_at: Some(known.looked_up_at), ..Decision::from(&known.resolution) };
+    lines.push(Entry::new("resolver", What::Decided(decision)));
     lines
 }

@@ -2,6 +2,7 @@ use super::*;
 use ledger::{
     insight::Insights,
     resolution::{Company, Opportunity, Source},
+    timeline::Reason,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -31,9 +32,9 @@ fn resolution() -> Resolution {
         source: Source::Live,
         as_of: None,
         record: Some(record),
-        rule: String::new(),
+        rule: Reason::OnlyRecord,
         opportunity: Some(Opportunity { id: 12, name: "Cuisine".into(), status: "open".into() }),
-        opportunity_rule: String::new(),
+        opportunity_rule: Reason::EarliestOpportunity,
         candidates: vec![],
     }
 }

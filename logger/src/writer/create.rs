@@ -8,7 +8,7 @@ use broker::amqp::Outcome;
 use ledger::{
     calls::{self, Written},
     form::LogForm,
-    timeline::Entry,
+    timeline::{Entry, SellsyLog, What},
 };
 use vendors::sellsy::WriteError;
 
@@ -63,7 +63,8 @@ impl Writer {
         hold.unsent.store(false, Relaxed);
         match self.forms.create(form, &work.log).await {
             Ok(id) => {
-                let line = Entry::new("logger", "logged").with(form.as_str(), id).with("related", &work.log.related);
+                let (log, related) = (SellsyLog::new(form, id), work.log.related.clone());
+                let line = Entry::new("logger", What::Logged { log, related });
                 self.written(work, form, id, line).await
             }
             // The intent stays: the next try looks first, once Sellsy has surely finished.
@@ -96,11 +97,12 @@ impl Writer {
 
     /// What stands there may be older than what the call has become: it is written again at once.
     async fn adopt(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
+        let log = SellsyLog::new(form, id);
         let found = match work.row.intent_age {
-            Some(_) => "a log whose creation had ended unclear was found and adopted",
-            None => "a log that the ledger did not know was found and adopted",
+            Some(_) => What::AdoptedUnclear(log),
+            None => What::AdoptedUnknown(log),
         };
-        let line = Entry::new("logger", found).with(form.as_str(), id);
+        let line = Entry::new("logger", found);
         let written = Written { form, sellsy_id: id, digest: "" };
         calls::record_written(&self.database.client().await?, work.row, written, line, None).await?;
         self.update(work, form, id).await

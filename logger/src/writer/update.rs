@@ -10,7 +10,7 @@ use broker::amqp::Outcome;
 use ledger::{
     calls,
     form::LogForm,
-    timeline::{self, Entry},
+    timeline::{self, Entry, SellsyLog, What},
 };
 use vendors::sellsy::WriteError;
 
@@ -43,15 +43,14 @@ impl Writer {
     }
 
     async fn updated(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
-        self.written(work, form, id, Entry::new("logger", "log updated").with(form.as_str(), id)).await
+        self.written(work, form, id, Entry::new("logger", What::LogUpdated(SellsyLog::new(form, id)))).await
     }
 
     async fn gone(&self, work: &Work<'_>, form: LogForm, id: i64) -> Result<Step> {
         let call_id = work.row.call_id;
         let client = self.database.client().await?;
         calls::record_gone(&client, call_id).await?;
-        let entry =
-            Entry::new("logger", "a person has deleted the log in Sellsy; it stays deleted").with(form.as_str(), id);
+        let entry = Entry::new("logger", What::LogDeleted(SellsyLog::new(form, id)));
         timeline::add(&client, call_id, [entry]).await?;
         Ok(Step::Ended(Outcome::Done))
     }
@@ -64,7 +63,7 @@ impl Writer {
         }
         let client = self.database.client().await?;
         calls::record_links_refused(&client, work.row.call_id).await?;
-        let entry = Entry::new("logger", "Sellsy does not take the links of the log; they stay as they are there");
-        timeline::add(&client, work.row.call_id, [entry.with("error", refused)]).await
+        let entry = Entry::new("logger", What::LinksRefused { error: refused.into() });
+        timeline::add(&client, work.row.call_id, [entry]).await
     }
 }

@@ -34,9 +34,6 @@ pub use writing::{
     record_links_refused, record_written, release, renew_intent, withdraw_intent,
 };
 
-/// Why nothing is done about a call whose data were deleted ([`super::erase`]).
-pub const ERASED: &str = "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it";
-
 /// The view at hand is newer than the stored one.
 const NEWER: &str = "(calls.snapshot_at is null
                       or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank))";
