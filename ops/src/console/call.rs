@@ -9,7 +9,7 @@ use axum::{
 use base::ids::CallId;
 use jiff::Timestamp;
 use ledger::{
-    calls::{self, Known, Loggable},
+    calls::{self, CallRow, Known},
     form::LogForm,
     timeline::{self, Line, Reason, What},
 };
@@ -30,7 +30,7 @@ const STILL_AFTER_S: i64 = 3600;
 
 struct Told {
     found: Found,
-    row: Option<Loggable>,
+    row: Option<CallRow>,
     known: Option<Known>,
     lines: Vec<Line>,
     /// `None`: nothing is known of the call that a log is made of.
@@ -144,7 +144,7 @@ fn why(visitor: &Visitor, told: &Told, web_url: &str) -> Markup {
 
 fn log_of(visitor: &Visitor, told: &Told) -> Markup {
     let texts = visitor.texts();
-    let form = told.row.as_ref().and_then(|row| row.form);
+    let stored = told.row.as_ref().and_then(CallRow::stored);
     let asset =
         told.found.call.as_ref().and_then(|call| call.asset.as_deref()).filter(|asset| asset.starts_with("https://"));
     html! {
@@ -152,8 +152,8 @@ fn log_of(visitor: &Visitor, told: &Told) -> Markup {
             (Some(_), CallState::Deleted) => { p { (texts.log_was_deleted) } }
             (Some(id), _) => {
                 p {
-                    (if form == Some(LogForm::Comment) { texts.comment } else { texts.phone_call }) " " strong { (id) }
-                    @if let Some(row) = &told.row { span.quiet { " · " (texts.written) " " (row.writes) "×" } }
+                    (if stored.is_some_and(|log| log.form == LogForm::Comment) { texts.comment } else { texts.phone_call }) " " strong { (id) }
+                    @if let Some(log) = stored { span.quiet { " · " (texts.written) " " (log.writes) "×" } }
                 }
             }
             (None, _) => { p.quiet { (texts.not_logged) } }
