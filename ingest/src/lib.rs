@@ -66,7 +66,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         base.spawn_until_shutdown(turns.run());
     } else {
         tracing::info!(
-            "AIRCALL_API_ID or AIRCALL_API_TOKEN is not set: there is no search for calls that no webhook brought."
+            "AIRCALL_API_ID or AIRCALL_API_TOKEN is not set: calls that no webhook brings are not looked for."
         );
     }
     base.serve(routes).await
