@@ -21,7 +21,7 @@ use journal::{Arrival, Journal};
 pub mod faults;
 pub mod journal;
 
-/// A connection without an answer is closed after this time.
+/// A connection that hangs is closed after this time.
 const LONGEST_HANG: Duration = Duration::from_secs(120);
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
