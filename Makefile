@@ -45,7 +45,7 @@ fuzz: fuzz_target = $(or $(what),webhook)
 fuzz: ## hostile input for two minutes: what=webhook, sellsy or phone; seconds=600 (needs cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz --locked"; exit 1; }
 	@mkdir -p fuzz/target/found/$(fuzz_target)
-	@# A sanitizer needs a compiler that takes unstable flags; the pinned one does when told so.
+	@# A sanitizer needs unstable compiler flags, which the pinned compiler accepts with RUSTC_BOOTSTRAP.
 	@RUSTC_BOOTSTRAP=1 cargo fuzz run $(fuzz_target) fuzz/target/found/$(fuzz_target) fuzz/corpus/$(fuzz_target) -- \
 	  -max_total_time=$(seconds) -timeout=5
 
