@@ -1,4 +1,4 @@
-//! What was found and what is left to do, for people or programs.
+//! Prints what was found and what has to be done by hand, as a table for people or as JSON for programs.
 
 use comfy_table::{Table, presets};
 use ledger::erase::Concerned;
@@ -6,22 +6,23 @@ use serde_json::json;
 
 use super::{Arguments, Found};
 
-fn counts(found: &Found) -> Vec<(&'static str, i64)> {
-    let sum = |of: fn(&Concerned) -> i64| found.calls.iter().map(of).sum();
+/// What was found: the JSON key, the text for people, and the number.
+fn counts(found: &Found) -> [(&'static str, &'static str, i64); 8] {
+    let sum = |per_call: fn(&Concerned) -> i64| found.calls.iter().map(per_call).sum();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    vec![
-        ("calls", count(found.calls.len())),
-        ("AI insights of calls", sum(|call| call.insights)),
-        ("lines of timelines", sum(|call| call.lines)),
-        ("calls waiting for a record", sum(|call| i64::from(call.unmatched))),
-        ("records of the phone directory", count(found.records.len())),
-        ("remembered misses", found.misses),
-        ("messages in the inbox", count(found.inbox.len())),
-        ("parked messages", count(found.letters.len())),
+    [
+        ("calls", "calls", count(found.calls.len())),
+        ("ai_insights_of_calls", "AI insights of calls", sum(|call| call.insights)),
+        ("lines_of_timelines", "lines of timelines", sum(|call| call.lines)),
+        ("calls_waiting_for_a_record", "calls waiting for a record", sum(|call| i64::from(call.unmatched))),
+        ("records_of_the_phone_directory", "records of the phone directory", count(found.records.len())),
+        ("remembered_misses", "remembered misses", found.misses),
+        ("messages_in_the_inbox", "messages in the inbox", count(found.inbox.len())),
+        ("parked_messages", "dead letters", count(found.letters.len())),
     ]
 }
 
-/// The logs in Sellsy, which stay: call, form, id.
+/// The logs in Sellsy, which are not deleted: call, form, id.
 fn logs(found: &Found) -> impl Iterator<Item = (i64, &str, i64)> {
     found
         .calls
@@ -31,19 +32,19 @@ fn logs(found: &Found) -> impl Iterator<Item = (i64, &str, i64)> {
 
 pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
-        // One document in the end, unless this is the end.
+        // Only one JSON document is printed: here if nothing will be erased, otherwise after the erasure.
         if arguments.dry_run || found.is_nothing() {
             json(found, false, false)?;
         }
         return Ok(());
     }
     if found.is_nothing() {
-        println!("Nothing is known of this number.");
+        println!("Nothing is stored about this number.");
         return Ok(());
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["found", "how many"]);
-    for (what, n) in counts(found) {
+    for (_, what, n) in counts(found) {
         table.add_row([what.to_owned(), n.to_string()]);
     }
     println!("{table}");
@@ -53,15 +54,15 @@ pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// After the erasure; `left`: events came in meanwhile.
-pub(super) fn done(found: &Found, left: bool, arguments: &Arguments) -> anyhow::Result<()> {
+/// After the erasure. `remaining`: new events came in meanwhile.
+pub(super) fn erased(found: &Found, remaining: bool, arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
-        return json(found, true, left);
+        return json(found, true, remaining);
     }
-    println!("Erased. Of each call stays a row with its id, so that a late event does not log it again.");
+    println!("Erased. A row with only its id remains of each call, so that a late event does not log it again.");
     notes(found);
-    if left {
-        println!("Meanwhile something new came in: run it again.");
+    if remaining {
+        println!("Something new came in meanwhile: run it again.");
     }
     Ok(())
 }
@@ -70,24 +71,24 @@ fn notes(found: &Found) {
     let logs: Vec<String> =
         logs(found).map(|(call, form, id)| format!("  {form} {id} (Aircall call {call})")).collect();
     if !logs.is_empty() {
-        println!("The logs in Sellsy are not deleted. To be done there by hand:\n{}", logs.join("\n"));
+        println!("The logs in Sellsy are not deleted. To be done there by readers:\n{}", logs.join("\n"));
     }
     if !found.records.is_empty() {
         let records: Vec<String> = found.records.iter().map(|(kind, id)| format!("{kind} {id}")).collect();
-        println!("Unless it is erased in Sellsy as well, the next synchronisation brings back: {}", records.join(", "));
+        println!("Unless they are erased in Sellsy too, the next synchronisation brings back: {}", records.join(", "));
     }
     if !found.other_numbers.is_empty() {
         println!("The same records have other numbers. Forget them too: {}", found.other_numbers.join(", "));
     }
 }
 
-fn json(found: &Found, erased: bool, left: bool) -> anyhow::Result<()> {
+fn json(found: &Found, erased: bool, remaining: bool) -> anyhow::Result<()> {
     let counts: serde_json::Map<_, _> =
-        counts(found).into_iter().map(|(what, n)| (what.replace(' ', "_").to_lowercase(), n.into())).collect();
+        counts(found).into_iter().map(|(key, _, n)| (key.to_owned(), n.into())).collect();
     let logs: Vec<_> = logs(found).map(|(call, form, id)| json!({ "call_id": call, "form": form, "id": id })).collect();
     let records: Vec<_> = found.records.iter().map(|(kind, id)| json!({ "kind": kind, "id": id })).collect();
     let all = json!({
-        "found": counts, "erased": erased, "something_new": left, "logs_in_sellsy": logs,
+        "found": counts, "erased": erased, "something_new": remaining, "logs_in_sellsy": logs,
         "records_in_sellsy": records, "other_numbers": found.other_numbers,
     });
     println!("{}", serde_json::to_string_pretty(&all)?);
