@@ -27,7 +27,7 @@ use vendors::{aircall::Aircall, budget::Role};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge backfill --since 7d --dry-run\n  \
     callbridge backfill --since 2026-11-01 --until 2026-11-15T12:00\n\n\
-    An interrupted run resumes where it was when it is started again. Calls that are already logged are left alone.";
+    An interrupted run resumes where it was when it is started again. Calls that lack nothing are left alone.";
 
 const NAME: &str = "backfill";
 /// A run that was interrupted longer ago than this starts from the beginning.

@@ -216,8 +216,8 @@ texts! {
     nothing_done: "Rien à faire :", "Nothing to do:";
     was_logged: "Enregistré :", "Logged:";
     was_updated: "Compte rendu mis à jour :", "Log updated:";
-    was_adopted: "Une création à l’issue incertaine a été retrouvée :", "A creation that had ended unclear was found:";
-    links_refused: "Sellsy refuse les liens du compte rendu ; ils restent comme ils sont.", "Sellsy does not take the links of the log; they stay as they are.";
+    was_adopted: "Une création à l’issue incertaine a été retrouvée :", "A log whose creation had an unclear outcome was found:";
+    links_refused: "Sellsy refuse les liens du compte rendu ; ils restent comme ils sont.", "Sellsy refuses the links of the log; they stay as they are.";
     refused_by_sellsy: "Refusé par Sellsy ; l’appelant est cherché de nouveau.", "Refused by Sellsy; the caller is looked up again.";
     put_off: "Changé ; écrit dans {} s avec ce qui change encore.", "Changed; to be written in {} s, together with any further changes.";
     insights_found: "Analyse IA :", "AI insights:";

@@ -25,7 +25,7 @@ fn each_wrong_password_blocks_longer_and_even_the_right_one_is_refused_meanwhile
     ));
     assert!(
         matches!(sessions.check_password("wrong", later + Duration::from_secs(11)), Verdict::Wrong),
-        "counted anew"
+        "counting starts again"
     );
 }
 
