@@ -16,7 +16,7 @@ use broker::{
 use ledger::{
     calls,
     insight::{Content, Insight},
-    timeline::{self, Entry},
+    timeline::{self, Entry, Reason, What},
 };
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -42,24 +42,24 @@ impl Handler for Insights {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, kind) = (message.event.call_id, message.event.kind.as_str());
         let Some(resource) = read::resource(kind) else {
-            return Ok(Outcome::Skip(format!("{kind} carries nothing for a log")));
+            return Ok(Outcome::Skip(Reason::NothingForLog { event: kind.into() }));
         };
         let call = match self.ended_call(message).await? {
             Ok(call) => call,
-            Err(why) => return Ok(Outcome::Skip(why)),
+            Err(why) => return Ok(Outcome::Skip(Reason::NoInsights(why.into()))),
         };
         if let Err(why) = gate::check(call.duration.unwrap_or_default()) {
-            return Ok(Outcome::Skip(why));
+            return Ok(Outcome::Skip(Reason::NoInsights(why.into())));
         }
         let (contents, fetched) = self.contents(call_id, resource, &message.event.payload).await?;
         if contents.is_empty() {
-            return Ok(Outcome::Skip(format!("{kind} has no content, and Aircall has none either")));
+            return Ok(Outcome::Skip(Reason::NoContent { event: kind.into() }));
         }
-        let keys: Vec<_> = contents.iter().map(Content::key).collect();
+        let keys = contents.iter().map(Content::key).collect();
         for content in contents {
             self.publish(message, content).await?;
         }
-        let entry = Entry::new("insights", "insights found").with("insights", keys).with("fetched", fetched);
+        let entry = Entry::new("insights", What::InsightsFound { insights: keys, fetched });
         timeline::add(&self.database.client().await?, call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
@@ -67,7 +67,7 @@ impl Handler for Insights {
 
 impl Insights {
     /// The call once it has ended, or why it does not concern us.
-    async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, String>> {
+    async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, Reason>> {
         let call_id = message.event.call_id;
         let client = self.database.client().await?;
         let known = calls::snapshot(&client, call_id).await?;
@@ -75,15 +75,13 @@ impl Insights {
             return Ok(Ok(call));
         }
         if calls::is_erased(&client, call_id).await? {
-            return Ok(Err(format!("no insights: {}", calls::ERASED)));
+            return Ok(Err(Reason::Erased));
         }
         drop(client);
         if message.attempts >= ASK_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
-                None => return Ok(Err("no insights: Aircall does not know this call".into())),
-                Some(call) if !self.concerns_us(&call) => {
-                    return Ok(Err("no insights: the call was on another number".into()));
-                }
+                None => return Ok(Err(Reason::UnknownToAircall)),
+                Some(call) if !self.concerns_us(&call) => return Ok(Err(Reason::OtherNumber)),
                 Some(call) if call.has_ended() => return Ok(Ok(call)),
                 Some(_) => {}
             }

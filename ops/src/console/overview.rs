@@ -6,7 +6,7 @@ use base::ids::{CallId, Stage};
 use jiff::Timestamp;
 use ledger::{
     replicas,
-    timeline::{self, Line},
+    timeline::{self, Line, What},
 };
 use maud::{Markup, html};
 use vendors::budget::{self, Seen};
@@ -212,21 +212,22 @@ impl Overview {
 
     fn errors(&self, visitor: &Visitor) -> Markup {
         let texts = visitor.texts();
+        let failures = self.errors.iter().filter_map(|(call_id, line)| Some((call_id, line, line.what.failure()?)));
         html! {
             @if self.errors.is_empty() { p.quiet { (texts.no_errors) } }
             ul.rows {
-                @for (call_id, line) in &self.errors {
-                    @let parked = line.what == "parked";
+                @for (call_id, line, failure) in failures {
+                    @let parked = matches!(line.what, What::Parked(_));
                     li {
                         div.row-head {
-                            (errors::link(line.detail["code"].as_str().unwrap_or("UNKNOWN")))
+                            (errors::link(&failure.code))
                             (pill(if parked { "parked" } else { "waiting" }, if parked { texts.parked } else { texts.tried_again }))
                         }
                         p.quiet {
                             (ago(visitor, self.now, line.at)) " · " (line.stage) " · "
                             a href={ "/calls/" (call_id) } { (texts.call) " " (call_id) }
                         }
-                        p.clamped lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
+                        p.clamped lang="en" { (failure.error) }
                     }
                 }
             }

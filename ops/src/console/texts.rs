@@ -186,6 +186,8 @@ texts! {
     in_aircall: "Enregistrement dans Aircall", "Recording in Aircall";
     nothing_in_aircall: "Aircall n’a donné ni enregistrement ni messagerie pour cet appel.", "Aircall has sent no recording and no voicemail for this call.";
     opportunity: "Opportunité", "Opportunity";
+    open: "ouverte", "open";
+    late: "en retard", "late";
     because: "motif :", "because";
     looked_up: "Cherché", "Looked up";
     candidates: "Toutes les fiches qui portent ce numéro", "Every record with this number";
@@ -217,6 +219,7 @@ texts! {
     was_logged: "Enregistré :", "Logged:";
     was_updated: "Compte rendu mis à jour :", "Log updated:";
     was_adopted: "Une création à l’issue incertaine a été retrouvée :", "A log whose creation had an unclear outcome was found:";
+    unknown_was_adopted: "Un compte rendu déjà présent dans Sellsy a été retrouvé :", "A log that was already in Sellsy was found:";
     links_refused: "Sellsy refuse les liens du compte rendu ; ils restent comme ils sont.", "Sellsy refuses the links of the log; they stay as they are.";
     refused_by_sellsy: "Refusé par Sellsy ; l’appelant est cherché de nouveau.", "Refused by Sellsy; the caller is looked up again.";
     put_off: "Changé ; écrit dans {} s avec ce qui change encore.", "Changed; to be written in {} s, together with any further changes.";

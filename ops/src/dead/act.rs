@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use ledger::{
     calls,
-    timeline::{self, Entry},
+    timeline::{self, DeadLetter, Entry, What},
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -187,12 +187,13 @@ pub(crate) async fn carry_out(
 async fn carry_out_one(dead_letters: &DeadLetters, deed: Deed, held: UnackedLetter) -> anyhow::Result<()> {
     let letter = &held.letter;
     if let Some(call_id) = letter.call_id {
-        let entry = Entry::new(letter.stage.as_str(), format!("{} by an operator", deed.done()))
-            .with("code", &letter.code)
-            .with("attempts", letter.attempts)
-            .with("message", &letter.id);
+        let about = DeadLetter { message: letter.id.clone(), code: letter.code.clone(), attempts: letter.attempts };
+        let what = match deed {
+            Deed::Replay => What::Replayed(about),
+            Deed::Drop => What::Dropped(about),
+        };
         let client = dead_letters.database.client().await?;
-        timeline::add(&client, call_id, [entry]).await?;
+        timeline::add(&client, call_id, [Entry::new(letter.stage.as_str(), what)]).await?;
         // Counted before it is replayed, because it may be parked again at once.
         calls::count_parked(&client, call_id, -1).await?;
     }

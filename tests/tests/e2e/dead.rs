@@ -121,8 +121,7 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
     assert!(fine && said.contains("11 dead letters replayed."), "{said}");
     assert_eq!((letters(&stack).await?, waiting(&stack).await?), (0, 12));
     logged_once(&mut stack, &calls).await?;
-    let sql =
-        "select count(*) from timeline where what = 'replayed by an operator' and detail->>'code' = 'SELLSY_FORBIDDEN'
+    let sql = "select count(*) from timeline where what = 'replayed' and detail->>'code' = 'SELLSY_FORBIDDEN'
                   and detail->>'attempts' = '1'";
     assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i64>(0), 12);
     assert_eq!(list(&stack).await?, json!([]));
@@ -209,7 +208,7 @@ async fn a_replay_that_is_killed_loses_nothing() -> Result<()> {
     for least in [5, 25] {
         let mut replay = stack.begin(&["dead", "replay", "--all"]).await?;
         let some = || async {
-            let sql = "select count(*) from timeline where what = 'replayed by an operator'";
+            let sql = "select count(*) from timeline where what = 'replayed'";
             (database.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) >= least).then_some(())
         };
         eventually(SOON, some).await.context("the replay is under way")?;
@@ -246,7 +245,7 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     let (said, fine) = stack.callbridge(&["dead", "drop", "--stage", "logger", "--yes"]).await?;
     assert!(fine && said.contains("3 dead letters dropped."), "{said}");
     assert_eq!((letters(&stack).await?, waiting(&stack).await?, stack.depth(&ingest).await?), (0, 0, 1));
-    let sql = "select count(*) from timeline where what = 'dropped by an operator'";
+    let sql = "select count(*) from timeline where what = 'dropped'";
     assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i64>(0), 3);
     drop(workers);
     stack.down().await
