@@ -22,7 +22,7 @@ use super::{
     layout::{self, Section, Visitor},
 };
 use crate::dead::{
-    act::Deed,
+    act::Action,
     print::{self, CodeGroup},
 };
 
@@ -92,9 +92,9 @@ async fn load(console: &Console) -> anyhow::Result<Groups> {
 
 fn job_status(visitor: &Visitor, job: &Job) -> Markup {
     let texts = visitor.texts();
-    let (doing, done) = match job.deed {
-        Deed::Replay => (texts.replaying, texts.replayed),
-        Deed::Drop => (texts.dropping, texts.dropped),
+    let (doing, done) = match job.action {
+        Action::Replay => (texts.replaying, texts.replayed),
+        Action::Drop => (texts.dropping, texts.dropped),
     };
     let matched = job.matched.unwrap_or(0);
     let n = |n: usize| count(i64::try_from(n).unwrap_or(i64::MAX));
@@ -228,7 +228,7 @@ pub(super) async fn replay(
     Extension(visitor): Extension<Visitor>,
     Form(form): Form<ActionForm>,
 ) -> Response {
-    start_job(&console, &visitor, Deed::Replay, &form).await
+    start_job(&console, &visitor, Action::Replay, &form).await
 }
 
 pub(super) async fn drop_selected(
@@ -236,10 +236,10 @@ pub(super) async fn drop_selected(
     Extension(visitor): Extension<Visitor>,
     Form(form): Form<ActionForm>,
 ) -> Response {
-    start_job(&console, &visitor, Deed::Drop, &form).await
+    start_job(&console, &visitor, Action::Drop, &form).await
 }
 
-async fn start_job(console: &Console, visitor: &Visitor, deed: Deed, form: &ActionForm) -> Response {
+async fn start_job(console: &Console, visitor: &Visitor, action: Action, form: &ActionForm) -> Response {
     use axum::http::StatusCode;
     let Some(choice) = form.choice() else {
         return layout::refused(visitor, StatusCode::BAD_REQUEST, visitor.texts().invalid_form);
@@ -250,7 +250,7 @@ async fn start_job(console: &Console, visitor: &Visitor, deed: Deed, form: &Acti
     };
     // A page that is being rendered at this moment still holds the dead letters.
     let _reading = READING.lock().await;
-    if console.jobs.start(&console.dead_letters, deed, choice).await {
+    if console.jobs.start(&console.dead_letters, action, choice).await {
         Redirect::to(&back_to).into_response()
     } else {
         layout::refused(visitor, StatusCode::CONFLICT, visitor.texts().another_job)

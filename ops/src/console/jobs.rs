@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dead::{
     DeadLetters,
-    act::{self, Deed, Outcome},
+    act::{self, Action, Outcome},
 };
 
 /// How long a request waits for its job. Most jobs are one dead letter, so the answer already shows the result.
@@ -56,7 +56,7 @@ impl Choice {
 /// A job as a page shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) deed: Deed,
+    pub(super) action: Action,
     /// How many dead letters match; `None` until they have been counted.
     pub(super) matched: Option<usize>,
     pub(super) done: usize,
@@ -80,7 +80,7 @@ struct Progress {
 
 #[derive(Default)]
 pub(super) struct Jobs {
-    last: Mutex<Option<(Deed, Arc<Progress>)>>,
+    last: Mutex<Option<(Action, Arc<Progress>)>>,
     running: watch::Sender<bool>,
     /// Stops the running job after the dead letters that it is handling.
     pub(super) stop: CancellationToken,
@@ -89,9 +89,9 @@ pub(super) struct Jobs {
 impl Jobs {
     pub(super) fn last(&self) -> Option<Job> {
         let last = locked(&self.last).clone()?;
-        let (deed, progress) = last;
+        let (action, progress) = last;
         Some(Job {
-            deed,
+            action,
             matched: *locked(&progress.matched),
             done: progress.done.load(Ordering::Relaxed),
             end: locked(&progress.end).clone(),
@@ -109,15 +109,15 @@ impl Jobs {
     }
 
     /// Starts a job; false if another one is running. Returns when the job has ended, or after a moment.
-    pub(super) async fn start(self: &Arc<Self>, dead_letters: &DeadLetters, deed: Deed, choice: Choice) -> bool {
+    pub(super) async fn start(self: &Arc<Self>, dead_letters: &DeadLetters, action: Action, choice: Choice) -> bool {
         if !self.running.send_if_modified(|running| !std::mem::replace(running, true)) {
             return false;
         }
         let progress = Arc::new(Progress::default());
-        *locked(&self.last) = Some((deed, progress.clone()));
+        *locked(&self.last) = Some((action, progress.clone()));
         let (dead_letters, this) = (dead_letters.clone(), self.clone());
         tokio::spawn(async move {
-            let (not_replayable, problem) = match run(&dead_letters, deed, &choice, &progress, &this.stop).await {
+            let (not_replayable, problem) = match run(&dead_letters, action, &choice, &progress, &this.stop).await {
                 Ok((not_replayable, problem)) => (not_replayable, problem),
                 Err(e) => (0, Some(e)),
             };
@@ -135,7 +135,7 @@ impl Jobs {
 
 async fn run(
     dead_letters: &DeadLetters,
-    deed: Deed,
+    action: Action,
     choice: &Choice,
     progress: &Progress,
     stop: &CancellationToken,
@@ -144,7 +144,7 @@ async fn run(
     let (readers, letters) = dead_letters.read(choice.stages(), |held| choice.matches(held)).await?;
     let all = letters.len();
     let letters: Vec<UnackedLetter> =
-        letters.into_iter().filter(|held| deed == Deed::Drop || held.letter.stage.has_work_queue()).collect();
+        letters.into_iter().filter(|held| action == Action::Drop || held.letter.stage.has_work_queue()).collect();
     let not_replayable = all - letters.len();
     *locked(&progress.matched) = Some(letters.len());
     if letters.is_empty() {
@@ -156,7 +156,7 @@ async fn run(
         progress.done.fetch_add(1, Ordering::Relaxed);
     };
     let Outcome { problem, .. } =
-        act::carry_out(dead_letters, deed, readers, letters, &stop.child_token(), one_is_done).await;
+        act::carry_out(dead_letters, action, readers, letters, &stop.child_token(), one_is_done).await;
     Ok((not_replayable, problem))
 }
 

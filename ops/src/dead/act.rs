@@ -29,16 +29,16 @@ const NOT_INGEST: &str = "dead letters of ingest cannot be replayed: they are we
                           handles them.\nLook at them with `callbridge dead show <id> --payload`, report those that are about a call, and drop them.";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     Replay,
     Drop,
 }
 
-impl Deed {
-    fn done(self) -> &'static str {
+impl Action {
+    fn participle(self) -> &'static str {
         match self {
-            Deed::Replay => "replayed",
-            Deed::Drop => "dropped",
+            Action::Replay => "replayed",
+            Action::Drop => "dropped",
         }
     }
 }
@@ -69,7 +69,7 @@ pub(super) async fn replay(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    carry_out_and_report(dead_letters, Deed::Replay, readers, letters, json).await
+    carry_out_and_report(dead_letters, Action::Replay, readers, letters, json).await
 }
 
 pub(super) async fn drop_letters(
@@ -88,7 +88,7 @@ pub(super) async fn drop_letters(
             return Ok(ExitCode::FAILURE);
         }
     }
-    carry_out_and_report(dead_letters, Deed::Drop, readers, letters, json).await
+    carry_out_and_report(dead_letters, Action::Drop, readers, letters, json).await
 }
 
 pub(crate) fn can_ask() -> bool {
@@ -117,12 +117,12 @@ async fn read_selected(
 
 async fn carry_out_and_report(
     dead_letters: &DeadLetters,
-    deed: Deed,
+    action: Action,
     readers: Readers,
     letters: Vec<UnackedLetter>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let bar = ProgressBar::new(u64::try_from(letters.len())?).with_prefix(deed.done());
+    let bar = ProgressBar::new(u64::try_from(letters.len())?).with_prefix(action.participle());
     bar.set_style(ProgressStyle::with_template("{prefix:<11} {bar:40} {pos}/{len} {eta}")?);
     let stop = CancellationToken::new();
     let on_interrupt = stop.clone();
@@ -131,14 +131,14 @@ async fn carry_out_and_report(
         on_interrupt.cancel();
     });
     let Outcome { matched, done, problem } =
-        carry_out(dead_letters, deed, readers, letters, &stop, || bar.inc(1)).await;
+        carry_out(dead_letters, action, readers, letters, &stop, || bar.inc(1)).await;
     bar.finish_and_clear();
     if json {
-        println!("{}", json!({ "matched": matched, deed.done(): done, "still_parked": matched - done }));
+        println!("{}", json!({ "matched": matched, action.participle(): done, "still_parked": matched - done }));
     } else if done == matched {
-        println!("{} {}.", counted(done), deed.done());
+        println!("{} {}.", counted(done), action.participle());
     } else {
-        println!("Stopped: {done} of {} {}; the others are still parked.", counted(matched), deed.done());
+        println!("Stopped: {done} of {} {}; the others are still parked.", counted(matched), action.participle());
     }
     match problem {
         Some(e) => Err(e),
@@ -157,7 +157,7 @@ pub(crate) struct Outcome {
 /// Replays or drops these dead letters, until `stop` or the first failure; the rest return to their queues.
 pub(crate) async fn carry_out(
     dead_letters: &DeadLetters,
-    deed: Deed,
+    action: Action,
     readers: Readers,
     letters: Vec<UnackedLetter>,
     stop: &CancellationToken,
@@ -166,7 +166,7 @@ pub(crate) async fn carry_out(
     let mut outcome = Outcome { matched: letters.len(), done: 0, problem: None };
     let until_stopped = stream::iter(letters).take_until(stop.clone().cancelled_owned());
     let mut results =
-        until_stopped.map(|held| carry_out_one(dead_letters, deed, held)).buffer_unordered(AT_ONCE).boxed();
+        until_stopped.map(|held| carry_out_one(dead_letters, action, held)).buffer_unordered(AT_ONCE).boxed();
     while let Some(result) = results.next().await {
         match result {
             Ok(()) => {
@@ -184,29 +184,29 @@ pub(crate) async fn carry_out(
     outcome
 }
 
-async fn carry_out_one(dead_letters: &DeadLetters, deed: Deed, held: UnackedLetter) -> anyhow::Result<()> {
+async fn carry_out_one(dead_letters: &DeadLetters, action: Action, held: UnackedLetter) -> anyhow::Result<()> {
     let letter = &held.letter;
     if let Some(call_id) = letter.call_id {
         let about = DeadLetter { message: letter.id.clone(), code: letter.code.clone(), attempts: letter.attempts };
-        let what = match deed {
-            Deed::Replay => What::Replayed(about),
-            Deed::Drop => What::Dropped(about),
+        let what = match action {
+            Action::Replay => What::Replayed(about),
+            Action::Drop => What::Dropped(about),
         };
         let client = dead_letters.database.client().await?;
         timeline::add(&client, call_id, [Entry::new(letter.stage.as_str(), what)]).await?;
         // Counted before it is replayed, because it may be parked again at once.
         calls::count_parked(&client, call_id, -1).await?;
     }
-    let outcome = match deed {
-        Deed::Replay => held.replay(&dead_letters.publisher).await,
-        Deed::Drop => held.remove().await,
+    let outcome = match action {
+        Action::Replay => held.replay(&dead_letters.publisher).await,
+        Action::Drop => held.remove().await,
     };
     if let (Err(_), Some(call_id)) = (&outcome, letter.call_id)
         && let Ok(client) = dead_letters.database.client().await
     {
         let _ = calls::count_parked(&client, call_id, 1).await;
     }
-    outcome.with_context(|| format!("dead letter {} could not be {}", letter.id, deed.done()))
+    outcome.with_context(|| format!("dead letter {} could not be {}", letter.id, action.participle()))
 }
 
 fn counted(n: usize) -> String {
