@@ -88,7 +88,7 @@ pub(super) fn quotas(settings: &Sellsy, allowed: &[(Span, u32)]) -> Verdict {
     if above.is_empty() {
         let limits: Vec<_> = allowed.iter().map(|(span, limit)| format!("{limit} per {}", span.as_str())).collect();
         let limits = if limits.is_empty() { "unlimited".to_owned() } else { limits.join(", ") };
-        return Verdict::ok(format!("{limits}; the settings stay below"));
+        return Verdict::ok(format!("{limits}; the settings do not exceed that"));
     }
     let (says, cures): (Vec<_>, Vec<_>) = above.into_iter().unzip();
     let cure = format!(

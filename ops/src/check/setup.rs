@@ -10,7 +10,7 @@ const WHERE: &str = "see .env.example, or --help of a worker";
 pub(super) fn invalid(problems: &Problems) -> Vec<Finding> {
     let problem = |problem: &str| {
         let name = problem.split([' ', ':']).next().unwrap_or_default();
-        Verdict::failed(problem, format!("correct {name}; {WHERE}")).about(format!("setting {name}"))
+        Verdict::failed(problem, format!("set a valid {name}; {WHERE}")).about(format!("setting {name}"))
     };
     let mut findings: Vec<Finding> = problems.iter().map(problem).collect();
     let rest = ["broker", "database", "Aircall", "Sellsy"];
