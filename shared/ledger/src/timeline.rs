@@ -15,8 +15,9 @@ use tokio_postgres::Row;
 use vendors::sent::{self, Sent};
 
 mod legacy;
-pub(super) mod reason;
+mod reason;
 pub mod samples;
+pub(super) mod stored;
 mod what;
 
 pub use reason::Reason;
