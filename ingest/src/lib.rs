@@ -47,7 +47,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let secret = settings.sellsy.webhook_secret.clone();
     let mut base = Base::start("ingest", settings, &[], shutdown.clone())?;
     // The webhook is worth keeping open as long as either of them can hold an event.
-    base.readiness.one_is_enough(&["broker", "database"]);
+    base.readiness.require_any(&["broker", "database"]);
     let door = door::Door::new(base.publisher.clone(), base.database.clone());
     let routes = Router::new()
         .merge(aircall::routes(rules, door.clone()))

@@ -202,7 +202,7 @@ impl Desk {
         stages: Vec<Stage>,
         wanted: impl Fn(&Held) -> bool,
     ) -> anyhow::Result<(Hand, Vec<Held>)> {
-        let alone = self.database.alone("dead letters", UNTIL_FREE).await?;
+        let alone = self.database.lock("dead letters", UNTIL_FREE).await?;
         let alone = alone
             .context("the dead letters are in the hands of another command or page; try again when it has ended")?;
         let wanted = &wanted;

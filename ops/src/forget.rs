@@ -102,7 +102,7 @@ async fn forget(
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
     // Every call is looked through, which may take longer than any statement of a worker; the connection goes with that.
-    let mut client = database.client().await?.out_of_the_pool();
+    let mut client = database.client().await?.detach();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
     let (hand, found) = find(client, desk, region, number).await?;

@@ -110,7 +110,7 @@ impl Calls {
         timeline::add(&client, call_id, [look_up::entry("resolved again", &resolution)]).await?;
         drop(client);
         if decided.record.is_some() {
-            self.publish(call_id, Traceparent::of_call(call_id), &decided).await?;
+            self.publish(call_id, Traceparent::for_call(call_id), &decided).await?;
         }
         Ok(resolution.record.is_some())
     }

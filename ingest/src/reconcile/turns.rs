@@ -52,7 +52,7 @@ impl Turns {
     /// Says how long until another one may be due.
     async fn turn(&self) -> Result<Duration> {
         let database = &self.reconciler.database;
-        if let Some(client) = database.alone("reconciliation", Duration::ZERO).await? {
+        if let Some(client) = database.lock("reconciliation", Duration::ZERO).await? {
             return self.turn_alone(&client).await;
         }
         let client = database.client().await?;

@@ -4,7 +4,7 @@
 //! its queue when the reader closes, or when the process dies. A replay is published to the stage's work queue and only
 //! then acked, so a crash in between doubles a message and never loses one. Two readers at once would each see a part, and a
 //! quorum queue does not heed the flag for an exclusive consumer: whoever opens readers makes sure that nobody else does
-//! ([`base::db::Database::alone`]), and a reader waits until its predecessor's letters are back.
+//! ([`base::db::Database::lock`]), and a reader waits until its predecessor's letters are back.
 
 use std::{sync::Arc, time::Duration};
 

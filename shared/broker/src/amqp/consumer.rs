@@ -271,7 +271,7 @@ impl<H: Handler> Consumer<H> {
             };
             match result {
                 Err(Error { remedy: Remedy::AwaitDatabase, message, .. }) => {
-                    self.database.suspect(&message);
+                    self.database.report_unavailable(&message);
                     // To the handler this is like a delivery that came before: it may meet its own traces.
                     incoming.seen_before = true;
                 }
