@@ -93,7 +93,7 @@ impl Alerts {
 
     async fn budget(&mut self) -> Result<Option<Alert>> {
         let client = self.database.client().await?;
-        let (used_up, waiting) = (budget::used_up(&client).await?, budget::waiting(&client).await?);
+        let (used_up, waiting) = (budget::exhausted_apis(&client).await?, budget::waiting_apis(&client).await?);
         self.waiting.retain(|api, _| waiting.contains(api));
         for api in waiting {
             self.waiting.entry(api).or_insert_with(Instant::now);

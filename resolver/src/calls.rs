@@ -99,7 +99,7 @@ impl Calls {
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
         let Some(call) = calls::snapshot(&self.database.client().await?, call_id).await? else { return Ok(false) };
         // What has brought this about may have sent requests for other reasons and for other calls.
-        Box::pin(sent::kept("resolver", self.look_up_again(call_id, &call))).await
+        Box::pin(sent::collect("resolver", self.look_up_again(call_id, &call))).await
     }
 
     async fn look_up_again(&self, call_id: CallId, call: &Call) -> Result<bool> {

@@ -180,7 +180,7 @@ impl<H: Handler> Consumer<H> {
         let (slots, shutdown) = (session.slots.clone(), session.shutdown.clone());
         session.running.spawn(async move {
             let _slot = slots.acquire_owned().await;
-            sent::kept(self.stage.as_str(), self.process(delivery, &shutdown)).await;
+            sent::collect(self.stage.as_str(), self.process(delivery, &shutdown)).await;
         });
     }
 

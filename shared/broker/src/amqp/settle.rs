@@ -120,7 +120,7 @@ impl Settling<'_> {
 
     /// The timeline is for people: losing one of its lines must not hold a message up.
     pub(super) async fn note(&self, call_id: Option<CallId>, entry: Option<Entry>, parked: i32) {
-        let something = entry.is_some() || sent::are_left();
+        let something = entry.is_some() || sent::has_requests();
         let Some(call_id) = call_id.filter(|id| something && *id != CallId::NONE) else { return };
         let written = async {
             let client = self.database.client().await?;
