@@ -81,7 +81,7 @@ impl Alerts {
     }
 
     async fn parked(&self) -> Result<Option<Alert>> {
-        Ok(Some(of_parked(&self.publisher.parked().await?)))
+        Ok(Some(of_parked(&self.publisher.count_dead().await?)))
     }
 
     /// As reconciliation has seen it last; nothing is known without it.

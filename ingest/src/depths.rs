@@ -15,8 +15,8 @@ pub(crate) async fn watch(publisher: Publisher) {
         // On a new broker the queues are not there yet.
         publisher.available().await;
         // Without an answer the last numbers stand; that the broker is away is told elsewhere.
-        show("work", publisher.waiting().await.unwrap_or_default());
-        show("dead", publisher.parked().await.unwrap_or_default());
+        show("work", publisher.count_waiting().await.unwrap_or_default());
+        show("dead", publisher.count_dead().await.unwrap_or_default());
     }
 }
 

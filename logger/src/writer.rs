@@ -80,7 +80,7 @@ impl Handler for Writer {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
         // What was put off has been taken in; once more would only be one more line on the timeline.
-        if !message.put_off && !self.take_in(message).await? {
+        if !message.delayed && !self.take_in(message).await? {
             return Ok(Outcome::Skip(format!("not written: {}", calls::ERASED)));
         }
         let mut left = self.stranded.take(call_id);

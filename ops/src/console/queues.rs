@@ -33,11 +33,11 @@ impl Queues {
 
 pub(super) async fn look(desk: &Desk) -> Result<Queues> {
     let (names, working) = (&desk.names, Stage::ALL.into_iter().filter(|stage| stage.has_work_queue()));
-    let work = depth::of(&desk.link, &working.clone().map(|stage| names.work(stage)).collect::<Vec<_>>()).await?;
+    let work = depth::read_all(&desk.link, &working.clone().map(|stage| names.work(stage)).collect::<Vec<_>>()).await?;
     let work: Vec<(Stage, Depth)> = working.zip(work).collect();
-    let parked = depth::of(&desk.link, &Stage::ALL.map(|stage| names.dead(stage))).await?;
+    let parked = depth::read_all(&desk.link, &Stage::ALL.map(|stage| names.dead(stage))).await?;
     let delays: Vec<String> = DELAYS.iter().map(|(rung, _)| names.delay(rung)).collect();
-    let delayed = depth::of(&desk.link, &delays).await?;
+    let delayed = depth::read_all(&desk.link, &delays).await?;
     let queue = |(stage, parked): (Stage, Depth)| Queue {
         stage,
         work: work.iter().find(|(of, _)| *of == stage).map(|(_, depth)| *depth),

@@ -14,8 +14,8 @@ use base::{
 };
 use broker::{
     amqp::{
-        Destination, Link, Publisher, depth, failed,
-        message::{self, Noted},
+        Destination, Link, Publisher, broker_error, depth,
+        message::{self, Headers},
         unavailable,
     },
     topology::{DELIVERY_LIMIT, Names},
@@ -78,13 +78,14 @@ pub(crate) struct Reader {
 impl Reader {
     /// The queues must have been declared.
     pub(crate) async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
-        let connection = link.now().ok_or_else(|| unavailable("there is no connection"))?;
+        let connection = link.current().ok_or_else(|| unavailable("there is no connection"))?;
         let queue = names.dead(stage);
-        let channel = Link::answered(&connection, PATIENCE, connection.create_channel()).await.map_err(failed)?;
-        let count = Link::answered(&connection, UNTIL_FREE + PATIENCE, free(&channel, &queue)).await.map_err(failed)?;
+        let channel = Link::request(&connection, PATIENCE, connection.create_channel()).await.map_err(broker_error)?;
+        let count =
+            Link::request(&connection, UNTIL_FREE + PATIENCE, free(&channel, &queue)).await.map_err(broker_error)?;
         let count =
             count.ok_or_else(|| unavailable(format!("somebody else reads {queue}; try again when that has ended")))?;
-        let deliveries = Link::answered(&connection, PATIENCE, consume(&channel, &queue)).await.map_err(failed)?;
+        let deliveries = Link::request(&connection, PATIENCE, consume(&channel, &queue)).await.map_err(broker_error)?;
         Ok(Self { connection, channel, deliveries, stage, count, settled: false })
     }
 
@@ -94,7 +95,7 @@ impl Reader {
             let Ok(Some(delivery)) = time::timeout(PATIENCE, self.deliveries.next()).await else {
                 return Err(unavailable("the broker does not hand out all that is parked"));
             };
-            let delivery = delivery.map_err(failed)?;
+            let delivery = delivery.map_err(broker_error)?;
             each(Held { letter: Letter::of(self.stage, &delivery), delivery });
         }
         Ok(())
@@ -110,7 +111,7 @@ impl Reader {
         if self.settled {
             time::sleep(ACKS_SETTLE).await;
         }
-        let _ = Link::answered(&self.connection, PATIENCE, self.channel.close(200, "done".into())).await;
+        let _ = Link::request(&self.connection, PATIENCE, self.channel.close(200, "done".into())).await;
     }
 }
 
@@ -119,7 +120,7 @@ impl Reader {
 async fn free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
     let give_up = Instant::now() + UNTIL_FREE;
     loop {
-        let depth = depth::told(channel, queue).await?;
+        let depth = depth::read(channel, queue).await?;
         if depth.consumers == 0 {
             return Ok(Some(depth.messages));
         }
@@ -147,14 +148,14 @@ impl Held {
 
     /// Back to the work queue with fresh attempts; the letter goes when that is confirmed.
     pub(crate) async fn replay(&self, publisher: &Publisher) -> Result<()> {
-        publisher.publish(Destination::Work(self.letter.stage), &message::afresh(&self.delivery)).await?;
+        publisher.publish(Destination::Work(self.letter.stage), &message::replayed_copy(&self.delivery)).await?;
         self.drop_letter().await
     }
 
     pub(crate) async fn drop_letter(&self) -> Result<()> {
         match time::timeout(PATIENCE, self.delivery.acker.ack(BasicAckOptions::default())).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Err(e)) => Err(failed(e)),
+            Ok(Err(e)) => Err(broker_error(e)),
             Ok(Ok(false)) | Err(_) => Err(unavailable("the connection was lost; the letter returns to its queue")),
         }
     }
@@ -164,7 +165,7 @@ impl Letter {
     fn of(stage: Stage, delivery: &Delivery) -> Self {
         let properties = &delivery.properties;
         let id = properties.message_id().as_ref().map(|id| id.to_string()).filter(|id| !id.is_empty());
-        let noted = Noted::of(delivery);
+        let noted = Headers::read(delivery);
         let mut letter = Self {
             // Whoever published it gave it no name: the same body has the same one at every look.
             id: id.unwrap_or_else(|| blake3::hash(&delivery.data).to_hex()[..32].to_owned()),
@@ -284,7 +285,7 @@ mod tests {
             ("x-death", death("delivery_limit")),
         ];
         let (_, delivery) = letter(&headers);
-        let copy = message::afresh(&delivery);
+        let copy = message::replayed_copy(&delivery);
         let names: Vec<_> = plain_table(copy.properties.headers().as_ref()).keys().cloned().collect();
         assert_eq!(names, ["callbridge-call-id", "callbridge-replayed"]);
         assert_eq!(copy.body, b"{}");
