@@ -122,7 +122,7 @@ impl Forms {
     ) -> Result<(), WriteError> {
         match (form, links) {
             (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log).await,
-            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_but_links(id, log).await,
+            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_without_links(id, log).await,
             (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description).await,
         }
     }
@@ -131,11 +131,11 @@ impl Forms {
     pub(crate) async fn find(&self, form: LogForm, record: &Related, marker: &str) -> Result<Option<i64>> {
         let logs: Vec<(i64, Option<String>)> = match form {
             LogForm::PhoneCall => {
-                let calls = self.sellsy.phone_calls_of(record, LOOK_BACK).await?;
+                let calls = self.sellsy.newest_phone_calls(record, LOOK_BACK).await?;
                 calls.into_iter().map(|call| (call.id, call.description)).collect()
             }
             LogForm::Comment => {
-                let comments = self.sellsy.comments_of(record, LOOK_BACK).await?;
+                let comments = self.sellsy.newest_comments(record, LOOK_BACK).await?;
                 comments.into_iter().map(|comment| (comment.id, comment.description)).collect()
             }
         };

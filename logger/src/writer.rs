@@ -81,7 +81,7 @@ impl Handler for Writer {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
         // What was put off has been taken in; once more would only be one more line on the timeline.
-        if !message.put_off && !self.take_in(message).await? {
+        if !message.delayed && !self.take_in(message).await? {
             return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
         }
         let mut unreleased = self.stranded.remove(call_id);
