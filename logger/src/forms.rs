@@ -1,6 +1,6 @@
 //! A log in either of its forms: a phone call, or a comment where Sellsy does not let us write phone calls.
 //!
-//! Whether it lets us, only a `POST /phone-calls` tells: 402 if the plan has no phone calls, 403 if a scope or a right
+//! Only the answer to a `POST /phone-calls` says whether it does: 402 if the plan has no phone calls, 403 if a scope or a right
 //! is missing. Either holds for every call until a person changes it, so it is remembered for some minutes and no
 //! request is spent on asking again. What then becomes of a call is the setting `LOG_FALLBACK` ([`Allowed`]).
 

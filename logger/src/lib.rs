@@ -50,7 +50,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     worker.serve(Router::new()).await
 }
 
-/// Logs as the worker writes them, for whoever only looks at them.
+/// Logs as the worker writes them, for pages that only show them.
 pub struct Logs(render::Renderer);
 
 impl Logs {
