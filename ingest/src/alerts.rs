@@ -14,8 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
-use base::{db::Database, error::Result, ids::Stage};
+use base::{client, db::Database, error::Result, ids::Stage};
 use broker::amqp::Publisher;
 use jiff::Timestamp;
 use ledger::reconciliation;
@@ -53,13 +52,7 @@ struct Alert {
 
 impl Alerts {
     pub(crate) fn new(database: Database, publisher: Publisher, url: SecretString) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("the HTTP client for alerts")?;
-        Ok(Self { database, publisher, http, url, waiting: BTreeMap::new() })
+        Ok(Self { database, publisher, http: client::new(TIMEOUT)?, url, waiting: BTreeMap::new() })
     }
 
     pub(crate) async fn run(mut self) {

@@ -132,7 +132,8 @@ impl Reconciler {
 
     async fn handle_page(&self, calls: &[Call], asked_at: Timestamp, walk: &mut Walk) -> Result<()> {
         let mut seen = HashSet::new();
-        let calls: Vec<&Call> = calls.iter().filter(|call| self.concerns_us(call) && seen.insert(call.id)).collect();
+        let calls: Vec<&Call> =
+            calls.iter().filter(|call| call.is_on(&self.number_ids) && seen.insert(call.id)).collect();
         let ids: Vec<i64> = calls.iter().map(|call| call.id).collect();
         let mut known = reconciliation::known(&self.database.client().await?, &ids).await?;
         if walk.how.again {
@@ -158,11 +159,6 @@ impl Reconciler {
         }
         self.bring_in(&lacking, asked_at).await?;
         self.keep_pace().await
-    }
-
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
     }
 
     /// Publishes the facts first and notes them afterwards: after a crash in between, they are published once more.

@@ -81,17 +81,12 @@ impl Insights {
         if message.attempts >= FETCH_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
                 None => return Ok(Err(Reason::UnknownToAircall)),
-                Some(call) if !self.concerns_us(&call) => return Ok(Err(Reason::OtherNumber)),
+                Some(call) if !call.is_on(&self.number_ids) => return Ok(Err(Reason::OtherNumber)),
                 Some(call) if call.has_ended() => return Ok(Ok(call)),
                 Some(_) => {}
             }
         }
         Err(Error::retry(Code::InsightsBeforeCall, "the insight came before the end of its call"))
-    }
-
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
     }
 
     /// What the webhook carries, else what the REST resource answers; true if it was fetched.

@@ -3,6 +3,7 @@
 //! Ids, errors with their codes, settings, telemetry, the database pool and its migrations, health, phone numbers.
 //! Nothing here knows a table, an endpoint of a vendor or a queue.
 
+pub mod client;
 pub mod db;
 pub mod error;
 pub mod health;

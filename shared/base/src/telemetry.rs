@@ -9,7 +9,7 @@
 pub mod catalogue;
 pub mod spans;
 
-use std::sync::OnceLock;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -45,7 +45,7 @@ pub fn start(settings: &Settings, worker: &'static str) -> anyhow::Result<()> {
     let filter = wanted.and(filter_fn(|line| is_safe(line.target(), line.level())));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match settings.log_format {
-        LogFormat::Text => layer.with_ansi(colours()).boxed(),
+        LogFormat::Text => layer.with_ansi(colours(&std::io::stderr())).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     let log = tracing_subscriber::registry().with(layer.with_filter(filter));
@@ -57,9 +57,9 @@ pub fn start(settings: &Settings, worker: &'static str) -> anyhow::Result<()> {
 }
 
 /// Only on a terminal, and not with `NO_COLOR` (<https://no-color.org>).
-fn colours() -> bool {
+pub fn colours(stream: &impl IsTerminal) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !no_color && std::io::IsTerminal::is_terminal(&std::io::stderr())
+    !no_color && stream.is_terminal()
 }
 
 /// At level trace, libraries log what they transfer: frames with bodies and, at login, the password.

@@ -10,8 +10,8 @@ mod outage;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
 use base::{
+    client,
     error::{Code, Error, Remedy},
     ids::Vendor,
     telemetry::spans::{Span, SpanKind},
@@ -32,7 +32,6 @@ pub use endpoint::Endpoint;
 pub(crate) use endpoint::endpoint;
 use outage::Outages;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait after a 429 without a Retry-After or a reset time.
@@ -81,14 +80,7 @@ pub struct Failure {
 impl Api {
     /// For a vendor's client. Requests use [`Lane::Bulk`]; [`Self::on`] changes that.
     pub fn new(vendor: Vendor, budget: Budget) -> anyhow::Result<Self> {
-        tls::install_provider();
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("the HTTP client (if this machine has no certificates of CAs: install ca-certificates)")?;
+        let client = client::new(TIMEOUT)?;
         Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
     }
 

@@ -16,7 +16,6 @@ use opentelemetry::{
     InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value,
     trace::{SpanContext, Status, TraceState},
 };
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
@@ -24,7 +23,7 @@ use opentelemetry_sdk::{
 };
 use tokio::{sync::mpsc, time};
 
-use crate::trace::Traceparent;
+use crate::{client, trace::Traceparent};
 
 /// Finished spans that may wait to be sent; more than a busy worker finishes between two batches.
 const QUEUE_SIZE: usize = 8192;
@@ -42,12 +41,10 @@ enum Item {
 
 /// Starts collecting spans and sending them to `endpoint`, a base URL to which `/v1/traces` is added.
 pub(crate) fn start(endpoint: &str, worker: &'static str) -> anyhow::Result<()> {
-    crate::tls::install_provider();
-    let client = Client(reqwest::Client::builder().timeout(TIMEOUT).build().context("the HTTP client")?);
     let mut exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        .with_http_client(client)
+        .with_http_client(client::new(TIMEOUT)?)
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .with_timeout(TIMEOUT)
         .build()
@@ -153,29 +150,5 @@ impl Drop for Span {
             // If the channel is full, the collector is slow or unavailable, which has been logged.
             let _ = finished.try_send(Item::Span(span));
         }
-    }
-}
-
-/// Sends the exporter's requests with the same HTTP client as everything else.
-#[derive(Debug)]
-struct Client(reqwest::Client);
-
-impl HttpClient for Client {
-    fn send_bytes<'a, 'b>(
-        &'a self,
-        request: Request<Bytes>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'b>>
-    where
-        'a: 'b,
-        Self: 'b,
-    {
-        Box::pin(async move {
-            let answer = self.0.execute(request.try_into()?).await?;
-            let mut response = Response::builder().status(answer.status());
-            if let Some(headers) = response.headers_mut() {
-                headers.clone_from(answer.headers());
-            }
-            Ok(response.body(answer.bytes().await?)?)
-        })
     }
 }

@@ -151,6 +151,12 @@ impl Call {
         u64::try_from(talked.as_secs()).ok()
     }
 
+    /// It was on one of these numbers of the company. No numbers mean all of them, and a call that names none is on any.
+    pub fn is_on(&self, numbers: &[i64]) -> bool {
+        let number = self.number.as_ref().and_then(|number| number.id);
+        numbers.is_empty() || number.is_none_or(|id| numbers.contains(&id))
+    }
+
     /// All participants, under either name of the field.
     pub fn all_participants(&self) -> impl Iterator<Item = &Participant> {
         self.participants.iter().chain(&self.conference_participants)
@@ -159,4 +165,25 @@ impl Call {
 
 discreet_debug! {
     Call { id, direction, status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_on_a_number_unless_it_names_another() {
+        let on = |number: &str, numbers: &[i64]| {
+            serde_json::from_str::<Call>(&format!(r#"{{"id": 1, "number": {number}}}"#)).unwrap().is_on(numbers)
+        };
+        for (number, numbers, expected) in [
+            (r#"{"id": 7}"#, &[][..], true),
+            (r#"{"id": 7}"#, &[5, 7], true),
+            (r#"{"id": 7}"#, &[5], false),
+            ("null", &[5], true),
+            ("{}", &[5], true),
+        ] {
+            assert_eq!(on(number, numbers), expected, "{number} {numbers:?}");
+        }
+    }
 }
