@@ -8,7 +8,7 @@ use harness::{Stack, WORKERS, authority};
 use jiff::{SignedDuration, Timestamp};
 use lapin::{
     Connection, ConnectionProperties,
-    options::{QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{QueueBindOptions, QueueDeclareOptions},
     types::FieldTable,
 };
 use reqwest::Method;
@@ -153,6 +153,7 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     // Another namespace, in which there is nothing but a queue of the wrong kind.
     let namespace = format!("{}x", stack.name);
     let wrong = format!("{namespace}.logger");
+    stack.own_queue(&wrong);
     channel.queue_declare(wrong.as_str().into(), QueueDeclareOptions::durable(), FieldTable::default()).await?;
     stack.environment.insert("AMQP_NAMESPACE".into(), namespace.clone());
     let (told, fine) = check(stack).await?;
@@ -172,7 +173,6 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     let looked = connection.create_channel().await?;
     let made = looked.queue_declare(format!("{namespace}.resolver").into(), nothing, FieldTable::default()).await;
     assert!(made.is_err(), "looking creates nothing");
-    channel.queue_delete(wrong.as_str().into(), QueueDeleteOptions::default()).await?;
     connection.close(200, "done".into()).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{Process, Stack, WORKERS, eventually};
+use harness::{Stack, WORKERS, eventually};
 use serde_json::json;
 
 use crate::{CLIENT, SOON};
@@ -70,10 +70,9 @@ async fn a_worker_starts_on_the_tables_of_a_newer_version() -> Result<()> {
 #[tokio::test]
 async fn wrong_settings_stop_a_worker_at_once_with_every_problem_named() -> Result<()> {
     let stack = Stack::new("settings").await?;
-    let environment: Vec<(String, String)> = [("AMQP_URL", "http://hunter2@nowhere"), ("TIME_ZONE", "Mars/Olympus")]
-        .map(|(n, v)| (n.into(), v.into()))
-        .into();
-    let mut process = Process::spawn("logger", &[], &environment, stack.logs.join("wrong.log")).await?;
+    let environment =
+        [("AMQP_URL", "http://hunter2@nowhere"), ("TIME_ZONE", "Mars/Olympus")].map(|(n, v)| (n.into(), v.into()));
+    let mut process = stack.spawn("logger", &[], &environment.into(), "wrong").await?;
     let ended = process.wait(SOON).await?;
     assert_eq!(ended.code(), Some(2));
     let output = process.output();

@@ -5,6 +5,7 @@ mod budget;
 mod calls;
 mod changes;
 mod check;
+mod cleanup;
 mod console;
 mod contract;
 mod crash;

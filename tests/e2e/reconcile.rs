@@ -270,9 +270,7 @@ async fn a_backfill_that_is_killed_goes_on_and_logs_each_call_once() -> Result<(
     let slow =
         json!([{ "api": "aircall", "method": "GET", "path": "/v1/calls", "do": { "kind": "latency", "ms": 700 } }]);
     stack.sandbox.set_faults(&slow).await?;
-    let arguments = ["backfill", "--since", "7d"].map(str::to_owned);
-    let environment: Vec<_> = stack.environment.clone().into_iter().collect();
-    let mut first = Process::spawn("callbridge", &arguments, &environment, stack.logs.join("killed.log")).await?;
+    let mut first = stack.begin(&["backfill", "--since", "7d"]).await?;
     let database = stack.database().await?;
     let begun = || async {
         let sql = "select reached > since from reconciliations where name = 'backfill'";

@@ -97,8 +97,7 @@ async fn wrong_ends_of_tls_are_told_apart() -> Result<()> {
     let not_pem = stack.logs.join("sandbox.log").display().to_string();
     for file in [nowhere, not_pem] {
         stack.environment.insert("SSL_CERT_FILE".into(), file.clone());
-        let environment: Vec<_> = stack.environment.clone().into_iter().collect();
-        let mut worker = Process::spawn("ingest", &[], &environment, stack.logs.join("named.log")).await?;
+        let mut worker = stack.spawn("ingest", &[], &stack.environment, "named").await?;
         assert_eq!(worker.wait(SOON).await?.code(), Some(2), "{file}");
         assert!(worker.output().contains("- SSL_CERT_FILE: "), "{}", worker.output());
     }

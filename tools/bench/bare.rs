@@ -7,11 +7,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
+use harness::Stack;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-        QueueDeclareOptions, QueueDeleteOptions,
+        QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable, ShortString},
 };
@@ -29,9 +30,12 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) async fn open(amqp_url: &str) -> Result<Self> {
-        let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await.context("the broker")?;
-        let queue = format!("bare-{}", uuid::Uuid::new_v4());
+    /// With a queue that is removed with the stack.
+    pub(crate) async fn open(stack: &Stack) -> Result<Self> {
+        let properties = ConnectionProperties::default();
+        let connection = Connection::connect(&stack.amqp_url, properties).await.context("the broker")?;
+        let queue = format!("{}.bare", stack.name);
+        stack.own_queue(&queue);
         let bare = Self { connection, queue };
         let mut arguments = FieldTable::default();
         arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
@@ -131,13 +135,6 @@ impl Bare {
             delivery.ack(BasicAckOptions::default()).await?;
         }
         Ok(waiting as f64 / began.elapsed().as_secs_f64())
-    }
-
-    pub(crate) async fn close(self) -> Result<()> {
-        self.channel().await?.queue_delete(self.name(), QueueDeleteOptions::default()).await?;
-        // The channel of the deletion is closing by itself, and lapin may take offence at that.
-        let _ = self.connection.close(200, "done".into()).await;
-        Ok(())
     }
 }
 

@@ -68,7 +68,6 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
         let what = format!("{worker} from start to ready");
         figures.push(Figure::new("ready_ms", what, ms, "ms").of(*worker).reach(Reach::AtMost(1000.0)));
     }
-    bare.close().await?;
     site.down().await?;
     Ok(figures)
 }

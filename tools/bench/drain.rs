@@ -22,7 +22,6 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let bare = site.bare().await?;
     let body = |n: i64| load::ended(FIRST + n, "+33 6 39 98 41 07");
     let consumed = bare.consumes_per_s(waiting, body).await?;
-    bare.close().await?;
     site.all_but_ingest_end().await?;
     let mut lines = tokio::task::JoinSet::new();
     for n in 0..WINDOW {

@@ -173,7 +173,7 @@ impl Site {
     }
 
     pub(crate) async fn bare(&self) -> Result<Bare> {
-        Bare::open(&self.stack.amqp_url).await
+        Bare::open(&self.stack).await
     }
 
     pub(crate) async fn down(self) -> Result<()> {

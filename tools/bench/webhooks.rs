@@ -21,7 +21,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let ingest = stack.start("ingest").await?;
     ingest.until_ready(Duration::from_secs(30)).await?;
     let body = |n: i64| load::created(3_811_600_001 + n, NUMBER);
-    let bare = Bare::open(&stack.amqp_url).await?;
+    let bare = Bare::open(&stack).await?;
     // Before and after, because machines are not the same all the time.
     let warm = Duration::from_secs(1);
     load::fastest(&ingest.url, body, warm).await?;
@@ -33,7 +33,6 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     }
     let mut took = load::at_rate(&ingest.url, PER_S, body, lasts).await?;
     let mut confirmed = bare.at_rate(PER_S, body, lasts).await?;
-    bare.close().await?;
     let ceiling = load::ceiling(lasts / 2).await?;
     drop(ingest);
     stack.down().await?;

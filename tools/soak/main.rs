@@ -56,7 +56,9 @@ struct Options {
 async fn main() -> ExitCode {
     let options = Options::parse();
     let folder = std::env::var("SERVICES_DIR").unwrap_or_else(|_| SERVICES.to_owned());
-    let outcome = Box::pin(soak(&options, &folder)).await;
+    // In a task, so that the services are ended after a panic, too.
+    let soak = tokio::spawn(soak(options, folder.clone()));
+    let outcome = soak.await.context("a panic").and_then(|outcome| outcome);
     let ended = match Services::own(&folder).await {
         Ok(services) => services.order(&["down", "--purge"]).await,
         Err(e) => Err(e),
@@ -71,8 +73,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn soak(options: &Options, folder: &str) -> Result<bool> {
-    Services::own(folder).await?;
+async fn soak(options: Options, folder: String) -> Result<bool> {
+    Services::own(&folder).await?;
     if options.table {
         return single::each(options.only.as_deref(), options.record).await;
     }

@@ -4,8 +4,9 @@
 //! `browser.js` as well, which knows the faults that keep people out.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -13,14 +14,9 @@ use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::timeout,
-};
 use uuid::Uuid;
 
-use crate::{binaries::workspace, eventually};
+use crate::{binaries::workspace, eventually, process::Running};
 
 const UNTIL_STARTED: Duration = Duration::from_secs(30);
 const UNTIL_THERE: Duration = Duration::from_secs(20);
@@ -41,17 +37,29 @@ impl View {
     pub const DARK: View = View { name: "dark", width: 1280, height: 800, dark: true };
 }
 
+/// Ends when dropped, in this order.
 pub struct Browser {
+    /// Ends Chromium.
     pub driver: WebDriver,
-    profile: PathBuf,
-    _chromedriver: Child,
+    _chromedriver: Running,
+    _profile: Profile,
+}
+
+/// A folder for one browser, removed when dropped.
+struct Profile(PathBuf);
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Browser {
     /// `None`, and a line that says so, where there is no browser. With `CI=true` that is a failure.
     pub async fn start() -> Result<Option<Self>> {
-        let script = workspace().join("scripts/browser.sh");
-        let found = Command::new("bash").arg(script).stderr(Stdio::inherit()).output().await.context("browser.sh")?;
+        let mut script = tokio::process::Command::new("bash");
+        script.arg(workspace().join("scripts/browser.sh")).stderr(Stdio::inherit());
+        let found = script.output().await.context("browser.sh")?;
         if !found.status.success() {
             let required = std::env::var("CI").is_ok_and(|ci| ci == "true");
             ensure!(!required, "the console's pages must be looked at, and there is no browser");
@@ -63,16 +71,14 @@ impl Browser {
             let word = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
             word.map(str::to_owned).with_context(|| format!("browser.sh printed no {name}"))
         };
-        let mut chromedriver = Command::new(value("CHROMEDRIVER")?)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("chromedriver")?;
-        let port = timeout(UNTIL_STARTED, port(&mut chromedriver)).await.context("chromedriver does not start")??;
-        let profile = std::env::temp_dir().join(format!("callbridge-browser-{}", Uuid::new_v4().simple()));
+        let profile = Profile(std::env::temp_dir().join(format!("callbridge-browser-{}", Uuid::new_v4().simple())));
+        std::fs::create_dir_all(&profile.0)?;
+        let log = profile.0.join("chromedriver.log");
+        let mut chromedriver = Command::new(value("CHROMEDRIVER")?);
+        chromedriver.arg("--port=0").stdin(Stdio::null()).stdout(File::create(&log)?).stderr(Stdio::null());
+        let chromedriver = Running::spawn(&mut chromedriver)?;
+        let started = || async { port(&std::fs::read_to_string(&log).ok()?) };
+        let port = eventually(UNTIL_STARTED, started).await.context("chromedriver does not start")?;
         let mut wanted = DesiredCapabilities::chrome();
         wanted.set_binary(&value("CHROMIUM")?)?;
         for argument in [
@@ -86,12 +92,12 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
-            &format!("--user-data-dir={}", profile.display()),
+            &format!("--user-data-dir={}", profile.0.display()),
         ] {
             wanted.add_arg(argument)?;
         }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.context("Chromium")?;
-        Ok(Some(Self { driver, profile, _chromedriver: chromedriver }))
+        Ok(Some(Self { driver, _chromedriver: chromedriver, _profile: profile }))
     }
 
     pub async fn look_with(&self, view: View) -> Result<()> {
@@ -158,20 +164,12 @@ impl Browser {
     }
 
     pub async fn quit(self) -> Result<()> {
-        self.driver.quit().await?;
-        let _ = std::fs::remove_dir_all(&self.profile);
-        Ok(())
+        // Its drop would do so as well, and block.
+        Ok(self.driver.clone().quit().await?)
     }
 }
 
-async fn port(chromedriver: &mut Child) -> Result<u16> {
-    let mut lines = BufReader::new(chromedriver.stdout.take().context("its output")?).lines();
-    while let Some(line) = lines.next_line().await? {
-        if let Some((_, port)) = line.split_once("started successfully on port ") {
-            // Whoever reads no more would stop it once the pipe is full.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok(port.trim_end_matches('.').parse()?);
-        }
-    }
-    anyhow::bail!("chromedriver ended")
+fn port(output: &str) -> Option<u16> {
+    let (_, port) = output.lines().find_map(|line| line.split_once("started successfully on port "))?;
+    port.strip_suffix('.')?.parse().ok()
 }

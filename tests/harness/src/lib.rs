@@ -6,8 +6,10 @@
 mod binaries;
 mod browser;
 mod containers;
+mod database;
 mod process;
 pub mod relay;
+mod resources;
 mod sandbox;
 mod services;
 pub mod soak;

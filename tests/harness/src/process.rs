@@ -2,30 +2,62 @@
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::{Context, bail};
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use anyhow::{Context, Result, bail};
 
 use crate::{binaries, eventually};
 
-/// Killed when dropped.
 pub struct Process {
     pub name: String,
     pub log: PathBuf,
-    child: Child,
     /// `http://127.0.0.1:PORT`, once it listens.
     pub url: String,
+    pub(crate) running: Arc<Running>,
 }
 
 /// How long a program may take from its start until it listens.
 const UNTIL_LISTENING: Duration = Duration::from_secs(20);
+/// How long one may take to end that cannot refuse.
+const UNTIL_KILLED: Duration = Duration::from_secs(10);
+
+/// A child that ends with this value, however that goes. The drop waits for its end, so that nothing of it is left then.
+#[derive(Debug)]
+pub(crate) struct Running(Mutex<Child>);
+
+impl Running {
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let child = command.spawn().with_context(|| format!("{}", command.get_program().display()))?;
+        Ok(Self(Mutex::new(child)))
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As long as it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let mut child = self.child();
+        child.try_wait().is_ok_and(|ended| ended.is_none()).then(|| child.id())
+    }
+
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        let mut child = self.child();
+        child.kill()?;
+        child.wait().map(drop)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
 
 impl Process {
     /// Starts `binary` with nothing but `environment` and waits until its output tells where it listens.
@@ -34,13 +66,9 @@ impl Process {
         arguments: &[String],
         environment: &[(String, String)],
         log: PathBuf,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self> {
         let mut process = Self::spawn(binary, arguments, environment, log).await?;
-        let listening = || async { address(&std::fs::read_to_string(&process.log).unwrap_or_default()) };
-        match eventually(UNTIL_LISTENING, listening).await {
-            Some(url) => process.url = url,
-            None => bail!("{binary} does not listen:\n{}", process.output()),
-        }
+        process.listens().await?;
         Ok(process)
     }
 
@@ -50,20 +78,23 @@ impl Process {
         arguments: &[String],
         environment: &[(String, String)],
         log: PathBuf,
-    ) -> anyhow::Result<Self> {
-        let path = binaries::folder().await?.join(binary);
+    ) -> Result<Self> {
         let file = File::create(&log).with_context(|| format!("{}", log.display()))?;
-        let child = Command::new(&path)
-            .args(arguments)
-            .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{}", path.display()))?;
-        Ok(Self { name: binary.into(), log, child, url: String::new() })
+        let mut command = Command::new(binaries::folder().await?.join(binary));
+        command.args(arguments).env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        let running = Arc::new(Running::spawn(&mut command)?);
+        Ok(Self { name: binary.into(), log, url: String::new(), running })
+    }
+
+    /// Waits until its output tells where it listens.
+    pub(crate) async fn listens(&mut self) -> Result<()> {
+        let listening = || async { address(&self.output()) };
+        match eventually(UNTIL_LISTENING, listening).await {
+            Some(url) => self.url = url,
+            None => bail!("{} does not listen:\n{}", self.name, self.output()),
+        }
+        Ok(())
     }
 
     pub fn output(&self) -> String {
@@ -71,12 +102,12 @@ impl Process {
     }
 
     /// What `GET /readyz` says: ready, and its JSON.
-    pub async fn readiness(&self) -> anyhow::Result<(bool, serde_json::Value)> {
+    pub async fn readiness(&self) -> Result<(bool, serde_json::Value)> {
         let response = reqwest::get(format!("{}/readyz", self.url)).await?;
         Ok((response.status().is_success(), response.json().await?))
     }
 
-    pub async fn until_ready(&self, within: Duration) -> anyhow::Result<()> {
+    pub async fn until_ready(&self, within: Duration) -> Result<()> {
         let ready = || async { self.readiness().await.ok().filter(|(ready, _)| *ready) };
         if eventually(within, ready).await.is_none() {
             bail!("{} is not ready: {:?}\n{}", self.name, self.readiness().await, tail(&self.log));
@@ -85,29 +116,31 @@ impl Process {
     }
 
     /// SIGTERM; how it ended, or an error if it did not within the time.
-    pub async fn terminate(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
+    pub async fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
         self.signal("-TERM").await?;
-        timeout(within, self.child.wait()).await.with_context(|| format!("{} did not stop", self.name))?.context("wait")
+        self.wait(within).await
     }
 
     /// SIGKILL: no chance to clean up.
-    pub async fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill().await.context("kill")
+    pub async fn kill(&mut self) -> Result<()> {
+        self.running.child().kill().context("kill")?;
+        self.wait(UNTIL_KILLED).await.map(drop)
     }
 
-    pub async fn wait(&mut self, within: Duration) -> anyhow::Result<ExitStatus> {
-        timeout(within, self.child.wait()).await.with_context(|| format!("{} did not end", self.name))?.context("wait")
+    pub async fn wait(&mut self, within: Duration) -> Result<ExitStatus> {
+        let ended = || async { self.running.child().try_wait().transpose() };
+        eventually(within, ended).await.with_context(|| format!("{} did not end", self.name))?.context("wait")
     }
 
     /// As long as it runs.
     pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+        self.running.pid()
     }
 
     /// E.g. `-INT`.
-    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+    pub async fn signal(&self, signal: &str) -> Result<()> {
         let Some(pid) = self.pid() else { return Ok(()) };
-        Command::new("kill").arg(signal).arg(pid.to_string()).status().await.context("kill")?;
+        tokio::process::Command::new("kill").arg(signal).arg(pid.to_string()).status().await.context("kill")?;
         Ok(())
     }
 }

@@ -17,8 +17,8 @@ pub const TOKEN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 pub struct Sandbox {
     url: String,
     http: reqwest::Client,
-    /// Killed when dropped; none if somebody else has started it.
-    _process: Option<Process>,
+    /// None if somebody else has started it.
+    process: Option<Process>,
 }
 
 impl Sandbox {
@@ -27,12 +27,16 @@ impl Sandbox {
         let mut all = vec!["--listen".into(), "127.0.0.1:0".into(), "--data".into(), data.display().to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let process = Process::start("sandbox", &all, &[], log).await?;
-        Ok(Self { url: process.url.clone(), http: reqwest::Client::new(), _process: Some(process) })
+        Ok(Self { url: process.url.clone(), http: reqwest::Client::new(), process: Some(process) })
     }
 
     /// One that runs already, e.g. in a container.
     pub fn at(url: &str) -> Self {
-        Self { url: url.trim_end_matches('/').to_owned(), http: reqwest::Client::new(), _process: None }
+        Self { url: url.trim_end_matches('/').to_owned(), http: reqwest::Client::new(), process: None }
+    }
+
+    pub(crate) fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
     }
 
     pub fn url(&self) -> &str {

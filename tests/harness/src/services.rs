@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, ensure};
 use tokio::{process::Command, sync::OnceCell};
 
-use crate::{binaries::workspace, containers};
+use crate::{binaries::workspace, containers, database};
 
 #[derive(Clone, Debug)]
 pub struct Services {
@@ -35,6 +35,11 @@ impl Services {
         let services = SERVICES.get_or_try_init(|| brought_up(Some(folder))).await?;
         ensure!(services.own.is_some(), "other services are in use already");
         Ok(services)
+    }
+
+    /// The databases whose names begin so.
+    pub async fn databases(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
+        database::list(&self.database_url, prefix).await
     }
 
     pub fn are_own(&self) -> bool {

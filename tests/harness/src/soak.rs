@@ -73,7 +73,6 @@ impl Soak {
             site.close().await?;
         } else {
             say(began, format_args!("NOT AS IT SHOULD BE. {}", soak.how_to_repeat()));
-            say(began, format_args!("logs in {}, database {} is kept", site.stack.logs.display(), site.stack.name));
         }
         Ok(settled)
     }

@@ -7,18 +7,14 @@ use std::{
 };
 
 use anyhow::Context;
-use base::ids::Stage;
-use broker::topology::{DELAYS, Names, WORK_QUEUES};
+use broker::topology::{DELAYS, Names};
 use lapin::{
     Connection, ConnectionProperties,
-    options::{
-        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions,
-        QueueDeleteOptions,
-    },
+    options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
 };
 use uuid::Uuid;
 
-use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace, eventually};
+use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace, database, eventually, resources::Resources};
 
 pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 
@@ -34,6 +30,7 @@ pub const NO_QUOTAS: [&str; 8] =
 /// Of every console that a stack starts.
 pub const CONSOLE_PASSWORD: &str = "correct horse battery";
 
+/// Whatever it has taken is given back when it is dropped: see [`Resources`].
 pub struct Stack {
     pub name: String,
     pub names: Names,
@@ -43,8 +40,9 @@ pub struct Stack {
     pub logs: PathBuf,
     /// What every worker is started with; change it before starting one.
     pub environment: BTreeMap<String, String>,
-    services: &'static Services,
     started: usize,
+    /// Dropped last.
+    resources: Resources,
 }
 
 impl Stack {
@@ -64,18 +62,18 @@ impl Stack {
         let name = format!("cb_{what}_{}", &Uuid::new_v4().simple().to_string()[..8]);
         let logs = workspace().join("target/test-logs").join(&name);
         std::fs::create_dir_all(&logs).with_context(|| format!("{}", logs.display()))?;
-        sql(&services.database_url, &format!("create database {name}")).await?;
-        let database_url = with_database(&services.database_url, &name);
+        let resources = Resources::take(name.clone(), services, logs.clone()).await?;
         let sandbox = Sandbox::start(data, logs.join("sandbox.log"), sandbox).await?;
+        sandbox.process().into_iter().for_each(|process| resources.own_process(process));
         let mut stack = Self {
             names: Names::new(name.clone()),
             amqp_url: services.amqp_url.clone(),
-            database_url,
+            database_url: database::named(&services.database_url, &name),
             sandbox,
             logs,
             environment: BTreeMap::new(),
-            services,
             started: 0,
+            resources,
             name,
         };
         stack.environment = stack.settings();
@@ -106,9 +104,9 @@ impl Stack {
     /// Starts one more replica of a worker; it listens, but need not be ready yet.
     pub async fn start(&mut self, worker: &str) -> anyhow::Result<Process> {
         self.started += 1;
-        let log = self.logs.join(format!("{worker}-{}.log", self.started));
-        let environment: Vec<_> = self.environment.clone().into_iter().collect();
-        Process::start(worker, &[], &environment, log).await
+        let mut process = self.spawn(worker, &[], &self.environment, &format!("{worker}-{}", self.started)).await?;
+        process.listens().await?;
+        Ok(process)
     }
 
     /// What `callbridge` prints with these arguments, and whether it ended with 0.
@@ -120,20 +118,44 @@ impl Stack {
 
     /// `callbridge` with these arguments, which is at work when this returns.
     pub async fn begin(&self, arguments: &[&str]) -> anyhow::Result<Process> {
-        let log = self.logs.join(format!("callbridge-{}.log", Uuid::new_v4().simple()));
-        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let environment: Vec<_> = self.environment.clone().into_iter().collect();
-        Process::spawn("callbridge", &arguments, &environment, log).await
+        let log = format!("callbridge-{}", Uuid::new_v4().simple());
+        self.spawn("callbridge", arguments, &self.environment, &log).await
     }
 
     /// `callbridge console`, which listens on a port of its own.
     pub async fn start_console(&self) -> anyhow::Result<Process> {
-        let log = self.logs.join(format!("console-{}.log", Uuid::new_v4().simple()));
         let mut environment = self.environment.clone();
         environment.insert("CONSOLE_LISTEN".into(), "127.0.0.1:0".into());
         environment.insert("CONSOLE_PASSWORD".into(), CONSOLE_PASSWORD.into());
-        let environment: Vec<_> = environment.into_iter().collect();
-        Process::start("callbridge", &["console".into()], &environment, log).await
+        let log = format!("console-{}", Uuid::new_v4().simple());
+        let mut console = self.spawn("callbridge", &["console"], &environment, &log).await?;
+        console.listens().await?;
+        Ok(console)
+    }
+
+    /// Any program of ours with nothing but this environment, and its output in a log of this name. It ends with the stack.
+    pub async fn spawn(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        environment: &BTreeMap<String, String>,
+        log: &str,
+    ) -> anyhow::Result<Process> {
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let environment: Vec<_> = environment.clone().into_iter().collect();
+        let process = Process::spawn(program, &arguments, &environment, self.logs.join(format!("{log}.log"))).await?;
+        self.resources.own_process(&process);
+        Ok(process)
+    }
+
+    /// The processes of this stack that still run.
+    pub fn pids(&self) -> Vec<u32> {
+        self.resources.pids()
+    }
+
+    /// A queue besides those that workers declare is removed with the stack as well.
+    pub fn own_queue(&self, queue: &str) {
+        self.resources.own_queue(queue.to_owned());
     }
 
     fn settings(&self) -> BTreeMap<String, String> {
@@ -161,7 +183,7 @@ impl Stack {
 
     /// A connection to this stack's database.
     pub async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
-        connect(&self.database_url).await
+        database::connect(&self.database_url).await
     }
 
     /// A connection as the workers have them, for their own functions.
@@ -252,40 +274,8 @@ impl Stack {
         Ok(connection.close(200, "done".into()).await?)
     }
 
-    /// Removes the database and the queues; the workers must have ended.
+    /// Ends what still runs, and removes database and queues.
     pub async fn down(self) -> anyhow::Result<()> {
-        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        let work = WORK_QUEUES.iter().map(|queue| self.names.work(queue.stage));
-        let dead = Stage::ALL.map(|stage| self.names.dead(stage));
-        let delays: Vec<_> = DELAYS.iter().map(|(rung, _)| self.names.delay(rung)).collect();
-        for queue in work.chain(dead).chain(delays.clone()) {
-            channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
-        }
-        for exchange in delays.into_iter().chain([self.names.events()]) {
-            channel.exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default()).await?;
-        }
-        connection.close(200, "done".into()).await?;
-        sql(&self.services.database_url, &format!("drop database {} with (force)", self.name)).await
-    }
-}
-
-async fn connect(url: &str) -> anyhow::Result<tokio_postgres::Client> {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.context("PostgreSQL")?;
-    tokio::spawn(connection);
-    Ok(client)
-}
-
-async fn sql(url: &str, statement: &str) -> anyhow::Result<()> {
-    connect(url).await?.batch_execute(statement).await.with_context(|| statement.to_owned())
-}
-
-/// The same server, another database.
-fn with_database(url: &str, name: &str) -> String {
-    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
-    let server = address.rsplit_once('/').map_or(address, |(server, _)| server);
-    match query {
-        Some(query) => format!("{server}/{name}?{query}"),
-        None => format!("{server}/{name}"),
+        self.resources.release().await
     }
 }

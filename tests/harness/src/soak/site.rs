@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{
         Mutex as Cell, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -40,8 +39,7 @@ struct Slot {
     replica: usize,
     broker: Relay,
     database: Relay,
-    environment: Vec<(String, String)>,
-    logs: PathBuf,
+    environment: BTreeMap<String, String>,
     starts: AtomicUsize,
     process: Mutex<Option<Process>>,
     /// Host and port of its latest process.
@@ -60,18 +58,18 @@ impl Slot {
             replica,
             broker,
             database,
-            environment: environment.into_iter().collect(),
-            logs: stack.logs.clone(),
+            environment,
             starts: AtomicUsize::new(0),
             process: Mutex::new(None),
             address: Cell::new(None),
         })
     }
 
-    async fn start(&self) -> Result<Process> {
+    async fn start(&self, stack: &Stack) -> Result<Process> {
         let start = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
-        let log = self.logs.join(format!("{}-{}.{start}.log", self.worker, self.replica));
-        let process = Process::start(self.worker, &[], &self.environment, log).await?;
+        let log = format!("{}-{}.{start}", self.worker, self.replica);
+        let mut process = stack.spawn(self.worker, &[], &self.environment, &log).await?;
+        process.listens().await?;
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(authority(&process.url)?);
         Ok(process)
     }
@@ -90,7 +88,7 @@ impl Site {
         }
         let site = Self { stack, slots, front: Relay::to_none().await?, ailments: Mutex::default() };
         for slot in &site.slots {
-            *slot.process.lock().await = Some(slot.start().await?);
+            *slot.process.lock().await = Some(slot.start(&site.stack).await?);
         }
         site.all_are_ready().await?;
         site.stack.directory_loaded(SOON).await?;
@@ -131,7 +129,7 @@ impl Site {
                     process.kill().await?;
                 }
                 sleep(planned.lasts).await;
-                *process = Some(slot.start().await?);
+                *process = Some(slot.start(&self.stack).await?);
                 self.show_the_way();
             }
             Fault::Link { service, of, state } => {
@@ -178,7 +176,7 @@ impl Site {
         if let Some(mut process) = process.take() {
             process.terminate(STOPS_WITHIN).await?;
         }
-        *process = Some(slot.start().await?);
+        *process = Some(slot.start(&self.stack).await?);
         self.show_the_way();
         Ok(())
     }
@@ -198,7 +196,7 @@ impl Site {
         self.stack.time_passes().await?;
         self.stack.delays_end().await?;
         for (slot, process) in loggers().zip(&mut away) {
-            **process = Some(slot.start().await?);
+            **process = Some(slot.start(&self.stack).await?);
         }
         Ok(())
     }
@@ -209,11 +207,6 @@ impl Site {
 
     /// Ends the workers and removes what they left.
     pub(super) async fn close(self) -> Result<()> {
-        for slot in self.slots {
-            if let Some(mut process) = slot.process.into_inner() {
-                process.kill().await?;
-            }
-        }
         self.stack.down().await
     }
 }
