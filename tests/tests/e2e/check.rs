@@ -203,8 +203,12 @@ async fn wrong_vendors(stack: &Stack) -> Result<()> {
     finds(stack, "disabled", ("Aircall webhook", "failed", "disabled", "callbridge webhook install")).await?;
     let but_ended: Vec<_> = ingest_events().into_iter().filter(|event| *event != "call.ended").collect();
     webhook(stack, &json!({ "events": but_ended })).await?;
-    finds(stack, "lacking", ("Aircall webhook", "failed", "are not delivered: call.ended", "callbridge webhook install"))
-        .await?;
+    finds(
+        stack,
+        "lacking",
+        ("Aircall webhook", "failed", "are not delivered: call.ended", "callbridge webhook install"),
+    )
+    .await?;
     webhook(stack, &json!({})).await?;
 
     stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "minute": 5000 }))).await?;
