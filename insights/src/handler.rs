@@ -1,8 +1,8 @@
-//! One insight event: gate, read, fetch what is lacking, publish.
+//! Handles one insight event: check the call's duration, read the insight, fetch what the webhook lacks, publish.
 //!
-//! The call's duration is in the ledger, because `call.ended` came before. If it did not yet, the event waits on the
-//! delay ladder; from the third attempt on Aircall itself is asked, so that an insight of a call whose webhooks were
-//! lost, or of a number that is filtered out, does not end among the dead letters.
+//! The duration is in the ledger, because `call.ended` usually comes first. If it has not come yet, the event is retried with
+//! growing delays. From the third attempt on, the call is fetched from Aircall, so that an insight of a call whose webhooks
+//! were lost, or of a number that is filtered out, does not become a dead letter.
 
 use base::{
     db::Database,
@@ -27,8 +27,8 @@ use vendors::aircall::{
 
 use crate::{gate, read};
 
-/// From this attempt on Aircall is asked for a call that the ledger does not know as ended.
-const ASK_FROM_ATTEMPT: u32 = 2;
+/// With this many failed attempts, a call that the ledger does not know as ended is fetched from Aircall.
+const FETCH_FROM_ATTEMPT: u32 = 2;
 
 pub(crate) struct Insights {
     pub(crate) database: Database,
@@ -66,7 +66,7 @@ impl Handler for Insights {
 }
 
 impl Insights {
-    /// The call once it has ended, or why it does not concern us.
+    /// The call if it has ended, or the reason to skip it. An error if it has not ended yet.
     async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, Reason>> {
         let call_id = message.event.call_id;
         let client = self.database.client().await?;
@@ -78,10 +78,10 @@ impl Insights {
             return Ok(Err(Reason::Erased));
         }
         drop(client);
-        if message.attempts >= ASK_FROM_ATTEMPT {
+        if message.attempts >= FETCH_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
                 None => return Ok(Err(Reason::UnknownToAircall)),
-                Some(call) if !self.concerns_us(&call) => return Ok(Err(Reason::OtherNumber)),
+                Some(call) if !call.is_on(&self.number_ids) => return Ok(Err(Reason::OtherNumber)),
                 Some(call) if call.has_ended() => return Ok(Ok(call)),
                 Some(_) => {}
             }
@@ -89,12 +89,7 @@ impl Insights {
         Err(Error::retry(Code::InsightsBeforeCall, "the insight came before the end of its call"))
     }
 
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
-    }
-
-    /// What the webhook carries, else what the REST resource says, and whether that was asked.
+    /// What the webhook carries, else what the REST resource answers; true if it was fetched.
     async fn contents(&self, call_id: CallId, resource: Resource, payload: &RawValue) -> Result<(Vec<Content>, bool)> {
         match resource {
             Resource::Summary => {
@@ -141,7 +136,7 @@ impl Insights {
     }
 
     async fn publish(&self, message: &Incoming, content: Content) -> Result<()> {
-        let at = read::told_at(&message.event.kind, message.event.occurred_at);
+        let at = read::insight_time(&message.event.kind, message.event.occurred_at);
         let insight = Insight { at, content };
         self.publisher.fact(CALL_INSIGHTS, message.event.call_id, &insight, message.trace).await
     }

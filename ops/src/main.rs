@@ -288,12 +288,6 @@ fn print_completions(shell: Shell) {
     clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut std::io::stdout());
 }
 
-/// Whether to print colours: only on a terminal, and not if NO_COLOR is set (no-color.org).
-fn use_colours() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && std::io::IsTerminal::is_terminal(&std::io::stdout())
-}
-
 /// How long ago, for people.
 fn ago(now: Timestamp, at: Timestamp) -> String {
     let minutes = now.duration_since(at).as_secs() / 60;

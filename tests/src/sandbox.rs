@@ -98,7 +98,7 @@ impl Sandbox {
     }
 
     /// The comments of one Aircall call, as Sellsy's API shows them.
-    pub async fn comments_of(&self, call_id: i64) -> anyhow::Result<Vec<Value>> {
+    pub async fn newest_comments(&self, call_id: i64) -> anyhow::Result<Vec<Value>> {
         let comments = self.get("/sellsy").await?["comments"].as_array().context("a list of comments")?.clone();
         Ok(comments.into_iter().filter(|comment| is_of(comment, call_id)).collect())
     }

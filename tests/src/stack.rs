@@ -166,7 +166,7 @@ impl Stack {
 
     /// A connection as the workers have them, for their own functions.
     pub async fn ledger(&self) -> anyhow::Result<base::db::Client> {
-        let database = base::db::Database::as_it_is(&self.database_url.as_str().into(), 1)?;
+        let database = base::db::Database::unsupervised(&self.database_url.as_str().into(), 1)?;
         database.connect().await.context("the database")
     }
 

@@ -1,10 +1,10 @@
 //! Prints the findings as a table for people, or as JSON for programs.
 
+use base::telemetry::colours;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde_json::json;
 
 use super::{Finding, State};
-use crate::use_colours;
 
 pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
     let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
@@ -26,7 +26,7 @@ pub(super) fn table(findings: &[Finding]) {
 fn rendered(findings: &[Finding]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    if !use_colours() {
+    if !colours(&std::io::stdout()) {
         table.force_no_tty();
     }
     table.set_header(["", "what", "result", "how to fix it"]);

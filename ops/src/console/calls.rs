@@ -19,8 +19,7 @@ use serde::Deserialize;
 
 use super::{
     Page, Shared,
-    decision::kind_name,
-    format::{direction, duration, number, when},
+    format::{direction, duration, kind_name, number, when},
     layout::{self, Section, Visitor, pill},
 };
 use crate::search::{self, Criterion, Found, Search, State as CallState};

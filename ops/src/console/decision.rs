@@ -7,19 +7,10 @@ use maud::{Markup, html};
 use resolver::Page;
 
 use super::{
-    format::{ago, when},
+    format::{ago, kind_name, when},
     layout::{Visitor, pill},
     reasons,
 };
-
-pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
-    let texts = visitor.texts();
-    match kind {
-        Kind::Individual => texts.individual,
-        Kind::Company => texts.company,
-        Kind::Contact => texts.contact,
-    }
-}
 
 fn relation_name(visitor: &Visitor, relation: Relation) -> &'static str {
     let texts = visitor.texts();

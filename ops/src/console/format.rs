@@ -1,5 +1,6 @@
 //! Formats times, durations and numbers for people.
 
+use base::ids::Kind;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use vendors::aircall::wire::{Call, Direction};
@@ -74,6 +75,15 @@ pub(super) fn direction(visitor: &Visitor, call: Option<&Call>) -> Markup {
         _ => ("↙", visitor.texts().inbound),
     };
     html! { span.arrow aria-hidden="true" title=(word) { (arrow) } span.unseen { (word) " " } }
+}
+
+pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
+    let texts = visitor.texts();
+    match kind {
+        Kind::Individual => texts.individual,
+        Kind::Company => texts.company,
+        Kind::Contact => texts.contact,
+    }
 }
 
 #[cfg(test)]

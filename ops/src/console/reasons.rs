@@ -6,7 +6,11 @@
 use ledger::timeline::Reason;
 use maud::{Markup, html};
 
-use super::{decision::kind_name, format::count, layout::Visitor, texts::Lang};
+use super::{
+    format::{count, kind_name},
+    layout::Visitor,
+    texts::Lang,
+};
 
 pub(super) fn sentence(visitor: &Visitor, reason: &Reason) -> Markup {
     match visitor.lang {

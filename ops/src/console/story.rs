@@ -9,9 +9,8 @@ use ledger::timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, V
 use maud::{Markup, html};
 
 use super::{
-    decision::kind_name,
     errors,
-    format::{span, time_of_day, when},
+    format::{kind_name, span, time_of_day, when},
     layout::Visitor,
     reasons,
 };

@@ -7,7 +7,7 @@ use base::ids::Kind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::timeline::{Reason, reason};
+use super::timeline::{Reason, stored};
 
 /// A record by kind and id, as `individual 2001`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,11 +108,11 @@ pub struct Resolution {
     /// The record that the rules chose; `None` is unmatched.
     pub record: Option<Record>,
     /// Why this record, or why none.
-    #[serde(flatten, with = "reason::rule")]
+    #[serde(flatten, with = "stored::rule")]
     pub rule: Reason,
     pub opportunity: Option<Opportunity>,
     /// Why this opportunity, or why none.
-    #[serde(flatten, with = "reason::opportunity_rule")]
+    #[serde(flatten, with = "stored::opportunity_rule")]
     pub opportunity_rule: Reason,
     /// Everybody who has the number, in order of preference.
     pub candidates: Vec<Record>,

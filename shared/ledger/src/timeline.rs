@@ -15,8 +15,9 @@ use tokio_postgres::Row;
 use vendors::sent::{self, Sent};
 
 mod legacy;
-pub(super) mod reason;
+mod reason;
 pub mod samples;
+pub(super) mod stored;
 mod what;
 
 pub use reason::Reason;
@@ -83,7 +84,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
-        let requests = sent::take();
+        let requests = sent::take_requests();
         let all = requests.iter().map(requested).chain(entries).collect();
         Self { requests, all }
     }
@@ -98,7 +99,7 @@ impl Lines {
     /// Takes leave of the lines: they are written, or their statement has failed.
     pub(super) fn after<T>(self, written: Result<T, tokio_postgres::Error>) -> Result<T> {
         if written.is_err() {
-            sent::put_back(self.requests);
+            sent::restore_requests(self.requests);
         }
         Ok(written?)
     }

@@ -96,7 +96,7 @@ async fn die_at(stack: &mut Stack, call: i64, points: &[Point], always: &[Value]
         // The message may have to come back from the second rung, which is half a minute.
         stack.sandbox.struck(3 * SOON).await.with_context(|| format!("{point:?}: {:?}", stack.logs))?;
         logger.kill().await?;
-        let logs = stack.sandbox.logs_of(call).await?.len() + stack.sandbox.comments_of(call).await?.len();
+        let logs = stack.sandbox.logs_of(call).await?.len() + stack.sandbox.newest_comments(call).await?.len();
         ensure!(logs <= 1, "{logs} logs after {point:?}: {:?}", stack.logs);
         stack.time_passes().await?;
     }
@@ -152,7 +152,7 @@ async fn a_logger_killed_at_any_request_leaves_one_whole_comment() -> Result<()>
     die_at(&mut stack, id, ordinary, std::slice::from_ref(&refused)).await?;
     let logger = stack.start("logger").await?;
     let whole = || async {
-        let comments = stack.sandbox.comments_of(id).await.ok()?;
+        let comments = stack.sandbox.newest_comments(id).await.ok()?;
         let text = comments.first()?["description"].as_str()?.to_owned();
         text.contains("Tags : soon., late.").then_some(comments.len())
     };

@@ -28,7 +28,7 @@ fn call() -> Value {
 /// The only comment of a call, once it says this.
 async fn comment(stack: &Stack, call: i64, words: &str) -> Result<Value> {
     let there = || async {
-        let comments = stack.sandbox.comments_of(call).await.ok()?;
+        let comments = stack.sandbox.newest_comments(call).await.ok()?;
         comments.first()?["description"].as_str()?.contains(words).then_some(comments)
     };
     let comments = eventually(GATHERED, there).await.with_context(|| format!("a comment that says {words}"))?;
@@ -95,7 +95,7 @@ async fn without_the_right_to_phone_calls_a_call_becomes_one_comment() -> Result
     stack.sandbox.tag(unclear, &mut Value::Null, "adopted").await?;
     comment(&stack, unclear, "adopted").await?;
 
-    assert!(stack.sandbox.comments_of(calls[1]).await?.is_empty());
+    assert!(stack.sandbox.newest_comments(calls[1]).await?.is_empty());
     assert!(stack.sandbox.phone_calls().await?.is_empty());
     assert_eq!(stack.sandbox.count("sellsy", "POST /comments").await?, 5);
     assert_eq!(stack.depth(&stack.names.dead(Stage::Logger)).await?, 0);

@@ -100,7 +100,7 @@ async fn one_request_that_always_fails_is_not_taken_for_an_outage() -> Result<()
     eventually(SOON, counted).await.context("its attempt is counted")?;
     let next = play(&stack, &json!([])).await?;
     stack.sandbox.log_of(next, SOON, |_| true).await?;
-    assert!(!workers[2].output().contains("The API is away"), "{}", workers[2].output());
+    assert!(!workers[2].output().contains("The API is unavailable"), "{}", workers[2].output());
     drop(workers);
     stack.down().await
 }

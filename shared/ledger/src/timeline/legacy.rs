@@ -3,8 +3,9 @@
 //! Read only. Nobody writes such rows any more, so the sentences here never change, and once the youngest of them is older
 //! than everybody's RETENTION_DAYS this file can go: what it does not know reads as `Other`, as it was written.
 
-use super::Reason;
 use base::ids::Kind;
+
+use super::reason::Reason;
 
 /// The key of a line.
 pub(super) fn key(what: &str) -> &str {

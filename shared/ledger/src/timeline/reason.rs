@@ -8,9 +8,6 @@ use std::fmt;
 
 use base::{error::Error, ids::Kind};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::legacy;
 
 /// Keys and names of details are stored and are read by programs: none is ever renamed (docs/timeline.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,44 +148,3 @@ impl From<Error> for Reason {
         Self::Failed { code: e.code.as_str().into(), error: e.message }
     }
 }
-
-impl Reason {
-    /// As it was stored. A row from before there were keys has only a sentence, and the key of a newer version says nothing.
-    fn read(sentence: String, key: Value) -> Self {
-        serde_json::from_value(key).unwrap_or_else(|_| legacy::reason(sentence))
-    }
-}
-
-/// A field that is a reason, for `#[serde(flatten, with = "…")]`.
-macro_rules! stored_as {
-    ($sentence:ident, $key:ident) => {
-        pub(crate) mod $sentence {
-            use super::*;
-
-            #[derive(Deserialize)]
-            struct Read {
-                $sentence: String,
-                #[serde(default)]
-                $key: Value,
-            }
-
-            #[derive(Serialize)]
-            struct Stored<'a> {
-                $sentence: String,
-                $key: &'a Reason,
-            }
-
-            pub(crate) fn serialize<S: serde::Serializer>(why: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
-                Stored { $sentence: why.to_string(), $key: why }.serialize(serializer)
-            }
-
-            pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Reason, D::Error> {
-                Read::deserialize(deserializer).map(|read| Reason::read(read.$sentence, read.$key))
-            }
-        }
-    };
-}
-
-stored_as!(reason, reason_key);
-stored_as!(rule, rule_key);
-stored_as!(opportunity_rule, opportunity_rule_key);

@@ -13,7 +13,7 @@ use super::{
         form::LogForm,
         resolution::{RecordRef, Resolution, Source},
     },
-    Reason, legacy, reason,
+    Reason, legacy, stored,
 };
 
 /// Everything that a line can tell. The key of a variant is the column `what`, its fields are the column `detail`. Both are
@@ -30,7 +30,7 @@ pub enum What {
     CardShown {},
     NoCardShown {},
     Skipped {
-        #[serde(flatten, with = "reason::reason")]
+        #[serde(flatten, with = "stored::reason")]
         reason: Reason,
     },
     Retried(Failure),
@@ -114,10 +114,10 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     pub record: Option<RecordRef>,
-    #[serde(flatten, with = "reason::rule")]
+    #[serde(flatten, with = "stored::rule")]
     pub rule: Reason,
     pub opportunity: Option<i64>,
-    #[serde(flatten, with = "reason::opportunity_rule")]
+    #[serde(flatten, with = "stored::opportunity_rule")]
     pub opportunity_rule: Reason,
     pub candidates: Vec<RecordRef>,
     pub source: Source,
