@@ -4,7 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
-use harness::{Stack, eventually};
+use harness::{
+    Stack,
+    build::{call, sellsy},
+    eventually,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -84,14 +88,10 @@ async fn who_has_to_act_is_told_once() -> Result<()> {
     let mut workers = stack.start_all().await?;
     workers.push(stack.start("ingest").await?);
     workers.push(stack.start("ingest").await?);
-    let refused = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "do": { "kind": "status", "status": 403 } }]);
-    stack.sandbox.set_faults(&refused).await?;
-    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 });
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
     let park = async |letters: u32| {
-        stack.sandbox.play(&call).await?;
-        let dead = stack.names.dead(Stage::Logger);
-        let parked = || async { (stack.depth(&dead).await.ok()? == letters).then_some(()) };
-        eventually(2 * SOON, parked).await.context("the call is parked")
+        stack.sandbox.play(&call(CLIENT)).await?;
+        stack.parked(Stage::Logger, letters, 2 * SOON).await
     };
     park(1).await?;
     let alert = receiver.until("parked", 1).await?;
@@ -101,17 +101,13 @@ async fn who_has_to_act_is_told_once() -> Result<()> {
 
     // While the first alert is young, others of its kind wait; the other kinds do not.
     park(2).await?;
-    let used_up = "insert into budget_spent values ('sellsy', 'hour', date_trunc('hour', now()), 1, 200000)
-                       on conflict (api, span, at, lane) do update set n = 200000;
-                   insert into reconciliations (name, since, until, reached, webhook_active)
-                   values ('recent', now(), now(), now(), false)
-                       on conflict (name) do update set webhook_active = false";
-    stack.database().await?.batch_execute(used_up).await?;
+    let ledger = stack.ledger().await?;
+    ledger.spend_sellsy(200_000).await?;
+    ledger.disable_webhook().await?;
     assert_eq!(receiver.until("budget_exhausted", 1).await?["details"]["day_used_up"], json!(["sellsy"]));
     assert_eq!(receiver.until("webhook_disabled", 1).await?["details"], json!({ "active": false }));
     assert_eq!(receiver.of("parked").len(), 1);
-    let later = "update alerts set told_at = told_at - interval '11 min'";
-    stack.database().await?.batch_execute(later).await?;
+    ledger.alerts_age().await?;
     assert_eq!(receiver.until("parked", 2).await?["details"]["parked"], 2);
     tokio::time::sleep(SOON + std::time::Duration::from_secs(5)).await;
     let kinds: Vec<_> = receiver.all().iter().map(|alert| alert["kind"].clone()).collect();

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{Process, Stack, eventually};
+use harness::{
+    Process, Stack,
+    build::{call, sellsy},
+    eventually,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
-
-fn call() -> Value {
-    json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 })
-}
 
 /// As strict as the vendors are, and two of each worker that asks Sellsy.
 async fn strict(what: &str, per_second: u32, per_minute: u32) -> Result<(Stack, Vec<Process>)> {
@@ -34,10 +34,6 @@ async fn strict(what: &str, per_second: u32, per_minute: u32) -> Result<(Stack, 
     Ok((stack, workers))
 }
 
-async fn refused(stack: &Stack, api: &str) -> Result<u64> {
-    Ok(stack.sandbox.get("/counts").await?[api]["by_status"]["429"].as_u64().unwrap_or(0))
-}
-
 async fn all_logged(stack: &Stack, calls: usize, within: Duration) -> Result<()> {
     let logged = || async { (stack.sandbox.phone_calls().await.ok()?.len() >= calls).then_some(()) };
     eventually(within, logged).await.context("every call is logged")?;
@@ -49,11 +45,12 @@ async fn all_logged(stack: &Stack, calls: usize, within: Duration) -> Result<()>
 async fn replicas_together_stay_within_the_quota_and_lose_nothing() -> Result<()> {
     let (stack, workers) = strict("budget", 12, 300).await?;
     for _ in 0..70 {
-        stack.sandbox.play(&call()).await?;
+        stack.sandbox.play(&call(CLIENT)).await?;
     }
     // A look-up and a log each, at five requests a second.
     all_logged(&stack, 70, Duration::from_secs(90)).await?;
-    assert_eq!((refused(&stack, "sellsy").await?, refused(&stack, "aircall").await?), (0, 0));
+    let refused = (stack.sandbox.answers("sellsy", 429).await?, stack.sandbox.answers("aircall", 429).await?);
+    assert_eq!(refused, (0, 0));
     drop(workers);
     stack.down().await
 }
@@ -61,42 +58,36 @@ async fn replicas_together_stay_within_the_quota_and_lose_nothing() -> Result<()
 #[tokio::test]
 async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()> {
     let (mut stack, workers) = strict("refused", 50, 1000).await?;
-    let refuse = json!([{ "api": "sellsy", "path": "/phone-calls", "method": "POST", "times": 1,
-                          "do": { "kind": "status", "status": 429, "headers": { "retry-after": "10" } } }]);
-    stack.sandbox.set_faults(&refuse).await?;
+    let refuse = sellsy("POST /phone-calls").answers(429).header("retry-after", "10").once();
+    stack.sandbox.set_faults([refuse]).await?;
     for _ in 0..20 {
-        stack.sandbox.play(&call()).await?;
+        stack.sandbox.play(&call(CLIENT)).await?;
     }
-    let paused = || async { (refused(&stack, "sellsy").await.ok()? == 1).then_some(()) };
+    let paused = || async { (stack.sandbox.answers("sellsy", 429).await.ok()? == 1).then_some(()) };
     eventually(SOON, paused).await.context("one request is refused")?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = stack.sandbox.get("/counts").await?["sellsy"]["total"].clone();
+    let before = stack.sandbox.requests("sellsy").await?;
     let table = stack.callbridge(&["budget"]).await?.0;
     assert!(table.contains("paused for") && table.contains("429"), "{table}");
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    let after = stack.sandbox.get("/counts").await?["sellsy"]["total"].clone();
-    assert_eq!(before, after, "nobody asks while the API wants to be left alone");
+    assert_eq!(stack.sandbox.requests("sellsy").await?, before, "nobody asks while the API wants to be left alone");
     all_logged(&stack, 20, Duration::from_secs(60)).await?;
-    assert_eq!(refused(&stack, "sellsy").await?, 1);
+    assert_eq!(stack.sandbox.answers("sellsy", 429).await?, 1);
     let table = stack.callbridge(&["budget"]).await?.0;
     assert!(table.contains("open"), "{table}");
-    for stage in base::ids::Stage::ALL {
-        assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
-    }
+    assert_eq!(stack.dead_letters().await?, []);
     // A command runs with settings of its own; what the workers may ask does not change because of that.
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "10".into());
     let (explained, good) = stack.callbridge(&["explain", CLIENT]).await?;
     assert!(good, "{explained}");
-    let sql = "select max_requests from budget_windows where api = 'sellsy' and span = 'minute'";
-    assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i32>(0), 1000);
+    let ledger = stack.ledger().await?;
+    assert_eq!(ledger.sellsy_minute().await?, 1000);
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "1000".into());
     // The account's own limit counts where it is lower: whoever starts after an hour reads it.
     stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "second": 50, "minute": 700 }))).await?;
-    stack.database().await?.execute("update budgets set told_at = now() - interval '2 hours'", &[]).await?;
+    ledger.quotas_age().await?;
     let late = stack.start("logger").await?;
-    let lowered = || async {
-        (stack.database().await.ok()?.query_one(sql, &[]).await.ok()?.get::<_, i32>(0) == 700).then_some(())
-    };
+    let lowered = || async { (ledger.sellsy_minute().await.ok()? == 700).then_some(()) };
     eventually(SOON, lowered).await.context("the account's own limit is kept")?;
     drop((workers, late));
     stack.down().await
@@ -106,26 +97,24 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
 async fn seen_and_taken(stack: &Stack) -> Result<(i64, i64)> {
     let by_status = stack.sandbox.get("/counts").await?["sellsy"]["by_status"].clone();
     let seen = by_status.as_object().context("counts")?.values().filter_map(Value::as_i64).sum();
-    let sql = "select coalesce(sum(n), 0)::bigint from budget_spent where api = 'sellsy' and span = 'hour'";
-    Ok((seen, stack.database().await?.query_one(sql, &[]).await?.get(0)))
+    Ok((seen, stack.ledger().await?.sellsy_spent().await?))
 }
 
 #[tokio::test]
 async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
     // At this rate nothing is taken ahead, so nothing that was taken is forgone.
     let (stack, workers) = strict("counted", 12, 300).await?;
-    let away = json!([{ "api": "sellsy", "path": "*", "do": { "kind": "status", "status": 503 } }]);
-    stack.sandbox.set_faults(&away).await?;
+    stack.sandbox.set_faults([sellsy("*").answers(503)]).await?;
     for _ in 0..6 {
-        stack.sandbox.play(&call()).await?;
+        stack.sandbox.play(&call(CLIENT)).await?;
     }
     tokio::time::sleep(Duration::from_secs(12)).await;
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.sandbox.set_faults([]).await?;
     all_logged(&stack, 6, SOON).await?;
     // A last probe of the outage may be under way.
     let equal = || async { seen_and_taken(&stack).await.ok().filter(|(seen, taken)| seen == taken) };
     eventually(SOON, equal).await.context("what Sellsy has seen is not what was taken from the budget")?;
-    assert_eq!(refused(&stack, "sellsy").await?, 0);
+    assert_eq!(stack.sandbox.answers("sellsy", 429).await?, 0);
     drop(workers);
     stack.down().await
 }

@@ -4,52 +4,45 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use harness::Stack;
-use serde_json::{Value, json};
+use harness::{
+    Stack,
+    build::{AGENT, Call, Event, call, note, recording, sellsy, sentiment, summary, tag, topics},
+    says,
+};
+use serde_json::Value;
 
 use crate::{CLIENT, SOON};
 
 /// A second of these calls takes 20 ms.
 const PACE_MS: u64 = 20;
 
-/// An answered call, `after` so many real seconds after its log is due.
-fn call(after: &[(f64, Value)]) -> Value {
-    let events = after.iter().map(|(real_s, event)| {
-        let mut event = event.clone();
-        event["at_s"] = json!(31 + (real_s * 1000.0) as u64 / PACE_MS);
-        event
-    });
-    json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true,
-            "duration": 150, "recording": true, "pace_ms": PACE_MS, "after": events.collect::<Vec<_>>() })
+/// With these events so many real seconds after its log is due.
+fn with(call: Call, events: impl IntoIterator<Item = (f64, Event)>) -> Call {
+    let at_s = |real_s: f64| 31 + ((real_s * 1000.0) as u64 / PACE_MS).cast_signed();
+    events.into_iter().fold(call, |call, (real_s, event)| call.after(at_s(real_s), event))
 }
 
-fn tag(n: usize) -> Value {
-    json!({ "event": "call.tagged", "tags": [format!("tag{n}")] })
-}
-
-fn note(n: usize) -> Value {
-    json!({ "event": "call.commented", "content": format!("note{n}"), "user_id": 501 })
+fn plain_call() -> Call {
+    call(CLIENT).lasting(150).paced(PACE_MS)
 }
 
 /// The writes that made the log of a call, once it says all of these.
 async fn writes(stack: &Stack, call: i64, within: Duration, words: &[&str]) -> Result<Vec<Value>> {
-    let whole =
-        |log: &Value| log["description"].as_str().is_some_and(|text| words.iter().all(|word| text.contains(word)));
-    let log = stack.sandbox.log_of(call, within, whole).await?;
+    let log = stack.sandbox.log_of(call, within, says(words)).await?;
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
     log["history"].as_array().context("a history").cloned()
 }
 
 async fn minute(stack: &Stack) -> Result<()> {
     let late = [
-        (2.0, tag(1)),
-        (12.0, json!({ "event": "call.comm_assets_generated" })),
-        (24.0, note(1)),
-        (36.0, json!({ "event": "summary.created", "content": "A summary." })),
-        (48.0, json!({ "event": "topics.created", "content": ["devis"] })),
-        (60.0, json!({ "event": "sentiment.created", "value": "POSITIVE" })),
+        (2.0, tag("tag1")),
+        (12.0, recording()),
+        (24.0, note("note1").by(AGENT)),
+        (36.0, summary("A summary.")),
+        (48.0, topics(&["devis"])),
+        (60.0, sentiment("POSITIVE")),
     ];
-    let id = stack.sandbox.play(&call(&late)).await?;
+    let id = stack.sandbox.play(&with(plain_call().recorded(), late)).await?;
     let words = ["tag1", "/recording", "note1", "A summary.", "devis", "Sentiment"];
     let writes = writes(stack, id, Duration::from_secs(100), &words).await?;
     assert!(writes.len() <= 3, "{} writes for a minute of changes: {writes:?}", writes.len());
@@ -58,19 +51,19 @@ async fn minute(stack: &Stack) -> Result<()> {
 
 async fn burst(stack: &Stack) -> Result<()> {
     // Within 20 ms, while the log is being created or has just been.
-    let mut late: Vec<_> = (0..5).map(|n| (0.0, tag(n))).collect();
-    late.extend((5..10).map(|n| (0.02, note(n))));
-    let id = stack.sandbox.play(&call(&late)).await?;
     let words: Vec<String> = (0..5).map(|n| format!("tag{n}")).chain((5..10).map(|n| format!("note{n}"))).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let tags = words[..5].iter().map(|name| (0.0, tag(name)));
+    let notes = words[5..].iter().map(|text| (0.02, note(text).by(AGENT)));
+    let id = stack.sandbox.play(&with(plain_call().recorded(), tags.chain(notes))).await?;
     let writes = writes(stack, id, SOON, &words).await?;
     assert!(writes.len() <= 2, "{} writes for a burst of ten changes", writes.len());
     Ok(())
 }
 
 async fn late_tag(stack: &Stack) -> Result<()> {
-    let id = stack.sandbox.play(&call(&[])).await?;
-    stack.sandbox.log_of(id, SOON, |_| true).await?;
+    let id = stack.sandbox.play(&plain_call().recorded()).await?;
+    stack.sandbox.logged(id, SOON).await?;
     let tagged = Instant::now();
     stack.sandbox.tag(id, &mut Value::Null, "late").await?;
     let writes = writes(stack, id, SOON, &["late"]).await?;
@@ -80,10 +73,8 @@ async fn late_tag(stack: &Stack) -> Result<()> {
 }
 
 async fn plain(stack: &Stack) -> Result<i64> {
-    let mut call = call(&[]);
-    call["recording"] = json!(false);
-    let id = stack.sandbox.play(&call).await?;
-    stack.sandbox.log_of(id, SOON, |_| true).await?;
+    let id = stack.sandbox.play(&plain_call()).await?;
+    stack.sandbox.logged(id, SOON).await?;
     Ok(id)
 }
 
@@ -91,11 +82,10 @@ async fn plain(stack: &Stack) -> Result<i64> {
 async fn changes_go_out_together_and_none_is_lost() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("changes").await?;
     workers.push(stack.start("logger").await?);
-    let slow = |method, path| json!({ "api": "sellsy", "method": method, "path": path, "do": { "kind": "latency", "ms": 300 } });
-    let slow = json!([slow("POST", "/phone-calls"), slow("PUT", "/phone-calls/{id}")]);
-    stack.sandbox.set_faults(&slow).await?;
+    let slow = ["POST /phone-calls", "PUT /phone-calls/{id}"];
+    stack.sandbox.set_faults(slow.map(|write| sellsy(write).takes(Duration::from_millis(300)))).await?;
     let (_, _, _, plain) = tokio::try_join!(minute(&stack), burst(&stack), late_tag(&stack), plain(&stack))?;
-    let log = stack.sandbox.log_of(plain, SOON, |_| true).await?;
+    let log = stack.sandbox.logged(plain, SOON).await?;
     assert_eq!(log["history"].as_array().map(Vec::len), Some(1), "a call without changes is written once");
     // Nothing was written that is not in a history, and nothing else was asked for the sake of a log.
     let histories: usize =

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
-use harness::{Stack, WORKERS, authority};
+use harness::{
+    Stack, WORKERS, authority,
+    build::{Before, aircall, sellsy},
+};
 use jiff::{SignedDuration, Timestamp};
 use lapin::{
-    Connection, ConnectionProperties,
     options::{QueueBindOptions, QueueDeclareOptions},
     types::FieldTable,
 };
@@ -133,14 +135,12 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
         }
         stack.environment.clone_from(&healthy);
     }
-    let paused = "select count(*) from budgets where paused_until > now()";
-    let paused: i64 = stack.database().await?.query_one(paused, &[]).await?.get(0);
-    assert_eq!(paused, 0, "a wrong address here is no outage for the workers");
+    assert_eq!(stack.ledger().await?.paused_apis().await?, 0, "a wrong address here is no outage for the workers");
     Ok(())
 }
 
 async fn wrong_topology(stack: &mut Stack) -> Result<()> {
-    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
+    let connection = stack.broker().await?;
     let channel = connection.create_channel().await?;
     let (queue, events) = (stack.names.work(Stage::Resolver), stack.names.events());
     let key = "call.ended";
@@ -218,29 +218,32 @@ async fn wrong_vendors(stack: &Stack) -> Result<()> {
 
     let an_hour_ago = Timestamp::now() - SignedDuration::from_hours(1);
     let date = an_hour_ago.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let forbidden = |method: &str, path: &str| json!([{ "api": "sellsy", "method": method, "path": path, "do": { "kind": "status", "status": 403 } }]);
-    for (case, faults, expected) in [
+    for (case, fault, expected) in [
         (
             "scope",
-            forbidden("POST", "/opportunities/search"),
+            sellsy("POST /opportunities/search").answers(403),
             ("Sellsy scope opportunities.read", "failed", "403", "scope"),
         ),
-        ("writing", forbidden("PUT", "/phone-calls/{id}"), ("Sellsy scope phonecalls.write", "failed", "403", "scope")),
-        ("quotas", forbidden("GET", "/quotas"), ("Sellsy quotas", "warning", "cannot be read", "accounts.read")),
+        (
+            "writing",
+            sellsy("PUT /phone-calls/{id}").answers(403),
+            ("Sellsy scope phonecalls.write", "failed", "403", "scope"),
+        ),
+        ("quotas", sellsy("GET /quotas").answers(403), ("Sellsy quotas", "warning", "cannot be read", "accounts.read")),
         (
             "clock",
-            json!([{ "api": "aircall", "path": "/v1/ping", "do": { "kind": "status", "status": 200, "body": { "ping": "pong" }, "headers": { "date": date } } }]),
+            aircall("/v1/ping").answers_with(200, json!({ "ping": "pong" })).header("date", &date),
             ("clock of Aircall", "failed", "s ahead", "NTP"),
         ),
         (
             "hang",
-            json!([{ "api": "aircall", "path": "/v1/webhooks", "do": { "kind": "hang", "when": "before" } }]),
+            aircall("/v1/webhooks").hangs(Before),
             ("Aircall webhook", "failed", "no answer within 20 s", "AIRCALL_API_URL"),
         ),
     ] {
-        stack.sandbox.set_faults(&faults).await?;
+        stack.sandbox.set_faults([fault]).await?;
         finds(stack, case, expected).await?;
-        stack.sandbox.set_faults(&json!([])).await?;
+        stack.sandbox.set_faults([]).await?;
     }
     Ok(())
 }
@@ -258,19 +261,17 @@ async fn a_healthy_installation_is_well_and_each_fault_has_its_cure() -> Result<
     wrong_settings(&mut stack).await?;
     wrong_topology(&mut stack).await?;
     wrong_vendors(&stack).await?;
-    let older = "update refinery_schema_history set version = -version where version = (select max(version) from refinery_schema_history)";
-    stack.database().await?.batch_execute(older).await?;
+    let ledger = stack.ledger().await?;
+    ledger.hide_last_migration().await?;
     finds(&stack, "migrations", ("migrations", "failed", "are applied", "start any worker")).await?;
-    stack.database().await?.batch_execute("update refinery_schema_history set version = abs(version)").await?;
+    ledger.show_all_migrations().await?;
 
     let insights = WORKERS.iter().position(|worker| *worker == "insights").context("insights")?;
     workers.remove(insights).terminate(SOON).await?;
     let what = format!("queue {}", stack.names.work(Stage::Insights));
     finds(&stack, "no worker", (&what, "failed", "no worker consumes it", "start insights")).await?;
 
-    for stage in Stage::ALL {
-        assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "no probe is parked");
-    }
+    assert_eq!(stack.dead_letters().await?, [], "no probe is parked");
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 0);
     assert!(stack.sandbox.phone_calls().await?.is_empty(), "and none is written");
     drop(workers);

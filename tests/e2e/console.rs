@@ -5,9 +5,13 @@ mod browser;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{CONSOLE_PASSWORD, Process, Stack, eventually};
+use base::ids::Stage;
+use harness::{
+    CONSOLE_PASSWORD, Process, Stack,
+    build::{call, sellsy},
+    eventually,
+};
 use reqwest::{Method, StatusCode, header::HeaderMap, redirect::Policy};
-use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
@@ -91,10 +95,6 @@ impl Visitor {
             None => anyhow::bail!("{path} does not say {expected:?}: {}", self.get(path).await?),
         }
     }
-}
-
-fn call(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90 })
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn pages_tell_where_calls_are_and_why() -> Result<()> {
         (stack.sandbox.play(&call(CLIENT)).await?, stack.sandbox.play(&call("+33 6 39 98 00 04")).await?);
     let unknown = stack.sandbox.play(&call("+33 6 39 98 99 01")).await?;
     for call in [client, shared] {
-        stack.sandbox.log_of(call, SOON, |_| true).await?;
+        stack.sandbox.logged(call, SOON).await?;
     }
     let console = stack.start_console().await?;
     let operator = operator(&console).await?;
@@ -263,8 +263,7 @@ async fn a_process_that_dies_is_missed() -> Result<()> {
     workers.remove(3).terminate(SOON).await?;
     workers.remove(2).kill().await?;
     // A process tells that it lives every 10 s, and is taken for dead after 30.
-    let database = stack.database().await?;
-    database.batch_execute("update replicas set seen_at = seen_at - interval '1 min' where worker = 'logger'").await?;
+    stack.ledger().await?.replicas_age("logger").await?;
     let page = operator.says("/", "Not running").await?;
     let process =
         |worker: &str| page.split(&format!("<strong>{worker}</strong>")).nth(1).map(|rest| rest[..80].to_owned());
@@ -277,16 +276,13 @@ async fn a_process_that_dies_is_missed() -> Result<()> {
 
 /// Sellsy does not let us log these calls, until now. A logger remembers that, so another one takes its place.
 async fn parked(stack: &mut Stack, workers: &mut [Process], calls: u32) -> Result<Vec<i64>> {
-    let refused = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "do": { "kind": "status", "status": 403 } }]);
-    stack.sandbox.set_faults(&refused).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
     let mut played = Vec::new();
     for _ in 0..calls {
         played.push(stack.sandbox.play(&call(CLIENT)).await?);
     }
-    let dead = stack.names.dead(base::ids::Stage::Logger);
-    let all = || async { (stack.depth(&dead).await.ok()? == calls).then_some(()) };
-    eventually(2 * SOON, all).await.context("every call is parked")?;
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.parked(Stage::Logger, calls, 2 * SOON).await?;
+    stack.sandbox.set_faults([]).await?;
     workers[2].terminate(SOON).await?;
     workers[2] = stack.start("logger").await?;
     Ok(played)
@@ -309,7 +305,7 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     assert!(page.contains("This call has a dead letter.") && page.contains("SELLSY_FORBIDDEN"), "{page}");
     let answer = operator.post("/dead/replay", &[("call", &calls[0].to_string())]).await?;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, address.as_str()));
-    stack.sandbox.log_of(calls[0], SOON, |_| true).await?;
+    stack.sandbox.logged(calls[0], SOON).await?;
     let page = operator.says(&address, "pill logged").await?;
     assert!(page.contains("An operator replayed the message:") && !page.contains("has a dead letter"), "{page}");
 
@@ -325,12 +321,11 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     assert_eq!(operator.post("/dead/replay", &group).await?.status, StatusCode::SEE_OTHER);
     operator.says("/dead", "There are no dead letters.").await?;
     for call in &calls {
-        stack.sandbox.log_of(*call, SOON, |_| true).await?;
+        stack.sandbox.logged(*call, SOON).await?;
     }
     assert_eq!(stack.sandbox.phone_calls().await?.len(), 5, "each once");
-    let left: i64 =
-        stack.database().await?.query_one("select count(*) from calls where parked <> 0", &[]).await?.get(0);
-    assert_eq!(left, 0, "no call counts as parked any more");
+    let rows = stack.ledger().await?.calls().await?;
+    assert!(rows.iter().all(|row| row.parked == 0), "no call counts as parked any more: {rows:?}");
 
     // What is dropped is gone, and the group of another stage is not touched.
     parked(&mut stack, &mut workers, 2).await?;
@@ -355,13 +350,13 @@ async fn a_long_replay_shows_its_progress() -> Result<()> {
     let console = stack.start_console().await?;
     let operator = operator(&console).await?;
     operator.says("/dead", "Replay all (3)").await?;
-    let lock = stack.database().await?;
-    lock.batch_execute("begin; lock table timeline in exclusive mode").await?;
+    let lock = stack.ledger().await?;
+    lock.lock_timeline().await?;
     assert_eq!(operator.post("/dead/replay", &[("all", "yes")]).await?.status, StatusCode::SEE_OTHER);
     let page = operator.says("/dead", "Replaying: 0 / 3").await?;
     assert!(page.contains("<progress"), "{page}");
     assert_eq!(operator.post("/dead/replay", &[("all", "yes")]).await?.status, StatusCode::CONFLICT);
-    lock.batch_execute("commit").await?;
+    lock.unlock().await?;
     tokio::time::sleep(Duration::from_millis(100)).await;
     operator.says("/dead", "Replayed: 3 / 3").await?;
     operator.says("/dead", "There are no dead letters.").await?;

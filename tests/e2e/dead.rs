@@ -11,30 +11,28 @@ use base::{
 };
 use broker::amqp::{Destination, Link, Outgoing, Publisher};
 use futures_util::future::try_join_all;
-use harness::{Process, Stack, eventually};
-use lapin::{Connection, ConnectionProperties, options::BasicConsumeOptions, types::FieldTable};
+use harness::{
+    DROPPED, Line, Process, REPLAYED, Stack,
+    build::{call, sellsy, webhook},
+    eventually,
+};
+use lapin::{options::BasicConsumeOptions, types::FieldTable};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
 
-fn call(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 })
-}
-
 /// A stack with so many calls that Sellsy did not let us log, and no logger any more.
 async fn parked(what: &str, calls: u32) -> Result<(Stack, Vec<Process>, Vec<i64>)> {
     let (stack, mut workers) = Stack::running(what).await?;
-    let refused = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "do": { "kind": "status", "status": 403 } }]);
-    stack.sandbox.set_faults(&refused).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
     let mut played = Vec::new();
     for _ in 0..calls {
         played.push(stack.sandbox.play(&call(CLIENT)).await?);
     }
-    let all = || async { (letters(&stack).await.ok()? == calls).then_some(()) };
-    eventually(2 * SOON, all).await.context("every call is parked")?;
+    stack.parked(Stage::Logger, calls, 2 * SOON).await?;
     workers.remove(2).terminate(SOON).await?;
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.sandbox.set_faults([]).await?;
     Ok((stack, workers, played))
 }
 
@@ -48,8 +46,7 @@ async fn waiting(stack: &Stack) -> Result<u32> {
 
 /// Letters that somebody had in hand count again as soon as the broker has let go of whoever it was.
 async fn back(stack: &Stack, all: u32) -> Result<()> {
-    let whole = || async { (letters(stack).await.ok()? == all).then_some(()) };
-    eventually(SOON, whole).await.context("the letters are back")?;
+    stack.parked(Stage::Logger, all, SOON).await.context("the letters are back")?;
     ensure!(waiting(stack).await? == 0, "something was replayed");
     Ok(())
 }
@@ -70,7 +67,7 @@ async fn refused(stack: &Stack, arguments: &[&str]) -> Result<(String, Option<i3
 async fn logged_once(stack: &mut Stack, calls: &[i64]) -> Result<()> {
     let logger = stack.start("logger").await?;
     for call in calls {
-        stack.sandbox.log_of(*call, 2 * SOON, |_| true).await?;
+        stack.sandbox.logged(*call, 2 * SOON).await?;
     }
     let idle = || async { (waiting(stack).await.ok()? == 0).then_some(()) };
     eventually(SOON, idle).await.context("the queue is empty")?;
@@ -121,9 +118,8 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
     assert!(fine && said.contains("11 dead letters replayed."), "{said}");
     assert_eq!((letters(&stack).await?, waiting(&stack).await?), (0, 12));
     logged_once(&mut stack, &calls).await?;
-    let sql = "select count(*) from timeline where what = 'replayed' and detail->>'code' = 'SELLSY_FORBIDDEN'
-                  and detail->>'attempts' = '1'";
-    assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i64>(0), 12);
+    let replayed = |line: &Line| line.is(REPLAYED) && line.code() == "SELLSY_FORBIDDEN" && line.detail["attempts"] == 1;
+    assert_eq!(stack.ledger().await?.lines(replayed).await?, 12);
     assert_eq!(list(&stack).await?, json!([]));
     drop(workers);
     stack.down().await
@@ -142,12 +138,12 @@ async fn looking_takes_nothing_away() -> Result<()> {
         assert!(all.iter().all(|groups| groups[0]["count"] == 1), "round {round}: {all:?}");
     }
     // One that takes longer is not waited for, and neither is a consumer that is none of ours.
-    let database = stack.database().await?;
-    database.execute("select pg_advisory_lock(hashtext('callbridge dead letters'))", &[]).await?;
+    let lock = stack.ledger().await?;
+    lock.lock_dead_letters().await?;
     let (said, code) = refused(&stack, &["dead", "list"]).await?;
     assert!(code == Some(1) && said.contains("another command or page is reading the dead letters"), "{said}");
-    drop(database);
-    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
+    drop(lock);
+    let connection = stack.broker().await?;
     let channel = connection.create_channel().await?;
     let queue = stack.names.dead(Stage::Logger);
     let consumed = channel
@@ -162,30 +158,17 @@ async fn looking_takes_nothing_away() -> Result<()> {
     stack.down().await
 }
 
-/// Holds every replay up at its line on the timeline, until the transaction ends.
-async fn held_up(stack: &Stack) -> Result<tokio_postgres::Client> {
-    let client = stack.database().await?;
-    client.batch_execute("begin; lock table timeline in exclusive mode").await?;
-    Ok(client)
-}
-
-async fn until_held_up(stack: &Stack) -> Result<()> {
-    let client = stack.database().await?;
-    let sql =
-        "select count(*) > 0 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let held = || async { client.query_one(sql, &[]).await.ok()?.get::<_, bool>(0).then_some(()) };
-    eventually(SOON, held).await.context("the replay is under way")
-}
-
 #[tokio::test]
 async fn a_replay_that_is_stopped_loses_nothing() -> Result<()> {
     let (mut stack, workers, calls) = parked("stopped", 40).await?;
-    let lock = held_up(&stack).await?;
+    // The replay waits at its line on the timeline.
+    let lock = stack.ledger().await?;
+    lock.lock_timeline().await?;
     let mut replay = stack.begin(&["dead", "replay", "--all"]).await?;
-    until_held_up(&stack).await?;
+    stack.ledger().await?.holds_somebody_up(SOON).await.context("the replay is under way")?;
     replay.signal("-INT").await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    lock.batch_execute("commit").await?;
+    lock.unlock().await?;
     let ended = replay.wait(SOON).await?;
     let said = replay.output();
     assert!(ended.code() == Some(1) && said.contains("the others are still parked"), "{ended} {said}");
@@ -204,13 +187,10 @@ async fn a_replay_that_is_stopped_loses_nothing() -> Result<()> {
 #[tokio::test]
 async fn a_replay_that_is_killed_loses_nothing() -> Result<()> {
     let (mut stack, workers, calls) = parked("killed", 60).await?;
-    let database = stack.database().await?;
+    let ledger = stack.ledger().await?;
     for least in [5, 25] {
         let mut replay = stack.begin(&["dead", "replay", "--all"]).await?;
-        let some = || async {
-            let sql = "select count(*) from timeline where what = 'replayed'";
-            (database.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) >= least).then_some(())
-        };
+        let some = || async { (ledger.lines(|line| line.is(REPLAYED)).await.ok()? >= least).then_some(()) };
         eventually(SOON, some).await.context("the replay is under way")?;
         replay.kill().await?;
     }
@@ -228,11 +208,8 @@ async fn a_replay_that_is_killed_loses_nothing() -> Result<()> {
 #[tokio::test]
 async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     let (stack, workers, _) = parked("drop", 3).await?;
-    let odd = json!({ "events": [{ "body": { "resource": "call", "event": "call.ended", "timestamp": 1_795_425_500, "data": {} } }] });
-    stack.sandbox.control(reqwest::Method::POST, "/aircall/events", Some(&odd)).await?;
-    let ingest = stack.names.dead(Stage::Ingest);
-    let there = || async { (stack.depth(&ingest).await.ok()? == 1).then_some(()) };
-    eventually(SOON, there).await.context("an odd webhook is parked")?;
+    stack.sandbox.send([webhook("call.ended", json!({}))]).await?;
+    stack.parked(Stage::Ingest, 1, SOON).await.context("an odd webhook is parked")?;
 
     let (said, code) = refused(&stack, &["dead", "replay", "--stage", "ingest"]).await?;
     assert!(code == Some(1) && said.contains("cannot be replayed") && said.contains("--payload"), "{said}");
@@ -241,12 +218,11 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     let (said, code) = refused(&stack, &["dead", "drop", "--all"]).await?;
     assert!(code == Some(2) && said.contains("--yes"), "nobody can be asked: {said}");
     back(&stack, 3).await?;
-    eventually(SOON, there).await.context("the odd webhook is still parked")?;
+    stack.parked(Stage::Ingest, 1, SOON).await.context("the odd webhook is still parked")?;
     let (said, fine) = stack.callbridge(&["dead", "drop", "--stage", "logger", "--yes"]).await?;
     assert!(fine && said.contains("3 dead letters dropped."), "{said}");
-    assert_eq!((letters(&stack).await?, waiting(&stack).await?, stack.depth(&ingest).await?), (0, 0, 1));
-    let sql = "select count(*) from timeline where what = 'dropped'";
-    assert_eq!(stack.database().await?.query_one(sql, &[]).await?.get::<_, i64>(0), 3);
+    assert_eq!((stack.dead_letters().await?, waiting(&stack).await?), (vec![(Stage::Ingest, 1)], 0));
+    assert_eq!(stack.ledger().await?.lines(|line| line.is(DROPPED)).await?, 3);
     drop(workers);
     stack.down().await
 }

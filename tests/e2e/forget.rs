@@ -3,9 +3,11 @@
 use anyhow::{Context, Result};
 use base::ids::Stage;
 use broker::topology;
-use harness::{Process, Stack, eventually};
-use lapin::{Connection, ConnectionProperties, options::BasicGetOptions};
-use reqwest::Method;
+use harness::{
+    CallRow, Line, Process, SKIPPED, Stack,
+    build::{AGENT, call, note, sellsy, webhook},
+    eventually,
+};
 use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
@@ -23,30 +25,14 @@ const TRACES: [&str; 7] = [
 /// Somebody else in Sellsy.
 const OTHER: &str = "+33 6 39 98 00 04";
 
-fn call(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 })
-}
-
 /// Everything that the stack keeps, as text.
 async fn dump(stack: &Stack) -> Result<String> {
-    let database = stack.database().await?;
-    let tables = "select tablename::text from pg_tables where schemaname = 'public' order by 1";
-    let mut all = String::new();
-    for table in database.query(tables, &[]).await? {
-        let table: String = table.get(0);
-        let text = if table == "inbox" { "convert_from(body, 'UTF8')" } else { "t::text" };
-        let sql = format!("select coalesce(string_agg({text}, E'\\n'), '') from {table} t");
-        all += &database.query_one(&sql, &[]).await?.get::<_, String>(0);
-    }
-    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
-    let channel = connection.create_channel().await?;
+    let mut all = stack.ledger().await?.dump().await?;
     for queue in topology::queues(&stack.names) {
-        while let Some(message) = channel.basic_get(queue.name.as_str().into(), BasicGetOptions::default()).await? {
-            all += &format!("{:?} {}", message.delivery.properties, String::from_utf8_lossy(&message.delivery.data));
+        for message in stack.peek(&queue.name).await? {
+            all += &format!("{:?} {}", message.properties, String::from_utf8_lossy(&message.data));
         }
     }
-    // What was not acked returns to its queue.
-    connection.close(200, "done".into()).await?;
     Ok(all)
 }
 
@@ -65,46 +51,32 @@ async fn forget(stack: &Stack, arguments: &[&str]) -> Result<(String, Option<i32
 async fn known_everywhere(stack: &mut Stack) -> Result<(Vec<i64>, i64)> {
     let mut workers = stack.start_all().await?;
     let logged = stack.sandbox.play(&call(CLIENT)).await?;
-    stack.sandbox.log_of(logged, 2 * SOON, |_| true).await?;
-    let mut of_another = call(OTHER);
-    of_another["after"] = json!([{ "event": "call.commented", "at_s": 1, "content": "Rappeler Camille Moreau au 06.39.98.41.07", "user_id": 501 }]);
-    let mentioned = stack.sandbox.play(&of_another).await?;
+    stack.sandbox.logged(logged, 2 * SOON).await?;
+    let mentions = note("Rappeler Camille Moreau au 06.39.98.41.07").by(AGENT);
+    let mentioned = stack.sandbox.play(&call(OTHER).after(1, mentions)).await?;
     let bystander = stack.sandbox.play(&call(OTHER)).await?;
     for call in [mentioned, bystander] {
-        stack.sandbox.log_of(call, 2 * SOON, |_| true).await?;
+        stack.sandbox.logged(call, 2 * SOON).await?;
     }
-    let noted =
-        format!("select count(*) from calls where call_id = {mentioned} and snapshot::text like '%06.39.98.41.07%'");
-    let there = || async { (count(stack, &noted).await.ok()? == 1).then_some(()) };
-    eventually(SOON, there).await.context("the note is known")?;
-    let refused = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "do": { "kind": "status", "status": 403 } }]);
-    stack.sandbox.set_faults(&refused).await?;
+    let ledger = stack.ledger().await?;
+    let noted = |row: &CallRow| row.snapshot.to_string().contains("06.39.98.41.07");
+    ledger.call_that(mentioned, SOON, noted).await.context("the note is known")?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
     let parked = stack.sandbox.play(&call(CLIENT)).await?;
-    let odd = json!({ "events": [{ "body": { "resource": "call", "event": "call.ended", "timestamp": 1_795_425_500, "data": { "raw_digits": "0639984107" } } }] });
-    stack.sandbox.control(Method::POST, "/aircall/events", Some(&odd)).await?;
-    let letters = async || {
-        let (logger, ingest) = (stack.names.dead(Stage::Logger), stack.names.dead(Stage::Ingest));
-        anyhow::Ok((stack.depth(&logger).await?, stack.depth(&ingest).await?))
-    };
-    let both = || async { (letters().await.ok()? == (1, 1)).then_some(()) };
-    eventually(2 * SOON, both).await.context("two letters")?;
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.sandbox.send([webhook("call.ended", json!({ "raw_digits": "0639984107" }))]).await?;
+    stack.parked(Stage::Logger, 1, 2 * SOON).await?;
+    stack.parked(Stage::Ingest, 1, 2 * SOON).await?;
+    stack.sandbox.set_faults([]).await?;
     for worker in &mut workers {
         worker.terminate(SOON).await?;
     }
     let summary = json!({ "summary": { "kind": "summary", "at": "2026-11-23T09:00:00Z", "text": "Camille Moreau rappelle demain" } });
-    let by_hand = format!(
-        "update calls set insights = '{summary}' where call_id = {logged};
-         insert into directory_misses values ('+33639984107', now() + interval '1 hour');
-         insert into inbox (kind, trace, body) values ('call.ended', 'x', convert_to('{{\"raw_digits\":\"+33 6 39 98 41 07\"}}', 'UTF8'));
-         insert into inbox (kind, trace, body) values ('call.ended', 'x', convert_to('{{\"raw_digits\":\"+33 6 39 98 41 08\"}}', 'UTF8'))"
-    );
-    stack.database().await?.batch_execute(&by_hand).await?;
+    ledger.set_insights(logged, &summary).await?;
+    ledger.add_miss("+33639984107", 60).await?;
+    for number in ["+33 6 39 98 41 07", "+33 6 39 98 41 08"] {
+        ledger.add_to_inbox("call.ended", &json!({ "raw_digits": number }).to_string()).await?;
+    }
     Ok((vec![logged, mentioned, parked], bystander))
-}
-
-async fn count(stack: &Stack, sql: &str) -> Result<i64> {
-    Ok(stack.database().await?.query_one(sql, &[]).await?.get(0))
 }
 
 #[tokio::test]
@@ -140,13 +112,11 @@ async fn nothing_is_left_of_a_person_who_is_forgotten() -> Result<()> {
     assert!(said.contains("individual 2001"), "{said}");
     let after = dump(&stack).await?;
     assert_eq!(traces(&after), Vec::<&str>::new(), "{after}");
-    let kept = format!(
-        "select count(*) from calls where call_id = {bystander} and snapshot is not null and sellsy_id is not null"
-    );
-    assert_eq!(count(&stack, &kept).await?, 1, "others are left alone");
-    assert_eq!(count(&stack, "select count(*) from inbox").await?, 1);
-    let lines = format!("select count(*) from timeline where call_id = {bystander}");
-    assert!(count(&stack, &lines).await? > 0);
+    let ledger = stack.ledger().await?;
+    let kept = ledger.call(bystander).await?.context("others are left alone")?;
+    assert!(!kept.snapshot.is_null() && kept.log.is_some(), "others are left alone: {kept:?}");
+    assert_eq!(ledger.inbox().await?, 1);
+    assert!(!ledger.timeline(bystander).await?.is_empty());
     assert_eq!(forget(&stack, &["--yes"]).await?.1, Some(1), "nothing is left to be found");
     assert_eq!(forget(&stack, &["--yes", "--json", "--dry-run"]).await?.1, Some(1));
     nothing_comes_back(&mut stack, &theirs).await?;
@@ -155,7 +125,8 @@ async fn nothing_is_left_of_a_person_who_is_forgotten() -> Result<()> {
 
 /// Aircall tells of the calls once more.
 async fn nothing_comes_back(stack: &mut Stack, theirs: &[i64]) -> Result<()> {
-    stack.database().await?.batch_execute("delete from inbox").await?;
+    let ledger = stack.ledger().await?;
+    ledger.empty_inbox().await?;
     let logs = stack.sandbox.phone_calls().await?.len();
     let workers: Vec<Process> =
         vec![stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
@@ -163,23 +134,18 @@ async fn nothing_comes_back(stack: &mut Stack, theirs: &[i64]) -> Result<()> {
         worker.until_ready(SOON).await?;
     }
     stack.sandbox.deliver_to(&workers[0].url).await?;
-    let calls = stack.sandbox.get("/aircall/calls").await?["calls"].clone();
-    for call in
-        calls.as_array().context("calls")?.iter().filter(|call| theirs.contains(&call["id"].as_i64().unwrap_or(0)))
-    {
-        let now = jiff::Timestamp::now().as_second() + 3600;
-        let body = json!({ "resource": "call", "event": "call.ended", "timestamp": now, "data": call });
-        stack.sandbox.control(Method::POST, "/aircall/events", Some(&json!({ "events": [{ "body": body }] }))).await?;
+    for call in theirs {
+        let later = jiff::Timestamp::now().as_second() + 3600;
+        stack.sandbox.send([webhook("call.ended", stack.sandbox.call(*call).await?).at(later)]).await?;
     }
-    let skips =
-        "select count(*) from timeline where what = 'skipped' and detail->>'reason' like '%its data were deleted%'";
-    let expected = i64::try_from(theirs.len())?;
-    let skipped = || async { (count(stack, skips).await.ok()? >= expected).then_some(()) };
+    let skips = |line: &Line| line.is(SKIPPED) && line.reason().contains("its data were deleted");
+    let skipped = || async { (ledger.lines(skips).await.ok()? >= theirs.len()).then_some(()) };
     eventually(2 * SOON, skipped).await.context("every late event is skipped")?;
     assert_eq!(stack.sandbox.phone_calls().await?.len(), logs, "no call is logged again");
-    let back =
-        "select count(*) from calls where erased_at is not null and (snapshot is not null or resolution is not null)";
-    assert_eq!(count(stack, back).await?, 0);
+    let rows = ledger.calls().await?;
+    let back: Vec<_> =
+        rows.iter().filter(|row| row.erased && !(row.snapshot.is_null() && row.resolution.is_null())).collect();
+    assert!(back.is_empty(), "{back:?}");
     drop(workers);
     Ok(())
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{Stack, WORKERS, eventually};
-use serde_json::json;
+use harness::{
+    Stack, WORKERS,
+    build::{call, sellsy},
+    eventually,
+};
 
 use crate::{CLIENT, SOON};
 
@@ -61,9 +64,7 @@ async fn a_worker_starts_on_the_tables_of_a_newer_version() -> Result<()> {
     let mut first = stack.start("resolver").await?;
     first.until_ready(SOON).await?;
     first.terminate(Duration::from_secs(10)).await?;
-    let newer = "insert into refinery_schema_history (version, name, applied_on, checksum)
-                 values (9999, 'later', '2026-11-23T00:00:00Z', '1')";
-    stack.database().await?.batch_execute(newer).await?;
+    stack.ledger().await?.migrate_further().await?;
     stack.start("resolver").await?.until_ready(SOON).await.context("as in a rolling upgrade")?;
     stack.down().await
 }
@@ -88,13 +89,10 @@ async fn wrong_settings_stop_a_worker_at_once_with_every_problem_named() -> Resu
 async fn stopping_under_load_loses_no_message() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("stopping").await?;
     // Sellsy takes its time, so that messages are in hand when the workers are told to stop.
-    let slow = json!([{ "api": "sellsy", "method": "*", "path": "*", "do": { "kind": "latency", "ms": 1000 } }]);
-    stack.sandbox.set_faults(&slow).await?;
+    stack.sandbox.set_faults([sellsy("*").takes(Duration::from_secs(1))]).await?;
     let mut calls = Vec::new();
     for n in 0..40 {
-        let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501,
-                           "answered": true, "duration": 90 + n });
-        calls.push(stack.sandbox.play(&call).await?);
+        calls.push(stack.sandbox.play(&call(CLIENT).lasting(90 + n)).await?);
     }
     stack.sandbox.delivered(SOON).await?;
     for worker in workers.iter_mut().skip(1) {
@@ -103,13 +101,13 @@ async fn stopping_under_load_loses_no_message() -> Result<()> {
     }
     let before = stack.sandbox.phone_calls().await?.len();
     assert!(before < calls.len(), "all was done before the workers were told to stop: the test shows nothing");
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.sandbox.set_faults([]).await?;
     let mut again = Vec::new();
     for worker in &WORKERS[1..] {
         again.push(stack.start(worker).await?);
     }
     for call in &calls {
-        stack.sandbox.log_of(*call, Duration::from_secs(200), |_| true).await?;
+        stack.sandbox.logged(*call, Duration::from_secs(200)).await?;
     }
     for call in calls {
         assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1, "call {call}");

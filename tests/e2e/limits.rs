@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use harness::{Process, Stack, TOKEN, eventually};
+use harness::{Process, Stack, TOKEN, build, eventually};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
@@ -42,7 +42,7 @@ async fn rest(socket: &mut TcpStream, within: Duration) -> Result<String> {
 }
 
 async fn webhook(ingest: &Process) -> Result<(StatusCode, Option<String>, Value)> {
-    let body = json!({ "event": "call.ended", "timestamp": 1_764_000_000, "token": TOKEN, "data": { "id": 1 } });
+    let body = build::webhook("call.ended", json!({ "id": 1 })).with_token(TOKEN);
     let request = reqwest::Client::new().post(format!("{}/webhooks/aircall", ingest.url)).json(&body);
     let response = request.timeout(ANSWER).send().await?;
     let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -165,8 +165,8 @@ async fn a_flood_of_webhooks_is_told_to_come_again_and_health_is_still_told() ->
 #[tokio::test]
 async fn stopping_answers_what_is_in_hand_and_waits_for_nobody_else() -> Result<()> {
     let (stack, mut ingest) = ingest("stop").await?;
-    let body = json!({ "event": "call.ended", "timestamp": 1_764_000_000, "token": TOKEN, "data": { "id": 2 } });
-    let (body, mut idle, mut late) = (body.to_string(), connect(&ingest).await?, connect(&ingest).await?);
+    let body = build::webhook("call.ended", json!({ "id": 2 })).with_token(TOKEN);
+    let (body, mut idle, mut late) = (body.body().to_string(), connect(&ingest).await?, connect(&ingest).await?);
     late.write_all(format!("{HEAD}Content-Length: {}\r\n\r\n", body.len()).as_bytes()).await?;
     // The head has to be read, and the body has to come within 2 s of that.
     sleep(Duration::from_secs(1)).await;

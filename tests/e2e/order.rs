@@ -13,12 +13,11 @@ use base::{
     ids::{CallId, Stage},
 };
 use broker::topology;
-use harness::{Stack, eventually};
+use harness::{Ledger, Stack, build::Webhook, eventually};
 use ledger::{
     calls::{self, Snapshot},
     insight::Insight,
 };
-use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use vendors::aircall::wire::Envelope;
@@ -57,20 +56,20 @@ impl Dice {
     }
 }
 
-fn wanted(webhook: &Value) -> bool {
-    webhook["event"].as_str().is_some_and(topology::wanted)
+fn wanted(webhook: &Webhook) -> bool {
+    topology::wanted(webhook.event())
 }
 
 /// What the workers make of a webhook, in the ledger.
-async fn take_in(client: &Client, call_id: CallId, webhook: &Value) -> Result<()> {
-    let body = webhook.to_string();
+async fn take_in(client: &Client, call_id: CallId, webhook: &Webhook) -> Result<()> {
+    let body = webhook.body().to_string();
     let envelope = Envelope::parse(body.as_bytes())?;
     let at = envelope.timestamp.context("a timestamp")?;
     if envelope.event.starts_with("call.") {
         let call = envelope.call()?;
         calls::apply(client, Stage::Logger, call_id, &Snapshot::new(&envelope.event, at, &call)).await?;
     } else {
-        calls::add_insight(client, call_id, &insight(&envelope.event, webhook)?).await?;
+        calls::add_insight(client, call_id, &insight(&envelope.event, webhook.body())?).await?;
     }
     Ok(())
 }
@@ -95,7 +94,7 @@ fn insight(event: &str, webhook: &Value) -> Result<Insight> {
 }
 
 /// Two workers that have half of the webhooks each.
-async fn by_two(clients: &[Client; 2], call_id: CallId, webhooks: &[Value]) -> Result<()> {
+async fn by_two(clients: &[Client; 2], call_id: CallId, webhooks: &[Webhook]) -> Result<()> {
     let half = async |one: usize| -> Result<()> {
         for webhook in webhooks.iter().skip(one).step_by(2) {
             take_in(&clients[one], call_id, webhook).await?;
@@ -115,8 +114,8 @@ async fn every_order_leaves_the_same_row() -> Result<()> {
     drop(worker);
     let mut histories = JoinSet::new();
     for (n, history) in (0..).zip(KNOWABLE.iter().chain(UNKNOWABLE)) {
-        let clients = [stack.ledger().await?, stack.ledger().await?];
-        histories.spawn(leaves_one_row(clients, FIRST_CALL + n * 1000, history));
+        let clients = [stack.connection().await?, stack.connection().await?];
+        histories.spawn(leaves_one_row(stack.ledger().await?, clients, FIRST_CALL + n * 1000, history));
     }
     while let Some(history) = histories.join_next().await {
         history??;
@@ -125,11 +124,8 @@ async fn every_order_leaves_the_same_row() -> Result<()> {
 }
 
 /// One call in order, the others not.
-async fn leaves_one_row(clients: [Client; 2], first: i64, history: &History) -> Result<()> {
-    for client in &clients {
-        client.batch_execute("set synchronous_commit = off").await?;
-    }
-    let mut webhooks = history.envelopes(first)?;
+async fn leaves_one_row(ledger: Ledger, clients: [Client; 2], first: i64, history: &History) -> Result<()> {
+    let mut webhooks = history.webhooks(first)?;
     webhooks.retain(wanted);
     for webhook in &webhooks {
         take_in(&clients[0], CallId(first), webhook).await?;
@@ -138,20 +134,15 @@ async fn leaves_one_row(clients: [Client; 2], first: i64, history: &History) -> 
     for order in 1..=ORDERS {
         by_two(&clients, CallId(first + order), &dice.shuffle(&webhooks)).await?;
     }
-    let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights, forwarded_to))
-                 from calls where call_id between $1 and $2";
-    let row = clients[0].query_one(sql, &[&first, &(first + ORDERS)]).await?;
-    let calls_and_rows: (i64, i64) = (row.get(0), row.get(1));
+    let calls_and_rows = ledger.different_rows(first, first + ORDERS).await?;
     ensure!(calls_and_rows == (ORDERS + 1, 1), "{calls_and_rows:?} calls and different rows of history {first}");
     Ok(())
 }
 
 /// Sends each call's webhooks, one call beside the other.
-async fn send(stack: &Stack, calls: &BTreeMap<i64, Vec<Value>>, pace_ms: usize) -> Result<()> {
+async fn send(stack: &Stack, calls: &BTreeMap<i64, Vec<Webhook>>, pace_ms: usize) -> Result<()> {
     for webhooks in calls.values() {
-        let events = webhooks.iter().enumerate().map(|(n, body)| json!({ "after_ms": n * pace_ms, "body": body }));
-        let events = json!({ "events": events.collect::<Vec<_>>() });
-        stack.sandbox.control(Method::POST, "/aircall/events", Some(&events)).await?;
+        stack.sandbox.send_every(pace_ms, webhooks.iter().cloned()).await?;
     }
     Ok(())
 }
@@ -167,16 +158,13 @@ async fn log(stack: &Stack, call_id: i64) -> Option<Value> {
 }
 
 /// Waits until all that was sent has been worked on.
-async fn settled(stack: &Stack, calls: &BTreeMap<i64, Vec<Value>>) -> Result<()> {
+async fn settled(stack: &Stack, calls: &BTreeMap<i64, Vec<Webhook>>) -> Result<()> {
     let sent = calls.values().flatten().filter(|webhook| wanted(webhook)).count();
-    let database = stack.database().await?;
-    let ids: Vec<i64> = calls.keys().copied().collect();
+    let ledger = stack.ledger().await?;
     let done = || async {
-        let sql = "select (select count(*) from timeline where call_id = any($1) and (detail ? 'occurred_at' or what = 'insights_found')),
-                          (select count(*) from calls where call_id = any($1) and lease_until is not null)";
-        let row = database.query_one(sql, &[&ids]).await.ok()?;
-        let (taken, leased): (i64, i64) = (row.get(0), row.get(1));
-        (usize::try_from(taken).ok()? >= sent && leased == 0).then_some(())
+        let taken = ledger.lines(|line| calls.contains_key(&line.call) && line.is_arrival()).await.ok()?;
+        let rows = ledger.calls().await.ok()?;
+        (taken >= sent && rows.iter().all(|row| !row.leased || !calls.contains_key(&row.id))).then_some(())
     };
     eventually(2 * SOON, done).await.with_context(|| format!("the {sent} events are not all taken in"))
 }
@@ -189,9 +177,9 @@ async fn shuffled_and_doubled_webhooks_end_in_the_log_of_the_ordered_twin() -> R
     let mut shuffled = BTreeMap::new();
     for (n, history) in (0..).zip(KNOWABLE) {
         let twin = FIRST_CALL + n * 1000;
-        twins.insert(twin, history.envelopes(twin)?);
+        twins.insert(twin, history.webhooks(twin)?);
         for call in twin + 1..=twin + 4 {
-            shuffled.insert(call, dice.shuffle(&history.envelopes(call)?));
+            shuffled.insert(call, dice.shuffle(&history.webhooks(call)?));
         }
     }
     send(&stack, &twins, 30).await?;

@@ -5,7 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base::health::Readiness;
 use broker::amqp::{Link, depth};
-use harness::{Process, Relay, Stack, State, WORKERS, authority, eventually};
+use harness::{
+    Line, Process, Relay, Stack, State, WORKERS, authority,
+    build::{After, call, sellsy},
+    eventually,
+};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -32,15 +36,14 @@ async fn relayed(what: &str) -> Result<(Stack, Vec<Process>, Relay, Relay)> {
 async fn ten_calls(stack: &Stack) -> Result<Vec<i64>> {
     let mut calls = Vec::new();
     for n in 0..10 {
-        let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 80 + n });
-        calls.push(stack.sandbox.play(&call).await?);
+        calls.push(stack.sandbox.play(&call(CLIENT).lasting(80 + n)).await?);
     }
     Ok(calls)
 }
 
 async fn all_logged_once(stack: &Stack, calls: &[i64]) -> Result<()> {
     for call in calls {
-        stack.sandbox.log_of(*call, Duration::from_secs(60), |_| true).await?;
+        stack.sandbox.logged(*call, Duration::from_secs(60)).await?;
     }
     for call in calls {
         assert_eq!(stack.sandbox.logs_of(*call).await?.len(), 1, "call {call}");
@@ -57,7 +60,7 @@ async fn webhooks_wait_in_the_inbox_while_the_broker_is_away() -> Result<()> {
     stack.sandbox.delivered(SOON).await?;
     let failed = stack.sandbox.get("/aircall/deliveries").await?["failed_attempts"].clone();
     assert_eq!(failed, json!(0), "Aircall saw no failure");
-    let waiting: i64 = stack.database().await?.query_one("select count(*) from inbox", &[]).await?.get(0);
+    let waiting = stack.ledger().await?.inbox().await?;
     assert!(waiting >= 20, "created and ended of ten calls wait in the inbox, {waiting} do");
     let (ready, _) = workers[0].readiness().await?;
     assert!(ready, "ingest can still hold events, so it stays ready");
@@ -80,9 +83,7 @@ async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
     assert!(stack.sandbox.phone_calls().await?.is_empty(), "no ledger, no log");
     database.restore();
     all_logged_once(&stack, &calls).await?;
-    for stage in base::ids::Stage::ALL {
-        assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
-    }
+    assert_eq!(stack.dead_letters().await?, []);
     drop(workers);
     stack.down().await
 }
@@ -90,22 +91,16 @@ async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
 #[tokio::test]
 async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back() -> Result<()> {
     let (stack, workers, _, database) = relayed("in_hand").await?;
-    let slow =
-        json!([{ "api": "sellsy", "method": "GET", "path": "/staffs", "do": { "kind": "latency", "ms": 3000 } }]);
-    stack.sandbox.set_faults(&slow).await?;
-    let call =
-        json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "duration": 90 });
-    let call = stack.sandbox.play(&call).await?;
+    stack.sandbox.set_faults([sellsy("GET /staffs").takes(Duration::from_secs(3))]).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
     let in_hand = || async { (stack.sandbox.count("sellsy", "GET /staffs").await.ok()? > 0).then_some(()) };
     eventually(SOON, in_hand).await.context("the logger has the call in hand")?;
     database.cut();
     tokio::time::sleep(Duration::from_secs(5)).await;
     database.restore();
     // The lease of the attempt that failed stands for two minutes.
-    stack.sandbox.log_of(call, SOON, |_| true).await?;
-    let sql = "select count(*) from timeline where what in ('retried', 'parked')";
-    let attempts: i64 = stack.database().await?.query_one(sql, &[]).await?.get(0);
-    assert_eq!(attempts, 0, "an outage costs no attempt");
+    stack.sandbox.logged(call, SOON).await?;
+    assert_eq!(stack.ledger().await?.lines(Line::is_attempt).await?, 0, "an outage costs no attempt");
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
     drop(workers);
     stack.down().await
@@ -163,18 +158,13 @@ async fn neither_broker_nor_database_is_a_503_and_aircall_sends_again() -> Resul
 async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Result<()> {
     let (stack, workers) = Stack::running("unclear").await?;
     // Sellsy commits, and the connection ends before the answer.
-    let cut = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "cut", "when": "after" } }]);
-    stack.sandbox.set_faults(&cut).await?;
-    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 });
-    let call = stack.sandbox.play(&call).await?;
-    stack.sandbox.log_of(call, SOON, |_| true).await?;
-    let adopted = || async {
-        let sql = "select count(*) from timeline where call_id = $1 and what like '%adopted%'";
-        let row = stack.database().await.ok()?.query_one(sql, &[&call]).await.ok()?;
-        (row.get::<_, i64>(0) == 1).then_some(())
-    };
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(call, SOON).await?;
+    let ledger = stack.ledger().await?;
     // Sellsy is left alone for half a minute, in case it is still at work on the first one.
-    eventually(2 * SOON, adopted).await.context("the log is adopted")?;
+    ledger.line_that(call, 2 * SOON, Line::is_adoption).await.context("the log is adopted")?;
+    assert_eq!(ledger.lines(Line::is_adoption).await?, 1);
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
     drop(workers);

@@ -1,11 +1,14 @@
 //! A message that kills its worker every time: the broker parks it in the end, and its neighbours are handled.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use base::ids::Stage;
-use harness::{Process, Stack, eventually};
-use reqwest::Method;
+use harness::{
+    Process, SKIPPED, Stack,
+    build::{Before, aircall, call, webhook},
+    eventually,
+};
 use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
@@ -15,22 +18,15 @@ const MESSAGES: usize = 8;
 
 /// A call, and an AI insight of it whose content has to be fetched from Aircall.
 async fn calls(stack: &Stack) -> Result<Vec<i64>> {
-    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 });
     let mut calls = Vec::new();
     for _ in 0..MESSAGES {
-        calls.push(stack.sandbox.play(&call).await?);
+        calls.push(stack.sandbox.play(&call(CLIENT).lasting(90)).await?);
     }
     for call in &calls {
-        stack.sandbox.log_of(*call, SOON, |_| true).await?;
+        stack.sandbox.logged(*call, SOON).await?;
     }
-    let event = |call: &i64| {
-        json!({ "body": {
-            "resource": "conversation_intelligence", "event": "summary.created", "timestamp": 1_795_425_500,
-            "data": { "id": "81330225", "call_id": call.to_string(), "content": "" },
-        } })
-    };
-    let events: Vec<_> = calls.iter().map(event).collect();
-    stack.sandbox.control(Method::POST, "/aircall/events", Some(&json!({ "events": events }))).await?;
+    let empty = |call: &i64| json!({ "id": "81330225", "call_id": call.to_string(), "content": "" });
+    stack.sandbox.send(calls.iter().map(|call| webhook("summary.created", empty(call)))).await?;
     Ok(calls)
 }
 
@@ -53,6 +49,17 @@ async fn dies(stack: &Stack, worker: &mut Process, before: u64) -> Result<bool> 
     Ok(poisoned)
 }
 
+/// Waits until the insights of so many calls have been handled.
+async fn handled(stack: &Stack, calls: usize) -> Result<()> {
+    let ledger = stack.ledger().await?;
+    let skipped = || async {
+        let lines = ledger.whole_timeline().await.ok()?;
+        let skips = lines.iter().filter(|line| line.stage == "insights" && line.is(SKIPPED));
+        (skips.map(|line| line.call).collect::<BTreeSet<_>>().len() == calls).then_some(())
+    };
+    eventually(SOON, skipped).await.with_context(|| format!("{calls} calls"))
+}
+
 #[tokio::test]
 async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("poison").await?;
@@ -64,11 +71,8 @@ async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
     };
     eventually(SOON, waiting).await.context("all insights wait")?;
     // The first in the queue; the others take long enough to be in hand when the worker dies.
-    let hang = json!([
-        { "api": "aircall", "path": "*", "do": { "kind": "latency", "ms": 300 } },
-        { "api": "aircall", "path": format!("/v1/calls/{}/summary", calls[0]), "do": { "kind": "hang", "when": "before" } },
-    ]);
-    stack.sandbox.set_faults(&hang).await?;
+    let poison = aircall(&format!("/v1/calls/{}/summary", calls[0])).hangs(Before);
+    stack.sandbox.set_faults([aircall("*").takes(Duration::from_millis(300)), poison]).await?;
     let mut deaths = 0;
     loop {
         let before = fired(&stack).await.context("faults")?;
@@ -81,10 +85,7 @@ async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
     }
     assert!((20..=22).contains(&deaths), "{deaths}");
     let worker = stack.start("insights").await?;
-    let database = stack.database().await?;
-    let sql = "select count(distinct call_id) from timeline where stage = 'insights' and what = 'skipped'";
-    let handled = || async { (database.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) == 7).then_some(()) };
-    eventually(SOON, handled).await.context("the neighbours are handled")?;
+    handled(&stack, MESSAGES - 1).await.context("the neighbours are handled")?;
     assert_eq!(parked(&stack).await, Some(1));
     let (list, _) = stack.callbridge(&["dead", "list", "--json"]).await?;
     let list: Value = serde_json::from_str(&list)?;
@@ -93,11 +94,10 @@ async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
     assert!(list[0]["newest"].is_string() && list[0]["example"]["trace_id"].is_string(), "{list}");
 
     // The cause is mended, and the letter goes the way of the others.
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.sandbox.set_faults([]).await?;
     let (said, replayed) = stack.callbridge(&["dead", "replay", "--code", "DELIVERY_LIMIT"]).await?;
     assert!(replayed && said.contains("1 message replayed."), "{said}");
-    let handled = || async { (database.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) == 8).then_some(()) };
-    eventually(SOON, handled).await.context("the replayed message is handled")?;
+    handled(&stack, MESSAGES).await.context("the replayed message is handled")?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(parked(&stack).await, Some(0));
     drop((worker, workers));

@@ -7,7 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use harness::{Process, Stack, eventually};
+use harness::{
+    Process, RECONCILED, Stack,
+    build::{Call, aircall, call, tag},
+    eventually, says,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -18,8 +22,8 @@ fn now_s() -> i64 {
 }
 
 /// A call that began so long ago, and is over.
-fn call(ago_s: i64) -> Value {
-    json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "duration": 90, "started_at": now_s() - ago_s })
+fn past_call(ago_s: i64) -> Call {
+    call(CLIENT).lasting(90).started_at(now_s() - ago_s)
 }
 
 /// A stack whose ingest reconciles every second.
@@ -32,7 +36,7 @@ async fn reconciling(what: &str) -> Result<(Stack, Vec<Process>)> {
 }
 
 /// Aircall's own API, with what the webhook of the harness is there.
-async fn aircall(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
+async fn aircall_api(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
     let mut request = reqwest::Client::new()
         .request(method, format!("{}/aircall{path}", stack.sandbox.url()))
         .basic_auth("sandbox-aircall-id", Some("sandbox-aircall-token"));
@@ -43,7 +47,7 @@ async fn aircall(stack: &Stack, method: Method, path: &str, body: Option<Value>)
 }
 
 async fn only_webhook(stack: &Stack) -> Result<Value> {
-    let all = aircall(stack, Method::GET, "/v1/webhooks", None).await?["webhooks"].clone();
+    let all = aircall_api(stack, Method::GET, "/v1/webhooks", None).await?["webhooks"].clone();
     assert_eq!(all.as_array().map(Vec::len), Some(1), "{all}");
     Ok(all[0].clone())
 }
@@ -51,24 +55,19 @@ async fn only_webhook(stack: &Stack) -> Result<Value> {
 async fn no_more(stack: &Stack, event: &str) -> Result<()> {
     let id = only_webhook(stack).await?["webhook_id"].as_str().context("webhook_id")?.to_owned();
     let path = format!("/v1/webhooks/{id}?events_action=remove");
-    aircall(stack, Method::PUT, &path, Some(json!({ "events": [event] }))).await.map(drop)
+    aircall_api(stack, Method::PUT, &path, Some(json!({ "events": [event] }))).await.map(drop)
 }
 
 /// How many facts came from Aircall's list.
-async fn reconciled(stack: &Stack) -> Result<i64> {
-    let sql = "select count(*) from timeline where what = 'reconciled'";
-    Ok(stack.database().await?.query_one(sql, &[]).await?.get(0))
+async fn reconciled(stack: &Stack) -> Result<usize> {
+    stack.ledger().await?.lines(|line| line.is(RECONCILED)).await
 }
 
 /// Waits for so many turns from now on.
 async fn turns(stack: &Stack, turns: i32) -> Result<()> {
-    let database = stack.database().await?;
+    let ledger = stack.ledger().await?;
     for _ in 0..turns {
-        let sql = "select ended_at > $1 from reconciliations where name = 'recent'";
-        let now = SystemTime::now();
-        let another =
-            || async { database.query_opt(sql, &[&now]).await.ok()??.get::<_, Option<bool>>(0).filter(|ended| *ended) };
-        eventually(SOON, another).await.context("a turn")?;
+        ledger.reconciliation_turns(SOON).await?;
     }
     Ok(())
 }
@@ -102,11 +101,9 @@ async fn what_happens_while_ingest_is_down_is_logged_once() -> Result<()> {
     stack.sandbox.control(Method::PUT, "/aircall/delivery", Some(&json!({ "max_attempts": 1 }))).await?;
     let mut calls = Vec::new();
     for n in 0..30 {
-        calls.push(stack.sandbox.play(&call(1800 - 10 * n)).await?);
+        calls.push(stack.sandbox.play(&past_call(1800 - 10 * n)).await?);
     }
-    let mut of_another_number = call(1800);
-    of_another_number["number_id"] = json!(1002);
-    stack.sandbox.play(&of_another_number).await?;
+    stack.sandbox.play(&past_call(1800).on(1002)).await?;
     stack.sandbox.delivered(SOON).await?;
     assert_eq!(only_webhook(&stack).await?["active"], false);
     assert!(stack.sandbox.phone_calls().await?.is_empty());
@@ -120,12 +117,12 @@ async fn what_happens_while_ingest_is_down_is_logged_once() -> Result<()> {
     // From the pause after a turn: one that is under way has asked already, and would be taken for one of the three.
     turns(&stack, 1).await?;
     let before = (count("aircall", "GET /v1/calls").await?, count("aircall", "GET /v1/webhooks").await?);
-    let total = stack.sandbox.get("/counts").await?["aircall"]["total"].as_u64().context("total")?;
+    let total = stack.sandbox.requests("aircall").await?;
     turns(&stack, 3).await?;
     workers[0].terminate(SOON).await?;
     let after = (count("aircall", "GET /v1/calls").await?, count("aircall", "GET /v1/webhooks").await?);
     assert!((3..=5).contains(&(after.0 - before.0)), "{before:?} {after:?}");
-    let in_all = stack.sandbox.get("/counts").await?["aircall"]["total"].as_u64().context("total")? - total;
+    let in_all = stack.sandbox.requests("aircall").await? - total;
     assert_eq!(in_all, after.0 - before.0 + after.1 - before.1);
     assert_eq!(reconciled(&stack).await?, 30, "no more facts");
     assert_eq!((count("sellsy", "POST /phone-calls").await?, count("sellsy", "PUT /phone-calls/{id}").await?), (30, 0));
@@ -147,7 +144,7 @@ async fn a_disabled_webhook_is_noticed_and_enabled_with_all_its_events() -> Resu
     // What somebody has chosen is kept, what is needed is added.
     let path = format!("/v1/webhooks/{id}");
     let odd = json!({ "active": false, "events": ["user.opened", "call.ended", "call.tagged"] });
-    aircall(&stack, Method::PUT, &path, Some(odd)).await?;
+    aircall_api(&stack, Method::PUT, &path, Some(odd)).await?;
     turns(&stack, 2).await?;
     assert!(metric(&workers[0], "callbridge_webhook_active 0").await?);
     let (output, good) = stack.callbridge(&["webhook", "status"]).await?;
@@ -173,8 +170,8 @@ async fn a_disabled_webhook_is_noticed_and_enabled_with_all_its_events() -> Resu
     let puts = stack.sandbox.count("aircall", "PUT /v1/webhooks/{id}").await?;
     assert!(stack.callbridge(&install).await?.1);
     assert_eq!(stack.sandbox.count("aircall", "PUT /v1/webhooks/{id}").await?, puts);
-    let call = stack.sandbox.play(&call(60)).await?;
-    stack.sandbox.log_of(call, SOON, |_| true).await?;
+    let call = stack.sandbox.play(&past_call(60)).await?;
+    stack.sandbox.logged(call, SOON).await?;
 
     drop(workers);
     stack.down().await
@@ -187,7 +184,7 @@ async fn a_new_webhook_is_for_what_is_needed_and_its_token_is_shown() -> Result<
     let old = only_webhook(&stack).await?["webhook_id"].clone();
     let (output, good) =
         stack.callbridge(&["webhook", "install", "--url", "https://calls.example.com/webhooks/aircall"]).await?;
-    let all = aircall(&stack, Method::GET, "/v1/webhooks", None).await?["webhooks"].clone();
+    let all = aircall_api(&stack, Method::GET, "/v1/webhooks", None).await?["webhooks"].clone();
     let made = all.as_array().and_then(|all| all.iter().find(|webhook| webhook["webhook_id"] != old));
     let made = made.context("the new webhook")?;
     let token = made["token"].as_str().context("token")?;
@@ -201,21 +198,16 @@ async fn a_new_webhook_is_for_what_is_needed_and_its_token_is_shown() -> Result<
 #[tokio::test]
 async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
     let (stack, workers) = reconciling("lost").await?;
-    let says =
-        |words: &'static str| move |log: &Value| log["description"].as_str().is_some_and(|text| text.contains(words));
     // Only the tag is lost.
     no_more(&stack, "call.tagged").await?;
-    let mut tagged = call(1800);
-    tagged["after"] = json!([{ "event": "call.tagged", "at_s": 200, "tags": ["VIP"] }]);
-    let tagged = stack.sandbox.play(&tagged).await?;
-    stack.sandbox.log_of(tagged, SOON, |_| true).await?;
-    let database = stack.database().await?;
+    let tagged = stack.sandbox.play(&past_call(1800).after(200, tag("VIP"))).await?;
+    stack.sandbox.logged(tagged, SOON).await?;
+    let ledger = stack.ledger().await?;
     // A turn may have seen the call before its tag; it would look again when webhooks have had their five minutes.
-    let grace_ends = "update calls set snapshot_at = least(snapshot_at, now() - interval '10 minutes')";
     let with_tag = async {
-        while stack.sandbox.log_of(tagged, Duration::from_millis(250), says("Tags : VIP")).await.is_err() {
-            stack.pauses_end().await?;
-            database.execute(grace_ends, &[]).await?;
+        while stack.sandbox.log_of(tagged, Duration::from_millis(250), says(&["Tags : VIP"])).await.is_err() {
+            ledger.pauses_end().await?;
+            ledger.grace_ends().await?;
         }
         Ok::<_, anyhow::Error>(())
     };
@@ -224,8 +216,8 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
 
     // Only the end is lost.
     no_more(&stack, "call.ended").await?;
-    let ended = stack.sandbox.play(&call(1700)).await?;
-    stack.sandbox.log_of(ended, SOON, |_| true).await?;
+    let ended = stack.sandbox.play(&past_call(1700)).await?;
+    stack.sandbox.logged(ended, SOON).await?;
 
     // A call that has a log and is brought in all the same gets no other one, and nothing is written.
     let writes = || async {
@@ -233,18 +225,13 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
         anyhow::Ok((stack.sandbox.count("sellsy", made).await?, stack.sandbox.count("sellsy", changed).await?))
     };
     let (before, facts) = (writes().await?, reconciled(&stack).await?);
-    let forgets =
-        "update calls set resolved_at = null, reconciled_view = null, snapshot_at = snapshot_at - interval '1 hour'
-                    where call_id = $1";
-    assert_eq!(database.execute(forgets, &[&tagged]).await?, 1);
+    ledger.lose_decision(tagged).await?;
     let again = || async { (reconciled(&stack).await.ok()? > facts).then_some(()) };
     eventually(SOON, again).await.context("it is brought in again")?;
     turns(&stack, 2).await?;
     assert_eq!(writes().await?, before);
     each_logged_once(&stack, &[tagged, ended]).await?;
-    for stage in base::ids::Stage::ALL {
-        assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
-    }
+    assert_eq!(stack.dead_letters().await?, []);
     drop(workers);
     stack.down().await
 }
@@ -259,28 +246,22 @@ async fn a_backfill_that_is_killed_goes_on_and_logs_each_call_once() -> Result<(
     stack.directory_loaded(SOON).await?;
     let mut calls = Vec::new();
     for n in 0..130 {
-        calls.push(stack.sandbox.play(&call(3 * 86_400 - 60 * n)).await?);
+        calls.push(stack.sandbox.play(&past_call(3 * 86_400 - 60 * n)).await?);
     }
     // Longer ago than what is asked for.
-    stack.sandbox.play(&call(10 * 86_400)).await?;
+    stack.sandbox.play(&past_call(10 * 86_400)).await?;
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d", "--dry-run"]).await?;
     assert!(good && output.contains("130 calls in Aircall's list, 130 missing"), "{output}");
     assert_eq!(stack.sandbox.count("aircall", "GET /v1/calls").await?, 3);
 
-    let slow =
-        json!([{ "api": "aircall", "method": "GET", "path": "/v1/calls", "do": { "kind": "latency", "ms": 700 } }]);
-    stack.sandbox.set_faults(&slow).await?;
+    stack.sandbox.set_faults([aircall("GET /v1/calls").takes(Duration::from_millis(700))]).await?;
     let mut first = stack.begin(&["backfill", "--since", "7d"]).await?;
-    let database = stack.database().await?;
-    let begun = || async {
-        let sql = "select reached > since from reconciliations where name = 'backfill'";
-        database.query_opt(sql, &[]).await.ok()??.get::<_, bool>(0).then_some(())
-    };
+    let ledger = stack.ledger().await?;
+    let begun = || async { ledger.backfill_is_under_way().await.ok()?.then_some(()) };
     eventually(SOON, begun).await.context("the first page is dealt with")?;
     first.kill().await?;
-    stack.sandbox.set_faults(&json!([])).await?;
-    let so_far: i64 =
-        database.query_one("select count(*) from calls where reconciled_at is not null", &[]).await?.get(0);
+    stack.sandbox.set_faults([]).await?;
+    let so_far = ledger.calls().await?.iter().filter(|row| row.reconciled).count();
     assert!((50..130).contains(&so_far), "{so_far}");
 
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d"]).await?;
@@ -306,8 +287,8 @@ async fn without_a_credential_for_aircall_ingest_takes_webhooks_all_the_same() -
     stack.environment.insert("AIRCALL_API_ID".into(), key);
     let others = [stack.start("resolver").await?, stack.start("logger").await?];
     stack.sandbox.deliver_to(&ingest.url).await?;
-    let call = stack.sandbox.play(&call(1800)).await?;
-    stack.sandbox.log_of(call, SOON, |_| true).await?;
+    let call = stack.sandbox.play(&past_call(1800)).await?;
+    stack.sandbox.logged(call, SOON).await?;
     assert_eq!(stack.sandbox.count("aircall", "GET /v1/calls").await?, 0);
     drop((ingest, others));
     stack.down().await
@@ -319,29 +300,28 @@ async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> R
     let workers = stack.start_all().await?;
     let mut calls = Vec::new();
     for n in 0..3 {
-        calls.push(stack.sandbox.play(&call(7200 + n)).await?);
+        calls.push(stack.sandbox.play(&past_call(7200 + n)).await?);
     }
     each_logged_once(&stack, &calls).await?;
     // Of a fourth call the decision is in the ledger, but the broker has lost what it had for the logger.
     let mut workers = workers;
     workers.remove(2).terminate(SOON).await?;
-    calls.push(stack.sandbox.play(&call(7200)).await?);
+    calls.push(stack.sandbox.play(&past_call(7200)).await?);
     let queue = stack.names.work(base::ids::Stage::Logger);
     let waits = || async { (stack.depth(&queue).await.ok()? == 1).then_some(()) };
     eventually(SOON, waits).await.context("its message waits")?;
     stack.purge(&queue).await?;
     // Of the first three the ledger knows nothing any more: an older one was restored.
     drop(workers);
-    let lost = "delete from calls where sellsy_id is not null; delete from timeline; delete from reconciliations;
-                update calls set snapshot_at = snapshot_at - interval '1 hour'";
-    stack.database().await?.batch_execute(lost).await?;
+    let ledger = stack.ledger().await?;
+    ledger.lose_logged_calls().await?;
     let workers = stack.start_all().await?;
     let (said, fine) = stack.callbridge(&["backfill", "--since", "1d"]).await?;
     assert!(fine, "{said}");
     each_logged_once(&stack, &calls).await?;
     let known = || async {
-        let sql = "select count(*) from calls where sellsy_id is not null";
-        (stack.database().await.ok()?.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) == 4).then_some(())
+        let rows = ledger.calls().await.ok()?;
+        (rows.iter().filter(|row| row.log.is_some()).count() == 4).then_some(())
     };
     eventually(SOON, known).await.context("the ledger knows all four logs")?;
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 4);

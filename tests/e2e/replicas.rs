@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
-use harness::{Stack, WORKERS};
+use harness::{
+    Stack, WORKERS,
+    build::{AGENT, call, note, summary, tag},
+    says,
+};
 use serde_json::json;
 
 use crate::{CLIENT, SOON};
@@ -28,25 +32,14 @@ async fn two_of_every_worker_write_one_log_per_call() -> Result<()> {
     stack.sandbox.control(reqwest::Method::PUT, "/aircall/delivery", Some(&disorder)).await?;
     let mut calls = Vec::new();
     for n in 0..50 {
-        let call = json!({
-            "direction": if n % 3 == 0 { "outbound" } else { "inbound" },
-            "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 70 + n,
-            "after": [
-                { "event": "call.tagged", "at_s": 2, "tags": ["VIP"] },
-                { "event": "call.commented", "at_s": 87, "content": format!("note of call {n}"), "user_id": 501 },
-                { "event": "summary.created", "at_s": 100, "content": format!("summary of call {n}") },
-            ],
-        });
-        calls.push(stack.sandbox.play(&call).await?);
+        let call = call(CLIENT).lasting(70 + n).after(2, tag("VIP"));
+        let call = call.after(87, note(&format!("note of call {n}")).by(AGENT));
+        let call = call.after(100, summary(&format!("summary of call {n}")));
+        calls.push(stack.sandbox.play(&if n % 3 == 0 { call.outbound() } else { call }).await?);
     }
     for (n, call) in calls.iter().enumerate() {
-        let whole = |log: &serde_json::Value| {
-            let text = log["description"].as_str().unwrap_or_default();
-            text.contains("VIP")
-                && text.contains(&format!("note of call {n}"))
-                && text.contains(&format!("summary of call {n}"))
-        };
-        let log = stack.sandbox.log_of(*call, Duration::from_secs(120), whole).await;
+        let words = ["VIP", &format!("note of call {n}"), &format!("summary of call {n}")];
+        let log = stack.sandbox.log_of(*call, Duration::from_secs(120), says(&words)).await;
         log.with_context(|| format!("call {n}: {:?}", stack.logs))?;
     }
     for call in &calls {

@@ -6,7 +6,7 @@ mod trouble;
 use anyhow::{Context, Result};
 use base::{ids::Stage, phone};
 use harness::{ACCOUNTS, Stack, workspace};
-use lapin::{Connection, ConnectionProperties, options::BasicGetOptions, types::AMQPValue};
+use lapin::types::AMQPValue;
 
 /// What must not be found, and what it is.
 struct Needle {
@@ -86,15 +86,11 @@ async fn written(stack: &Stack) -> Result<Vec<(String, String)>> {
             texts.push((name, std::fs::read_to_string(&path)?));
         }
     }
-    let database = stack.database().await?;
-    for row in database.query("select stage || ' ' || what || ' ' || detail::text from timeline", &[]).await? {
-        texts.push(("timeline".into(), row.get(0)));
+    for line in stack.ledger().await?.whole_timeline().await? {
+        texts.push(("timeline".into(), format!("{} {} {}", line.stage, line.what, line.detail)));
     }
-    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
-    let channel = connection.create_channel().await?;
     for stage in Stage::ALL {
-        let queue = stack.names.dead(stage);
-        while let Some(letter) = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await? {
+        for letter in stack.peek(&stack.names.dead(stage)).await? {
             for (name, value) in letter.properties.headers().iter().flat_map(|headers| headers.inner()) {
                 let AMQPValue::LongString(text) = value else { continue };
                 texts.push((format!("dead letters of {} ", stage.as_str()), format!("{name} {text}")));
@@ -104,7 +100,6 @@ async fn written(stack: &Stack) -> Result<Vec<(String, String)>> {
             assert!(!body.contains(harness::TOKEN), "the webhook's token is in a dead letter of {}", stage.as_str());
         }
     }
-    connection.close(200, "done".into()).await?;
     Ok(texts)
 }
 

@@ -2,8 +2,7 @@
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
-use harness::{Process, Stack, eventually};
-use lapin::{Connection, ConnectionProperties, options::BasicGetOptions};
+use harness::{Process, Stack, build, eventually};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -56,15 +55,11 @@ async fn until_hints(stack: &Stack, number: u32) -> Result<()> {
 
 /// Takes every fact out of the resolver's queue: kind, call and payload.
 async fn taken(stack: &Stack) -> Result<Vec<(Value, Value, Value)>> {
-    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
-    let channel = connection.create_channel().await?;
     let mut facts = Vec::new();
-    let queue = stack.names.work(Stage::Resolver);
-    while let Some(message) = channel.basic_get(queue.as_str().into(), BasicGetOptions { no_ack: true }).await? {
-        let mut fact: Value = serde_json::from_slice(&message.delivery.data)?;
+    for message in stack.take(&stack.names.work(Stage::Resolver)).await? {
+        let mut fact: Value = serde_json::from_slice(&message.data)?;
         facts.push((fact["kind"].take(), fact["call_id"].take(), fact["payload"].take()));
     }
-    connection.close(200, "done".into()).await?;
     facts.sort_by_key(|(_, _, payload)| payload.to_string());
     Ok(facts)
 }
@@ -141,9 +136,7 @@ async fn what_is_no_notice_is_parked() -> Result<()> {
     for body in odd {
         assert_eq!(send(&ingest, SECRET, JSON, None, body).await?.0, 200, "{body}");
     }
-    let dead = stack.names.dead(Stage::Ingest);
-    let parked = || async { (stack.depth(&dead).await.ok()? == u32::try_from(odd.len()).ok()?).then_some(()) };
-    eventually(SOON, parked).await.context("every odd body is parked")?;
+    stack.parked(Stage::Ingest, u32::try_from(odd.len())?, SOON).await.context("every odd body is parked")?;
     assert_eq!(hints(&stack).await?, 0);
     drop(ingest);
     stack.down().await
@@ -172,22 +165,17 @@ async fn a_change_in_sellsy_reaches_the_resolvers_queue() -> Result<()> {
     for sign_key in ["another", SECRET] {
         let webhook = json!({ "url": url, "sign_key": sign_key, "json": true });
         sandbox.control(Method::POST, "/sellsy/webhook", Some(&webhook)).await?;
-        let change = json!({ "note": sign_key.len().to_string() });
-        sandbox.control(Method::PATCH, "/sellsy/contacts/4001", Some(&change)).await?;
+        sandbox.change("contacts/4001", &json!({ "note": sign_key.len().to_string() })).await?;
     }
     until_hints(&stack, 1).await?;
-    let contact = json!({ "last_name": "Neuf" });
-    let contact = sandbox.control(Method::POST, "/sellsy/contacts", Some(&contact)).await?;
-    let contact = contact["id"].as_i64().context("the contact's id")?;
-    sandbox.control(Method::DELETE, &format!("/sellsy/contacts/{contact}"), None).await?;
+    let contact = sandbox.add(&build::contact("Neuf")).await?;
+    sandbox.delete(&format!("contacts/{contact}")).await?;
     until_hints(&stack, 3).await?;
 
     let webhook = json!({ "url": url });
     sandbox.control(Method::POST, "/sellsy/webhook", Some(&webhook)).await?;
-    let company = json!({ "type": "client", "name": "Nouvelle" });
-    let company = sandbox.control(Method::POST, "/sellsy/companies", Some(&company)).await?;
-    let company = company["id"].as_i64().context("the company's id")?;
-    sandbox.control(Method::PATCH, "/sellsy/opportunities/6001", Some(&json!({ "note": "x" }))).await?;
+    let company = sandbox.add(&build::company("Nouvelle").client()).await?;
+    sandbox.change("opportunities/6001", &json!({ "note": "x" })).await?;
     until_hints(&stack, 5).await?;
 
     let mut expected = vec![

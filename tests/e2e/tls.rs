@@ -1,8 +1,8 @@
 //! TLS to the broker, the database and both APIs, with certificates of a CA that only `SSL_CERT_FILE` makes trusted.
 
 use anyhow::{Context, Result};
-use harness::{Begins, Ca, Process, Stack, WORKERS, eventually};
-use serde_json::{Value, json};
+use harness::{Begins, Ca, Process, Stack, WORKERS, build::call, eventually};
+use serde_json::Value;
 
 use crate::{CLIENT, SOON};
 
@@ -46,9 +46,8 @@ async fn a_call_goes_through_when_everything_is_encrypted() -> Result<()> {
     encrypt(&mut stack, &ca).await?;
     trust(&mut stack, &ca)?;
     let workers = stack.start_all().await?;
-    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501 });
-    let call = stack.sandbox.play(&call).await?;
-    stack.sandbox.log_of(call, SOON, |_| true).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(call, SOON).await?;
     let (output, good) = stack.callbridge(&["dead", "list"]).await?;
     assert!(good, "{output}");
     drop(workers);

@@ -1,10 +1,11 @@
 //! `callbridge explain` and `callbridge directory sync` as an operator types them, and the README's tour, which shows ten
 //! callers: what it prints must be what a reader gets.
 
-use anyhow::{Context, Result};
-use harness::{Stack, WORKERS};
-use reqwest::Method;
-use serde_json::json;
+use anyhow::Result;
+use harness::{
+    Stack, WORKERS,
+    build::{individual, sellsy},
+};
 
 use crate::SOON;
 
@@ -78,27 +79,21 @@ async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     let resolver = stack.start(WORKERS[1]).await?;
     resolver.until_ready(SOON).await?;
     stack.directory_loaded(SOON).await?;
-    let database = stack.database().await?;
-    let knows = async |number: &str| {
-        let row = database.query_one("select count(*) from directory_numbers where number = $1", &[&number]).await?;
-        anyhow::Ok(row.get::<_, i64>(0) == 1)
-    };
-    let person = json!({ "type": "client", "last_name": "Tardif", "mobile_number": "06 39 98 66 66", "owner_id": 101 });
-    let person = stack.sandbox.control(Method::POST, "/sellsy/individuals", Some(&person)).await?;
+    let ledger = stack.ledger().await?;
+    let knows = async |number: &str| anyhow::Ok(ledger.records_with(number).await? == 1);
+    let person = stack.sandbox.add(&individual("Tardif").client().mobile("06 39 98 66 66")).await?;
     assert!(!knows("+33639986666").await?, "the next turn is five minutes away");
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && output.contains("individual"), "{output}");
     assert!(knows("+33639986666").await?, "{output}");
     // Nothing tells of a deletion: only reading everything finds it.
-    let id = person["id"].as_i64().context("id")?;
-    stack.sandbox.control(Method::DELETE, &format!("/sellsy/individuals/{id}"), None).await?;
+    stack.sandbox.delete(&format!("individuals/{person}")).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && knows("+33639986666").await?, "{output}");
     let (output, good) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
     assert!(good && !knows("+33639986666").await?, "{output}");
     // What goes wrong is told at once.
-    let broken = json!([{ "api": "sellsy", "path": "/companies/search", "do": { "kind": "status", "status": 503 } }]);
-    stack.sandbox.set_faults(&broken).await?;
+    stack.sandbox.set_faults([sellsy("/companies/search").answers(503)]).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(!good && output.contains("company: SELLSY_UNAVAILABLE"), "{output}");
     drop(resolver);

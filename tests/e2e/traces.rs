@@ -7,14 +7,17 @@ use std::{
 
 use anyhow::{Context, Result};
 use axum::{Router, body::Bytes, extract::State, routing::post};
-use harness::{Stack, eventually};
+use harness::{
+    Stack,
+    build::{call, summary},
+    eventually, says,
+};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value as Any},
     trace::v1::{Span, status::StatusCode},
 };
 use prost::Message;
-use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{CLIENT, GATHERED, SOON};
@@ -56,13 +59,10 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
     stack.environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT".into(), url);
     let workers = stack.start_all().await?;
     stack.directory_loaded(SOON).await?;
-    let call = |after| json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "after": after });
-    let summary = json!([{ "event": "summary.created", "at_s": 100, "content": "Un devis." }]);
-    let first = stack.sandbox.play(&call(summary)).await?;
-    let second = stack.sandbox.play(&call(json!([]))).await?;
-    let says = |log: &serde_json::Value| log["description"].as_str().is_some_and(|text| text.contains("Un devis."));
-    stack.sandbox.log_of(first, GATHERED, says).await?;
-    stack.sandbox.log_of(second, SOON, |_| true).await?;
+    let first = stack.sandbox.play(&call(CLIENT).lasting(90).after(100, summary("Un devis."))).await?;
+    let second = stack.sandbox.play(&call(CLIENT).lasting(90)).await?;
+    stack.sandbox.log_of(first, GATHERED, says(&["Un devis."])).await?;
+    stack.sandbox.logged(second, SOON).await?;
 
     let of = |call: i64| {
         let received = received.lock().unwrap();
@@ -127,9 +127,8 @@ async fn a_collector_that_is_away_costs_no_call() -> Result<()> {
     let mut stack = Stack::new("traces_away").await?;
     stack.environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT".into(), "http://127.0.0.1:9".into());
     let mut workers = stack.start_all().await?;
-    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 });
-    let call = stack.sandbox.play(&call).await?;
-    stack.sandbox.log_of(call, SOON, |_| true).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(call, SOON).await?;
     let mut logger = workers.remove(2);
     let said = || async { logger.output().contains("Spans cannot be sent").then_some(()) };
     eventually(SOON, said).await.context("it is said once")?;

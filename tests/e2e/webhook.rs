@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
-use harness::{Stack, TOKEN, eventually};
+use harness::{Stack, TOKEN, build::webhook};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
@@ -51,9 +51,7 @@ async fn bad_input_is_refused_clearly_and_nothing_is_lost() -> Result<()> {
     for odd in ["{}", "null", "[]", r#"{"id":null}"#, r#""text""#] {
         assert_eq!(post(&ingest.url, json, fact(odd)).await?.0, 200, "{odd}");
     }
-    let dead = stack.names.dead(Stage::Ingest);
-    let parked = || async { (stack.depth(&dead).await.ok()? == 5).then_some(()) };
-    eventually(SOON, parked).await.context("five odd events are parked")?;
+    stack.parked(Stage::Ingest, 5, SOON).await.context("five odd events are parked")?;
     // A body of the right shape whose parts are absent, null or empty goes on like any other.
     for data in [r#"{"id":7}"#, r#"{"id":"7","user":null,"number":{},"tags":null,"comments":[null]}"#] {
         assert_eq!(post(&ingest.url, "application/json; charset=utf-8", fact(data)).await?.0, 200, "{data}");
@@ -107,8 +105,9 @@ async fn calls_of_other_numbers_are_not_taken() -> Result<()> {
     let ingest = stack.start("ingest").await?;
     ingest.until_ready(SOON).await?;
     for number in [1001, 1002, 1003] {
-        let body = json!({ "event": "call.ended", "timestamp": 1_764_000_000, "token": TOKEN, "data": { "id": number, "number": { "id": number } } });
-        assert_eq!(post(&ingest.url, "application/json", body.to_string()).await?.0, 200);
+        let data = json!({ "id": number, "number": { "id": number } });
+        let body = webhook("call.ended", data).with_token(TOKEN).body().to_string();
+        assert_eq!(post(&ingest.url, "application/json", body).await?.0, 200);
     }
     two_taken(&stack).await?;
     drop(ingest);

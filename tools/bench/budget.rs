@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use harness::{Process, Stack, eventually};
+use harness::{Process, Stack, build::call, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ async fn backlog(stack: &mut Stack) -> Result<Process> {
     stack.directory_loaded(MINUTE).await?;
     resolver.terminate(MINUTE).await?;
     stack.sandbox.deliver_to(&ingest.url).await?;
-    let call = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90 });
+    let call = call(CLIENT).lasting(90);
     for _ in 0..BACKLOG {
         stack.sandbox.play(&call).await?;
     }
@@ -88,7 +88,7 @@ async fn backlog(stack: &mut Stack) -> Result<Process> {
 async fn saturate(stack: &Stack) -> Result<Vec<Duration>> {
     let began = Instant::now();
     let mut rung = BTreeMap::new();
-    let ring = json!({ "direction": "inbound", "raw_digits": CLIENT, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "pace_ms": 100 });
+    let ring = call(CLIENT).lasting(90).paced(100);
     while began.elapsed() < SATURATED {
         let at = jiff::Timestamp::now().as_millisecond();
         rung.insert(stack.sandbox.play(&ring).await?, at);

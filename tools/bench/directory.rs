@@ -33,11 +33,10 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let resolver = stack.start("resolver").await?;
     stack.directory_loaded(LOADED_WITHIN).await?;
     let loading = began.elapsed();
-    let database = stack.database().await?;
-    let records: i64 = database.query_one("select count(*) from directory_records", &[]).await?.get(0);
+    let records = stack.ledger().await?.directory_size().await?;
     let per_second = |took: Duration| records as f64 / took.as_secs_f64();
 
-    let (mut known, mut bare_query) = look_up(&stack.ledger().await?).await?;
+    let (mut known, mut bare_query) = look_up(&stack.connection().await?).await?;
     let figures = vec![
         Figure::ratio(
             "directory_load_ratio",

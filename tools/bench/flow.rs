@@ -141,27 +141,7 @@ impl Site {
     /// Copies of a call that is logged, with their timelines, until there are so many in the ledger.
     pub(crate) async fn fill_ledger(&self, calls: i64) -> Result<()> {
         self.whole_calls(Duration::from_millis(200)).await?;
-        let database = self.stack.database().await?;
-        let fill = "with one as (select * from calls where sellsy_id is not null limit 1),
-                         ids as (select generate_series(1, $1 - (select count(*) from calls)) as n)
-                    insert into calls (call_id, created_at, snapshot, snapshot_at, snapshot_rank, card_at, resolution, looked_up_at,
-                                       resolved_at, insights, sellsy_id, digest, written_at, log_form, writes)
-                    select 1000000000 + (select count(*) from calls) + n, one.created_at - make_interval(secs => n),
-                           jsonb_set(snapshot, '{started_at}', to_jsonb((snapshot->>'started_at')::bigint - n)), snapshot_at,
-                           snapshot_rank, card_at, resolution, looked_up_at, resolved_at, insights, sellsy_id, digest, written_at,
-                           log_form, writes
-                      from one, ids";
-        database.execute("set statement_timeout = 0", &[]).await?;
-        database.execute(fill, &[&calls]).await?;
-        let lines = "insert into timeline (call_id, stage, what, detail)
-                     select c.call_id, t.stage, t.what, t.detail
-                       from calls c, (select * from timeline where call_id = (select call_id from calls where sellsy_id is not null
-                                                                               order by call_id desc limit 1)) t
-                      where c.call_id between 1000000000 and 2000000000
-                        and not exists (select from timeline o where o.call_id = c.call_id)";
-        database.execute(lines, &[]).await?;
-        database.batch_execute("analyze calls; analyze timeline").await?;
-        Ok(())
+        self.stack.ledger().await?.fill(calls).await
     }
 
     pub(crate) fn cpu(&self) -> Result<BTreeMap<&'static str, Duration>> {

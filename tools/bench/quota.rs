@@ -6,8 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use harness::{Stack, eventually};
-use serde_json::json;
+use harness::{Stack, build::call, eventually};
 
 use crate::{
     Form,
@@ -42,7 +41,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let workers = stack.start_all().await?;
     // What loading the directory has taken of the minute.
     tokio::time::sleep(form.pick(Duration::ZERO, MINUTE)).await;
-    let call = json!({ "direction": "inbound", "raw_digits": "+33 6 39 98 41 07", "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "pace_ms": 20 });
+    let call = call("+33 6 39 98 41 07").lasting(90).paced(20);
     let (mut offered, mut turn, began) = (0, tokio::time::interval(MINUTE / OFFERED_PER_MINUTE), Instant::now());
     while began.elapsed() < lasts {
         turn.tick().await;

@@ -11,7 +11,7 @@ mod report;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
-use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, eventually};
+use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, build::sellsy, eventually};
 use serde_json::json;
 
 use morning::{Call, Morning};
@@ -131,8 +131,7 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
 /// meanwhile.
 async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
     println!("  … the broker goes away, and Sellsy answers a write with 503 …");
-    let stumble = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "status", "status": 503 } }]);
-    stack.sandbox.set_faults(&stumble).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(503).once()]).await?;
     broker.cut();
     let broker = broker.clone();
     tokio::spawn(async move {

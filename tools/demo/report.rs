@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
-use harness::Stack;
+use harness::{CallRow, Stack, is_log_of};
 use serde_json::Value;
 
 use crate::morning::{Call, Expect};
@@ -22,35 +22,24 @@ pub(crate) struct Landed {
 }
 
 pub(crate) async fn look(stack: &Stack, played: &[(&Call, i64)]) -> Result<Vec<Landed>> {
-    let database = stack.database().await?;
+    let ledger = stack.ledger().await?;
     let logs = stack.sandbox.phone_calls().await?;
     let cards = stack.sandbox.get("/aircall/insight-cards").await?;
     let mut landed = Vec::new();
     for (call, call_id) in played {
-        let sql = "select coalesce(snapshot, '{}'), coalesce(resolution, '{}'), insights from calls where call_id = $1";
-        let row = database.query_opt(sql, &[call_id]).await?;
-        let column = |n: usize| row.as_ref().map_or(Value::Null, |row| row.get::<_, Value>(n));
-        let marker = format!("Aircall call {call_id}");
-        let ours =
-            |log: &&Value| log["description"].as_str().is_some_and(|text| text.lines().any(|line| line == marker));
-        let logs: Vec<&Value> = logs.iter().filter(ours).collect();
+        let row = ledger.call(*call_id).await?;
+        let logs: Vec<&Value> = logs.iter().filter(|log| is_log_of(log, *call_id)).collect();
         let cards = cards.as_array().into_iter().flatten().filter(|card| card["call_id"] == *call_id).count();
-        landed.push(one(call, *call_id, [&column(0), &column(1), &column(2)], &logs, cards));
+        landed.push(one(call, *call_id, row.as_ref(), &logs, cards));
     }
     Ok(landed)
 }
 
-fn one(
-    call: &Call,
-    call_id: i64,
-    [snapshot, resolution, insights]: [&Value; 3],
-    logs: &[&Value],
-    cards: usize,
-) -> Landed {
-    let record = &resolution["record"];
-    let found = record["kind"].as_str().zip(record["id"].as_i64()).map(|(kind, id)| format!("{kind} {id}"));
+fn one(call: &Call, call_id: i64, row: Option<&CallRow>, logs: &[&Value], cards: usize) -> Landed {
+    let found = row.and_then(CallRow::record);
+    let insights = row.map_or(&Value::Null, |row| &row.insights);
     let opportunity = logs.first().and_then(|log| linked(log, "opportunity"));
-    let name = record["name"].as_str().unwrap_or_default();
+    let name = row.and_then(|row| row.resolution["record"]["name"].as_str()).unwrap_or_default();
     let mut problems = problems(&call.expect, found.as_deref(), opportunity, insights, logs);
     if cards > 1 || (call.expect.card && cards == 0) {
         problems.push(format!("{cards} cards were shown"));
@@ -58,9 +47,9 @@ fn one(
     Landed {
         call_id,
         about: call.about.clone(),
-        number: snapshot["raw_digits"].as_str().unwrap_or("–").into(),
+        number: row.and_then(|row| row.snapshot["raw_digits"].as_str()).unwrap_or("–").into(),
         record: found.map_or_else(|| "nobody".into(), |found| format!("{name} ({found})")),
-        why: resolution["rule"].as_str().unwrap_or("not resolved").into(),
+        why: row.map(CallRow::rule).filter(|rule| !rule.is_empty()).unwrap_or("not resolved").into(),
         opportunity,
         phone_call: logs.first().and_then(|log| log["id"].as_i64()),
         card: cards > 0,

@@ -3,7 +3,12 @@
 //! documents show are written to `docs/images`.
 
 use anyhow::{Context, Result, ensure};
-use harness::{Browser, CONSOLE_PASSWORD, Process, Stack, View, eventually, workspace};
+use base::ids::Stage;
+use harness::{
+    Browser, CONSOLE_PASSWORD, Process, Stack, View,
+    build::{AGENT, call, sellsy, webhook},
+    eventually, workspace,
+};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use thirtyfour::{Key, TypingData};
@@ -97,9 +102,9 @@ async fn morning(stack: &Stack) -> Result<()> {
             let minutes = i64::try_from(n * 11)? % 60;
             let started_at = now.checked_sub(hours.hours())?.checked_sub(minutes.minutes())?.as_second();
             let caller = CALLERS[(n + usize::try_from(hours)?) % CALLERS.len()];
-            let call = json!({ "direction": if n % 3 == 1 { "outbound" } else { "inbound" }, "raw_digits": caller,
-                "number_id": 1001, "user_id": 501 + (n % 3), "duration": 40 + 37 * n, "started_at": started_at });
-            stack.sandbox.play(&call).await?;
+            let n = i64::try_from(n)?;
+            let call = call(caller).by(AGENT + n % 3).lasting(40 + 37 * n).started_at(started_at);
+            stack.sandbox.play(&if n % 3 == 1 { call.outbound() } else { call }).await?;
         }
     }
     let morning: Value = serde_json::to_value(MORNING.parse::<toml::Table>()?)?;
@@ -116,31 +121,27 @@ async fn morning(stack: &Stack) -> Result<()> {
 }
 
 async fn settled(stack: &Stack) -> Result<()> {
-    let database = stack.database().await?;
+    let ledger = stack.ledger().await?;
     let settled = || async {
-        let sql = "select count(*) from calls where state in ('undecided', 'unlogged')";
-        (database.query_one(sql, &[]).await.ok()?.get::<_, i64>(0) == 0).then_some(())
+        let rows = ledger.calls().await.ok()?;
+        rows.iter().all(|row| !["undecided", "unlogged"].contains(&row.state.as_str())).then_some(())
     };
     eventually(3 * SOON, settled).await.context("every call is settled")
 }
 
 /// A call that somebody looks for on another record, and one that Sellsy did not let us log, beside others.
 async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
-    let call = |digits: &str| json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "duration": 90, "recording": true, "pace_ms": 5 });
+    let call = |digits: &str| call(digits).lasting(90).recorded().paced(5);
     let wrong = stack.sandbox.play(&call(SHARED)).await?;
-    stack.sandbox.log_of(wrong, SOON, |_| true).await?;
-    let refused = json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "do": { "kind": "status", "status": 403 } }]);
-    stack.sandbox.set_faults(&refused).await?;
+    stack.sandbox.logged(wrong, SOON).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
     let mut last = 0;
     for digits in ["+33 6 39 98 00 11", "+33 1 99 00 30 01", "+33 6 39 98 41 07"] {
         last = stack.sandbox.play(&call(digits)).await?;
     }
-    let odd = json!({ "events": [{ "body": { "resource": "call", "event": "call.ended", "timestamp": 1_795_425_500, "data": {} } }] });
-    stack.sandbox.control(reqwest::Method::POST, "/aircall/events", Some(&odd)).await?;
-    let dead = stack.names.dead(base::ids::Stage::Logger);
-    let there = || async { (stack.depth(&dead).await.ok()? == 3).then_some(()) };
-    eventually(2 * SOON, there).await.context("three calls are parked")?;
-    stack.sandbox.set_faults(&json!([])).await?;
+    stack.sandbox.send([webhook("call.ended", json!({}))]).await?;
+    stack.parked(Stage::Logger, 3, 2 * SOON).await?;
+    stack.sandbox.set_faults([]).await?;
     Ok((wrong, last))
 }
 
@@ -217,7 +218,7 @@ impl Desk {
         self.browser.says("This call has a dead letter.").await?;
         self.browser.find(".callout button").await?.click().await?;
         self.browser.says("An operator replayed the message:").await?;
-        stack.sandbox.log_of(parked, SOON, |_| true).await?;
+        stack.sandbox.logged(parked, SOON).await?;
         self.browser.find("h1 .pill.logged").await?;
         self.browser.says("Logged: Sellsy call").await?;
         Ok(())

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{Process, Sandbox, Stack, eventually};
+use harness::{
+    CallRow, Line, Process, Sandbox, Stack,
+    build::{AGENT, After, Call, call, company, contact, individual, note, sellsy},
+    eventually, says,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -16,35 +20,27 @@ const UNTIL_ADOPTED: Duration = Duration::from_secs(60);
 pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result<()> {
     let sandbox = &stack.sandbox;
     // Sellsy writes the first log, and its answer never comes: POST /phone-calls/search, in half a minute.
-    sandbox.set_faults(&once(&json!({ "kind": "cut", "when": "after" }))).await?;
+    sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
     let unclear = logged(sandbox, &answered("+33 6 39 98 00 02")).await?;
 
     // Sellsy takes no log on a record, so it is read again: GET /individuals/{id} and its like, and for the contact
     // GET /contacts/{id}/companies.
     for digits in ["+33 6 39 98 00 11", "+33 1 99 00 30 01", "+33 6 39 98 40 01"] {
         let error = json!({ "code": 400, "message": "?", "details": { "related": "?" }, "context": null });
-        sandbox.set_faults(&once(&json!({ "kind": "status", "status": 400, "body": { "error": error } }))).await?;
+        sandbox.set_faults([sellsy("POST /phone-calls").answers_with(400, json!({ "error": error })).once()]).await?;
         logged(sandbox, &answered(digits)).await?;
     }
     // The note comes when the log is there: PUT /phone-calls/{id}.
-    let mut late = answered(CLIENT);
-    late["pace_ms"] = json!(20);
-    late["after"] = json!([{ "event": "call.commented", "at_s": 130, "content": "Rappeler lundi", "user_id": 501 }]);
-    let noted = |log: &Value| log["description"].as_str().is_some_and(|text| text.contains("Rappeler lundi"));
+    let late = answered(CLIENT).paced(20).after(130, note("Rappeler lundi").by(AGENT));
     let late = sandbox.play(&late).await?;
-    sandbox.log_of(late, SOON, noted).await?;
+    sandbox.log_of(late, SOON, says(&["Rappeler lundi"])).await?;
     various(sandbox).await?;
     newcomers(sandbox).await?;
     workers.remove(2).terminate(SOON).await?;
     workers.push(as_comment(stack).await?);
 
-    let database = stack.database().await?;
-    let adopted = || async {
-        let sql = "select count(*) from timeline where call_id = $1 and what like '%adopted%'";
-        let row = database.query_one(sql, &[&unclear]).await.ok()?;
-        (row.get::<_, i64>(0) == 1).then_some(())
-    };
-    eventually(UNTIL_ADOPTED, adopted).await.context("the log is adopted")?;
+    let ledger = stack.ledger().await?;
+    ledger.line_that(unclear, UNTIL_ADOPTED, Line::is_adoption).await.context("the log is adopted")?;
 
     // One more replica: its first turn reads what has changed, contacts last.
     let before = stack.sandbox.count("sellsy", "POST /contacts/search").await?;
@@ -54,36 +50,25 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
 
 /// Other forms of a log: an owner who is not the agent, nobody who answers, a voicemail; and a token that has ended.
 async fn various(sandbox: &Sandbox) -> Result<()> {
-    let mut stranger = answered("+44 7700 900014");
-    stranger["user_id"] = json!(504);
-    logged(sandbox, &stranger).await?;
-    let missed = json!({ "direction": "outbound", "raw_digits": "+33 6 39 98 00 03", "number_id": 1001, "user_id": 502, "answered": false, "ring_s": 30, "pace_ms": 5 });
-    logged(sandbox, &missed).await?;
+    logged(sandbox, &answered("+44 7700 900014").by(504)).await?;
+    logged(sandbox, &call("+33 6 39 98 00 03").outbound().by(502).missed().ringing(30).paced(5)).await?;
     sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
-    let voicemail = json!({ "direction": "inbound", "raw_digits": "+33 6 39 98 00 10", "number_id": 1001, "answered": false, "ring_s": 40, "voicemail": true, "pace_ms": 5 });
-    logged(sandbox, &voicemail).await.map(drop)
+    logged(sandbox, &call("+33 6 39 98 00 10").by_nobody().voicemail().ringing(40).paced(5)).await.map(drop)
 }
 
 /// A logger whose plan has no phone calls: POST /comments, whose answer never comes, then POST /comments/search and
 /// PUT /comments/{id} for what it has made.
 async fn as_comment(stack: &mut Stack) -> Result<Process> {
     let error = json!({ "code": 402, "message": "?", "details": [], "context": null });
-    let faults = json!([
-        { "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1,
-          "do": { "kind": "status", "status": 402, "body": { "error": error } } },
-        { "api": "sellsy", "method": "POST", "path": "/comments", "times": 1, "do": { "kind": "cut", "when": "after" } },
-    ]);
-    stack.sandbox.set_faults(&faults).await?;
+    let no_phone_calls = sellsy("POST /phone-calls").answers_with(402, json!({ "error": error })).once();
+    stack.sandbox.set_faults([no_phone_calls, sellsy("POST /comments").breaks(After).once()]).await?;
     stack.environment.insert("LOG_FALLBACK".into(), "comment".into());
     let logger = stack.start("logger").await?;
     let call = stack.sandbox.play(&answered(CLIENT)).await?;
-    let database = stack.database().await?;
-    let unclear = || async {
-        let sql = "select intent_at is not null and lease_until is null and log_form = 'comment' from calls where call_id = $1";
-        database.query_opt(sql, &[&call]).await.ok()??.get::<_, Option<bool>>(0)?.then_some(())
-    };
-    eventually(SOON, unclear).await.context("the comment's creation ended unclear")?;
-    stack.pauses_end().await?;
+    let ledger = stack.ledger().await?;
+    let unclear = |row: &CallRow| row.intent.is_some() && !row.leased && row.form.as_deref() == Some("comment");
+    ledger.call_that(call, SOON, unclear).await.context("the comment's creation ended unclear")?;
+    ledger.pauses_end().await?;
     stack.sandbox.tag(call, &mut Value::Null, "VIP").await?;
     until_asked(&stack.sandbox, "PUT /comments/{id}", 1).await.map(|()| logger)
 }
@@ -94,36 +79,26 @@ async fn newcomers(sandbox: &Sandbox) -> Result<()> {
     let before = sandbox.count("sellsy", "POST /contacts/search").await?;
     sandbox.play(&answered("+33 6 39 98 99 01")).await?;
     until_asked(sandbox, "POST /contacts/search", before + 2).await?;
-    for (path, phones, record) in [
-        ("/sellsy/individuals", "digits", json!({ "type": "prospect", "mobile_number": "06.39.98.77.01" })),
-        ("/sellsy/companies", "digits", json!({ "type": "client", "name": "Neuf", "phone_number": "+33639987702" })),
-        ("/sellsy/contacts", "digits", json!({ "companies": [3001, 3002], "mobile_number": "06 39 98 77 03" })),
-        ("/sellsy/contacts", "off", json!({ "mobile_number": "+33639987704" })),
+    for (digits, phones, record) in [
+        ("06.39.98.77.01", "digits", individual("Nouvelle").prospect().mobile("06.39.98.77.01")),
+        ("+33639987702", "digits", company("Neuf").client().phone("+33639987702")),
+        ("06 39 98 77 03", "digits", contact("Nouvelle").of(&[3001, 3002]).mobile("06 39 98 77 03")),
+        ("+33639987704", "off", contact("Nouvelle").mobile("+33639987704")),
     ] {
-        let digits =
-            record["phone_number"].as_str().or(record["mobile_number"].as_str()).context("a number")?.to_owned();
-        let mut record = record;
-        record["last_name"] = json!("Nouvelle");
-        record["owner_id"] = json!(101);
-        sandbox.control(Method::POST, path, Some(&record)).await?;
+        sandbox.add(&record).await?;
         sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": phones }))).await?;
-        logged(sandbox, &answered(&digits)).await?;
+        logged(sandbox, &answered(digits)).await?;
     }
     sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": "digits" }))).await.map(drop)
 }
 
-fn answered(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "answered": true, "duration": 90, "pace_ms": 5 })
+fn answered(digits: &str) -> Call {
+    call(digits).lasting(90).paced(5)
 }
 
-/// What happens to the next POST /phone-calls.
-fn once(action: &Value) -> Value {
-    json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": action }])
-}
-
-async fn logged(sandbox: &Sandbox, call: &Value) -> Result<i64> {
+async fn logged(sandbox: &Sandbox, call: &Call) -> Result<i64> {
     let id = sandbox.play(call).await?;
-    sandbox.log_of(id, SOON, |_| true).await?;
+    sandbox.logged(id, SOON).await?;
     Ok(id)
 }
 

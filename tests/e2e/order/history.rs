@@ -1,12 +1,10 @@
 //! Made-up calls and all that happens to them, written as lines and told as the webhooks that Aircall would send.
 
 use anyhow::{Context, Result, bail};
+use harness::build::{AGENT, NUMBER, STARTED_AT, Webhook, webhook};
 use serde_json::{Value, json};
 
 use crate::CLIENT;
-
-/// When the calls begin.
-const STARTED_AT: i64 = 1_795_425_330;
 
 pub(super) struct History {
     /// A line is the second after the start, what happens, and what it is about.
@@ -72,19 +70,19 @@ pub(super) const UNKNOWABLE: &[History] = &[
 
 impl History {
     /// The webhooks in their true order, as Aircall tells them of this call.
-    pub(super) fn envelopes(&self, call_id: i64) -> Result<Vec<Value>> {
+    pub(super) fn webhooks(&self, call_id: i64) -> Result<Vec<Webhook>> {
         let mut call = json!({
             "id": call_id, "direction": "inbound", "status": "initial", "missed_call_reason": null, "started_at": STARTED_AT,
             "answered_at": null, "ended_at": null, "duration": 0, "voicemail": null, "recording": null, "asset": null,
-            "raw_digits": CLIENT, "number": { "id": 1001, "name": "Accueil Paris", "digits": "+33 1 99 00 10 01" },
+            "raw_digits": CLIENT, "number": { "id": NUMBER, "name": "Accueil Paris", "digits": "+33 1 99 00 10 01" },
             "archived": false, "teams": [], "comments": [], "tags": [],
         });
         let lines = self.script.split(',').map(|line| line.trim().splitn(3, ' ').collect::<Vec<_>>());
         let events = lines.map(|line| {
             let (second, what, about) = (line[0], line[1], line.get(2).copied().unwrap_or_default());
             let now = STARTED_AT + second.parse::<i64>()?;
-            let (resource, event, data) = match insight(call_id, what, about) {
-                Some((event, data)) => ("conversation_intelligence", event, data),
+            let (event, data) = match insight(call_id, what, about) {
+                Some(insight) => insight,
                 None => {
                     happen(&mut call, what, about, now)?;
                     let mut told = call.clone();
@@ -92,17 +90,17 @@ impl History {
                         // No other event tells it.
                         told["external_transferred_to"] = json!(about);
                     }
-                    ("call", format!("call.{what}"), told)
+                    (format!("call.{what}"), told)
                 }
             };
-            Ok(json!({ "resource": resource, "event": event, "timestamp": now, "data": data }))
+            Ok(webhook(&event, data).at(now))
         });
         events.collect()
     }
 }
 
 fn happen(call: &mut Value, what: &str, about: &str, now: i64) -> Result<()> {
-    let agent = json!({ "id": 501, "name": "Élodie Marchand", "email": "elodie.marchand@callbridge.example" });
+    let agent = json!({ "id": AGENT, "name": "Élodie Marchand", "email": "elodie.marchand@callbridge.example" });
     match what {
         "answered" => {
             call["answered_at"] = json!(now);

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
-use harness::{Process, Relay, Stack, TOKEN, eventually};
-use lapin::{Connection, ConnectionProperties, options::QueueBindOptions, types::FieldTable};
+use harness::{
+    Process, Relay, Stack, TOKEN,
+    build::{AGENT, After, Requests, aircall, call, note, sellsy, summary, tag, topics, webhook},
+    eventually, says,
+};
+use lapin::{options::QueueBindOptions, types::FieldTable};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -56,9 +60,7 @@ pub(super) async fn run(stack: &mut Stack, needles: &mut Needles) -> Result<Vec<
     stack.environment.insert("DATABASE_URL".into(), database_url);
     stack.environment.insert("SELLSY_WEBHOOK_SECRET".into(), WEBHOOK_SECRET.into());
     let token = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS_TOKEN });
-    let wrong = json!([{ "api": "sellsy", "path": "/oauth2/access-tokens", "times": 1,
-                         "do": { "kind": "status", "status": 200, "body": token } }]);
-    stack.sandbox.set_faults(&wrong).await?;
+    stack.sandbox.set_faults([sellsy("/oauth2/access-tokens").answers_with(200, token).once()]).await?;
     let workers = stack.start_all().await?;
 
     calls(stack).await?;
@@ -86,24 +88,13 @@ async fn get(worker: &Process, path: &str) -> Result<String> {
     Ok(reqwest::get(format!("{}/{path}", worker.url)).await?.text().await?)
 }
 
-fn call(digits: &str) -> Value {
-    json!({ "direction": "inbound", "raw_digits": digits, "number_id": 1001, "user_id": 501, "answered": true, "duration": 125 })
-}
-
 /// Everything that a call may have, and every kind of caller.
 async fn calls(stack: &Stack) -> Result<()> {
-    let mut full = call(CLIENT);
-    full["pace_ms"] = json!(10);
-    full["recording"] = json!(true);
-    full["after"] = json!([
-        { "event": "call.commented", "at_s": 1, "content": format!("{WORDS} {IN_BODIES}"), "user_id": 501 },
-        { "event": "call.tagged", "at_s": 2, "tags": ["VIP"] },
-        { "event": "summary.created", "at_s": 3, "content": WORDS, "bare": true },
-        { "event": "topics.created", "at_s": 3, "content": [WORDS] },
-    ]);
+    let full = call(CLIENT).lasting(125).paced(10).recorded();
+    let full = full.after(1, note(&format!("{WORDS} {IN_BODIES}")).by(AGENT)).after(2, tag("VIP"));
+    let full = full.after(3, summary(WORDS).bare()).after(3, topics(&[WORDS]));
     let full = stack.sandbox.play(&full).await?;
-    let voicemail = json!({ "direction": "inbound", "raw_digits": NOBODY, "number_id": 1001, "answered": false, "voicemail": true });
-    stack.sandbox.play(&voicemail).await?;
+    stack.sandbox.play(&call(NOBODY).by_nobody().voicemail()).await?;
     // A company, a contact, an individual with two records, foreign, withheld, internal, unusable.
     for digits in [
         "+33 1 99 00 30 01",
@@ -114,19 +105,14 @@ async fn calls(stack: &Stack) -> Result<()> {
         "12",
         "+33 6 39",
     ] {
-        let mut call = call(digits);
-        call["direction"] = json!("outbound");
-        stack.sandbox.play(&call).await?;
+        stack.sandbox.play(&call(digits).outbound().lasting(125)).await?;
     }
-    let noted = |log: &Value| log["description"].as_str().is_some_and(|text| text.contains(WORDS));
-    stack.sandbox.log_of(full, crate::GATHERED, noted).await.map(drop)
+    stack.sandbox.log_of(full, crate::GATHERED, says(&[WORDS])).await.map(drop)
 }
 
 /// Bodies at both webhooks that are refused, parked, or understood by nobody further on.
 async fn webhooks(ingest: &Process, stack: &Stack) -> Result<()> {
-    let event = |token: &str, data: Value| {
-        json!({ "event": "call.ended", "timestamp": 1_795_425_430, "token": token, "data": data }).to_string()
-    };
+    let event = |token: &str, data: Value| webhook("call.ended", data).with_token(token).body().to_string();
     let data = json!({ "raw_digits": IN_BODIES, "comments": [{ "content": WORDS }] });
     let mut odd = data.clone();
     odd["id"] = json!(3_811_699_001_i64);
@@ -173,49 +159,43 @@ async fn until_parked(stack: &Stack, stage: Stage, letters: u32) -> Result<()> {
 async fn answers(stack: &Stack) -> Result<()> {
     let body =
         json!({ "error": { "message": format!("{WORDS} {IN_BODIES} camille.moreau@example.com {ACCESS_TOKEN}") } });
-    let answer = |api: &str, path: &str, status: u16| {
-        let headers = json!({ "retry-after": "1" });
-        let answer = json!({ "kind": "status", "status": status, "body": body, "headers": headers });
-        // Not the probe that follows a failure, which is always GET.
-        let method = if api == "sellsy" && path != "/search" { "POST" } else { "GET" };
-        json!({ "api": api, "method": method, "path": path, "times": 1, "do": answer })
-    };
+    // Never for the probe that follows a failure, which asks by GET and for the failed request's path.
+    let answers =
+        |requests: Requests, status| requests.answers_with(status, body.clone()).header("retry-after", "1").once();
+    let posts = "POST /phone-calls";
     for faults in [
-        json!([answer("sellsy", "/phone-calls", 500)]),
-        json!([answer("sellsy", "/phone-calls", 400)]),
-        json!([answer("sellsy", "/opportunities/search", 401), answer("sellsy", "/oauth2/access-tokens", 401)]),
-        json!([answer("sellsy", "/phone-calls", 429)]),
-        json!([{ "api": "sellsy", "path": "/opportunities/search", "times": 1, "do": { "kind": "wrong_json" } }]),
-        json!([{ "api": "sellsy", "method": "POST", "path": "/phone-calls", "times": 1, "do": { "kind": "cut", "when": "after" } }]),
+        vec![answers(sellsy(posts), 500)],
+        vec![answers(sellsy(posts), 400)],
+        vec![answers(sellsy("POST /opportunities/search"), 401), answers(sellsy("POST /oauth2/access-tokens"), 401)],
+        vec![answers(sellsy(posts), 429)],
+        vec![sellsy("/opportunities/search").answers_nonsense().once()],
+        vec![sellsy(posts).breaks(After).once()],
         // The last one: for a while nothing more is sent there.
-        json!([answer("sellsy", "/phone-calls", 403)]),
+        vec![answers(sellsy(posts), 403)],
     ] {
-        stack.sandbox.set_faults(&faults).await?;
-        stack.sandbox.play(&call(CLIENT)).await?;
+        stack.sandbox.set_faults(faults).await?;
+        stack.sandbox.play(&call(CLIENT).lasting(125)).await?;
         stack.sandbox.struck(SOON).await?;
     }
     until_parked(stack, Stage::Logger, 1).await?;
     // Aircall, when it is asked for an insight; and Sellsy, for somebody who is not in the directory.
-    let faults = json!([answer("aircall", "/v1/calls/{id}/summary", 401), answer("sellsy", "/search", 500)]);
-    stack.sandbox.set_faults(&faults).await?;
-    let mut call = call("+33 6 39 98 99 02");
-    call["after"] = json!([{ "event": "summary.created", "at_s": 1, "content": WORDS, "bare": true }]);
+    let refused = answers(aircall("GET /v1/calls/{id}/summary"), 401);
+    stack.sandbox.set_faults([refused, answers(sellsy("GET /search"), 500)]).await?;
+    let call = call("+33 6 39 98 99 02").lasting(125).after(1, summary(WORDS).bare());
     stack.sandbox.play(&call).await?;
     stack.sandbox.struck(SOON).await
 }
 
 /// A fact that no queue takes: the broker returns it, and it waits in the inbox.
 async fn unroutable(stack: &Stack) -> Result<()> {
-    let connection = Connection::connect(&stack.amqp_url, ConnectionProperties::default()).await?;
+    let connection = stack.broker().await?;
     let channel = connection.create_channel().await?;
     let (queue, events) = (stack.names.work(Stage::Cards), stack.names.events());
     let (queue, events) = (queue.as_str(), events.as_str());
     channel.queue_unbind(queue.into(), events.into(), "call.created".into(), FieldTable::default()).await?;
     stack.sandbox.play(&call(CLIENT)).await?;
-    let database = stack.database().await?;
-    let waiting = || async {
-        (database.query_one("select count(*) from inbox", &[]).await.ok()?.get::<_, i64>(0) > 0).then_some(())
-    };
+    let ledger = stack.ledger().await?;
+    let waiting = || async { (ledger.inbox().await.ok()? > 0).then_some(()) };
     eventually(SOON, waiting).await.context("the event waits in the inbox")?;
     channel
         .queue_bind(

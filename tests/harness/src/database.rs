@@ -39,8 +39,7 @@ pub(crate) fn named(url: &str, name: &str) -> String {
 }
 
 /// All rows of all tables as text, each table under its name.
-pub(crate) async fn dump(url: &str) -> Result<String> {
-    let client = connect(url).await?;
+pub(crate) async fn dump(client: &Client) -> Result<String> {
     let tables = "select tablename::text from pg_tables where schemaname = 'public' order by 1";
     let mut all = String::new();
     for table in client.query(tables, &[]).await? {

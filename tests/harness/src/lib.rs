@@ -1,12 +1,16 @@
-//! The harness: built binaries, real RabbitMQ, real PostgreSQL, and the sandbox in place of the two vendors.
+//! The harness: built programs, real RabbitMQ, real PostgreSQL, and the sandbox in place of the two vendors.
 //!
 //! A [`Stack`] is one installation of Callbridge with a database and an AMQP namespace of its own, so that many run
-//! side by side on the same services. The same harness serves the end-to-end tests and the demo.
+//! side by side on the same services; dropped, it leaves nothing behind but its logs. [`build`] says what is to happen to it,
+//! [`Sandbox`] and [`Ledger`] what has become of that. It serves the end-to-end tests and the tools, and knows no rule of
+//! the business.
 
 mod binaries;
 mod browser;
+pub mod build;
 mod containers;
 mod database;
+mod ledger;
 mod process;
 pub mod relay;
 mod resources;
@@ -20,9 +24,10 @@ use std::{future::Future, time::Duration};
 
 pub use binaries::workspace;
 pub use browser::{Browser, View};
+pub use ledger::{CallRow, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
 pub use process::Process;
 pub use relay::{Relay, State, authority};
-pub use sandbox::{Sandbox, TOKEN};
+pub use sandbox::{Sandbox, TOKEN, is_log_of, related, says};
 pub use services::Services;
 pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};
 pub use tls::{Begins, Ca};

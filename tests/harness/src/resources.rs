@@ -17,7 +17,7 @@ use lapin::{
 };
 use tokio::{runtime, time::timeout};
 
-use crate::{Process, Services, database, process::Running};
+use crate::{Ledger, Process, Services, database, process::Running};
 
 /// For the removal in a drop, which nobody can wait for in another way.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
@@ -96,8 +96,8 @@ impl Resources {
     /// The tables are kept beside the logs, if there are any yet.
     async fn remove_after_a_failure(&self) -> Result<()> {
         let ended = self.end_processes();
-        if let Ok(tables) = database::dump(&database::named(&self.services.database_url, &self.name)).await {
-            std::fs::write(self.logs.join(TABLES), tables).context(TABLES)?;
+        if let Ok(ledger) = Ledger::connect(&database::named(&self.services.database_url, &self.name)).await {
+            std::fs::write(self.logs.join(TABLES), ledger.dump().await?).context(TABLES)?;
         }
         self.remove().await.and(ended)
     }

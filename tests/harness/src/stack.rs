@@ -1,5 +1,7 @@
 //! One installation of Callbridge: sandbox, workers, a database and an AMQP namespace of its own.
 
+mod queues;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -7,14 +9,12 @@ use std::{
 };
 
 use anyhow::Context;
-use broker::topology::{DELAYS, Names};
-use lapin::{
-    Connection, ConnectionProperties,
-    options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
-};
+use broker::topology::Names;
 use uuid::Uuid;
 
-use crate::{Process, Sandbox, Services, TOKEN, binaries::workspace, database, eventually, resources::Resources};
+use crate::{
+    Ledger, Process, Sandbox, Services, TOKEN, binaries::workspace, database, eventually, resources::Resources,
+};
 
 pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 
@@ -181,97 +181,31 @@ impl Stack {
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// A connection to this stack's database.
-    pub async fn database(&self) -> anyhow::Result<tokio_postgres::Client> {
-        database::connect(&self.database_url).await
+    /// Another connection to this stack's database.
+    pub async fn ledger(&self) -> anyhow::Result<Ledger> {
+        Ledger::connect(&self.database_url).await
     }
 
-    /// A connection as the workers have them, for their own functions.
-    pub async fn ledger(&self) -> anyhow::Result<base::db::Client> {
+    /// A connection as the workers have them, for their own functions; it does not wait for the disk.
+    pub async fn connection(&self) -> anyhow::Result<base::db::Client> {
         let database = base::db::Database::unsupervised(&self.database_url.as_str().into(), 1)?;
-        database.connect().await.context("the database")
-    }
-
-    /// As if two minutes had passed for the ledger: leases run out, unclear creations have settled, put-off changes are
-    /// due. Only while no logger is at work, or two of them would believe that they hold the same call.
-    pub async fn time_passes(&self) -> anyhow::Result<()> {
-        let leases = "update calls set lease_until = lease_until - interval '2 minutes'";
-        self.database().await?.batch_execute(leases).await?;
-        self.pauses_end().await
-    }
-
-    /// The same but for the leases, so that loggers may be at work.
-    pub async fn pauses_end(&self) -> anyhow::Result<()> {
-        let pauses =
-            "update calls set intent_at = intent_at - interval '2 minutes', due_at = due_at - interval '2 minutes'
-                       where intent_at is not null or due_at is not null";
-        Ok(self.database().await?.batch_execute(pauses).await?)
-    }
-
-    /// As if what changes of logs wait for were over, and nothing else: see decision 0006.
-    pub async fn gathering_ends(&self) -> anyhow::Result<()> {
-        let due = "update calls set due_at = due_at - interval '2 minutes' where due_at is not null";
-        Ok(self.database().await?.batch_execute(due).await?)
-    }
-
-    /// As if the time of every message in a delay queue were up.
-    pub async fn delays_end(&self) -> anyhow::Result<()> {
-        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        for (rung, _) in DELAYS {
-            let queue = self.names.delay(rung);
-            while let Some(message) = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await? {
-                let message = message.delivery;
-                let (body, properties) = (&message.data, message.properties.clone());
-                let options = BasicPublishOptions::default();
-                let publish = channel.basic_publish("".into(), message.routing_key.clone(), options, body, properties);
-                publish.await?.await?;
-                message.ack(BasicAckOptions::default()).await?;
-            }
-        }
-        connection.close(200, "done".into()).await?;
-        Ok(())
+        let connection = database.connect().await.context("the database")?;
+        connection.batch_execute("set synchronous_commit = off").await?;
+        Ok(connection)
     }
 
     /// Waits until the phone directory has read all records of the sandbox.
     pub async fn directory_loaded(&self, within: Duration) -> anyhow::Result<()> {
-        let database = self.database().await?;
-        let loaded = || async {
-            let sql = "select count(*) from directory_sync where loaded_at is not null";
-            let kinds: i64 = database.query_one(sql, &[]).await.ok()?.get(0);
-            (kinds == 3).then_some(())
-        };
+        let ledger = self.ledger().await?;
+        let loaded = || async { ledger.directory_is_loaded().await.ok()?.then_some(()) };
         eventually(within, loaded).await.context("the directory is not loaded")
     }
 
     /// Waits until all that ingest had to write down has reached the broker.
     pub async fn inbox_empty(&self, within: Duration) -> anyhow::Result<()> {
-        let database = self.database().await?;
-        let empty = || async {
-            let waiting: i64 = database.query_one("select count(*) from inbox", &[]).await.ok()?.get(0);
-            (waiting == 0).then_some(())
-        };
+        let ledger = self.ledger().await?;
+        let empty = || async { (ledger.inbox().await.ok()? == 0).then_some(()) };
         eventually(within, empty).await.context("the inbox is not empty")
-    }
-
-    /// How many messages wait in a queue; those that somebody has in hand are not counted.
-    pub async fn depth(&self, queue: &str) -> anyhow::Result<u32> {
-        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        let passive = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
-        let queue = channel.queue_declare(queue.into(), passive, lapin::types::FieldTable::default()).await?;
-        let depth = queue.message_count();
-        connection.close(200, "done".into()).await?;
-        Ok(depth)
-    }
-
-    /// Takes all messages of a queue away, as a broker that has lost its disk.
-    pub async fn purge(&self, queue: &str) -> anyhow::Result<()> {
-        let connection = Connection::connect(&self.amqp_url, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        channel.queue_purge(queue.into(), lapin::options::QueuePurgeOptions::default()).await?;
-        Ok(connection.close(200, "done".into()).await?)
     }
 
     /// Ends what still runs, and removes database and queues.

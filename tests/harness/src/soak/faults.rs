@@ -3,9 +3,12 @@
 use std::{fmt, time::Duration};
 
 use fastrand::Rng;
-use serde_json::{Value, json};
 
-use crate::{WORKERS, relay::State};
+use crate::{
+    WORKERS,
+    build::{self, After, Before, aircall, sellsy},
+    relay::State,
+};
 
 /// A service that the workers reach through relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,19 +125,18 @@ fn somebody(rng: &mut Rng, means: Means) -> (&'static str, usize) {
 
 impl Fault {
     /// For the sandbox.
-    pub fn order(&self) -> Option<Value> {
+    pub fn at_api(&self) -> Option<build::Fault> {
         let Self::Api { api, ailment, share } = self else { return None };
-        let action = match ailment {
-            Ailment::Status(429) => json!({ "kind": "status", "status": 429, "headers": { "retry-after": "1" } }),
-            Ailment::Status(status) => json!({ "kind": "status", "status": status }),
-            Ailment::Hangs => json!({ "kind": "hang", "when": "before" }),
-            Ailment::CutBefore => json!({ "kind": "cut", "when": "before" }),
-            Ailment::CutAfter => json!({ "kind": "cut", "when": "after" }),
-            Ailment::Html => {
-                json!({ "kind": "status", "status": 200, "body": "<html>Back soon</html>", "headers": { "content-type": "text/html" } })
-            }
+        let requests = if *api == "sellsy" { sellsy("*") } else { aircall("*") };
+        let fault = match ailment {
+            Ailment::Status(429) => requests.answers(429).header("retry-after", "1"),
+            Ailment::Status(status) => requests.answers(*status),
+            Ailment::Hangs => requests.hangs(Before),
+            Ailment::CutBefore => requests.breaks(Before),
+            Ailment::CutAfter => requests.breaks(After),
+            Ailment::Html => requests.answers_with(200, "<html>Back soon</html>").header("content-type", "text/html"),
         };
-        Some(json!({ "api": api, "path": "*", "probability": share, "do": action }))
+        Some(fault.sometimes(*share))
     }
 }
 

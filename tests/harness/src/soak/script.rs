@@ -10,9 +10,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use fastrand::Rng;
-use serde_json::{Map, Value, json};
 
 use super::callers::{AGENTS, ARCHIVED, CALLERS, Caller};
+use crate::build::{self, action_item, recording, sentiment, summary, tag, topics, untag};
 
 pub const FIRST_CALL: i64 = 3_811_800_000;
 
@@ -21,8 +21,7 @@ pub const FIRST_CALL: i64 = 3_811_800_000;
 pub struct Call {
     /// From the beginning of the run on.
     pub at: Duration,
-    /// The order for the sandbox.
-    pub play: Value,
+    pub play: build::Call,
     pub truth: Truth,
 }
 
@@ -74,28 +73,19 @@ fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, old: f64) -> Call {
     let is_old = chance(rng, old);
     let shape = Shape::of(rng, is_old);
     let caller = Number::of(rng, shape.inbound);
-    let mut story = Story::new(n, &shape);
+    let mut story = Story::new(n, &shape, shape.played(caller.digits()));
     story.tell(rng);
     let started_at = if shape.old { now_s - rng.i64(1500..2400) } else { now_s - shape.duration };
     let call_id = FIRST_CALL + i64::try_from(n).unwrap_or_default();
-    let mut play = json!({
-        "id": call_id,
-        "direction": if shape.inbound { "inbound" } else { "outbound" },
-        "raw_digits": caller.digits(),
-        "number_id": rng.i64(1001..=1003),
-        "user_id": shape.agent.map(|(agent, _)| agent),
-        "teams": if chance(rng, 0.2) { json!([701]) } else { json!([]) },
-        "answered": shape.answered,
-        "ring_s": shape.ring_s,
-        "duration": shape.duration,
-        "voicemail": shape.voicemail,
-        "recording": shape.recording,
-        "started_at": started_at,
-        "at_once": shape.old,
-        "after": story.after,
-    });
-    if shape.old && rng.bool() {
-        play["lost"] = lost(rng);
+    let mut play = story.call.clone().id(call_id).on(rng.i64(1001..=1003)).started_at(started_at);
+    if chance(rng, 0.2) {
+        play = play.for_teams(&[701]);
+    }
+    if shape.old {
+        play = play.at_once();
+        if rng.bool() {
+            play = play.losing(lost(rng));
+        }
     }
     let log = match caller {
         Number::Known(caller) => Some(story.log(&shape, caller, started_at)),
@@ -109,30 +99,28 @@ fn chance(rng: &mut Rng, share: f64) -> bool {
 }
 
 /// What reconciliation promises to make up for.
-fn lost(rng: &mut Rng) -> Value {
+fn lost(rng: &mut Rng) -> &'static [&'static str] {
     match rng.u32(..6) {
-        0 | 1 => json!(call_events()),
-        2 => json!(["call.ended"]),
-        3 => json!(["call.tagged", "call.untagged"]),
-        4 => json!(["call.commented"]),
-        _ => json!(["call.comm_assets_generated", "call.voicemail_left"]),
+        0 | 1 => &CALL_EVENTS,
+        2 => &["call.ended"],
+        3 => &["call.tagged", "call.untagged"],
+        4 => &["call.commented"],
+        _ => &["call.comm_assets_generated", "call.voicemail_left"],
     }
 }
 
-fn call_events() -> [&'static str; 10] {
-    [
-        "call.created",
-        "call.ringing_on_agent",
-        "call.answered",
-        "call.hungup",
-        "call.ended",
-        "call.tagged",
-        "call.untagged",
-        "call.commented",
-        "call.comm_assets_generated",
-        "call.voicemail_left",
-    ]
-}
+const CALL_EVENTS: [&str; 10] = [
+    "call.created",
+    "call.ringing_on_agent",
+    "call.answered",
+    "call.hungup",
+    "call.ended",
+    "call.tagged",
+    "call.untagged",
+    "call.commented",
+    "call.comm_assets_generated",
+    "call.voicemail_left",
+];
 
 enum Number {
     Known(&'static Caller),
@@ -197,6 +185,23 @@ impl Shape {
         }
     }
 
+    fn played(&self, digits: &str) -> build::Call {
+        let mut call = build::call(digits).ringing(self.ring_s).lasting(self.duration);
+        if !self.inbound {
+            call = call.outbound();
+        }
+        call = match self.agent {
+            Some((agent, _)) => call.by(agent),
+            None => call.by_nobody(),
+        };
+        match (self.answered, self.voicemail) {
+            (false, true) => call.voicemail(),
+            (false, false) => call.missed(),
+            (true, _) if self.recording => call.recorded(),
+            (true, _) => call,
+        }
+    }
+
     fn has_insights(&self) -> bool {
         60 < self.duration && self.duration < 10_800
     }
@@ -205,7 +210,7 @@ impl Shape {
 /// What is said about a call after it, and what of that stands in the end.
 struct Story {
     n: usize,
-    after: Vec<Value>,
+    call: build::Call,
     seconds: BTreeSet<i64>,
     words: BTreeSet<String>,
     has_insights: bool,
@@ -214,27 +219,27 @@ struct Story {
 }
 
 impl Story {
-    fn new(n: usize, shape: &Shape) -> Self {
+    fn new(n: usize, shape: &Shape, call: build::Call) -> Self {
         // At 30 and 33 s Aircall tells of the end and of the voicemail. Of two events in one second nobody could say which is the last.
         let seconds = BTreeSet::from([0, 30, 33]);
         let (has_insights, recording) = (shape.has_insights(), shape.recording);
-        Self { n, after: Vec::new(), seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
+        Self { n, call, seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
     }
 
     fn tell(&mut self, rng: &mut Rng) {
         if self.recording && rng.bool() {
-            self.add(rng, "call.comm_assets_generated", 31, &json!({}));
+            self.add(rng, 31, recording());
         }
-        for tag in 0..[0, 0, 1, 1, 2][rng.usize(..5)] {
-            self.tag(rng, tag);
+        for nth in 0..[0, 0, 1, 1, 2][rng.usize(..5)] {
+            self.tags(rng, nth);
         }
-        for note in 0..[0, 0, 0, 1, 2][rng.usize(..5)] {
-            let word = self.word('n', note);
-            let mut fields = json!({ "content": format!("Note {word}.") });
+        for nth in 0..[0, 0, 0, 1, 2][rng.usize(..5)] {
+            let word = self.word('n', nth);
+            let mut note = build::note(&format!("Note {word}."));
             if rng.bool() {
-                fields["user_id"] = json!(AGENTS[rng.usize(..AGENTS.len())].0);
+                note = note.by(AGENTS[rng.usize(..AGENTS.len())].0);
             }
-            self.add(rng, "call.commented", 1, &fields);
+            self.add(rng, 1, note);
             self.words.insert(word);
         }
         if chance(rng, 0.4) {
@@ -242,15 +247,15 @@ impl Story {
         }
     }
 
-    fn tag(&mut self, rng: &mut Rng, tag: usize) {
-        let word = self.word('t', tag);
-        let tagged_at = self.add(rng, "call.tagged", 1, &json!({ "tags": [word] }));
+    fn tags(&mut self, rng: &mut Rng, nth: usize) {
+        let word = self.word('t', nth);
+        let tagged_at = self.add(rng, 1, tag(&word));
         match rng.u32(..3) {
             // A slip of the finger, or one that is made up for.
             0 => {
-                let untagged_at = self.add(rng, "call.untagged", tagged_at + 1, &json!({ "tags": [word] }));
+                let untagged_at = self.add(rng, tagged_at + 1, untag(&word));
                 if rng.bool() {
-                    self.add(rng, "call.tagged", untagged_at + 1, &json!({ "tags": [word] }));
+                    self.add(rng, untagged_at + 1, tag(&word));
                     self.words.insert(word);
                 }
             }
@@ -261,12 +266,16 @@ impl Story {
     }
 
     fn insights(&mut self, rng: &mut Rng) {
-        for (event, letter) in [("summary.created", 's'), ("topics.created", 'p'), ("action_item.created", 'a')] {
+        for letter in ['s', 'p', 'a'] {
             if rng.bool() {
                 let word = self.word(letter, 0);
-                let content = if letter == 'p' { json!([word]) } else { json!(format!("Insight {word}.")) };
-                let bare = chance(rng, 0.3);
-                self.add(rng, event, 34, &json!({ "content": content, "bare": bare }));
+                let insight = match letter {
+                    's' => summary(&format!("Insight {word}.")),
+                    'p' => topics(&[&word]),
+                    _ => action_item(&format!("Insight {word}.")),
+                };
+                let insight = if chance(rng, 0.3) { insight.bare() } else { insight };
+                self.add(rng, 34, insight);
                 if self.has_insights {
                     self.words.insert(word);
                 }
@@ -275,7 +284,7 @@ impl Story {
         if rng.bool() {
             let (value, word) =
                 [("POSITIVE", "positif"), ("NEUTRAL", "neutre"), ("NEGATIVE", "négatif")][rng.usize(..3)];
-            self.add(rng, "sentiment.created", 34, &json!({ "value": value }));
+            self.add(rng, 34, sentiment(value));
             self.sentiment = self.has_insights.then_some(word);
         }
     }
@@ -285,14 +294,12 @@ impl Story {
     }
 
     /// In a second of its own, not before `earliest` after the hang-up.
-    fn add(&mut self, rng: &mut Rng, event: &str, earliest: i64, fields: &Value) -> i64 {
+    fn add(&mut self, rng: &mut Rng, earliest: i64, event: build::Event) -> i64 {
         let mut at_s = earliest + rng.i64(0..60);
         while !self.seconds.insert(at_s) {
             at_s += 1;
         }
-        let mut after = Map::from_iter([("event".to_owned(), json!(event)), ("at_s".to_owned(), json!(at_s))]);
-        after.extend(fields.as_object().cloned().unwrap_or_default());
-        self.after.push(Value::Object(after));
+        self.call = self.call.clone().after(at_s, event);
         at_s
     }
 
@@ -322,6 +329,8 @@ impl Story {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -332,7 +341,7 @@ mod tests {
         };
         assert_eq!(orders(7), orders(7));
         assert_ne!(orders(7), orders(8));
-        let lost = orders(7).iter().filter(|order| order.get("lost").is_some()).count();
+        let lost = orders(7).iter().filter(|order| json!(order).get("lost").is_some()).count();
         assert!((15..50).contains(&lost), "{lost}");
     }
 }

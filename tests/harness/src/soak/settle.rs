@@ -48,7 +48,7 @@ pub(super) async fn settle(
             break;
         }
         sleep(Duration::from_secs(1)).await;
-        site.stack.gathering_ends().await?;
+        site.stack.ledger().await?.gathering_ends().await?;
         if hurry && moved.elapsed() > A_WHILE {
             site.time_passes().await?;
             moved = Instant::now();
@@ -86,7 +86,7 @@ async fn waiting(site: &Site) -> Result<Option<String>> {
     let stack = &site.stack;
     let mut waiting = Vec::new();
     let undelivered = stack.sandbox.get("/aircall/deliveries?log=false").await?["pending"].as_u64().unwrap_or_default();
-    let inbox: i64 = stack.database().await?.query_one("select count(*) from inbox", &[]).await?.get(0);
+    let inbox = stack.ledger().await?.inbox().await?;
     for (where_to, count) in [("webhooks to be delivered", undelivered), ("facts in the inbox", inbox.unsigned_abs())] {
         if count > 0 {
             waiting.push(format!("{count} {where_to}"));
@@ -104,12 +104,9 @@ async fn waiting(site: &Site) -> Result<Option<String>> {
 
 async fn parked(site: &Site) -> Result<Vec<String>> {
     let mut letters = Vec::new();
-    for stage in Stage::ALL {
-        let depth = site.stack.depth(&site.stack.names.dead(stage)).await?;
-        if depth > 0 {
-            let (output, _) = site.stack.callbridge(&["dead", "list", "--stage", stage.as_str()]).await?;
-            letters.push(format!("{depth} of {}:\n{output}", stage.as_str()));
-        }
+    for (stage, depth) in site.stack.dead_letters().await? {
+        let (output, _) = site.stack.callbridge(&["dead", "list", "--stage", stage.as_str()]).await?;
+        letters.push(format!("{depth} of {}:\n{output}", stage.as_str()));
     }
     Ok(letters)
 }

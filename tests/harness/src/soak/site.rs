@@ -12,14 +12,14 @@ use std::{
 
 use anyhow::{Context, Result};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::Mutex, time::sleep};
 
 use super::{
-    faults::{Fault, Planned, Service},
+    faults::{self, Planned, Service},
     verdict::Found,
 };
-use crate::{Process, Relay, Services, Stack, WORKERS, authority};
+use crate::{Process, Relay, Services, Stack, WORKERS, authority, build::Fault};
 
 const SOON: Duration = Duration::from_secs(60);
 /// Handlers have 8 s after SIGTERM.
@@ -30,7 +30,7 @@ pub(super) struct Site {
     slots: Vec<Slot>,
     front: Relay,
     /// What ails the APIs now, by the number of the fault.
-    ailments: Mutex<BTreeMap<usize, Value>>,
+    ailments: Mutex<BTreeMap<usize, Fault>>,
 }
 
 /// The place of one worker, whichever process fills it.
@@ -120,8 +120,8 @@ impl Site {
     pub(super) async fn suffer(&self, number: usize, planned: &Planned) -> Result<()> {
         let services = Services::get().await?;
         match &planned.fault {
-            Fault::None => sleep(planned.lasts).await,
-            Fault::Killed { worker, replica } => {
+            faults::Fault::None => sleep(planned.lasts).await,
+            faults::Fault::Killed { worker, replica } => {
                 let whose = |slot: &&Slot| slot.worker == *worker && slot.replica == *replica;
                 let slot = self.slots.iter().find(whose).context("a worker to kill")?;
                 let mut process = slot.process.lock().await;
@@ -132,7 +132,7 @@ impl Site {
                 *process = Some(slot.start(&self.stack).await?);
                 self.show_the_way();
             }
-            Fault::Link { service, of, state } => {
+            faults::Fault::Link { service, of, state } => {
                 let concerned = |slot: &&Slot| of.is_none_or(|of| of == (slot.worker, slot.replica));
                 let links = self.slots.iter().filter(concerned).map(|slot| match service {
                     Service::Broker => &slot.broker,
@@ -143,17 +143,17 @@ impl Site {
                 sleep(planned.lasts).await;
                 links.iter().for_each(|link| link.restore());
             }
-            Fault::BrokerStopped => {
+            faults::Fault::BrokerStopped => {
                 services.order(&["stop-broker"]).await?;
                 sleep(planned.lasts).await;
                 services.order(&["start-broker"]).await?;
             }
-            Fault::Api { .. } => {
-                self.ail(number, planned.fault.order()).await?;
+            faults::Fault::Api { .. } => {
+                self.ail(number, planned.fault.at_api()).await?;
                 sleep(planned.lasts).await;
                 self.ail(number, None).await?;
             }
-            Fault::RollingRestart => {
+            faults::Fault::RollingRestart => {
                 for slot in &self.slots {
                     self.restart(slot).await?;
                 }
@@ -162,13 +162,13 @@ impl Site {
         Ok(())
     }
 
-    async fn ail(&self, number: usize, order: Option<Value>) -> Result<()> {
+    async fn ail(&self, number: usize, fault: Option<Fault>) -> Result<()> {
         let mut ailments = self.ailments.lock().await;
-        match order {
-            Some(order) => ailments.insert(number, order),
+        match fault {
+            Some(fault) => ailments.insert(number, fault),
             None => ailments.remove(&number),
         };
-        self.stack.sandbox.set_faults(&ailments.values().cloned().collect()).await
+        self.stack.sandbox.set_faults(ailments.values().cloned()).await
     }
 
     async fn restart(&self, slot: &Slot) -> Result<()> {
@@ -193,7 +193,7 @@ impl Site {
             }
             away.push(process);
         }
-        self.stack.time_passes().await?;
+        self.stack.ledger().await?.time_passes().await?;
         self.stack.delays_end().await?;
         for (slot, process) in loggers().zip(&mut away) {
             **process = Some(slot.start(&self.stack).await?);
