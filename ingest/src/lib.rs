@@ -1,13 +1,13 @@
 //! The way in: webhooks of Aircall and Sellsy become facts on the exchange.
 //!
 //! A webhook is answered with 200 only when its event is durable: confirmed by the broker or, while the broker is
-//! away, written to the inbox in PostgreSQL, which [`relay`] empties in order of arrival once the broker is back.
-//! Aircall gives 5 s and disables a webhook that keeps failing, so nothing slow happens on that way: no API is asked and
-//! nothing is looked at beyond the id of a call and its number, or of a record. `door` is what both have in common,
-//! `aircall` and `sellsy` say what their bodies mean.
+//! unavailable, written to the inbox in PostgreSQL. [`relay`] empties the inbox in order of arrival once the broker is back.
+//! Aircall waits 5 s for an answer and disables a webhook that keeps failing, so nothing slow happens before the answer: no
+//! request to an API, and nothing is read but the id of a call and its number, or the id of a record. `door` is what both
+//! kinds of webhooks have in common; `aircall` and `sellsy` say what their bodies mean.
 //!
-//! What no webhook brought, [`reconcile`] finds in Aircall's list of calls, beside all that and never in its way. It and
-//! [`webhooks`], which looks after the account's webhooks, also serve the commands of `callbridge`.
+//! [`reconcile`] finds in Aircall's list of calls what no webhook brought; it never delays a webhook. The `callbridge`
+//! command also uses it, and [`webhooks`], which checks and repairs the webhooks of the Aircall account.
 
 mod aircall;
 mod alerts;
@@ -27,16 +27,16 @@ use reconcile::{Reconciler, turns::Turns};
 use tokio_util::sync::CancellationToken;
 use vendors::{aircall::Aircall, budget::Role};
 
-/// What a body is taken for. Pure functions, public for the fuzz targets and the test over their corpus.
+/// What a body means. Pure functions, public for the fuzz targets and the test over their corpus.
 pub mod judge {
     use super::{Verdict, aircall, sellsy};
 
-    /// By an ingest with this one token, for all numbers.
+    /// Judged with this one token, for all numbers.
     pub fn aircall(body: &[u8], token: &str) -> Verdict {
-        aircall::judge(body, &aircall::Rules::of_one(token))
+        aircall::judge(body, &aircall::Rules::for_token(token))
     }
 
-    /// Once the secret in the path was right.
+    /// The secret in the path has already been checked.
     pub fn sellsy(body: &[u8], signature: Option<&[u8]>, secret: &str) -> Verdict {
         sellsy::judge(body, signature, &secret.into())
     }
@@ -46,7 +46,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let rules = aircall::Rules::new(&settings.aircall);
     let secret = settings.sellsy.webhook_secret.clone();
     let mut worker = Worker::start("ingest", settings, &[], shutdown.clone())?;
-    // The webhook is worth keeping open as long as either of them can hold an event.
+    // Ready to accept webhooks as long as either of them can store an event.
     worker.readiness.require_any(&["broker", "database"]);
     let door = door::Door::new(worker.publisher.clone(), worker.database.clone());
     let routes = Router::new()

@@ -1,6 +1,7 @@
 //! The AI insights of a call: gated by its duration, read from the webhook, fetched only where that is empty.
 //!
-//! The result goes out as `call.insights`, one fact per insight; the logger writes it into the call's log.
+//! In: Aircall's events about summaries, topics, sentiments, action items and custom summaries. Out: `call.insights`, one
+//! fact per insight, which the logger writes into the call's log. It never writes to Sellsy.
 
 mod gate;
 mod handler;

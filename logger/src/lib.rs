@@ -1,15 +1,16 @@
 //! One Sellsy phone call per Aircall call, kept true.
 //!
-//! Messages only say that a call may have changed. The writer takes the call's lease, renders the log that the call
-//! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]),
-//! compares it with what was written last, and creates, updates or does nothing. Changes of a log that is there are
-//! gathered for a while ([`gather`]), so a burst ends in few writes, and the order of messages does not matter. Where
-//! Sellsy does not let us write phone calls, the log can be a comment ([`forms`]).
+//! Messages only say that a call may have changed. The writer ([`writer`]) takes the call's lease, renders the log that the call
+//! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]), and
+//! carries out what [`plan`] says: to create it, update it or leave it as it is. That is decided by the call's row alone, so the
+//! order of messages does not matter. Changes of a log that is there are gathered for a while ([`gather`]), so a burst ends in
+//! few writes. Where Sellsy does not let us write phone calls, the log can be a comment ([`forms`]).
 
 mod describe;
 mod forms;
 mod gather;
 mod owners;
+mod plan;
 mod render;
 mod template;
 mod writer;
@@ -22,7 +23,7 @@ use base::{
     settings::{Language, Settings},
 };
 use broker::worker::Worker;
-use ledger::calls::Loggable;
+use ledger::{calls::CallRow, timeline::Reason};
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
@@ -58,9 +59,9 @@ impl Logs {
     }
 
     /// The text of the log that the call should have now, or why it has none.
-    pub fn text(&self, row: &Loggable) -> Result<String, String> {
-        let ready = render::ready(row).map_err(str::to_owned)?;
-        self.0.text(row, &ready).map_err(|e| e.to_string())
+    pub fn text(&self, row: &CallRow) -> Result<String, Reason> {
+        let ready = plan::ready(row)?;
+        Ok(self.0.text(row, &ready)?)
     }
 }
 

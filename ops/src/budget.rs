@@ -1,4 +1,4 @@
-//! `callbridge budget`: how much of each API's quota is used, who waits, and whether sending is paused and why.
+//! `callbridge budget`: how much of each API's budget is used, how many requests wait, and whether sending is paused and why.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitC
         println!("No budget has been used yet: no worker has sent a request.");
     } else {
         println!("{}", table(&seen, Timestamp::now()));
-        println!("By lane: {}. A pause or a hold ends by itself.", Lane::ALL.map(Lane::as_str).join(" / "));
+        println!("By lane: {}. A pause or restriction ends on its own.", Lane::ALL.map(Lane::as_str).join(" / "));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -47,7 +47,7 @@ fn state(window: &WindowStatus, now: Timestamp) -> String {
     let seconds = |until: Timestamp| until.duration_since(now).as_secs().max(0) + 1;
     match (window.paused_until, window.held_until) {
         (Some(until), _) => format!("paused for {} s: {why}", seconds(until)),
-        (None, Some(until)) => format!("only interactive for {} s: {why}", seconds(until)),
+        (None, Some(until)) => format!("interactive requests only for {} s: {why}", seconds(until)),
         (None, None) => "open".into(),
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_what_is_left_and_what_holds_it_up() {
+    fn shows_what_remains_and_why_sending_is_paused() {
         let open = WindowStatus {
             api: "sellsy".into(),
             span: "minute".into(),

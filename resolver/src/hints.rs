@@ -11,7 +11,7 @@ use broker::{
 };
 use vendors::sellsy::Sellsy;
 
-use crate::directory::sync::{self, Rematch};
+use crate::{directory::sync, rematch::Rematch};
 
 pub(crate) struct Hints {
     pub(crate) database: Database,

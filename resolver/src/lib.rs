@@ -2,8 +2,8 @@
 //!
 //! At `call.created` the caller is looked up and the agent is shown a card; at `call.ended` the look-up is used again
 //! if it is fresh, the decision is stored with every candidate and the rule that chose, and `call.resolved` tells the
-//! logger. The rules ([`rules`]) are pure functions. Candidates come from the phone [`directory`], which this worker
-//! also keeps as Sellsy is; only a number that it does not have is asked for live.
+//! logger. What is done when ([`plan`]) and the match rules ([`rules`]) are pure functions. Candidates come from the phone
+//! [`directory`], which this worker also keeps as Sellsy is; only a number that it does not have is asked for live.
 
 mod calls;
 mod card;
@@ -12,7 +12,10 @@ pub mod directory;
 mod hints;
 mod live;
 mod look_up;
+mod messages;
+mod plan;
 mod record;
+mod rematch;
 mod retention;
 pub mod rules;
 
@@ -31,7 +34,8 @@ use vendors::{
 pub use card::Page;
 pub use look_up::LookUp;
 
-use directory::sync::{Rematch, Sync};
+use directory::sync::Sync;
+use rematch::Rematch;
 
 const NAME: &str = "resolver";
 
@@ -54,7 +58,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     worker.spawn_until_shutdown(retention::run(database.clone(), retention));
     worker.consume(Stage::Cards, cards)?;
-    worker.consume(Stage::Resolver, calls::Messages { calls, hints })?;
+    worker.consume(Stage::Resolver, messages::Messages { calls, hints })?;
     worker.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
     worker.serve(Router::new()).await
 }

@@ -41,6 +41,12 @@ impl fmt::Display for Kind {
     }
 }
 
+impl Kind {
+    pub fn parse(text: &str) -> Option<Self> {
+        [Kind::Individual, Kind::Company, Kind::Contact].into_iter().find(|kind| kind.to_string() == text)
+    }
+}
+
 /// A step of the processing: it names a work queue, a queue of dead letters, and the work in timelines and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -71,7 +77,8 @@ impl Stage {
 }
 
 /// The two companies whose APIs are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Vendor {
     Aircall,
     Sellsy,

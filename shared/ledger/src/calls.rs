@@ -1,5 +1,5 @@
-//! The row of a call: Aircall's newest snapshot, the resolution, the insights. What becomes of them in Sellsy, and who writes it, is in
-//! `calls/writing.rs`.
+//! The row of a call: Aircall's newest snapshot, the resolution, the insights. How the logger sees it is in `calls/row.rs`,
+//! and who writes what in Sellsy in `calls/writing.rs`.
 //!
 //! Nothing here is a change applied to what was there before. A snapshot counts when it is newer than the stored
 //! one, an insight when it is newer than the stored one of its key; so duplicates and reordered deliveries leave the
@@ -26,16 +26,15 @@ use super::{
     timeline::{Entry, Lines, WRITE},
 };
 
+mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
+pub use row::{CallRow, Decision, Links, Log, Stored};
 pub use writing::{
-    Lease, Loggable, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent,
-    record_links_refused, record_written, release, renew_intent, withdraw_intent,
+    Lease, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
+    record_written, release, renew_intent, withdraw_intent,
 };
-
-/// Why nothing is done about a call whose data were deleted ([`super::erase`]).
-pub const ERASED: &str = "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it";
 
 /// The view at hand is newer than the stored one.
 const NEWER: &str = "(calls.snapshot_at is null

@@ -172,7 +172,7 @@ async fn settled(stack: &Stack, calls: &BTreeMap<i64, Vec<Value>>) -> Result<()>
     let database = stack.database().await?;
     let ids: Vec<i64> = calls.keys().copied().collect();
     let done = || async {
-        let sql = "select (select count(*) from timeline where call_id = any($1) and (detail ? 'occurred_at' or what = 'insights found')),
+        let sql = "select (select count(*) from timeline where call_id = any($1) and (detail ? 'occurred_at' or what = 'insights_found')),
                           (select count(*) from calls where call_id = any($1) and lease_until is not null)";
         let row = database.query_one(sql, &[&ids]).await.ok()?;
         let (taken, leased): (i64, i64) = (row.get(0), row.get(1));

@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use base::error::Result;
+use ledger::timeline::Reason;
 
 use super::message::Incoming;
 
@@ -11,7 +12,7 @@ use super::message::Incoming;
 pub enum Outcome {
     Done,
     /// Nothing to do, and the timeline says why.
-    Skip(String),
+    Skip(Reason),
     /// Nothing is wrong, but the message must be handled again after about this time. It waits in a delay queue.
     Later(Duration),
 }

@@ -13,7 +13,7 @@ use base::{
 use lapin::{message::Delivery, options::BasicAckOptions};
 use ledger::{
     calls,
-    timeline::{self, Entry},
+    timeline::{self, Entry, Failure, What},
 };
 use tokio::time;
 use vendors::sent;
@@ -45,8 +45,7 @@ impl Settling<'_> {
         let label = match result {
             Ok(Outcome::Done) => "done",
             Ok(Outcome::Skip(reason)) => {
-                let entry = Entry::new(self.stage.as_str(), "skipped").with("reason", &reason);
-                self.note(call_id, Some(entry), 0).await;
+                self.note(call_id, Some(Entry::new(self.stage.as_str(), What::Skipped { reason })), 0).await;
                 "skipped"
             }
             Ok(Outcome::Later(wait)) => {
@@ -114,7 +113,8 @@ impl Settling<'_> {
             tracing::warn!(stage, code, call_id = call, attempts, error = message, "A message will be retried.");
         }
         metrics::counter!("callbridge_failures_total", "stage" => stage, "code" => code).increment(1);
-        let entry = Entry::new(stage, label).with("code", code).with("error", message).with("attempts", attempts);
+        let failure = Failure { code: code.into(), error: message.clone(), attempts };
+        let entry = Entry::new(stage, if parked { What::Parked(failure) } else { What::Retried(failure) });
         self.note(call_id, Some(entry), i32::from(parked)).await;
     }
 

@@ -3,18 +3,12 @@
 use std::{sync::LazyLock, time::Duration};
 
 use base::{db::Client, error::Result, ids::CallId};
-use jiff::Timestamp;
-use tokio_postgres::{
-    Row,
-    types::{Json, ToSql},
-};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
-use vendors::aircall::wire::Call;
 
+use super::row::{self, CallRow, ROW};
 use crate::{
     form::LogForm,
-    insight::Insights,
-    resolution::Resolution,
     timeline::{Entry, Lines, WRITE},
 };
 
@@ -23,81 +17,10 @@ use crate::{
 const LEASE_S: f64 = 120.0;
 
 /// The row as it is, for people who look at it.
-pub async fn look(client: &Client, call_id: CallId) -> Result<Option<Loggable>> {
+pub async fn look(client: &Client, call_id: CallId) -> Result<Option<CallRow>> {
     let row = client.prepared_query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
-    Ok(row.map(|row| loggable(&row)))
+    Ok(row.map(|row| row::read(&row, false)))
 }
-
-/// Everything that the log of a call is made of, and what was written of it.
-#[derive(Clone, Debug)]
-pub struct Loggable {
-    pub call_id: CallId,
-    pub snapshot: Option<Call>,
-    /// The final resolution; `None` as long as the call has not been resolved.
-    pub resolution: Option<Resolution>,
-    pub insights: Insights,
-    pub sellsy_id: Option<i64>,
-    /// What was written, or what was about to be written when the intent was recorded.
-    pub form: Option<LogForm>,
-    pub digest: Option<String>,
-    /// How often the log was written, and how long ago the last time was.
-    pub writes: i32,
-    pub written_age: Duration,
-    /// Changes since the last write are gathered for so long; nothing is left when it is time to write them.
-    pub due_in: Option<Duration>,
-    /// A creation began so long ago and its end is not known.
-    pub intent_age: Option<Duration>,
-    /// An intent was written down with the claim. Nothing has been sent for it yet.
-    pub intended: bool,
-    /// Aircall's list brought the call in: a ledger that is gone, or was restored, may have logged it before.
-    pub listed: bool,
-    /// A person has deleted the log in Sellsy.
-    pub gone: bool,
-    /// The caller is being looked up again, because Sellsy took no log on the record that was found.
-    pub reopened: bool,
-    /// Likewise, or because Sellsy does not take the links of the log that is there.
-    pub undecided: bool,
-    /// Sellsy does not take the links of the log, old or new; they are left as they are there.
-    pub links_refused: bool,
-    /// Its data were deleted.
-    pub erased: bool,
-    wanted: i64,
-}
-
-impl Loggable {
-    /// A row that is not from the ledger: a call with its final resolution, not logged yet.
-    pub fn of(call_id: CallId, snapshot: Call, resolution: Resolution, insights: Insights) -> Self {
-        Self {
-            call_id,
-            snapshot: Some(snapshot),
-            resolution: Some(resolution),
-            insights,
-            sellsy_id: None,
-            form: None,
-            digest: None,
-            writes: 0,
-            written_age: Duration::ZERO,
-            due_in: None,
-            intent_age: None,
-            intended: false,
-            listed: false,
-            gone: false,
-            reopened: false,
-            undecided: false,
-            links_refused: false,
-            erased: false,
-            wanted: 0,
-        }
-    }
-}
-
-/// Spans are reckoned by the database's clock alone.
-const ROW: &str =
-    "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
-                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
-                   extract(epoch from now() - intent_at)::float8 as intent_age,
-                   extract(epoch from now() - written_at)::float8 as written_age,
-                   extract(epoch from due_at - now())::float8 as due_in";
 
 /// The right to write a call's log, until it is released or runs out.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +50,7 @@ pub async fn claim(
     ours: &[Lease],
     unsent: bool,
     form: Option<LogForm>,
-) -> Result<Option<Loggable>> {
+) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let held = "(lease_until > now() and lease <> all($4)) is true";
         let creates = format!("not ({held}) and $5::text is not null and {CREATABLE}");
@@ -143,11 +66,7 @@ pub async fn claim(
     });
     let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
     let row = client.prepared_query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
-    let claimed = |row: Row| {
-        let (intended, row) = (row.get("intended"), loggable(&row));
-        Loggable { intended, intent_age: row.intent_age.filter(|_| !intended), ..row }
-    };
-    Ok(row.filter(|r| r.get("mine")).map(claimed))
+    Ok(row.filter(|r| r.get("mine")).map(|row| row::read(&row, row.get("intended"))))
 }
 
 /// What becomes of a lease that is given back: kept if the call has changed since.
@@ -156,7 +75,7 @@ fn given_back(wanted: &str) -> String {
 }
 
 /// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.
-pub async fn release(client: &Client, lease: Lease, seen: &Loggable) -> Result<Option<Loggable>> {
+pub async fn release(client: &Client, lease: Lease, seen: &CallRow) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$3");
         format!("update calls set lease_until = {given_back} where call_id = $1 and lease = $2 returning wanted <> $3")
@@ -166,7 +85,7 @@ pub async fn release(client: &Client, lease: Lease, seen: &Loggable) -> Result<O
 }
 
 /// The row anew, if it has changed.
-async fn changed(client: &Client, seen: &Loggable, has: bool) -> Result<Option<Loggable>> {
+async fn changed(client: &Client, seen: &CallRow, has: bool) -> Result<Option<CallRow>> {
     if has { look(client, seen.call_id).await } else { Ok(None) }
 }
 
@@ -230,11 +149,11 @@ pub struct Written<'a> {
 /// is given, is released as by [`release`].
 pub async fn record_written(
     client: &Client,
-    seen: &Loggable,
+    seen: &CallRow,
     written: Written<'_>,
     line: Entry,
     release: Option<Lease>,
-) -> Result<Option<Loggable>> {
+) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$10");
         format!(
@@ -267,38 +186,4 @@ pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()
 pub async fn record_gone(client: &Client, call_id: CallId) -> Result<()> {
     client.prepared_execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())
-}
-
-fn loggable(row: &Row) -> Loggable {
-    let is_final = row.get::<_, Option<Timestamp>>("resolved_at").is_some();
-    let resolution = row.get::<_, Option<Json<Resolution>>>("resolution").filter(|_| is_final);
-    let Json(insights) = row.get("insights");
-    let span = |name: &str| row.get::<_, Option<f64>>(name).map(|s| Duration::from_secs_f64(s.max(0.0)));
-    let sellsy_id: Option<i64> = row.get("sellsy_id");
-    let undecided = row.get::<_, Option<Timestamp>>("reopened_at") > row.get::<_, Option<Timestamp>>("looked_up_at");
-    let mut snapshot = row.get::<_, Option<Json<Call>>>("snapshot").map(|Json(call)| call);
-    if let Some(call) = &mut snapshot {
-        call.external_transferred_to = row.get::<_, Option<String>>("forwarded_to");
-    }
-    Loggable {
-        call_id: CallId(row.get("call_id")),
-        snapshot,
-        resolution: resolution.map(|Json(r)| r),
-        insights,
-        sellsy_id,
-        form: row.get::<_, Option<&str>>("log_form").map(LogForm::parse),
-        digest: row.get("digest"),
-        writes: row.get("writes"),
-        written_age: span("written_age").unwrap_or_default(),
-        due_in: span("due_in"),
-        intent_age: span("intent_age"),
-        intended: false,
-        listed: row.get::<_, Option<Timestamp>>("reconciled_at").is_some(),
-        gone: row.get::<_, Option<Timestamp>>("gone_at").is_some(),
-        reopened: undecided && sellsy_id.is_none(),
-        undecided,
-        links_refused: row.get::<_, Option<Timestamp>>("links_refused_at").is_some(),
-        erased: row.get::<_, Option<Timestamp>>("erased_at").is_some(),
-        wanted: row.get("wanted"),
-    }
 }

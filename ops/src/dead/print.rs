@@ -2,49 +2,49 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
-use crate::dead::letters::{Held, Letter};
+use crate::dead::letters::{DeadLetter, UnackedLetter};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Desk, Group};
+use super::{DeadLetters, Filter};
 use crate::ago;
 
 const TABLE_WIDTH: u16 = 130;
 
-/// The letters of a stage with the same code.
+/// The dead letters of a stage with the same error code, as a person or a program reads them.
 #[derive(Debug, Serialize)]
-pub(crate) struct Kind {
+pub(crate) struct CodeGroup {
     pub(crate) stage: &'static str,
     pub(crate) code: String,
     pub(crate) count: usize,
     pub(crate) oldest: Option<Timestamp>,
     pub(crate) newest: Option<Timestamp>,
-    pub(crate) example: Letter,
+    pub(crate) example: DeadLetter,
 }
 
-/// Exit code 0 even if there is nothing: that is good news.
-pub(super) async fn list(desk: &Desk, group: &Group, json: bool) -> anyhow::Result<ExitCode> {
-    let (hand, letters) = desk.take(group.stages(), |held| group.takes(held)).await?;
-    let kinds = kinds(letters.iter().map(|held| &held.letter));
-    hand.let_go().await;
+/// Exit code 0 also if there are none: that is not an error.
+pub(super) async fn list(dead_letters: &DeadLetters, filter: &Filter, json: bool) -> anyhow::Result<ExitCode> {
+    let (readers, letters) = dead_letters.read(filter.stages(), |held| filter.matches(held)).await?;
+    let groups = group_by_code(letters.iter().map(|held| &held.letter));
+    readers.close().await;
     if json {
-        println!("{}", serde_json::to_string_pretty(&kinds)?);
-    } else if kinds.is_empty() {
-        println!("Nothing is parked.");
+        println!("{}", serde_json::to_string_pretty(&groups)?);
+    } else if groups.is_empty() {
+        println!("There are no dead letters.");
     } else {
-        println!("{}", table(&kinds, Timestamp::now()));
-        println!("docs/errors.md tells what helps against each code; then `callbridge dead replay --code <code>`.");
+        println!("{}", table(&groups, Timestamp::now()));
+        println!("docs/errors.md says what to do about each code; then run `callbridge dead replay --code <code>`.");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn show(desk: &Desk, id: &str, payload: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let (hand, letters) = desk.take(Group::default().stages(), |held| held.letter.id == id).await?;
-    hand.let_go().await;
+pub(super) async fn show(dead_letters: &DeadLetters, id: &str, payload: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let (readers, letters) = dead_letters.read(Filter::default().stages(), |held| held.letter.id == id).await?;
+    readers.close().await;
     let Some(held) = letters.first() else {
-        eprintln!("callbridge: no parked message has the id {id}");
+        eprintln!("callbridge: no dead letter has the id {id}");
         return Ok(ExitCode::FAILURE);
     };
     if json {
@@ -55,7 +55,7 @@ pub(super) async fn show(desk: &Desk, id: &str, payload: bool, json: bool) -> an
         }
         println!("{}", serde_json::to_string_pretty(&value)?);
     } else {
-        print!("{}", story(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
+        print!("{}", describe(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
         if payload {
             println!("\n{:#}", body(held));
         }
@@ -63,16 +63,16 @@ pub(super) async fn show(desk: &Desk, id: &str, payload: bool, json: bool) -> an
     Ok(ExitCode::SUCCESS)
 }
 
-/// A text if it is no JSON.
-fn body(held: &Held) -> Value {
+/// As JSON, or as a string if it is not JSON.
+fn body(held: &UnackedLetter) -> Value {
     serde_json::from_slice(held.body()).unwrap_or_else(|_| String::from_utf8_lossy(held.body()).into())
 }
 
-pub(crate) fn kinds<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Kind> {
-    let mut kinds = BTreeMap::new();
+pub(crate) fn group_by_code<'a>(letters: impl Iterator<Item = &'a DeadLetter>) -> Vec<CodeGroup> {
+    let mut groups = BTreeMap::new();
     for letter in letters {
         let key = (letter.stage.as_str(), letter.code.clone());
-        let kind = kinds.entry(key).or_insert_with(|| Kind {
+        let group = groups.entry(key).or_insert_with(|| CodeGroup {
             stage: letter.stage.as_str(),
             code: letter.code.clone(),
             count: 0,
@@ -80,36 +80,36 @@ pub(crate) fn kinds<'a>(letters: impl Iterator<Item = &'a Letter>) -> Vec<Kind> 
             newest: letter.last_failure,
             example: letter.clone(),
         });
-        kind.count += 1;
-        kind.oldest = kind.oldest.into_iter().chain(letter.last_failure).min();
-        kind.newest = kind.newest.into_iter().chain(letter.last_failure).max();
+        group.count += 1;
+        group.oldest = group.oldest.into_iter().chain(letter.last_failure).min();
+        group.newest = group.newest.into_iter().chain(letter.last_failure).max();
     }
-    kinds.into_values().collect()
+    groups.into_values().collect()
 }
 
-pub(super) fn table(kinds: &[Kind], now: Timestamp) -> Table {
+pub(super) fn table(groups: &[CodeGroup], now: Timestamp) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    // Else the errors, which are whole sentences, make it wider than any screen.
+    // Otherwise the errors, which are whole sentences, make it wider than any screen.
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
     table.set_header(["stage", "code", "count", "oldest", "newest", "for example"]);
     let when = |at: Option<Timestamp>| at.map_or_else(|| "unknown".into(), |at| ago(now, at));
-    for kind in kinds {
-        let Letter { id, error, call_id, .. } = &kind.example;
+    for group in groups {
+        let DeadLetter { id, error, call_id, .. } = &group.example;
         let call = call_id.map_or_else(String::new, |call| format!(", call {call}"));
         table.add_row([
-            kind.stage.to_owned(),
-            kind.code.clone(),
-            kind.count.to_string(),
-            when(kind.oldest),
-            when(kind.newest),
+            group.stage.to_owned(),
+            group.code.clone(),
+            group.count.to_string(),
+            when(group.oldest),
+            when(group.newest),
             format!("{id}{call}\n{error}"),
         ]);
     }
     table
 }
 
-fn story(letter: &Letter, headers: &serde_json::Map<String, Value>, copies: usize, now: Timestamp) -> String {
+fn describe(letter: &DeadLetter, headers: &serde_json::Map<String, Value>, copies: usize, now: Timestamp) -> String {
     let unknown = || "unknown".to_owned();
     let when = |at: Option<Timestamp>| {
         at.map_or_else(unknown, |at| format!("{}, {}", at.strftime("%Y-%m-%d %H:%M:%SZ"), ago(now, at)))
@@ -150,8 +150,8 @@ mod tests {
     use base::ids::{CallId, Stage};
     use serde_json::json;
 
-    fn letter(stage: Stage, code: &str, at: Option<&str>) -> Letter {
-        Letter {
+    fn letter(stage: Stage, code: &str, at: Option<&str>) -> DeadLetter {
+        DeadLetter {
             id: format!("{}-{}", stage.as_str(), at.unwrap_or("never")),
             stage,
             kind: Some("call.resolved".into()),
@@ -166,32 +166,32 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_grouped_by_stage_and_code() {
+    fn dead_letters_are_grouped_by_stage_and_code() {
         let letters = [
             letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T09:00:00Z")),
             letter(Stage::Logger, "SELLSY_PLAN", None),
             letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T08:00:00Z")),
             letter(Stage::Insights, "SELLSY_PLAN", None),
         ];
-        let kinds = kinds(letters.iter());
-        let seen: Vec<_> = kinds
+        let groups = group_by_code(letters.iter());
+        let seen: Vec<_> = groups
             .iter()
-            .map(|k| (k.stage, k.count, k.oldest.map(|at| at.to_string()), k.newest.map(|at| at.to_string())))
+            .map(|g| (g.stage, g.count, g.oldest.map(|at| at.to_string()), g.newest.map(|at| at.to_string())))
             .collect();
         let at = |text: &str| Some(text.to_owned());
         assert_eq!(
             seen,
             [("insights", 1, None, None), ("logger", 3, at("2026-11-23T08:00:00Z"), at("2026-11-23T09:00:00Z"))]
         );
-        let table = table(&kinds, "2026-11-23T10:00:00Z".parse().unwrap()).to_string();
+        let table = table(&groups, "2026-11-23T10:00:00Z".parse().unwrap()).to_string();
         assert!(table.contains("120 min ago") || table.contains("2 h ago"), "{table}");
     }
 
     #[test]
-    fn a_letter_is_told_without_its_body() {
+    fn a_dead_letter_is_shown_without_its_body() {
         let headers = json!({ "callbridge-attempts": 1, "callbridge-stage": "logger" });
         let letter = letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T09:00:00Z"));
-        let text = story(&letter, headers.as_object().unwrap(), 1, "2026-11-23T09:05:00Z".parse().unwrap());
+        let text = describe(&letter, headers.as_object().unwrap(), 1, "2026-11-23T09:05:00Z".parse().unwrap());
         assert!(text.contains("call           7 (callbridge call 7)\n"), "{text}");
         assert!(text.contains("last failure   2026-11-23 09:00:00Z, 5 min ago\n"), "{text}");
         assert!(

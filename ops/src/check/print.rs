@@ -1,10 +1,10 @@
-//! The findings as a table for people, or as JSON for programs.
+//! Prints the findings as a table for people, or as JSON for programs.
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde_json::json;
 
 use super::{Finding, State};
-use crate::colours;
+use crate::use_colours;
 
 pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
     let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
@@ -12,24 +12,24 @@ pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn people(findings: &[Finding]) {
-    println!("{}", table(findings));
+pub(super) fn table(findings: &[Finding]) {
+    println!("{}", rendered(findings));
     let count = |state| findings.iter().filter(|f| f.verdict.state == state).count();
     let (failed, skipped, warnings) = (count(State::Failed), count(State::NotChecked), count(State::Warning));
     if failed + skipped + warnings == 0 {
-        println!("All is well.");
+        println!("Everything works.");
     } else {
         println!("{failed} failed, {skipped} not checked, {warnings} warnings, {} ok.", count(State::Ok));
     }
 }
 
-fn table(findings: &[Finding]) -> Table {
+fn rendered(findings: &[Finding]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    if !colours() {
+    if !use_colours() {
         table.force_no_tty();
     }
-    table.set_header(["", "what", "result", "what to do"]);
+    table.set_header(["", "what", "result", "how to fix it"]);
     for Finding { what, verdict } in findings {
         let (symbol, word, colour) = match verdict.state {
             State::Ok => ("✔", "ok", Color::Green),

@@ -1,0 +1,1 @@
+//! Nothing: this crate is its test, which reads the sources of all others.
