@@ -76,7 +76,7 @@ impl Alerts {
     }
 
     async fn check_parked(&self) -> Result<Option<Alert>> {
-        Ok(Some(parked_alert(&self.publisher.parked().await?)))
+        Ok(Some(parked_alert(&self.publisher.count_dead().await?)))
     }
 
     /// As reconciliation saw it last; `None` if reconciliation has not looked yet.
@@ -88,7 +88,7 @@ impl Alerts {
 
     async fn check_budget(&mut self) -> Result<Option<Alert>> {
         let client = self.database.client().await?;
-        let (used_up, waiting) = (budget::used_up(&client).await?, budget::waiting(&client).await?);
+        let (used_up, waiting) = (budget::exhausted_apis(&client).await?, budget::waiting_apis(&client).await?);
         self.waiting.retain(|api, _| waiting.contains(api));
         for api in waiting {
             self.waiting.entry(api).or_insert_with(Instant::now);

@@ -202,7 +202,7 @@ impl Door {
     }
 
     async fn accept_one(&self, event: &Event) -> Answer {
-        let trace = Traceparent::of_call(event.call_id);
+        let trace = Traceparent::for_call(event.call_id);
         let mut step = Span::begin(SpanKind::Server, || format!("ingest {}", event.kind), trace);
         step.set("callbridge.call_id", event.call_id.0);
         let answer = self.publish_event(event, trace).await;

@@ -21,7 +21,7 @@ pub mod webhooks;
 
 use axum::Router;
 use base::settings::Settings;
-use broker::worker::Base;
+use broker::worker::Worker;
 pub use door::{Refusal, Verdict};
 use reconcile::{Reconciler, turns::Turns};
 use tokio_util::sync::CancellationToken;
@@ -45,38 +45,38 @@ pub mod judge {
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = aircall::Rules::new(&settings.aircall);
     let secret = settings.sellsy.webhook_secret.clone();
-    let mut base = Base::start("ingest", settings, &[], shutdown.clone())?;
+    let mut worker = Worker::start("ingest", settings, &[], shutdown.clone())?;
     // Ready to accept webhooks as long as either of them can store an event.
-    base.readiness.one_is_enough(&["broker", "database"]);
-    let door = door::Door::new(base.publisher.clone(), base.database.clone());
+    worker.readiness.require_any(&["broker", "database"]);
+    let door = door::Door::new(worker.publisher.clone(), worker.database.clone());
     let routes = Router::new()
         .merge(aircall::routes(rules, door.clone()))
         .merge(sellsy::routes(secret, door))
         .fallback(async || door::not_found());
-    base.spawn(relay::run(base.publisher.clone(), base.database.clone(), shutdown));
-    base.spawn_until_shutdown(relay::expire(base.database.clone(), base.settings.retention));
+    worker.spawn(relay::run(worker.publisher.clone(), worker.database.clone(), shutdown));
+    worker.spawn_until_shutdown(relay::expire(worker.database.clone(), worker.settings.retention));
     door::note_webhook("aircall");
-    base.spawn_until_shutdown(depths::watch(base.publisher.clone()));
-    if let Some(url) = base.settings.alert_webhook_url.clone() {
-        let alerts = alerts::Alerts::new(base.database.clone(), base.publisher.clone(), url)?;
-        base.spawn_until_shutdown(alerts.run());
+    worker.spawn_until_shutdown(depths::watch(worker.publisher.clone()));
+    if let Some(url) = worker.settings.alert_webhook_url.clone() {
+        let alerts = alerts::Alerts::new(worker.database.clone(), worker.publisher.clone(), url)?;
+        worker.spawn_until_shutdown(alerts.run());
     }
-    if base.settings.aircall.has_credential() {
-        let turns = turns(&base)?;
-        base.spawn_until_shutdown(turns.run());
+    if worker.settings.aircall.has_credential() {
+        let turns = turns(&worker)?;
+        worker.spawn_until_shutdown(turns.run());
     } else {
         tracing::info!(
             "AIRCALL_API_ID or AIRCALL_API_TOKEN is not set: calls that no webhook brings are not looked for."
         );
     }
-    base.serve(routes).await
+    worker.serve(routes).await
 }
 
-fn turns(base: &Base) -> anyhow::Result<Turns> {
-    let (database, settings) = (base.database.clone(), &base.settings);
+fn turns(worker: &Worker) -> anyhow::Result<Turns> {
+    let (database, settings) = (worker.database.clone(), &worker.settings);
     let aircall = Aircall::new(&settings.aircall, &database, Role::Worker("ingest"))?;
     Ok(Turns {
-        reconciler: Reconciler::new(&settings.aircall, database, base.publisher.clone(), &aircall),
+        reconciler: Reconciler::new(&settings.aircall, database, worker.publisher.clone(), &aircall),
         every: settings.reconcile_every,
         tokens: settings.aircall.webhook_tokens.clone(),
     })

@@ -1,6 +1,6 @@
 //! A log in either of its forms: a phone call, or a comment where Sellsy does not let us write phone calls.
 //!
-//! Whether it lets us, only a `POST /phone-calls` tells: 402 if the plan has no phone calls, 403 if a scope or a right
+//! Only the answer to a `POST /phone-calls` says whether it does: 402 if the plan has no phone calls, 403 if a scope or a right
 //! is missing. Either holds for every call until a person changes it, so it is remembered for some minutes and no
 //! request is spent on asking again. What then becomes of a call is the setting `LOG_FALLBACK` ([`Allowed`]).
 
@@ -122,7 +122,7 @@ impl Forms {
     ) -> Result<(), WriteError> {
         match (form, links) {
             (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log).await,
-            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_but_links(id, log).await,
+            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_without_links(id, log).await,
             (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description).await,
         }
     }
@@ -131,11 +131,11 @@ impl Forms {
     pub(crate) async fn find(&self, form: LogForm, record: &Related, marker: &str) -> Result<Option<i64>> {
         let logs: Vec<(i64, Option<String>)> = match form {
             LogForm::PhoneCall => {
-                let calls = self.sellsy.phone_calls_of(record, LOOK_BACK).await?;
+                let calls = self.sellsy.newest_phone_calls(record, LOOK_BACK).await?;
                 calls.into_iter().map(|call| (call.id, call.description)).collect()
             }
             LogForm::Comment => {
-                let comments = self.sellsy.comments_of(record, LOOK_BACK).await?;
+                let comments = self.sellsy.newest_comments(record, LOOK_BACK).await?;
                 comments.into_iter().map(|comment| (comment.id, comment.description)).collect()
             }
         };

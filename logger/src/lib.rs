@@ -22,7 +22,7 @@ use base::{
     ids::{CallId, Stage},
     settings::{Language, Settings},
 };
-use broker::worker::Base;
+use broker::worker::Worker;
 use ledger::{calls::CallRow, timeline::Reason};
 use tokio_util::sync::CancellationToken;
 use vendors::{
@@ -37,20 +37,20 @@ const NAME: &str = "logger";
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     // First, because a template that does not work is a wrong setting.
     let renderer = render::Renderer::new(&settings)?;
-    let mut base = Base::start(NAME, settings, &[Stage::Logger], shutdown)?;
-    let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, Role::Worker(NAME))?;
-    let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
-    let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);
-    base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
-    let forms = forms::Forms::new(sellsy, base.settings.log_fallback);
-    let publisher = base.publisher.clone();
-    let (database, stranded) = (base.database.clone(), writer::Stranded::default());
+    let mut worker = Worker::start(NAME, settings, &[Stage::Logger], shutdown)?;
+    let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
+    let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
+    let owners = owners::Owners::new(sellsy.clone(), worker.settings.sellsy.default_owner_id);
+    worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
+    let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
+    let publisher = worker.publisher.clone();
+    let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
     let writer = writer::Writer { database, publisher, forms, owners, renderer, stranded };
-    base.consume(Stage::Logger, writer)?;
-    base.serve(Router::new()).await
+    worker.consume(Stage::Logger, writer)?;
+    worker.serve(Router::new()).await
 }
 
-/// Logs as the worker writes them, for whoever only looks at them.
+/// Logs as the worker writes them, for pages that only show them.
 pub struct Logs(render::Renderer);
 
 impl Logs {

@@ -7,7 +7,7 @@
 //! the new id, the end is unclear: the next try looks for our marker on the record and adopts what it finds.
 //! After that an update can be repeated at will, because it always carries the whole log. Two messages of
 //! one call never write at once: the second finds the lease taken and leaves its change to the worker that holds it. If that
-//! worker may have died, which a redelivery tells, the message comes back later instead.
+//! worker may have died, which a redelivery says, the message comes back later instead.
 //!
 //! A change of a log that is there waits a while for others. The message that noticed it carries it: it goes through
 //! the delay queues and writes when the time has come, and the messages of later changes have nothing to do. Its death
@@ -81,7 +81,7 @@ impl Handler for Writer {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
         // What was put off has been taken in; once more would only be one more line on the timeline.
-        if !message.put_off && !self.take_in(message).await? {
+        if !message.delayed && !self.take_in(message).await? {
             return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
         }
         let mut unreleased = self.stranded.remove(call_id);

@@ -60,7 +60,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             return Ok(ExitCode::from(2));
         }
     };
-    let Some(client) = database.alone(NAME, Duration::ZERO).await? else {
+    let Some(client) = database.lock(NAME, Duration::ZERO).await? else {
         eprintln!("callbridge: another backfill is running");
         return Ok(ExitCode::FAILURE);
     };

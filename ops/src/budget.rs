@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use base::db::Database;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
-use vendors::budget::{self, Lane, Seen};
+use vendors::budget::{self, Lane, WindowStatus};
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
-    let seen = budget::seen(&database.client().await?).await?;
+    let seen = budget::window_status(&database.client().await?).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&seen)?);
     } else if seen.is_empty() {
@@ -20,7 +20,7 @@ pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(seen: &[Seen], now: Timestamp) -> Table {
+fn table(seen: &[WindowStatus], now: Timestamp) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["API", "window", "limit", "used", "remaining", "used by lane", "waiting by lane", "state"]);
@@ -42,7 +42,7 @@ fn table(seen: &[Seen], now: Timestamp) -> Table {
     table
 }
 
-fn state(window: &Seen, now: Timestamp) -> String {
+fn state(window: &WindowStatus, now: Timestamp) -> String {
     let why = window.why.as_deref().unwrap_or_default();
     let seconds = |until: Timestamp| until.duration_since(now).as_secs().max(0) + 1;
     match (window.paused_until, window.held_until) {
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn shows_what_remains_and_why_sending_is_paused() {
-        let open = Seen {
+        let open = WindowStatus {
             api: "sellsy".into(),
             span: "minute".into(),
             limit: 120,
@@ -69,8 +69,11 @@ mod tests {
             why: None,
         };
         let until: Timestamp = "2026-11-23T09:00:30Z".parse().unwrap();
-        let paused =
-            Seen { paused_until: Some(until), why: Some("the API refused a request (429)".into()), ..open.clone() };
+        let paused = WindowStatus {
+            paused_until: Some(until),
+            why: Some("the API refused a request (429)".into()),
+            ..open.clone()
+        };
         let text = table(&[open, paused], "2026-11-23T09:00:00Z".parse().unwrap()).to_string();
         for expected in ["36", "84", "4 / 30 / 2", "0 / 7 / 1", "open", "paused for 31 s: the API refused"] {
             assert!(text.contains(expected), "{expected} in\n{text}");

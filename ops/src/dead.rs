@@ -204,7 +204,7 @@ impl DeadLetters {
         stages: Vec<Stage>,
         wanted: impl Fn(&UnackedLetter) -> bool,
     ) -> anyhow::Result<(Readers, Vec<UnackedLetter>)> {
-        let lock = self.database.alone("dead letters", LOCK_TIMEOUT).await?;
+        let lock = self.database.lock("dead letters", LOCK_TIMEOUT).await?;
         let lock = lock.context("another command or page is reading the dead letters; try again when it has ended")?;
         let wanted = &wanted;
         let all = stages.into_iter().map(|stage| async move {

@@ -104,7 +104,7 @@ async fn forget(
 ) -> anyhow::Result<ExitCode> {
     // Every call is searched, which may take longer than any statement of a worker. The connection is taken out of the pool,
     // so the setting ends with it.
-    let mut client = database.client().await?.out_of_the_pool();
+    let mut client = database.client().await?.detach();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
     let (readers, found) = find(client, dead_letters, region, number).await?;

@@ -1,7 +1,7 @@
 //! `callbridge ready`: one request to `/readyz`, for the health check of a container that has no curl.
 //!
 //! It runs every few seconds for ever, beside the worker and inside its limits. So it does without a proxy and without TLS, which
-//! would read a hundred certificates first (decision 16). It asks the process beside it (`HTTP_LISTEN`) or any other address
+//! would read a hundred certificates first (decision 17). It asks the process beside it (`HTTP_LISTEN`) or any other address
 //! by plain http, and says why not if not.
 
 use std::{

@@ -86,7 +86,7 @@ impl Calls {
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
         let Some(call) = calls::snapshot(&self.database.client().await?, call_id).await? else { return Ok(false) };
         // What has brought this about may have sent requests for other reasons and for other calls.
-        Box::pin(sent::kept("resolver", self.look_up_again(call_id, &call))).await
+        Box::pin(sent::collect("resolver", self.look_up_again(call_id, &call))).await
     }
 
     async fn look_up_again(&self, call_id: CallId, call: &Call) -> Result<bool> {
@@ -100,7 +100,7 @@ impl Calls {
         }
         drop(client);
         if let Again::Found(decided) | Again::LogKeepsRecord(decided) = again {
-            self.publish(call_id, Traceparent::of_call(call_id), decided).await?;
+            self.publish(call_id, Traceparent::for_call(call_id), decided).await?;
         }
         Ok(matches!(again, Again::Found(_)))
     }

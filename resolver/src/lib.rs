@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use base::{ids::Stage, settings::Settings};
-use broker::worker::Base;
+use broker::worker::Worker;
 use tokio_util::sync::CancellationToken;
 use vendors::{
     aircall::Aircall,
@@ -43,22 +43,22 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
-    let mut base = Base::start(NAME, settings, &[Stage::Cards, Stage::Resolver], shutdown.clone())?;
-    let database = base.database.clone();
-    let aircall = Aircall::new(&base.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
-    let sellsy = Sellsy::new(&base.settings.sellsy, &database, Role::Worker(NAME))?;
-    let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
+    let mut worker = Worker::start(NAME, settings, &[Stage::Cards, Stage::Resolver], shutdown.clone())?;
+    let database = worker.database.clone();
+    let aircall = Aircall::new(&worker.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
+    let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
+    let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = |lane| LookUp::new(sellsy.on(lane), region, database.clone());
     let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };
-    let publisher = base.publisher.clone();
+    let publisher = worker.publisher.clone();
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };
     let hints = hints::Hints { database: database.clone(), sellsy: sellsy.clone(), region, rematch: rematch.clone() };
     let background = sellsy.on(Lane::Background);
-    base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
-    base.spawn_until_shutdown(retention::run(database.clone(), retention));
-    base.consume(Stage::Cards, cards)?;
-    base.consume(Stage::Resolver, messages::Messages { calls, hints })?;
-    base.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
-    base.serve(Router::new()).await
+    worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
+    worker.spawn_until_shutdown(retention::run(database.clone(), retention));
+    worker.consume(Stage::Cards, cards)?;
+    worker.consume(Stage::Resolver, messages::Messages { calls, hints })?;
+    worker.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
+    worker.serve(Router::new()).await
 }

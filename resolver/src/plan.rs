@@ -33,7 +33,7 @@ pub(crate) enum Ended {
 pub(crate) enum Action<'a> {
     /// Look the caller up now, and decide by that.
     LookUp,
-    /// Tell the logger; and the timeline, if it was just decided.
+    /// Publish `call.resolved`, and note the decision on the timeline if it was just made.
     Publish(Box<Known>),
     /// Write the decision on the timeline.
     Note(Box<Known>),
@@ -73,13 +73,14 @@ fn decided(known: Box<Known>) -> Action<'static> {
     }
 }
 
-/// What follows when a caller was looked up again, with the decision that the logger is told of.
+/// What follows when a caller was looked up again, with the decision to publish.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Again<'a> {
     /// There was nothing to decide again.
     Nothing,
     Found(&'a Resolution),
-    /// Nobody was found, and the log keeps its record. The logger has waited, so it is told all the same.
+    /// Nobody was found, and the log keeps its record. The logger waits for the decision, so it is published all the
+    /// same.
     LogKeepsRecord(&'a Resolution),
     Nobody,
 }

@@ -52,7 +52,7 @@ impl Turns {
     /// Takes a turn if one is due. Returns how long to wait before checking again.
     async fn turn(&self) -> Result<Duration> {
         let database = &self.reconciler.database;
-        if let Some(client) = database.alone("reconciliation", Duration::ZERO).await? {
+        if let Some(client) = database.lock("reconciliation", Duration::ZERO).await? {
             return self.turn_alone(&client).await;
         }
         let client = database.client().await?;

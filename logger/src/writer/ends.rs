@@ -1,4 +1,5 @@
-//! How the work on a row ends: what the ledger and the timeline are told, and what becomes of the message and the lease.
+//! How the work on a row ends: what is noted in the ledger and on the timeline, and what becomes of the message and the
+//! lease.
 
 use std::time::Duration;
 

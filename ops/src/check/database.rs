@@ -14,7 +14,7 @@ use super::{Finding, Verdict, clock, look, rules};
 pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Database>) {
     let mut open = None;
     let connection = look("database", async {
-        match Database::as_it_is(&settings.database_url, 8) {
+        match Database::unsupervised(&settings.database_url, 8) {
             Err(e) => Verdict::failed(format!("{e:#}"), "correct DATABASE_URL"),
             Ok(database) => match database.connect().await {
                 Ok(client) => {

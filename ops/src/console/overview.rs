@@ -9,7 +9,7 @@ use ledger::{
     timeline::{self, Line, What},
 };
 use maud::{Markup, html};
-use vendors::budget::{self, Seen};
+use vendors::budget::{self, WindowStatus};
 
 use super::{
     Console, Page, Shared,
@@ -29,7 +29,7 @@ struct Overview {
     hours: Hours,
     backlog: Vec<Backlog>,
     queues: Result<Queues, String>,
-    budgets: Vec<Seen>,
+    budgets: Vec<WindowStatus>,
     replicas: Vec<replicas::Seen>,
     errors: Vec<(CallId, Line)>,
 }
@@ -77,7 +77,7 @@ impl Overview {
             hours: Hours::new(now, &search::hours(&client, Hours::since(now)).await?),
             backlog: search::backlog(&client).await?,
             queues,
-            budgets: budget::seen(&client).await?,
+            budgets: budget::window_status(&client).await?,
             replicas: replicas::seen(&client).await?,
             errors: timeline::failures(&client, ERRORS).await?,
         })

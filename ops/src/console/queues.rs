@@ -33,12 +33,12 @@ impl Queues {
 
 pub(super) async fn load(dead_letters: &DeadLetters) -> Result<Queues> {
     let (names, working) = (&dead_letters.names, Stage::ALL.into_iter().filter(|stage| stage.has_work_queue()));
-    let work =
-        depth::of(&dead_letters.link, &working.clone().map(|stage| names.work(stage)).collect::<Vec<_>>()).await?;
+    let work = depth::read_all(&dead_letters.link, &working.clone().map(|stage| names.work(stage)).collect::<Vec<_>>())
+        .await?;
     let work: Vec<(Stage, Depth)> = working.zip(work).collect();
-    let parked = depth::of(&dead_letters.link, &Stage::ALL.map(|stage| names.dead(stage))).await?;
+    let parked = depth::read_all(&dead_letters.link, &Stage::ALL.map(|stage| names.dead(stage))).await?;
     let delays: Vec<String> = DELAYS.iter().map(|(rung, _)| names.delay(rung)).collect();
-    let delayed = depth::of(&dead_letters.link, &delays).await?;
+    let delayed = depth::read_all(&dead_letters.link, &delays).await?;
     let queue = |(stage, parked): (Stage, Depth)| StageQueues {
         stage,
         work: work.iter().find(|(of, _)| *of == stage).map(|(_, depth)| *depth),

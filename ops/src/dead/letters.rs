@@ -5,7 +5,7 @@
 //! acked, so a crash in between may duplicate a message but never loses one.
 //!
 //! Two readers at once would each see only a part, and a quorum queue ignores the flag for an exclusive consumer. So the
-//! caller must make sure that it is the only one ([`base::db::Database::alone`]), and a reader waits until the dead
+//! caller must make sure that it is the only one ([`base::db::Database::lock`]), and a reader waits until the dead
 //! letters of its predecessor have been requeued.
 
 use std::{sync::Arc, time::Duration};
@@ -16,8 +16,8 @@ use base::{
 };
 use broker::{
     amqp::{
-        Destination, Link, Publisher, depth, failed,
-        message::{self, Noted},
+        Destination, Link, Publisher, broker_error, depth,
+        message::{self, Headers},
         unavailable,
     },
     topology::{DELIVERY_LIMIT, Names},
@@ -81,16 +81,17 @@ pub(crate) struct Reader {
 impl Reader {
     /// Waits until nobody else consumes the queue. The queues must have been declared.
     pub(crate) async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
-        let connection = link.now().ok_or_else(|| unavailable("there is no connection"))?;
+        let connection = link.current().ok_or_else(|| unavailable("there is no connection"))?;
         let queue = names.dead(stage);
-        let channel = Link::answered(&connection, ANSWER_TIMEOUT, connection.create_channel()).await.map_err(failed)?;
-        let count = Link::answered(&connection, FREE_TIMEOUT + ANSWER_TIMEOUT, wait_until_free(&channel, &queue))
+        let channel =
+            Link::request(&connection, ANSWER_TIMEOUT, connection.create_channel()).await.map_err(broker_error)?;
+        let count = Link::request(&connection, FREE_TIMEOUT + ANSWER_TIMEOUT, wait_until_free(&channel, &queue))
             .await
-            .map_err(failed)?;
+            .map_err(broker_error)?;
         let count =
             count.ok_or_else(|| unavailable(format!("another consumer reads {queue}; try again when it has ended")))?;
         let deliveries =
-            Link::answered(&connection, ANSWER_TIMEOUT, consume(&channel, &queue)).await.map_err(failed)?;
+            Link::request(&connection, ANSWER_TIMEOUT, consume(&channel, &queue)).await.map_err(broker_error)?;
         Ok(Self { connection, channel, deliveries, stage, count, has_acks: false })
     }
 
@@ -100,7 +101,7 @@ impl Reader {
             let Ok(Some(delivery)) = time::timeout(ANSWER_TIMEOUT, self.deliveries.next()).await else {
                 return Err(unavailable("the broker does not deliver all dead letters"));
             };
-            let delivery = delivery.map_err(failed)?;
+            let delivery = delivery.map_err(broker_error)?;
             each(UnackedLetter { letter: DeadLetter::from_delivery(self.stage, &delivery), delivery });
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Reader {
         if self.has_acks {
             time::sleep(ACKS_SETTLE).await;
         }
-        let _ = Link::answered(&self.connection, ANSWER_TIMEOUT, self.channel.close(200, "done".into())).await;
+        let _ = Link::request(&self.connection, ANSWER_TIMEOUT, self.channel.close(200, "done".into())).await;
     }
 }
 
@@ -125,7 +126,7 @@ impl Reader {
 async fn wait_until_free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
     let deadline = Instant::now() + FREE_TIMEOUT;
     loop {
-        let depth = depth::told(channel, queue).await?;
+        let depth = depth::read(channel, queue).await?;
         if depth.consumers == 0 {
             return Ok(Some(depth.messages));
         }
@@ -153,7 +154,7 @@ impl UnackedLetter {
 
     /// Publishes it to the work queue with the attempts at zero, and acks the dead letter once that is confirmed.
     pub(crate) async fn replay(&self, publisher: &Publisher) -> Result<()> {
-        publisher.publish(Destination::Work(self.letter.stage), &message::afresh(&self.delivery)).await?;
+        publisher.publish(Destination::Work(self.letter.stage), &message::replayed_copy(&self.delivery)).await?;
         self.remove().await
     }
 
@@ -161,7 +162,7 @@ impl UnackedLetter {
     pub(crate) async fn remove(&self) -> Result<()> {
         match time::timeout(ANSWER_TIMEOUT, self.delivery.acker.ack(BasicAckOptions::default())).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Err(e)) => Err(failed(e)),
+            Ok(Err(e)) => Err(broker_error(e)),
             Ok(Ok(false)) | Err(_) => Err(unavailable("the connection was lost; the dead letter returns to its queue")),
         }
     }
@@ -171,7 +172,7 @@ impl DeadLetter {
     fn from_delivery(stage: Stage, delivery: &Delivery) -> Self {
         let properties = &delivery.properties;
         let id = properties.message_id().as_ref().map(|id| id.to_string()).filter(|id| !id.is_empty());
-        let noted = Noted::of(delivery);
+        let noted = Headers::read(delivery);
         let mut letter = Self {
             // If the publisher set no message id, a digest of the body gives the same id at every reading.
             id: id.unwrap_or_else(|| blake3::hash(&delivery.data).to_hex()[..32].to_owned()),
@@ -291,7 +292,7 @@ mod tests {
             ("x-death", death("delivery_limit")),
         ];
         let (_, delivery) = letter(&headers);
-        let copy = message::afresh(&delivery);
+        let copy = message::replayed_copy(&delivery);
         let names: Vec<_> = table_to_json(copy.properties.headers().as_ref()).keys().cloned().collect();
         assert_eq!(names, ["callbridge-call-id", "callbridge-replayed"]);
         assert_eq!(copy.body, b"{}");

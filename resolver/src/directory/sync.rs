@@ -86,7 +86,7 @@ impl Sync {
     }
 
     async fn turn(&self) -> Result<()> {
-        let Some(mut client) = self.database.alone("directory", Duration::ZERO).await? else { return Ok(()) };
+        let Some(mut client) = self.database.lock("directory", Duration::ZERO).await? else { return Ok(()) };
         let mut outcome = Ok(());
         for kind in KINDS {
             if let Err(e) = self.kind(&mut client, kind).await {

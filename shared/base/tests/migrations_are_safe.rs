@@ -1,7 +1,7 @@
-//! A migration runs while workers of the version before are at work, on tables that may have millions of rows. This test
-//! reads every statement and finds those that stop or break them; `migrations/README.md` says what to write instead.
+//! A migration runs while workers of the previous version are running, on tables that may have millions of rows. This test
+//! reads every statement and finds those that block or break the workers; `migrations/README.md` says what to write instead.
 //!
-//! A statement that is right all the same says so above itself: `-- lint: allow RULE: reason`.
+//! An exception needs a comment above the statement: `-- lint: allow RULE: reason`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -12,7 +12,7 @@ use std::{
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
 
-/// Older than this test. They cannot say it themselves: a migration that was applied must never change.
+/// Exceptions in migrations older than this test, which cannot get a comment: an applied migration must never change.
 const BEFORE: [(&str, &str, &str); 8] = [
     ("V2__directory.sql", "index", "before the first release"),
     ("V5__writes.sql", "rows", "before the first release"),
@@ -24,7 +24,7 @@ const BEFORE: [(&str, &str, &str); 8] = [
     ("V13__search_columns.sql", "drop", "only the expressions: a trigger fills the columns from then on"),
 ];
 
-/// What a statement is made of, in lower case and without comments, texts and bodies of functions.
+/// The words of a statement, in lower case and without comments, string literals and bodies of functions.
 #[derive(Default)]
 struct Statement {
     words: Vec<String>,
@@ -36,18 +36,18 @@ fn statements(sql: &str) -> Vec<Statement> {
     let (mut all, mut now, mut rest) = (Vec::new(), Statement::default(), sql);
     let in_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     while let Some(c) = rest.chars().next() {
-        // The length of what opens with `open` bytes and closes with `close`, or with the file.
+        // The length of a piece that starts with `open` bytes and ends with `close`, or at the end of the file.
         let until =
             |open: usize, close: &str| rest[open..].find(close).map_or(rest.len(), |at| open + at + close.len());
         let tag = || Some(&rest[..rest[1..].find('$')? + 2]).filter(|tag| tag.trim_matches('$').chars().all(in_word));
         let length = if rest.starts_with("--") {
             let comment = &rest[..until(2, "\n")];
-            now.allowed.extend(comment.strip_prefix("-- lint: allow ").map(|said| said.trim().to_owned()));
+            now.allowed.extend(comment.strip_prefix("-- lint: allow ").map(|allowed| allowed.trim().to_owned()));
             comment.len()
         } else if rest.starts_with("/*") {
             until(2, "*/")
         } else if c == '\'' {
-            // A doubled quote ends one text and begins the next.
+            // A doubled quote ends one literal and begins the next.
             until(1, "'")
         } else if let Some(tag) = (c == '$').then(tag).flatten() {
             until(tag.len(), tag)
@@ -59,7 +59,7 @@ fn statements(sql: &str) -> Vec<Statement> {
             now.words.push(word.to_lowercase());
             word.len()
         } else {
-            // Quotes around a name are left out: it is a word like any other.
+            // Quotes around a name are dropped: it is a word like any other.
             now.words.extend((!c.is_whitespace() && c != '"').then(|| c.to_string()));
             c.len_utf8()
         };
@@ -69,14 +69,14 @@ fn statements(sql: &str) -> Vec<Statement> {
     all
 }
 
-/// The table that is named at `at`, and what follows.
+/// The name of the table at `at`, and the words after it.
 fn named<'a>(words: &'a [&'a str], at: usize) -> (&'a str, &'a [&'a str]) {
     let before = words[at..].iter().take_while(|word| ["if", "not", "exists", "only"].contains(word)).count();
     let name = words.get(at + before).unwrap_or(&"");
     (name.rsplit('.').next().unwrap(), words.get(at + before + 1..).unwrap_or_default())
 }
 
-/// The rules that a statement breaks. `new` are the tables that its file has made: nobody uses them yet.
+/// The rules that a statement breaks. `new` are the tables that its file has created: no worker uses them yet.
 fn broken(words: &[&str], new: &mut HashSet<String>) -> Vec<&'static str> {
     let rules = |table: &str, rules: Vec<&'static str>| if new.contains(table) { vec![] } else { rules };
     match words {
@@ -100,7 +100,7 @@ fn broken(words: &[&str], new: &mut HashSet<String>) -> Vec<&'static str> {
         ["drop" | "truncate", ..] => vec!["drop"],
         ["update", ..] => rules(named(words, 1).0, vec!["rows"]),
         ["delete", ..] => rules(named(words, 2).0, vec!["rows"]),
-        // What these do to which table is not looked into.
+        // Which table these change, and how, is not analysed.
         ["with" | "merge" | "do", ..] => vec!["rows"],
         ["lock" | "vacuum" | "cluster" | "reindex" | "refresh", ..] => vec!["lock"],
         ["alter", ..] if words.contains(&"rename") => vec!["rename"],
@@ -108,7 +108,7 @@ fn broken(words: &[&str], new: &mut HashSet<String>) -> Vec<&'static str> {
     }
 }
 
-/// What one part of `alter table NAME ..., ...` breaks.
+/// The rules that one part of `alter table NAME ..., ...` breaks.
 fn broken_by_action(action: &[&str]) -> Vec<&'static str> {
     let has = |wanted: &[&str]| action.windows(wanted.len()).any(|words| words == wanted);
     let any = |wanted: &[&str]| wanted.iter().any(|word| action.contains(word));
@@ -140,18 +140,21 @@ fn broken_by_action(action: &[&str]) -> Vec<&'static str> {
     found.into_iter().filter(|(_, breaks)| *breaks).map(|(rule, _)| rule).collect()
 }
 
-/// The rules that a file breaks without saying why, and what is wrong with what it says.
+/// The rules that a file breaks without an exception, and the exceptions that are wrong.
 fn lint(sql: &str) -> Vec<String> {
     let (mut found, mut new) = (Vec::new(), HashSet::new());
     for Statement { words, allowed } in statements(sql) {
         let mut rules = broken(&words.iter().map(String::as_str).collect::<Vec<_>>(), &mut new);
         rules.sort_unstable();
         rules.dedup();
-        for said in allowed {
-            let allowed = said.split_once(": ").and_then(|(rule, _)| rules.iter().position(|broken| *broken == rule));
-            match allowed {
+        for exception in allowed {
+            let broken =
+                exception.split_once(": ").and_then(|(rule, _)| rules.iter().position(|broken| *broken == rule));
+            match broken {
                 Some(at) => drop(rules.remove(at)),
-                None => found.push(format!("`allow {said}` gives no reason, or the statement below does not need it")),
+                None => {
+                    found.push(format!("`allow {exception}` gives no reason, or the statement below does not need it"));
+                }
             }
         }
         found.extend(rules.into_iter().map(ToOwned::to_owned));
@@ -176,7 +179,7 @@ fn every_migration_is_safe_or_says_why_not() {
     }
     for (file, rule, _) in BEFORE {
         let known = format!("{file}: {rule}");
-        assert!(found.contains(&known), "{known} is excused for nothing");
+        assert!(found.contains(&known), "{known}: this exception is not needed");
         found.retain(|finding| *finding != known);
     }
     assert!(found.is_empty(), "see shared/migrations/README.md:\n{}", found.join("\n"));
@@ -185,7 +188,7 @@ fn every_migration_is_safe_or_says_why_not() {
 }
 
 #[test]
-fn each_rule_finds_what_it_is_there_for_and_nothing_else() {
+fn each_rule_finds_its_own_statements_and_no_others() {
     let safe = "create table a (id bigint primary key, b text not null unique check (b <> ''));
                 create index on a (b); alter table only a add c uuid not null default gen_random_uuid(); update a set b = 'x';
                 alter table calls add column c text, add d int not null default 1, add e timestamptz default now();
@@ -231,7 +234,7 @@ fn each_rule_finds_what_it_is_there_for_and_nothing_else() {
         assert_eq!(lint(&format!("{why}{sql};{safe}")), [""; 0], "{sql}");
         let elsewhere = lint(&format!("{why}create table b (c int);{sql}"));
         let without_reason = lint(&format!("-- lint: allow {rule}\n{sql}"));
-        assert_eq!((elsewhere.len(), without_reason.len()), (2, 2), "{sql}: the rule, and what is said for nothing");
+        assert_eq!((elsewhere.len(), without_reason.len()), (2, 2), "{sql}: the rule, and the useless exception");
     }
     let readme = fs::read_to_string(format!("{FOLDER}/README.md")).unwrap();
     let explained: BTreeSet<_> =

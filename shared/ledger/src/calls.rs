@@ -196,7 +196,7 @@ pub async fn keep_look_up(
     // Whether the card is free is read under the row's lock: two replicas may be here at once.
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "with told as ({WRITE}),
+            "with noted as ({WRITE}),
                   old as (select card_at is null and snapshot->>'ended_at' is null as free
                             from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
              update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end

@@ -84,7 +84,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
-        let requests = sent::take();
+        let requests = sent::take_requests();
         let all = requests.iter().map(requested).chain(entries).collect();
         Self { requests, all }
     }
@@ -99,7 +99,7 @@ impl Lines {
     /// Takes leave of the lines: they are written, or their statement has failed.
     pub(super) fn after<T>(self, written: Result<T, tokio_postgres::Error>) -> Result<T> {
         if written.is_err() {
-            sent::put_back(self.requests);
+            sent::restore_requests(self.requests);
         }
         Ok(written?)
     }

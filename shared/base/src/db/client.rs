@@ -1,15 +1,15 @@
-//! A connection to PostgreSQL, and the statements that were prepared on it.
+//! A connection to PostgreSQL and its prepared statements.
 
 use std::ops::{Deref, DerefMut};
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::{Error, Row, types::ToSql};
 
-/// A connection. It returns to the pool when it is dropped, unless it has left it.
+/// A connection. It returns to the pool when it is dropped, unless it was detached.
 ///
-/// The methods of [`tokio_postgres::Client`] parse and plan a statement each time it is sent, in two round trips. Those that
-/// every call needs are prepared once on each connection, by the methods whose names say so. Only statements whose columns a
-/// migration cannot change (no `*`), because workers of two versions run side by side.
+/// The methods of [`tokio_postgres::Client`] parse and plan a statement each time it is sent, in two round trips. Statements
+/// that every call needs go through the `prepared_` methods, which prepare them once on each connection. A prepared statement
+/// must not use `*`: a migration could change its columns, because workers of two versions run side by side.
 pub struct Client(Origin);
 
 enum Origin {
@@ -20,13 +20,13 @@ enum Origin {
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Client {
-    pub(super) fn of_the_pool(connection: Object) -> Self {
+    pub(super) fn pooled(connection: Object) -> Self {
         Self(Origin::Pool(connection))
     }
 
-    /// Takes the connection out of the pool: what is done to its session (a lock, a time limit) ends with it.
+    /// Takes the connection out of the pool for good: what is set on its session (a lock, a time limit) ends with it.
     #[must_use]
-    pub fn out_of_the_pool(self) -> Self {
+    pub fn detach(self) -> Self {
         match self.0 {
             Origin::Pool(connection) => Self(Origin::Own(Object::take(connection))),
             own @ Origin::Own(_) => Self(own),

@@ -109,7 +109,7 @@ impl CallRow {
     }
 }
 
-/// The columns that tell decision and log.
+/// The columns that decision and log are read from.
 #[derive(Debug, Default)]
 struct Columns {
     erased: bool,

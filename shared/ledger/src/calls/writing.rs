@@ -33,7 +33,7 @@ impl Lease {
     }
 }
 
-/// Nothing speaks against the first POST of a call's log, for all that the row tells; the writer looks closer.
+/// Nothing speaks against the first POST of a call's log, as far as the row says; the writer looks closer.
 const CREATABLE: &str =
     "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
                       and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
@@ -137,7 +137,7 @@ pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> 
     Ok(())
 }
 
-/// What stands in Sellsy now.
+/// What is in Sellsy now.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
     pub form: LogForm,
@@ -145,7 +145,7 @@ pub struct Written<'a> {
     pub digest: &'a str,
 }
 
-/// Notes what stands in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
+/// Notes what is in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
 /// is given, is released as by [`release`].
 pub async fn record_written(
     client: &Client,
@@ -157,7 +157,7 @@ pub async fn record_written(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$10");
         format!(
-            "with told as ({WRITE})
+            "with noted as ({WRITE})
              update calls set sellsy_id = $6, log_form = $7, digest = $8, written_at = now(), writes = writes + 1,
                     intent_at = null, due_at = null,
                     lease_until = case when lease = $9 then {given_back} else lease_until end

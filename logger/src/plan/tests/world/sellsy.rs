@@ -50,7 +50,7 @@ impl Sellsy {
         }
     }
 
-    /// `act` is told when it is carried out.
+    /// `act` gets the time at which it is carried out.
     fn request<T>(
         &mut self,
         act: impl FnOnce(&mut Self, Duration) -> Result<T, WriteError>,

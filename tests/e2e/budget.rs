@@ -1,0 +1,120 @@
+//! One budget for all replicas: nobody is refused because of our own speed, and what is refused all the same stops everybody.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use harness::{
+    Process, Stack,
+    build::{call, sellsy},
+    eventually,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{CLIENT, SOON};
+
+/// As strict as the vendors are, and two of each worker that asks Sellsy.
+async fn strict(what: &str, per_second: u32, per_minute: u32) -> Result<(Stack, Vec<Process>)> {
+    let (second, minute) = (per_second.to_string(), per_minute.to_string());
+    let quotas = ["--sellsy-per-second", &second, "--sellsy-per-minute", &minute, "--aircall-per-minute", "120"];
+    let mut stack = Stack::with_sandbox(what, &quotas).await?;
+    for (name, value) in [
+        ("SELLSY_REQUESTS_PER_SECOND", second.as_str()),
+        ("SELLSY_REQUESTS_PER_MINUTE", minute.as_str()),
+        ("AIRCALL_REQUESTS_PER_MINUTE", "120"),
+    ] {
+        stack.environment.insert(name.into(), value.into());
+    }
+    let mut workers = stack.start_all().await?;
+    for worker in ["resolver", "logger"] {
+        let another = stack.start(worker).await?;
+        another.until_ready(SOON).await?;
+        workers.push(another);
+    }
+    Ok((stack, workers))
+}
+
+async fn all_logged(stack: &Stack, calls: usize, within: Duration) -> Result<()> {
+    let logged = || async { (stack.sandbox.phone_calls().await.ok()?.len() >= calls).then_some(()) };
+    eventually(within, logged).await.context("every call is logged")?;
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), calls);
+    Ok(())
+}
+
+#[tokio::test]
+async fn replicas_together_stay_within_the_quota_and_lose_nothing() -> Result<()> {
+    let (stack, workers) = strict("budget", 12, 300).await?;
+    for _ in 0..70 {
+        stack.sandbox.play(&call(CLIENT)).await?;
+    }
+    // A look-up and a log each, at five requests a second.
+    all_logged(&stack, 70, Duration::from_secs(90)).await?;
+    let refused = (stack.sandbox.answers("sellsy", 429).await?, stack.sandbox.answers("aircall", 429).await?);
+    assert_eq!(refused, (0, 0));
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()> {
+    let (mut stack, workers) = strict("refused", 50, 1000).await?;
+    let refuse = sellsy("POST /phone-calls").answers(429).header("retry-after", "10").once();
+    stack.sandbox.set_faults([refuse]).await?;
+    for _ in 0..20 {
+        stack.sandbox.play(&call(CLIENT)).await?;
+    }
+    let paused = || async { (stack.sandbox.answers("sellsy", 429).await.ok()? == 1).then_some(()) };
+    eventually(SOON, paused).await.context("one request is refused")?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = stack.sandbox.requests("sellsy").await?;
+    let table = stack.callbridge(&["budget"]).await?.0;
+    assert!(table.contains("paused for") && table.contains("429"), "{table}");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(stack.sandbox.requests("sellsy").await?, before, "nobody asks while the API wants to be left alone");
+    all_logged(&stack, 20, Duration::from_secs(60)).await?;
+    assert_eq!(stack.sandbox.answers("sellsy", 429).await?, 1);
+    let table = stack.callbridge(&["budget"]).await?.0;
+    assert!(table.contains("open"), "{table}");
+    assert_eq!(stack.dead_letters().await?, []);
+    // A command runs with settings of its own; what the workers may ask does not change because of that.
+    stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "10".into());
+    let (explained, good) = stack.callbridge(&["explain", CLIENT]).await?;
+    assert!(good, "{explained}");
+    let ledger = stack.ledger().await?;
+    assert_eq!(ledger.sellsy_minute().await?, 1000);
+    stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "1000".into());
+    // The account's own limit counts where it is lower: whoever starts after an hour reads it.
+    stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "second": 50, "minute": 700 }))).await?;
+    ledger.quotas_age().await?;
+    let late = stack.start("logger").await?;
+    let lowered = || async { (ledger.sellsy_minute().await.ok()? == 700).then_some(()) };
+    eventually(SOON, lowered).await.context("the account's own limit is kept")?;
+    drop((workers, late));
+    stack.down().await
+}
+
+/// Requests that the sandbox saw, and those that were taken from the budget.
+async fn seen_and_taken(stack: &Stack) -> Result<(i64, i64)> {
+    let by_status = stack.sandbox.get("/counts").await?["sellsy"]["by_status"].clone();
+    let seen = by_status.as_object().context("counts")?.values().filter_map(Value::as_i64).sum();
+    Ok((seen, stack.ledger().await?.sellsy_spent().await?))
+}
+
+#[tokio::test]
+async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
+    // At this rate nothing is taken ahead, so nothing that was taken is forgone.
+    let (stack, workers) = strict("counted", 12, 300).await?;
+    stack.sandbox.set_faults([sellsy("*").answers(503)]).await?;
+    for _ in 0..6 {
+        stack.sandbox.play(&call(CLIENT)).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    stack.sandbox.set_faults([]).await?;
+    all_logged(&stack, 6, SOON).await?;
+    // A last probe of the outage may be under way.
+    let equal = || async { seen_and_taken(&stack).await.ok().filter(|(seen, taken)| seen == taken) };
+    eventually(SOON, equal).await.context("what Sellsy has seen is not what was taken from the budget")?;
+    assert_eq!(stack.sandbox.answers("sellsy", 429).await?, 0);
+    drop(workers);
+    stack.down().await
+}

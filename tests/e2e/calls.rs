@@ -1,0 +1,121 @@
+//! A call on its way from the webhook to its log, in each of the basic forms.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use harness::{
+    Line, RETRIED, SKIPPED, Stack,
+    build::{STARTED_AT, call, note, summary, tag, topics},
+    related, says,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{CLIENT, GATHERED, SOON};
+
+#[tokio::test]
+async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
+    let (stack, workers) = Stack::running("answered").await?;
+    let call = call(CLIENT).by(502).for_teams(&[701]).started_at(STARTED_AT).ringing(6).lasting(125).recorded();
+    let call = call.paced(40).after(2, tag("VIP")).after(87, note("Rappeler lundi").by(502));
+    let call = call.after(100, summary("Le client veut un devis.")).after(101, topics(&["devis"]));
+    let call = stack.sandbox.play(&call).await?;
+    let words =
+        ["répondu – Hugo Lefèvre", "Tags : VIP", "Rappeler lundi", "Le client veut un devis.", "Sujets (IA) : devis"];
+    let log = stack.sandbox.log_of(call, GATHERED, says(&words)).await?;
+    assert_eq!(related(&log), [("individual".to_owned(), 2001), ("opportunity".to_owned(), 6001)]);
+    // The agent's e-mail is Hugo.Lefevre@… at Sellsy and hugo.lefevre@… at Aircall.
+    assert_eq!(log["owner"]["id"], 102);
+    assert_eq!((&log["duration"], &log["source"]), (&json!(125), &json!("incoming")));
+    assert_eq!(log["result"]["id"], "connected");
+    assert!(log["date"].as_str().is_some_and(|date| date.starts_with("2026-11-23T10:15:30+01:00")), "{}", log["date"]);
+
+    let cards = stack.sandbox.get("/aircall/insight-cards").await?;
+    let texts: Vec<&str> =
+        cards[0]["contents"].as_array().context("a card")?.iter().filter_map(|line| line["text"].as_str()).collect();
+    assert_eq!(texts, ["Camille Moreau", "camille.moreau@example.com", "Client", "Cuisine sur mesure"]);
+    assert_eq!(cards.as_array().map(Vec::len), Some(1));
+    // The directory knows the caller; one opportunity search serves card and log together.
+    assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 0);
+    assert_eq!(stack.sandbox.count("sellsy", "POST /opportunities/search").await?, 1);
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn the_gate_lets_only_calls_of_eligible_duration_have_insights() -> Result<()> {
+    let (stack, workers) = Stack::running("gate").await?;
+    let mut calls = Vec::new();
+    for (duration, eligible) in [(60, false), (61, true), (10_799, true), (10_800, false)] {
+        let call = call(CLIENT).outbound().lasting(duration).after(100, summary("A summary."));
+        calls.push((stack.sandbox.play(&call).await?, duration, eligible));
+    }
+    let ledger = stack.ledger().await?;
+    for (call, duration, eligible) in calls {
+        let handled = ledger.line_that(call, SOON, |line| line.stage == "insights" && !line.is(RETRIED)).await;
+        let handled = handled.with_context(|| format!("{duration} s: the insight was handled"))?;
+        if eligible {
+            assert_eq!(handled.reason(), "", "{duration} s");
+            stack.sandbox.log_of(call, GATHERED, says(&["A summary."])).await?;
+        } else {
+            assert!(handled.reason().contains(&format!("{duration} s")), "{duration} s is skipped with its reason");
+        }
+    }
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
+    let (stack, workers) = Stack::running("nobody").await?;
+    // A second takes 40 ms, so that the look-up for the card is there when the call ends.
+    let mut calls = Vec::new();
+    for (call, why) in [
+        (call("+33 6 39 98 99 99"), "no usable record has this number"),
+        (call("+33 6 39 98 00 07"), "no usable record has this number"),
+        (call("anonymous"), "withheld"),
+        (call("").without_number(), "withheld"),
+        (call("301"), "internal"),
+    ] {
+        calls.push((stack.sandbox.play(&call.lasting(90).paced(40)).await?, why));
+    }
+    let ledger = stack.ledger().await?;
+    for (call, why) in calls {
+        let skipped = |line: &Line| line.is(SKIPPED) && line.reason().starts_with("not logged");
+        let line = ledger.line_that(call, SOON, skipped).await.with_context(|| format!("skipped: {why}"))?;
+        assert!(line.reason().contains(why), "{}", line.reason());
+    }
+    assert!(stack.sandbox.phone_calls().await?.is_empty());
+    // Two numbers were looked up, once each: withheld and internal ones are not.
+    assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 2);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_expired_token_is_replaced_and_nobody_notices() -> Result<()> {
+    let (stack, workers) = Stack::running("token").await?;
+    for _ in 0..2 {
+        let call = stack.sandbox.play(&call(CLIENT)).await?;
+        stack.sandbox.logged(call, SOON).await?;
+        stack.sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
+    }
+    assert!(stack.sandbox.answers("sellsy", 401).await? > 0, "a token was refused");
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_log_that_a_person_deleted_stays_deleted() -> Result<()> {
+    let (stack, workers) = Stack::running("deleted").await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    let log = stack.sandbox.logged(call, SOON).await?;
+    stack.sandbox.delete(&format!("phone-calls/{}", log["id"])).await?;
+    stack.sandbox.tag(call, &mut Value::Null, "too late").await?;
+    stack.ledger().await?.call_that(call, SOON, |row| row.gone).await.context("the deletion is noticed")?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(stack.sandbox.logs_of(call).await?.is_empty());
+    drop(workers);
+    stack.down().await
+}

@@ -1,0 +1,226 @@
+//! The console in headless Chromium: every page, wide and narrow, light and dark, in both languages; the ways from a question
+//! to its answer; and pictures of all of it, in `target/screenshots`. With `SCREENSHOTS=docs` the few that the
+//! documents show are written to `docs/images`.
+
+use anyhow::{Context, Result, ensure};
+use base::ids::Stage;
+use harness::{
+    Browser, CONSOLE_PASSWORD, Process, Stack, View,
+    build::{AGENT, call, sellsy, webhook},
+    eventually, workspace,
+};
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+use thirtyfour::{Key, TypingData};
+
+use crate::SOON;
+
+const MORNING: &str = include_str!("../../../tools/demo/morning.toml");
+/// Who calls during the day and the night before the demo's morning: some are known, some are not.
+const CALLERS: [&str; 6] = [
+    "+33 6 39 98 41 07",
+    "+33 6 39 98 00 11",
+    "+33 1 99 00 30 01",
+    "+33 6 39 98 40 02",
+    "+33 6 39 98 99 01",
+    "+33 6 39 98 00 04",
+];
+/// Calls in each of the last hours, latest first.
+const BUSY: [usize; 16] = [2, 3, 4, 2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 4, 5, 3];
+/// Has the records of two people.
+const SHARED: &str = "+33 6 39 98 00 04";
+/// Pictures that the documents show: the page, how it is looked at, the language.
+const SHOWN: [(&str, &str, &str); 7] = [
+    ("overview", "desktop", "en"),
+    ("calls", "desktop", "en"),
+    ("call", "desktop", "en"),
+    ("dead", "desktop", "en"),
+    ("directory", "desktop", "en"),
+    ("overview", "dark", "fr"),
+    ("call", "phone", "fr"),
+];
+
+/// Of the pictures in the documents, which shall stay small files.
+const HIGHEST: u64 = 1300;
+const SMALLER: f64 = 0.7;
+
+struct Desk {
+    browser: Browser,
+    console: Process,
+    /// Faults of all pages, so that one run tells them all.
+    faults: Vec<String>,
+}
+
+#[tokio::test]
+async fn every_page_can_be_seen_and_used() -> Result<()> {
+    let Some(browser) = Browser::start().await? else { return Ok(()) };
+    let mut stack = Stack::new("console_browser").await?;
+    // As in the demo, so that budgets have something to show.
+    for (name, value) in [
+        ("SELLSY_REQUESTS_PER_SECOND", "20"),
+        ("SELLSY_REQUESTS_PER_MINUTE", "540"),
+        ("AIRCALL_REQUESTS_PER_MINUTE", "120"),
+    ] {
+        stack.environment.insert(name.into(), value.into());
+    }
+    let mut workers = stack.start_all().await?;
+    morning(&stack).await?;
+    let (wrong, parked) = troubles(&stack).await?;
+    // A logger remembers for minutes that it may not write.
+    workers[2].terminate(SOON).await?;
+    workers[2] = stack.start("logger").await?;
+    let console = stack.start_console().await?;
+    let mut desk = Desk { browser, console, faults: Vec::new() };
+
+    desk.look("login", "/login").await?;
+    desk.log_in_by_keyboard().await?;
+    desk.why_within_two_clicks(wrong).await?;
+    for (name, path) in [
+        ("overview", "/".to_owned()),
+        ("calls", "/calls".into()),
+        ("search", "/calls?q=moreau&state=logged".into()),
+        ("call", format!("/calls/{wrong}")),
+        ("parked", format!("/calls/{parked}")),
+        ("dead", "/dead".into()),
+        ("explained", "/dead?explain=SELLSY_FORBIDDEN".into()),
+        ("directory", "/directory".into()),
+    ] {
+        desk.look(name, &path).await?;
+    }
+    desk.one_click_retries(&stack, parked).await?;
+    ensure!(desk.faults.is_empty(), "{}", desk.faults.join("\n"));
+    desk.browser.quit().await?;
+    drop((workers, desk.console));
+    stack.down().await
+}
+
+/// The demo's calls, and the day before them.
+async fn morning(stack: &Stack) -> Result<()> {
+    let now = Timestamp::now();
+    for (hours, calls) in (1_i64..).zip(BUSY) {
+        for n in 0..calls {
+            let minutes = i64::try_from(n * 11)? % 60;
+            let started_at = now.checked_sub(hours.hours())?.checked_sub(minutes.minutes())?.as_second();
+            let caller = CALLERS[(n + usize::try_from(hours)?) % CALLERS.len()];
+            let n = i64::try_from(n)?;
+            let call = call(caller).by(AGENT + n % 3).lasting(40 + 37 * n).started_at(started_at);
+            stack.sandbox.play(&if n % 3 == 1 { call.outbound() } else { call }).await?;
+        }
+    }
+    let morning: Value = serde_json::to_value(MORNING.parse::<toml::Table>()?)?;
+    let calls = |name: &str| morning[name].as_array().cloned().unwrap_or_default();
+    for call in calls("call").iter().chain(&calls("call_during_outage")) {
+        stack.sandbox.play(&call["play"]).await?;
+    }
+    for conversation in calls("conversation") {
+        let path = format!("/aircall/conversations/{}", conversation["name"].as_str().context("name")?);
+        stack.sandbox.control(reqwest::Method::POST, &path, Some(&json!({ "pace_ms": 5 }))).await?;
+    }
+    stack.sandbox.delivered(2 * SOON).await?;
+    settled(stack).await
+}
+
+async fn settled(stack: &Stack) -> Result<()> {
+    let ledger = stack.ledger().await?;
+    let settled = || async {
+        let rows = ledger.calls().await.ok()?;
+        rows.iter().all(|row| !["undecided", "unlogged"].contains(&row.state.as_str())).then_some(())
+    };
+    eventually(3 * SOON, settled).await.context("every call is settled")
+}
+
+/// A call that somebody looks for on another record, and one that Sellsy did not let us log, beside others.
+async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
+    let call = |digits: &str| call(digits).lasting(90).recorded().paced(5);
+    let wrong = stack.sandbox.play(&call(SHARED)).await?;
+    stack.sandbox.logged(wrong, SOON).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
+    let mut last = 0;
+    for digits in ["+33 6 39 98 00 11", "+33 1 99 00 30 01", "+33 6 39 98 41 07"] {
+        last = stack.sandbox.play(&call(digits)).await?;
+    }
+    stack.sandbox.send([webhook("call.ended", json!({}))]).await?;
+    stack.parked(Stage::Logger, 3, 2 * SOON).await?;
+    stack.sandbox.set_faults([]).await?;
+    Ok((wrong, last))
+}
+
+impl Desk {
+    /// In every way: is anything wrong with it? And a picture.
+    async fn look(&mut self, name: &str, path: &str) -> Result<()> {
+        for lang in ["en", "fr"] {
+            for view in [View::DESKTOP, View::PHONE, View::DARK] {
+                self.browser.look_with(view).await?;
+                let mark = if path.contains('?') { '&' } else { '?' };
+                self.browser.open(&format!("{}{path}{mark}lang={lang}", self.console.url)).await?;
+                if name == "directory" {
+                    self.browser.find("#number").await?.send_keys("01 99 00 20 20").await?;
+                    self.browser.find("form[action='/directory'] button").await?.click().await?;
+                    self.browser.says("Fabre et Filles").await?;
+                }
+                let about = format!("{name}, {}, {lang}", view.name);
+                let faults = self.browser.faults().await.with_context(|| about.clone())?;
+                self.faults.extend(faults.into_iter().map(|fault| format!("{about}: {fault}")));
+                let file = format!("{name}-{}-{lang}.png", view.name);
+                let picture = workspace().join("target/screenshots").join(&file);
+                self.browser.photograph(&picture, u64::MAX, 1.0).await?;
+                let wanted = std::env::var("SCREENSHOTS").is_ok_and(|wanted| wanted == "docs");
+                if wanted && SHOWN.contains(&(name, view.name, lang)) {
+                    let shown = workspace().join("docs/images").join(format!("console-{file}"));
+                    self.browser.photograph(&shown, HIGHEST, SMALLER).await?;
+                }
+            }
+        }
+        self.browser.look_with(View::DESKTOP).await
+    }
+
+    async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
+        Ok(self.browser.driver.action_chain().send_keys(keys).perform().await?)
+    }
+
+    async fn focused(&self, property: &str) -> Result<Value> {
+        self.browser.evaluate(&format!("return document.activeElement.{property}")).await
+    }
+
+    async fn log_in_by_keyboard(&self) -> Result<()> {
+        self.browser.open(&format!("{}/login?lang=en", self.console.url)).await?;
+        self.browser.find("#password").await?;
+        // The browser puts the cursor there a moment after the page is whole.
+        let ready = || async { (self.focused("id").await.ok()? == "password").then_some(()) };
+        eventually(SOON, ready).await.context("one can type at once")?;
+        self.press("not this one" + Key::Enter).await?;
+        self.browser.says("Wrong password.").await?;
+        eventually(SOON, ready).await.context("one can type again at once")?;
+        self.press(CONSOLE_PASSWORD + Key::Enter).await?;
+        self.browser.says("The last 24 hours.").await?;
+        self.press(Key::Tab).await?;
+        assert_eq!(self.focused("className").await?, "skip", "the first thing is to skip the navigation");
+        self.press(Key::Enter).await?;
+        assert_eq!(self.focused("id").await?, "main");
+        Ok(())
+    }
+
+    /// Somebody says that this call is on the wrong record: from the first page, two clicks tell why it is there.
+    async fn why_within_two_clicks(&self, wrong: i64) -> Result<()> {
+        self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
+        self.browser.link("Calls").await?.click().await?;
+        self.browser.find(&format!("a[href='/calls/{wrong}']")).await?.click().await?;
+        let page = self.browser.says("Why this record?").await?;
+        for told in ["Marc Roussel", "because the first of 2 records of kind individual", "Anne Roussel", "Chosen"] {
+            ensure!(page.contains(told), "{told}: {page}");
+        }
+        Ok(())
+    }
+
+    /// From the parked call, one click, and the page itself shows what became of it.
+    async fn one_click_retries(&self, stack: &Stack, parked: i64) -> Result<()> {
+        self.browser.open(&format!("{}/calls/{parked}?lang=en", self.console.url)).await?;
+        self.browser.says("This call has a dead letter.").await?;
+        self.browser.find(".callout button").await?.click().await?;
+        self.browser.says("An operator replayed the message:").await?;
+        stack.sandbox.logged(parked, SOON).await?;
+        self.browser.find("h1 .pill.logged").await?;
+        self.browser.says("Logged: Sellsy call").await?;
+        Ok(())
+    }
+}

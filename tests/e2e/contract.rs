@@ -1,0 +1,194 @@
+//! Whether what the workers send to Sellsy, and what the sandbox answers in its place, is what Sellsy documents.
+//!
+//! Every other test stands on the sandbox; this one holds the sandbox, and the workers with it, against Sellsy's own OpenAPI
+//! document, as far as that can tell without an account. The document is Sellsy's and not in this repository: its place
+//! is `SELLSY_OPENAPI`, or else `../shared/reference/sellsy/openapi.json` beside the workspace. Where neither is there,
+//! or `SELLSY_OPENAPI` is empty, the test says so and passes.
+
+mod direct;
+mod document;
+mod played;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use harness::{ACCOUNTS, Sandbox, Stack, workspace};
+use serde_json::json;
+
+use document::{Document, Exchange, Operation};
+
+/// All that the workers use. Whoever adds one adds a call to `played` that leads there.
+const OF_WORKERS: [&str; 17] = [
+    "GET /companies/{id}",
+    "GET /contacts/{id}",
+    "GET /contacts/{id}/companies",
+    "GET /individuals/{id}",
+    "GET /quotas",
+    "GET /search",
+    "GET /staffs",
+    "POST /comments",
+    "POST /comments/search",
+    "POST /companies/search",
+    "POST /contacts/search",
+    "POST /individuals/search",
+    "POST /opportunities/search",
+    "POST /phone-calls",
+    "POST /phone-calls/search",
+    "PUT /comments/{id}",
+    "PUT /phone-calls/{id}",
+];
+
+/// All that the sandbox has besides.
+const OF_SANDBOX: [&str; 6] = [
+    "DELETE /phone-calls/{id}",
+    "GET /opportunities/{id}",
+    "GET /phone-calls",
+    "GET /phone-calls/{id}",
+    "GET /staffs/{id}",
+    "POST /staffs/search",
+];
+
+#[tokio::test]
+async fn sellsy_is_asked_and_answers_as_documented() -> Result<()> {
+    let Some(document) = find()? else { return Ok(()) };
+    let (mut stack, workers) = Stack::running("contract").await?;
+    played::play(&mut stack, workers).await?;
+    let mut of_workers = exchanges(&stack.sandbox).await?;
+    let all = of_workers.len();
+    // Without credentials: the probe that tells an outage from a request that failed, at that request's address.
+    of_workers.retain(|exchange| exchange.status != Some(401));
+    direct::ask(&stack.sandbox).await?;
+    let mut of_sandbox = exchanges(&stack.sandbox).await?.split_off(all);
+    of_sandbox.extend(refused_by_scope(&stack.logs).await?);
+
+    let mut findings = Findings::default();
+    of_workers.iter().for_each(|exchange| findings.of_worker(&document, exchange));
+    of_sandbox.iter().for_each(|exchange| findings.of_sandbox(&document, exchange));
+    let (workers, sandbox) = (tally(&document, &of_workers), tally(&document, &of_sandbox));
+    report(&workers, &sandbox)?;
+    let lines: String =
+        findings.0.iter().map(|(finding, requests)| format!("\n  {finding} (requests {requests:?})")).collect();
+    assert!(lines.is_empty(), "not as documented:{lines}");
+    // Nothing of the above says anything about what was never asked.
+    assert_eq!(workers.keys().map(String::as_str).collect::<Vec<_>>(), OF_WORKERS, "what the workers use");
+    let all: BTreeSet<_> = workers.keys().chain(sandbox.keys()).map(String::as_str).collect();
+    assert_eq!(all, OF_WORKERS.into_iter().chain(OF_SANDBOX).collect(), "what the sandbox has");
+    let statuses: BTreeSet<_> = of_sandbox.iter().filter_map(|exchange| exchange.status).collect();
+    assert_eq!(statuses, BTreeSet::from([200, 201, 204, 400, 401, 403, 404, 429]));
+    stack.down().await
+}
+
+/// What is not as documented, each with the numbers of the requests.
+#[derive(Default)]
+struct Findings(BTreeMap<String, Vec<u64>>);
+
+impl Findings {
+    fn of_worker(&mut self, document: &Document, exchange: &Exchange) {
+        self.judge(document, exchange, |operation| operation.check(exchange));
+    }
+
+    /// A wrong request is what was meant here if it is refused. The sandbox refuses what the document does not allow and
+    /// (of what is asked here) nothing else.
+    fn of_sandbox(&mut self, document: &Document, exchange: &Exchange) {
+        self.judge(document, exchange, |operation| {
+            let mut findings = operation.answer(exchange);
+            let wrong = operation.request(exchange);
+            if (exchange.status == Some(400)) == wrong.is_empty() {
+                findings.push(format!("{} is answered {:?}: {wrong:?}", operation.endpoint, exchange.status));
+            }
+            findings
+        });
+    }
+
+    fn judge(&mut self, document: &Document, exchange: &Exchange, check: impl Fn(&Operation<'_>) -> Vec<String>) {
+        let findings = match document.operation(exchange) {
+            Ok(operation) => {
+                assert_nothing_is_overlooked(&operation, exchange);
+                check(&operation)
+            }
+            Err(finding) => vec![finding],
+        };
+        for finding in findings {
+            let requests = self.0.entry(finding).or_default();
+            if requests.last() != Some(&exchange.seq) {
+                requests.push(exchange.seq);
+            }
+        }
+    }
+}
+
+/// The document, or `None` after saying why not.
+fn find() -> Result<Option<Document>> {
+    let named = std::env::var_os("SELLSY_OPENAPI").map(PathBuf::from);
+    let beside = workspace().join("../shared/reference/sellsy/openapi.json");
+    let why = match &named {
+        Some(path) if path.as_os_str().is_empty() => "SELLSY_OPENAPI is empty".to_owned(),
+        None if !beside.exists() => format!("SELLSY_OPENAPI is not set and {} is not there", beside.display()),
+        // A named file that is not there is an error and no reason to skip.
+        _ => {
+            let path = named.unwrap_or(beside);
+            let text = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
+            return Ok(Some(Document::new(serde_json::from_slice(&text)?)));
+        }
+    };
+    say(&format!("SKIPPED: the contract with Sellsy was not checked: {why}."))?;
+    Ok(None)
+}
+
+/// Not with `println`, which shows only what a failing test says.
+fn say(text: &str) -> Result<()> {
+    writeln!(std::io::stderr(), "{text}").context("stderr")
+}
+
+/// All requests to Sellsy's API so far. The token endpoint is on another host at Sellsy and in no document.
+async fn exchanges(sandbox: &Sandbox) -> Result<Vec<Exchange>> {
+    let requests: Vec<Exchange> = serde_json::from_value(sandbox.get("/requests?api=sellsy").await?)?;
+    Ok(requests.into_iter().filter(|exchange| exchange.path != "/oauth2/access-tokens").collect())
+}
+
+async fn refused_by_scope(folder: &Path) -> Result<Vec<Exchange>> {
+    let account = std::fs::read_to_string(workspace().join(ACCOUNTS))?;
+    let narrow = account.replace("\"staffs.read\",", "");
+    ensure!(narrow != account, "staffs.read is one of the scopes");
+    let data = folder.join("narrow-account.toml");
+    std::fs::write(&data, narrow)?;
+    let sandbox = Sandbox::start(&data, folder.join("narrow-sandbox.log"), &[]).await?;
+    direct::ask_without_scope(&sandbox).await?;
+    exchanges(&sandbox).await
+}
+
+/// How often each endpoint was asked.
+fn tally(document: &Document, exchanges: &[Exchange]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for operation in exchanges.iter().filter_map(|exchange| document.operation(exchange).ok()) {
+        *counts.entry(operation.endpoint).or_default() += 1;
+    }
+    counts
+}
+
+/// The same exchange with a body that cannot be right must be reported, or else nothing was compared.
+fn assert_nothing_is_overlooked(operation: &Operation<'_>, exchange: &Exchange) {
+    if exchange.status.is_some() {
+        let wrong = Exchange { response_body: json!("wrong"), ..exchange.clone() };
+        assert!(!operation.answer(&wrong).is_empty(), "an answer to {} passes unseen", operation.endpoint);
+    }
+    if !exchange.request_body.is_null() {
+        let wrong = Exchange { request_body: json!(["wrong"]), ..exchange.clone() };
+        let seen = operation.request(&wrong).iter().any(|finding| finding.contains("request body"));
+        assert!(seen, "a body of {} passes unseen", operation.endpoint);
+    }
+}
+
+fn report(workers: &BTreeMap<String, usize>, sandbox: &BTreeMap<String, usize>) -> Result<()> {
+    let endpoints: BTreeSet<_> = workers.keys().chain(sandbox.keys()).collect();
+    let count = |of: &BTreeMap<String, usize>, endpoint| of.get(endpoint).copied().unwrap_or_default();
+    let rows = endpoints
+        .into_iter()
+        .map(|endpoint| format!("\n  {endpoint:<32}{:>8}{:>8}", count(workers, endpoint), count(sandbox, endpoint)));
+    let head = format!("{:<34}{:>8}{:>8}", "compared with the document", "workers", "others");
+    say(&std::iter::once(head).chain(rows).collect::<String>())
+}

@@ -1,0 +1,203 @@
+//! What the workers do not ask of Sellsy yet, asked of the sandbox directly: other endpoints, other filters, refusals.
+
+use anyhow::{Context, Result, ensure};
+use harness::Sandbox;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// The endpoints whose lists are read whole, so that every record of the account is looked at.
+const ALL: [&str; 5] = [
+    "/individuals/search?limit=100",
+    "/companies/search?limit=100",
+    "/contacts/search?limit=100",
+    "/opportunities/search?limit=100",
+    "/phone-calls/search?limit=100",
+];
+
+/// A client with a token of its own.
+struct Client<'a> {
+    sandbox: &'a Sandbox,
+    http: reqwest::Client,
+    token: String,
+}
+
+impl<'a> Client<'a> {
+    async fn log_in(sandbox: &'a Sandbox) -> Result<Self> {
+        let mut client = Self { sandbox, http: reqwest::Client::new(), token: String::new() };
+        let body = json!({
+            "grant_type": "client_credentials",
+            "client_id": "sandbox-sellsy-client",
+            "client_secret": "sandbox-sellsy-secret",
+        });
+        let answer = client.send(Method::POST, "/sellsy/oauth2/access-tokens", Some(&body)).await?;
+        client.token = answer.1["access_token"].as_str().context("a token")?.to_owned();
+        Ok(client)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        let url = format!("{}{path}", self.sandbox.url());
+        let mut request = self.http.request(method, url).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        Ok((status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? }))
+    }
+
+    async fn expect(&self, expected: u16, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let (status, answer) = self.send(method.clone(), &format!("/sellsy/v2{path}"), body).await?;
+        ensure!(status == expected, "{method} {path}: {status} and not {expected}: {answer}");
+        Ok(answer)
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        self.expect(200, Method::GET, path, None).await
+    }
+
+    async fn filter(&self, path: &str, filters: &Value) -> Result<Value> {
+        self.expect(200, Method::POST, path, Some(&json!({ "filters": filters }))).await
+    }
+}
+
+/// Asks for everything that a full token may have, then for what is refused.
+pub(super) async fn ask(sandbox: &Sandbox) -> Result<()> {
+    let client = Client::log_in(sandbox).await?;
+    read(&client).await?;
+    search(&client).await?;
+    write(&client).await?;
+    wrong(&client).await?;
+    missing(&client).await?;
+    too_often(&client).await?;
+    sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
+    client.expect(401, Method::GET, "/staffs/me", None).await.map(drop)
+}
+
+/// Asks what this sandbox's token has no scope for.
+pub(super) async fn ask_without_scope(sandbox: &Sandbox) -> Result<()> {
+    let client = Client::log_in(sandbox).await?;
+    client.expect(403, Method::GET, "/staffs?limit=100", None).await.map(drop)
+}
+
+async fn read(client: &Client<'_>) -> Result<()> {
+    for path in [
+        "/quotas",
+        "/staffs/me",
+        "/staffs/101",
+        "/staffs?limit=2&offset=0&order=name",
+        "/individuals/2001",
+        "/companies/3001?field[]=id&field[]=owner.id",
+        "/contacts/4001",
+        "/contacts/4002/companies",
+        "/opportunities/6001?embed[]=company&embed[]=individual",
+        "/search?q=moreau",
+        "/search?q=mor&type[]=individual.client&type[]=company.supplier&type[]=contact&limit=100",
+        "/search?q=06.39.98&type[]=individual&type[]=company&type[]=contact&limit=100",
+        "/search?q=e&type[]=individual&type[]=company&type[]=contact&limit=100&archived=true",
+        "/search?q=e&type[]=individual&type[]=company&type[]=contact&limit=100&archived=false",
+    ] {
+        client.get(path).await?;
+    }
+    Ok(())
+}
+
+async fn search(client: &Client<'_>) -> Result<()> {
+    for path in ALL {
+        let page = client.filter(path, &json!({})).await?;
+        ensure!(page["data"].as_array().is_some_and(|rows| !rows.is_empty()), "{path}: no rows");
+    }
+    let year = json!({ "start": "2025-01-01T00:00:00+01:00", "end": "2025-12-31T23:59:59+01:00" });
+    for (path, filters) in [
+        ("/individuals/search?order=name&direction=desc", json!({ "type": ["client", "prospect"], "created": year })),
+        ("/companies/search?order=updated_at", json!({ "contacts": [4001, 4002], "is_archived": false })),
+        ("/contacts/search?order=created_at&field[]=id", json!({ "individuals": [2001], "updated": year })),
+        ("/opportunities/search?order=due_date&direction=desc", json!({ "statuses": ["open", "late", "won", "lost"] })),
+        ("/phone-calls/search?order=id", json!({ "owners": [101, 102], "source": "incoming", "result": "connected" })),
+        ("/staffs/search?limit=100", json!({ "status": ["ok", "blocked"] })),
+    ] {
+        client.filter(path, &filters).await?;
+    }
+    // Seeking: the offset is what the page before gave.
+    let page = client.get("/phone-calls?limit=1&order=id&direction=desc").await?;
+    let offset = page["pagination"]["offset"].as_str().context("an offset")?;
+    client.get(&format!("/phone-calls?limit=1&order=id&direction=desc&offset={offset}")).await?;
+    Ok(())
+}
+
+async fn write(client: &Client<'_>) -> Result<()> {
+    let call = json!({
+        "owner_id": 101, "date": "2026-11-23T10:15:30+01:00", "source": "outcoming", "result": "msgvocal",
+        "description": null, "duration": 12, "topic": 41, "priority": 1,
+        "related": [{ "type": "contact", "id": 4001 }, { "type": "company", "id": 3001 }, { "type": "opportunity", "id": 6102 }],
+    });
+    let call = client.expect(201, Method::POST, "/phone-calls", Some(&call)).await?;
+    let path = format!("/phone-calls/{}", call["id"]);
+    client.expect(200, Method::PUT, &path, Some(&json!({ "description": "Rappeler lundi." }))).await?;
+    client.get(&format!("{path}?embed[]=owner")).await?;
+    client.expect(204, Method::DELETE, &path, None).await?;
+    client.expect(404, Method::DELETE, &path, None).await?;
+
+    let comment = json!({ "description": "Rappeler lundi.", "related": [{ "type": "company", "id": 3001 }] });
+    let comment = client.expect(201, Method::POST, "/comments", Some(&comment)).await?;
+    let answer = json!({
+        "description": "Fait.", "parent_id": comment["id"], "created": "2026-11-23T10:15:30+01:00",
+        "mentioned_staff_ids": [101, 102],
+    });
+    client.expect(201, Method::POST, "/comments", Some(&answer)).await?;
+    let path = format!("/comments/{}", comment["id"]);
+    client.expect(200, Method::PUT, &path, Some(&json!({ "description": "Rappeler mardi." }))).await?;
+    let of_company = json!({ "related_objects": [{ "type": "company", "id": 3001 }], "owners": [103] });
+    let page = client.filter("/comments/search?limit=100&order=id&direction=desc", &of_company).await?;
+    ensure!(page["data"][0]["description"] == "Rappeler mardi.", "{page}");
+    Ok(())
+}
+
+/// Each of these is as little documented as it is accepted.
+async fn wrong(client: &Client<'_>) -> Result<()> {
+    for (method, path, body) in [
+        (Method::GET, "/search?limit=5", Value::Null),
+        (Method::GET, "/phone-calls?limit=101", Value::Null),
+        (Method::GET, "/staffs?order=email", Value::Null),
+        (Method::POST, "/individuals/search", json!({ "filters": { "phone_number": "+33639984107" } })),
+        (Method::POST, "/companies/search", json!({ "filters": { "is_archived": "no" } })),
+        (Method::POST, "/opportunities/search", json!({ "filters": { "statuses": ["unknown"] } })),
+        (Method::POST, "/phone-calls", json!({ "owner_id": 101 })),
+        (Method::PUT, "/phone-calls/{id}", json!({ "date": "2026-11-23 10:15" })),
+        (Method::POST, "/comments", json!({ "related": [] })),
+        (Method::POST, "/comments/search", json!({ "related_objects": [] })),
+    ] {
+        let calls = client.get("/phone-calls?limit=1").await?;
+        let path = path.replace("{id}", &calls["data"][0]["id"].to_string());
+        let body = (!body.is_null()).then_some(&body);
+        client.expect(400, method, &path, body).await?;
+    }
+    Ok(())
+}
+
+async fn missing(client: &Client<'_>) -> Result<()> {
+    for path in [
+        "/individuals/1",
+        "/companies/1",
+        "/contacts/1",
+        "/contacts/1/companies",
+        "/opportunities/1",
+        "/phone-calls/1",
+        "/staffs/1",
+    ] {
+        client.expect(404, Method::GET, path, None).await?;
+    }
+    client.expect(404, Method::PUT, "/comments/1000", Some(&json!({ "description": "?" }))).await?;
+    client.expect(404, Method::PUT, "/phone-calls/1", Some(&json!({ "priority": 0 }))).await.map(drop)
+}
+
+async fn too_often(client: &Client<'_>) -> Result<()> {
+    let limits = async |second: Option<u32>| {
+        let quotas = json!({ "second": second, "minute": null, "day": null, "retry_after": true });
+        client.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&quotas)).await
+    };
+    // The requests of the last second have used it up already.
+    limits(Some(1)).await?;
+    client.expect(429, Method::GET, "/quotas", None).await?;
+    limits(None).await.map(drop)
+}

@@ -1,0 +1,108 @@
+//! Calls that make the workers use every endpoint of Sellsy that they know.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use harness::{
+    CallRow, Line, Process, Sandbox, Stack,
+    build::{AGENT, After, Call, call, company, contact, individual, note, sellsy},
+    eventually, says,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{CLIENT, SOON};
+
+/// An unclear POST rests for half a minute before anybody looks for it.
+const UNTIL_ADOPTED: Duration = Duration::from_secs(60);
+
+/// `workers` have loaded the directory, which takes the searches for all individuals, companies and contacts.
+pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result<()> {
+    let sandbox = &stack.sandbox;
+    // Sellsy writes the first log, and its answer never comes: POST /phone-calls/search, in half a minute.
+    sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
+    let unclear = logged(sandbox, &answered("+33 6 39 98 00 02")).await?;
+
+    // Sellsy takes no log on a record, so it is read again: GET /individuals/{id} and its like, and for the contact
+    // GET /contacts/{id}/companies.
+    for digits in ["+33 6 39 98 00 11", "+33 1 99 00 30 01", "+33 6 39 98 40 01"] {
+        let error = json!({ "code": 400, "message": "?", "details": { "related": "?" }, "context": null });
+        sandbox.set_faults([sellsy("POST /phone-calls").answers_with(400, json!({ "error": error })).once()]).await?;
+        logged(sandbox, &answered(digits)).await?;
+    }
+    // The note comes when the log is there: PUT /phone-calls/{id}.
+    let late = answered(CLIENT).paced(20).after(130, note("Rappeler lundi").by(AGENT));
+    let late = sandbox.play(&late).await?;
+    sandbox.log_of(late, SOON, says(&["Rappeler lundi"])).await?;
+    various(sandbox).await?;
+    newcomers(sandbox).await?;
+    workers.remove(2).terminate(SOON).await?;
+    workers.push(as_comment(stack).await?);
+
+    let ledger = stack.ledger().await?;
+    ledger.line_that(unclear, UNTIL_ADOPTED, Line::is_adoption).await.context("the log is adopted")?;
+
+    // One more replica: its first turn reads what has changed, contacts last.
+    let before = stack.sandbox.count("sellsy", "POST /contacts/search").await?;
+    workers.push(stack.start("resolver").await?);
+    until_asked(&stack.sandbox, "POST /contacts/search", before + 1).await
+}
+
+/// Other forms of a log: an owner who is not the agent, nobody who answers, a voicemail; and a token that has ended.
+async fn various(sandbox: &Sandbox) -> Result<()> {
+    logged(sandbox, &answered("+44 7700 900014").by(504)).await?;
+    logged(sandbox, &call("+33 6 39 98 00 03").outbound().by(502).missed().ringing(30).paced(5)).await?;
+    sandbox.control(Method::POST, "/sellsy/expire-tokens", None).await?;
+    logged(sandbox, &call("+33 6 39 98 00 10").by_nobody().voicemail().ringing(40).paced(5)).await.map(drop)
+}
+
+/// A logger whose plan has no phone calls: POST /comments, whose answer never comes, then POST /comments/search and
+/// PUT /comments/{id} for what it has made.
+async fn as_comment(stack: &mut Stack) -> Result<Process> {
+    let error = json!({ "code": 402, "message": "?", "details": [], "context": null });
+    let no_phone_calls = sellsy("POST /phone-calls").answers_with(402, json!({ "error": error })).once();
+    stack.sandbox.set_faults([no_phone_calls, sellsy("POST /comments").breaks(After).once()]).await?;
+    stack.environment.insert("LOG_FALLBACK".into(), "comment".into());
+    let logger = stack.start("logger").await?;
+    let call = stack.sandbox.play(&answered(CLIENT)).await?;
+    let ledger = stack.ledger().await?;
+    let unclear = |row: &CallRow| row.intent.is_some() && !row.leased && row.form.as_deref() == Some("comment");
+    ledger.call_that(call, SOON, unclear).await.context("the comment's creation ended unclear")?;
+    ledger.pauses_end().await?;
+    stack.sandbox.tag(call, &mut Value::Null, "VIP").await?;
+    until_asked(&stack.sandbox, "PUT /comments/{id}", 1).await.map(|()| logger)
+}
+
+/// Those whom the directory does not know: GET /search, and for whom that does not find POST /contacts/search by each of
+/// the two numbers.
+async fn newcomers(sandbox: &Sandbox) -> Result<()> {
+    let before = sandbox.count("sellsy", "POST /contacts/search").await?;
+    sandbox.play(&answered("+33 6 39 98 99 01")).await?;
+    until_asked(sandbox, "POST /contacts/search", before + 2).await?;
+    for (digits, phones, record) in [
+        ("06.39.98.77.01", "digits", individual("Nouvelle").prospect().mobile("06.39.98.77.01")),
+        ("+33639987702", "digits", company("Neuf").client().phone("+33639987702")),
+        ("06 39 98 77 03", "digits", contact("Nouvelle").of(&[3001, 3002]).mobile("06 39 98 77 03")),
+        ("+33639987704", "off", contact("Nouvelle").mobile("+33639987704")),
+    ] {
+        sandbox.add(&record).await?;
+        sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": phones }))).await?;
+        logged(sandbox, &answered(digits)).await?;
+    }
+    sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": "digits" }))).await.map(drop)
+}
+
+fn answered(digits: &str) -> Call {
+    call(digits).lasting(90).paced(5)
+}
+
+async fn logged(sandbox: &Sandbox, call: &Call) -> Result<i64> {
+    let id = sandbox.play(call).await?;
+    sandbox.logged(id, SOON).await?;
+    Ok(id)
+}
+
+async fn until_asked(sandbox: &Sandbox, endpoint: &str, times: u64) -> Result<()> {
+    let asked = || async { sandbox.count("sellsy", endpoint).await.ok().filter(|count| *count >= times) };
+    eventually(SOON, asked).await.with_context(|| format!("{endpoint} is asked {times} times")).map(drop)
+}

@@ -1,0 +1,182 @@
+//! AI insights on their way into the log: what is asked of Aircall for them, and what is not.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, Result};
+use harness::{
+    Line, RETRIED, SKIPPED, Stack, WORKERS,
+    build::{
+        Call, NUMBER, STARTED_AT, Webhook, action_item, aircall, call, custom_summary, event, sentiment, summary,
+        topics, webhook,
+    },
+    says,
+};
+use serde_json::json;
+
+use crate::{CLIENT, GATHERED, SOON};
+
+/// The resources of conversation intelligence that a log is made of.
+const RESOURCES: [&str; 5] = ["summary", "topics", "sentiments", "action_items", "custom_summary_result"];
+/// The first wait of the delay ladder.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+
+fn talk() -> Call {
+    call(CLIENT).lasting(90).paced(5)
+}
+
+/// How often each of Aircall's endpoints was asked.
+const CARD: &str = "POST /v1/calls/{id}/insight_cards";
+
+async fn asked(stack: &Stack) -> Result<BTreeMap<String, u64>> {
+    Ok(serde_json::from_value(stack.sandbox.get("/counts").await?["aircall"]["by_endpoint"].clone())
+        .unwrap_or_default())
+}
+
+/// What the insights worker did with the one insight of a call: its line on the timeline, and the reason or the code.
+async fn noted(stack: &Stack, call: i64, what: &str) -> Result<String> {
+    let such = |line: &Line| line.stage == "insights" && line.is(what);
+    let line = stack.ledger().await?.line_that(call, 2 * SOON, such).await.context(what.to_owned())?;
+    Ok(if line.reason().is_empty() { line.code().to_owned() } else { line.reason().to_owned() })
+}
+
+/// Ids are strings here and numbers elsewhere.
+fn summary_of(call: i64, content: &str) -> Webhook {
+    let data = json!({ "id": "81330225", "call_id": call.to_string(), "content": content });
+    webhook("summary.created", data).at(STARTED_AT + 170)
+}
+
+#[tokio::test]
+async fn all_kinds_stand_in_one_log_and_cost_no_request() -> Result<()> {
+    let (stack, workers) = Stack::running("insights").await?;
+    let talk = talk().after(100, event("transcription.created"));
+    let talk = talk.after(100, summary("Le client veut un devis.")).after(101, topics(&["devis", "livraison"]));
+    let talk = talk.after(102, action_item("Envoyer le devis")).after(102, action_item("Rappeler lundi"));
+    let talk = talk.after(103, custom_summary("BANT", "9 k")).after(103, custom_summary("MEDDIC", "inconnu"));
+    // Corrected within the second. The first one would win if the order of their texts decided.
+    let talk = talk.after(103, custom_summary("BANT", "8 k").named("custom_summary.result_updated"));
+    let talk = talk.after(130, summary("Le client veut deux devis."));
+    let call = stack.sandbox.play(&talk).await?;
+    let sentiment = json!([
+        { "participant_type": "external", "phone_number": "+33639984107", "value": "NEGATIVE" },
+        { "participant_type": "internal", "user_id": "501", "value": "PUZZLED" },
+    ]);
+    let sentiment = json!({ "id": call, "call_id": call.to_string(), "participants": sentiment });
+    stack.sandbox.send([webhook("sentiment.created", sentiment).at(STARTED_AT + 170)]).await?;
+    let words = [
+        "Résumé (IA) :\n  Le client veut deux devis.",
+        "Sujets (IA) : devis, livraison",
+        "Sentiment de l’interlocuteur (IA) : négatif",
+        "Sentiment du collaborateur (IA) : puzzled",
+        "- Envoyer le devis\n- Rappeler lundi",
+        "BANT (IA) :\n- Budget :\n  8 k",
+        "MEDDIC (IA) :\n- Budget :\n  inconnu",
+    ];
+    let log = stack.sandbox.log_of(call, GATHERED, says(&words)).await?;
+    assert!(!says(&["un devis."])(&log) && !says(&["9 k"])(&log), "what was corrected is gone: {log}");
+    assert!(noted(&stack, call, SKIPPED).await?.contains("transcription.created"));
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
+    let asked = asked(&stack).await?;
+    // A card that comes too late is not sent.
+    assert!(asked.keys().all(|request| request == CARD), "{asked:?}");
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<()> {
+    let (stack, workers) = Stack::running("lacking").await?;
+    let lacking = talk()
+        .after(100, summary("Le client veut un devis.").bare())
+        .after(101, topics(&["devis"]).bare())
+        .after(102, sentiment("POSITIVE").bare())
+        .after(103, action_item("Envoyer le devis").bare())
+        .after(104, custom_summary("BANT", "5 k").bare());
+    let lacking = stack.sandbox.play(&lacking).await?;
+    let words =
+        ["un devis.", "Sujets (IA) : devis", "(IA) : positif", "- Envoyer le devis", "BANT (IA) :\n- Budget :\n  5 k"];
+    stack.sandbox.log_of(lacking, GATHERED, says(&words)).await?;
+    let fetched = asked(&stack).await?;
+    for resource in RESOURCES {
+        assert_eq!(fetched.get(&format!("GET /v1/calls/{{id}}/{resource}")), Some(&1), "{fetched:?}");
+    }
+    let cards = fetched.get(CARD).copied().unwrap_or_default();
+    assert!(cards <= 1 && fetched.values().sum::<u64>() == 5 + cards, "these and a card: {fetched:?}");
+
+    // Aircall says in three ways that it has none: one request, and a ping to tell 403 from a wrong credential.
+    for (status, pings) in [(404, 0), (403, 1), (200, 1)] {
+        let empty = json!({ "summary": { "content": null } });
+        let fault = aircall("GET /v1/calls/{id}/summary").answers_with(status, empty).once();
+        stack.sandbox.set_faults([fault]).await?;
+        let none = stack.sandbox.play(&talk().after(100, summary("Not to be had.").bare())).await?;
+        let reason = noted(&stack, none, SKIPPED).await?;
+        assert!(reason.contains("summary.created has no content"), "{status}: {reason}");
+        let asked = asked(&stack).await?;
+        assert_eq!(asked.get("GET /v1/ping").copied().unwrap_or_default(), pings, "{status}: {asked:?}");
+    }
+    assert_eq!(asked(&stack).await?.get("GET /v1/calls/{id}/summary"), Some(&4));
+    assert_eq!(stack.depth(&stack.names.dead(base::ids::Stage::Insights)).await?, 0);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_wrong_credential_is_not_taken_for_none() -> Result<()> {
+    let mut stack = Stack::new("credential").await?;
+    let right = stack.environment.insert("AIRCALL_API_TOKEN".into(), "wrong".into()).context("a token")?;
+    let mut workers = stack.start_all().await?;
+    // So late that the end of the call is known.
+    let call = stack.sandbox.play(&talk().after(700, summary("Le client veut un devis.").bare())).await?;
+    assert_eq!(noted(&stack, call, RETRIED).await?, "AIRCALL_CREDENTIAL");
+    // The resolver's card was refused as well; the insights worker asked for the summary and for the ping.
+    let asked = asked(&stack).await?;
+    assert_eq!((asked.get("GET /v1/calls/{id}/summary"), asked.get("GET /v1/ping")), (Some(&1), Some(&1)), "{asked:?}");
+    // Somebody mends the setting: the insight has waited.
+    let insights = workers.pop().context("the insights worker")?;
+    assert_eq!(insights.name, "insights");
+    drop(insights);
+    stack.environment.insert("AIRCALL_API_TOKEN".into(), right);
+    workers.push(stack.start("insights").await?);
+    stack.sandbox.log_of(call, GATHERED + FIRST_WAIT, says(&["Le client veut un devis."])).await?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
+    let mut stack = Stack::new("early").await?;
+    stack.environment.insert("CONCURRENCY".into(), "1".into());
+    stack.environment.insert("AIRCALL_NUMBER_IDS".into(), "1001".into());
+    let workers = stack.start_all().await?;
+    assert_eq!(workers.len(), WORKERS.len());
+    // Of a call that nobody knows, and of one on a number that is not ours: Aircall is asked for it in the end.
+    let unknown = 3_811_999_999;
+    let other = stack.sandbox.play(&talk().on(1002).after(100, summary("Pas pour nous."))).await?;
+    stack.sandbox.send([summary_of(unknown, "De qui ?")]).await?;
+
+    // Of a call that goes on.
+    let mut started = json!({
+        "id": 3_811_888_888_i64, "direction": "inbound", "status": "initial", "started_at": STARTED_AT, "duration": 0,
+        "raw_digits": CLIENT, "number": { "id": NUMBER },
+    });
+    let early = started["id"].as_i64().context("an id")?;
+    let created = webhook("call.created", started.clone());
+    stack.sandbox.send([created, summary_of(early, "Trop tôt.")]).await?;
+    assert_eq!(noted(&stack, early, RETRIED).await?, "INSIGHTS_BEFORE_CALL");
+
+    // It could be held for as long as its call goes on; the one place of the worker is free for another call.
+    let prompt = stack.sandbox.play(&talk().after(100, summary("À temps."))).await?;
+    stack.sandbox.log_of(prompt, GATHERED, says(&["À temps."])).await?;
+
+    started["status"] = json!("done");
+    started["answered_at"] = json!(STARTED_AT + 6);
+    started["ended_at"] = json!(STARTED_AT + 125);
+    started["duration"] = json!(125);
+    stack.sandbox.send([webhook("call.ended", started).at(STARTED_AT + 155)]).await?;
+    stack.sandbox.log_of(early, GATHERED, says(&["Trop tôt."])).await?;
+
+    assert_eq!(noted(&stack, unknown, SKIPPED).await?, "no insights: Aircall does not know this call");
+    assert_eq!(noted(&stack, other, SKIPPED).await?, "no insights: the call was on another number");
+    assert!(stack.sandbox.logs_of(other).await?.is_empty());
+    drop(workers);
+    stack.down().await
+}

@@ -1,0 +1,44 @@
+//! End-to-end tests over the built binaries, on real RabbitMQ and PostgreSQL, with the sandbox for the vendors.
+
+mod alerts;
+mod budget;
+mod calls;
+mod changes;
+mod check;
+mod cleanup;
+mod console;
+mod contract;
+mod crash;
+mod dead;
+mod directory;
+mod fallback;
+mod forget;
+mod insights;
+mod ladder;
+mod lanes;
+mod lifecycle;
+mod limits;
+mod links;
+mod order;
+mod outage;
+mod poison;
+mod reconcile;
+mod replicas;
+mod retention;
+mod secrets;
+mod sellsy_webhook;
+mod soak;
+mod tls;
+mod tour;
+mod traces;
+mod vendors;
+mod webhook;
+
+/// Longer than anything should take on a busy machine with two cores.
+const SOON: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Until a log has what came after it: changes are gathered for up to 55 s (decision 0006).
+const GATHERED: std::time::Duration = std::time::Duration::from_secs(100);
+
+/// Individual 2001 of the sandbox's data, a client with the open opportunity 6001.
+const CLIENT: &str = "+33 6 39 98 41 07";

@@ -1,0 +1,187 @@
+//! The broker goes away while calls arrive, or the database does, or Sellsy: nothing is lost and work goes on by itself.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base::health::Readiness;
+use broker::amqp::{Link, depth};
+use harness::{
+    Line, Process, Relay, Stack, State, WORKERS, authority,
+    build::{After, call, sellsy},
+    eventually,
+};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{CLIENT, SOON};
+
+/// A stack whose workers reach broker and database through relays.
+async fn relayed(what: &str) -> Result<(Stack, Vec<Process>, Relay, Relay)> {
+    let mut stack = Stack::new(what).await?;
+    let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
+    let database = Relay::to(&authority(&stack.database_url)?).await?;
+    stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    stack.environment.insert("DATABASE_URL".into(), database.instead_of(&stack.database_url)?);
+    let mut workers = Vec::new();
+    for worker in WORKERS {
+        workers.push(stack.start(worker).await?);
+    }
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    Ok((stack, workers, broker, database))
+}
+
+async fn ten_calls(stack: &Stack) -> Result<Vec<i64>> {
+    let mut calls = Vec::new();
+    for n in 0..10 {
+        calls.push(stack.sandbox.play(&call(CLIENT).lasting(80 + n)).await?);
+    }
+    Ok(calls)
+}
+
+async fn all_logged_once(stack: &Stack, calls: &[i64]) -> Result<()> {
+    for call in calls {
+        stack.sandbox.logged(*call, Duration::from_secs(60)).await?;
+    }
+    for call in calls {
+        assert_eq!(stack.sandbox.logs_of(*call).await?.len(), 1, "call {call}");
+    }
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), calls.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn webhooks_wait_in_the_inbox_while_the_broker_is_away() -> Result<()> {
+    let (stack, workers, broker, _) = relayed("broker").await?;
+    broker.cut();
+    let calls = ten_calls(&stack).await?;
+    stack.sandbox.delivered(SOON).await?;
+    let failed = stack.sandbox.get("/aircall/deliveries").await?["failed_attempts"].clone();
+    assert_eq!(failed, json!(0), "Aircall saw no failure");
+    let waiting = stack.ledger().await?.inbox().await?;
+    assert!(waiting >= 20, "created and ended of ten calls wait in the inbox, {waiting} do");
+    let (ready, _) = workers[0].readiness().await?;
+    assert!(ready, "ingest can still hold events, so it stays ready");
+    let not_ready = || async { (!workers[1].readiness().await.ok()?.0).then_some(()) };
+    eventually(SOON, not_ready).await.context("the resolver is not ready without a broker")?;
+    broker.restore();
+    all_logged_once(&stack, &calls).await?;
+    stack.inbox_empty(SOON).await?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
+    let (stack, workers, _, database) = relayed("database").await?;
+    database.cut();
+    let calls = ten_calls(&stack).await?;
+    stack.sandbox.delivered(SOON).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(stack.sandbox.phone_calls().await?.is_empty(), "no ledger, no log");
+    database.restore();
+    all_logged_once(&stack, &calls).await?;
+    assert_eq!(stack.dead_letters().await?, []);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back() -> Result<()> {
+    let (stack, workers, _, database) = relayed("in_hand").await?;
+    stack.sandbox.set_faults([sellsy("GET /staffs").takes(Duration::from_secs(3))]).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    let in_hand = || async { (stack.sandbox.count("sellsy", "GET /staffs").await.ok()? > 0).then_some(()) };
+    eventually(SOON, in_hand).await.context("the logger has the call in hand")?;
+    database.cut();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    database.restore();
+    // The lease of the attempt that failed stands for two minutes.
+    stack.sandbox.logged(call, SOON).await?;
+    assert_eq!(stack.ledger().await?.lines(Line::is_attempt).await?, 0, "an outage costs no attempt");
+    assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
+    drop(workers);
+    stack.down().await
+}
+
+/// The beginning of the method basic.consume (class 60, method 20) of AMQP 0-9-1.
+const BASIC_CONSUME: &[u8] = &[0, 60, 0, 20];
+
+#[tokio::test]
+async fn a_consumer_that_the_broker_confirms_too_late_keeps_no_call_back() -> Result<()> {
+    let mut stack = Stack::new("late_consumer").await?;
+    let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
+    let direct = stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    broker.stall_after(BASIC_CONSUME);
+    let logger = stack.start("logger").await?;
+    let stalled = || async { (broker.state() == State::Stalled).then_some(()) };
+    eventually(SOON, stalled).await.context("the logger wants to consume")?;
+    // Longer than it waits for an answer, and too short for the heartbeat to end the connection.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    broker.restore();
+    logger.until_ready(SOON).await?;
+    stack.environment.insert("AMQP_URL".into(), direct.context("AMQP_URL")?);
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let calls = ten_calls(&stack).await?;
+    all_logged_once(&stack, &calls).await?;
+    drop((logger, workers));
+    stack.down().await
+}
+
+#[tokio::test]
+async fn neither_broker_nor_database_is_a_503_and_aircall_sends_again() -> Result<()> {
+    let (stack, workers, broker, database) = relayed("both").await?;
+    broker.cut();
+    database.cut();
+    let calls = ten_calls(&stack).await?;
+    let refused = || async {
+        let failed = stack.sandbox.get("/aircall/deliveries").await.ok()?["failed_attempts"].as_u64()?;
+        (failed > 0).then_some(())
+    };
+    eventually(SOON, refused).await.context("webhooks are refused")?;
+    let not_ready = || async { workers[0].readiness().await.ok().filter(|(ready, _)| !ready) };
+    eventually(SOON, not_ready).await.context("ingest can hold nothing and is not ready")?;
+    broker.restore();
+    database.restore();
+    all_logged_once(&stack, &calls).await?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Result<()> {
+    let (stack, workers) = Stack::running("unclear").await?;
+    // Sellsy commits, and the connection ends before the answer.
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(call, SOON).await?;
+    let ledger = stack.ledger().await?;
+    // Sellsy is left alone for half a minute, in case it is still at work on the first one.
+    ledger.line_that(call, 2 * SOON, Line::is_adoption).await.context("the log is adopted")?;
+    assert_eq!(ledger.lines(Line::is_adoption).await?, 1);
+    assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_error_of_one_channel_leaves_the_others_their_connection() -> Result<()> {
+    let stack = Stack::new("channel").await?;
+    let (readiness, down) = (Readiness::default(), CancellationToken::new());
+    let condition = readiness.condition("broker");
+    let link = Link::start(&stack.amqp_url.clone().into(), "channel".into(), condition, down.clone());
+    let connection = link.connected().await.context("the broker")?;
+    let missing = depth::read_all(&link, &["nothing".to_owned()]).await;
+    assert!(missing.is_err_and(|e| e.to_string().contains("NOT_FOUND")), "the broker closes that channel");
+    let lost = tokio::time::timeout(Duration::from_secs(2), link.lost(&connection)).await;
+    assert!(lost.is_err() && readiness.missing().is_empty(), "{:?}", readiness.missing());
+    down.cancel();
+    stack.down().await
+}

@@ -1,0 +1,17 @@
+//! Hundreds of calls under random faults, from another seed each time.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::soak::{Soak, script::Load};
+
+const LOAD: Load = Load { calls: 600, over: Duration::from_secs(30), old: 0.12 };
+
+/// Which seed it was, and how to repeat it, is printed.
+#[tokio::test]
+async fn every_call_is_logged_exactly_once_whatever_breaks() -> Result<()> {
+    // The broker may be in use by other tests: its links break, it is not stopped.
+    let settled = Soak::mixture(fastrand::u64(..), LOAD, false).run().await?;
+    ensure!(settled.verdict.is_clean(), "{}", settled.verdict);
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! TLS to the broker, the database and both APIs, with certificates of a CA that only `SSL_CERT_FILE` makes trusted.
+
+use anyhow::{Context, Result};
+use harness::{Begins, Ca, Process, Stack, WORKERS, build::call, eventually};
+use serde_json::Value;
+
+use crate::{CLIENT, SOON};
+
+/// Every connection of a worker goes through a relay of `ca`.
+async fn encrypt(stack: &mut Stack, ca: &Ca) -> Result<()> {
+    let amqp_url = ca.relay(&stack.amqp_url, "amqps", Begins::AtOnce).await?;
+    let database_url = ca.relay(&stack.database_url, "postgres", Begins::WhenAsked).await?;
+    let join = if database_url.contains('?') { '&' } else { '?' };
+    let sandbox = ca.relay(stack.sandbox.url(), "https", Begins::AtOnce).await?;
+    for (name, value) in [
+        ("AMQP_URL", amqp_url),
+        ("DATABASE_URL", format!("{database_url}{join}sslmode=require")),
+        ("AIRCALL_API_URL", format!("{sandbox}/aircall")),
+        ("SELLSY_API_URL", format!("{sandbox}/sellsy/v2")),
+        ("SELLSY_AUTH_URL", format!("{sandbox}/sellsy/oauth2/access-tokens")),
+    ] {
+        stack.environment.insert(name.into(), value);
+    }
+    Ok(())
+}
+
+fn trust(stack: &mut Stack, ca: &Ca) -> Result<()> {
+    let file = ca.write(&stack.logs.join("ca.pem"))?;
+    stack.environment.insert("SSL_CERT_FILE".into(), file);
+    Ok(())
+}
+
+/// Why the worker is not ready, once it can say so for each of these conditions.
+async fn missing(worker: &Process, conditions: &[&str]) -> Result<Value> {
+    let told = || async {
+        let (_, told) = worker.readiness().await.ok()?;
+        let reason = |condition: &&str| told["missing"][*condition].as_str().is_some_and(|reason| reason != "starting");
+        conditions.iter().all(reason).then(|| told["missing"].clone())
+    };
+    eventually(SOON, told).await.with_context(|| format!("{} has no such reasons:\n{}", worker.name, worker.output()))
+}
+
+#[tokio::test]
+async fn a_call_goes_through_when_everything_is_encrypted() -> Result<()> {
+    let (mut stack, ca) = (Stack::new("tls").await?, Ca::new()?);
+    encrypt(&mut stack, &ca).await?;
+    trust(&mut stack, &ca)?;
+    let workers = stack.start_all().await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(call, SOON).await?;
+    let (output, good) = stack.callbridge(&["dead", "list"]).await?;
+    assert!(good, "{output}");
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_ca_is_refused_and_the_worker_says_what_to_do() -> Result<()> {
+    let (mut stack, ca) = (Stack::new("untrusted").await?, Ca::new()?);
+    let plain = stack.environment.clone();
+    encrypt(&mut stack, &ca).await?;
+    trust(&mut stack, &Ca::new()?)?;
+    for name in WORKERS {
+        let worker = stack.start(name).await?;
+        let missing = missing(&worker, &["broker", "database"]).await?;
+        for condition in ["broker", "database"] {
+            let reason = missing[condition].as_str().unwrap_or_default();
+            assert!(reason.contains("UnknownIssuer") && reason.contains("SSL_CERT_FILE"), "{name}: {reason}");
+        }
+        assert!(worker.output().contains("SSL_CERT_FILE"), "{name}:\n{}", worker.output());
+    }
+    let (output, good) = stack.callbridge(&["dead", "list"]).await?;
+    assert!(!good && output.contains("SSL_CERT_FILE"), "{output}");
+    // The APIs alone, with broker and database as they are.
+    for name in ["AMQP_URL", "DATABASE_URL"] {
+        stack.environment.insert(name.into(), plain[name].clone());
+    }
+    let resolver = stack.start("resolver").await?;
+    let told = || async { resolver.output().contains("SSL_CERT_FILE").then_some(()) };
+    eventually(SOON, told).await.with_context(|| resolver.output())?;
+    drop(resolver);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn wrong_ends_of_tls_are_told_apart() -> Result<()> {
+    let mut stack = Stack::new("no_tls").await?;
+    // Broker and database of the tests speak no TLS, or one that nobody trusts.
+    let amqps = stack.amqp_url.replacen("amqp://", "amqps://", 1);
+    stack.environment.insert("AMQP_URL".into(), amqps);
+    let worker = stack.start("logger").await?;
+    let reason = missing(&worker, &["broker"]).await?["broker"].to_string();
+    assert!(reason.contains("does not speak TLS"), "{reason}");
+    drop(worker);
+    let nowhere = stack.logs.join("nothing.pem").display().to_string();
+    let not_pem = stack.logs.join("sandbox.log").display().to_string();
+    for file in [nowhere, not_pem] {
+        stack.environment.insert("SSL_CERT_FILE".into(), file.clone());
+        let mut worker = stack.spawn("ingest", &[], &stack.environment, "named").await?;
+        assert_eq!(worker.wait(SOON).await?.code(), Some(2), "{file}");
+        assert!(worker.output().contains("- SSL_CERT_FILE: "), "{}", worker.output());
+    }
+    stack.down().await
+}

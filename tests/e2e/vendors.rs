@@ -1,0 +1,116 @@
+//! Sellsy or Aircall is away for everybody: work waits, no message loses an attempt, and it goes on by itself.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use harness::{
+    Line, Process, Relay, Stack, authority,
+    build::{Before, aircall, call, sellsy, summary},
+    eventually, says,
+};
+
+use crate::{CLIENT, SOON};
+
+/// From the return of an API on.
+const RESUMED: Duration = Duration::from_secs(15);
+const OUTAGE: Duration = Duration::from_secs(7);
+const CALLS: usize = 6;
+
+/// The worker says that it waits for this API.
+async fn waits(worker: &Process, api: &str) -> Result<()> {
+    let waits = || async {
+        let (ready, reasons) = worker.readiness().await.ok()?;
+        (!ready && reasons["missing"][api].as_str()?.contains("does not answer")).then_some(())
+    };
+    eventually(SOON, waits).await.with_context(|| format!("{} waits for {api}", worker.name))
+}
+
+/// Attempts that were counted on the timelines of all calls, by any stage.
+async fn attempts(stack: &Stack) -> Result<usize> {
+    stack.ledger().await?.lines(Line::is_attempt).await
+}
+
+#[tokio::test]
+async fn sellsy_away_in_every_way_costs_no_attempt() -> Result<()> {
+    let (stack, workers) = Stack::running("sellsy_away").await?;
+    let mut calls = 0;
+    for fault in [
+        sellsy("*").answers(500),
+        sellsy("*").answers(502),
+        sellsy("*").answers(503).header("retry-after", "1"),
+        sellsy("*").breaks(Before),
+        sellsy("*").answers_with(200, "<html>").header("content-type", "text/html"),
+        sellsy("*").answers_with(200, "{\"data\": [").header("content-type", "application/json"),
+    ] {
+        stack.sandbox.set_faults([fault.clone()]).await?;
+        for _ in 0..CALLS {
+            stack.sandbox.play(&call(CLIENT)).await?;
+        }
+        calls += CALLS;
+        waits(&workers[1], "Sellsy").await.with_context(|| format!("{fault:?}"))?;
+        tokio::time::sleep(OUTAGE).await;
+        let before = stack.sandbox.phone_calls().await?.len();
+        assert_eq!(before, calls - CALLS, "{fault:?}");
+        stack.sandbox.set_faults([]).await?;
+        let logged = || async { (stack.sandbox.phone_calls().await.ok()?.len() == calls).then_some(()) };
+        eventually(RESUMED, logged).await.with_context(|| format!("work goes on after {fault:?}"))?;
+        assert_eq!(attempts(&stack).await?, 0, "{fault:?}");
+    }
+    let ready = || async { workers[1].readiness().await.ok().filter(|(ready, _)| *ready) };
+    eventually(SOON, ready).await.context("the resolver is ready again")?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_unreachable_sellsy_is_waited_for_by_all_replicas() -> Result<()> {
+    let mut stack = Stack::new("unreachable").await?;
+    let relay = Relay::to(&authority(stack.sandbox.url())?).await?;
+    let direct = stack.environment["SELLSY_API_URL"].clone();
+    stack.environment.insert("SELLSY_API_URL".into(), relay.instead_of(&direct)?);
+    let mut workers = stack.start_all().await?;
+    workers.push(stack.start("logger").await?);
+    // The token is there already; its endpoint is not behind the relay.
+    relay.cut();
+    for _ in 0..CALLS {
+        stack.sandbox.play(&call(CLIENT)).await?;
+    }
+    waits(&workers[1], "Sellsy").await?;
+    tokio::time::sleep(OUTAGE).await;
+    relay.restore();
+    let logged = || async { (stack.sandbox.phone_calls().await.ok()?.len() == CALLS).then_some(()) };
+    eventually(RESUMED, logged).await.context("work goes on by itself")?;
+    assert_eq!(attempts(&stack).await?, 0);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn one_request_that_always_fails_is_not_taken_for_an_outage() -> Result<()> {
+    let (stack, workers) = Stack::running("poison").await?;
+    let first = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(first, SOON).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(500).once()]).await?;
+    stack.sandbox.play(&call(CLIENT)).await?;
+    let counted = || async { (attempts(&stack).await.ok()? == 1).then_some(()) };
+    eventually(SOON, counted).await.context("its attempt is counted")?;
+    let next = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(next, SOON).await?;
+    assert!(!workers[2].output().contains("The API is unavailable"), "{}", workers[2].output());
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn aircall_away_is_waited_for_as_well() -> Result<()> {
+    let (stack, workers) = Stack::running("aircall_away").await?;
+    stack.sandbox.set_faults([aircall("*").answers(503)]).await?;
+    let call = stack.sandbox.play(&call(CLIENT).lasting(90).after(100, summary("Un devis.").bare())).await?;
+    waits(&workers[3], "Aircall").await?;
+    // Logs do not need Aircall.
+    stack.sandbox.logged(call, SOON).await?;
+    stack.sandbox.set_faults([]).await?;
+    stack.sandbox.log_of(call, 2 * RESUMED, says(&["Un devis."])).await?;
+    drop(workers);
+    stack.down().await
+}

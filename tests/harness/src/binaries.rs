@@ -1,0 +1,46 @@
+//! The built binaries, brought up to date once per process, so that no test runs against a stale one.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, ensure};
+use tokio::sync::OnceCell;
+
+static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+
+/// The workspace's folder.
+pub fn workspace() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here)
+}
+
+/// The folder with the workers' binaries: the one that this program was built into.
+pub(crate) async fn folder() -> anyhow::Result<&'static Path> {
+    let built = || async { tokio::task::spawn_blocking(build).await? };
+    FOLDER.get_or_try_init(built).await.map(PathBuf::as_path)
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("this program's path")?;
+    let mut folder = this.parent().context("this program's folder")?;
+    if folder.ends_with("deps") {
+        folder = folder.parent().context("the folder of binaries")?;
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace());
+    // What cargo tells a test about its package would look like a change to build scripts that watch these variables.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(name.as_ref());
+        }
+    }
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    ensure!(build.status().context("cargo build")?.success(), "the binaries could not be built");
+    Ok(folder.to_owned())
+}

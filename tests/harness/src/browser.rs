@@ -1,0 +1,175 @@
+//! A headless Chromium with a profile of its own, for tests of pages: what a person can do with them, and pictures.
+//!
+//! [`Browser::start`] finds Chromium by `scripts/browser.sh`, which installs it if it may. The pages are looked at by
+//! `browser.js` as well, which knows the faults that keep people out.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
+use uuid::Uuid;
+
+use crate::{binaries::workspace, eventually, process::Running};
+
+const UNTIL_STARTED: Duration = Duration::from_secs(30);
+const UNTIL_THERE: Duration = Duration::from_secs(20);
+const INSPECTION: &str = include_str!("browser.js");
+
+/// What a page is looked at with.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    pub name: &'static str,
+    pub width: u32,
+    pub height: u32,
+    pub dark: bool,
+}
+
+impl View {
+    pub const DESKTOP: View = View { name: "desktop", width: 1280, height: 800, dark: false };
+    pub const PHONE: View = View { name: "phone", width: 390, height: 844, dark: false };
+    pub const DARK: View = View { name: "dark", width: 1280, height: 800, dark: true };
+}
+
+/// Ends when dropped, in this order.
+pub struct Browser {
+    /// Ends Chromium.
+    pub driver: WebDriver,
+    _chromedriver: Running,
+    _profile: Profile,
+}
+
+/// A folder for one browser, removed when dropped.
+struct Profile(PathBuf);
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Browser {
+    /// `None`, and a line that says so, where there is no browser. With `CI=true` that is a failure.
+    pub async fn start() -> Result<Option<Self>> {
+        let mut script = tokio::process::Command::new("bash");
+        script.arg(workspace().join("scripts/browser.sh")).stderr(Stdio::inherit());
+        let found = script.output().await.context("browser.sh")?;
+        if !found.status.success() {
+            let required = std::env::var("CI").is_ok_and(|ci| ci == "true");
+            ensure!(!required, "the console's pages must be looked at, and there is no browser");
+            println!("NOT CHECKED: the console's pages in a browser; scripts/browser.sh says what is missing");
+            return Ok(None);
+        }
+        let text = String::from_utf8(found.stdout)?;
+        let value = |name: &str| {
+            let word = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            word.map(str::to_owned).with_context(|| format!("browser.sh printed no {name}"))
+        };
+        let profile = Profile(std::env::temp_dir().join(format!("callbridge-browser-{}", Uuid::new_v4().simple())));
+        std::fs::create_dir_all(&profile.0)?;
+        let log = profile.0.join("chromedriver.log");
+        let mut chromedriver = Command::new(value("CHROMEDRIVER")?);
+        chromedriver.arg("--port=0").stdin(Stdio::null()).stdout(File::create(&log)?).stderr(Stdio::null());
+        let chromedriver = Running::spawn(&mut chromedriver)?;
+        let started = || async { port(&std::fs::read_to_string(&log).ok()?) };
+        let port = eventually(UNTIL_STARTED, started).await.context("chromedriver does not start")?;
+        let mut wanted = DesiredCapabilities::chrome();
+        wanted.set_binary(&value("CHROMIUM")?)?;
+        for argument in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            &format!("--user-data-dir={}", profile.0.display()),
+        ] {
+            wanted.add_arg(argument)?;
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.context("Chromium")?;
+        Ok(Some(Self { driver, _chromedriver: chromedriver, _profile: profile }))
+    }
+
+    pub async fn look_with(&self, view: View) -> Result<()> {
+        let size =
+            json!({ "width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": view.width < 600 });
+        self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await?;
+        let scheme = if view.dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.driver.cdp().send_raw("Emulation.setEmulatedMedia", media).await?;
+        Ok(())
+    }
+
+    pub async fn open(&self, url: &str) -> Result<()> {
+        Ok(self.driver.goto(url).await?)
+    }
+
+    /// The element, as soon as it is there.
+    pub async fn find(&self, css: &str) -> Result<WebElement> {
+        let found = eventually(UNTIL_THERE, || async { self.driver.find(By::Css(css)).await.ok() }).await;
+        found.with_context(|| format!("{css} is not on the page"))
+    }
+
+    /// The link that reads so.
+    pub async fn link(&self, text: &str) -> Result<WebElement> {
+        let found = eventually(UNTIL_THERE, || async { self.driver.find(By::LinkText(text)).await.ok() }).await;
+        found.with_context(|| format!("the link {text:?} is not on the page"))
+    }
+
+    /// What the page says, as soon as it says `expected`.
+    pub async fn says(&self, expected: &str) -> Result<String> {
+        let said = || async {
+            let text = self.driver.find(By::Css("main")).await.ok()?.text().await.ok()?;
+            text.contains(expected).then_some(text)
+        };
+        match eventually(UNTIL_THERE, said).await {
+            Some(text) => Ok(text),
+            None => anyhow::bail!("the page does not say {expected:?}:\n{}", self.find("main").await?.text().await?),
+        }
+    }
+
+    /// A value that a script returns.
+    pub async fn evaluate(&self, script: &str) -> Result<Value> {
+        Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
+    }
+
+    /// What keeps people from using the page, a line each.
+    pub async fn faults(&self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.evaluate(INSPECTION).await?)?)
+    }
+
+    /// A picture of the page from its top, at most so high, and so much smaller than it is.
+    pub async fn photograph(&self, file: &Path, highest: u64, scale: f64) -> Result<()> {
+        // What has the focus has a ring around it, which is of no interest here.
+        let script = "document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0);
+                      return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]";
+        let size = self.evaluate(script).await?;
+        let height = size[1].as_u64().context("a height")?.min(highest);
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": height, "scale": scale });
+        let what = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let picture = self.driver.cdp().send_raw("Page.captureScreenshot", what).await?;
+        let bytes = BASE64_STANDARD.decode(picture["data"].as_str().context("a picture")?)?;
+        std::fs::create_dir_all(file.parent().context("a folder")?)?;
+        std::fs::write(file, bytes).with_context(|| format!("{}", file.display()))
+    }
+
+    pub async fn quit(self) -> Result<()> {
+        // Its drop would do so as well, and block.
+        Ok(self.driver.clone().quit().await?)
+    }
+}
+
+fn port(output: &str) -> Option<u16> {
+    let (_, port) = output.lines().find_map(|line| line.split_once("started successfully on port "))?;
+    port.strip_suffix('.')?.parse().ok()
+}

@@ -1,0 +1,19 @@
+//! What tests give to the sandbox and to ingest, in words instead of JSON: calls to be played, Aircall's webhooks, records of
+//! Sellsy, faults.
+
+mod call;
+mod fault;
+mod record;
+mod webhook;
+
+pub use call::{
+    AGENT, Call, Event, NUMBER, STARTED_AT, action_item, call, custom_summary, event, note, recording, sentiment,
+    summary, tag, topics, untag,
+};
+pub use fault::{
+    Fault, Requests,
+    When::{self, After, Before},
+    aircall, sellsy,
+};
+pub use record::{OWNER, Record, company, contact, individual};
+pub use webhook::{Webhook, webhook};

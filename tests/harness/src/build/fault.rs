@@ -1,0 +1,94 @@
+//! What goes wrong at an API: `sellsy("POST /phone-calls").answers(403).once()`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Fault(Value);
+
+/// Whether the work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    Before,
+    After,
+}
+
+/// Requests to Sellsy, such as `POST /phone-calls`, `/staffs` by any method, or `*`.
+pub fn sellsy(requests: &str) -> Requests {
+    Requests::of("sellsy", requests)
+}
+
+pub fn aircall(requests: &str) -> Requests {
+    Requests::of("aircall", requests)
+}
+
+/// What is to go wrong for them is said next.
+pub struct Requests {
+    api: &'static str,
+    method: String,
+    path: String,
+}
+
+impl Requests {
+    fn of(api: &'static str, requests: &str) -> Self {
+        let (method, path) = requests.split_once(' ').unwrap_or(("*", requests));
+        Self { api, method: method.to_owned(), path: path.to_owned() }
+    }
+
+    fn fault(self, action: &Value) -> Fault {
+        Fault(json!({ "api": self.api, "method": self.method, "path": self.path, "do": action }))
+    }
+
+    pub fn answers(self, status: u16) -> Fault {
+        self.fault(&json!({ "kind": "status", "status": status }))
+    }
+
+    /// A text is answered as it is.
+    pub fn answers_with(self, status: u16, body: impl Into<Value>) -> Fault {
+        self.fault(&json!({ "kind": "status", "status": status, "body": body.into() }))
+    }
+
+    /// JSON that is not of the documented shape.
+    pub fn answers_nonsense(self) -> Fault {
+        self.fault(&json!({ "kind": "wrong_json" }))
+    }
+
+    /// Handled as usual, later.
+    pub fn takes(self, latency: Duration) -> Fault {
+        self.fault(&json!({ "kind": "latency", "ms": u64::try_from(latency.as_millis()).unwrap_or(u64::MAX) }))
+    }
+
+    /// No answer ever comes.
+    pub fn hangs(self, when: When) -> Fault {
+        self.fault(&json!({ "kind": "hang", "when": when }))
+    }
+
+    /// The connection breaks instead of an answer.
+    pub fn breaks(self, when: When) -> Fault {
+        self.fault(&json!({ "kind": "cut", "when": when }))
+    }
+}
+
+impl Fault {
+    /// For the next request and for no other.
+    pub fn once(mut self) -> Self {
+        self.0["times"] = json!(1);
+        self
+    }
+
+    /// For this share of the requests.
+    pub fn sometimes(mut self, share: f64) -> Self {
+        self.0["probability"] = json!(share);
+        self
+    }
+
+    /// With an answer that has this header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.0["do"]["headers"][name] = json!(value);
+        self
+    }
+}

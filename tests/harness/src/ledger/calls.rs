@@ -1,0 +1,167 @@
+//! The table of calls: one row is the truth about a call.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tokio_postgres::Row;
+
+use super::Ledger;
+use crate::eventually;
+
+/// The row of a call, as far as tests ask for it.
+#[derive(Clone, Debug)]
+pub struct CallRow {
+    pub id: i64,
+    /// As the console shows it: `undecided`, `unlogged`, `logged`, …
+    pub state: String,
+    /// Null before the first webhook, and of a call that was erased.
+    pub snapshot: Value,
+    /// Null if nobody was looked up.
+    pub resolution: Value,
+    pub insights: Value,
+    pub resolved: bool,
+    /// The caller was looked up after somebody has found that the record is gone.
+    pub looked_up_again: bool,
+    /// It waits for a record with its number.
+    pub unmatched: bool,
+    /// The log in Sellsy, and whether it is a `phone_call` or a `comment`.
+    pub log: Option<i64>,
+    pub form: Option<String>,
+    /// The log is known to say what the ledger says.
+    pub written: bool,
+    /// How long ago the creation of a log began whose end is not known yet.
+    pub intent: Option<Duration>,
+    /// A change waits for its time.
+    pub due: bool,
+    pub leased: bool,
+    /// A person has deleted the log.
+    pub gone: bool,
+    pub erased: bool,
+    /// Its dead letters.
+    pub parked: i32,
+    /// Aircall's list of calls has brought it.
+    pub reconciled: bool,
+}
+
+const SELECT: &str = "select call_id, state, coalesce(snapshot, 'null'), coalesce(resolution, 'null'), insights,
+           resolved_at is not null, coalesce(looked_up_at > reopened_at, false), unmatched_number is not null, sellsy_id, log_form,
+           coalesce(digest, '') <> '', extract(epoch from now() - intent_at)::float8, due_at is not null,
+           lease_until is not null, gone_at is not null, erased_at is not null, parked, reconciled_at is not null
+      from calls";
+
+impl CallRow {
+    fn of(row: &Row) -> Result<Self> {
+        let intent_s: Option<f64> = row.try_get(11)?;
+        Ok(Self {
+            id: row.try_get(0)?,
+            state: row.try_get(1)?,
+            snapshot: row.try_get(2)?,
+            resolution: row.try_get(3)?,
+            insights: row.try_get(4)?,
+            resolved: row.try_get(5)?,
+            looked_up_again: row.try_get(6)?,
+            unmatched: row.try_get(7)?,
+            log: row.try_get(8)?,
+            form: row.try_get(9)?,
+            written: row.try_get(10)?,
+            intent: intent_s.map(|s| Duration::from_secs_f64(s.max(0.0))),
+            due: row.try_get(12)?,
+            leased: row.try_get(13)?,
+            gone: row.try_get(14)?,
+            erased: row.try_get(15)?,
+            parked: row.try_get(16)?,
+            reconciled: row.try_get(17)?,
+        })
+    }
+
+    /// The record that was found, such as `individual 2001`.
+    pub fn record(&self) -> Option<String> {
+        let record = &self.resolution["record"];
+        record["kind"].as_str().zip(record["id"].as_i64()).map(|(kind, id)| format!("{kind} {id}"))
+    }
+
+    /// Why it was chosen, or why there is none.
+    pub fn rule(&self) -> &str {
+        self.resolution["rule"].as_str().unwrap_or_default()
+    }
+}
+
+impl Ledger {
+    /// None before anything of the call has come.
+    pub async fn call(&self, call: i64) -> Result<Option<CallRow>> {
+        let rows = self.rows(&format!("{SELECT} where call_id = $1"), &[&call]).await?;
+        rows.first().map(CallRow::of).transpose()
+    }
+
+    pub async fn calls(&self) -> Result<Vec<CallRow>> {
+        self.rows(SELECT, &[]).await?.iter().map(CallRow::of).collect()
+    }
+
+    /// The row of a call once it is `enough`.
+    pub async fn call_that(&self, call: i64, within: Duration, enough: impl Fn(&CallRow) -> bool) -> Result<CallRow> {
+        let found = || async { self.call(call).await.ok()?.filter(&enough) };
+        match eventually(within, found).await {
+            Some(row) => Ok(row),
+            None => anyhow::bail!("call {call} is not as it should be: {:?}", self.call(call).await?),
+        }
+    }
+
+    /// Everything that is known of a call, as text.
+    pub async fn whole_row(&self, call: i64) -> Result<String> {
+        self.value("select calls::text from calls where call_id = $1", &[&call]).await
+    }
+
+    /// How many calls have these ids, and how many different rows those are, apart from their ids and times of arrival.
+    pub async fn different_rows(&self, first: i64, last: i64) -> Result<(i64, i64)> {
+        let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights, forwarded_to))
+                     from calls where call_id between $1 and $2";
+        let rows = self.rows(sql, &[&first, &last]).await?;
+        let row = rows.first().context("a row")?;
+        Ok((row.try_get(0)?, row.try_get(1)?))
+    }
+
+    /// As if an insight had come.
+    pub async fn set_insights(&self, call: i64, insights: &Value) -> Result<()> {
+        self.run("update calls set insights = $2 where call_id = $1", &[&call, insights]).await.map(drop)
+    }
+
+    /// As if an older ledger had been restored: nothing is known of what was logged, and of the rest only what is an hour old.
+    pub async fn lose_logged_calls(&self) -> Result<()> {
+        let lost = "delete from calls where sellsy_id is not null; delete from timeline; delete from reconciliations;
+                    update calls set snapshot_at = snapshot_at - interval '1 hour'";
+        self.run_all(lost).await
+    }
+
+    /// As if the call had not been decided, and Aircall's list had something newer of it.
+    pub async fn lose_decision(&self, call: i64) -> Result<()> {
+        let sql =
+            "update calls set resolved_at = null, reconciled_view = null, snapshot_at = snapshot_at - interval '1 hour'
+              where call_id = $1";
+        anyhow::ensure!(self.run(sql, &[&call]).await? == 1, "call {call} is not in the ledger");
+        Ok(())
+    }
+
+    /// Copies of a call that is logged, with their timelines, until there are so many.
+    pub async fn fill(&self, calls: i64) -> Result<()> {
+        let fill = "with one as (select * from calls where sellsy_id is not null limit 1),
+                         ids as (select generate_series(1, $1 - (select count(*) from calls)) as n)
+                    insert into calls (call_id, created_at, snapshot, snapshot_at, snapshot_rank, card_at, resolution, looked_up_at,
+                                       resolved_at, insights, sellsy_id, digest, written_at, log_form, writes)
+                    select 1000000000 + (select count(*) from calls) + n, one.created_at - make_interval(secs => n),
+                           jsonb_set(snapshot, '{started_at}', to_jsonb((snapshot->>'started_at')::bigint - n)), snapshot_at,
+                           snapshot_rank, card_at, resolution, looked_up_at, resolved_at, insights, sellsy_id, digest, written_at,
+                           log_form, writes
+                      from one, ids";
+        let lines = "insert into timeline (call_id, stage, what, detail)
+                     select c.call_id, t.stage, t.what, t.detail
+                       from calls c, (select * from timeline where call_id = (select call_id from calls where sellsy_id is not null
+                                                                               order by call_id desc limit 1)) t
+                      where c.call_id between 1000000000 and 2000000000
+                        and not exists (select from timeline o where o.call_id = c.call_id)";
+        self.run_all("set statement_timeout = 0").await?;
+        self.run(fill, &[&calls]).await?;
+        self.run(lines, &[]).await?;
+        self.run_all("analyze calls; analyze timeline").await
+    }
+}

@@ -1,0 +1,57 @@
+//! The phone directory.
+
+use anyhow::Result;
+
+use super::Ledger;
+
+impl Ledger {
+    /// Whether all records of Sellsy have been read.
+    pub async fn directory_is_loaded(&self) -> Result<bool> {
+        self.value("select count(*) = 3 from directory_sync where loaded_at is not null", &[]).await
+    }
+
+    /// Records of a kind that the first load has read so far.
+    pub async fn directory_progress(&self, kind: &str) -> Result<i64> {
+        self.value("select coalesce(sum(pass_rows), 0)::bigint from directory_sync where kind = $1", &[&kind]).await
+    }
+
+    pub async fn directory_size(&self) -> Result<i64> {
+        self.value("select count(*) from directory_records", &[]).await
+    }
+
+    pub async fn directory_size_of(&self, kind: &str) -> Result<i64> {
+        self.value("select count(*) from directory_records where kind = $1", &[&kind]).await
+    }
+
+    /// The numbers of a record, separated by blanks.
+    pub async fn numbers_of(&self, kind: &str, id: i64) -> Result<String> {
+        let sql = "select coalesce(string_agg(number, ' ' order by number), '') from directory_numbers where kind = $1 and id = $2";
+        self.value(sql, &[&kind, &id]).await
+    }
+
+    /// How many records have this number.
+    pub async fn records_with(&self, number: &str) -> Result<i64> {
+        self.value("select count(*) from directory_numbers where number = $1", &[&number]).await
+    }
+
+    pub async fn is_archived(&self, kind: &str, id: i64) -> Result<bool> {
+        self.value("select archived from directory_records where kind = $1 and id = $2", &[&kind, &id]).await
+    }
+
+    /// Client, prospect or supplier.
+    pub async fn relation_of(&self, kind: &str, id: i64) -> Result<Option<String>> {
+        self.value("select record->>'relation' from directory_records where kind = $1 and id = $2", &[&kind, &id]).await
+    }
+
+    /// Numbers that are known to be nobody's.
+    pub async fn misses(&self) -> Result<i64> {
+        self.value("select count(*) from directory_misses", &[]).await
+    }
+
+    /// As if somebody had looked for this number in vain; remembered for so many minutes from now on.
+    pub async fn add_miss(&self, number: &str, minutes: i32) -> Result<()> {
+        let sql = "insert into directory_misses values ($1, now() + make_interval(mins => $2))
+                       on conflict (number) do update set until = excluded.until";
+        self.run(sql, &[&number, &minutes]).await.map(drop)
+    }
+}

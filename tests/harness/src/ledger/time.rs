@@ -1,0 +1,68 @@
+//! As if time had passed: what waits for its time is due, what is fresh is old.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+
+use super::Ledger;
+use crate::eventually;
+
+impl Ledger {
+    /// Two minutes for the ledger: leases run out, unclear creations have settled, put-off changes are due. Only while no logger is
+    /// at work, or two of them would believe that they hold the same call.
+    pub async fn time_passes(&self) -> Result<()> {
+        self.run_all("update calls set lease_until = lease_until - interval '2 minutes'").await?;
+        self.pauses_end().await
+    }
+
+    /// The same but for the leases, so that loggers may be at work.
+    pub async fn pauses_end(&self) -> Result<()> {
+        let pauses =
+            "update calls set intent_at = intent_at - interval '2 minutes', due_at = due_at - interval '2 minutes'
+                       where intent_at is not null or due_at is not null";
+        self.run_all(pauses).await
+    }
+
+    /// Nothing but what changes of logs wait for: see decision 0006.
+    pub async fn gathering_ends(&self) -> Result<()> {
+        self.run_all("update calls set due_at = due_at - interval '2 minutes' where due_at is not null").await
+    }
+
+    /// The five minutes in which reconciliation leaves a call to the webhooks.
+    pub async fn grace_ends(&self) -> Result<()> {
+        self.run_all("update calls set snapshot_at = least(snapshot_at, now() - interval '10 minutes')").await
+    }
+
+    /// The pause between two alerts of a kind.
+    pub async fn alerts_age(&self) -> Result<()> {
+        self.run_all("update alerts set told_at = told_at - interval '11 min'").await
+    }
+
+    /// The hour after which Sellsy is asked for the account's quotas again.
+    pub async fn quotas_age(&self) -> Result<()> {
+        self.run_all("update budgets set told_at = now() - interval '2 hours'").await
+    }
+
+    /// The time in which a process is believed to live.
+    pub async fn replicas_age(&self, worker: &str) -> Result<()> {
+        self.run("update replicas set seen_at = seen_at - interval '1 min' where worker = $1", &[&worker])
+            .await
+            .map(drop)
+    }
+
+    /// The call came so many days ago.
+    pub async fn call_ages(&self, call: i64, days: i32) -> Result<()> {
+        let sql = "update calls set created_at = now() - make_interval(days => $2) where call_id = $1";
+        self.run(sql, &[&call, &days]).await.map(drop)
+    }
+
+    /// Waits until reconciliation has ended one more turn.
+    pub async fn reconciliation_turns(&self, within: Duration) -> Result<()> {
+        let now = SystemTime::now();
+        let ended = || async {
+            let sql = "select count(*) > 0 from reconciliations where name = 'recent' and ended_at > $1";
+            self.value::<bool>(sql, &[&now]).await.ok()?.then_some(())
+        };
+        eventually(within, ended).await.context("a turn")
+    }
+}

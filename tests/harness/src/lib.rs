@@ -1,0 +1,48 @@
+//! The harness: built programs, real RabbitMQ, real PostgreSQL, and the sandbox in place of the two vendors.
+//!
+//! A [`Stack`] is one installation of Callbridge with a database and an AMQP namespace of its own, so that many run
+//! side by side on the same services; dropped, it leaves nothing behind but its logs. [`build`] says what is to happen to it,
+//! [`Sandbox`] and [`Ledger`] what has become of that. It serves the end-to-end tests and the tools, and knows no rule of
+//! the business.
+
+mod binaries;
+mod browser;
+pub mod build;
+mod containers;
+mod database;
+mod ledger;
+mod process;
+pub mod relay;
+mod resources;
+mod sandbox;
+mod services;
+pub mod soak;
+mod stack;
+mod tls;
+
+use std::{future::Future, time::Duration};
+
+pub use binaries::workspace;
+pub use browser::{Browser, View};
+pub use ledger::{CallRow, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
+pub use process::Process;
+pub use relay::{Relay, State, authority};
+pub use sandbox::{Sandbox, TOKEN, is_log_of, related, says};
+pub use services::Services;
+pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};
+pub use tls::{Begins, Ca};
+use tokio::time::Instant;
+
+/// Asks again and again until there is an answer; `None` when the time is up.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(within: Duration, ask: impl Fn() -> F) -> Option<T> {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(answer) = ask().await {
+            return Some(answer);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! A soak: thousands of calls under random faults, all made from one seed, that end in one assertion.
+//!
+//! [`script`] makes the calls and knows the truth about each, [`faults`] makes a plan of what breaks when, [`site`] is the
+//! installation that it happens to, [`settle`] waits until all is over, [`verdict`] compares Sellsy with the truth. Calls and
+//! plan follow from the seed; how the two interleave with the workers does not, so a seed that fails may need a few runs
+//! to fail again.
+
+pub mod callers;
+pub mod faults;
+pub mod script;
+mod settle;
+mod site;
+pub mod verdict;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use jiff::Timestamp;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+use faults::{Means, Planned};
+use script::{Call, Load, Truth};
+pub use settle::Settled;
+use site::Site;
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Soak {
+    /// A short name, for the database and the folder of the logs.
+    pub name: &'static str,
+    pub seed: u64,
+    pub load: Load,
+    pub faults: Vec<Planned>,
+    pub replicas: usize,
+    /// How long nothing at all may change after the last fault while it is not as it should be.
+    pub patience: Duration,
+    /// Whether time is moved on then.
+    pub hurry: bool,
+}
+
+impl Soak {
+    /// A mixture of all faults.
+    pub fn mixture(seed: u64, load: Load, own_broker: bool) -> Self {
+        let means = Means { replicas: 2, own_broker };
+        let longest = Duration::from_secs(if load.over > Duration::from_secs(120) { 20 } else { 6 });
+        // Not the numbers that the script is made of.
+        let faults = faults::plan(&mut Rng::with_seed(!seed), load.over, longest, means);
+        // Less than reconciliation leaves to the webhooks, or it would make up for one that ingest has lost.
+        let patience = Duration::from_secs(150);
+        Self { name: "soak", seed, load, faults, replicas: means.replicas, patience, hurry: true }
+    }
+
+    /// Runs it, and says what happens while it happens. What is not as it should be is in the answer; an error means that it could
+    /// not be run to its end.
+    pub async fn run(self) -> Result<Settled> {
+        let soak = Arc::new(self);
+        let site = Arc::new(Site::open(soak.name, soak.replicas, soak.seed).await?);
+        println!("seed {}; logs in {}", soak.seed, site.stack.logs.display());
+        let calls = script::write(&mut Rng::with_seed(soak.seed), soak.load, Timestamp::now().as_second());
+        let truths: Vec<Truth> = calls.iter().map(|call| call.truth.clone()).collect();
+        println!("{} calls in {} s, {} of each worker", calls.len(), soak.load.over.as_secs(), soak.replicas);
+        let began = Instant::now();
+        let healed = soak.clone().happen(&site, calls, began).await.with_context(|| soak.how_to_repeat())?;
+        say(began, format_args!("all calls are made and all faults over; waiting until everything has settled"));
+        let settled = settle::settle(&site, &truths, healed, soak.patience, soak.hurry).await?;
+        say(began, format_args!("{}", settled.verdict.to_string().trim_end()));
+        if settled.verdict.is_clean() {
+            let site = Arc::into_inner(site).context("somebody still uses the site")?;
+            site.close().await?;
+        } else {
+            say(began, format_args!("NOT AS IT SHOULD BE. {}", soak.how_to_repeat()));
+        }
+        Ok(settled)
+    }
+
+    fn how_to_repeat(&self) -> String {
+        let (seconds, calls) = (self.load.over.as_secs(), self.load.calls);
+        format!("To repeat it: target/debug/soak --seed {} --seconds {seconds} --calls {calls}", self.seed)
+    }
+
+    /// Calls and faults side by side. Says when the last of both was over.
+    async fn happen(self: Arc<Self>, site: &Arc<Site>, calls: Vec<Call>, began: Instant) -> Result<Instant> {
+        let mut happens = JoinSet::new();
+        for (number, planned) in self.faults.iter().cloned().enumerate() {
+            let site = site.clone();
+            happens.spawn(async move {
+                sleep_until(began + planned.at).await;
+                say(began, format_args!("{}, for {:.1} s", planned.fault, planned.lasts.as_secs_f64()));
+                site.suffer(number, &planned).await.with_context(|| planned.fault.to_string())
+            });
+        }
+        let player = site.clone();
+        happens.spawn(async move {
+            for call in calls {
+                sleep_until(began + call.at).await;
+                player.stack.sandbox.play(&call.play).await?;
+            }
+            Ok(())
+        });
+        while let Some(ended) = happens.join_next().await {
+            ended??;
+        }
+        Ok(Instant::now())
+    }
+}
+
+fn say(began: Instant, what: std::fmt::Arguments<'_>) {
+    println!("{:>7.1} s  {what}", began.elapsed().as_secs_f64());
+}

@@ -1,0 +1,193 @@
+//! What can break, for how long, and a plan of such faults made from a seed.
+
+use std::{fmt, time::Duration};
+
+use fastrand::Rng;
+
+use crate::{
+    WORKERS,
+    build::{self, After, Before, aircall, sellsy},
+    relay::State,
+};
+
+/// A service that the workers reach through relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    Broker,
+    Database,
+}
+
+/// How an API ails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ailment {
+    Status(u16),
+    Hangs,
+    CutBefore,
+    /// The work is done, and nobody is told.
+    CutAfter,
+    Html,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Nothing breaks but what the load brings: calls whose webhooks never come.
+    None,
+    /// kill -9; started again when the fault is over.
+    Killed {
+        worker: &'static str,
+        replica: usize,
+    },
+    /// One worker's link to a service, or everybody's.
+    Link {
+        service: Service,
+        of: Option<(&'static str, usize)>,
+        state: State,
+    },
+    BrokerStopped,
+    /// Of so many of its requests.
+    Api {
+        api: &'static str,
+        ailment: Ailment,
+        share: f64,
+    },
+    /// Every worker gets SIGTERM and is started again, one after the other.
+    RollingRestart,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// From the beginning of the run on.
+    pub at: Duration,
+    pub lasts: Duration,
+    pub fault: Fault,
+}
+
+/// What the site can have.
+#[derive(Clone, Copy, Debug)]
+pub struct Means {
+    /// Of each worker.
+    pub replicas: usize,
+    /// Whether the broker may be stopped.
+    pub own_broker: bool,
+}
+
+/// Faults one after the other and on top of each other, until the time is over; each lasts at most `longest`.
+pub fn plan(rng: &mut Rng, over: Duration, longest: Duration, means: Means) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    let mut at = Duration::from_secs(2);
+    while let Some(left) = over.checked_sub(at) {
+        let lasts = Duration::from_millis(rng.u64(500..=millis(longest))).min(left);
+        planned.push(Planned { at, lasts, fault: any(rng, means) });
+        at += Duration::from_millis(rng.u64(300..=millis(longest) * 3 / 4));
+    }
+    planned
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn any(rng: &mut Rng, means: Means) -> Fault {
+    match rng.u32(..100) {
+        0..30 => {
+            let (worker, replica) = somebody(rng, means);
+            Fault::Killed { worker, replica }
+        }
+        30..62 => {
+            let service = [Service::Broker, Service::Database][rng.usize(..2)];
+            let state = [State::Cut, State::Stalled, State::Refusing][rng.usize(..3)];
+            let of = (rng.u32(..3) > 0).then(|| somebody(rng, means));
+            Fault::Link { service, of, state }
+        }
+        62..66 if means.own_broker => Fault::BrokerStopped,
+        66..70 => Fault::RollingRestart,
+        _ => {
+            let ailments = [
+                Ailment::Status(500),
+                Ailment::Status(502),
+                Ailment::Status(503),
+                Ailment::Status(429),
+                Ailment::Hangs,
+                Ailment::CutBefore,
+                Ailment::CutAfter,
+                Ailment::Html,
+            ];
+            let api = if rng.u32(..4) > 0 { "sellsy" } else { "aircall" };
+            let share = [1.0, 0.3][rng.usize(..2)];
+            Fault::Api { api, ailment: ailments[rng.usize(..ailments.len())], share }
+        }
+    }
+}
+
+fn somebody(rng: &mut Rng, means: Means) -> (&'static str, usize) {
+    (WORKERS[rng.usize(..WORKERS.len())], rng.usize(1..=means.replicas))
+}
+
+impl Fault {
+    /// For the sandbox.
+    pub fn at_api(&self) -> Option<build::Fault> {
+        let Self::Api { api, ailment, share } = self else { return None };
+        let requests = if *api == "sellsy" { sellsy("*") } else { aircall("*") };
+        let fault = match ailment {
+            Ailment::Status(429) => requests.answers(429).header("retry-after", "1"),
+            Ailment::Status(status) => requests.answers(*status),
+            Ailment::Hangs => requests.hangs(Before),
+            Ailment::CutBefore => requests.breaks(Before),
+            Ailment::CutAfter => requests.breaks(After),
+            Ailment::Html => requests.answers_with(200, "<html>Back soon</html>").header("content-type", "text/html"),
+        };
+        Some(fault.sometimes(*share))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => write!(f, "no fault but webhooks that never come"),
+            Self::Killed { worker, replica } => write!(f, "{worker} {replica} killed (kill -9)"),
+            Self::Link { service, of, state } => {
+                match of {
+                    Some((worker, replica)) => write!(f, "{worker} {replica}: link to the ")?,
+                    None => write!(f, "everybody's link to the ")?,
+                }
+                let service = if *service == Service::Broker { "broker" } else { "database" };
+                let state = match state {
+                    State::Open => "open",
+                    State::Cut => "cut",
+                    State::Stalled => "stalled",
+                    State::Refusing => "refused",
+                };
+                write!(f, "{service} {state}")
+            }
+            Self::BrokerStopped => write!(f, "broker stopped"),
+            Self::Api { api, ailment, share } => {
+                let api = if *api == "sellsy" { "Sellsy" } else { "Aircall" };
+                match ailment {
+                    Ailment::Status(status) => write!(f, "{api} answers {status}")?,
+                    Ailment::Hangs => write!(f, "{api} hangs")?,
+                    Ailment::CutBefore => write!(f, "{api} breaks connections")?,
+                    Ailment::CutAfter => write!(f, "{api} does the work and breaks the connection")?,
+                    Ailment::Html => write!(f, "{api} answers 200 with an HTML page")?,
+                }
+                if *share < 1.0 { write!(f, ", {:.0} % of requests", share * 100.0) } else { Ok(()) }
+            }
+            Self::RollingRestart => write!(f, "every worker restarted in turn (SIGTERM)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_planned_sooner_or_later_and_all_end_in_time() {
+        let means = Means { replicas: 2, own_broker: true };
+        let (over, longest) = (Duration::from_secs(7200), Duration::from_secs(10));
+        let planned = plan(&mut Rng::with_seed(1), over, longest, means);
+        assert!(planned.iter().all(|planned| planned.at + planned.lasts <= over));
+        let kinds: std::collections::BTreeSet<_> = planned.iter().map(|planned| planned.fault.to_string()).collect();
+        // 8 workers to be killed, 54 links of one or all, 2 APIs with 8 ailments and 2 shares, the broker, the restart.
+        assert_eq!(kinds.len(), 8 + 54 + 32 + 2, "{kinds:#?}");
+    }
+}

@@ -1,0 +1,347 @@
+//! A script of calls made from a seed, each with the truth about it: the log that it must end as, if any.
+//!
+//! Whatever is said about a call (tags, notes, insights) contains a word of its own, such as `qz17t2`, so that a log can be
+//! compared with the truth word by word: what is lacking, left over, doubled or another call's shows at once.
+//!
+//! Most calls have just ended, so that reconciliation leaves them to the webhooks (it gives those five minutes). Some are of half an
+//! hour ago; they have happened wholly when they are told of, and of some of them webhooks are lost for ever. Those
+//! reconciliation must find. It promises nothing of insights, so none of theirs are lost.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use fastrand::Rng;
+
+use super::callers::{AGENTS, ARCHIVED, CALLERS, Caller};
+use crate::build::{self, action_item, recording, sentiment, summary, tag, topics, untag};
+
+pub const FIRST_CALL: i64 = 3_811_800_000;
+
+/// A call to play, and what must become of it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// From the beginning of the run on.
+    pub at: Duration,
+    pub play: build::Call,
+    pub truth: Truth,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth {
+    pub call_id: i64,
+    /// None: it must not be logged.
+    pub log: Option<Log>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    pub related: BTreeSet<(String, i64)>,
+    pub owner: i64,
+    pub result: &'static str,
+    pub source: &'static str,
+    pub started_at: i64,
+    pub duration: i64,
+    /// All words of its own that the log must say, once each.
+    pub words: BTreeSet<String>,
+    /// What the permanent link leads to.
+    pub link: Option<&'static str>,
+    pub sentiment: Option<&'static str>,
+}
+
+/// How calls are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    pub calls: usize,
+    /// They are spread evenly over so long.
+    pub over: Duration,
+    /// The share of calls of half an hour ago; of half of those webhooks are lost.
+    pub old: f64,
+}
+
+/// What the seed says; `begins_s` only moves it in time.
+pub fn write(rng: &mut Rng, load: Load, begins_s: i64) -> Vec<Call> {
+    let pace = load.over / u32::try_from(load.calls.max(1)).unwrap_or(u32::MAX);
+    (0..load.calls)
+        .map(|n| {
+            let at = pace * u32::try_from(n).unwrap_or(u32::MAX);
+            let now_s = begins_s + at.as_secs().cast_signed();
+            call(rng, n, at, now_s, load.old)
+        })
+        .collect()
+}
+
+fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, old: f64) -> Call {
+    let is_old = chance(rng, old);
+    let shape = Shape::of(rng, is_old);
+    let caller = Number::of(rng, shape.inbound);
+    let mut story = Story::new(n, &shape, shape.played(caller.digits()));
+    story.tell(rng);
+    let started_at = if shape.old { now_s - rng.i64(1500..2400) } else { now_s - shape.duration };
+    let call_id = FIRST_CALL + i64::try_from(n).unwrap_or_default();
+    let mut play = story.call.clone().id(call_id).on(rng.i64(1001..=1003)).started_at(started_at);
+    if chance(rng, 0.2) {
+        play = play.for_teams(&[701]);
+    }
+    if shape.old {
+        play = play.at_once();
+        if rng.bool() {
+            play = play.losing(lost(rng));
+        }
+    }
+    let log = match caller {
+        Number::Known(caller) => Some(story.log(&shape, caller, started_at)),
+        Number::Unknown(_) | Number::Withheld => None,
+    };
+    Call { at, play, truth: Truth { call_id, log } }
+}
+
+fn chance(rng: &mut Rng, share: f64) -> bool {
+    rng.f64() < share
+}
+
+/// What reconciliation promises to make up for.
+fn lost(rng: &mut Rng) -> &'static [&'static str] {
+    match rng.u32(..6) {
+        0 | 1 => &CALL_EVENTS,
+        2 => &["call.ended"],
+        3 => &["call.tagged", "call.untagged"],
+        4 => &["call.commented"],
+        _ => &["call.comm_assets_generated", "call.voicemail_left"],
+    }
+}
+
+const CALL_EVENTS: [&str; 10] = [
+    "call.created",
+    "call.ringing_on_agent",
+    "call.answered",
+    "call.hungup",
+    "call.ended",
+    "call.tagged",
+    "call.untagged",
+    "call.commented",
+    "call.comm_assets_generated",
+    "call.voicemail_left",
+];
+
+enum Number {
+    Known(&'static Caller),
+    Unknown(String),
+    Withheld,
+}
+
+impl Number {
+    fn of(rng: &mut Rng, inbound: bool) -> Self {
+        match rng.u32(..100) {
+            0..82 => Self::Known(&CALLERS[rng.usize(..CALLERS.len())]),
+            82..86 => Self::Unknown(ARCHIVED[rng.usize(..ARCHIVED.len())].to_owned()),
+            86..90 if inbound => Self::Withheld,
+            // Nobody's; those of the records end in 00 to 41.
+            _ => Self::Unknown(format!("+33 6 39 98 {:02} {:02}", rng.u32(50..99), rng.u32(..100))),
+        }
+    }
+
+    fn digits(&self) -> &str {
+        match self {
+            Self::Known(caller) => caller.number,
+            Self::Unknown(digits) => digits,
+            Self::Withheld => "anonymous",
+        }
+    }
+}
+
+/// What sort of call it is.
+struct Shape {
+    old: bool,
+    inbound: bool,
+    answered: bool,
+    voicemail: bool,
+    recording: bool,
+    ring_s: i64,
+    duration: i64,
+    agent: Option<(i64, Option<i64>)>,
+}
+
+impl Shape {
+    fn of(rng: &mut Rng, old: bool) -> Self {
+        let inbound = chance(rng, 0.6);
+        let answered = chance(rng, 0.7);
+        let ring_s = rng.i64(3..=25);
+        let duration = match rng.u32(..20) {
+            _ if !answered => ring_s,
+            // The bounds of the insights, in and out.
+            0 => [60, 61][rng.usize(..2)],
+            1 if !old => [10_799, 10_800][rng.usize(..2)],
+            2..6 => ring_s + rng.i64(2..=30),
+            _ => ring_s + rng.i64(40..=250),
+        };
+        Self {
+            old,
+            inbound,
+            answered,
+            voicemail: !answered && inbound && rng.bool(),
+            recording: answered && rng.bool(),
+            ring_s,
+            duration,
+            agent: chance(rng, 0.9).then(|| AGENTS[rng.usize(..AGENTS.len())]),
+        }
+    }
+
+    fn played(&self, digits: &str) -> build::Call {
+        let mut call = build::call(digits).ringing(self.ring_s).lasting(self.duration);
+        if !self.inbound {
+            call = call.outbound();
+        }
+        call = match self.agent {
+            Some((agent, _)) => call.by(agent),
+            None => call.by_nobody(),
+        };
+        match (self.answered, self.voicemail) {
+            (false, true) => call.voicemail(),
+            (false, false) => call.missed(),
+            (true, _) if self.recording => call.recorded(),
+            (true, _) => call,
+        }
+    }
+
+    fn has_insights(&self) -> bool {
+        60 < self.duration && self.duration < 10_800
+    }
+}
+
+/// What is said about a call after it, and what of that stands in the end.
+struct Story {
+    n: usize,
+    call: build::Call,
+    seconds: BTreeSet<i64>,
+    words: BTreeSet<String>,
+    has_insights: bool,
+    recording: bool,
+    sentiment: Option<&'static str>,
+}
+
+impl Story {
+    fn new(n: usize, shape: &Shape, call: build::Call) -> Self {
+        // At 30 and 33 s Aircall tells of the end and of the voicemail. Of two events in one second nobody could say which is the last.
+        let seconds = BTreeSet::from([0, 30, 33]);
+        let (has_insights, recording) = (shape.has_insights(), shape.recording);
+        Self { n, call, seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
+    }
+
+    fn tell(&mut self, rng: &mut Rng) {
+        if self.recording && rng.bool() {
+            self.add(rng, 31, recording());
+        }
+        for nth in 0..[0, 0, 1, 1, 2][rng.usize(..5)] {
+            self.tags(rng, nth);
+        }
+        for nth in 0..[0, 0, 0, 1, 2][rng.usize(..5)] {
+            let word = self.word('n', nth);
+            let mut note = build::note(&format!("Note {word}."));
+            if rng.bool() {
+                note = note.by(AGENTS[rng.usize(..AGENTS.len())].0);
+            }
+            self.add(rng, 1, note);
+            self.words.insert(word);
+        }
+        if chance(rng, 0.4) {
+            self.insights(rng);
+        }
+    }
+
+    fn tags(&mut self, rng: &mut Rng, nth: usize) {
+        let word = self.word('t', nth);
+        let tagged_at = self.add(rng, 1, tag(&word));
+        match rng.u32(..3) {
+            // A slip of the finger, or one that is made up for.
+            0 => {
+                let untagged_at = self.add(rng, tagged_at + 1, untag(&word));
+                if rng.bool() {
+                    self.add(rng, untagged_at + 1, tag(&word));
+                    self.words.insert(word);
+                }
+            }
+            _ => {
+                self.words.insert(word);
+            }
+        }
+    }
+
+    fn insights(&mut self, rng: &mut Rng) {
+        for letter in ['s', 'p', 'a'] {
+            if rng.bool() {
+                let word = self.word(letter, 0);
+                let insight = match letter {
+                    's' => summary(&format!("Insight {word}.")),
+                    'p' => topics(&[&word]),
+                    _ => action_item(&format!("Insight {word}.")),
+                };
+                let insight = if chance(rng, 0.3) { insight.bare() } else { insight };
+                self.add(rng, 34, insight);
+                if self.has_insights {
+                    self.words.insert(word);
+                }
+            }
+        }
+        if rng.bool() {
+            let (value, word) =
+                [("POSITIVE", "positif"), ("NEUTRAL", "neutre"), ("NEGATIVE", "négatif")][rng.usize(..3)];
+            self.add(rng, 34, sentiment(value));
+            self.sentiment = self.has_insights.then_some(word);
+        }
+    }
+
+    fn word(&self, letter: char, nth: usize) -> String {
+        format!("qz{}{letter}{nth}", self.n)
+    }
+
+    /// In a second of its own, not before `earliest` after the hang-up.
+    fn add(&mut self, rng: &mut Rng, earliest: i64, event: build::Event) -> i64 {
+        let mut at_s = earliest + rng.i64(0..60);
+        while !self.seconds.insert(at_s) {
+            at_s += 1;
+        }
+        self.call = self.call.clone().after(at_s, event);
+        at_s
+    }
+
+    fn log(self, shape: &Shape, caller: &Caller, started_at: i64) -> Log {
+        let of = |kind: &str, id: Option<i64>| id.map(|id| (kind.to_owned(), id));
+        let related =
+            [of(caller.kind, Some(caller.id)), of("company", caller.company), of("opportunity", caller.opportunity)];
+        // A missed inbound call forgets on whom it rang.
+        let agent = shape.agent.filter(|_| shape.answered || !shape.inbound);
+        Log {
+            related: related.into_iter().flatten().collect(),
+            owner: agent.and_then(|(_, staff)| staff).unwrap_or(caller.owner),
+            result: match (shape.answered, shape.voicemail) {
+                (true, _) => "connected",
+                (false, true) => "msgvocal",
+                (false, false) => "noanswer",
+            },
+            source: if shape.inbound { "incoming" } else { "outcoming" },
+            started_at,
+            duration: shape.duration,
+            words: self.words,
+            link: shape.recording.then_some("recording").or(shape.voicemail.then_some("voicemail")),
+            sentiment: self.sentiment,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_script_every_time_and_another_seed_another() {
+        let load = Load { calls: 300, over: Duration::from_secs(10), old: 0.2 };
+        let orders = |seed| {
+            write(&mut Rng::with_seed(seed), load, 1_795_000_000).into_iter().map(|call| call.play).collect::<Vec<_>>()
+        };
+        assert_eq!(orders(7), orders(7));
+        assert_ne!(orders(7), orders(8));
+        let lost = orders(7).iter().filter(|order| json!(order).get("lost").is_some()).count();
+        assert!((15..50).contains(&lost), "{lost}");
+    }
+}

@@ -1,1 +1,0 @@
-//! Nothing: this crate is its test, which reads the sources of all others.

@@ -1,0 +1,180 @@
+//! `make demo`: a morning of calls on real RabbitMQ and PostgreSQL, with the sandbox for Aircall and Sellsy.
+//!
+//! The calls stand in `morning.toml`, each with what is expected of it. In the middle of the morning the broker
+//! goes away for some seconds and Sellsy stumbles. At the end a table shows what landed where and why; the exit code is
+//! 0 only if every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then stay up,
+//! so that a newcomer can look around with `callbridge`.
+
+mod morning;
+mod report;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result};
+use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, build::sellsy, eventually};
+use serde_json::json;
+
+use morning::{Call, Morning};
+use report::Landed;
+
+const UNTIL_READY: Duration = Duration::from_secs(30);
+/// From the last call on; the ladder's first two rungs (5 s and 30 s) fit.
+const UNTIL_SETTLED: Duration = Duration::from_secs(90);
+const BETWEEN_CALLS: Duration = Duration::from_millis(200);
+/// Real milliseconds for a second of a recorded conversation.
+const PACE_MS: u64 = 5;
+/// A morning is played in seconds, so the minute's quota of an ordinary account (149) is widened in proportion.
+const QUOTAS: [&str; 4] = ["--sellsy-per-second", "24", "--sellsy-per-minute", "600"];
+/// What all workers together may ask; the rest is the account's other programs'.
+const BUDGET: [(&str, &str); 2] = [("SELLSY_REQUESTS_PER_SECOND", "20"), ("SELLSY_REQUESTS_PER_MINUTE", "540")];
+const OUTAGE: Duration = Duration::from_secs(2);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Box::pin(demo()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("The demo failed: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demo() -> Result<bool> {
+    let morning = Morning::read()?;
+    println!("Starting the sandbox (Aircall and Sellsy) and the four workers …");
+    let (stack, workers, broker) = start().await?;
+    println!("Playing a morning of calls …");
+    let mut played = Vec::new();
+    for call in &morning.calls {
+        played.push(play(&stack, call).await?);
+        tokio::time::sleep(BETWEEN_CALLS).await;
+    }
+    for conversation in &morning.conversations {
+        let path = format!("/aircall/conversations/{}", conversation.name);
+        let answer = stack.sandbox.control(reqwest::Method::POST, &path, Some(&json!({ "pace_ms": PACE_MS }))).await?;
+        let ids = answer["call_ids"].as_array().context("call_ids")?.iter().filter_map(serde_json::Value::as_i64);
+        for (call, id) in conversation.calls.iter().zip(ids) {
+            println!("  {id:<10}  {}", call.about);
+            played.push((call, id));
+        }
+    }
+    stack.sandbox.delivered(UNTIL_SETTLED).await?;
+    outage(&stack, &broker).await?;
+    for call in &morning.calls_during_outage {
+        played.push(play(&stack, call).await?);
+    }
+    stack.sandbox.delivered(UNTIL_SETTLED).await?;
+    println!("All webhooks are delivered; waiting until every log is as it should be …\n");
+    let landed = || async {
+        let landed = report::look(&stack, &played).await.ok()?;
+        landed.iter().all(|landed| landed.problems.is_empty()).then_some(landed)
+    };
+    let landed = match eventually(UNTIL_SETTLED, landed).await {
+        Some(landed) => landed,
+        None => report::look(&stack, &played).await?,
+    };
+    let good = conclude(&stack, &landed).await?;
+    if std::env::args().any(|argument| argument == "--stay") {
+        stay(&stack).await?;
+    }
+    if good {
+        drop(workers);
+        stack.down().await?;
+    } else {
+        println!("Logs of the workers: {}", stack.logs.display());
+    }
+    Ok(good)
+}
+
+async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
+    let id = stack.sandbox.play(&call.play).await?;
+    println!("  {id:<10}  {}", call.about);
+    Ok((call, id))
+}
+
+/// Until Ctrl-C.
+async fn stay(stack: &Stack) -> Result<()> {
+    let binaries = std::env::current_exe()?.parent().context("the folder of the binaries")?.display().to_string();
+    let console = stack.start_console().await?;
+    println!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
+    println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
+    // Those of the workers, so that every command works; but its log is nobody's business here.
+    let wanted = stack.environment.iter().filter(|(name, _)| !["HTTP_LISTEN", "RUST_LOG"].contains(&name.as_str()));
+    let settings: Vec<_> = wanted.map(|(name, value)| format!("{name}='{value}'")).collect();
+    println!(
+        "      {}\n    callbridge explain \"+33 6 39 98 41 07\"\n    callbridge check\n",
+        settings.join(" \\\n      ")
+    );
+    tokio::signal::ctrl_c().await.context("Ctrl-C")
+}
+
+/// The workers reach the broker through a relay that can be cut.
+async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
+    let mut stack = Stack::with_sandbox("demo", &QUOTAS).await?;
+    let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
+    stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    stack.environment.extend(BUDGET.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let mut workers = Vec::new();
+    for worker in WORKERS {
+        workers.push(stack.start(worker).await?);
+    }
+    for worker in &workers {
+        worker.until_ready(UNTIL_READY).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    Ok((stack, workers, broker))
+}
+
+/// The broker is gone for some seconds, and Sellsy answers the next write with 503. The calls that follow come in
+/// meanwhile.
+async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
+    println!("  … the broker goes away, and Sellsy answers a write with 503 …");
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(503).once()]).await?;
+    broker.cut();
+    let broker = broker.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(OUTAGE).await;
+        broker.restore();
+    });
+    Ok(())
+}
+
+async fn conclude(stack: &Stack, landed: &[Landed]) -> Result<bool> {
+    println!("{}", report::table(landed));
+    if let Some(first) = landed.first() {
+        let log = stack.sandbox.logs_of(first.call_id).await?;
+        let text = log.first().and_then(|log| log["description"].as_str()).unwrap_or_default();
+        println!(
+            "\nThe log of call {} as it stands in Sellsy:\n\n    {}\n",
+            first.call_id,
+            text.replace('\n', "\n    ")
+        );
+    }
+    let (logs, expected) =
+        (stack.sandbox.phone_calls().await?.len(), landed.iter().filter(|l| l.phone_call.is_some()).count());
+    let counts = stack.sandbox.get("/counts").await?;
+    let total = |api: &str| counts[api]["total"].as_u64().unwrap_or(0);
+    println!(
+        "{} calls, {expected} logged; {logs} phone calls in Sellsy; {} requests to Sellsy, {} to Aircall.",
+        landed.len(),
+        total("sellsy"),
+        total("aircall"),
+    );
+    let mut good = true;
+    if logs != expected {
+        println!("WRONG: Sellsy holds {logs} phone calls, {expected} belong to these calls.");
+        good = false;
+    }
+    for landed in landed {
+        for problem in &landed.problems {
+            println!("WRONG: call {} ({}): {problem}", landed.call_id, landed.about);
+            good = false;
+        }
+    }
+    if good {
+        println!("Everything landed where it should.");
+    }
+    Ok(good)
+}

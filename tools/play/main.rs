@@ -1,0 +1,106 @@
+//! Plays calls at a sandbox that runs already, and judges what became of them: for `tests/compose.sh`.
+//!
+//! The calls and the truth about them follow from the seed, as in a soak, and so does the verdict. Nothing here moves time on
+//! or looks at queues: who works on the calls, where, and what breaks meanwhile is somebody else's business. With `--judge`
+//! nothing is played; the calls of an earlier run with the same options are judged once more.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Result;
+use base::tls;
+use clap::Parser;
+use fastrand::Rng;
+use harness::{
+    Sandbox,
+    soak::{
+        script::{self, Load, Truth},
+        verdict::{Found, Verdict, judge},
+    },
+};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Plays calls at a sandbox that runs already, and judges what became of them.
+#[derive(Parser)]
+struct Options {
+    /// The sandbox, e.g. http://127.0.0.1:8091
+    sandbox: String,
+    #[arg(long, default_value_t = 1000)]
+    calls: usize,
+    /// They are spread evenly over so long
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// When the first call happens, in seconds since 1970; now unless told
+    #[arg(long)]
+    begins: Option<i64>,
+    /// So many seconds without any progress are taken for the end
+    #[arg(long, default_value_t = 200)]
+    patience: u64,
+    /// Play nothing: judge the calls of an earlier run once more
+    #[arg(long, requires = "begins")]
+    judge: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tls::install_provider();
+    let options = Options::parse();
+    match Box::pin(run(&options)).await {
+        Ok(verdict) => {
+            print!("{verdict}");
+            if verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(e) => {
+            eprintln!("The calls could not be played: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<Verdict> {
+    let sandbox = Sandbox::at(&options.sandbox);
+    // None of half an hour ago: they would wait for a reconciliation.
+    let load = Load { calls: options.calls, over: Duration::from_secs(options.seconds), old: 0.0 };
+    let begins = options.begins.unwrap_or_else(|| Timestamp::now().as_second());
+    let calls = script::write(&mut Rng::with_seed(options.seed), load, begins);
+    let truths: Vec<Truth> = calls.iter().map(|call| call.truth.clone()).collect();
+    if options.judge {
+        return Ok(judge(&truths, &Found::at(&sandbox).await?));
+    }
+    // Aircall delivers twice, late and out of order, too.
+    let delivery = json!({ "duplicate": 0.1, "reorder": 0.1, "late": 0.1, "late_ms": 700, "seed": options.seed });
+    sandbox.control(reqwest::Method::PUT, "/aircall/delivery", Some(&delivery)).await?;
+    let began = Instant::now();
+    for call in calls {
+        sleep_until(began + call.at).await;
+        sandbox.play(&call.play).await?;
+    }
+    println!("{} calls were played in {:.1} s", truths.len(), began.elapsed().as_secs_f64());
+    settle(&sandbox, &truths, Duration::from_secs(options.patience)).await
+}
+
+/// Until all is as it should be, or nothing has changed for so long that it never will.
+async fn settle(sandbox: &Sandbox, truths: &[Truth], patience: Duration) -> Result<Verdict> {
+    let (began, mut changed) = (Instant::now(), Instant::now());
+    let mut verdict = judge(truths, &Found::at(sandbox).await?);
+    let mut all_logged = false;
+    while changed.elapsed() < patience {
+        if verdict.all_are_logged() && !std::mem::replace(&mut all_logged, true) {
+            println!("every call was logged {:.0} s after the last one", began.elapsed().as_secs_f64());
+        }
+        if verdict.is_clean() {
+            println!("all was as it should be {:.0} s after the last call", began.elapsed().as_secs_f64());
+            break;
+        }
+        sleep(Duration::from_secs(1)).await;
+        let now = judge(truths, &Found::at(sandbox).await?);
+        if now != verdict {
+            changed = Instant::now();
+        }
+        verdict = now;
+    }
+    Ok(verdict)
+}

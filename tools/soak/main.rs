@@ -1,0 +1,128 @@
+//! `make soak`: calls under random faults for as long as one likes; `make faults`: every fault by itself, measured.
+//!
+//! It starts a RabbitMQ and a PostgreSQL that are nobody else's, so that the broker can be stopped, and ends them afterwards.
+//! The exit code is 0 only if every call ended where it should, and Sellsy holds nothing else.
+
+mod docs;
+mod single;
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use comfy_table::{Table, presets};
+use harness::{
+    Services,
+    soak::{Settled, Soak, script::Load},
+};
+
+/// Unless `SERVICES_DIR` says otherwise.
+const SERVICES: &str = "target/services-soak";
+/// What a debug build on two cores keeps up with, faults included.
+const CALLS_A_SECOND: u64 = 20;
+/// Of those, so many are of half an hour ago, and of half of them webhooks are lost.
+const OLD: f64 = 0.12;
+
+/// Calls under random faults, all made from one seed; in the end Sellsy must hold exactly what was called.
+#[derive(Parser)]
+struct Options {
+    /// For how long calls come in and things break
+    #[arg(long, default_value_t = 1.0)]
+    minutes: f64,
+    /// The same in seconds
+    #[arg(long, conflicts_with = "minutes")]
+    seconds: Option<u64>,
+    /// The number that calls and faults are made from; without it, another one each time
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many calls; without it, as many as an ordinary machine keeps up with
+    #[arg(long)]
+    calls: Option<usize>,
+    /// So many seeds in a row
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// Every fault by itself instead of the mixture
+    #[arg(long)]
+    table: bool,
+    /// Write the tables into docs/faults.md
+    #[arg(long)]
+    record: bool,
+    /// With --table: only the faults whose description contains this
+    #[arg(long)]
+    only: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let folder = std::env::var("SERVICES_DIR").unwrap_or_else(|_| SERVICES.to_owned());
+    // In a task, so that the services are ended after a panic, too.
+    let soak = tokio::spawn(soak(options, folder.clone()));
+    let outcome = soak.await.context("a panic").and_then(|outcome| outcome);
+    let ended = match Services::own(&folder).await {
+        Ok(services) => services.order(&["down", "--purge"]).await,
+        Err(e) => Err(e),
+    };
+    match outcome.and_then(|good| ended.map(|()| good)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("The soak could not be run to its end: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn soak(options: Options, folder: String) -> Result<bool> {
+    Services::own(&folder).await?;
+    if options.table {
+        return single::each(options.only.as_deref(), options.record).await;
+    }
+    let over = options.seconds.map_or_else(|| Duration::from_secs_f64(options.minutes * 60.0), Duration::from_secs);
+    let as_usual = usize::try_from(over.as_secs() * CALLS_A_SECOND)?;
+    let load = Load { calls: options.calls.unwrap_or(as_usual), over, old: OLD };
+    let header =
+        ["seed", "faults", "calls", "to be logged", "lost", "doubled", "wrong", "strange", "parked", "settled after"];
+    let mut rows = Vec::new();
+    let mut good = true;
+    for nth in 0..options.seeds {
+        let seed = options.seed.map_or_else(|| fastrand::u64(..), |seed| seed.wrapping_add(nth));
+        println!("\nSeed {seed}:");
+        let soak = Soak::mixture(seed, load, true);
+        let faults = soak.faults.len();
+        let settled = soak.run().await.with_context(|| format!("seed {seed}"))?;
+        good &= settled.verdict.is_clean();
+        rows.push(row(seed, faults, &settled));
+        if options.record {
+            docs::write("mixture", &header, &rows, options.seed.is_some())?;
+        }
+    }
+    println!("\n{}", table(&header, &rows));
+    println!(
+        "{}",
+        if good { "Every call ended where it should, and Sellsy holds nothing else." } else { "NOT AS IT SHOULD BE." }
+    );
+    Ok(good)
+}
+
+fn row(seed: u64, faults: usize, settled: &Settled) -> Vec<String> {
+    let verdict = &settled.verdict;
+    let problems = [&verdict.lost, &verdict.doubled, &verdict.wrong, &verdict.strange, &verdict.parked];
+    let mut row = vec![seed.to_string(), faults.to_string(), verdict.sent.to_string(), verdict.expected.to_string()];
+    row.extend(problems.map(|problems| problems.len().to_string()));
+    row.push(seconds(settled.right_after));
+    row
+}
+
+fn seconds(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "never".into(), |duration| format!("{:.0} s", duration.as_secs_f64()))
+}
+
+fn table(header: &[&str], rows: &[Vec<String>]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row);
+    }
+    table
+}

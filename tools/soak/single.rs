@@ -1,0 +1,105 @@
+//! Every fault by itself, with a load of its own, and how long it takes until all is well again.
+//!
+//! One of each worker, so that whoever is killed is missed. Time is not moved on here, but for the gathering of changes.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use harness::{
+    WORKERS,
+    relay::State,
+    soak::{
+        Settled, Soak,
+        faults::{Ailment, Fault, Planned, Service},
+        script::Load,
+    },
+};
+
+use crate::{docs, seconds, table};
+
+const LASTS: Duration = Duration::from_secs(10);
+const AT: Duration = Duration::from_secs(3);
+const CALLS: usize = 150;
+const OVER: Duration = Duration::from_secs(15);
+const SEED: u64 = 1;
+
+/// Each with the share of its calls that are of half an hour ago.
+fn all() -> Vec<(Fault, f64)> {
+    let mut all: Vec<(Fault, f64)> = Vec::new();
+    all.extend(WORKERS.map(|worker| (Fault::Killed { worker, replica: 1 }, 0.0)));
+    for service in [Service::Broker, Service::Database] {
+        let states = [State::Cut, State::Stalled, State::Refusing];
+        all.extend(states.map(|state| (Fault::Link { service, of: None, state }, 0.0)));
+    }
+    all.push((Fault::BrokerStopped, 0.0));
+    let ailments = [
+        Ailment::Status(503),
+        Ailment::Status(429),
+        Ailment::Hangs,
+        Ailment::CutBefore,
+        Ailment::CutAfter,
+        Ailment::Html,
+    ];
+    all.extend(ailments.map(|ailment| (Fault::Api { api: "sellsy", ailment, share: 1.0 }, 0.0)));
+    all.push((Fault::Api { api: "aircall", ailment: Ailment::Status(503), share: 1.0 }, 0.0));
+    all.push((Fault::RollingRestart, 0.0));
+    all.push((Fault::None, 1.0));
+    all
+}
+
+pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
+    let header = [
+        "what was broken",
+        "for",
+        "calls",
+        "to be logged",
+        "lost",
+        "doubled",
+        "wrong, strange or parked",
+        "all logged after",
+        "all right after",
+    ];
+    let (mut rows, mut good) = (Vec::new(), true);
+    let wanted = |fault: &Fault| only.is_none_or(|only| fault.to_string().contains(only));
+    for (fault, old) in all().into_iter().filter(|(fault, _)| wanted(fault)) {
+        println!("\n{fault}:");
+        let soak = Soak {
+            name: "fault",
+            seed: SEED,
+            load: Load { calls: CALLS, over: OVER, old },
+            faults: vec![Planned { at: AT, lasts: LASTS, fault: fault.clone() }],
+            replicas: 1,
+            // Less than reconciliation leaves to the webhooks.
+            patience: Duration::from_secs(240),
+            hurry: false,
+        };
+        let settled = soak.run().await.with_context(|| fault.to_string())?;
+        good &= settled.verdict.is_clean();
+        rows.push(row(&fault, &settled));
+        if record {
+            // After each, so that what was measured is not lost.
+            docs::write("faults", &header, &rows, only.is_some())?;
+        }
+    }
+    println!("\n{}", table(&header, &rows));
+    Ok(good)
+}
+
+fn row(fault: &Fault, settled: &Settled) -> Vec<String> {
+    let verdict = &settled.verdict;
+    let lasts = match fault {
+        Fault::RollingRestart | Fault::None => "–".into(),
+        _ => format!("{} s", LASTS.as_secs()),
+    };
+    vec![
+        fault.to_string(),
+        lasts,
+        verdict.sent.to_string(),
+        verdict.expected.to_string(),
+        verdict.lost.len().to_string(),
+        verdict.doubled.len().to_string(),
+        (verdict.wrong.len() + verdict.strange.len() + verdict.parked.len()).to_string(),
+        seconds(settled.logged_after),
+        seconds(settled.right_after),
+    ]
+}
