@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, File, Module, SHARED, WORKERS};
 
 /// What stays in a shared crate although only one other uses it, or none, and why.
-const EXCEPTIONS: [(&str, &str, &str); 12] = [
+const EXCEPTIONS: [(&str, &str, &str); 11] = [
     ("ledger", "calls", "the ledger alone touches the table `calls`, whichever worker asks"),
     ("ledger", "erase", "likewise"),
     ("ledger", "reconciliation", "likewise"),
@@ -14,7 +14,6 @@ const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("vendors", "sellsy", "likewise"),
     ("broker", "amqp::message", "headers are read where they are written"),
     ("base", "phone", "numbers are read in one place"),
-    ("base", "client", "HTTP clients are made in one place"),
     ("base", "trace", "what the task belongs to is set and read in one place"),
     ("vendors", "sent", "requests are noted, taken and put back in one place"),
     ("vendors", "budget::store", "the budget alone touches its tables"),
