@@ -1,4 +1,4 @@
-// What keeps people from using a page: run in the page, returns a list of faults.
+// Runs inside a page and returns a list of its accessibility and layout faults.
 const faults = [];
 const fault = (what, element) => faults.push(element ? `${what}: ${element.outerHTML.slice(0, 120)}` : what);
 const visible = (element) => element.checkVisibility() && element.getClientRects().length > 0;
@@ -18,7 +18,7 @@ for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
   level = now;
 }
 
-// What is used has a name
+// Every control has a name
 for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea, progress")) {
   if (field.labels.length === 0 && !field.getAttribute("aria-label")) fault("a field without a label", field);
 }
@@ -36,7 +36,7 @@ for (const element of document.querySelectorAll("[aria-labelledby], [aria-descri
 }
 if (document.querySelector("[style]")) fault("an inline style, which the page's policy forbids", document.querySelector("[style]"));
 
-// It fits, and a finger hits it
+// The page fits the window, and touch targets are large enough
 if (document.documentElement.scrollWidth > window.innerWidth) {
   const wide = [...document.querySelectorAll("body *")].find((e) => e.getBoundingClientRect().right > window.innerWidth + 1 && !e.closest(".scroll"));
   fault(`the page is ${document.documentElement.scrollWidth} px wide, the window ${window.innerWidth}`, wide);

@@ -1,7 +1,7 @@
-//! A headless Chromium with a profile of its own, for tests of pages: what a person can do with them, and pictures.
+//! A headless Chromium with a profile of its own, for tests of pages: it acts like a user and takes screenshots.
 //!
-//! [`Browser::start`] finds Chromium by `scripts/browser.sh`, which installs it if it may. The pages are looked at by
-//! `browser.js` as well, which knows the faults that keep people out.
+//! [`Browser::start`] finds Chromium with `scripts/browser.sh`, which installs it where it is allowed to. `browser.js` also
+//! checks every page for faults that make it unusable for some people.
 
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ const UNTIL_STARTED: Duration = Duration::from_secs(30);
 const UNTIL_THERE: Duration = Duration::from_secs(20);
 const INSPECTION: &str = include_str!("browser.js");
 
-/// What a page is looked at with.
+/// The window size and colour scheme of a page.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     pub name: &'static str,
@@ -37,9 +37,9 @@ impl View {
     pub const DARK: View = View { name: "dark", width: 1280, height: 800, dark: true };
 }
 
-/// Ends when dropped, in this order.
+/// The fields are dropped in this order.
 pub struct Browser {
-    /// Ends Chromium.
+    /// Dropping it ends Chromium.
     pub driver: WebDriver,
     _chromedriver: Running,
     _profile: Profile,
@@ -55,7 +55,7 @@ impl Drop for Profile {
 }
 
 impl Browser {
-    /// `None`, and a line that says so, where there is no browser. With `CI=true` that is a failure.
+    /// `None`, with a printed line, where there is no browser. With `CI=true` that is a failure.
     pub async fn start() -> Result<Option<Self>> {
         let mut script = tokio::process::Command::new("bash");
         script.arg(workspace().join("scripts/browser.sh")).stderr(Stdio::inherit());
@@ -114,19 +114,19 @@ impl Browser {
         Ok(self.driver.goto(url).await?)
     }
 
-    /// The element, as soon as it is there.
+    /// The element, as soon as it exists.
     pub async fn find(&self, css: &str) -> Result<WebElement> {
         let found = eventually(UNTIL_THERE, || async { self.driver.find(By::Css(css)).await.ok() }).await;
         found.with_context(|| format!("{css} is not on the page"))
     }
 
-    /// The link that reads so.
+    /// The link with this text.
     pub async fn link(&self, text: &str) -> Result<WebElement> {
         let found = eventually(UNTIL_THERE, || async { self.driver.find(By::LinkText(text)).await.ok() }).await;
         found.with_context(|| format!("the link {text:?} is not on the page"))
     }
 
-    /// What the page says, as soon as it says `expected`.
+    /// The text of the page, as soon as it contains `expected`.
     pub async fn says(&self, expected: &str) -> Result<String> {
         let said = || async {
             let text = self.driver.find(By::Css("main")).await.ok()?.text().await.ok()?;
@@ -138,19 +138,19 @@ impl Browser {
         }
     }
 
-    /// A value that a script returns.
+    /// The value that a script returns.
     pub async fn evaluate(&self, script: &str) -> Result<Value> {
         Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
     }
 
-    /// What keeps people from using the page, a line each.
+    /// The faults that `browser.js` finds in the page, one per line.
     pub async fn faults(&self) -> Result<Vec<String>> {
         Ok(serde_json::from_value(self.evaluate(INSPECTION).await?)?)
     }
 
-    /// A picture of the page from its top, at most so high, and so much smaller than it is.
+    /// A screenshot from the top of the page, at most this high, scaled down by this factor.
     pub async fn photograph(&self, file: &Path, highest: u64, scale: f64) -> Result<()> {
-        // What has the focus has a ring around it, which is of no interest here.
+        // The focused element has a focus ring, which does not belong in a screenshot.
         let script = "document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0);
                       return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]";
         let size = self.evaluate(script).await?;
@@ -164,7 +164,7 @@ impl Browser {
     }
 
     pub async fn quit(self) -> Result<()> {
-        // Its drop would do so as well, and block.
+        // Dropping it would do the same, but block.
         Ok(self.driver.clone().quit().await?)
     }
 }

@@ -1,5 +1,5 @@
-//! What tests give to the sandbox and to ingest, in words instead of JSON: calls to be played, Aircall's webhooks, records of
-//! Sellsy, faults.
+//! Builders for what tests give to the sandbox and to ingest, instead of raw JSON: calls to play, Aircall webhooks, Sellsy
+//! records, faults.
 
 mod call;
 mod fault;

@@ -1,8 +1,8 @@
 //! RabbitMQ and PostgreSQL in containers: one pair per test process, where a Docker engine answers.
 //!
-//! Nothing of ours runs when a test process ends: statics are not dropped, and a signal or an abort asks nobody. So the
+//! No code of ours runs when a test process ends: statics are not dropped, and a signal or an abort runs no handler. So the
 //! containers are removed from outside, by a shell that waits for the end of a pipe which only this process holds open.
-//! Should that shell be killed too: `docker rm -f -v $(docker ps -aq --filter label=callbridge.tests)`.
+//! If that shell is killed too: `docker rm -f -v $(docker ps -aq --filter label=callbridge.tests)`.
 
 use std::{
     io::Write as _,
@@ -26,11 +26,11 @@ use crate::{Services, eventually};
 
 const LABEL: &str = "callbridge.tests";
 
-/// For a container, from its start until it answers.
+/// How long a container may take from its start until it answers.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The second time is for a container that the engine was about to make when this process was killed; nobody waits for
-/// that one, so it lets go of stderr.
+/// The second removal catches a container that the engine was just creating when this process was killed. Nobody needs to wait
+/// for that one, so stderr is closed first.
 const REAPER: &str = r#"
 remove() {
   containers=$(docker ps -aq --filter "label=$1")
@@ -43,14 +43,14 @@ sleep 2
 remove "$1"
 "#;
 
-/// What lives as long as this process: a container is removed when its handle is dropped, all are when the reaper is.
+/// Kept until this process ends: dropping a handle removes its container, dropping the reaper removes all of them.
 static HELD: OnceLock<([ContainerAsync<GenericImage>; 2], Child)> = OnceLock::new();
 
-/// `None` where no engine answers; an error where one does, but the two cannot be had from it.
+/// `None` where no engine answers; an error where one answers but cannot start the two.
 pub(crate) async fn start() -> anyhow::Result<Option<Services>> {
     let Some(engine) = engine_of_the_command_line().await else { return Ok(None) };
     let info = timeout(PATIENCE, docker_client_instance().await?.info()).await??;
-    // Contexts are known to the one only; the reaper would ask the wrong engine.
+    // Only the docker command knows Docker contexts; the reaper would ask the wrong engine.
     ensure!(info.id.as_deref() == Some(&engine), "the docker command uses another engine than DOCKER_HOST says");
     say("starting RabbitMQ and PostgreSQL in containers; their images are pulled if they are not here");
     let secret = Uuid::new_v4().simple().to_string();
@@ -67,7 +67,7 @@ async fn broker(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<Gene
         .with_wait_for(WaitFor::message_on_stdout("Server startup complete"))
         .with_env_var("RABBITMQ_DEFAULT_USER", "tests")
         .with_env_var("RABBITMQ_DEFAULT_PASS", secret)
-        // As in scripts/services/docker.sh: see there.
+        // Same as in scripts/services/docker.sh, which has the reason.
         .with_ulimit("nofile", 16_384, Some(16_384));
     let (container, address) = run(image, mark, 5672).await.context("rabbitmq:4-management")?;
     let url = format!("amqp://tests:{secret}@{address}/%2f");
@@ -80,7 +80,7 @@ async fn broker(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<Gene
 async fn database(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {
     let image = GenericImage::new("postgres", "17")
         .with_env_var("POSTGRES_PASSWORD", secret)
-        // In plain text: for SCRAM a debug build would be busy at every connect.
+        // Plain-text passwords: with SCRAM a debug build would spend much CPU time on every connect.
         .with_env_var("POSTGRES_HOST_AUTH_METHOD", "password")
         .with_env_var("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8")
         .with_shm_size(256 << 20)
@@ -96,22 +96,22 @@ async fn database(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<Ge
     Ok((container, url))
 }
 
-/// Starts it, and says where its port is to be found.
+/// Starts the container and returns the address of its port.
 async fn run(
     image: ContainerRequest<GenericImage>,
     mark: &str,
     port: u16,
 ) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {
-    // Any free port of the host, and for no other port of the image.
+    // Publishes only this port of the image, on any free port of the host.
     let image = image.with_mapped_port(0, port.tcp()).with_label(LABEL, mark).with_startup_timeout(PATIENCE);
     let container = image.start().await?;
-    // The port is IPv4's, and localhost may be IPv6 first.
+    // The port is published on IPv4, and localhost may resolve to IPv6 first.
     let host = container.get_host().await?.to_string().replace("localhost", "127.0.0.1");
     let port = container.get_host_port_ipv4(port.tcp()).await?;
     Ok((container, format!("{host}:{port}")))
 }
 
-/// The id of the engine that the `docker` command talks to. An engine that is ill may keep us waiting for ever.
+/// The id of the engine that the `docker` command talks to. The timeout is for an engine that hangs.
 async fn engine_of_the_command_line() -> Option<String> {
     let mut docker = tokio::process::Command::new("docker");
     docker.args(["info", "--format", "{{.ID}}"]).stdin(Stdio::null()).kill_on_drop(true);
@@ -120,14 +120,14 @@ async fn engine_of_the_command_line() -> Option<String> {
     (output.status.success() && !id.is_empty()).then_some(id)
 }
 
-/// In a process group of its own, so that Ctrl-C ends the tests and not what cleans up after them.
+/// In its own process group, so that Ctrl-C ends the tests but not the clean-up.
 fn reaper(label: &str) -> anyhow::Result<Child> {
     let mut shell = Command::new("sh");
     shell.args(["-c", REAPER, "reaper", label]).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
     shell.spawn().context("sh")
 }
 
-/// Past the test runner, which would keep it from whoever waits.
+/// Straight to stderr: the test runner captures output and would hide this while people wait.
 pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "tests: {what}");
 }

@@ -1,11 +1,11 @@
-//! Databases as such: one for each stack, made before it and removed after it.
+//! Creates and removes the database of each stack.
 
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls};
 
-/// The connection goes on in a task of the current runtime.
+/// The connection runs in a task of the current runtime.
 pub(crate) async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("PostgreSQL")?;
     tokio::spawn(connection);
@@ -16,7 +16,7 @@ pub(crate) async fn create(server: &str, name: &str) -> Result<()> {
     connect(server).await?.batch_execute(&format!("create database {name}")).await.context("create database")
 }
 
-/// With the connections of whoever still has one.
+/// Also closes the connections that are still open.
 pub(crate) async fn remove(server: &str, name: &str) -> Result<()> {
     let drop = format!("drop database if exists {name} with (force)");
     connect(server).await?.batch_execute(&drop).await.context("drop database")

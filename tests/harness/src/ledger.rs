@@ -1,7 +1,7 @@
-//! The ledger and the tables beside it, as tests see them: rows to be looked at, time that passes, things that get lost.
+//! The ledger and the tables beside it, as tests use them: read rows, let time pass, lose data.
 //!
-//! All SQL that tests use is here, a function for each statement, so that a change of the tables is met in one place. It is
-//! written anew and shares nothing with the workers' statements: a test does not ask the code that it tests.
+//! All SQL of the tests is here, one function per statement, so that a change of the tables needs changes in one place. It is
+//! written independently of the workers' statements: a test must not rely on the code that it tests.
 
 mod budget;
 mod calls;
@@ -22,7 +22,7 @@ use crate::database;
 pub use calls::CallRow;
 pub use timeline::{DROPPED, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
 
-/// A connection of its own to the database of one stack.
+/// A separate connection to the database of one stack.
 pub struct Ledger(Client);
 
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -46,7 +46,7 @@ impl Ledger {
         Ok(self.0.query_one(sql, values).await?.try_get(0)?)
     }
 
-    /// How many rows it was.
+    /// Returns the number of affected rows.
     async fn run(&self, sql: &str, values: Values<'_>) -> Result<u64> {
         Ok(self.0.execute(sql, values).await?)
     }

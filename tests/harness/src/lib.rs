@@ -1,9 +1,8 @@
 //! The harness: built programs, real RabbitMQ, real PostgreSQL, and the sandbox in place of the two vendors.
 //!
-//! A [`Stack`] is one installation of Callbridge with a database and an AMQP namespace of its own, so that many run
-//! side by side on the same services; dropped, it leaves nothing behind but its logs. [`build`] says what is to happen to it,
-//! [`Sandbox`] and [`Ledger`] what has become of that. It serves the end-to-end tests and the tools, and knows no rule of
-//! the business.
+//! A [`Stack`] is one installation of Callbridge with its own database and AMQP namespace, so that many run side by side on
+//! the same services. Dropped, it leaves only its logs behind. [`build`] describes the input; [`Sandbox`] and [`Ledger`] show
+//! the result. The harness serves the end-to-end tests and the tools, and contains no business rules.
 
 mod binaries;
 mod browser;
@@ -33,7 +32,7 @@ pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};
 pub use tls::{Begins, Ca};
 use tokio::time::Instant;
 
-/// Asks again and again until there is an answer; `None` when the time is up.
+/// Asks repeatedly until there is an answer; `None` when the time is up.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(within: Duration, ask: impl Fn() -> F) -> Option<T> {
     let deadline = Instant::now() + within;
     loop {

@@ -1,4 +1,4 @@
-//! A program of ours as a child process, its output in a file.
+//! One of our programs as a child process, with its output in a file.
 
 use std::{
     fs::File,
@@ -23,10 +23,10 @@ pub struct Process {
 
 /// How long a program may take from its start until it listens.
 const UNTIL_LISTENING: Duration = Duration::from_secs(20);
-/// How long one may take to end that cannot refuse.
+/// How long a process may take to end after SIGKILL.
 const UNTIL_KILLED: Duration = Duration::from_secs(10);
 
-/// A child that ends with this value, however that goes. The drop waits for its end, so that nothing of it is left then.
+/// A child process that is killed when this is dropped. The drop waits for its end, so that nothing of it remains afterwards.
 #[derive(Debug)]
 pub(crate) struct Running(Mutex<Child>);
 
@@ -40,7 +40,7 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As long as it runs.
+    /// `None` once it has ended.
     pub(crate) fn pid(&self) -> Option<u32> {
         let mut child = self.child();
         child.try_wait().is_ok_and(|ended| ended.is_none()).then(|| child.id())
@@ -60,7 +60,7 @@ impl Drop for Running {
 }
 
 impl Process {
-    /// Starts `binary` with nothing but `environment` and waits until its output tells where it listens.
+    /// Starts `binary` with only `environment` and waits until its output contains the address that it listens on.
     pub async fn start(
         binary: &str,
         arguments: &[String],
@@ -72,7 +72,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Starts `binary` and waits for nothing.
+    /// Starts `binary` without waiting for anything.
     pub async fn spawn(
         binary: &str,
         arguments: &[String],
@@ -87,7 +87,7 @@ impl Process {
         Ok(Self { name: binary.into(), log, url: String::new(), running })
     }
 
-    /// Waits until its output tells where it listens.
+    /// Waits until its output contains the address that it listens on.
     pub(crate) async fn listens(&mut self) -> Result<()> {
         let listening = || async { address(&self.output()) };
         match eventually(UNTIL_LISTENING, listening).await {
@@ -101,7 +101,7 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// What `GET /readyz` says: ready, and its JSON.
+    /// The answer of `GET /readyz`: whether it is ready, and the JSON.
     pub async fn readiness(&self) -> Result<(bool, serde_json::Value)> {
         let response = reqwest::get(format!("{}/readyz", self.url)).await?;
         Ok((response.status().is_success(), response.json().await?))
@@ -115,13 +115,13 @@ impl Process {
         Ok(())
     }
 
-    /// SIGTERM; how it ended, or an error if it did not within the time.
+    /// Sends SIGTERM; returns how the process ended, or an error if it did not end in time.
     pub async fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
         self.signal("-TERM").await?;
         self.wait(within).await
     }
 
-    /// SIGKILL: no chance to clean up.
+    /// Sends SIGKILL, which leaves no chance to clean up.
     pub async fn kill(&mut self) -> Result<()> {
         self.running.child().kill().context("kill")?;
         self.wait(UNTIL_KILLED).await.map(drop)
@@ -132,7 +132,7 @@ impl Process {
         eventually(within, ended).await.with_context(|| format!("{} did not end", self.name))?.context("wait")
     }
 
-    /// As long as it runs.
+    /// Only while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.running.pid()
     }

@@ -1,8 +1,8 @@
-//! A TCP relay in front of a service, in which a link can break in three ways.
+//! A TCP relay in front of a service, whose link can break in three ways.
 //!
-//! Cut, it ends every connection, and takes a new one only to end it. Stalled, no byte flows any more; connections stay, and new
-//! ones are taken and hang, as behind a firewall that drops packets. Refusing, it ends every connection, and nobody listens
-//! at its address, as if the service were not there. What was on its way when a stall began flows on when it is over.
+//! Cut: it ends every connection, and accepts a new one only to end it. Stalled: no byte flows any more; connections stay open,
+//! and new ones are accepted and hang, as behind a firewall that drops packets. Refusing: it ends every connection, and nothing
+//! listens at its address, as if the service did not exist. Bytes in transit when a stall began arrive when it is over.
 //! A relay can also lead to several instances of a service, which take connections in turn.
 
 use std::{
@@ -32,22 +32,22 @@ pub struct Relay {
     pub address: String,
     state: Arc<watch::Sender<State>>,
     services: Arc<Mutex<Vec<String>>>,
-    /// What a client says last before a stall.
+    /// The bytes of a client that trigger a stall.
     last_words: Arc<Mutex<Option<&'static [u8]>>>,
 }
 
-/// Connections that wait to be accepted.
+/// The most connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 impl Relay {
-    /// Stands in for `service`, a host and a port.
+    /// A relay for `service`, given as host and port.
     pub async fn to(service: &str) -> anyhow::Result<Self> {
         let relay = Self::to_none().await?;
         relay.lead_to(vec![service.to_owned()]);
         Ok(relay)
     }
 
-    /// Stands in for what is not there yet.
+    /// A relay whose service does not exist yet.
     pub async fn to_none() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the relay")?;
         let address = listener.local_addr()?;
@@ -61,7 +61,7 @@ impl Relay {
         Ok(relay)
     }
 
-    /// From now on new connections go to these in turn; one that takes none is passed over.
+    /// Sends new connections to these in turn from now on; one that does not accept is skipped.
     pub fn lead_to(&self, services: Vec<String>) {
         *self.services.lock().unwrap_or_else(PoisonError::into_inner) = services;
     }
@@ -70,8 +70,8 @@ impl Relay {
         self.state.send_replace(state);
     }
 
-    /// Stalls when a client has sent these bytes (in one piece, as small frames are): the service hears them, and its
-    /// answer stays under way.
+    /// Stalls when a client has sent these bytes (in one piece, as small frames are): the service receives them, but its answer
+    /// does not get through.
     pub fn stall_after(&self, words: &'static [u8]) {
         *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
     }
@@ -113,7 +113,7 @@ impl Relay {
                 _ = state.wait_for(|state| *state == State::Refusing) => {}
             }
             drop(listener);
-            // Bound and not listening: a connection is refused, and nobody else can take the port.
+            // Bound but not listening: a connection is refused, and no other process can take the port.
             let port = TcpSocket::new_v4()?;
             port.set_reuseaddr(true)?;
             port.bind(address)?;
@@ -170,7 +170,7 @@ async fn pump(
     let mut bytes = vec![0; 16 * 1024];
     loop {
         let read = from.read(&mut bytes).await?;
-        // Also what was read before the stall was noticed.
+        // This includes what was read before the stall was noticed.
         flowing(&mut state).await;
         if read == 0 {
             return to.shutdown().await;
@@ -198,7 +198,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(5);
     const A_MOMENT: Duration = Duration::from_millis(200);
 
-    /// A service that says its name, then repeats what it hears.
+    /// A service that sends its name, then echoes what it receives.
     async fn echo(name: &'static str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -249,7 +249,7 @@ mod tests {
             hears(&mut before, "a").await;
             relay.set(state);
             ends(&mut before).await;
-            // The listener needs a moment to go.
+            // The listener needs a moment to close.
             tokio::time::sleep(A_MOMENT).await;
             match (TcpStream::connect(&relay.address).await, state) {
                 (Ok(mut taken), State::Cut) => ends(&mut taken).await,

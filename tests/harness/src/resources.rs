@@ -1,7 +1,7 @@
-//! What a stack has taken of machine and services: processes, a database, queues.
+//! The resources that a stack uses: processes, a database, queues.
 //!
-//! All of it is given back by [`Resources::release`], or else when this is dropped: by a panic, by an error, by a task that was
-//! aborted. What people want to read after a failure stays: the logs, and beside them what the database held.
+//! [`Resources::release`] frees all of them; otherwise the drop does, after a panic, an error or an aborted task. What people
+//! need to read after a failure stays: the logs, and next to them a dump of the database.
 
 use std::{
     path::PathBuf,
@@ -19,13 +19,13 @@ use tokio::{runtime, time::timeout};
 
 use crate::{Ledger, Process, Services, database, process::Running};
 
-/// For the removal in a drop, which nobody can wait for in another way.
+/// The time limit of the removal in a drop, which cannot be awaited.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
-/// What the database held when a test failed.
+/// The dump of the database when a test failed.
 const TABLES: &str = "tables.txt";
 
 pub(crate) struct Resources {
-    /// Of the database, and the namespace of the queues.
+    /// The name of the database and the namespace of the queues.
     name: String,
     services: Services,
     logs: PathBuf,
@@ -35,26 +35,26 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    /// Creates the database. Queues are made by whoever declares them.
+    /// Creates the database. The queues are created by the workers that declare them.
     pub(crate) async fn take(name: String, services: &Services, logs: PathBuf) -> Result<Self> {
         database::create(&services.database_url, &name).await?;
         let (processes, queues) = (Mutex::default(), Mutex::default());
         Ok(Self { name, services: services.clone(), logs, processes, queues, released: false })
     }
 
-    /// The process ends with this, if not before.
+    /// The process is ended with the stack, unless it ended before.
     pub(crate) fn own_process(&self, process: &Process) {
         let mut processes = locked(&self.processes);
         processes.retain(|process| process.strong_count() > 0);
         processes.push(Arc::downgrade(&process.running));
     }
 
-    /// A queue besides those of the topology, removed like them.
+    /// A queue that is not in the topology but must be removed as well.
     pub(crate) fn own_queue(&self, queue: String) {
         locked(&self.queues).push(queue);
     }
 
-    /// Of those that still run.
+    /// Only of processes that still run.
     pub(crate) fn pids(&self) -> Vec<u32> {
         locked(&self.processes).iter().filter_map(|process| process.upgrade()?.pid()).collect()
     }
@@ -72,7 +72,7 @@ impl Resources {
         killed.into_iter().collect::<Result<_, _>>().context("a process does not end")
     }
 
-    /// After the processes: a worker whose queue is gone would declare it anew.
+    /// Call this after the processes have ended: a worker whose queue is gone would declare it again.
     async fn remove(&self) -> Result<()> {
         let database = database::remove(&self.services.database_url, &self.name);
         let (queues, database) = tokio::join!(self.remove_queues(), database);
@@ -93,7 +93,7 @@ impl Resources {
         Ok(connection.close(200, "done".into()).await?)
     }
 
-    /// The tables are kept beside the logs, if there are any yet.
+    /// Writes the tables next to the logs, if the database has any yet.
     async fn remove_after_a_failure(&self) -> Result<()> {
         let ended = self.end_processes();
         if let Ok(ledger) = Ledger::connect(&database::named(&self.services.database_url, &self.name)).await {
@@ -108,7 +108,7 @@ impl Drop for Resources {
         if self.released {
             return;
         }
-        // On a thread with a runtime of its own: the one that we may be in cannot be waited for, and may be about to end.
+        // On a thread with its own runtime: the current runtime must not be blocked, and may be about to end.
         let removed = std::thread::scope(|scope| {
             let removal = scope.spawn(|| {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

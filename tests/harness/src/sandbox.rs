@@ -1,4 +1,4 @@
-//! The sandbox from outside: play calls, set faults, look at what landed where.
+//! The sandbox seen from outside: play calls, set faults, read what arrived.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,12 +22,12 @@ pub const TOKEN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 pub struct Sandbox {
     url: String,
     http: reqwest::Client,
-    /// None if somebody else has started it.
+    /// None if something else started it.
     process: Option<Process>,
 }
 
 impl Sandbox {
-    /// With the accounts in `data`, a file like `sandbox/data/account.toml`.
+    /// Starts one with the accounts in `data`, a file like `sandbox/data/account.toml`.
     pub async fn start(data: &Path, log: PathBuf, arguments: &[&str]) -> anyhow::Result<Self> {
         let mut all = vec!["--listen".into(), "127.0.0.1:0".into(), "--data".into(), data.display().to_string()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
@@ -35,7 +35,7 @@ impl Sandbox {
         Ok(Self { url: process.url.clone(), http: reqwest::Client::new(), process: Some(process) })
     }
 
-    /// One that runs already, e.g. in a container.
+    /// Uses one that is already running, e.g. in a container.
     pub fn at(url: &str) -> Self {
         Self { url: url.trim_end_matches('/').to_owned(), http: reqwest::Client::new(), process: None }
     }
@@ -48,7 +48,7 @@ impl Sandbox {
         &self.url
     }
 
-    /// A request to the control API; the path is what comes after `/_sandbox`.
+    /// A request to the control API; the path is the part after `/_sandbox`.
     pub async fn control(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let mut request = self.http.request(method.clone(), format!("{}/_sandbox{path}", self.url()));
         if let Some(body) = body {
@@ -65,27 +65,27 @@ impl Sandbox {
         self.control(Method::GET, path, None).await
     }
 
-    /// From now on Aircall delivers every event to `ingest`.
+    /// Makes Aircall deliver every event to `ingest` from now on.
     pub async fn deliver_to(&self, ingest: &str) -> anyhow::Result<()> {
         let body = json!({ "url": format!("{ingest}/webhooks/aircall"), "token": TOKEN });
         self.control(Method::POST, "/aircall/webhooks", Some(&body)).await.map(drop)
     }
 
-    /// Plays a call, described by [`crate::build::call`] or as `sandbox/README.md` has it, and says its id.
+    /// Plays a call, described by [`crate::build::call`] or as in `sandbox/README.md`, and returns its id.
     pub async fn play(&self, call: &impl Serialize) -> anyhow::Result<i64> {
         let answer = self.control(Method::POST, "/aircall/calls", Some(&serde_json::to_value(call)?)).await?;
         answer["call_id"].as_i64().context("call_id")
     }
 
-    /// A call as Aircall has it after all that was played of it.
+    /// A call as Aircall has it after everything played so far.
     pub async fn call(&self, call_id: i64) -> anyhow::Result<Value> {
         let calls = self.get("/aircall/calls").await?["calls"].take();
         let played = calls.as_array().context("calls")?.iter().find(|call| call["id"] == call_id).cloned();
         played.with_context(|| format!("call {call_id} was not played"))
     }
 
-    /// An agent tags the call after all that was played of it, on top of the tags that it has in `call` (its data as Aircall sends them), or as it
-    /// was played if that is null.
+    /// An agent adds a tag to the call. The call keeps the tags in `call` (its data as Aircall sends them) or, if that is null,
+    /// those that it was played with.
     pub async fn tag(&self, call_id: i64, call: &mut Value, tag: &str) -> anyhow::Result<()> {
         if call.is_null() {
             *call = self.call(call_id).await?;
@@ -97,19 +97,19 @@ impl Sandbox {
         self.send([webhook("call.tagged", call.clone()).at(tomorrow)]).await
     }
 
-    /// Aircall sends these, whatever it has played.
+    /// Aircall sends these webhooks, independently of what was played.
     pub async fn send(&self, webhooks: impl IntoIterator<Item = Webhook>) -> anyhow::Result<()> {
         self.send_every(0, webhooks).await
     }
 
-    /// The same with so many milliseconds between two of them.
+    /// The same, with this many milliseconds between two of them.
     pub async fn send_every(&self, ms: usize, webhooks: impl IntoIterator<Item = Webhook>) -> anyhow::Result<()> {
         let events = webhooks.into_iter().enumerate().map(|(n, body)| json!({ "after_ms": n * ms, "body": body }));
         let events = json!({ "events": events.collect::<Vec<_>>() });
         self.control(Method::POST, "/aircall/events", Some(&events)).await.map(drop)
     }
 
-    /// A person adds a record to Sellsy; its id.
+    /// A person adds a record to Sellsy; returns its id.
     pub async fn add(&self, record: &Record) -> anyhow::Result<i64> {
         let path = format!("/sellsy/{}", record.kind);
         self.control(Method::POST, &path, Some(&json!(record))).await?["id"].as_i64().context("the record's id")
@@ -120,18 +120,18 @@ impl Sandbox {
         self.control(Method::PATCH, &format!("/sellsy/{record}"), Some(changes)).await.map(drop)
     }
 
-    /// A person deletes something in Sellsy: a record, or e.g. `phone-calls/5000001`.
+    /// A person deletes an object in Sellsy: a record, or e.g. `phone-calls/5000001`.
     pub async fn delete(&self, record: &str) -> anyhow::Result<()> {
         self.control(Method::DELETE, &format!("/sellsy/{record}"), None).await.map(drop)
     }
 
-    /// Instead of those that were set before; with none, all is well again.
+    /// Replaces all faults; an empty list ends them.
     pub async fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) -> anyhow::Result<()> {
         let faults = json!({ "faults": faults.into_iter().collect::<Vec<_>>() });
         self.control(Method::PUT, "/faults", Some(&faults)).await.map(drop)
     }
 
-    /// Waits until every fault that was set to strike so many times has done so.
+    /// Waits until every fault with a fixed count has occurred that often.
     pub async fn struck(&self, within: Duration) -> anyhow::Result<()> {
         let struck = || async {
             let list = self.get("/faults").await.ok()?["faults"].as_array()?.clone();
@@ -159,7 +159,7 @@ impl Sandbox {
         Ok(self.phone_calls().await?.into_iter().filter(|call| is_log_of(call, call_id)).collect())
     }
 
-    /// The log of a call once it is there and `enough`.
+    /// The log of a call once it exists and `enough` accepts it.
     pub async fn log_of(
         &self,
         call_id: i64,
@@ -171,12 +171,12 @@ impl Sandbox {
         log.with_context(|| format!("call {call_id} has no such log in Sellsy"))
     }
 
-    /// The log of a call as soon as it is there.
+    /// The log of a call as soon as it exists.
     pub async fn logged(&self, call_id: i64, within: Duration) -> anyhow::Result<Value> {
         self.log_of(call_id, within, |_| true).await
     }
 
-    /// How often an API was asked, and how often it has answered this.
+    /// How many requests an API received, and how many it answered with this status.
     pub async fn requests(&self, api: &str) -> anyhow::Result<u64> {
         self.get("/counts").await?[api]["total"].as_u64().context("total")
     }
@@ -185,30 +185,30 @@ impl Sandbox {
         Ok(self.get("/counts").await?[api]["by_status"][status.to_string()].as_u64().unwrap_or(0))
     }
 
-    /// How often an endpoint was asked, e.g. `("sellsy", "POST /phone-calls")`.
+    /// How many requests an endpoint received, e.g. `("sellsy", "POST /phone-calls")`.
     pub async fn count(&self, api: &str, endpoint: &str) -> anyhow::Result<u64> {
         Ok(self.get("/counts").await?[api]["by_endpoint"][endpoint].as_u64().unwrap_or(0))
     }
 
-    /// Waits until every webhook has been taken.
+    /// Waits until every webhook has been accepted.
     pub async fn delivered(&self, within: Duration) -> anyhow::Result<()> {
         let idle = || async { (self.get("/aircall/deliveries?log=false").await.ok()?["pending"] == 0).then_some(()) };
         eventually(within, idle).await.context("webhooks are still waiting to be delivered")
     }
 }
 
-/// Whether a log or a comment says all of this.
+/// Whether a log or a comment contains all of these texts.
 pub fn says<'a>(words: &'a [&'a str]) -> impl Fn(&Value) -> bool + 'a {
     move |log| words.iter().all(|words| log["description"].as_str().is_some_and(|text| text.contains(words)))
 }
 
-/// What a log is linked to, e.g. individual 2001, in Sellsy's order.
+/// The records that a log is linked to, e.g. individual 2001, in Sellsy's order.
 pub fn related(log: &Value) -> Vec<(String, i64)> {
     let related = log["related"].as_array().into_iter().flatten();
     related.filter_map(|one| Some((one["type"].as_str()?.to_owned(), one["id"].as_i64()?))).collect()
 }
 
-/// Whether this is a call's log or comment, by the line that stands alone in each.
+/// Whether this is the log or comment of a call, by the line that is unique to each call.
 pub fn is_log_of(log: &Value, call_id: i64) -> bool {
     let marker = format!("Aircall call {call_id}");
     log["description"].as_str().is_some_and(|text| text.lines().any(|line| line == marker))

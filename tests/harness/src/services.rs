@@ -1,7 +1,7 @@
 //! RabbitMQ and PostgreSQL: those that `AMQP_URL` and `DATABASE_URL` name, else containers where a Docker engine answers,
-//! else those of `scripts/services.sh`. `SERVICES_USE=processes` leaves the containers out.
+//! else those of `scripts/services.sh`. `SERVICES_USE=processes` skips the containers.
 //!
-//! Who wants to stop the broker asks for a pair that is nobody else's ([`Services::own`]) before anything else does.
+//! A test that stops the broker needs a private pair ([`Services::own`]) and must ask for it before anything else.
 
 use std::process::Stdio;
 
@@ -30,14 +30,14 @@ impl Services {
         SERVICES.get_or_try_init(find).await
     }
 
-    /// A pair of `scripts/services.sh` that keeps its data in this folder, whatever the environment names.
+    /// A pair from `scripts/services.sh` with its data in this folder, whatever the environment says.
     pub async fn own(folder: &str) -> anyhow::Result<&'static Self> {
         let services = SERVICES.get_or_try_init(|| brought_up(Some(folder))).await?;
         ensure!(services.own.is_some(), "other services are in use already");
         Ok(services)
     }
 
-    /// The databases whose names begin so.
+    /// The databases whose names begin with this prefix.
     pub async fn databases(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
         database::list(&self.database_url, prefix).await
     }
@@ -46,7 +46,7 @@ impl Services {
         self.own.is_some()
     }
 
-    /// E.g. `stop-broker`; only of an own pair.
+    /// E.g. `stop-broker`; only for a private pair.
     pub async fn order(&self, arguments: &[&str]) -> anyhow::Result<()> {
         ensure!(self.are_own(), "these services may be in use by others");
         let output = script(self.own.as_deref()).args(arguments).output().await.context("services.sh")?;
@@ -72,7 +72,7 @@ async fn find() -> anyhow::Result<Services> {
     brought_up(None).await
 }
 
-/// The harness's own HTTP client; an error only says that it was installed before.
+/// The harness's own HTTP client. The ignored error only means that the crypto provider was already installed.
 fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
@@ -88,7 +88,7 @@ fn script(own: Option<&str>) -> Command {
 
 async fn brought_up(own: Option<&str>) -> anyhow::Result<Services> {
     install_tls();
-    // Not by output(), which would take stderr as well: what the script says while it works is for whoever waits.
+    // Not with output(), which would also capture stderr: the script's progress is for the person who waits.
     let services = script(own).arg("env").stdout(Stdio::piped()).spawn().context("services.sh")?;
     let output = services.wait_with_output().await.context("services.sh")?;
     ensure!(output.status.success(), "scripts/services.sh could not bring the services up");

@@ -1,9 +1,9 @@
-//! A soak: thousands of calls under random faults, all made from one seed, that end in one assertion.
+//! A soak: thousands of calls under random faults, all made from one seed, checked by one assertion at the end.
 //!
-//! [`script`] makes the calls and knows the truth about each, [`faults`] makes a plan of what breaks when, [`site`] is the
-//! installation that it happens to, [`settle`] waits until all is over, [`verdict`] compares Sellsy with the truth. Calls and
-//! plan follow from the seed; how the two interleave with the workers does not, so a seed that fails may need a few runs
-//! to fail again.
+//! [`script`] makes the calls and knows the expected result of each, [`faults`] plans what breaks when, [`site`] is the
+//! installation under test, [`settle`] waits until all work is done, [`verdict`] compares Sellsy with the expected result. Calls
+//! and plan follow from the seed, but their interleaving with the workers does not, so a failing seed may need a few runs to
+//! fail again.
 
 pub mod callers;
 pub mod faults;
@@ -27,7 +27,7 @@ use script::{Call, Load, Truth};
 pub use settle::Settled;
 use site::Site;
 
-/// What is to be run.
+/// What to run.
 #[derive(Clone, Debug)]
 pub struct Soak {
     /// A short name, for the database and the folder of the logs.
@@ -36,9 +36,9 @@ pub struct Soak {
     pub load: Load,
     pub faults: Vec<Planned>,
     pub replicas: usize,
-    /// How long nothing at all may change after the last fault while it is not as it should be.
+    /// How long after the last fault nothing may change while the result is still wrong.
     pub patience: Duration,
-    /// Whether time is moved on then.
+    /// Whether stored times are moved back then, to shorten the wait.
     pub hurry: bool,
 }
 
@@ -47,15 +47,15 @@ impl Soak {
     pub fn mixture(seed: u64, load: Load, own_broker: bool) -> Self {
         let means = Means { replicas: 2, own_broker };
         let longest = Duration::from_secs(if load.over > Duration::from_secs(120) { 20 } else { 6 });
-        // Not the numbers that the script is made of.
+        // Different numbers than the ones the script is made from.
         let faults = faults::plan(&mut Rng::with_seed(!seed), load.over, longest, means);
-        // Less than reconciliation leaves to the webhooks, or it would make up for one that ingest has lost.
+        // Less than the time that reconciliation leaves to the webhooks, or it would make up for one that ingest lost.
         let patience = Duration::from_secs(150);
         Self { name: "soak", seed, load, faults, replicas: means.replicas, patience, hurry: true }
     }
 
-    /// Runs it, and says what happens while it happens. What is not as it should be is in the answer; an error means that it could
-    /// not be run to its end.
+    /// Runs it and reports progress. Wrong results are in the returned verdict; an error means that the run could not be
+    /// completed.
     pub async fn run(self) -> Result<Settled> {
         let soak = Arc::new(self);
         let site = Arc::new(Site::open(soak.name, soak.replicas, soak.seed).await?);
@@ -82,7 +82,7 @@ impl Soak {
         format!("To repeat it: target/debug/soak --seed {} --seconds {seconds} --calls {calls}", self.seed)
     }
 
-    /// Calls and faults side by side. Says when the last of both was over.
+    /// Runs calls and faults side by side. Returns when the last of both was over.
     async fn happen(self: Arc<Self>, site: &Arc<Site>, calls: Vec<Call>, began: Instant) -> Result<Instant> {
         let mut happens = JoinSet::new();
         for (number, planned) in self.faults.iter().cloned().enumerate() {

@@ -21,16 +21,16 @@ pub const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 /// Longer than a start should take on a busy machine with two cores.
 const SOON: Duration = Duration::from_secs(30);
 
-/// The sandbox's usual accounts, from the workspace's folder on.
+/// The sandbox's usual accounts; the path starts at the workspace's folder.
 pub const ACCOUNTS: &str = "sandbox/data/account.toml";
 
 pub const NO_QUOTAS: [&str; 8] =
     ["--sellsy-per-second", "0", "--sellsy-per-minute", "0", "--sellsy-per-day", "0", "--aircall-per-minute", "0"];
 
-/// Of every console that a stack starts.
+/// The password of every console that a stack starts.
 pub const CONSOLE_PASSWORD: &str = "correct horse battery";
 
-/// Whatever it has taken is given back when it is dropped: see [`Resources`].
+/// Its resources are released when it is dropped: see [`Resources`].
 pub struct Stack {
     pub name: String,
     pub names: Names,
@@ -38,7 +38,7 @@ pub struct Stack {
     pub database_url: String,
     pub sandbox: Sandbox,
     pub logs: PathBuf,
-    /// What every worker is started with; change it before starting one.
+    /// The environment of every worker; change it before starting one.
     pub environment: BTreeMap<String, String>,
     started: usize,
     /// Dropped last.
@@ -46,7 +46,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Sandbox without quotas, database and namespace; no worker yet.
+    /// A sandbox without quotas, a database and a namespace; no worker yet.
     pub async fn new(what: &str) -> anyhow::Result<Self> {
         Self::with_sandbox(what, &NO_QUOTAS).await
     }
@@ -80,14 +80,14 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Sandbox and one of each worker, ready, with the webhook in place. The order is that of [`WORKERS`].
+    /// A sandbox and one of each worker, ready, with the webhook in place. The order is that of [`WORKERS`].
     pub async fn running(what: &str) -> anyhow::Result<(Self, Vec<Process>)> {
         let mut stack = Self::new(what).await?;
         let workers = stack.start_all().await?;
         Ok((stack, workers))
     }
 
-    /// One of each worker, ready, the directory loaded and the webhook in place.
+    /// Starts one of each worker; on return they are ready, the directory is loaded and the webhook is in place.
     pub async fn start_all(&mut self) -> anyhow::Result<Vec<Process>> {
         let mut workers = Vec::new();
         for worker in WORKERS {
@@ -101,7 +101,7 @@ impl Stack {
         Ok(workers)
     }
 
-    /// Starts one more replica of a worker; it listens, but need not be ready yet.
+    /// Starts one more replica of a worker; it listens, but may not be ready yet.
     pub async fn start(&mut self, worker: &str) -> anyhow::Result<Process> {
         self.started += 1;
         let mut process = self.spawn(worker, &[], &self.environment, &format!("{worker}-{}", self.started)).await?;
@@ -109,20 +109,20 @@ impl Stack {
         Ok(process)
     }
 
-    /// What `callbridge` prints with these arguments, and whether it ended with 0.
+    /// The output of `callbridge` with these arguments, and whether it exited with 0.
     pub async fn callbridge(&self, arguments: &[&str]) -> anyhow::Result<(String, bool)> {
         let mut process = self.begin(arguments).await?;
         let ended = process.wait(Duration::from_secs(60)).await?;
         Ok((process.output(), ended.success()))
     }
 
-    /// `callbridge` with these arguments, which is at work when this returns.
+    /// `callbridge` with these arguments, still running when this returns.
     pub async fn begin(&self, arguments: &[&str]) -> anyhow::Result<Process> {
         let log = format!("callbridge-{}", Uuid::new_v4().simple());
         self.spawn("callbridge", arguments, &self.environment, &log).await
     }
 
-    /// `callbridge console`, which listens on a port of its own.
+    /// `callbridge console`, listening on a port of its own.
     pub async fn start_console(&self) -> anyhow::Result<Process> {
         let mut environment = self.environment.clone();
         environment.insert("CONSOLE_LISTEN".into(), "127.0.0.1:0".into());
@@ -133,7 +133,7 @@ impl Stack {
         Ok(console)
     }
 
-    /// Any program of ours with nothing but this environment, and its output in a log of this name. It ends with the stack.
+    /// Any of our programs with only this environment, and its output in a log of this name. It ends with the stack.
     pub async fn spawn(
         &self,
         program: &str,
@@ -153,7 +153,7 @@ impl Stack {
         self.resources.pids()
     }
 
-    /// A queue besides those that workers declare is removed with the stack as well.
+    /// Has a queue that no worker declares removed with the stack.
     pub fn own_queue(&self, queue: &str) {
         self.resources.own_queue(queue.to_owned());
     }
@@ -186,7 +186,7 @@ impl Stack {
         Ledger::connect(&self.database_url).await
     }
 
-    /// A connection as the workers have them, for their own functions; it does not wait for the disk.
+    /// A connection as the workers have them, for calling their own functions; commits do not wait for the disk.
     pub async fn connection(&self) -> anyhow::Result<base::db::Client> {
         let database = base::db::Database::unsupervised(&self.database_url.as_str().into(), 1)?;
         let connection = database.connect().await.context("the database")?;
@@ -201,14 +201,14 @@ impl Stack {
         eventually(within, loaded).await.context("the directory is not loaded")
     }
 
-    /// Waits until all that ingest had to write down has reached the broker.
+    /// Waits until everything in ingest's inbox has been published to the broker.
     pub async fn inbox_empty(&self, within: Duration) -> anyhow::Result<()> {
         let ledger = self.ledger().await?;
         let empty = || async { (ledger.inbox().await.ok()? == 0).then_some(()) };
         eventually(within, empty).await.context("the inbox is not empty")
     }
 
-    /// Ends what still runs, and removes database and queues.
+    /// Ends the processes that still run, and removes database and queues.
     pub async fn down(self) -> anyhow::Result<()> {
         self.resources.release().await
     }

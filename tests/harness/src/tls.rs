@@ -1,4 +1,4 @@
-//! TLS in front of a service that speaks none here: a relay with a certificate of an invented CA.
+//! TLS in front of a service that does not use it here: a relay with a certificate from an invented CA.
 
 use std::{path::Path, sync::Arc};
 
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::authority;
 
-/// Signs the certificates of relays.
+/// Signs the certificates of the relays.
 pub struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 /// When TLS begins.
@@ -28,20 +28,20 @@ pub enum Begins {
 impl Ca {
     pub fn new() -> anyhow::Result<Self> {
         let mut params = CertificateParams::new([])?;
-        // Two of one name would be taken for each other.
+        // Two CAs with the same name would be confused.
         params.distinguished_name.push(DnType::CommonName, Uuid::new_v4().to_string());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
     }
 
-    /// For `SSL_CERT_FILE`.
+    /// Writes the certificate for `SSL_CERT_FILE`.
     pub fn write(&self, file: &Path) -> anyhow::Result<String> {
         std::fs::write(file, self.0.pem()).with_context(|| file.display().to_string())?;
         Ok(file.display().to_string())
     }
 
-    /// Stands in for the service of `url`, with a certificate for the relay's own address; the URL of the relay, with
-    /// another scheme.
+    /// A relay for the service of `url`, with a certificate for the relay's own address; returns the URL of the relay with the new
+    /// scheme.
     pub async fn relay(&self, url: &str, scheme: &str, begins: Begins) -> anyhow::Result<String> {
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &self.0)?;

@@ -1,15 +1,15 @@
 //! A call for the sandbox to play: `call("+33 6 39 98 41 07").lasting(125).recorded().after(2, tag("VIP"))`.
 //!
-//! What is not said is as in most tests: inbound, answered, on the first number, by the first agent. The keys and what they
-//! mean stand in `sandbox/README.md`.
+//! Defaults are what most tests need: inbound, answered, on the first number, by the first agent. The keys and their
+//! meaning are in `sandbox/README.md`.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// The first number of the sandbox's accounts, and the first agent.
+/// The first number and the first agent of the sandbox's accounts.
 pub const NUMBER: i64 = 1001;
 pub const AGENT: i64 = 501;
-/// 2026-11-23 10:15:30 in Paris: when calls began whose start is of interest.
+/// 2026-11-23 10:15:30 in Paris: the start of calls in tests that check the start time.
 pub const STARTED_AT: i64 = 1_795_425_330;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,7 +32,7 @@ impl Call {
         self.with("id", id)
     }
 
-    /// Aircall does not say who calls.
+    /// The caller withholds their number.
     pub fn without_number(self) -> Self {
         self.with("raw_digits", Value::Null)
     }
@@ -63,12 +63,12 @@ impl Call {
         self.with("answered", false)
     }
 
-    /// Nobody answers, and the caller leaves a message.
+    /// Nobody answers, and the caller leaves a voicemail.
     pub fn voicemail(self) -> Self {
         self.missed().with("voicemail", true)
     }
 
-    /// Seconds, of which the ringing is a part.
+    /// In seconds, including the ringing.
     pub fn lasting(self, seconds: i64) -> Self {
         self.with("duration", seconds)
     }
@@ -85,22 +85,22 @@ impl Call {
         self.with("started_at", unix_s)
     }
 
-    /// A second of the call takes so many real milliseconds; without this it takes none, and cards come too late.
+    /// Real milliseconds per second of the call. Without it a call takes no time, so cards come too late.
     pub fn paced(self, ms: u64) -> Self {
         self.with("pace_ms", ms)
     }
 
-    /// It has happened wholly before the first webhook goes out.
+    /// The whole call is over before its first webhook goes out.
     pub fn at_once(self) -> Self {
         self.with("at_once", true)
     }
 
-    /// The webhooks of these events never go out.
+    /// The webhooks of these events are never sent.
     pub fn losing(self, events: &[&str]) -> Self {
         self.with("lost", events)
     }
 
-    /// Something happens so many seconds after the hang-up.
+    /// An event this many seconds after the hang-up.
     pub fn after(mut self, at_s: i64, event: Event) -> Self {
         let mut event = event.0;
         event.insert("at_s".to_owned(), json!(at_s));
@@ -116,7 +116,7 @@ impl Call {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event(Map<String, Value>);
 
-/// One that says no more than its name.
+/// An event that has only a name.
 pub fn event(name: &str) -> Event {
     Event(Map::new()).with("event", name)
 }
@@ -129,12 +129,12 @@ pub fn untag(name: &str) -> Event {
     event("call.untagged").with("tags", json!([name]))
 }
 
-/// Whose note it is says [`Event::by`]; without it, nobody's.
+/// [`Event::by`] sets its author; without it, the note has none.
 pub fn note(text: &str) -> Event {
     event("call.commented").with("content", text)
 }
 
-/// The recording is there.
+/// The recording is available.
 pub fn recording() -> Event {
     event("call.comm_assets_generated")
 }
@@ -172,12 +172,12 @@ impl Event {
         self.with("user_id", agent)
     }
 
-    /// The webhook leaves out what it says; only Aircall's API has it.
+    /// The webhook has no content; only Aircall's API returns it.
     pub fn bare(self) -> Self {
         self.with("bare", true)
     }
 
-    /// The same under another name, such as `custom_summary.result_updated`.
+    /// The same event under another name, such as `custom_summary.result_updated`.
     pub fn named(self, event: &str) -> Self {
         self.with("event", event)
     }

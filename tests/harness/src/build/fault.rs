@@ -1,4 +1,4 @@
-//! What goes wrong at an API: `sellsy("POST /phone-calls").answers(403).once()`.
+//! Faults of an API: `sellsy("POST /phone-calls").answers(403).once()`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 #[serde(transparent)]
 pub struct Fault(Value);
 
-/// Whether the work was done.
+/// Whether the request fails before or after the API has carried it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
@@ -17,7 +17,7 @@ pub enum When {
     After,
 }
 
-/// Requests to Sellsy, such as `POST /phone-calls`, `/staffs` by any method, or `*`.
+/// Requests to Sellsy: `POST /phone-calls`, or `/staffs` for any method, or `*` for all.
 pub fn sellsy(requests: &str) -> Requests {
     Requests::of("sellsy", requests)
 }
@@ -26,7 +26,7 @@ pub fn aircall(requests: &str) -> Requests {
     Requests::of("aircall", requests)
 }
 
-/// What is to go wrong for them is said next.
+/// The requests that a fault applies to; its methods choose the fault.
 pub struct Requests {
     api: &'static str,
     method: String,
@@ -47,17 +47,17 @@ impl Requests {
         self.fault(&json!({ "kind": "status", "status": status }))
     }
 
-    /// A text is answered as it is.
+    /// A string is answered as plain text.
     pub fn answers_with(self, status: u16, body: impl Into<Value>) -> Fault {
         self.fault(&json!({ "kind": "status", "status": status, "body": body.into() }))
     }
 
-    /// JSON that is not of the documented shape.
+    /// JSON that does not have the documented shape.
     pub fn answers_nonsense(self) -> Fault {
         self.fault(&json!({ "kind": "wrong_json" }))
     }
 
-    /// Handled as usual, later.
+    /// Handled as usual, after a delay.
     pub fn takes(self, latency: Duration) -> Fault {
         self.fault(&json!({ "kind": "latency", "ms": u64::try_from(latency.as_millis()).unwrap_or(u64::MAX) }))
     }
@@ -74,7 +74,7 @@ impl Requests {
 }
 
 impl Fault {
-    /// For the next request and for no other.
+    /// For the next request only.
     pub fn once(mut self) -> Self {
         self.0["times"] = json!(1);
         self
@@ -86,7 +86,7 @@ impl Fault {
         self
     }
 
-    /// With an answer that has this header.
+    /// The answer has this header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.0["do"]["headers"][name] = json!(value);
         self

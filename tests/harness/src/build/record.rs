@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Whose the records are that tests add.
+/// The owner of the records that tests add.
 pub const OWNER: i64 = 101;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -52,7 +52,7 @@ impl Record {
         self.with("mobile_number", typed)
     }
 
-    /// Of a contact.
+    /// Only for a contact.
     pub fn of(self, companies: &[i64]) -> Self {
         self.with("companies", companies)
     }

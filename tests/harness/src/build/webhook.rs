@@ -9,7 +9,7 @@ use super::STARTED_AT;
 #[serde(transparent)]
 pub struct Webhook(Value);
 
-/// The sandbox gives it the token of each webhook that it goes to.
+/// For the sandbox, which adds the token of each webhook that it delivers to.
 pub fn webhook(event: &str, data: impl Into<Value>) -> Webhook {
     let resource = if event.starts_with("call.") { "call" } else { "conversation_intelligence" };
     Webhook(json!({ "resource": resource, "event": event, "timestamp": STARTED_AT, "data": data.into() }))
@@ -22,7 +22,7 @@ impl Webhook {
         self
     }
 
-    /// For one that is posted at ingest by hand.
+    /// For a test that posts it to ingest itself.
     pub fn with_token(mut self, token: &str) -> Self {
         self.0["token"] = json!(token);
         self

@@ -1,4 +1,4 @@
-//! The table of calls: one row is the truth about a call.
+//! The table of calls, with one row per call.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use tokio_postgres::Row;
 use super::Ledger;
 use crate::eventually;
 
-/// The row of a call, as far as tests ask for it.
+/// The columns of a call's row that tests use.
 #[derive(Clone, Debug)]
 pub struct CallRow {
     pub id: i64,
-    /// As the console shows it: `undecided`, `unlogged`, `logged`, …
+    /// The state as the console shows it: `undecided`, `unlogged`, `logged`, …
     pub state: String,
-    /// Null before the first webhook, and of a call that was erased.
+    /// Null before the first webhook, and for a call that was erased.
     pub snapshot: Value,
-    /// Null if nobody was looked up.
+    /// Null if no look-up was made.
     pub resolution: Value,
     pub insights: Value,
     pub resolved: bool,
-    /// The caller was looked up after somebody has found that the record is gone.
+    /// The caller was looked up again because the record was found to be gone.
     pub looked_up_again: bool,
-    /// It waits for a record with its number.
+    /// The call waits for a record with its number.
     pub unmatched: bool,
     /// The log in Sellsy, and whether it is a `phone_call` or a `comment`.
     pub log: Option<i64>,
     pub form: Option<String>,
-    /// The log is known to say what the ledger says.
+    /// The log is known to match the ledger.
     pub written: bool,
-    /// How long ago the creation of a log began whose end is not known yet.
+    /// How long ago the creation of a log began, while its outcome is not known yet.
     pub intent: Option<Duration>,
-    /// A change waits for its time.
+    /// A change waits until it is due.
     pub due: bool,
     pub leased: bool,
-    /// A person has deleted the log.
+    /// A person deleted the log.
     pub gone: bool,
     pub erased: bool,
-    /// Its dead letters.
+    /// The number of dead letters of the call.
     pub parked: i32,
-    /// Aircall's list of calls has brought it.
+    /// The call came from Aircall's list of calls.
     pub reconciled: bool,
 }
 
@@ -88,7 +88,7 @@ impl CallRow {
 }
 
 impl Ledger {
-    /// None before anything of the call has come.
+    /// None before any event of the call has arrived.
     pub async fn call(&self, call: i64) -> Result<Option<CallRow>> {
         let rows = self.rows(&format!("{SELECT} where call_id = $1"), &[&call]).await?;
         rows.first().map(CallRow::of).transpose()
@@ -98,7 +98,7 @@ impl Ledger {
         self.rows(SELECT, &[]).await?.iter().map(CallRow::of).collect()
     }
 
-    /// The row of a call once it is `enough`.
+    /// The row of a call once `enough` accepts it.
     pub async fn call_that(&self, call: i64, within: Duration, enough: impl Fn(&CallRow) -> bool) -> Result<CallRow> {
         let found = || async { self.call(call).await.ok()?.filter(&enough) };
         match eventually(within, found).await {
@@ -107,12 +107,12 @@ impl Ledger {
         }
     }
 
-    /// Everything that is known of a call, as text.
+    /// The whole row of a call, as text.
     pub async fn whole_row(&self, call: i64) -> Result<String> {
         self.value("select calls::text from calls where call_id = $1", &[&call]).await
     }
 
-    /// How many calls have these ids, and how many different rows those are, apart from their ids and times of arrival.
+    /// How many calls have ids in this range, and how many different rows they have, ignoring ids and times of arrival.
     pub async fn different_rows(&self, first: i64, last: i64) -> Result<(i64, i64)> {
         let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights, forwarded_to))
                      from calls where call_id between $1 and $2";
@@ -121,19 +121,19 @@ impl Ledger {
         Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
-    /// As if an insight had come.
+    /// Pretends that an insight has arrived.
     pub async fn set_insights(&self, call: i64, insights: &Value) -> Result<()> {
         self.run("update calls set insights = $2 where call_id = $1", &[&call, insights]).await.map(drop)
     }
 
-    /// As if an older ledger had been restored: nothing is known of what was logged, and of the rest only what is an hour old.
+    /// Pretends that an older ledger was restored: logged calls are missing, and the rest is one hour behind.
     pub async fn lose_logged_calls(&self) -> Result<()> {
         let lost = "delete from calls where sellsy_id is not null; delete from timeline; delete from reconciliations;
                     update calls set snapshot_at = snapshot_at - interval '1 hour'";
         self.run_all(lost).await
     }
 
-    /// As if the call had not been decided, and Aircall's list had something newer of it.
+    /// Pretends that the call was not decided and that Aircall's list had a newer view of it.
     pub async fn lose_decision(&self, call: i64) -> Result<()> {
         let sql =
             "update calls set resolved_at = null, reconciled_view = null, snapshot_at = snapshot_at - interval '1 hour'
@@ -142,7 +142,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Copies of a call that is logged, with their timelines, until there are so many.
+    /// Copies a logged call with its timeline until there are this many calls.
     pub async fn fill(&self, calls: i64) -> Result<()> {
         let fill = "with one as (select * from calls where sellsy_id is not null limit 1),
                          ids as (select generate_series(1, $1 - (select count(*) from calls)) as n)

@@ -10,7 +10,7 @@ impl Ledger {
         self.value("select count(*) = 3 from directory_sync where loaded_at is not null", &[]).await
     }
 
-    /// Records of a kind that the first load has read so far.
+    /// The number of records of a kind that the first load has read so far.
     pub async fn directory_progress(&self, kind: &str) -> Result<i64> {
         self.value("select coalesce(sum(pass_rows), 0)::bigint from directory_sync where kind = $1", &[&kind]).await
     }
@@ -23,7 +23,7 @@ impl Ledger {
         self.value("select count(*) from directory_records where kind = $1", &[&kind]).await
     }
 
-    /// The numbers of a record, separated by blanks.
+    /// The numbers of a record, separated by spaces.
     pub async fn numbers_of(&self, kind: &str, id: i64) -> Result<String> {
         let sql = "select coalesce(string_agg(number, ' ' order by number), '') from directory_numbers where kind = $1 and id = $2";
         self.value(sql, &[&kind, &id]).await
@@ -43,12 +43,12 @@ impl Ledger {
         self.value("select record->>'relation' from directory_records where kind = $1 and id = $2", &[&kind, &id]).await
     }
 
-    /// Numbers that are known to be nobody's.
+    /// The number of phone numbers known to have no record.
     pub async fn misses(&self) -> Result<i64> {
         self.value("select count(*) from directory_misses", &[]).await
     }
 
-    /// As if somebody had looked for this number in vain; remembered for so many minutes from now on.
+    /// Pretends that a look-up of this number found nothing; the result is remembered for this many minutes.
     pub async fn add_miss(&self, number: &str, minutes: i32) -> Result<()> {
         let sql = "insert into directory_misses values ($1, now() + make_interval(mins => $2))
                        on conflict (number) do update set until = excluded.until";

@@ -1,16 +1,16 @@
-//! What workers keep beside the calls: the inbox, reconciliation, the version of the tables.
+//! What workers store beside the calls: the inbox, reconciliation, the version of the tables.
 
 use anyhow::Result;
 
 use super::Ledger;
 
 impl Ledger {
-    /// Facts that ingest has to hand to the broker yet.
+    /// The number of facts that ingest has yet to publish to the broker.
     pub async fn inbox(&self) -> Result<i64> {
         self.value("select count(*) from inbox", &[]).await
     }
 
-    /// As if ingest had not reached the broker with this.
+    /// Pretends that ingest stored this because it could not reach the broker.
     pub async fn add_to_inbox(&self, kind: &str, body: &str) -> Result<()> {
         self.run("insert into inbox (kind, trace, body) values ($1, 'x', $2)", &[&kind, &body.as_bytes()])
             .await
@@ -21,7 +21,7 @@ impl Ledger {
         self.run_all("delete from inbox").await
     }
 
-    /// As if reconciliation had found Aircall's webhook disabled.
+    /// Pretends that reconciliation found Aircall's webhook disabled.
     pub async fn disable_webhook(&self) -> Result<()> {
         let sql = "insert into reconciliations (name, since, until, reached, webhook_active)
                    values ('recent', now(), now(), now(), false)
@@ -29,20 +29,20 @@ impl Ledger {
         self.run_all(sql).await
     }
 
-    /// Whether a backfill has dealt with anything yet.
+    /// Whether a backfill has handled anything yet.
     pub async fn backfill_is_under_way(&self) -> Result<bool> {
         let sql = "select count(*) > 0 from reconciliations where name = 'backfill' and reached > since";
         self.value(sql, &[]).await
     }
 
-    /// As if a worker of a later version had been here.
+    /// Pretends that a worker of a later version has migrated the tables.
     pub async fn migrate_further(&self) -> Result<()> {
         let newer = "insert into refinery_schema_history (version, name, applied_on, checksum)
                      values (9999, 'later', '2026-11-23T00:00:00Z', '1')";
         self.run_all(newer).await
     }
 
-    /// As if the last migration had not been applied.
+    /// Pretends that the last migration was not applied.
     pub async fn hide_last_migration(&self) -> Result<()> {
         let hide = "update refinery_schema_history set version = -version
                      where version = (select max(version) from refinery_schema_history)";

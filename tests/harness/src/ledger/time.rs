@@ -1,4 +1,4 @@
-//! As if time had passed: what waits for its time is due, what is fresh is old.
+//! Lets time pass in the ledger by moving stored times back: what waits becomes due, what is fresh becomes old.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +8,14 @@ use super::Ledger;
 use crate::eventually;
 
 impl Ledger {
-    /// Two minutes for the ledger: leases run out, unclear creations have settled, put-off changes are due. Only while no logger is
-    /// at work, or two of them would believe that they hold the same call.
+    /// Moves the ledger by two minutes: leases run out, unclear creations have settled, deferred changes are due. Only while no logger
+    /// is running, or two of them would believe that they hold the lease of the same call.
     pub async fn time_passes(&self) -> Result<()> {
         self.run_all("update calls set lease_until = lease_until - interval '2 minutes'").await?;
         self.pauses_end().await
     }
 
-    /// The same but for the leases, so that loggers may be at work.
+    /// The same except for the leases, so loggers may be running.
     pub async fn pauses_end(&self) -> Result<()> {
         let pauses =
             "update calls set intent_at = intent_at - interval '2 minutes', due_at = due_at - interval '2 minutes'
@@ -23,7 +23,7 @@ impl Ledger {
         self.run_all(pauses).await
     }
 
-    /// Nothing but what changes of logs wait for: see decision 0006.
+    /// Only the time that changes of logs wait for: see decision 0006.
     pub async fn gathering_ends(&self) -> Result<()> {
         self.run_all("update calls set due_at = due_at - interval '2 minutes' where due_at is not null").await
     }
@@ -43,20 +43,20 @@ impl Ledger {
         self.run_all("update budgets set told_at = now() - interval '2 hours'").await
     }
 
-    /// The time in which a process is believed to live.
+    /// The time after its last heartbeat in which a process counts as alive.
     pub async fn replicas_age(&self, worker: &str) -> Result<()> {
         self.run("update replicas set seen_at = seen_at - interval '1 min' where worker = $1", &[&worker])
             .await
             .map(drop)
     }
 
-    /// The call came so many days ago.
+    /// Makes the call this many days old.
     pub async fn call_ages(&self, call: i64, days: i32) -> Result<()> {
         let sql = "update calls set created_at = now() - make_interval(days => $2) where call_id = $1";
         self.run(sql, &[&call, &days]).await.map(drop)
     }
 
-    /// Waits until reconciliation has ended one more turn.
+    /// Waits until reconciliation has completed one more turn.
     pub async fn reconciliation_turns(&self, within: Duration) -> Result<()> {
         let now = SystemTime::now();
         let ended = || async {

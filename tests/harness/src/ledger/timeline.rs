@@ -1,4 +1,4 @@
-//! The timeline: what happened to a call, a line for each thing.
+//! The timeline: what happened to a call, one line per event.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::Ledger;
 use crate::eventually;
 
-/// The column `what` of lines that tests look for.
+/// Values of the column `what` that tests look for.
 pub const RETRIED: &str = "retried";
 pub const PARKED: &str = "parked";
 pub const SKIPPED: &str = "skipped";
@@ -32,12 +32,12 @@ impl Line {
         self.what == what
     }
 
-    /// Why something was not done.
+    /// The reason why something was not done.
     pub fn reason(&self) -> &str {
         self.detail["reason"].as_str().unwrap_or_default()
     }
 
-    /// The code of an error, and what it says.
+    /// The code and the message of an error.
     pub fn code(&self) -> &str {
         self.detail["code"].as_str().unwrap_or_default()
     }
@@ -46,17 +46,17 @@ impl Line {
         self.detail["error"].as_str().unwrap_or_default()
     }
 
-    /// Sellsy had the log already.
+    /// Sellsy already had the log.
     pub fn is_adoption(&self) -> bool {
         self.what.contains(ADOPTED)
     }
 
-    /// A webhook was taken in.
+    /// A webhook was accepted.
     pub fn is_arrival(&self) -> bool {
         !self.detail["occurred_at"].is_null() || self.is(INSIGHTS_FOUND)
     }
 
-    /// Costs one of the attempts of a message.
+    /// Whether it costs one of the message's attempts.
     pub fn is_attempt(&self) -> bool {
         self.is(RETRIED) || self.is(PARKED)
     }
@@ -71,30 +71,30 @@ impl Line {
 const SELECT: &str = "select call_id, stage, what, detail from timeline";
 
 impl Ledger {
-    /// What happened to a call, first things first.
+    /// The timeline of a call, oldest line first.
     pub async fn timeline(&self, call: i64) -> Result<Vec<Line>> {
         let rows = self.rows(&format!("{SELECT} where call_id = $1 order by id"), &[&call]).await?;
         rows.iter().map(Line::of).collect()
     }
 
-    /// What happened to all calls, in the order in which it was written down.
+    /// The timelines of all calls, in the order in which the lines were written.
     pub async fn whole_timeline(&self) -> Result<Vec<Line>> {
         self.rows(&format!("{SELECT} order by id"), &[]).await?.iter().map(Line::of).collect()
     }
 
-    /// How many lines are such.
+    /// The number of matching lines.
     pub async fn lines(&self, such: impl Fn(&Line) -> bool) -> Result<usize> {
         Ok(self.whole_timeline().await?.iter().filter(|line| such(line)).count())
     }
 
-    /// The first line of a call that is such, once it is there.
+    /// The first matching line of a call, once it is written.
     pub async fn line_that(&self, call: i64, within: Duration, such: impl Fn(&Line) -> bool) -> Result<Line> {
         let found = || async { self.timeline(call).await.ok()?.into_iter().find(&such) };
         let line = eventually(within, found).await;
         line.with_context(|| format!("call {call} has no such line on its timeline"))
     }
 
-    /// As if something had happened to a call so many days ago.
+    /// Writes a line dated this many days ago.
     pub async fn write_line(&self, call: i64, what: &str, days_ago: i32) -> Result<()> {
         let sql = "insert into timeline (call_id, at, stage, what) values ($1, now() - make_interval(days => $3), 'logger', $2)";
         self.run(sql, &[&call, &what, &days_ago]).await.map(drop)

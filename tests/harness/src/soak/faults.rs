@@ -1,4 +1,4 @@
-//! What can break, for how long, and a plan of such faults made from a seed.
+//! The faults, their durations, and a plan of them made from a seed.
 
 use std::{fmt, time::Duration};
 
@@ -17,34 +17,34 @@ pub enum Service {
     Database,
 }
 
-/// How an API ails.
+/// How an API fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ailment {
     Status(u16),
     Hangs,
     CutBefore,
-    /// The work is done, and nobody is told.
+    /// The request is carried out, but no answer arrives.
     CutAfter,
     Html,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// Nothing breaks but what the load brings: calls whose webhooks never come.
+    /// Only the built-in fault of the load: calls whose webhooks never arrive.
     None,
-    /// kill -9; started again when the fault is over.
+    /// kill -9; the worker is started again when the fault is over.
     Killed {
         worker: &'static str,
         replica: usize,
     },
-    /// One worker's link to a service, or everybody's.
+    /// The link of one worker, or of all workers, to a service.
     Link {
         service: Service,
         of: Option<(&'static str, usize)>,
         state: State,
     },
     BrokerStopped,
-    /// Of so many of its requests.
+    /// For this share of its requests.
     Api {
         api: &'static str,
         ailment: Ailment,
@@ -56,22 +56,22 @@ pub enum Fault {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// From the beginning of the run on.
+    /// Measured from the beginning of the run.
     pub at: Duration,
     pub lasts: Duration,
     pub fault: Fault,
 }
 
-/// What the site can have.
+/// What the site has to offer for faults.
 #[derive(Clone, Copy, Debug)]
 pub struct Means {
-    /// Of each worker.
+    /// The number of replicas of each worker.
     pub replicas: usize,
     /// Whether the broker may be stopped.
     pub own_broker: bool,
 }
 
-/// Faults one after the other and on top of each other, until the time is over; each lasts at most `longest`.
+/// Sequential and overlapping faults until the time is over; each lasts at most `longest`.
 pub fn plan(rng: &mut Rng, over: Duration, longest: Duration, means: Means) -> Vec<Planned> {
     let mut planned = Vec::new();
     let mut at = Duration::from_secs(2);
@@ -124,7 +124,7 @@ fn somebody(rng: &mut Rng, means: Means) -> (&'static str, usize) {
 }
 
 impl Fault {
-    /// For the sandbox.
+    /// As the sandbox expects it.
     pub fn at_api(&self) -> Option<build::Fault> {
         let Self::Api { api, ailment, share } = self else { return None };
         let requests = if *api == "sellsy" { sellsy("*") } else { aircall("*") };
@@ -187,7 +187,7 @@ mod tests {
         let planned = plan(&mut Rng::with_seed(1), over, longest, means);
         assert!(planned.iter().all(|planned| planned.at + planned.lasts <= over));
         let kinds: std::collections::BTreeSet<_> = planned.iter().map(|planned| planned.fault.to_string()).collect();
-        // 8 workers to be killed, 54 links of one or all, 2 APIs with 8 ailments and 2 shares, the broker, the restart.
+        // 8 workers to kill, 54 links of one or all, 2 APIs with 8 failures and 2 shares, the broker, the restart.
         assert_eq!(kinds.len(), 8 + 54 + 32 + 2, "{kinds:#?}");
     }
 }

@@ -1,11 +1,11 @@
-//! A script of calls made from a seed, each with the truth about it: the log that it must end as, if any.
+//! A script of calls made from a seed, each with its expected result: the log that it must end as, if any.
 //!
-//! Whatever is said about a call (tags, notes, insights) contains a word of its own, such as `qz17t2`, so that a log can be
-//! compared with the truth word by word: what is lacking, left over, doubled or another call's shows at once.
+//! Everything added to a call (tags, notes, insights) contains a unique word such as `qz17t2`. A log can therefore be compared
+//! with the expected result word by word: anything missing, extra, doubled or from another call shows at once.
 //!
-//! Most calls have just ended, so that reconciliation leaves them to the webhooks (it gives those five minutes). Some are of half an
-//! hour ago; they have happened wholly when they are told of, and of some of them webhooks are lost for ever. Those
-//! reconciliation must find. It promises nothing of insights, so none of theirs are lost.
+//! Most calls have just ended, so that reconciliation leaves them to the webhooks (it gives those five minutes). Some are half
+//! an hour old: they are over before their first webhook, and some of them lose webhooks for ever. Reconciliation must find
+//! those. It promises nothing about insights, so no webhook of an insight is lost.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::build::{self, action_item, recording, sentiment, summary, tag, topics
 
 pub const FIRST_CALL: i64 = 3_811_800_000;
 
-/// A call to play, and what must become of it.
+/// A call to play, and its expected result.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// From the beginning of the run on.
+    /// Measured from the beginning of the run.
     pub at: Duration,
     pub play: build::Call,
     pub truth: Truth,
@@ -28,7 +28,7 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
     pub call_id: i64,
-    /// None: it must not be logged.
+    /// None if the call must not be logged.
     pub log: Option<Log>,
 }
 
@@ -40,9 +40,9 @@ pub struct Log {
     pub source: &'static str,
     pub started_at: i64,
     pub duration: i64,
-    /// All words of its own that the log must say, once each.
+    /// All unique words that the log must contain, once each.
     pub words: BTreeSet<String>,
-    /// What the permanent link leads to.
+    /// The target of the permanent link.
     pub link: Option<&'static str>,
     pub sentiment: Option<&'static str>,
 }
@@ -51,13 +51,13 @@ pub struct Log {
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub calls: usize,
-    /// They are spread evenly over so long.
+    /// The calls are spread evenly over this time.
     pub over: Duration,
-    /// The share of calls of half an hour ago; of half of those webhooks are lost.
+    /// The share of calls that are half an hour old; half of those lose webhooks.
     pub old: f64,
 }
 
-/// What the seed says; `begins_s` only moves it in time.
+/// The calls of a seed; `begins_s` only shifts them in time.
 pub fn write(rng: &mut Rng, load: Load, begins_s: i64) -> Vec<Call> {
     let pace = load.over / u32::try_from(load.calls.max(1)).unwrap_or(u32::MAX);
     (0..load.calls)
@@ -98,7 +98,7 @@ fn chance(rng: &mut Rng, share: f64) -> bool {
     rng.f64() < share
 }
 
-/// What reconciliation promises to make up for.
+/// The events that reconciliation promises to make up for.
 fn lost(rng: &mut Rng) -> &'static [&'static str] {
     match rng.u32(..6) {
         0 | 1 => &CALL_EVENTS,
@@ -134,7 +134,7 @@ impl Number {
             0..82 => Self::Known(&CALLERS[rng.usize(..CALLERS.len())]),
             82..86 => Self::Unknown(ARCHIVED[rng.usize(..ARCHIVED.len())].to_owned()),
             86..90 if inbound => Self::Withheld,
-            // Nobody's; those of the records end in 00 to 41.
+            // Numbers without a record; those of the records end in 00 to 41.
             _ => Self::Unknown(format!("+33 6 39 98 {:02} {:02}", rng.u32(50..99), rng.u32(..100))),
         }
     }
@@ -167,7 +167,7 @@ impl Shape {
         let ring_s = rng.i64(3..=25);
         let duration = match rng.u32(..20) {
             _ if !answered => ring_s,
-            // The bounds of the insights, in and out.
+            // Just inside and outside the duration limits for insights.
             0 => [60, 61][rng.usize(..2)],
             1 if !old => [10_799, 10_800][rng.usize(..2)],
             2..6 => ring_s + rng.i64(2..=30),
@@ -207,7 +207,7 @@ impl Shape {
     }
 }
 
-/// What is said about a call after it, and what of that stands in the end.
+/// The events after a call, and which of them the final log must show.
 struct Story {
     n: usize,
     call: build::Call,
@@ -220,7 +220,7 @@ struct Story {
 
 impl Story {
     fn new(n: usize, shape: &Shape, call: build::Call) -> Self {
-        // At 30 and 33 s Aircall tells of the end and of the voicemail. Of two events in one second nobody could say which is the last.
+        // The webhooks for the end and the voicemail are at 30 and 33 s. The order of two events in one second is unknown.
         let seconds = BTreeSet::from([0, 30, 33]);
         let (has_insights, recording) = (shape.has_insights(), shape.recording);
         Self { n, call, seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
@@ -251,7 +251,7 @@ impl Story {
         let word = self.word('t', nth);
         let tagged_at = self.add(rng, 1, tag(&word));
         match rng.u32(..3) {
-            // A slip of the finger, or one that is made up for.
+            // A tag added by mistake and removed, or added once more.
             0 => {
                 let untagged_at = self.add(rng, tagged_at + 1, untag(&word));
                 if rng.bool() {
@@ -293,7 +293,7 @@ impl Story {
         format!("qz{}{letter}{nth}", self.n)
     }
 
-    /// In a second of its own, not before `earliest` after the hang-up.
+    /// In a second that no other event uses, at least `earliest` after the hang-up.
     fn add(&mut self, rng: &mut Rng, earliest: i64, event: build::Event) -> i64 {
         let mut at_s = earliest + rng.i64(0..60);
         while !self.seconds.insert(at_s) {
@@ -307,7 +307,7 @@ impl Story {
         let of = |kind: &str, id: Option<i64>| id.map(|id| (kind.to_owned(), id));
         let related =
             [of(caller.kind, Some(caller.id)), of("company", caller.company), of("opportunity", caller.opportunity)];
-        // A missed inbound call forgets on whom it rang.
+        // A missed inbound call does not keep whom it rang.
         let agent = shape.agent.filter(|_| shape.answered || !shape.inbound);
         Log {
             related: related.into_iter().flatten().collect(),

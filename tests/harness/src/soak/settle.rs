@@ -1,8 +1,8 @@
-//! After the last fault: waiting until everything has settled, and looking how long that took.
+//! After the last fault: wait until everything has settled, and measure how long that took.
 //!
-//! The changes of a log are gathered for up to a minute by design (decision 0006); that is always cut short here. In a hurry,
-//! time is moved on for everything else that waits as well, such as leases of the dead; then what is measured is not how
-//! long it takes in life.
+//! The changes of a log are gathered for up to a minute by design (decision 0006); this wait is always cut short here. In a
+//! hurry, the stored times of everything else that waits are moved back as well, such as the leases of dead workers; the
+//! measured time is then not the real one.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use super::{
     verdict::{Verdict, judge},
 };
 
-/// The first rung of the ladder, and some time to work.
+/// The first delay of the ladder, plus some time to work.
 const A_WHILE: Duration = Duration::from_secs(7);
 const QUIET_WITHIN: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
 pub struct Settled {
     pub verdict: Verdict,
-    /// From the last fault's end on: until every call had its log, and until all was as it should be.
+    /// Measured from the end of the last fault: until every call had its log, and until everything was right.
     pub logged_after: Option<Duration>,
     pub right_after: Option<Duration>,
 }
@@ -55,7 +55,7 @@ pub(super) async fn settle(
         }
         let now = judge(truths, &site.found().await?);
         if now != verdict {
-            // While work goes on by itself, nobody is disturbed, and a slow machine is not taken for a fault.
+            // While work proceeds on its own, no time is moved, so a slow machine is not taken for a fault.
             (moved, changed) = (Instant::now(), Instant::now());
         }
         verdict = now;
@@ -69,7 +69,7 @@ pub(super) async fn settle(
     Ok(Settled { verdict, logged_after, right_after })
 }
 
-/// What is right now may be wrong once the last message has been handled. Says what is still waiting in the end.
+/// What is right now may still change before the last message is handled. Returns what is still waiting in the end.
 async fn until_quiet(site: &Site) -> Result<Option<String>> {
     let began = Instant::now();
     loop {

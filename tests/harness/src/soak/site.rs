@@ -1,5 +1,5 @@
-//! An installation that can be broken: several of each worker, every one behind links of its own, and a front door where
-//! Aircall's webhooks come in and go to whichever ingest is there.
+//! An installation that can be broken: several of each worker, each behind its own links, and a front door that takes
+//! Aircall's webhooks and passes them to any running ingest.
 
 use std::{
     collections::BTreeMap,
@@ -22,18 +22,18 @@ use super::{
 use crate::{Process, Relay, Services, Stack, WORKERS, authority, build::Fault};
 
 const SOON: Duration = Duration::from_secs(60);
-/// Handlers have 8 s after SIGTERM.
+/// Workers give their handlers 8 s after SIGTERM.
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) struct Site {
     pub(super) stack: Stack,
     slots: Vec<Slot>,
     front: Relay,
-    /// What ails the APIs now, by the number of the fault.
+    /// The current faults of the APIs, by the number of the fault.
     ailments: Mutex<BTreeMap<usize, Fault>>,
 }
 
-/// The place of one worker, whichever process fills it.
+/// The place of one worker, which successive processes fill.
 struct Slot {
     worker: &'static str,
     replica: usize,
@@ -42,7 +42,7 @@ struct Slot {
     environment: BTreeMap<String, String>,
     starts: AtomicUsize,
     process: Mutex<Option<Process>>,
-    /// Host and port of its latest process.
+    /// Host and port of the latest process.
     address: Cell<Option<String>>,
 }
 
@@ -76,7 +76,7 @@ impl Slot {
 }
 
 impl Site {
-    /// So many of each worker, all ready, and Aircall delivers to them.
+    /// Starts this many of each worker, all ready, with Aircall delivering to them.
     pub(super) async fn open(what: &str, replicas: usize, seed: u64) -> Result<Self> {
         let mut stack = Stack::new(what).await?;
         stack.environment.insert("RECONCILE_EVERY".into(), "10s".into());
@@ -109,7 +109,7 @@ impl Site {
         Ok(())
     }
 
-    /// Leads the front door to where ingest listens now.
+    /// Points the front door to the addresses where ingest listens now.
     fn show_the_way(&self) {
         let ingests = self.slots.iter().filter(|slot| slot.worker == "ingest");
         let addresses = ingests.filter_map(|slot| slot.address.lock().unwrap_or_else(PoisonError::into_inner).clone());
@@ -181,8 +181,8 @@ impl Site {
         Ok(())
     }
 
-    /// As if two minutes had passed for leases and unclear creations, and whatever waits in a delay queue were due. The
-    /// loggers are away meanwhile.
+    /// Pretends that two minutes have passed for leases and unclear creations, and that everything in the delay queues is due. The
+    /// loggers are stopped meanwhile.
     pub(super) async fn time_passes(&self) -> Result<()> {
         let loggers = || self.slots.iter().filter(|slot| slot.worker == "logger");
         let mut away = Vec::new();
@@ -205,7 +205,7 @@ impl Site {
         Found::at(&self.stack.sandbox).await
     }
 
-    /// Ends the workers and removes what they left.
+    /// Ends the workers and removes what they leave behind.
     pub(super) async fn close(self) -> Result<()> {
         self.stack.down().await
     }

@@ -1,8 +1,8 @@
-//! The one assertion in which every soak ends: what Sellsy holds is what the script says, no more and no less.
+//! The assertion at the end of every soak: what Sellsy holds is exactly what the script expects.
 //!
 //! Every call whose caller has a record is logged exactly once, on that record (with its company and its opportunity), under
-//! the right owner, with its final tags, notes, insights and link; no other call is logged, nothing else stands there, no
-//! call got two cards. It looks only at the sandbox and at the script, never at the ledger or at the workers' code.
+//! the right owner, with its final tags, notes, insights and link. No other call is logged, Sellsy holds nothing else, and no
+//! call got two cards. It reads only the sandbox and the script, never the ledger or the workers' code.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,15 +35,15 @@ impl Found {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
     pub sent: usize,
-    /// Calls that must be logged, and how many of them are, whatever their logs say.
+    /// How many calls must be logged, and how many are, whatever their logs contain.
     pub expected: usize,
     pub logged: usize,
     pub lost: Vec<String>,
     pub doubled: Vec<String>,
     pub wrong: Vec<String>,
-    /// Logs, comments and cards that should not be there.
+    /// Logs, comments and cards that should not exist.
     pub strange: Vec<String>,
-    /// Dead letters: told by whoever looked at the queues.
+    /// Dead letters, filled in by the code that reads the queues.
     pub parked: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ impl Verdict {
     }
 }
 
-/// What is not as it should be, the first ten of each sort.
+/// What is wrong, the first ten of each sort.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} calls, {} of {} logged", self.sent, self.logged, self.expected)?;
@@ -118,7 +118,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// By the line that stands alone in every log.
+/// The calls of a log, by the line that each log has exactly once.
 fn calls_of(log: &Value) -> Vec<i64> {
     let text = log["description"].as_str().unwrap_or_default();
     text.lines().filter_map(|line| line.strip_prefix("Aircall call ")?.parse().ok()).collect()
@@ -149,7 +149,7 @@ fn differences(expected: &Log, log: &Value, call: i64) -> Vec<String> {
     differences
 }
 
-/// One that is there twice is none that can be read.
+/// A link that is there twice makes the whole list count as unreadable.
 fn related(log: &Value) -> BTreeSet<(String, i64)> {
     let all = log["related"].as_array().map(Vec::as_slice).unwrap_or_default();
     let one = |related: &Value| Some((related["type"].as_str()?.to_owned(), related["id"].as_i64()?));
@@ -157,7 +157,7 @@ fn related(log: &Value) -> BTreeSet<(String, i64)> {
     if set.len() == all.len() { set } else { BTreeSet::from([("not what can be read".into(), 0)]) }
 }
 
-/// The words that only the script can have put there, in order, each as often as it occurs.
+/// The words that only the script can have put there, sorted, each as often as it occurs.
 fn words(text: &str) -> Vec<&str> {
     let mut words: Vec<_> =
         text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.starts_with("qz")).collect();

@@ -1,4 +1,4 @@
-//! The queues of a stack, looked at and meddled with from outside. Each function has a connection of its own.
+//! Reads and changes the queues of a stack from outside. Each function opens its own connection.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Stack {
         Connection::connect(&self.amqp_url, ConnectionProperties::default()).await.context("RabbitMQ")
     }
 
-    /// How many messages wait in a queue; those that somebody has in hand are not counted.
+    /// The number of messages that are ready in a queue; unacknowledged ones are not counted.
     pub async fn depth(&self, queue: &str) -> Result<u32> {
         let connection = self.broker().await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -43,19 +43,19 @@ impl Stack {
         Ok(all)
     }
 
-    /// Waits until a stage has exactly so many dead letters.
+    /// Waits until a stage has exactly this many dead letters.
     pub async fn parked(&self, stage: Stage, letters: u32, within: Duration) -> Result<()> {
         let queue = self.names.dead(stage);
         let parked = || async { (self.depth(&queue).await.ok()? == letters).then_some(()) };
         eventually(within, parked).await.with_context(|| format!("{letters} dead letters of {}", stage.as_str()))
     }
 
-    /// All messages of a queue; they are back in it afterwards.
+    /// All messages of a queue; they are put back afterwards.
     pub async fn peek(&self, queue: &str) -> Result<Vec<Delivery>> {
         self.got(queue, false).await
     }
 
-    /// All messages of a queue, taken out of it.
+    /// All messages of a queue, removed from it.
     pub async fn take(&self, queue: &str) -> Result<Vec<Delivery>> {
         self.got(queue, true).await
     }
@@ -71,7 +71,7 @@ impl Stack {
         Ok(all)
     }
 
-    /// Takes all messages of a queue away, as a broker that has lost its disk.
+    /// Removes all messages of a queue, like a broker that lost its disk.
     pub async fn purge(&self, queue: &str) -> Result<()> {
         let connection = self.broker().await?;
         let channel = connection.create_channel().await?;
@@ -79,7 +79,7 @@ impl Stack {
         Ok(connection.close(200, "done".into()).await?)
     }
 
-    /// As if the time of every message in a delay queue were up.
+    /// Pretends that the delay of every message in the delay queues is over.
     pub async fn delays_end(&self) -> Result<()> {
         for (rung, _) in DELAYS {
             self.delay_ends(rung).await?;
@@ -87,7 +87,7 @@ impl Stack {
         Ok(())
     }
 
-    /// As if the time of this rung had passed: what waits there goes back to where its routing key says.
+    /// Pretends that the delay of this rung is over: its messages go back to the queue in their routing key.
     pub async fn delay_ends(&self, rung: &str) -> Result<()> {
         let connection = self.broker().await?;
         let channel = connection.create_channel().await?;
