@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The stack of docker-compose.yml with the sandbox, under load, while workers are killed and replaced.
 #
-# It builds the image, brings the stack up with several replicas, plays a thousand calls, kills a logger and a resolver and
-# starts them again, replaces every worker by scripts/roll.sh meanwhile, and asks the sandbox in the end: every call is
-# logged exactly once, on the right record, with its final tags, notes and insights, and nothing else is there. The queues
-# are empty then, and nothing is parked. The last line has the figures; the exit code is 0 only if all is well.
+# It builds the image, starts the stack with several replicas, plays a thousand calls, kills and restarts a logger and a
+# resolver, and meanwhile replaces every worker with scripts/roll.sh. At the end it asks the sandbox: every call is logged
+# exactly once, on the right record, with its final tags, notes and insights, and nothing else is there. The queues must be
+# empty, with no dead letters. The last line has the figures; the exit code is 0 only if everything is right.
 #
-# The project, its volumes and its ports are its own, and .env is not read, so an installation on this machine is not touched.
-# CALLS, SECONDS_OF_LOAD and SEED change the load; KEEP=1 leaves the stack up to look around.
+# Project, volumes and ports are separate, and .env is not read, so an installation on this machine is not touched.
+# CALLS, SECONDS_OF_LOAD and SEED change the load; KEEP=1 leaves the stack running for inspection.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,7 +15,7 @@ calls=${CALLS:-1000} load=${SECONDS_OF_LOAD:-60} seed=${SEED:-$RANDOM}
 logs=target/compose
 target=${CARGO_TARGET_DIR:-target}/debug
 
-# A project of its own, whatever the caller's environment says of another.
+# A project of its own, even if the caller's environment names another.
 for name in $(env | sed -n 's/^\(COMPOSE_[A-Z_]*\|[A-Z]*_REPLICAS\|[A-Z]*_PASSWORD\)=.*/\1/p'); do unset "$name"; done
 export COMPOSE_PROJECT_NAME=callbridge-test-$$ COMPOSE_FILE=$PWD/docker-compose.yml COMPOSE_PROFILES=sandbox
 export COMPOSE_ENV_FILES=/dev/null ENV_FILE=/dev/null CALLBRIDGE_IMAGE=callbridge-test
@@ -42,7 +42,7 @@ finish() {
   exit "$code"
 }
 
-# Sets `ready` to the words of the report: each container, and how long after its start it was ready.
+# Sets `ready` to the text of the report: each container, and how long after its start it was ready.
 await_ready() {
   local id name started waited until=$((SECONDS + 90)) slowest=0
   ready=()
@@ -61,7 +61,7 @@ await_ready() {
   ready_ms=$slowest
 }
 
-# A crash, and what a supervisor does about it.
+# A crash, followed by the restart that a supervisor would do.
 crash() { # SERVICE
   local id
   id=$(compose ps -q "$1" | sed -n 1p) # not head: Compose fails when nobody reads on
@@ -71,7 +71,7 @@ crash() { # SERVICE
   docker start "$id" >/dev/null
 }
 
-# Until nothing waits in any queue; what is parked never ends to wait.
+# Waits until no message is left in any queue; dead letters do not count, because they never leave their queue.
 await_empty_queues() {
   local until=$((SECONDS + 150)) left
   while :; do

@@ -1,4 +1,4 @@
-//! `ALERT_WEBHOOK_URL`: each thing that somebody has to act on is told once by all replicas together.
+//! `ALERT_WEBHOOK_URL`: each condition that a person must act on is reported once by all replicas together.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{CLIENT, SOON};
 
-/// A receiver that takes JSON by POST; the first time it is not well.
+/// A receiver that takes JSON by POST; it fails the first time.
 #[derive(Clone, Default)]
 struct Receiver(Arc<Mutex<Vec<Value>>>);
 
@@ -99,7 +99,7 @@ async fn who_has_to_act_is_told_once() -> Result<()> {
     assert!(alert["text"].as_str().is_some_and(|text| text.contains("callbridge dead list")), "{alert}");
     assert!(alert["at"].as_str().is_some_and(|at| at.parse::<jiff::Timestamp>().is_ok()), "{alert}");
 
-    // While the first alert is young, others of its kind wait; the other kinds do not.
+    // While the first alert is recent, others of its kind wait; other kinds do not.
     park(2).await?;
     let ledger = stack.ledger().await?;
     ledger.spend_sellsy(200_000).await?;
@@ -112,7 +112,7 @@ async fn who_has_to_act_is_told_once() -> Result<()> {
     tokio::time::sleep(SOON + std::time::Duration::from_secs(5)).await;
     let kinds: Vec<_> = receiver.all().iter().map(|alert| alert["kind"].clone()).collect();
     assert_eq!(kinds.len(), 4, "what stays as it is is not told again: {kinds:?}");
-    // Without the times, whose digits may be any.
+    // Without the times, whose digits could match anything.
     let all: String = receiver
         .all()
         .iter()

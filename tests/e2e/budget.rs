@@ -1,4 +1,4 @@
-//! One budget for all replicas: nobody is refused because of our own speed, and what is refused all the same stops everybody.
+//! One budget for all replicas: our own speed causes no refusal, and a refusal that happens anyway pauses every replica.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// As strict as the vendors are, and two of each worker that asks Sellsy.
+/// The vendors' real limits, and two of each worker that sends requests to Sellsy.
 async fn strict(what: &str, per_second: u32, per_minute: u32) -> Result<(Stack, Vec<Process>)> {
     let (second, minute) = (per_second.to_string(), per_minute.to_string());
     let quotas = ["--sellsy-per-second", &second, "--sellsy-per-minute", &minute, "--aircall-per-minute", "120"];
@@ -47,7 +47,7 @@ async fn replicas_together_stay_within_the_quota_and_lose_nothing() -> Result<()
     for _ in 0..70 {
         stack.sandbox.play(&call(CLIENT)).await?;
     }
-    // A look-up and a log each, at five requests a second.
+    // One look-up and one log per call, at five requests a second.
     all_logged(&stack, 70, Duration::from_secs(90)).await?;
     let refused = (stack.sandbox.answers("sellsy", 429).await?, stack.sandbox.answers("aircall", 429).await?);
     assert_eq!(refused, (0, 0));
@@ -76,14 +76,14 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     let table = stack.callbridge(&["budget"]).await?.0;
     assert!(table.contains("open"), "{table}");
     assert_eq!(stack.dead_letters().await?, []);
-    // A command runs with settings of its own; what the workers may ask does not change because of that.
+    // A command runs with its own settings; the workers' budget does not change because of them.
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "10".into());
     let (explained, good) = stack.callbridge(&["explain", CLIENT]).await?;
     assert!(good, "{explained}");
     let ledger = stack.ledger().await?;
     assert_eq!(ledger.sellsy_minute().await?, 1000);
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "1000".into());
-    // The account's own limit counts where it is lower: whoever starts after an hour reads it.
+    // The account's own limit applies where it is lower: a worker that starts after an hour reads it.
     stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "second": 50, "minute": 700 }))).await?;
     ledger.quotas_age().await?;
     let late = stack.start("logger").await?;
@@ -93,7 +93,7 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     stack.down().await
 }
 
-/// Requests that the sandbox saw, and those that were taken from the budget.
+/// The requests that the sandbox received, and those taken from the budget.
 async fn seen_and_taken(stack: &Stack) -> Result<(i64, i64)> {
     let by_status = stack.sandbox.get("/counts").await?["sellsy"]["by_status"].clone();
     let seen = by_status.as_object().context("counts")?.values().filter_map(Value::as_i64).sum();
@@ -102,7 +102,7 @@ async fn seen_and_taken(stack: &Stack) -> Result<(i64, i64)> {
 
 #[tokio::test]
 async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
-    // At this rate nothing is taken ahead, so nothing that was taken is forgone.
+    // At this rate no request is taken in advance, so none is lost.
     let (stack, workers) = strict("counted", 12, 300).await?;
     stack.sandbox.set_faults([sellsy("*").answers(503)]).await?;
     for _ in 0..6 {
@@ -111,7 +111,7 @@ async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
     tokio::time::sleep(Duration::from_secs(12)).await;
     stack.sandbox.set_faults([]).await?;
     all_logged(&stack, 6, SOON).await?;
-    // A last probe of the outage may be under way.
+    // A last probe of the outage may still be running.
     let equal = || async { seen_and_taken(&stack).await.ok().filter(|(seen, taken)| seen == taken) };
     eventually(SOON, equal).await.context("what Sellsy has seen is not what was taken from the budget")?;
     assert_eq!(stack.sandbox.answers("sellsy", 429).await?, 0);

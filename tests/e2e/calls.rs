@@ -1,4 +1,4 @@
-//! A call on its way from the webhook to its log, in each of the basic forms.
+//! The path of a call from the webhook to its log, in each of the basic forms.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
         cards[0]["contents"].as_array().context("a card")?.iter().filter_map(|line| line["text"].as_str()).collect();
     assert_eq!(texts, ["Camille Moreau", "camille.moreau@example.com", "Client", "Cuisine sur mesure"]);
     assert_eq!(cards.as_array().map(Vec::len), Some(1));
-    // The directory knows the caller; one opportunity search serves card and log together.
+    // The directory has the caller; one opportunity search serves both card and log.
     assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 0);
     assert_eq!(stack.sandbox.count("sellsy", "POST /opportunities/search").await?, 1);
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
@@ -69,7 +69,7 @@ async fn the_gate_lets_only_calls_of_eligible_duration_have_insights() -> Result
 #[tokio::test]
 async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
     let (stack, workers) = Stack::running("nobody").await?;
-    // A second takes 40 ms, so that the look-up for the card is there when the call ends.
+    // A second takes 40 ms, so that the look-up for the card is done when the call ends.
     let mut calls = Vec::new();
     for (call, why) in [
         (call("+33 6 39 98 99 99"), "no usable record has this number"),
@@ -87,7 +87,7 @@ async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
         assert!(line.reason().contains(why), "{}", line.reason());
     }
     assert!(stack.sandbox.phone_calls().await?.is_empty());
-    // Two numbers were looked up, once each: withheld and internal ones are not.
+    // Two numbers were looked up, once each; withheld and internal ones are not looked up.
     assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 2);
     drop(workers);
     stack.down().await

@@ -1,5 +1,5 @@
-//! What a call costs: how many writes to Sellsy for how many changes, with two loggers at work and a Sellsy that takes its
-//! time. Nothing here is sped up, so the minute is a minute.
+//! The cost of a call: how many writes to Sellsy for how many changes, with two loggers and a slow Sellsy. No time is moved
+//! here, so the minute is a real minute.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::{CLIENT, SOON};
 /// A second of these calls takes 20 ms.
 const PACE_MS: u64 = 20;
 
-/// With these events so many real seconds after its log is due.
+/// With these events, each this many real seconds after its log is due.
 fn with(call: Call, events: impl IntoIterator<Item = (f64, Event)>) -> Call {
     let at_s = |real_s: f64| 31 + ((real_s * 1000.0) as u64 / PACE_MS).cast_signed();
     events.into_iter().fold(call, |call, (real_s, event)| call.after(at_s(real_s), event))
@@ -26,7 +26,7 @@ fn plain_call() -> Call {
     call(CLIENT).lasting(150).paced(PACE_MS)
 }
 
-/// The writes that made the log of a call, once it says all of these.
+/// The writes that made the log of a call, once it contains all of these texts.
 async fn writes(stack: &Stack, call: i64, within: Duration, words: &[&str]) -> Result<Vec<Value>> {
     let log = stack.sandbox.log_of(call, within, says(words)).await?;
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
@@ -50,7 +50,7 @@ async fn minute(stack: &Stack) -> Result<()> {
 }
 
 async fn burst(stack: &Stack) -> Result<()> {
-    // Within 20 ms, while the log is being created or has just been.
+    // Within 20 ms, while the log is being created or was just created.
     let words: Vec<String> = (0..5).map(|n| format!("tag{n}")).chain((5..10).map(|n| format!("note{n}"))).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let tags = words[..5].iter().map(|name| (0.0, tag(name)));
@@ -87,7 +87,7 @@ async fn changes_go_out_together_and_none_is_lost() -> Result<()> {
     let (_, _, _, plain) = tokio::try_join!(minute(&stack), burst(&stack), late_tag(&stack), plain(&stack))?;
     let log = stack.sandbox.logged(plain, SOON).await?;
     assert_eq!(log["history"].as_array().map(Vec::len), Some(1), "a call without changes is written once");
-    // Nothing was written that is not in a history, and nothing else was asked for the sake of a log.
+    // Nothing was written that is not in a history, and no other request was made for a log.
     let histories: usize =
         stack.sandbox.phone_calls().await?.iter().filter_map(|log| log["history"].as_array()).map(Vec::len).sum();
     let mut counts = [0; 4];

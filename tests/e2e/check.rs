@@ -1,4 +1,4 @@
-//! `callbridge check`: a healthy installation is told so, and each of many broken ones by its fault and its cure.
+//! `callbridge check`: a healthy installation is reported as healthy, and each broken one by its fault and the cure.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ use tokio::{
 
 use crate::SOON;
 
-/// Nobody listens there: the discard port, which no machine of ours has open.
+/// No process listens there: the discard port, which none of our machines has open.
 const NOBODY: &str = "127.0.0.1:9";
 
-/// What is expected of one finding: what, state, part of the result, part of the cure.
+/// One expected finding: what, state, part of the result, part of the cure.
 type Expected<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 async fn check(stack: &Stack) -> Result<(Value, bool)> {
@@ -36,7 +36,7 @@ async fn check(stack: &Stack) -> Result<(Value, bool)> {
     Ok((serde_json::from_str(&said).with_context(|| said.clone())?, fine))
 }
 
-/// That exactly this is found, and the command fails for it, unless it is a warning.
+/// Asserts that exactly this is found, and that the command fails unless the finding is a warning.
 async fn finds(stack: &Stack, case: &str, (what, state, says, cure): Expected<'_>) -> Result<Value> {
     let (told, fine) = check(stack).await.with_context(|| case.to_owned())?;
     let findings = told["findings"].as_array().context("findings")?.clone();
@@ -51,7 +51,7 @@ async fn finds(stack: &Stack, case: &str, (what, state, says, cure): Expected<'_
     Ok(told)
 }
 
-/// A PostgreSQL that knows nobody's password.
+/// A PostgreSQL that accepts no password.
 async fn refusing_database() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("postgres://callbridge:sesame@{}/callbridge?sslmode=disable", listener.local_addr()?);
@@ -124,7 +124,7 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
     let healthy: BTreeMap<_, _> = stack.environment.clone();
     for (name, value, expected) in cases {
         stack.environment.insert(name.into(), value.clone());
-        // Whether one is ours can only be seen by its token.
+        // A webhook is known as ours only by its token.
         let webhook_as_well = name == "AIRCALL_WEBHOOK_TOKENS";
         let case = format!("{name}={value}");
         if webhook_as_well {
@@ -150,7 +150,7 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     let bind = QueueBindOptions::default();
     channel.queue_bind(queue.as_str().into(), events.as_str().into(), key.into(), bind, FieldTable::default()).await?;
 
-    // Another namespace, in which there is nothing but a queue of the wrong kind.
+    // Another namespace, which contains only a queue of the wrong kind.
     let namespace = format!("{}x", stack.name);
     let wrong = format!("{namespace}.logger");
     stack.own_queue(&wrong);
@@ -177,7 +177,7 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     Ok(())
 }
 
-/// What the webhook is, changed as a person with the credential would.
+/// Changes the webhook as a person with the credential would.
 async fn webhook(stack: &Stack, change: &Value) -> Result<()> {
     let http = reqwest::Client::new();
     let url = format!("{}/aircall/v1/webhooks", stack.sandbox.url());

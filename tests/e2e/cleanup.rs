@@ -1,4 +1,4 @@
-//! What a test leaves behind when it fails: its logs, and nothing on the machine or in its services.
+//! A failing test leaves only its logs behind, and nothing on the machine or in its services.
 
 use std::{path::PathBuf, process::Command};
 
@@ -12,13 +12,13 @@ use lapin::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
-/// Of a stack that is gone.
+/// What to look for after a stack is gone.
 struct Traces {
     name: String,
     names: Names,
     pids: Vec<u32>,
     logs: PathBuf,
-    /// Somebody still holds these when the stack goes.
+    /// Handles that are still held when the stack is dropped.
     _workers: Vec<Process>,
 }
 
@@ -26,12 +26,12 @@ fn runs(pid: u32) -> Result<bool> {
     Ok(Command::new("kill").args(["-0", &pid.to_string()]).output().context("kill")?.status.success())
 }
 
-/// The queues and exchanges of these names that are there.
+/// The queues and exchanges with these names that exist.
 async fn declared(names: &Names) -> Result<Vec<String>> {
     let connection = Connection::connect(&Services::get().await?.amqp_url, ConnectionProperties::default()).await?;
     let mut there = Vec::new();
     for queue in topology::queues(names) {
-        // A channel ends with the answer that there is no such queue.
+        // The broker closes the channel when it answers that a queue does not exist.
         let channel = connection.create_channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let declared = channel.queue_declare(queue.name.as_str().into(), passive, FieldTable::default()).await;
@@ -44,7 +44,7 @@ async fn declared(names: &Names) -> Result<Vec<String>> {
         let declared = channel.exchange_declare(name, ExchangeKind::Topic, passive, FieldTable::default()).await;
         there.extend(declared.is_ok().then_some(exchange.name));
     }
-    // Channels that the broker has ended may be in the way.
+    // The channels closed by the broker may make this fail.
     let _ = connection.close(200, "done".into()).await;
     Ok(there)
 }
@@ -56,7 +56,7 @@ async fn a_test_that_panics_leaves_no_process_no_database_and_no_queue() -> Resu
         let (stack, workers) = Stack::running("panics").await?;
         let (name, names, logs) = (stack.name.clone(), stack.names.clone(), stack.logs.clone());
         let traces = Traces { name, names, pids: stack.pids(), logs, _workers: workers };
-        // What is looked for afterwards is there now.
+        // The resources that must be gone afterwards exist now.
         ensure!(traces.pids.len() == WORKERS.len() + 1, "the workers and the sandbox: {:?}", traces.pids);
         for pid in &traces.pids {
             ensure!(runs(*pid)?, "{pid} does not run");
@@ -73,7 +73,7 @@ async fn a_test_that_panics_leaves_no_process_no_database_and_no_queue() -> Resu
     }
     assert!(Services::get().await?.databases(&traces.name).await?.is_empty());
     assert_eq!(declared(&traces.names).await?, Vec::<String>::new());
-    // People want to know why.
+    // For people who look for the reason.
     let tables = std::fs::read_to_string(traces.logs.join("tables.txt"))?;
     assert!(tables.contains("== calls\n") && tables.contains("Camille"), "{tables}");
     assert!(std::fs::read_to_string(traces.logs.join("ingest-1.log"))?.contains("Listening for HTTP."));

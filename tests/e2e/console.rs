@@ -1,4 +1,4 @@
-//! `callbridge console` over HTTP: who gets in, what the pages tell, and what their buttons do.
+//! `callbridge console` over HTTP: who gets in, what the pages show, and what their buttons do.
 
 mod browser;
 
@@ -15,7 +15,7 @@ use reqwest::{Method, StatusCode, header::HeaderMap, redirect::Policy};
 
 use crate::{CLIENT, SOON};
 
-/// A browser without a screen: a cookie, and the token of the forms.
+/// A browser without a screen: it keeps the cookie and the token of the forms.
 struct Visitor {
     http: reqwest::Client,
     url: String,
@@ -40,7 +40,7 @@ fn stranger(console: &Process) -> Result<Visitor> {
     Ok(Visitor { http, url: console.url.clone(), cookie: String::new(), csrf: String::new() })
 }
 
-/// Somebody who has logged in.
+/// A browser that has logged in.
 async fn operator(console: &Process) -> Result<Visitor> {
     let mut visitor = stranger(console)?;
     let answer = visitor.post("/login", &[("password", CONSOLE_PASSWORD), ("next", "/calls")]).await?;
@@ -69,7 +69,7 @@ impl Visitor {
         Ok(Answer { status, headers, text: response.text().await? })
     }
 
-    /// The text of a page that must be there.
+    /// The text of a page that must exist.
     async fn get(&self, path: &str) -> Result<String> {
         let answer = self.ask(Method::GET, path, &[], &[]).await?;
         ensure!(answer.status == StatusCode::OK, "GET {path}: {} {}", answer.status, answer.text);
@@ -82,12 +82,12 @@ impl Visitor {
         self.ask(Method::POST, path, &form, &[]).await
     }
 
-    /// Waits until a page says something.
+    /// Waits until a page contains a text.
     async fn says(&self, path: &str, expected: &str) -> Result<String> {
         self.says_often(path, expected, 1).await
     }
 
-    /// The same, so many times at least.
+    /// The same, at least this many times.
     async fn says_often(&self, path: &str, expected: &str, times: usize) -> Result<String> {
         let enough = |page: &String| page.matches(expected).count() >= times;
         match eventually(SOON, || async { self.get(path).await.ok().filter(enough) }).await {
@@ -122,7 +122,7 @@ async fn only_who_knows_the_password_gets_in() -> Result<()> {
     }
     assert!(!form.header("content-security-policy").contains("unsafe"), "no inline script or style");
 
-    // To pages of ours only, and over TLS the cookie is Secure.
+    // Redirects lead only to our own pages, and over TLS the cookie is Secure.
     for next in ["https://evil.example/", "//evil.example/", "/\\evil.example"] {
         let form = [("password", CONSOLE_PASSWORD), ("next", next)];
         let answer = stranger.ask(Method::POST, "/login", &form, &[("x-forwarded-proto", "https")]).await?;
@@ -231,7 +231,7 @@ async fn pages_tell_where_calls_are_and_why() -> Result<()> {
         "{french}"
     );
 
-    // A process tells what it lacks, and again when it is ready.
+    // A process reports what it lacks, and reports again when it is ready.
     let page = operator.says_often("/", ">Ready<", 4).await?;
     for worker in harness::WORKERS {
         assert!(page.contains(worker), "{worker}: {page}");
@@ -262,7 +262,7 @@ async fn a_process_that_dies_is_missed() -> Result<()> {
     operator.says_often("/", ">Ready<", 4).await?;
     workers.remove(3).terminate(SOON).await?;
     workers.remove(2).kill().await?;
-    // A process tells that it lives every 10 s, and is taken for dead after 30.
+    // A process sends a heartbeat every 10 s, and counts as dead after 30.
     stack.ledger().await?.replicas_age("logger").await?;
     let page = operator.says("/", "Not running").await?;
     let process =
@@ -274,7 +274,7 @@ async fn a_process_that_dies_is_missed() -> Result<()> {
     stack.down().await
 }
 
-/// Sellsy does not let us log these calls, until now. A logger remembers that, so another one takes its place.
+/// Until now Sellsy did not let us log these calls. A logger remembers that, so a new one replaces it.
 async fn parked(stack: &mut Stack, workers: &mut [Process], calls: u32) -> Result<Vec<i64>> {
     stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
     let mut played = Vec::new();
@@ -297,9 +297,9 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     let page = operator.says("/calls?state=parked", &format!("/calls/{}", calls[4])).await?;
     assert!(calls.iter().all(|call| page.contains(&format!("/calls/{call}"))), "{page}");
 
-    // The console is open before it has a connection to the broker.
+    // The console accepts requests before it has a connection to the broker.
     operator.says("/dead", "Replay all (5)").await?;
-    // From the call's own page, by one click.
+    // From the call's own page, with one click.
     let address = format!("/calls/{}", calls[0]);
     let page = operator.get(&address).await?;
     assert!(page.contains("This call has a dead letter.") && page.contains("SELLSY_FORBIDDEN"), "{page}");
@@ -309,7 +309,7 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     let page = operator.says(&address, "pill logged").await?;
     assert!(page.contains("An operator replayed the message:") && !page.contains("has a dead letter"), "{page}");
 
-    // One from the list, then the group, and all of nothing.
+    // One from the list, then the group, then all of an empty selection.
     let page = operator.says("/dead", "Replay group (4)").await?;
     assert!(page.contains("logger · ") && page.contains("the API client lacks a scope"), "{page}");
     let (_, after) = page.split_once("name=\"id\" value=\"").context("a letter")?;
@@ -342,7 +342,7 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     stack.down().await
 }
 
-/// While a letter is held up, whoever looks sees how far the replay is, and a second one is refused.
+/// While a dead letter is blocked, every viewer sees the progress of the replay, and a second replay is refused.
 #[tokio::test]
 async fn a_long_replay_shows_its_progress() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("console_long").await?;

@@ -1,9 +1,9 @@
-//! Whether what the workers send to Sellsy, and what the sandbox answers in its place, is what Sellsy documents.
+//! Whether the requests of the workers to Sellsy, and the sandbox's answers in its place, match Sellsy's documentation.
 //!
-//! Every other test stands on the sandbox; this one holds the sandbox, and the workers with it, against Sellsy's own OpenAPI
-//! document, as far as that can tell without an account. The document is Sellsy's and not in this repository: its place
-//! is `SELLSY_OPENAPI`, or else `../shared/reference/sellsy/openapi.json` beside the workspace. Where neither is there,
-//! or `SELLSY_OPENAPI` is empty, the test says so and passes.
+//! Every other test relies on the sandbox; this one compares the sandbox and the workers with Sellsy's own OpenAPI document, as
+//! far as that is possible without an account. The document is Sellsy's and not in this repository: its place is
+//! `SELLSY_OPENAPI`, or else `../shared/reference/sellsy/openapi.json` beside the workspace. Where neither exists, or
+//! `SELLSY_OPENAPI` is empty, the test says so and passes.
 
 mod direct;
 mod document;
@@ -21,7 +21,7 @@ use serde_json::json;
 
 use document::{Document, Exchange, Operation};
 
-/// All that the workers use. Whoever adds one adds a call to `played` that leads there.
+/// Every endpoint that the workers use. When you add one, add a call to `played` that uses it.
 const OF_WORKERS: [&str; 17] = [
     "GET /companies/{id}",
     "GET /contacts/{id}",
@@ -42,7 +42,7 @@ const OF_WORKERS: [&str; 17] = [
     "PUT /phone-calls/{id}",
 ];
 
-/// All that the sandbox has besides.
+/// The other endpoints of the sandbox.
 const OF_SANDBOX: [&str; 6] = [
     "DELETE /phone-calls/{id}",
     "GET /opportunities/{id}",
@@ -73,7 +73,7 @@ async fn sellsy_is_asked_and_answers_as_documented() -> Result<()> {
     let lines: String =
         findings.0.iter().map(|(finding, requests)| format!("\n  {finding} (requests {requests:?})")).collect();
     assert!(lines.is_empty(), "not as documented:{lines}");
-    // Nothing of the above says anything about what was never asked.
+    // The checks above prove nothing about endpoints that were never called.
     assert_eq!(workers.keys().map(String::as_str).collect::<Vec<_>>(), OF_WORKERS, "what the workers use");
     let all: BTreeSet<_> = workers.keys().chain(sandbox.keys()).map(String::as_str).collect();
     assert_eq!(all, OF_WORKERS.into_iter().chain(OF_SANDBOX).collect(), "what the sandbox has");
@@ -82,7 +82,7 @@ async fn sellsy_is_asked_and_answers_as_documented() -> Result<()> {
     stack.down().await
 }
 
-/// What is not as documented, each with the numbers of the requests.
+/// Deviations from the document, each with the numbers of the requests.
 #[derive(Default)]
 struct Findings(BTreeMap<String, Vec<u64>>);
 
@@ -91,8 +91,8 @@ impl Findings {
         self.judge(document, exchange, |operation| operation.check(exchange));
     }
 
-    /// A wrong request is what was meant here if it is refused. The sandbox refuses what the document does not allow and
-    /// (of what is asked here) nothing else.
+    /// A wrong request is intended here, and must be refused. The sandbox refuses what the document does not allow and (of the
+    /// requests made here) nothing else.
     fn of_sandbox(&mut self, document: &Document, exchange: &Exchange) {
         self.judge(document, exchange, |operation| {
             let mut findings = operation.answer(exchange);
@@ -121,14 +121,14 @@ impl Findings {
     }
 }
 
-/// The document, or `None` after saying why not.
+/// The document, or `None` after printing why not.
 fn find() -> Result<Option<Document>> {
     let named = std::env::var_os("SELLSY_OPENAPI").map(PathBuf::from);
     let beside = workspace().join("../shared/reference/sellsy/openapi.json");
     let why = match &named {
         Some(path) if path.as_os_str().is_empty() => "SELLSY_OPENAPI is empty".to_owned(),
         None if !beside.exists() => format!("SELLSY_OPENAPI is not set and {} is not there", beside.display()),
-        // A named file that is not there is an error and no reason to skip.
+        // A named file that does not exist is an error, not a reason to skip.
         _ => {
             let path = named.unwrap_or(beside);
             let text = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
@@ -139,12 +139,12 @@ fn find() -> Result<Option<Document>> {
     Ok(None)
 }
 
-/// Not with `println`, which shows only what a failing test says.
+/// Not with `println`, whose output is shown only for a failing test.
 fn say(text: &str) -> Result<()> {
     writeln!(std::io::stderr(), "{text}").context("stderr")
 }
 
-/// All requests to Sellsy's API so far. The token endpoint is on another host at Sellsy and in no document.
+/// All requests to Sellsy's API so far. Sellsy's token endpoint is on another host and not in the document.
 async fn exchanges(sandbox: &Sandbox) -> Result<Vec<Exchange>> {
     let requests: Vec<Exchange> = serde_json::from_value(sandbox.get("/requests?api=sellsy").await?)?;
     Ok(requests.into_iter().filter(|exchange| exchange.path != "/oauth2/access-tokens").collect())
@@ -161,7 +161,7 @@ async fn refused_by_scope(folder: &Path) -> Result<Vec<Exchange>> {
     exchanges(&sandbox).await
 }
 
-/// How often each endpoint was asked.
+/// The number of requests to each endpoint.
 fn tally(document: &Document, exchanges: &[Exchange]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for operation in exchanges.iter().filter_map(|exchange| document.operation(exchange).ok()) {
@@ -170,7 +170,7 @@ fn tally(document: &Document, exchanges: &[Exchange]) -> BTreeMap<String, usize>
     counts
 }
 
-/// The same exchange with a body that cannot be right must be reported, or else nothing was compared.
+/// The same exchange with a wrong body must be reported; otherwise the bodies are not really compared.
 fn assert_nothing_is_overlooked(operation: &Operation<'_>, exchange: &Exchange) {
     if exchange.status.is_some() {
         let wrong = Exchange { response_body: json!("wrong"), ..exchange.clone() };

@@ -1,9 +1,9 @@
-//! The logger is killed at every request that it makes and between them and the ledger, or the connection breaks there:
-//! in the end there is exactly one log, and it is whole.
+//! The logger is killed at every request that it makes, and between a request and the ledger, or the connection breaks there:
+//! in the end there is exactly one complete log.
 //!
-//! Kill means SIGKILL while Sellsy keeps the logger waiting, before or after it has done the work. Then a new logger finds
-//! what the dead one has left. What a dead logger holds up for two minutes is moved on in the ledger, which is how the time
-//! passes here ([`harness::Ledger::time_passes`]).
+//! Kill means SIGKILL while Sellsy keeps the logger waiting, before or after it has done the work. Then a new logger finds what
+//! the killed one left behind. The two minutes for which a killed logger blocks a call are skipped by changing the ledger
+//! ([`harness::Ledger::time_passes`]).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{CLIENT, SOON};
 
-/// A request to Sellsy, and whether it never gets there or was carried out when the logger dies.
+/// A request to Sellsy, and whether it is lost or carried out when the logger is killed.
 type Point = (&'static str, When);
 
 const TOKEN: &str = "POST /oauth2/access-tokens";
@@ -32,14 +32,14 @@ const PHONE_CALL: [Point; 14] = [
     ("POST /phone-calls", Before),
     ("POST /phone-calls/search", Before),
     ("POST /phone-calls/search", After),
-    // Two unclear creations in a row: the first has made nothing, the second has made the log.
+    // Two unclear creations in a row: the first made nothing, the second made the log.
     ("POST /phone-calls", After),
     ("POST /phone-calls/search", Before),
     ("POST /phone-calls/search", After),
-    // It is adopted and written again at once.
+    // The log is adopted and written again at once.
     ("PUT /phone-calls/{id}", Before),
     ("PUT /phone-calls/{id}", After),
-    // Once more, in the life of an ordinary log.
+    // The first points again, for an ordinary log.
     ("PUT /phone-calls/{id}", Before),
     ("PUT /phone-calls/{id}", After),
 ];
@@ -57,7 +57,7 @@ const COMMENT: [Point; 10] = [
     ("PUT /comments/{id}", After),
 ];
 
-/// How many of the points above lie in the life of an ordinary log.
+/// How many of the points above occur for an ordinary log.
 const ORDINARY: usize = 2;
 
 /// An answered call with a tag, resolved.
@@ -96,7 +96,7 @@ async fn die_at(stack: &mut Stack, call: i64, points: &[Point], always: &[Fault]
     stack.sandbox.set_faults(always.iter().cloned()).await
 }
 
-/// A tag comes when the log is there, to a logger that lives long enough to put it off.
+/// A tag arrives when the log exists, at a logger that lives long enough to defer it.
 async fn late_tag(stack: &mut Stack, call: i64) -> Result<()> {
     let mut logger = stack.start("logger").await?;
     let ledger = stack.ledger().await?;
@@ -152,7 +152,7 @@ async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Resul
     stack.sandbox.set_faults(PHONE_CALL.map(|(request, when)| sellsy(request).breaks(when).once())).await?;
     let id = played(&stack).await?;
     let logger = stack.start("logger").await?;
-    // Each fault strikes once. One more tag brings the call back each time, sooner than the ladder would.
+    // Each fault occurs once. One more tag brings the call back each time, sooner than the delay ladder would.
     let (mut call, mut tags, ledger) = (Value::Null, 0, stack.ledger().await?);
     let struck = async {
         while stack.sandbox.struck(Duration::from_millis(250)).await.is_err() {
@@ -177,7 +177,7 @@ async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Resul
     stack.down().await
 }
 
-/// Whether the logger's last statement, by which the ledger gets to know that Sellsy has answered, is still carried out.
+/// Whether the logger's last statement, which stores Sellsy's answer in the ledger, is still carried out.
 const LEDGER_KNOWS: [bool; 2] = [false, true];
 
 #[tokio::test]
@@ -196,14 +196,14 @@ async fn a_logger_killed_before_or_after_the_ledger_knows_leaves_one_log() -> Re
         };
         eventually(SOON, waits).await.context("the logger waits for the ledger")?;
         if ledger_knows {
-            // A process that stands still acks nothing.
+            // A stopped process acks nothing.
             logger.signal("-STOP").await?;
             lock.unlock().await?;
             ledger.call_that(id, SOON, |row| row.log.is_some()).await.context("the ledger knows")?;
             logger.kill().await?;
         } else {
             logger.kill().await?;
-            // Else the dead logger's statement would be carried out as soon as the lock is gone.
+            // Otherwise the dead logger's statement would be carried out as soon as the lock is released.
             assert!(ledger.end_who_is_held_up().await? > 0, "the logger waits for the ledger");
             lock.unlock().await?;
         }

@@ -1,4 +1,4 @@
-//! `callbridge dead`: parked messages are listed, replayed and dropped, and none gets lost on the way.
+//! `callbridge dead`: dead letters are listed, replayed and dropped, and none is lost.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
 
-/// A stack with so many calls that Sellsy did not let us log, and no logger any more.
+/// A stack with this many calls that Sellsy did not let us log. Its logger has been ended.
 async fn parked(what: &str, calls: u32) -> Result<(Stack, Vec<Process>, Vec<i64>)> {
     let (stack, mut workers) = Stack::running(what).await?;
     stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
@@ -44,7 +44,7 @@ async fn waiting(stack: &Stack) -> Result<u32> {
     stack.depth(&stack.names.work(Stage::Logger)).await
 }
 
-/// Letters that somebody had in hand count again as soon as the broker has let go of whoever it was.
+/// Unacknowledged dead letters count again as soon as the broker has requeued those of the ended consumer.
 async fn back(stack: &Stack, all: u32) -> Result<()> {
     stack.parked(Stage::Logger, all, SOON).await.context("the letters are back")?;
     ensure!(waiting(stack).await? == 0, "something was replayed");
@@ -57,7 +57,7 @@ async fn list(stack: &Stack) -> Result<Value> {
     serde_json::from_str(&list).context(list)
 }
 
-/// What a command says that has to fail, and its exit code.
+/// The output of a command that has to fail, and its exit code.
 async fn refused(stack: &Stack, arguments: &[&str]) -> Result<(String, Option<i32>)> {
     let mut process = stack.begin(arguments).await?;
     let ended = process.wait(SOON).await?;
@@ -125,19 +125,19 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
     stack.down().await
 }
 
-/// More often than RabbitMQ 4 would bear without a limit of our own.
+/// More often than RabbitMQ 4 would allow without a limit of our own.
 #[tokio::test]
 async fn looking_takes_nothing_away() -> Result<()> {
     let (stack, workers, _) = parked("looking", 1).await?;
     for look in 0..24 {
         assert_eq!(list(&stack).await?[0]["count"], 1, "look {look}");
     }
-    // Of several at once each waits until those before it have put the letters back.
+    // Of several commands at once, each waits until those before it have requeued the dead letters.
     for round in 0..3 {
         let all = try_join_all((0..3).map(|_| list(&stack))).await?;
         assert!(all.iter().all(|groups| groups[0]["count"] == 1), "round {round}: {all:?}");
     }
-    // One that takes longer is not waited for, and neither is a consumer that is none of ours.
+    // A command that takes longer is not waited for, and neither is a foreign consumer.
     let lock = stack.ledger().await?;
     lock.lock_dead_letters().await?;
     let (said, code) = refused(&stack, &["dead", "list"]).await?;
@@ -161,7 +161,7 @@ async fn looking_takes_nothing_away() -> Result<()> {
 #[tokio::test]
 async fn a_replay_that_is_stopped_loses_nothing() -> Result<()> {
     let (mut stack, workers, calls) = parked("stopped", 40).await?;
-    // The replay waits at its line on the timeline.
+    // The replay waits while writing its line on the timeline.
     let lock = stack.ledger().await?;
     lock.lock_timeline().await?;
     let mut replay = stack.begin(&["dead", "replay", "--all"]).await?;
@@ -197,7 +197,7 @@ async fn a_replay_that_is_killed_loses_nothing() -> Result<()> {
     let all: BTreeSet<_> = calls.iter().copied().collect();
     let whole = || async { (letters(&stack).await.ok()? + waiting(&stack).await.ok()? >= 60).then_some(()) };
     eventually(SOON, whole).await.context("a letter is lost")?;
-    // A killed one may have left no letter at all, if it was quick.
+    // A killed replay may have left no dead letters, if it was quick.
     stack.callbridge(&["dead", "replay", "--all"]).await?;
     assert_eq!(letters(&stack).await?, 0);
     logged_once(&mut stack, &all.into_iter().collect::<Vec<_>>()).await?;
@@ -227,7 +227,7 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     stack.down().await
 }
 
-/// A queue that nobody has looked at for long; more than RabbitMQ hands out at once by itself.
+/// A queue that has not been looked at for a long time, with more messages than RabbitMQ delivers at once on its own.
 #[tokio::test]
 async fn thousands_of_letters_are_listed_replayed_and_dropped() -> Result<()> {
     const LETTERS: u32 = 10_000;

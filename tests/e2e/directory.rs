@@ -35,9 +35,9 @@ async fn decision(stack: &Stack, call: i64) -> Result<String> {
 #[tokio::test]
 async fn a_known_caller_costs_two_sellsy_requests_and_one_of_aircall() -> Result<()> {
     let (stack, workers) = Stack::running("cost").await?;
-    // The strictest reading of Sellsy: the search knows no phone numbers. The directory does not need it.
+    // The strictest reading of Sellsy: its search ignores phone numbers. The directory does not need it.
     stack.sandbox.control(Method::PUT, "/sellsy/search", Some(&json!({ "phones": "off" }))).await?;
-    // The first call of a contact asks for its companies; token and staffs come once.
+    // The first call of a contact asks for its companies; token and staffs are requested once.
     for digits in [CLIENT, "+33 6 39 98 40 01"] {
         let id = stack.sandbox.play(&slow_call(digits)).await?;
         stack.sandbox.logged(id, SOON).await?;
@@ -54,7 +54,7 @@ async fn a_known_caller_costs_two_sellsy_requests_and_one_of_aircall() -> Result
         let after = (stack.sandbox.requests("sellsy").await?, stack.sandbox.requests("aircall").await?);
         assert_eq!((after.0 - before.0, after.1 - before.1), (sellsy, 1), "{what}");
     }
-    // Nobody has it: a search and the two filters of contacts, and nothing when the same number calls again.
+    // No record has it: a search and the two filters of contacts, and no request when the same number calls again.
     for expected in [3, 0] {
         let before = stack.sandbox.requests("sellsy").await?;
         let id = stack.sandbox.play(&slow_call("+33 6 39 98 99 01")).await?;
@@ -109,13 +109,13 @@ async fn an_unmatched_call_is_logged_when_its_caller_appears() -> Result<()> {
 #[tokio::test]
 async fn a_record_that_is_gone_since_is_resolved_again() -> Result<()> {
     let (stack, workers) = Stack::running("stale").await?;
-    // Two individuals share this number; the directory does not yet know that the first is gone.
+    // Two individuals share this number; the directory does not know yet that the first was deleted.
     stack.sandbox.delete("individuals/2004").await?;
     let id = stack.sandbox.play(&slow_call("+33 6 39 98 00 04")).await?;
     let log = stack.sandbox.logged(id, SOON).await?;
     assert_eq!(log["individual_id"], 2005, "{log}");
     assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1);
-    // Of this number nobody is left: the call ends unmatched, and nothing is parked.
+    // No record has this number any more: the call ends unmatched, and nothing is parked.
     stack.sandbox.delete("individuals/2003").await?;
     let id = stack.sandbox.play(&slow_call("+33 6 39 98 00 03")).await?;
     let unmatched = stack.ledger().await?.call_that(id, SOON, |row| row.unmatched).await;
@@ -154,7 +154,7 @@ async fn two_replicas_synchronise_one_at_a_time() -> Result<()> {
     workers.push(stack.start("resolver").await?);
     tokio::time::sleep(Duration::from_secs(3)).await;
     stack.sandbox.add(&individual("Tardif").client().mobile("06 39 98 66 66")).await?;
-    // The one that had the turn may die: the other goes on.
+    // The replica that had the turn may die: the other goes on.
     workers[1].kill().await?;
     let ledger = stack.ledger().await?;
     let there = || async { (ledger.records_with("+33639986666").await.ok()? == 1).then_some(()) };

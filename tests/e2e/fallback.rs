@@ -1,4 +1,4 @@
-//! Sellsy does not let us write phone calls: calls become comments or are parked, and it is not asked again each time.
+//! Sellsy does not let us write phone calls: calls become comments or are parked, and Sellsy is not asked again each time.
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
@@ -20,7 +20,7 @@ async fn refusing(what: &str, status: u16, fallback: &str) -> Result<(Stack, Vec
     Ok((stack, workers))
 }
 
-/// The only comment of a call, once it says this.
+/// The only comment of a call, once it contains this text.
 async fn comment(stack: &Stack, call: i64, words: &str) -> Result<Value> {
     let there = || async {
         let comments = stack.sandbox.comments_of(call).await.ok()?;
@@ -31,7 +31,7 @@ async fn comment(stack: &Stack, call: i64, words: &str) -> Result<Value> {
     Ok(comments[0].clone())
 }
 
-/// Two tags: the first is put off, the second finds that the time has come.
+/// Two tags: the first is deferred, the second finds that it is due.
 async fn tag(stack: &Stack, call: i64, data: &mut Value) -> Result<()> {
     stack.sandbox.tag(call, data, "first").await?;
     let ledger = stack.ledger().await?;
@@ -68,7 +68,7 @@ async fn without_the_right_to_phone_calls_a_call_becomes_one_comment() -> Result
     ledger.call_that(calls[1], SOON, |row| row.gone).await.context("the deletion is noticed")?;
     stack.sandbox.tag(calls[1], &mut data, "third").await?;
 
-    // A comment whose answer never came is adopted.
+    // A comment whose answer never arrived is adopted.
     let breaks = sellsy("POST /comments").breaks(After).once();
     stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403), breaks]).await?;
     let unclear = stack.sandbox.play(&call(CLIENT).started_at(STARTED_AT)).await?;

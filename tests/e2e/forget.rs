@@ -1,4 +1,4 @@
-//! `callbridge forget`: afterwards nothing about the person is in any table or queue, and nothing comes back.
+//! `callbridge forget`: afterwards no table or queue has anything about the person, and nothing comes back.
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// Of individual 2001, in every form in which they can come to us.
+/// The data of individual 2001, in every form in which it can reach us.
 const TRACES: [&str; 7] = [
     "+33639984107",
     "0639984107",
@@ -22,10 +22,10 @@ const TRACES: [&str; 7] = [
     "Camille",
     "camille.moreau@example.com",
 ];
-/// Somebody else in Sellsy.
+/// Another person in Sellsy.
 const OTHER: &str = "+33 6 39 98 00 04";
 
-/// Everything that the stack keeps, as text.
+/// Everything that the stack stores, as text.
 async fn dump(stack: &Stack) -> Result<String> {
     let mut all = stack.ledger().await?.dump().await?;
     for queue in topology::queues(&stack.names) {
@@ -46,8 +46,8 @@ async fn forget(stack: &Stack, arguments: &[&str]) -> Result<(String, Option<i32
     Ok((process.output(), ended.code()))
 }
 
-/// The person calls and is logged, is told of in the notes of another call, and calls while Sellsy refuses logs; ingest has a
-/// webhook with the number that it did not understand. The workers have ended, and a message waits in the inbox.
+/// The person calls and is logged, is mentioned in the notes of another call, and calls while Sellsy refuses logs; ingest has
+/// a webhook with the number that it did not understand. The workers have ended, and a message waits in the inbox.
 async fn known_everywhere(stack: &mut Stack) -> Result<(Vec<i64>, i64)> {
     let mut workers = stack.start_all().await?;
     let logged = stack.sandbox.play(&call(CLIENT)).await?;
@@ -123,7 +123,7 @@ async fn nothing_is_left_of_a_person_who_is_forgotten() -> Result<()> {
     stack.down().await
 }
 
-/// Aircall tells of the calls once more.
+/// Aircall sends the calls' events once more.
 async fn nothing_comes_back(stack: &mut Stack, theirs: &[i64]) -> Result<()> {
     let ledger = stack.ledger().await?;
     ledger.empty_inbox().await?;

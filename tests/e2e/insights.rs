@@ -1,4 +1,4 @@
-//! AI insights on their way into the log: what is asked of Aircall for them, and what is not.
+//! AI insights on their way into the log: which of them are requested from Aircall, and which are not.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,16 +15,16 @@ use serde_json::json;
 
 use crate::{CLIENT, GATHERED, SOON};
 
-/// The resources of conversation intelligence that a log is made of.
+/// The conversation-intelligence resources that a log is made of.
 const RESOURCES: [&str; 5] = ["summary", "topics", "sentiments", "action_items", "custom_summary_result"];
-/// The first wait of the delay ladder.
+/// The first delay of the ladder.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 fn talk() -> Call {
     call(CLIENT).lasting(90).paced(5)
 }
 
-/// How often each of Aircall's endpoints was asked.
+/// The number of requests to each of Aircall's endpoints.
 const CARD: &str = "POST /v1/calls/{id}/insight_cards";
 
 async fn asked(stack: &Stack) -> Result<BTreeMap<String, u64>> {
@@ -32,7 +32,7 @@ async fn asked(stack: &Stack) -> Result<BTreeMap<String, u64>> {
         .unwrap_or_default())
 }
 
-/// What the insights worker did with the one insight of a call: its line on the timeline, and the reason or the code.
+/// The insights worker's line on the timeline for the one insight of a call, and the reason or the code.
 async fn noted(stack: &Stack, call: i64, what: &str) -> Result<String> {
     let such = |line: &Line| line.stage == "insights" && line.is(what);
     let line = stack.ledger().await?.line_that(call, 2 * SOON, such).await.context(what.to_owned())?;
@@ -102,7 +102,7 @@ async fn what_a_webhook_lacks_is_fetched_once_and_none_is_an_answer() -> Result<
     let cards = fetched.get(CARD).copied().unwrap_or_default();
     assert!(cards <= 1 && fetched.values().sum::<u64>() == 5 + cards, "these and a card: {fetched:?}");
 
-    // Aircall says in three ways that it has none: one request, and a ping to tell 403 from a wrong credential.
+    // Aircall answers in three ways that it has none: one request, and a ping to tell 403 from a wrong credential.
     for (status, pings) in [(404, 0), (403, 1), (200, 1)] {
         let empty = json!({ "summary": { "content": null } });
         let fault = aircall("GET /v1/calls/{id}/summary").answers_with(status, empty).once();
@@ -130,7 +130,7 @@ async fn a_wrong_credential_is_not_taken_for_none() -> Result<()> {
     // The resolver's card was refused as well; the insights worker asked for the summary and for the ping.
     let asked = asked(&stack).await?;
     assert_eq!((asked.get("GET /v1/calls/{id}/summary"), asked.get("GET /v1/ping")), (Some(&1), Some(&1)), "{asked:?}");
-    // Somebody mends the setting: the insight has waited.
+    // The setting is fixed: the insight has waited.
     let insights = workers.pop().context("the insights worker")?;
     assert_eq!(insights.name, "insights");
     drop(insights);
@@ -148,12 +148,12 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     stack.environment.insert("AIRCALL_NUMBER_IDS".into(), "1001".into());
     let workers = stack.start_all().await?;
     assert_eq!(workers.len(), WORKERS.len());
-    // Of a call that nobody knows, and of one on a number that is not ours: Aircall is asked for it in the end.
+    // For an unknown call, and for one on a number that is not ours: Aircall is asked about it in the end.
     let unknown = 3_811_999_999;
     let other = stack.sandbox.play(&talk().on(1002).after(100, summary("Pas pour nous."))).await?;
     stack.sandbox.send([summary_of(unknown, "De qui ?")]).await?;
 
-    // Of a call that goes on.
+    // For a call that is still going on.
     let mut started = json!({
         "id": 3_811_888_888_i64, "direction": "inbound", "status": "initial", "started_at": STARTED_AT, "duration": 0,
         "raw_digits": CLIENT, "number": { "id": NUMBER },
@@ -163,7 +163,7 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     stack.sandbox.send([created, summary_of(early, "Trop tôt.")]).await?;
     assert_eq!(noted(&stack, early, RETRIED).await?, "INSIGHTS_BEFORE_CALL");
 
-    // It could be held for as long as its call goes on; the one place of the worker is free for another call.
+    // This could wait for as long as its call lasts; the worker's single slot is free for another call.
     let prompt = stack.sandbox.play(&talk().after(100, summary("À temps."))).await?;
     stack.sandbox.log_of(prompt, GATHERED, says(&["À temps."])).await?;
 

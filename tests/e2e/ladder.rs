@@ -1,4 +1,4 @@
-//! The delay ladder, for every stage: what always fails waits on each rung once and is parked from the last, alone.
+//! The delay ladder, for every stage: a message that always fails waits on each rung once, then only it is parked.
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// Contact 4001, whose companies have to be asked for.
+/// Contact 4001, whose companies have to be requested.
 const CONTACT: &str = "+33 6 39 98 40 01";
 
-/// An answer of a shape that is not documented: the API is not away, and to try again may help.
+/// An answer with an undocumented shape: the API is available, and another attempt may help.
 fn faults(summary_of: i64) -> [Fault; 4] {
     let odd = json!({ "data": 5, "summary": 5 });
     [
@@ -72,14 +72,14 @@ async fn what_always_fails_climbs_every_rung_and_is_parked_at_every_stage() -> R
             parked("resolver", "SELLSY_ANSWER", second),
         ]
     );
-    // A card is never tried again nor parked; what ingest cannot read is parked at once.
+    // A card is never retried nor parked; what ingest cannot read is parked at once.
     assert_eq!(stack.depth(&stack.names.dead(Stage::Cards)).await?, 0);
     let odd = webhook("call.ended", Value::Null).with_token(TOKEN);
     let answer = reqwest::Client::new().post(format!("{}/webhooks/aircall", workers[0].url)).json(&odd).send().await?;
     assert!(answer.status().is_success());
     stack.parked(Stage::Ingest, 1, SOON).await?;
 
-    // The cause is mended, and one command brings all of it to its end.
+    // The cause is fixed, and one command completes all of them.
     stack.sandbox.set_faults([]).await?;
     for stage in ["resolver", "logger", "insights"] {
         let (said, fine) = stack.callbridge(&["dead", "replay", "--stage", stage]).await?;

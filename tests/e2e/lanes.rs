@@ -1,4 +1,4 @@
-//! The budget as a library, on a database of its own: many hungry processes, whose requests are only instants.
+//! The budget as a library, on a database of its own: many processes with constant demand, whose requests take no time.
 
 use std::{
     num::NonZeroU32,
@@ -24,14 +24,14 @@ async fn process(stack: &Stack, worker: &'static str, span: Span, limit: u32) ->
     Ok(Budget::new(database, Role::Worker(worker), Vendor::Sellsy, limits))
 }
 
-/// Keeps so many requests waiting on a lane, and notes when each might go.
+/// Keeps this many requests waiting on a lane, and records when each was allowed.
 fn hungry(work: &mut JoinSet<()>, budget: &Budget, lane: Lane, at_once: usize) -> Instants {
     let went = Instants::default();
     for _ in 0..at_once {
         let (budget, went) = (budget.clone(), went.clone());
         work.spawn(async move {
             loop {
-                // Waiting too long is an error that says so; the hungry ask again.
+                // Waiting too long returns an error that says so; this loop asks again.
                 if budget.acquire(lane).await.is_ok()
                     && let Ok(mut went) = went.lock()
                 {
@@ -68,7 +68,7 @@ async fn hungry_processes_share_a_second_and_none_starves() -> Result<()> {
     let most = most_within(all, Duration::from_secs(1));
     assert!(most <= LIMIT as usize, "{most} in a second: {counts:?}");
     let total: usize = counts.iter().sum();
-    // Nine processes; the one that has a single request waiting gets what the others get, or nearly.
+    // Nine processes; the one with a single waiting request gets about as much as the others.
     assert!(counts.iter().all(|count| *count * 9 * 3 >= total), "each has a third of an equal share: {counts:?}");
     assert!(total > 12 * 20, "most of what may be used is: {total}");
     stack.down().await
@@ -98,7 +98,7 @@ async fn a_card_passes_the_backlog_and_the_directory_gets_its_turn() -> Result<(
     assert!(cards[28] < Duration::from_millis(500), "a card does not wait for logs: {cards:?}");
     let logs: usize = bulk.iter().map(|went| went.lock().unwrap().len()).sum();
     assert!(logs > 60, "ten a second for twelve seconds, less the cards: {logs}");
-    // Once in five seconds, because there is always work.
+    // Only once in five seconds, because there is always work.
     let pages = pages.lock().unwrap().len();
     assert!((1..=6).contains(&pages), "{pages} pages");
     stack.down().await

@@ -1,4 +1,5 @@
-//! What a stranger may take of a worker: slow, large and many, on bare sockets. Health and proper webhooks go on.
+//! How much of a worker a stranger can use up: slow, large and many requests, on bare sockets. Health checks and proper webhooks
+//! still work.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,9 @@ use tokio::{
 
 use crate::SOON;
 
-/// The server gives a head 5 s.
+/// The server allows 5 s for a request head.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Aircall's.
+/// The largest webhook that Aircall sends.
 const ANSWER: Duration = Duration::from_secs(5);
 const HEAD: &str = "POST /webhooks/aircall HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
@@ -65,7 +66,7 @@ async fn a_slow_head_and_an_idle_connection_are_ended() -> Result<()> {
     kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await?;
     let began = Instant::now();
     let dribble = async {
-        // A byte now and then does not buy more time. In the end the server resets the connection.
+        // An occasional byte does not extend the time. In the end the server resets the connection.
         for byte in HEAD.bytes() {
             if slow.write_all(&[byte]).await.is_err() {
                 break;
@@ -93,7 +94,7 @@ async fn what_is_too_large_is_refused() -> Result<()> {
     let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(16 * 1024));
     for (what, head) in [("large", large), ("many", many), ("long", long)] {
         let mut socket = connect(&ingest).await?;
-        // The server may have answered and gone before all was written.
+        // The server may have answered and closed before everything was written.
         let _ = socket.write_all(head.as_bytes()).await;
         let answer = rest(&mut socket, ANSWER).await?;
         assert!(answer.starts_with("HTTP/1.1 431"), "{what}: {answer}");
@@ -107,7 +108,7 @@ async fn what_is_too_large_is_refused() -> Result<()> {
     }
     let answer = rest(&mut socket, ANSWER).await?;
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("TOO_LARGE"), "{answer}");
-    // Where nobody reads a body, none is waited for.
+    // Where no body is read, none is waited for.
     let mut socket = connect(&ingest).await?;
     socket.write_all(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\nx").await?;
     let answer = rest(&mut socket, ANSWER).await?;
@@ -123,7 +124,7 @@ async fn idle_connections_keep_nobody_out() -> Result<()> {
     let mut idle = Vec::new();
     for n in 0..1000 {
         let mut socket = connect(&ingest).await.with_context(|| format!("connection {n}"))?;
-        // Some say nothing, others have begun a head.
+        // Some send nothing, others have begun a head.
         if n % 2 == 0 {
             let _ = socket.write_all(HEAD.as_bytes()).await;
         }
@@ -133,7 +134,7 @@ async fn idle_connections_keep_nobody_out() -> Result<()> {
     assert_eq!(webhook(&ingest).await?.0, StatusCode::OK);
     is_well(&ingest).await?;
     assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
-    // The oldest had to go, the youngest may stay.
+    // The oldest had to be closed, the newest may stay.
     assert_eq!(rest(&mut idle[0], Duration::from_secs(1)).await?, "");
     assert!(rest(&mut idle[999], Duration::from_millis(100)).await.is_err());
     drop(ingest);

@@ -1,4 +1,4 @@
-//! What a log hangs on is gone by the time that it changes: an opportunity, a record, or the log itself.
+//! What a log is linked to is gone when the log changes: an opportunity, a record, or the log itself.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// A log and what tells it to change.
+/// A log, and the data needed to change it.
 struct Log<'a> {
     stack: &'a Stack,
     call: i64,
@@ -39,7 +39,7 @@ impl<'a> Log<'a> {
         self.until(says(&[&tag])).await
     }
 
-    /// What is put off becomes due at once, and another tag brings the call to the logger.
+    /// Deferred changes become due at once, and another tag brings the call to the logger.
     async fn until(&mut self, enough: impl Fn(&Value) -> bool) -> Result<()> {
         for _ in 0..SOON.as_secs() {
             if self.stack.sandbox.log_of(self.call, Duration::from_secs(1), &enough).await.is_ok() {
@@ -63,7 +63,7 @@ fn linked_to(log: &Value, kind: &str, id: i64) -> bool {
 #[tokio::test]
 async fn a_log_outlives_what_it_hangs_on_and_is_linked_anew() -> Result<()> {
     let (stack, workers) = Stack::running("links").await?;
-    // The opportunity is deleted: the text is written at once, the link goes as soon as the caller was looked up again.
+    // The opportunity is deleted: the text is written at once, the link is removed when the caller has been looked up again.
     let mut log = Log::of(&stack, CLIENT).await?;
     assert_eq!(log.links().await?[1], ("opportunity".into(), 6001));
     stack.sandbox.delete("opportunities/6001").await?;
@@ -78,13 +78,13 @@ async fn a_log_outlives_what_it_hangs_on_and_is_linked_anew() -> Result<()> {
     log.change().await?;
     log.until(|log| linked_to(log, "individual", 2005)).await?;
 
-    // Nobody else has the number: the log stays where Sellsy has it, and only its text is written from then on.
+    // No other record has the number: the log stays where Sellsy has it, and only its text is written from then on.
     let mut log = Log::of(&stack, "+33 6 39 98 00 03").await?;
     let links = log.links().await?;
     stack.sandbox.delete("individuals/2003").await?;
     log.change().await?;
     log.change().await?;
-    // Until the caller was looked up again, only the text is written.
+    // Until the caller has been looked up again, only the text is written.
     stack.ledger().await?.call_that(log.call, SOON, |row| row.looked_up_again).await.context("looked up again")?;
     log.change().await?;
     let before = stack.sandbox.answers("sellsy", 400).await?;

@@ -37,7 +37,7 @@ mod webhook;
 /// Longer than anything should take on a busy machine with two cores.
 const SOON: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Until a log has what came after it: changes are gathered for up to 55 s (decision 0006).
+/// How long a log may take to show a later change: changes are gathered for up to 55 s (decision 0006).
 const GATHERED: std::time::Duration = std::time::Duration::from_secs(100);
 
 /// Individual 2001 of the sandbox's data, a client with the open opportunity 6001.

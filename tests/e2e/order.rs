@@ -1,7 +1,7 @@
-//! Aircall's events come in any order and more than once: the row and the log of a call end as if they had not.
+//! Aircall's events come in any order and more than once: the row and the log of a call end as if they had come in order, once.
 //!
-//! One test asks the ledger alone, with its real SQL and two connections at a time, for thousands of orders; one sends
-//! some of them as webhooks through all workers to Sellsy.
+//! One test asks only the ledger, with its real SQL and two connections at a time, for thousands of orders; one sends some of
+//! them as webhooks through all workers to Sellsy.
 
 mod history;
 
@@ -25,7 +25,7 @@ use vendors::aircall::wire::Envelope;
 use crate::SOON;
 use history::{History, KNOWABLE, UNKNOWABLE};
 
-/// Of each history.
+/// For each history.
 const ORDERS: i64 = 300;
 const FIRST_CALL: i64 = 3_811_700_000;
 
@@ -41,7 +41,7 @@ impl Dice {
         usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap_or_default()
     }
 
-    /// All of it at least once, a third of it twice, in any order.
+    /// Every event at least once, a third of them twice, in any order.
     fn shuffle<T: Clone>(&mut self, items: &[T]) -> Vec<T> {
         let mut all = items.to_vec();
         for item in items {
@@ -60,7 +60,7 @@ fn wanted(webhook: &Webhook) -> bool {
     topology::wanted(webhook.event())
 }
 
-/// What the workers make of a webhook, in the ledger.
+/// Stores a webhook in the ledger as the workers do.
 async fn take_in(client: &Client, call_id: CallId, webhook: &Webhook) -> Result<()> {
     let body = webhook.body().to_string();
     let envelope = Envelope::parse(body.as_bytes())?;
@@ -93,7 +93,7 @@ fn insight(event: &str, webhook: &Value) -> Result<Insight> {
     Ok(serde_json::from_value(insight)?)
 }
 
-/// Two workers that have half of the webhooks each.
+/// Two workers that get half of the webhooks each.
 async fn by_two(clients: &[Client; 2], call_id: CallId, webhooks: &[Webhook]) -> Result<()> {
     let half = async |one: usize| -> Result<()> {
         for webhook in webhooks.iter().skip(one).step_by(2) {
@@ -139,7 +139,7 @@ async fn leaves_one_row(ledger: Ledger, clients: [Client; 2], first: i64, histor
     Ok(())
 }
 
-/// Sends each call's webhooks, one call beside the other.
+/// Sends each call's webhooks, all calls at the same time.
 async fn send(stack: &Stack, calls: &BTreeMap<i64, Vec<Webhook>>, pace_ms: usize) -> Result<()> {
     for webhooks in calls.values() {
         stack.sandbox.send_every(pace_ms, webhooks.iter().cloned()).await?;
@@ -147,7 +147,7 @@ async fn send(stack: &Stack, calls: &BTreeMap<i64, Vec<Webhook>>, pace_ms: usize
     Ok(())
 }
 
-/// All that Sellsy has of a call, but for its ids.
+/// Everything that Sellsy has of a call, except its ids.
 async fn log(stack: &Stack, call_id: i64) -> Option<Value> {
     let mut logs = stack.sandbox.logs_of(call_id).await.ok()?;
     let log = logs.pop().filter(|_| logs.is_empty())?;
@@ -157,7 +157,7 @@ async fn log(stack: &Stack, call_id: i64) -> Option<Value> {
     Some(json!({ "description": description, "rest": rest }))
 }
 
-/// Waits until all that was sent has been worked on.
+/// Waits until everything that was sent has been handled.
 async fn settled(stack: &Stack, calls: &BTreeMap<i64, Vec<Webhook>>) -> Result<()> {
     let sent = calls.values().flatten().filter(|webhook| wanted(webhook)).count();
     let ledger = stack.ledger().await?;
@@ -201,7 +201,7 @@ async fn shuffled_and_doubled_webhooks_end_in_the_log_of_the_ordered_twin() -> R
     stack.down().await
 }
 
-/// The twin's log, which says what happened last.
+/// The log of the call that was sent in order, which says what happened last.
 async fn says(stack: &Stack, twin: i64, history: &History) -> Result<Value> {
     let right = || async {
         let log = log(stack, twin).await?;

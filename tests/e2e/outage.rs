@@ -1,4 +1,4 @@
-//! The broker goes away while calls arrive, or the database does, or Sellsy: nothing is lost and work goes on by itself.
+//! Broker, database or Sellsy becomes unavailable while calls arrive: nothing is lost, and work resumes on its own.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back(
     database.cut();
     tokio::time::sleep(Duration::from_secs(5)).await;
     database.restore();
-    // The lease of the attempt that failed stands for two minutes.
+    // The lease of the failed attempt lasts two minutes.
     stack.sandbox.logged(call, SOON).await?;
     assert_eq!(stack.ledger().await?.lines(Line::is_attempt).await?, 0, "an outage costs no attempt");
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
@@ -118,7 +118,7 @@ async fn a_consumer_that_the_broker_confirms_too_late_keeps_no_call_back() -> Re
     let logger = stack.start("logger").await?;
     let stalled = || async { (broker.state() == State::Stalled).then_some(()) };
     eventually(SOON, stalled).await.context("the logger wants to consume")?;
-    // Longer than it waits for an answer, and too short for the heartbeat to end the connection.
+    // Longer than the logger waits for an answer, and too short for the heartbeat to end the connection.
     tokio::time::sleep(Duration::from_secs(6)).await;
     broker.restore();
     logger.until_ready(SOON).await?;
@@ -162,7 +162,7 @@ async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Res
     let call = stack.sandbox.play(&call(CLIENT)).await?;
     stack.sandbox.logged(call, SOON).await?;
     let ledger = stack.ledger().await?;
-    // Sellsy is left alone for half a minute, in case it is still at work on the first one.
+    // Sellsy is left alone for half a minute, in case it is still working on the first one.
     ledger.line_that(call, 2 * SOON, Line::is_adoption).await.context("the log is adopted")?;
     assert_eq!(ledger.lines(Line::is_adoption).await?, 1);
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);

@@ -1,5 +1,5 @@
-//! Calls that no webhook brought, or not all of: ingest finds them in Aircall's list, `callbridge backfill` those of longer
-//! ago, and a webhook that Aircall has disabled is noticed and enabled again.
+//! Calls with no webhook, or with some missing: ingest finds recent ones in Aircall's list, `callbridge backfill` finds older
+//! ones, and a webhook that Aircall has disabled is noticed and enabled again.
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +21,7 @@ fn now_s() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs().cast_signed())
 }
 
-/// A call that began so long ago, and is over.
+/// A call that began this long ago and is over.
 fn past_call(ago_s: i64) -> Call {
     call(CLIENT).lasting(90).started_at(now_s() - ago_s)
 }
@@ -35,7 +35,7 @@ async fn reconciling(what: &str) -> Result<(Stack, Vec<Process>)> {
     Ok((stack, workers))
 }
 
-/// Aircall's own API, with what the webhook of the harness is there.
+/// Aircall's own API, which already has the harness's webhook.
 async fn aircall_api(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
     let mut request = reqwest::Client::new()
         .request(method, format!("{}/aircall{path}", stack.sandbox.url()))
@@ -58,12 +58,12 @@ async fn no_more(stack: &Stack, event: &str) -> Result<()> {
     aircall_api(stack, Method::PUT, &path, Some(json!({ "events": [event] }))).await.map(drop)
 }
 
-/// How many facts came from Aircall's list.
+/// The number of facts that came from Aircall's list.
 async fn reconciled(stack: &Stack) -> Result<usize> {
     stack.ledger().await?.lines(|line| line.is(RECONCILED)).await
 }
 
-/// Waits for so many turns from now on.
+/// Waits for this many turns from now on.
 async fn turns(stack: &Stack, turns: i32) -> Result<()> {
     let ledger = stack.ledger().await?;
     for _ in 0..turns {
@@ -93,11 +93,11 @@ async fn metric(ingest: &Process, line: &str) -> Result<bool> {
 #[tokio::test]
 async fn what_happens_while_ingest_is_down_is_logged_once() -> Result<()> {
     let (mut stack, mut workers) = reconciling("down").await?;
-    // The first turn may have looked before the webhook was there.
+    // The first turn may have run before the webhook existed.
     turns(&stack, 2).await?;
     assert!(metric(&workers[0], "callbridge_webhook_active 1").await?);
     workers[0].kill().await?;
-    // Aircall gives up soon, and disables the webhook.
+    // Aircall soon gives up and disables the webhook.
     stack.sandbox.control(Method::PUT, "/aircall/delivery", Some(&json!({ "max_attempts": 1 }))).await?;
     let mut calls = Vec::new();
     for n in 0..30 {
@@ -112,9 +112,9 @@ async fn what_happens_while_ingest_is_down_is_logged_once() -> Result<()> {
     each_logged_once(&stack, &calls).await?;
     assert_eq!(reconciled(&stack).await?, 30);
 
-    // Nothing more comes of more turns, and each of them costs two requests: the list is short, and so is that of webhooks.
+    // More turns bring nothing more, and each costs two requests: the list is short, and so is that of webhooks.
     let count = |api: &'static str, endpoint: &'static str| stack.sandbox.count(api, endpoint);
-    // From the pause after a turn: one that is under way has asked already, and would be taken for one of the three.
+    // Counted from the pause after a turn: a running turn has already asked, and would be counted as one of the three.
     turns(&stack, 1).await?;
     let before = (count("aircall", "GET /v1/calls").await?, count("aircall", "GET /v1/webhooks").await?);
     let total = stack.sandbox.requests("aircall").await?;
@@ -141,7 +141,7 @@ async fn a_disabled_webhook_is_noticed_and_enabled_with_all_its_events() -> Resu
     assert!(good, "{output}");
     let id = only_webhook(&stack).await?["webhook_id"].as_str().context("webhook_id")?.to_owned();
 
-    // What somebody has chosen is kept, what is needed is added.
+    // What a person has chosen is kept, what is needed is added.
     let path = format!("/v1/webhooks/{id}");
     let odd = json!({ "active": false, "events": ["user.opened", "call.ended", "call.tagged"] });
     aircall_api(&stack, Method::PUT, &path, Some(odd)).await?;
@@ -166,7 +166,7 @@ async fn a_disabled_webhook_is_noticed_and_enabled_with_all_its_events() -> Resu
     turns(&stack, 2).await?;
     assert!(metric(&workers[0], "callbridge_webhook_active 1").await?);
 
-    // Nothing is asked for when all is well.
+    // Nothing is requested when everything is right.
     let puts = stack.sandbox.count("aircall", "PUT /v1/webhooks/{id}").await?;
     assert!(stack.callbridge(&install).await?.1);
     assert_eq!(stack.sandbox.count("aircall", "PUT /v1/webhooks/{id}").await?, puts);
@@ -219,7 +219,7 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
     let ended = stack.sandbox.play(&past_call(1700)).await?;
     stack.sandbox.logged(ended, SOON).await?;
 
-    // A call that has a log and is brought in all the same gets no other one, and nothing is written.
+    // A call that has a log and is backfilled anyway gets no second log, and nothing is written.
     let writes = || async {
         let (made, changed) = ("POST /phone-calls", "PUT /phone-calls/{id}");
         anyhow::Ok((stack.sandbox.count("sellsy", made).await?, stack.sandbox.count("sellsy", changed).await?))
@@ -248,7 +248,7 @@ async fn a_backfill_that_is_killed_goes_on_and_logs_each_call_once() -> Result<(
     for n in 0..130 {
         calls.push(stack.sandbox.play(&past_call(3 * 86_400 - 60 * n)).await?);
     }
-    // Longer ago than what is asked for.
+    // Older than the requested period.
     stack.sandbox.play(&past_call(10 * 86_400)).await?;
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d", "--dry-run"]).await?;
     assert!(good && output.contains("130 calls in Aircall's list, 130 missing"), "{output}");
@@ -303,7 +303,7 @@ async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> R
         calls.push(stack.sandbox.play(&past_call(7200 + n)).await?);
     }
     each_logged_once(&stack, &calls).await?;
-    // Of a fourth call the decision is in the ledger, but the broker has lost what it had for the logger.
+    // The decision on a fourth call is in the ledger, but the broker lost its message to the logger.
     let mut workers = workers;
     workers.remove(2).terminate(SOON).await?;
     calls.push(stack.sandbox.play(&past_call(7200)).await?);
@@ -311,7 +311,7 @@ async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> R
     let waits = || async { (stack.depth(&queue).await.ok()? == 1).then_some(()) };
     eventually(SOON, waits).await.context("its message waits")?;
     stack.purge(&queue).await?;
-    // Of the first three the ledger knows nothing any more: an older one was restored.
+    // The ledger knows nothing of the first three any more: an older one was restored.
     drop(workers);
     let ledger = stack.ledger().await?;
     ledger.lose_logged_calls().await?;

@@ -1,4 +1,4 @@
-//! `RETENTION_DAYS`: old calls are deleted with all that is known of them, and never logged a second time.
+//! `RETENTION_DAYS`: old calls are deleted with all their data, and never logged a second time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use harness::{
 
 use crate::{CLIENT, SOON};
 
-/// Nobody in Sellsy has it.
+/// No record in Sellsy has it.
 const STRANGER: &str = "+33 6 39 98 77 05";
 /// A line on the timeline of a call that stays.
 const LONG_AGO: &str = "long ago";
@@ -48,7 +48,7 @@ async fn old_calls_are_deleted_and_never_logged_again() -> Result<()> {
     }
     ledger.write_line(young, LONG_AGO, 31).await?;
     ledger.add_miss("+33639987705", -1).await?;
-    // A resolver has its first turn at its start; two of them do no harm to each other.
+    // A resolver has its first turn at its start; two of them do not disturb each other.
     workers.remove(1).terminate(SOON).await?;
     let resolvers = [stack.start("resolver").await?, stack.start("resolver").await?];
     let erased = || async { (ledger.calls().await.ok()?.iter().filter(|row| row.erased).count() == 2).then_some(()) };
@@ -63,11 +63,11 @@ async fn old_calls_are_deleted_and_never_logged_again() -> Result<()> {
     assert_eq!(ledger.lines(|line| [old, unmatched].contains(&line.call)).await?, 0);
     let kept = ledger.call(young).await?.context("a young call")?;
     assert!(!kept.snapshot.is_null() && kept.log.is_some(), "{kept:?}");
-    // The last that a turn does.
+    // The last step of a turn.
     let misses_gone = || async { (ledger.misses().await.ok()? == 0).then_some(()) };
     eventually(SOON, misses_gone).await.context("remembered misses go as well")?;
 
-    // What comes late finds them deleted, whatever it is.
+    // Late events find the calls deleted, of whatever kind they are.
     for resolver in &resolvers {
         resolver.until_ready(SOON).await?;
     }

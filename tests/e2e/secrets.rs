@@ -1,5 +1,5 @@
-//! A whole run with everything that goes wrong, and then a search of all that it wrote for people to read: no secret, no
-//! number, no name, no word of a note may be in it, however much is logged.
+//! A whole run with every failure, and then a search of everything that it wrote for people to read: it must contain no
+//! secret, number, name or word of a note, however much is logged.
 
 mod trouble;
 
@@ -8,13 +8,13 @@ use base::{ids::Stage, phone};
 use harness::{ACCOUNTS, Stack, workspace};
 use lapin::types::AMQPValue;
 
-/// What must not be found, and what it is.
+/// The texts that must not be found, each with its description.
 struct Needle {
     what: String,
     text: String,
 }
 
-/// Words that are searched for as they are, and numbers in whatever spelling.
+/// Words are searched for literally, numbers in any spelling.
 #[derive(Default)]
 struct Needles {
     words: Vec<Needle>,
@@ -34,7 +34,7 @@ impl Needles {
         }
     }
 
-    /// Everybody of the sandbox's accounts.
+    /// Every person in the sandbox's accounts.
     fn people(&mut self) -> Result<()> {
         let accounts: toml::Table = toml::from_str(&std::fs::read_to_string(workspace().join(ACCOUNTS))?)?;
         for (account, kinds) in
@@ -70,18 +70,18 @@ impl Needles {
     }
 }
 
-/// Without what people put between the digits of a number.
+/// Without the separators that people put between the digits of a number.
 fn squeezed(line: &str) -> String {
     line.replace("%20", "").replace(|c| " .-()\u{a0}\u{202f}".contains(c), "")
 }
 
-/// Every text that somebody may read without a right to the records, with where it was.
+/// Every text that may be read by people without access to the records, with its place.
 async fn written(stack: &Stack) -> Result<Vec<(String, String)>> {
     let mut texts = Vec::new();
     for entry in std::fs::read_dir(&stack.logs)? {
         let path = entry?.path();
         let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
-        // What the command shows when it succeeds is for those who may see the records.
+        // The command's output on success is for people who may see the records.
         if !name.starts_with("sandbox") && !name.starts_with("callbridge") {
             texts.push((name, std::fs::read_to_string(&path)?));
         }
@@ -95,7 +95,7 @@ async fn written(stack: &Stack) -> Result<Vec<(String, String)>> {
                 let AMQPValue::LongString(text) = value else { continue };
                 texts.push((format!("dead letters of {} ", stage.as_str()), format!("{name} {text}")));
             }
-            // The body is the message, but no longer with what it was let in for.
+            // The body is the message, but without the token that admitted it.
             let body = String::from_utf8_lossy(&letter.data).into_owned();
             assert!(!body.contains(harness::TOKEN), "the webhook's token is in a dead letter of {}", stage.as_str());
         }
@@ -106,7 +106,7 @@ async fn written(stack: &Stack) -> Result<Vec<(String, String)>> {
 async fn nothing_shows(what: &str, log_format: &str) -> Result<()> {
     let mut stack = Stack::new(what).await?;
     stack.environment.insert("LOG_FORMAT".into(), log_format.into());
-    // Libraries by name as well, which is more than debug for all.
+    // Also names libraries, which gives more than debug for everything.
     let rust_log = "debug,lapin=trace,tokio_postgres=trace,hyper=trace,reqwest=trace,rustls=trace";
     stack.environment.insert("RUST_LOG".into(), rust_log.into());
     let mut needles = Needles::default();
@@ -114,7 +114,7 @@ async fn nothing_shows(what: &str, log_format: &str) -> Result<()> {
     let mut texts = trouble::run(&mut stack, &mut needles).await?;
     texts.extend(written(&stack).await?);
 
-    // The search itself: all kinds of texts are there, it was a run with failures, and what is there is found.
+    // Checks the search itself: all kinds of texts exist, failures occurred, and texts that are there are found.
     let all = texts.iter().map(|(place, text)| format!("{place} {text}\n")).collect::<String>();
     for there in [
         "MESSAGE_MALFORMED",

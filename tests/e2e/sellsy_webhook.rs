@@ -1,4 +1,4 @@
-//! Sellsy's webhook: what has the secret becomes hints for the resolver, and nothing else gets in.
+//! Sellsy's webhook: requests with the secret become hints for the resolver, and nothing else gets in.
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
@@ -16,13 +16,13 @@ const CONTACT: &str =
 /// printf '%s' SECRET CONTACT | sha1sum
 const SIGNATURE: &str = "4cc8b70642238013eca9d61413aa919beff11096";
 
-/// An installation with nothing but ingest, so that hints stay in the resolver's queue.
+/// An installation with only ingest, so that hints stay in the resolver's queue.
 async fn installation(what: &str) -> Result<(Stack, Process)> {
     let mut stack = Stack::new(what).await?;
     stack.environment.insert("SELLSY_WEBHOOK_SECRET".into(), SECRET.into());
     let ingest = stack.start("ingest").await?;
     ingest.until_ready(SOON).await?;
-    // It is ready before it has a channel, because the inbox is there.
+    // It is ready before it has a channel, because the inbox is available.
     let queue = stack.names.work(Stage::Resolver);
     eventually(SOON, || async { stack.depth(&queue).await.ok() }).await.context("ingest declares the queues")?;
     Ok((stack, ingest))
@@ -87,7 +87,7 @@ async fn only_what_has_the_secret_and_fits_its_signature_gets_in() -> Result<()>
     let large = send(&ingest, SECRET, JSON, None, &" ".repeat(1024 * 1024 + 1)).await?;
     assert_eq!((large.0, &large.1["error"]["code"]), (413, &json!("TOO_LARGE")));
 
-    // A ping, and what nobody sends.
+    // A ping, and bodies that no vendor sends.
     for (method, secret, status) in [
         (Method::GET, SECRET, 200),
         (Method::HEAD, SECRET, 200),
@@ -100,7 +100,7 @@ async fn only_what_has_the_secret_and_fits_its_signature_gets_in() -> Result<()>
         assert_eq!(response.status().as_u16(), status, "{method} {secret}");
     }
 
-    // Signed and not, in both modes; of estimates nothing is kept.
+    // Signed and not, in both modes; nothing is kept of estimates.
     let third = CONTACT.replace(r#""people""#, r#""third""#).replace("4001", "3001");
     let form = "notif=%7B%22event%22%3A+%22updated%22%2C+%22relatedid%22%3A+%222001%22%2C+%22relatedtype%22%3A+%22client%22%7D";
     let estimate = CONTACT.replace(r#""people""#, r#""estimate""#);
@@ -161,7 +161,7 @@ async fn a_change_in_sellsy_reaches_the_resolvers_queue() -> Result<()> {
     let (stack, ingest) = installation("sellsy_change").await?;
     let sandbox = &stack.sandbox;
     let url = format!("{}/webhooks/sellsy/{SECRET}", ingest.url);
-    // What the first webhook may not do, because its key is wrong, is not heard of.
+    // What the first webhook may not do, because its key is wrong, is ignored.
     for sign_key in ["another", SECRET] {
         let webhook = json!({ "url": url, "sign_key": sign_key, "json": true });
         sandbox.control(Method::POST, "/sellsy/webhook", Some(&webhook)).await?;

@@ -7,10 +7,10 @@ use harness::soak::{Soak, script::Load};
 
 const LOAD: Load = Load { calls: 600, over: Duration::from_secs(30), old: 0.12 };
 
-/// Which seed it was, and how to repeat it, is printed.
+/// The seed is printed, with the command to repeat it.
 #[tokio::test]
 async fn every_call_is_logged_exactly_once_whatever_breaks() -> Result<()> {
-    // The broker may be in use by other tests: its links break, it is not stopped.
+    // Other tests may be using the broker: its links break, but it is not stopped.
     let settled = Soak::mixture(fastrand::u64(..), LOAD, false).run().await?;
     ensure!(settled.verdict.is_clean(), "{}", settled.verdict);
     Ok(())

@@ -30,7 +30,7 @@ fn trust(stack: &mut Stack, ca: &Ca) -> Result<()> {
     Ok(())
 }
 
-/// Why the worker is not ready, once it can say so for each of these conditions.
+/// Why the worker is not ready, once it reports a reason for each of these conditions.
 async fn missing(worker: &Process, conditions: &[&str]) -> Result<Value> {
     let told = || async {
         let (_, told) = worker.readiness().await.ok()?;
@@ -71,7 +71,7 @@ async fn a_certificate_of_an_unknown_ca_is_refused_and_the_worker_says_what_to_d
     }
     let (output, good) = stack.callbridge(&["dead", "list"]).await?;
     assert!(!good && output.contains("SSL_CERT_FILE"), "{output}");
-    // The APIs alone, with broker and database as they are.
+    // Only the APIs, with broker and database unchanged.
     for name in ["AMQP_URL", "DATABASE_URL"] {
         stack.environment.insert(name.into(), plain[name].clone());
     }
@@ -85,7 +85,7 @@ async fn a_certificate_of_an_unknown_ca_is_refused_and_the_worker_says_what_to_d
 #[tokio::test]
 async fn wrong_ends_of_tls_are_told_apart() -> Result<()> {
     let mut stack = Stack::new("no_tls").await?;
-    // Broker and database of the tests speak no TLS, or one that nobody trusts.
+    // Broker and database of the tests use no TLS, or an untrusted certificate.
     let amqps = stack.amqp_url.replacen("amqp://", "amqps://", 1);
     stack.environment.insert("AMQP_URL".into(), amqps);
     let worker = stack.start("logger").await?;

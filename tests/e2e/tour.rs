@@ -1,5 +1,5 @@
 //! `callbridge explain` and `callbridge directory sync` as an operator types them, and the README's tour, which shows ten
-//! callers: what it prints must be what a reader gets.
+//! callers: its printed output must be what a reader gets.
 
 use anyhow::Result;
 use harness::{
@@ -24,7 +24,7 @@ fn shown() -> Vec<(Vec<&'static str>, String)> {
     blocks.map(block).collect()
 }
 
-/// The moment of the look-up is another one each time.
+/// The time of the look-up differs each time.
 fn without_time(text: &str) -> String {
     let timeless = text.lines().map(|line| match line.strip_prefix("looked up    ") {
         Some(when) => format!("looked up    {}", when.split_once(", ").map_or("", |(_, how)| how)),
@@ -86,13 +86,13 @@ async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && output.contains("individual"), "{output}");
     assert!(knows("+33639986666").await?, "{output}");
-    // Nothing tells of a deletion: only reading everything finds it.
+    // No event reports a deletion: only reading everything finds it.
     stack.sandbox.delete(&format!("individuals/{person}")).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && knows("+33639986666").await?, "{output}");
     let (output, good) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
     assert!(good && !knows("+33639986666").await?, "{output}");
-    // What goes wrong is told at once.
+    // Failures are reported at once.
     stack.sandbox.set_faults([sellsy("/companies/search").answers(503)]).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(!good && output.contains("company: SELLSY_UNAVAILABLE"), "{output}");

@@ -1,4 +1,4 @@
-//! One call is one trace: what a collector of OpenTelemetry receives of it.
+//! One call is one trace: what an OpenTelemetry collector receives of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,8 +72,8 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
         let spans: Vec<_> = received.iter().filter(|(_, span)| traces.contains(&span.trace_id)).cloned().collect();
         (traces, spans)
     };
-    // Each process sends its spans by itself, so the last step may come before others. An insight may be there before the log
-    // is, and then it is part of the first write.
+    // Each process sends its spans independently, so the last step may arrive before others. An insight may be there before the
+    // log is, and then it is part of the first write.
     let steps = [
         "ingest call.ended",
         "ingest summary.created",
@@ -92,7 +92,7 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
     assert_eq!(traces.len(), 1, "one trace");
     assert!(of(second).0.is_disjoint(&traces), "another call, another trace");
 
-    // Each step hangs on the one that caused it.
+    // Each step is a child of the one that caused it.
     let by_id: BTreeMap<_, _> = spans.iter().map(|(service, span)| (span.span_id.clone(), (service, span))).collect();
     let caused_by = |name: &str| {
         let (_, span) =
@@ -110,12 +110,12 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
     for (_, span) in &spans {
         assert!(span.end_time_unix_nano >= span.start_time_unix_nano, "{}", span.name);
         let failed = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
-        // An insight may be there before the end of its call, and then comes back; a card may come after it (405).
+        // An insight may arrive before its call ends, and then comes back; a card may come after the end (405).
         let why = text(&span.attributes, "error.type");
         let expected = ["INSIGHTS_BEFORE_CALL", "405"].contains(&why.as_str());
         assert!(!failed || expected, "{}: {:?}", span.name, span.status);
     }
-    // No personal data: neither the caller's number nor what was said.
+    // No personal data: neither the caller's number nor the conversation.
     let all = format!("{spans:?}");
     assert!(!all.contains("639984107") && !all.contains("devis"));
     drop(workers);

@@ -1,4 +1,4 @@
-//! Sellsy or Aircall is away for everybody: work waits, no message loses an attempt, and it goes on by itself.
+//! Sellsy or Aircall is unavailable for all: work waits, no message loses an attempt, and it resumes on its own.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use harness::{
 
 use crate::{CLIENT, SOON};
 
-/// From the return of an API on.
+/// Measured from the return of an API.
 const RESUMED: Duration = Duration::from_secs(15);
 const OUTAGE: Duration = Duration::from_secs(7);
 const CALLS: usize = 6;
 
-/// The worker says that it waits for this API.
+/// The worker reports that it waits for this API.
 async fn waits(worker: &Process, api: &str) -> Result<()> {
     let waits = || async {
         let (ready, reasons) = worker.readiness().await.ok()?;
@@ -25,7 +25,7 @@ async fn waits(worker: &Process, api: &str) -> Result<()> {
     eventually(SOON, waits).await.with_context(|| format!("{} waits for {api}", worker.name))
 }
 
-/// Attempts that were counted on the timelines of all calls, by any stage.
+/// Attempts counted on the timelines of all calls, for any stage.
 async fn attempts(stack: &Stack) -> Result<usize> {
     stack.ledger().await?.lines(Line::is_attempt).await
 }
@@ -70,7 +70,7 @@ async fn an_unreachable_sellsy_is_waited_for_by_all_replicas() -> Result<()> {
     stack.environment.insert("SELLSY_API_URL".into(), relay.instead_of(&direct)?);
     let mut workers = stack.start_all().await?;
     workers.push(stack.start("logger").await?);
-    // The token is there already; its endpoint is not behind the relay.
+    // The worker already has its token; the token endpoint is not behind the relay.
     relay.cut();
     for _ in 0..CALLS {
         stack.sandbox.play(&call(CLIENT)).await?;

@@ -1,4 +1,4 @@
-//! Bad input at the webhook: each is refused with its status and a JSON error, and nothing that could matter is lost.
+//! Bad input at the webhook: each is refused with its status and a JSON error, and nothing relevant is lost.
 
 use std::time::Duration;
 
@@ -45,19 +45,19 @@ async fn bad_input_is_refused_clearly_and_nothing_is_lost() -> Result<()> {
         assert_eq!((answered, error["error"]["code"].as_str()), (status, Some(code)), "{what}: {error}");
         assert!(error["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{what}: {error}");
     }
-    // Events nobody needs are accepted; what a known token sends and nobody understands is parked.
+    // Unneeded events are accepted; what a known token sends and ingest does not understand is parked.
     let unknown = fact("{\"id\":1}").replace("call.ended", "rocket.launched");
     assert_eq!(post(&ingest.url, json, unknown).await?.0, 200);
     for odd in ["{}", "null", "[]", r#"{"id":null}"#, r#""text""#] {
         assert_eq!(post(&ingest.url, json, fact(odd)).await?.0, 200, "{odd}");
     }
     stack.parked(Stage::Ingest, 5, SOON).await.context("five odd events are parked")?;
-    // A body of the right shape whose parts are absent, null or empty goes on like any other.
+    // A body of the right shape whose parts are absent, null or empty is handled like any other.
     for data in [r#"{"id":7}"#, r#"{"id":"7","user":null,"number":{},"tags":null,"comments":[null]}"#] {
         assert_eq!(post(&ingest.url, "application/json; charset=utf-8", fact(data)).await?.0, 200, "{data}");
     }
     two_taken(&stack).await?;
-    // Nothing of the bodies is in the log.
+    // The log contains nothing of the bodies.
     assert!(!ingest.output().contains(TOKEN), "the token is in the log");
     drop(ingest);
     stack.down().await
@@ -114,7 +114,7 @@ async fn calls_of_other_numbers_are_not_taken() -> Result<()> {
     stack.down().await
 }
 
-/// Two and no more: by the inbox, if ingest had no connection to the broker yet.
+/// Exactly two: through the inbox, if ingest had no connection to the broker yet.
 async fn two_taken(stack: &Stack) -> Result<()> {
     stack.inbox_empty(SOON).await?;
     assert_eq!(stack.depth(&stack.names.work(Stage::Resolver)).await?, 2);

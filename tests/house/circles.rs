@@ -1,13 +1,13 @@
-//! No module imports, by whatever detour, from one that imports from it.
+//! No import cycles between modules, direct or indirect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::{self, File, Module};
 
-/// Who imports from whom, with a path that says so.
+/// For each module, the modules that it imports from, each with an example path.
 type Edges = BTreeMap<Module, BTreeMap<Module, String>>;
 
-/// The module in which `path`, as it stands in `from`, leads to its end; `None` for what is not of this crate.
+/// The module that `path`, written in the module `from`, resolves to; `None` if it is not in this crate.
 fn target(files: &BTreeMap<Module, File>, from: &Module, path: &[String], depth: usize) -> Option<Module> {
     let mut at = match path.first()?.as_str() {
         "crate" => Vec::new(),
@@ -51,7 +51,7 @@ fn edges(files: &BTreeMap<Module, File>) -> Edges {
     edges
 }
 
-/// A way from `at` back to `start`, as lines.
+/// A path from `at` back to `start`, as lines.
 fn way_back(edges: &Edges, start: &Module, at: &Module, seen: &mut BTreeSet<Module>) -> Option<Vec<String>> {
     for (to, path) in edges.get(at)? {
         let line = format!("{} uses {path}", at.join("::"));
@@ -93,7 +93,7 @@ fn a_circle_is_found_through_exports_and_children() {
     assert_eq!(circle(&files(&direct)).unwrap(), ["a uses crate::b::B", "b uses super::a::A"]);
     let by_export = [("", ""), ("a", "mod c; pub use c::C;"), ("a::c", "use crate::b::B;"), ("b", "use crate::a::C;")];
     assert_eq!(circle(&files(&by_export)).unwrap().len(), 2);
-    // A child and its parent are one thing.
+    // A child and its parent count as one.
     let family = [("", ""), ("a", "mod c; fn f() { c::g() }"), ("a::c", "use super::f;")];
     assert_eq!(circle(&files(&family)), None);
 }

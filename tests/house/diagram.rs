@@ -1,4 +1,4 @@
-//! The diagram of the crates in the documents shows the edges that the manifests have.
+//! The diagram of the crates in the documents shows the dependencies that the manifests have.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,7 @@ fn crates() -> BTreeMap<String, String> {
     members.map(|path| (text(Path::new(path.file_name().unwrap())), text(&path))).collect()
 }
 
-/// `a & b --> c`, also inside a frame; a frame stands for all that it holds.
+/// `a & b --> c`, also inside a frame; a frame means everything in it.
 fn drawn(diagram: &str) -> Edges {
     let (mut frames, mut frame): (BTreeMap<&str, BTreeSet<&str>>, Option<&str>) = (BTreeMap::new(), None);
     let mut arrows = Vec::new();

@@ -1,10 +1,10 @@
-//! What only one crate uses lives in that crate.
+//! An item that only one crate uses must be in that crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::{self, File, Module, SHARED, WORKERS};
 
-/// What stays in a shared crate although only one other uses it, or none, and why.
+/// Modules that stay in a shared crate although only one other crate uses them, or none, and why.
 const EXCEPTIONS: [(&str, &str, &str); 11] = [
     ("ledger", "calls", "the ledger alone touches the table `calls`, whichever worker asks"),
     ("ledger", "erase", "likewise"),
@@ -19,14 +19,14 @@ const EXCEPTIONS: [(&str, &str, &str); 11] = [
     ("vendors", "budget::store", "the budget alone touches its tables"),
 ];
 
-/// Its place among the exceptions.
+/// The index of the exception that covers this module.
 fn exception(layer: &str, module: &Module) -> Option<usize> {
     let module = module.join("::");
     let under = |of: &str| module == of || module.strip_prefix(of).is_some_and(|rest| rest.starts_with("::"));
     EXCEPTIONS.iter().position(|(of, name, _)| *of == layer && under(name))
 }
 
-/// Public items of `layer` that it does not use itself and of the other crates only one does, or none.
+/// Public items of `layer` that it does not use itself and that at most one other crate uses.
 fn strays(
     layer: &str,
     crates: &BTreeMap<&str, BTreeMap<Module, File>>,

@@ -1,12 +1,12 @@
-//! The house rules that neither cargo nor clippy checks, read off the sources:
+//! The house rules that neither cargo nor clippy checks, checked on the sources:
 //!
-//! - modules import each other in one direction. Between the crates cargo sees to that; inside a crate [`circles`] does. A child may
-//!   use what its parents define: they are one thing told in several files;
-//! - what only one crate uses is not in a shared one ([`homes`]);
+//! - modules import each other in one direction. Cargo ensures this between crates, [`circles`] inside a crate. A child may use
+//!   what its parents define: they are one unit split into several files;
+//! - an item that only one crate uses is not in a shared crate ([`homes`]);
 //! - the diagram of the crates in the documents is true ([`diagram`]).
 //!
-//! Sources are read as tokens, so comments and texts count for nothing, and what is under `#[cfg(test)]` neither. An import is a
-//! path; which file defines its last name is found by following modules and `pub use`.
+//! Sources are read as tokens, so comments and strings are ignored, and so is code under `#[cfg(test)]`. An import is a path;
+//! following modules and `pub use` finds the file that defines its last name.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -17,18 +17,18 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     if SHARED.contains(&name) { root.join("shared").join(name) } else { root.join(name) }
 }
 
-/// A file of a crate, by the path of its module (empty for the crate itself).
+/// A file of a crate; its key is the path of its module (empty for the crate itself).
 pub(crate) type Module = Vec<String>;
 
 #[derive(Debug, Default)]
 pub(crate) struct File {
-    /// Every path that the code names, as written.
+    /// Every path in the code, as written.
     pub(crate) paths: Vec<Vec<String>>,
-    /// `pub use`: the name here and what it stands for.
+    /// `pub use`: the local name and the path that it refers to.
     pub(crate) exports: Vec<(String, Vec<String>)>,
-    /// `pub` items that stand on their own: no methods, no modules.
+    /// Top-level `pub` items: no methods, no modules.
     pub(crate) items: Vec<String>,
-    /// Every name in the code, how often.
+    /// Every name in the code, with its number of uses.
     pub(crate) names: BTreeMap<String, usize>,
 }
 
@@ -60,7 +60,7 @@ fn collect(folder: &Path, module: &mut Module, files: &mut BTreeMap<Module, File
     }
 }
 
-/// Sources as [`File`]; public for the tests of this test.
+/// Parses sources into a [`File`]; public for the tests of this test.
 pub(crate) fn read(text: &str) -> File {
     let mut file = File::default();
     scan(text.parse().unwrap(), true, &mut file);
@@ -125,7 +125,7 @@ fn is(token: &TokenTree, c: char) -> bool {
     matches!(token, TokenTree::Punct(p) if p.as_char() == c)
 }
 
-/// `a::b::c` that begins at `at`.
+/// The path `a::b::c` that begins at `at`.
 fn path_at(tokens: &[TokenTree], at: usize) -> Vec<String> {
     let mut path = vec![tokens[at].to_string()];
     let mut next = at + 1;
@@ -144,7 +144,7 @@ fn item(after_pub: &[TokenTree]) -> Option<String> {
     ["fn", "struct", "enum", "trait", "type", "const", "static"].contains(&keyword.as_str()).then(|| words.next())?
 }
 
-/// Behind the item that begins here: attributes, then all up to its body or its semicolon.
+/// The position after the item that begins here: attributes, then everything up to its body or its semicolon.
 fn end_of_item(tokens: &[TokenTree], begin: usize) -> usize {
     let ends = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -153,7 +153,7 @@ fn end_of_item(tokens: &[TokenTree], begin: usize) -> usize {
     (begin..tokens.len()).find(|at| ends(&tokens[*at])).map_or(tokens.len(), |at| at + 1)
 }
 
-/// The leaves of a tree of imports: the name by which each is known, and its path.
+/// The leaves of a tree of imports: the name that each is known by, and its path.
 fn expand(tree: &[TokenTree], before: &[String]) -> Vec<(String, Vec<String>)> {
     let mut path = before.to_vec();
     let mut leaves = Vec::new();

@@ -1,9 +1,9 @@
-//! The manifests of `deploy/kubernetes`: whether Kubernetes would take them, and whether they agree with the workers' settings,
-//! the topology and the image. No cluster is needed.
+//! Checks the manifests of `deploy/kubernetes`: whether Kubernetes would accept them, and whether they agree with the workers'
+//! settings, the topology and the image. No cluster is needed.
 //!
-//! Kubernetes drops a field that it does not know, and a probe with a slip in its name is no probe. So each document is read
-//! into its type and written out again: what is lost on the way is no field. The operators' own resources have no type here;
-//! `kubectl apply` holds them against the operators' schemas, and what Callbridge needs of them is compared below.
+//! Kubernetes drops unknown fields, so a probe with a misspelt name is no probe. Each document is therefore read into its type
+//! and written out again: what is lost on the way is an unknown field. The operators' own resources have no type here; `kubectl
+//! apply` validates them against the operators' schemas, and the parts that Callbridge needs are compared below.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ const PROGRAMS: [(&str, &str); 5] = [
     ("insights", include_str!("../../insights/src/main.rs")),
     ("console", include_str!("../../ops/src/main.rs")),
 ];
-/// How a `main.rs` names what its program cannot do without.
+/// How a `main.rs` names the services and settings that its program requires.
 const NEEDS: [(&str, &[&str]); 4] = [
     ("webhook_tokens:", &["AIRCALL_WEBHOOK_TOKENS"]),
     ("aircall_api:", &["AIRCALL_API_ID", "AIRCALL_API_TOKEN"]),
@@ -37,7 +37,7 @@ const NEEDS: [(&str, &[&str]); 4] = [
     ("console_password:", &["CONSOLE_PASSWORD"]),
 ];
 
-/// A file, what it says, a mistake in its place, and a part of what must be said of it.
+/// A file, a text in it, a mistake to replace it with, and part of the expected finding.
 const MISTAKES: [(&str, &str, &str, &str); 16] = [
     ("base/ingest.yaml", "readinessProbe:", "readynessProbe:", "readynessProbe is no field"),
     ("base/ingest.yaml", "containerPort: 8080", "containerPort: '8080'", "invalid type"),
@@ -140,7 +140,7 @@ fn lost(ours: &Value, theirs: &Value, at: &str) -> Option<String> {
 
 struct Review<'a> {
     files: &'a Files,
-    /// With the file that each is in.
+    /// Each with the file that it is in.
     documents: &'a [(&'a str, Value)],
     problems: Vec<String>,
 }
@@ -211,7 +211,7 @@ impl<'a> Review<'a> {
             ("image", &container["image"], json!("callbridge")),
             ("command", &container["command"], json!(command)),
             ("ports", &container["ports"], json!([{"name": "http", "containerPort": port}])),
-            // Restarted for not being ready, it would be restarted for as long as the broker is unavailable.
+            // A worker restarted for not being ready would be restarted for as long as the broker is unavailable.
             ("startupProbe", &container["startupProbe"]["httpGet"], get(alive)),
             ("livenessProbe", &container["livenessProbe"]["httpGet"], get(alive)),
             ("readinessProbe", &container["readinessProbe"]["httpGet"], get(ready)),
@@ -228,7 +228,7 @@ impl<'a> Review<'a> {
         self.environment(name, list(container, "/env"));
     }
 
-    /// Secrets are referred to, and what the program cannot do without is given.
+    /// Secrets are referenced, and all required settings are given.
     fn environment(&mut self, program: &str, variables: &[Value]) {
         let secrets = names(&self.files["secrets.env.example"]);
         let mut given = BTreeSet::new();
@@ -245,7 +245,7 @@ impl<'a> Review<'a> {
                 given.insert(name);
             }
         }
-        // A need that is not known here does not compile.
+        // A new kind of requirement must be added here to compile.
         let Needs { webhook_tokens: _, aircall_api: _, sellsy_api: _, console_password: _ } = Needs::default();
         let main = PROGRAMS.iter().find(|(name, _)| *name == program).map_or("", |(_, main)| main);
         let needs = NEEDS.iter().filter(|(need, _)| main.contains(need));
@@ -256,7 +256,7 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// From outside the webhooks can be reached, and nothing else.
+    /// From outside only the webhooks can be reached.
     fn way_in(&mut self) {
         let backend = json!({"service": {"name": "ingest", "port": {"name": "http"}}});
         let paths = json!([{"path": "/webhooks/", "pathType": "Prefix", "backend": backend}]);
@@ -271,7 +271,7 @@ impl<'a> Review<'a> {
         self.expect(is_shut, "no NetworkPolicy shuts everything".into());
     }
 
-    /// KEDA looks at each work queue for the worker that consumes it, with the workers' credential.
+    /// KEDA watches each work queue for the worker that consumes it, with the workers' credential.
     fn scaling(&mut self) {
         let namespace = self.files["settings.env"].lines().find_map(|line| line.strip_prefix("AMQP_NAMESPACE="));
         let queues = Names::new(namespace.unwrap_or_default());
@@ -291,7 +291,7 @@ impl<'a> Review<'a> {
     }
 }
 
-/// The names of `NAME=value`, also of those that are commented out.
+/// The names of `NAME=value`, including those that are commented out.
 fn names(text: &str) -> BTreeSet<&str> {
     let names = text.lines().filter_map(|line| Some(line.trim_start_matches("# ").split_once('=')?.0));
     names.filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_')).collect()

@@ -1,5 +1,5 @@
-//! The console in headless Chromium: every page, wide and narrow, light and dark, in both languages; the ways from a question
-//! to its answer; and pictures of all of it, in `target/screenshots`. With `SCREENSHOTS=docs` the few that the
+//! The console in headless Chromium: every page, wide and narrow, light and dark, in both languages; the paths from a question
+//! to its answer; and screenshots of all of it, in `target/screenshots`. With `SCREENSHOTS=docs` the few that the
 //! documents show are written to `docs/images`.
 
 use anyhow::{Context, Result, ensure};
@@ -16,7 +16,7 @@ use thirtyfour::{Key, TypingData};
 use crate::SOON;
 
 const MORNING: &str = include_str!("../../../tools/demo/morning.toml");
-/// Who calls during the day and the night before the demo's morning: some are known, some are not.
+/// The callers of the day and night before the demo's morning: some are known, some are not.
 const CALLERS: [&str; 6] = [
     "+33 6 39 98 41 07",
     "+33 6 39 98 00 11",
@@ -25,11 +25,11 @@ const CALLERS: [&str; 6] = [
     "+33 6 39 98 99 01",
     "+33 6 39 98 00 04",
 ];
-/// Calls in each of the last hours, latest first.
+/// The number of calls in each of the last hours, latest first.
 const BUSY: [usize; 16] = [2, 3, 4, 2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 4, 5, 3];
-/// Has the records of two people.
+/// A number that is on the records of two people.
 const SHARED: &str = "+33 6 39 98 00 04";
-/// Pictures that the documents show: the page, how it is looked at, the language.
+/// The screenshots in the documents: the page, the view, the language.
 const SHOWN: [(&str, &str, &str); 7] = [
     ("overview", "desktop", "en"),
     ("calls", "desktop", "en"),
@@ -40,14 +40,14 @@ const SHOWN: [(&str, &str, &str); 7] = [
     ("call", "phone", "fr"),
 ];
 
-/// Of the pictures in the documents, which shall stay small files.
+/// For the screenshots in the documents, whose files must stay small.
 const HIGHEST: u64 = 1300;
 const SMALLER: f64 = 0.7;
 
 struct Desk {
     browser: Browser,
     console: Process,
-    /// Faults of all pages, so that one run tells them all.
+    /// The faults of all pages, so that one run reports all of them.
     faults: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     stack.down().await
 }
 
-/// The demo's calls, and the day before them.
+/// The demo's calls, and those of the day before.
 async fn morning(stack: &Stack) -> Result<()> {
     let now = Timestamp::now();
     for (hours, calls) in (1_i64..).zip(BUSY) {
@@ -129,7 +129,7 @@ async fn settled(stack: &Stack) -> Result<()> {
     eventually(3 * SOON, settled).await.context("every call is settled")
 }
 
-/// A call that somebody looks for on another record, and one that Sellsy did not let us log, beside others.
+/// A call that a user expects on another record, and one that Sellsy did not let us log, among others.
 async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
     let call = |digits: &str| call(digits).lasting(90).recorded().paced(5);
     let wrong = stack.sandbox.play(&call(SHARED)).await?;
@@ -146,7 +146,7 @@ async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
 }
 
 impl Desk {
-    /// In every way: is anything wrong with it? And a picture.
+    /// Checks the page in every view and language, and takes a screenshot of each.
     async fn look(&mut self, name: &str, path: &str) -> Result<()> {
         for lang in ["en", "fr"] {
             for view in [View::DESKTOP, View::PHONE, View::DARK] {
@@ -185,7 +185,7 @@ impl Desk {
     async fn log_in_by_keyboard(&self) -> Result<()> {
         self.browser.open(&format!("{}/login?lang=en", self.console.url)).await?;
         self.browser.find("#password").await?;
-        // The browser puts the cursor there a moment after the page is whole.
+        // The browser puts the cursor there a moment after the page has loaded.
         let ready = || async { (self.focused("id").await.ok()? == "password").then_some(()) };
         eventually(SOON, ready).await.context("one can type at once")?;
         self.press("not this one" + Key::Enter).await?;
@@ -200,7 +200,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Somebody says that this call is on the wrong record: from the first page, two clicks tell why it is there.
+    /// A user says that this call is on the wrong record: two clicks from the first page show why it is there.
     async fn why_within_two_clicks(&self, wrong: i64) -> Result<()> {
         self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
         self.browser.link("Calls").await?.click().await?;
@@ -212,7 +212,7 @@ impl Desk {
         Ok(())
     }
 
-    /// From the parked call, one click, and the page itself shows what became of it.
+    /// One click on the parked call, and the page itself shows the result.
     async fn one_click_retries(&self, stack: &Stack, parked: i64) -> Result<()> {
         self.browser.open(&format!("{}/calls/{parked}?lang=en", self.console.url)).await?;
         self.browser.says("This call has a dead letter.").await?;

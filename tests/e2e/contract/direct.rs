@@ -1,11 +1,11 @@
-//! What the workers do not ask of Sellsy yet, asked of the sandbox directly: other endpoints, other filters, refusals.
+//! Requests that the workers do not make yet, made to the sandbox directly: other endpoints, other filters, refusals.
 
 use anyhow::{Context, Result, ensure};
 use harness::Sandbox;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// The endpoints whose lists are read whole, so that every record of the account is looked at.
+/// The endpoints whose lists are read completely, so that every record of the account is checked.
 const ALL: [&str; 5] = [
     "/individuals/search?limit=100",
     "/companies/search?limit=100",
@@ -61,7 +61,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Asks for everything that a full token may have, then for what is refused.
+/// Makes all requests that a full token allows, then those that are refused.
 pub(super) async fn ask(sandbox: &Sandbox) -> Result<()> {
     let client = Client::log_in(sandbox).await?;
     read(&client).await?;
@@ -74,7 +74,7 @@ pub(super) async fn ask(sandbox: &Sandbox) -> Result<()> {
     client.expect(401, Method::GET, "/staffs/me", None).await.map(drop)
 }
 
-/// Asks what this sandbox's token has no scope for.
+/// Requests what this sandbox's token has no scope for.
 pub(super) async fn ask_without_scope(sandbox: &Sandbox) -> Result<()> {
     let client = Client::log_in(sandbox).await?;
     client.expect(403, Method::GET, "/staffs?limit=100", None).await.map(drop)
@@ -118,7 +118,7 @@ async fn search(client: &Client<'_>) -> Result<()> {
     ] {
         client.filter(path, &filters).await?;
     }
-    // Seeking: the offset is what the page before gave.
+    // Seek pagination: the offset is the one that the previous page returned.
     let page = client.get("/phone-calls?limit=1&order=id&direction=desc").await?;
     let offset = page["pagination"]["offset"].as_str().context("an offset")?;
     client.get(&format!("/phone-calls?limit=1&order=id&direction=desc&offset={offset}")).await?;
@@ -153,7 +153,7 @@ async fn write(client: &Client<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Each of these is as little documented as it is accepted.
+/// Undocumented requests that are accepted nevertheless.
 async fn wrong(client: &Client<'_>) -> Result<()> {
     for (method, path, body) in [
         (Method::GET, "/search?limit=5", Value::Null),
@@ -196,7 +196,7 @@ async fn too_often(client: &Client<'_>) -> Result<()> {
         let quotas = json!({ "second": second, "minute": null, "day": null, "retry_after": true });
         client.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&quotas)).await
     };
-    // The requests of the last second have used it up already.
+    // The requests of the last second have already used it up.
     limits(Some(1)).await?;
     client.expect(429, Method::GET, "/quotas", None).await?;
     limits(None).await.map(drop)

@@ -1,8 +1,8 @@
-//! Sellsy's OpenAPI document as the judge of what was sent and answered.
+//! Checks requests and answers against Sellsy's OpenAPI document.
 //!
-//! In comes the document and one recorded exchange; out come findings, each a line that names what is not as documented,
-//! without the values. The document is OpenAPI 3.0, whose schemas are almost JSON Schema: [`Document::new`] translates the
-//! rest once. Everything else is read as it stands: what the document does not name is a finding.
+//! The input is the document and one recorded exchange; the output is a list of findings, each a line that names a deviation
+//! from the document, without the values. The document is OpenAPI 3.0, whose schemas are almost JSON Schema: [`Document::new`]
+//! translates the differences once. Everything else is read literally: what the document does not name is a finding.
 
 use anyhow::Context;
 use jsonschema::{ValidationError, error::ValidationErrorKind};
@@ -10,14 +10,14 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The document says once, in its introduction, that each endpoint may answer so.
+/// Stated once, in the document's introduction: each endpoint may answer with these.
 const ERRORS_OF_ALL: [u16; 8] = [400, 401, 402, 403, 404, 409, 413, 429];
 
 pub(super) struct Document {
     root: Value,
 }
 
-/// A request and its answer, as the sandbox's journal shows them; no status: the connection broke before the answer.
+/// A request and its answer, as in the sandbox's journal. No status means that the connection broke before the answer.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Exchange {
     pub(super) seq: u64,
@@ -29,7 +29,7 @@ pub(super) struct Exchange {
     pub(super) response_body: Value,
 }
 
-/// What the document says about the endpoint of one exchange.
+/// The document's description of the endpoint of one exchange.
 pub(super) struct Operation<'a> {
     document: &'a Document,
     /// `GET /contacts/{id}`
@@ -42,7 +42,7 @@ pub(super) struct Operation<'a> {
 impl Document {
     pub(super) fn new(mut root: Value) -> Self {
         translate(&mut root);
-        // An error's details are declared an object, but PHP writes an empty one as [], which is what real errors carry.
+        // An error's details are declared as an object, but PHP writes an empty one as [], which is what real errors contain.
         if let Some(details) = root.pointer_mut("/components/schemas/Error/properties/error/properties/details") {
             *details = json!({ "anyOf": [{ "type": "object" }, { "type": "array", "maxItems": 0 }] });
         }
@@ -52,7 +52,7 @@ impl Document {
     /// Fails if the document does not have this path with this method.
     pub(super) fn operation(&self, exchange: &Exchange) -> Result<Operation<'_>, String> {
         let paths = self.root["paths"].as_object().into_iter().flatten();
-        // A path that is written out goes before one with a parameter.
+        // A literal path takes precedence over one with a parameter.
         let fitting = paths.filter(|(template, _)| path_parameters(template, &exchange.path).is_some());
         let found = fitting.min_by_key(|(template, _)| template.matches('{').count());
         let (template, item) = found.ok_or_else(|| format!("there is no path {}", exchange.path))?;
@@ -90,7 +90,7 @@ impl<'a> Operation<'a> {
         [self.request(exchange), self.answer(exchange)].concat()
     }
 
-    /// What is wrong with the request.
+    /// The findings about the request.
     pub(super) fn request(&self, exchange: &Exchange) -> Vec<String> {
         let ids = path_parameters(self.template, &exchange.path).unwrap_or_default();
         let ids = ids.into_iter().flat_map(|(name, value)| match self.parameter("path", name) {
@@ -103,7 +103,7 @@ impl<'a> Operation<'a> {
         findings.map(|finding| format!("{}: {finding}", self.endpoint)).collect()
     }
 
-    /// What is wrong with the answer.
+    /// The findings about the answer.
     pub(super) fn answer(&self, exchange: &Exchange) -> Vec<String> {
         let Some(status) = exchange.status else { return Vec::new() };
         let responses = &self.definition["responses"];
@@ -153,7 +153,7 @@ impl<'a> Operation<'a> {
             };
             let (what, schema) = (format!("query parameter {name}"), &parameter["schema"]);
             let is_list = schema["type"] == "array";
-            // Lists are written in PHP's way, which the document says in words only.
+            // Lists are written in PHP's notation, which the document describes only in words.
             if written[name.len()..] == *(if is_list { "[]" } else { "" }) {
                 findings.extend(self.value(&what, if is_list { &schema["items"] } else { schema }, &value));
             } else {
@@ -171,7 +171,7 @@ impl<'a> Operation<'a> {
         self.parameters.iter().copied().find(|parameter| parameter["in"] == place && parameter["name"] == name)
     }
 
-    /// A value of the URL has no type: it may be meant as text, or as the number or boolean that it looks like.
+    /// A value in the URL has no type: it may be meant as text, or as the number or boolean that it looks like.
     fn value(&self, what: &str, schema: &Value, text: &str) -> Vec<String> {
         let readings = [Some(json!(text)), serde_json::from_str(text).ok()];
         let fits = |reading: &Value| self.document.violations(self.document.resolve(schema), reading).is_empty();
@@ -179,7 +179,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The parts of `path` that stand for the template's parameters; `None` if it is another path.
+/// The parts of `path` that match the template's parameters; `None` if the path does not match.
 fn path_parameters<'t, 'p>(template: &'t str, path: &'p str) -> Option<Vec<(&'t str, &'p str)>> {
     if template.split('/').count() != path.split('/').count() {
         return None;
@@ -199,15 +199,15 @@ fn json_schema(message: &Value) -> Option<&Value> {
     message.pointer("/content/application~1json/schema")
 }
 
-/// From the dialect of OpenAPI 3.0 to JSON Schema 2020-12, everywhere in the document.
+/// Converts OpenAPI 3.0 to JSON Schema 2020-12, everywhere in the document.
 fn translate(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(translate),
         Value::Object(map) => {
             map.values_mut().for_each(translate);
-            // Rows of GET /search and the body of POST /comments are closed beside an `allOf` that brings all their
-            // properties. Read literally this refuses every property, so also every real object; meant is "nothing but
-            // what the parts name", for which JSON Schema has another word since.
+            // Rows of GET /search and the body of POST /comments forbid other properties beside an `allOf` that brings all their
+            // properties. Read literally, this refuses every property, so every real object as well. The meaning is "nothing but the
+            // properties of the parts", for which later versions of JSON Schema have another keyword.
             if map.contains_key("allOf") && map.get("additionalProperties") == Some(&json!(false)) {
                 map.remove("additionalProperties");
                 map.insert("unevaluatedProperties".to_owned(), json!(false));
@@ -233,24 +233,24 @@ fn translate(value: &mut Value) {
     }
 }
 
-/// One line for each thing that is wrong; of alternatives, what the nearest one lacks.
+/// One line per deviation; for alternatives, the deviations of the closest one.
 fn explain(error: &ValidationError<'_>) -> Vec<String> {
     if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } = error.kind() {
         let nearest = context.iter().min_by_key(|errors| errors.iter().map(|e| distance(e, error)).sum::<usize>());
         return nearest.into_iter().flatten().flat_map(explain).collect();
     }
     let path = error.instance_path().to_string();
-    // Rows of one list are wrong in the same way.
+    // Rows of one list usually deviate in the same way.
     let parts = path.split('/').map(|part| if part.bytes().all(|b| b.is_ascii_digit()) { "*" } else { part });
     let place = parts.enumerate().map(|(n, part)| if n == 0 { "" } else { part }).collect::<Vec<_>>().join("/");
     vec![format!("{place}: {}", error.masked())]
 }
 
-/// How far an alternative is off by one of its errors.
+/// How much one error counts against an alternative.
 fn distance(error: &ValidationError<'_>, whole: &ValidationError<'_>) -> usize {
     match error.kind() {
         ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected.len(),
-        // Of another type altogether, such as null.
+        // Of a different type, such as null.
         ValidationErrorKind::Type { .. } if error.instance_path() == whole.instance_path() => usize::from(u8::MAX),
         _ => 1,
     }
@@ -260,7 +260,7 @@ fn distance(error: &ValidationError<'_>, whole: &ValidationError<'_>) -> usize {
 mod tests {
     use super::*;
 
-    /// In the traits that matter like Sellsy's document.
+    /// Has the same peculiarities as Sellsy's document.
     fn document() -> Document {
         let call = json!({ "type": "object", "required": ["id"], "properties": {
             "id": { "type": "integer" },

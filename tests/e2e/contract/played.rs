@@ -1,4 +1,4 @@
-//! Calls that make the workers use every endpoint of Sellsy that they know.
+//! Calls that make the workers use every endpoint of Sellsy that they have code for.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// An unclear POST rests for half a minute before anybody looks for it.
+/// An unclear POST is left alone for half a minute before its log is searched for.
 const UNTIL_ADOPTED: Duration = Duration::from_secs(60);
 
-/// `workers` have loaded the directory, which takes the searches for all individuals, companies and contacts.
+/// `workers` have loaded the directory, which covers the searches for all individuals, companies and contacts.
 pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result<()> {
     let sandbox = &stack.sandbox;
-    // Sellsy writes the first log, and its answer never comes: POST /phone-calls/search, in half a minute.
+    // Sellsy writes the first log, but its answer never arrives: POST /phone-calls/search, after half a minute.
     sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
     let unclear = logged(sandbox, &answered("+33 6 39 98 00 02")).await?;
 
-    // Sellsy takes no log on a record, so it is read again: GET /individuals/{id} and its like, and for the contact
-    // GET /contacts/{id}/companies.
+    // Sellsy accepts no log on a record, so the record is read again: GET /individuals/{id} and the equivalents, and for the
+    // contact GET /contacts/{id}/companies.
     for digits in ["+33 6 39 98 00 11", "+33 1 99 00 30 01", "+33 6 39 98 40 01"] {
         let error = json!({ "code": 400, "message": "?", "details": { "related": "?" }, "context": null });
         sandbox.set_faults([sellsy("POST /phone-calls").answers_with(400, json!({ "error": error })).once()]).await?;
         logged(sandbox, &answered(digits)).await?;
     }
-    // The note comes when the log is there: PUT /phone-calls/{id}.
+    // The note arrives when the log exists: PUT /phone-calls/{id}.
     let late = answered(CLIENT).paced(20).after(130, note("Rappeler lundi").by(AGENT));
     let late = sandbox.play(&late).await?;
     sandbox.log_of(late, SOON, says(&["Rappeler lundi"])).await?;
@@ -48,7 +48,7 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
     until_asked(&stack.sandbox, "POST /contacts/search", before + 1).await
 }
 
-/// Other forms of a log: an owner who is not the agent, nobody who answers, a voicemail; and a token that has ended.
+/// Other forms of a log: an owner who is not the agent, an unanswered call, a voicemail; and a token that has expired.
 async fn various(sandbox: &Sandbox) -> Result<()> {
     logged(sandbox, &answered("+44 7700 900014").by(504)).await?;
     logged(sandbox, &call("+33 6 39 98 00 03").outbound().by(502).missed().ringing(30).paced(5)).await?;
@@ -56,8 +56,8 @@ async fn various(sandbox: &Sandbox) -> Result<()> {
     logged(sandbox, &call("+33 6 39 98 00 10").by_nobody().voicemail().ringing(40).paced(5)).await.map(drop)
 }
 
-/// A logger whose plan has no phone calls: POST /comments, whose answer never comes, then POST /comments/search and
-/// PUT /comments/{id} for what it has made.
+/// A logger whose plan has no phone calls: POST /comments, whose answer never arrives, then POST /comments/search and
+/// PUT /comments/{id} for the comment that it made.
 async fn as_comment(stack: &mut Stack) -> Result<Process> {
     let error = json!({ "code": 402, "message": "?", "details": [], "context": null });
     let no_phone_calls = sellsy("POST /phone-calls").answers_with(402, json!({ "error": error })).once();
@@ -73,7 +73,7 @@ async fn as_comment(stack: &mut Stack) -> Result<Process> {
     until_asked(&stack.sandbox, "PUT /comments/{id}", 1).await.map(|()| logger)
 }
 
-/// Those whom the directory does not know: GET /search, and for whom that does not find POST /contacts/search by each of
+/// Callers who are not in the directory: GET /search, and for those that it does not find POST /contacts/search by each of
 /// the two numbers.
 async fn newcomers(sandbox: &Sandbox) -> Result<()> {
     let before = sandbox.count("sellsy", "POST /contacts/search").await?;

@@ -1,4 +1,4 @@
-//! Made-up calls and all that happens to them, written as lines and told as the webhooks that Aircall would send.
+//! Invented calls and their events, written as lines and turned into the webhooks that Aircall would send.
 
 use anyhow::{Context, Result, bail};
 use harness::build::{AGENT, NUMBER, STARTED_AT, Webhook, webhook};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::CLIENT;
 
 pub(super) struct History {
-    /// A line is the second after the start, what happens, and what it is about.
+    /// A line is the second after the start, the event, and its content.
     script: &'static str,
-    /// What the log ends with, and what it must not say any more.
+    /// What the final log contains, and what it must not contain any more.
     pub(super) says: &'static [&'static str],
     pub(super) silent: &'static [&'static str],
 }
 
-/// The last thing that happens in each second is one that the ledger can know to be the last.
+/// In each second, the ledger can know which event was the last.
 pub(super) const KNOWABLE: &[History] = &[
     History {
         script: "0 created, 6 answered, 127 hungup, 129 tagged VIP, 129 tagged Devis, 129 commented Rappeler, 129 untagged VIP,
@@ -27,14 +27,14 @@ pub(super) const KNOWABLE: &[History] = &[
         says: &["message vocal laissé", "/voicemail", "Tags : Callback Request", "Vu"],
         silent: &[],
     },
-    // A tag is replaced in one second, another one later.
+    // A tag is replaced within one second, another one later.
     History {
         script: "0 created, 3 tagged Devis, 9 answered, 95 hungup, 125 ended, 125 tagged VIP, 125 untagged Devis,
                  130 tagged Devis, 131 untagged VIP",
         says: &["Tags : Devis"],
         silent: &["VIP"],
     },
-    // Everything in the second in which the call ends; then a slip of the finger.
+    // All in the second in which the call ends; then a tag set by mistake.
     History {
         script: "0 created, 0 answered, 30 external_transferred +33199009900, 31 external_transferred +33199009901,
                  61 hungup, 61 tagged VIP, 61 comm_assets_generated recording, 61 commented Rappeler,
@@ -42,7 +42,7 @@ pub(super) const KNOWABLE: &[History] = &[
         says: &["Tags : VIP", "/recording", "Rappeler", "vers l’extérieur : +33199009901"],
         silent: &["Devis"],
     },
-    // The summary is corrected, and once more; the rest stands side by side.
+    // The summary is corrected twice; the rest is kept side by side.
     History {
         script: "0 created, 6 answered, 400 hungup, 430 ended, 440 summary Un devis., 441 topics devis, 445 summary Deux devis.,
                  445 action_item 9, 446 sentiment NEGATIVE, 447 action_item 10, 450 sentiment NEUTRAL, 460 summary Trois devis.,
@@ -52,7 +52,7 @@ pub(super) const KNOWABLE: &[History] = &[
     },
 ];
 
-/// Nobody can know here what came last, but every order has to end alike.
+/// It is unknowable here what came last, but every order has to end the same.
 pub(super) const UNKNOWABLE: &[History] = &[
     History {
         script: "0 created, 5 answered, 70 hungup, 70 tagged VIP, 70 untagged VIP, 70 tagged VIP, 100 ended, 100 untagged VIP,
@@ -69,7 +69,7 @@ pub(super) const UNKNOWABLE: &[History] = &[
 ];
 
 impl History {
-    /// The webhooks in their true order, as Aircall tells them of this call.
+    /// The webhooks in their true order, as Aircall sends them for this call.
     pub(super) fn webhooks(&self, call_id: i64) -> Result<Vec<Webhook>> {
         let mut call = json!({
             "id": call_id, "direction": "inbound", "status": "initial", "missed_call_reason": null, "started_at": STARTED_AT,
@@ -87,7 +87,7 @@ impl History {
                     happen(&mut call, what, about, now)?;
                     let mut told = call.clone();
                     if what == "external_transferred" {
-                        // No other event tells it.
+                        // No other event contains it.
                         told["external_transferred_to"] = json!(about);
                     }
                     (format!("call.{what}"), told)

@@ -1,4 +1,4 @@
-//! The run: calls of all kinds, and everything that can go wrong with secrets and people in it.
+//! The run: calls of all kinds, and every failure that involves secrets and personal data.
 
 use std::time::Duration;
 
@@ -16,20 +16,20 @@ use serde_json::{Value, json};
 use super::Needles;
 use crate::{CLIENT, SOON};
 
-/// Given out by Sellsy, and not good for anything.
+/// Issued by Sellsy, but not valid for anything.
 const ACCESS_TOKEN: &str = "canary-of-an-access-token";
 const WEBHOOK_SECRET: &str = "canary-of-the-webhook-secret";
 const DATABASE_PASSWORD: &str = "canary-of-the-database";
 const AMQP_PASSWORD: &str = "canary-of-the-broker";
 const SELLSY_SECRET: &str = "canary-of-another-client";
 const WRONG_TOKEN: &str = "canary-of-a-wrong-token";
-/// In notes, insights and the APIs' errors.
+/// Used in notes, insights and the APIs' errors.
 const WORDS: &str = "canary-of-what-was-said";
-/// Of a caller whom nobody knows, and one who is only in bodies.
+/// The numbers of an unknown caller, and of one who is only in bodies.
 const NOBODY: &str = "+33 6 39 98 99 01";
 const IN_BODIES: &str = "+33 6 39 98 98 98";
 
-/// Returns the texts that are not in a file: metrics, readiness, and what `callbridge` says when it fails.
+/// Returns the texts that are not in a file: metrics, readiness, and what `callbridge` prints when it fails.
 pub(super) async fn run(stack: &mut Stack, needles: &mut Needles) -> Result<Vec<(String, String)>> {
     for (what, secret) in [
         ("webhook token", TOKEN),
@@ -75,7 +75,7 @@ pub(super) async fn run(stack: &mut Stack, needles: &mut Needles) -> Result<Vec<
     Ok(texts)
 }
 
-/// As the server lets us in without one, any password will do; otherwise the right one is looked for.
+/// If the server asks for no password, any will do; otherwise the right one is looked for.
 fn with_password(url: &str, password: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
     match rest.split_once('@') {
@@ -110,7 +110,7 @@ async fn calls(stack: &Stack) -> Result<()> {
     stack.sandbox.log_of(full, crate::GATHERED, says(&[WORDS])).await.map(drop)
 }
 
-/// Bodies at both webhooks that are refused, parked, or understood by nobody further on.
+/// Bodies at both webhooks that are refused, parked, or not understood by later stages.
 async fn webhooks(ingest: &Process, stack: &Stack) -> Result<()> {
     let event = |token: &str, data: Value| webhook("call.ended", data).with_token(token).body().to_string();
     let data = json!({ "raw_digits": IN_BODIES, "comments": [{ "content": WORDS }] });
@@ -155,11 +155,11 @@ async fn until_parked(stack: &Stack, stage: Stage, letters: u32) -> Result<()> {
     eventually(2 * SOON, parked).await.with_context(|| format!("{letters} dead letters of {}", stage.as_str()))
 }
 
-/// Both APIs answer what they should not, with bodies full of what is no log's business.
+/// Both APIs answer wrongly, with bodies full of data that must not be logged.
 async fn answers(stack: &Stack) -> Result<()> {
     let body =
         json!({ "error": { "message": format!("{WORDS} {IN_BODIES} camille.moreau@example.com {ACCESS_TOKEN}") } });
-    // Never for the probe that follows a failure, which asks by GET and for the failed request's path.
+    // Never for the probe that follows a failure, which uses GET and the failed request's path.
     let answers =
         |requests: Requests, status| requests.answers_with(status, body.clone()).header("retry-after", "1").once();
     let posts = "POST /phone-calls";
@@ -170,7 +170,7 @@ async fn answers(stack: &Stack) -> Result<()> {
         vec![answers(sellsy(posts), 429)],
         vec![sellsy("/opportunities/search").answers_nonsense().once()],
         vec![sellsy(posts).breaks(After).once()],
-        // The last one: for a while nothing more is sent there.
+        // The last one: afterwards nothing is sent there for a while.
         vec![answers(sellsy(posts), 403)],
     ] {
         stack.sandbox.set_faults(faults).await?;
@@ -178,7 +178,7 @@ async fn answers(stack: &Stack) -> Result<()> {
         stack.sandbox.struck(SOON).await?;
     }
     until_parked(stack, Stage::Logger, 1).await?;
-    // Aircall, when it is asked for an insight; and Sellsy, for somebody who is not in the directory.
+    // Aircall when it is asked for an insight; and Sellsy, for a caller who is not in the directory.
     let refused = answers(aircall("GET /v1/calls/{id}/summary"), 401);
     stack.sandbox.set_faults([refused, answers(sellsy("GET /search"), 500)]).await?;
     let call = call("+33 6 39 98 99 02").lasting(125).after(1, summary(WORDS).bare());
@@ -186,7 +186,7 @@ async fn answers(stack: &Stack) -> Result<()> {
     stack.sandbox.struck(SOON).await
 }
 
-/// A fact that no queue takes: the broker returns it, and it waits in the inbox.
+/// A fact that no queue accepts: the broker returns it, and it waits in the inbox.
 async fn unroutable(stack: &Stack) -> Result<()> {
     let connection = stack.broker().await?;
     let channel = connection.create_channel().await?;
@@ -209,7 +209,7 @@ async fn unroutable(stack: &Stack) -> Result<()> {
     connection.close(200, "done".into()).await.context("the broker")
 }
 
-/// Database and broker go away in the middle of the work, and come back.
+/// Database and broker become unavailable during the work, and come back.
 async fn outages(
     stack: &Stack,
     workers: &[Process],
@@ -235,7 +235,7 @@ async fn outages(
     Ok(texts)
 }
 
-/// The command and a worker with secrets that are wrong.
+/// The command and a worker with wrong secrets.
 async fn wrong_settings(stack: &mut Stack) -> Result<Vec<(String, String)>> {
     let right = stack.environment.clone();
     let mut texts = Vec::new();
