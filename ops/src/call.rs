@@ -19,7 +19,7 @@ pub(crate) async fn run(database: &Database, id: i64, json: bool) -> anyhow::Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line a thing that happened, and its details indented below.
+/// One line per event, with its details indented below.
 fn story(lines: &[Line]) -> String {
     let mut text = String::new();
     for line in lines {

@@ -1,5 +1,5 @@
-//! `callbridge explain <call id|number>`: why a call was logged where it was, from what the ledger keeps of the decision,
-//! or where a call from a number would be logged now, by the same code that the resolver runs.
+//! `callbridge explain <call id|number>`: why a call was logged where it was, from the decision stored in the ledger, or where
+//! a call from a number would be logged now, by the same code that the resolver runs.
 
 use std::{fmt::Write as _, process::ExitCode};
 
@@ -18,13 +18,13 @@ use vendors::{
 
 use crate::ago;
 
-/// A decision, and what is to be said of it besides.
+/// A decision, and the context to print with it.
 struct Decision {
     resolution: Resolution,
     looked_up_at: Timestamp,
-    /// What was asked for: the first line.
+    /// What the user asked about: the first line.
     about: (&'static str, String),
-    /// What the decision about a call is worth: the last line.
+    /// The state of the decision about a call: the last line.
     state: Option<&'static str>,
 }
 
@@ -83,7 +83,7 @@ async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyh
     })
 }
 
-/// The decision in the order in which it was made.
+/// The decision, with its steps in the order in which they were made.
 fn story(decision: &Decision, now: Timestamp) -> String {
     let (resolution, (what, which)) = (&decision.resolution, &decision.about);
     let mut text = format!("{what:<12} {which}\n");
@@ -95,7 +95,7 @@ fn story(decision: &Decision, now: Timestamp) -> String {
         (Source::None, _) => "not at all".into(),
     };
     let _ = writeln!(text, "looked up    {}, {source}", decision.looked_up_at.strftime("%Y-%m-%d %H:%M:%SZ"));
-    // A single one is the record itself, unless it is archived.
+    // A single candidate is the record itself, unless it is archived.
     let several = resolution.candidates.len() > 1 || resolution.record.is_none();
     for (n, candidate) in resolution.candidates.iter().enumerate().filter(|_| several) {
         let _ = writeln!(text, "candidate {}  {}", n + 1, describe(candidate));

@@ -1,8 +1,8 @@
 //! `callbridge ready`: one request to `/readyz`, for the health check of a container that has no curl.
 //!
-//! It runs every few seconds for ever, beside the worker and inside its limits. So it does without a proxy and without TLS, which
-//! would read a hundred certificates first (decision 17). It asks the process beside it (`HTTP_LISTEN`) or any other address
-//! by plain http, and says why not if not.
+//! It runs every few seconds for the lifetime of the worker, inside the worker's limits. It therefore uses neither a proxy nor
+//! TLS, which would read a hundred certificates first (decision 17). It asks the process on this machine (`HTTP_LISTEN`) or any
+//! other address by plain http, and prints the reason if it is not ready.
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +18,9 @@ use base::{
 };
 use serde::Deserialize;
 
-/// Less than the watcher's own patience, so that it hears the reason.
+/// Shorter than the timeout of the health check, so that the reason still gets through.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Of the answer.
+/// The part of the answer that is read.
 const LARGEST: usize = 64 * 1024;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge ready\n  callbridge ready http://ingest:8080/readyz";
@@ -41,7 +41,7 @@ pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where a process on this machine reaches what listens there.
+/// The address at which a process on this machine reaches this listener.
 fn beside(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -74,7 +74,7 @@ fn no_answer(e: reqwest::Error) -> anyhow::Error {
     anyhow!("{problem}: {}", anyhow::Error::from(e).root_cause())
 }
 
-/// What `/readyz` lacks; other addresses say nothing more than their status.
+/// The conditions that `/readyz` reports as missing; for other addresses, only the status.
 fn told(status: u16, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Answer {

@@ -73,7 +73,7 @@ async fn a_test_that_panics_leaves_no_process_no_database_and_no_queue() -> Resu
     }
     assert!(Services::get().await?.databases(&traces.name).await?.is_empty());
     assert_eq!(declared(&traces.names).await?, Vec::<String>::new());
-    // For people who look for the reason.
+    // What people need to find the reason of a failure is kept.
     let tables = std::fs::read_to_string(traces.logs.join("tables.txt"))?;
     assert!(tables.contains("== calls\n") && tables.contains("Camille"), "{tables}");
     assert!(std::fs::read_to_string(traces.logs.join("ingest-1.log"))?.contains("Listening for HTTP."));

@@ -1,4 +1,4 @@
-//! What the broker itself does on this machine: publishes with confirmation and nothing else, one queue of our kind.
+//! What the broker alone can do on this machine: confirmed publishes to one quorum queue like ours, and nothing else.
 
 use std::{
     pin::pin,
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::load::WINDOW;
 
-/// What lapin gives for a publish; its type has no public name.
+/// The future that lapin returns for a publish; its type has no public name.
 trait Confirm: Future<Output = lapin::Result<Confirmation>> + Send + 'static {}
 impl<F: Future<Output = lapin::Result<Confirmation>> + Send + 'static> Confirm for F {}
 
@@ -30,7 +30,7 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// With a queue that is removed with the stack.
+    /// Declares a queue that is removed with the stack.
     pub(crate) async fn open(stack: &Stack) -> Result<Self> {
         let properties = ConnectionProperties::default();
         let connection = Connection::connect(&stack.amqp_url, properties).await.context("the broker")?;
@@ -54,7 +54,7 @@ impl Bare {
         Ok(channel)
     }
 
-    /// Confirmed publishes in a second, [`WINDOW`] of them under way.
+    /// Confirmed publishes per second, with [`WINDOW`] of them in flight.
     pub(crate) async fn publishes_per_s(&self, body: impl Fn(i64) -> String, lasts: Duration) -> Result<f64> {
         let channel = self.channel().await?;
         let (began, mut sent, mut confirmed) = (Instant::now(), 0, 0);
@@ -76,7 +76,7 @@ impl Bare {
         Ok(f64::from(confirmed) / began.elapsed().as_secs_f64())
     }
 
-    /// From publish to confirmation at so many a second.
+    /// The time from publish to confirmation at this rate per second.
     pub(crate) async fn at_rate(
         &self,
         per_s: u32,
@@ -108,7 +108,7 @@ impl Bare {
         Ok(channel.basic_publish("".into(), self.name(), options, body.as_bytes(), persistent).await?)
     }
 
-    /// How many a second are taken and acked of so many that wait, one by one acked, eight in hand.
+    /// How many waiting messages are received and acked per second, each with its own ack, at a prefetch of eight.
     pub(crate) async fn consumes_per_s(&self, waiting: usize, body: impl Fn(i64) -> String) -> Result<f64> {
         self.channel().await?.queue_purge(self.name(), lapin::options::QueuePurgeOptions::default()).await?;
         let channel = self.channel().await?;

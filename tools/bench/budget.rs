@@ -1,8 +1,8 @@
-//! The budget with four replicas each of resolver and logger and more to do than the quota allows.
+//! The budget with four replicas each of resolver and logger, and more work than the quota allows.
 //!
-//! A backlog of calls that ended waits when the workers start; on top of it a call rings every three seconds. The sandbox
-//! refuses what is over the quota and writes down when each request arrived, which is counted here once more, in every
-//! window of a minute that begins with a request. Then another program takes half of the quota for a minute.
+//! A backlog of ended calls waits when the workers start; in addition a call rings every three seconds. The sandbox refuses
+//! requests over the quota and records when each request arrived. The bench counts them again, in every one-minute window that
+//! begins with a request. Then another program takes half of the quota for a minute.
 
 pub(crate) mod step;
 
@@ -24,15 +24,15 @@ const PER_MINUTE: usize = 600;
 const PER_SECOND: usize = 25;
 const REPLICAS: usize = 4;
 const CLIENT: &str = "+33 6 39 98 41 07";
-/// A look-up and a log each: more than two minutes' worth, and enough for the minutes after that.
+/// One look-up and one log per call: more than two minutes' worth, and enough for the minutes after that.
 const BACKLOG: usize = 1_800;
 const SATURATED: Duration = Duration::from_secs(125);
 const MINUTE: Duration = Duration::from_secs(60);
 const RING_EVERY: Duration = Duration::from_secs(3);
-/// A card that nobody took for so long has expired.
+/// A card that was not handled for this long has expired.
 const CARDS_EXPIRE: Duration = Duration::from_secs(31);
 
-/// A request to Sellsy as the sandbox saw it.
+/// A request to Sellsy as the sandbox received it.
 struct Arrived {
     at_ms: i64,
     status: u64,
@@ -57,7 +57,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let others_began = Instant::now();
     let others_from = jiff::Timestamp::now().as_millisecond();
     another_program(&stack).await?;
-    // The pause after a refusal, if there was one, and what it did to the next requests.
+    // Includes the pause after a refusal, if there was one, and its effect on the next requests.
     tokio::time::sleep(MINUTE.saturating_sub(others_began.elapsed()) + Duration::from_secs(30)).await;
     let figures = figures(&stack, cards, others_from).await?;
     drop((ingest, workers));
@@ -65,7 +65,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     Ok(figures.into_iter().chain(step::measure().await?).collect())
 }
 
-/// Calls that ended while no worker but ingest was there; the directory is loaded.
+/// Calls that ended while only ingest was running; the directory is loaded.
 async fn backlog(stack: &mut Stack) -> Result<Process> {
     let ingest = stack.start("ingest").await?;
     let mut resolver = stack.start("resolver").await?;
@@ -84,7 +84,7 @@ async fn backlog(stack: &mut Stack) -> Result<Process> {
     Ok(ingest)
 }
 
-/// Lets the workers work while now and then a call rings; how long each card took from its call.
+/// Lets the workers run while a call rings now and then; returns how long each card took from its call.
 async fn saturate(stack: &Stack) -> Result<Vec<Duration>> {
     let began = Instant::now();
     let mut rung = BTreeMap::new();
@@ -108,7 +108,7 @@ async fn saturate(stack: &Stack) -> Result<Vec<Duration>> {
     eventually(Duration::from_secs(10), shown).await.context("every ringing call got its card")
 }
 
-/// Half of the quota for a minute, evenly.
+/// Takes half of the quota for a minute, evenly spaced.
 async fn another_program(stack: &Stack) -> Result<()> {
     let http = reqwest::Client::new();
     let (id, secret) = ("sandbox-sellsy-client", "sandbox-sellsy-secret");
@@ -139,7 +139,7 @@ async fn figures(stack: &Stack, mut cards: Vec<Duration>, others_from: i64) -> R
     let all: Vec<Arrived> = requests(stack, "sellsy").await?.iter().filter_map(arrived).collect();
     let alone: Vec<&Arrived> = all.iter().filter(|request| request.at_ms < others_from).collect();
     let first = alone.first().context("a request")?.at_ms;
-    // The start is not the steady state: replicas come up one after the other.
+    // The start is not the steady state: replicas become ready one after the other.
     let steady = |request: &&&Arrived| (first + 5_000..first + 125_000).contains(&request.at_ms);
     let used = alone.iter().filter(steady).count() as f64 / (2 * PER_MINUTE) as f64;
     let refused = |requests: &[&Arrived]| requests.iter().filter(|request| request.status == 429).count() as f64;

@@ -1,4 +1,4 @@
-//! One of each worker, budgets open: how soon a log is written, how many calls a second are carried, what each costs.
+//! One of each worker, budgets open: how soon a log is written, how many calls a second are handled, what each costs.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     report::{Figure, Reach, quantile_ms},
 };
 
-/// Calls that are under way at a time.
+/// The number of calls in flight at a time.
 const LINES: usize = 64;
 const PER_S: u32 = 200;
-/// After so many, memory is looked at.
+/// Memory is measured after this many calls.
 const CALLS: f64 = 10_000.0;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
@@ -30,7 +30,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let (requests, cpu, logged) = (site.vendors.requests(), site.cpu()?, site.vendors.logged());
     let (per_s, _) = site.closed_loop(LINES, lasts).await?;
     let calls = (site.vendors.logged() - logged) as f64;
-    // Before and after, because machines are not the same all the time.
+    // Measured before and after, because a machine's speed varies.
     let published = f64::midpoint(before, bare.publishes_per_s(body, Duration::from_secs(2)).await?);
     let per_call = |before: u64, after: u64| (after - before) as f64 / calls;
     let after = site.vendors.requests();

@@ -1,7 +1,7 @@
 //! A phone directory of 100,000 records: how fast it loads, and how long a look-up takes then.
 //!
-//! The load is compared with fetching the same pages from the sandbox and throwing them away, the look-up with `select 1`
-//! on the same connection. Half of the numbers looked up are known.
+//! The load is compared with fetching the same pages from the sandbox and discarding them, the look-up with `select 1` on the
+//! same connection. Half of the numbers looked up are known.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 const LOOK_UPS: usize = 20_000;
-/// The pages come one after the other; this is for a machine that is much slower than ours.
+/// The pages are fetched one after the other; this limit allows for a machine that is much slower than ours.
 const LOADED_WITHIN: Duration = Duration::from_secs(600);
 
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
@@ -57,7 +57,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The same requests as the load's, without anything done with the answers.
+/// The same requests as the load's, with the answers discarded.
 async fn fetch_pages(stack: &Stack) -> Result<Duration> {
     let http = reqwest::Client::new();
     let (id, secret) = ("sandbox-sellsy-client", "sandbox-sellsy-secret");
@@ -86,7 +86,7 @@ async fn fetch_pages(stack: &Stack) -> Result<Duration> {
 
 async fn look_up(database: &Client) -> Result<(Vec<Duration>, Vec<Duration>)> {
     let all = people::count(&RECORDS);
-    // Every other number belongs to nobody; the steps scatter them over the index.
+    // Every other number is unknown; the steps scatter them over the index.
     let number = |n: usize| {
         let nth = n * 7919 % all + if n.is_multiple_of(2) { 0 } else { 10_000_000 };
         phone::parse(&format!("+33{}", national(nth)), "FR".parse().ok()?)

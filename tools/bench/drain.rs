@@ -1,4 +1,4 @@
-//! A backlog: calls that ended while only ingest was there, then one resolver and one logger.
+//! A backlog: calls that ended while only ingest was running, then handled by one resolver and one logger.
 
 use std::time::{Duration, Instant};
 

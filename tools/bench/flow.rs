@@ -1,7 +1,7 @@
-//! Whole calls through one of each worker: the phone rings, the card comes, the call ends, its log reaches Sellsy.
+//! Whole calls through one of each worker: the phone rings, the card appears, the call ends, its log reaches Sellsy.
 //!
-//! How long a log takes is measured at a rate that is far from the limit; how many calls a second are carried, with so many under way
-//! that a new one begins only when one is done. So the backlog cannot grow, whatever the rate.
+//! The time until a log is written is measured at a rate far from the limit. The throughput is measured with a fixed number of
+//! calls in flight: a new one begins only when one is done, so the backlog cannot grow, whatever the rate.
 
 use std::{
     collections::BTreeMap,
@@ -24,13 +24,13 @@ use crate::{
     vendors::{Vendors, What},
 };
 
-/// A call that takes longer is lost.
+/// A call that takes longer counts as lost.
 const LOST_AFTER: Duration = Duration::from_secs(60);
-/// The directory's pages come one after the other; this is for a machine that is much slower than ours.
+/// The directory's pages are fetched one after the other; this limit allows for a machine that is much slower than ours.
 const LOADED_WITHIN: Duration = Duration::from_secs(600);
 const SOON: Duration = Duration::from_secs(30);
 
-/// Workers with the directory loaded, and calls that have never been seen.
+/// Workers with the directory loaded, and the source of new call ids.
 pub(crate) struct Site {
     pub(crate) stack: Stack,
     pub(crate) workers: Vec<Process>,
@@ -67,7 +67,7 @@ impl Site {
         }
     }
 
-    /// Calls one after the other on so many lines; how many a second were logged, and how long each log took.
+    /// Runs calls one after the other on this many lines; returns how many per second were logged, and how long each log took.
     pub(crate) async fn closed_loop(&self, lines: usize, lasts: Duration) -> Result<(f64, Vec<Duration>)> {
         let (began, until) = (Instant::now(), Instant::now() + lasts);
         let mut callers = JoinSet::new();
@@ -85,12 +85,12 @@ impl Site {
         Ok((took.len() as f64 / began.elapsed().as_secs_f64(), took))
     }
 
-    /// So many calls a second, however long each takes: how long it took from `call.ended` to its log.
+    /// Starts this many calls per second, however long each takes; returns the times from `call.ended` to the log.
     pub(crate) async fn at_rate(&self, per_s: u32, lasts: Duration) -> Result<Vec<Duration>> {
         let turn = Duration::from_secs(1) / per_s;
         let begin = Instant::now();
         let (mut due, mut calls) = (begin, JoinSet::new());
-        // As many lines as calls may be going on; each is used by one call after the other.
+        // As many lines as calls may be in flight; each line is used by one call after the other.
         let lines = (per_s as usize).max(8);
         let (give, take) = tokio::sync::mpsc::channel(lines);
         for _ in 0..lines {
@@ -111,7 +111,7 @@ impl Site {
         all(calls).await
     }
 
-    /// One call after the other: how long each took from the ring to the log.
+    /// Runs one call after the other; returns how long each took from the ring to the log.
     pub(crate) async fn whole_calls(&self, lasts: Duration) -> Result<Vec<Duration>> {
         let (caller, until, mut took) = (self.caller(), Instant::now() + lasts, Vec::new());
         let mut line = Line::to(&caller.ingest).await?;
@@ -123,7 +123,7 @@ impl Site {
         Ok(took)
     }
 
-    /// One more replica, ready.
+    /// Starts one more replica and waits until it is ready.
     pub(crate) async fn one_more(&mut self, worker: &str) -> Result<()> {
         let process = self.stack.start(worker).await?;
         process.until_ready(SOON).await?;
@@ -138,7 +138,7 @@ impl Site {
         Ok(())
     }
 
-    /// Copies of a call that is logged, with their timelines, until there are so many in the ledger.
+    /// Copies a logged call with its timeline until the ledger has this many.
     pub(crate) async fn fill_ledger(&self, calls: i64) -> Result<()> {
         self.whole_calls(Duration::from_millis(200)).await?;
         self.stack.ledger().await?.fill(calls).await
@@ -171,7 +171,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// The phone rings, somebody talks for so long after the card has come, and hangs up. How long it took from then to the log.
+    /// The phone rings, the conversation lasts this long after the card has appeared, and ends. Returns the time from then to the log.
     async fn call(&self, line: &mut Line, talks: Duration) -> Result<Duration> {
         let call = self.next.fetch_add(1, Ordering::Relaxed);
         let number = format!("+33 {}", national(usize::try_from(call)? % self.people));

@@ -1,7 +1,7 @@
 //! Whether a call costs more when there is more in the ledger, or in the directory.
 //!
-//! One call at a time, so that nothing but the work itself counts: the median of calls, from the ring to the log. What is compared
-//! takes turns, because the machine is not the same all the time.
+//! One call at a time, so that only the work itself counts: the median of calls, from the ring to the log. The two sites that
+//! are compared take turns, because the machine's speed varies.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const TURNS: usize = 4;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let lasts = form.pick(Duration::from_millis(700), Duration::from_secs(4));
-    // The one that is the same all the time stands beside the one that grows.
+    // One site stays small and is measured next to the one that grows.
     let (small, grows) = (Site::up(&THOUSAND).await?, Site::up(&THOUSAND).await?);
     let mut figures = Vec::new();
     for calls in form.pick(vec![10_000], vec![10_000, 1_000_000]) {

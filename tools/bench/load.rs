@@ -1,7 +1,7 @@
-//! Webhooks as fast as they are taken, or at a rate.
+//! Sends webhooks as fast as they are accepted, or at a fixed rate.
 //!
-//! The sender is as thin as it can be, because it shares the machine with what it measures: a connection writes a request that was
-//! rendered before and reads the status of the answer. Its own ceiling is measured against a server that only says 200.
+//! The sender does as little as possible, because it shares the machine with what it measures: a connection writes a request
+//! rendered in advance and reads the status of the answer. Its own limit is measured against a server that only answers 200.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use tokio::{
     task::JoinSet,
 };
 
-/// As many as the bare publisher has unconfirmed.
+/// The same number as the bare publisher has unconfirmed.
 pub(crate) const WINDOW: usize = 64;
 
-/// A connection that is kept.
+/// A keep-alive connection.
 pub(crate) struct Line {
     stream: TcpStream,
     authority: String,
@@ -30,8 +30,8 @@ impl Line {
         Ok(Self { stream: connect(&authority).await?, authority, answer: vec![0; 4096] })
     }
 
-    /// Ends when the answer has come, which has to be a 200. A line that was idle for long may have been closed, as with every
-    /// client that keeps connections.
+    /// Returns when the answer has arrived, which must be a 200. A connection that was idle for long may have been closed, as with
+    /// every client that keeps connections.
     pub(crate) async fn send(&mut self, body: &str) -> Result<()> {
         let (authority, length) = (&self.authority, body.len());
         let request = format!(
@@ -76,12 +76,12 @@ async fn connect(authority: &str) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// What Aircall sends when a phone rings.
+/// The webhook that Aircall sends when a phone rings.
 pub(crate) fn created(call: i64, number: &str) -> String {
     event("call.created", call, number, "initial", "null", "null", 0)
 }
 
-/// And when the call has ended.
+/// The webhook for the end of the call.
 pub(crate) fn ended(call: i64, number: &str) -> String {
     let now = jiff::Timestamp::now().as_second();
     event("call.ended", call, number, "done", &(now - 60).to_string(), &now.to_string(), 66)
@@ -103,7 +103,7 @@ fn event(
     )
 }
 
-/// Webhooks answered in a second, by [`WINDOW`] connections for so long.
+/// Webhooks answered per second, by [`WINDOW`] connections, measured for this long.
 pub(crate) async fn fastest(
     url: &str,
     body: impl Fn(i64) -> String + Clone + Send + 'static,
@@ -129,7 +129,7 @@ pub(crate) async fn fastest(
     Ok(sent as f64 / lasts.as_secs_f64())
 }
 
-/// How long each answer took at so many webhooks a second.
+/// The time of each answer at this many webhooks per second.
 pub(crate) async fn at_rate(
     url: &str,
     per_s: u32,
@@ -162,7 +162,7 @@ pub(crate) async fn at_rate(
     Ok(took)
 }
 
-/// What this sender reaches at a server of the same kind that does nothing.
+/// The sender's own limit, at a server of the same kind that does nothing.
 pub(crate) async fn ceiling(lasts: Duration) -> Result<f64> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

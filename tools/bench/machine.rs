@@ -1,4 +1,4 @@
-//! What a process has taken of the machine, from `/proc`.
+//! The CPU time and memory of a process, from `/proc`.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ const TICKS_PER_S: f64 = 100.0;
 /// User and system time since the start.
 pub(crate) fn cpu(process: &Process) -> Result<Duration> {
     let stat = read(process, "stat")?;
-    // The name before may hold blanks; after it, the 12th and 13th are utime and stime.
+    // The name before may contain spaces; after it, the 12th and 13th fields are utime and stime.
     let fields: Vec<&str> = stat.rsplit_once(')').context("/proc/…/stat")?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).context("/proc/…/stat")?.parse::<f64>().context("/proc/…/stat");
     Ok(Duration::from_secs_f64((ticks(11)? + ticks(12)?) / TICKS_PER_S))

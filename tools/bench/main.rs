@@ -1,7 +1,7 @@
 //! `make bench`: how fast and how cheap, on real RabbitMQ and PostgreSQL, with release builds.
 //!
-//! Machines differ, so a figure stands beside a reference that was measured in the same run wherever there is one. The
-//! table is printed; `target/bench/report.json` holds the same for programs. `make bench what=directory` runs one part.
+//! Machines differ, so wherever possible a figure is shown next to a reference measured in the same run. The table is printed;
+//! `target/bench/report.json` holds the same for programs. `make bench what=directory` runs one part.
 
 mod bare;
 mod budget;
@@ -26,12 +26,12 @@ use anyhow::{Context, Result, bail};
 use clap::Parser as _;
 use report::Figure;
 
-/// How long it may take.
+/// How long a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Under two minutes, for CI.
     Short,
-    /// For people.
+    /// The full measurement, for people.
     Long,
 }
 
@@ -63,25 +63,25 @@ async fn main() -> ExitCode {
 }
 
 const PARTS: [&str; 8] = ["webhooks", "calls", "scale", "growth", "drain", "directory", "budget", "quota"];
-/// What CI runs.
+/// The parts that CI runs.
 const SHORT: [&str; 3] = ["webhooks", "calls", "scale"];
 
 /// Measures how fast and how cheap Callbridge is on this machine.
 #[derive(Debug, clap::Parser)]
 struct Options {
-    /// Under two minutes: some parts, and shorter; fails if a ratio has fallen under 0.7 of the recorded one.
+    /// Under two minutes: fewer and shorter parts; fails if a ratio has fallen under 0.7 of the recorded one.
     #[arg(long)]
     short: bool,
-    /// Writes the ratios down, for later short runs.
+    /// Records the ratios, for later short runs.
     #[arg(long)]
     record: bool,
-    /// Which parts; all unless named.
+    /// The parts to run; without names, all of them.
     #[arg(value_parser = PARTS)]
     parts: Vec<String>,
 }
 
 impl Options {
-    /// True if everything was reached; in the short form, if nothing has fallen.
+    /// True if every target was reached; in the short form, if no ratio has fallen.
     async fn bench(self) -> Result<bool> {
         let (form, all) = if self.short { (Form::Short, SHORT.as_slice()) } else { (Form::Long, PARTS.as_slice()) };
         let wanted: Vec<&str> =

@@ -1,11 +1,11 @@
-//! Accounts with as many records as one likes: the sandbox's own and these, with one number each.
+//! Accounts with any number of records: the sandbox's own, and these with one number each.
 
 use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::{Context, Result};
 use harness::{ACCOUNTS, workspace};
 
-/// How many of each kind.
+/// The number of records of each kind.
 pub(crate) type Records = [(&'static str, usize); 3];
 
 pub(crate) const THOUSAND: Records = [("individuals", 600), ("companies", 200), ("contacts", 200)];

@@ -1,7 +1,7 @@
 //! Calls a minute within the vendors' quotas: 149 requests a minute to Sellsy and 120 to Aircall, which the sandbox enforces.
 //!
-//! Ten minutes of calls at a steady rate. It is carried if every call is logged, the last ones as soon as the first, and no request
-//! was refused.
+//! Ten minutes of calls at a steady rate. The rate is sustained if every call is logged, the last ones as soon as the first,
+//! and no request was refused.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const SELLSY_PER_MINUTE: &str = "149";
 const AIRCALL_PER_MINUTE: &str = "120";
 const OFFERED_PER_MINUTE: u32 = 71;
 const MINUTE: Duration = Duration::from_secs(60);
-/// The budget lets background work, the directory's turns, go before bulk after a while.
+/// After a while the budget lets background work (the directory's turns) go before bulk work.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
@@ -39,7 +39,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
         stack.environment.insert(name.into(), value.into());
     }
     let workers = stack.start_all().await?;
-    // What loading the directory has taken of the minute.
+    // Loading the directory has used part of the minute's quota.
     tokio::time::sleep(form.pick(Duration::ZERO, MINUTE)).await;
     let call = call("+33 6 39 98 41 07").lasting(90).paced(20);
     let (mut offered, mut turn, began) = (0, tokio::time::interval(MINUTE / OFFERED_PER_MINUTE), Instant::now());

@@ -1,6 +1,6 @@
-//! What the short form reached when somebody last wrote it down, and whether it still does.
+//! The recorded ratios of an earlier short run, and whether this run still reaches them.
 //!
-//! Only ratios: absolute figures are another machine's. A build without optimisation has its own, because CI has no other.
+//! Only ratios: absolute figures depend on the machine. A build without optimisation has its own, because CI has no other.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -11,7 +11,7 @@ use crate::report::Figure;
 
 /// Higher is better in all of them.
 const KEPT: [&str; 4] = ["ingest_ratio", "calls_per_s_ratio", "scale_2", "scale_4"];
-/// What is lost below is no noise.
+/// A larger loss than this is not noise.
 const SHARE: f64 = 0.7;
 
 type Ratios = BTreeMap<String, f64>;
@@ -43,7 +43,7 @@ pub(crate) fn write(figures: &[Figure]) -> Result<()> {
     Ok(())
 }
 
-/// True if no ratio has fallen; says which have.
+/// True if no ratio has fallen; prints those that have.
 pub(crate) fn holds(figures: &[Figure]) -> Result<bool> {
     let recorded = read()?;
     let recorded = recorded.get(build()).with_context(|| format!("nothing is recorded for {} builds", build()))?;
@@ -60,7 +60,7 @@ pub(crate) fn holds(figures: &[Figure]) -> Result<bool> {
 fn fallen<'a>(now: &Ratios, recorded: &'a Ratios) -> Vec<(&'a str, f64, f64)> {
     let below = |(key, then): (&'a String, &f64)| {
         let now = *now.get(key)?;
-        // A ratio that is no number has fallen as well.
+        // A ratio that is not a number counts as fallen.
         (now.is_nan() || now < then * SHARE).then_some((key.as_str(), now, *then))
     };
     recorded.iter().filter_map(below).collect()

@@ -1,7 +1,7 @@
-//! What was measured: a table for people, `target/bench/report.json` for programs.
+//! The results: a table for people, `target/bench/report.json` for programs.
 //!
-//! The file holds `figures` (by key; by worker where there is one each), `references` (what stood beside a figure) and `reach`. A run of
-//! one part keeps what the others have written.
+//! The file holds `figures` (by key; by worker where there is one each), `references` (the value next to a figure) and `reach`.
+//! A run of one part keeps what other runs have written.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,11 +10,11 @@ use comfy_table::{ContentArrangement, Table, presets};
 use harness::workspace;
 use serde_json::{Map, Value, json};
 
-/// A value in a unit, what it is to be compared with, and what should be reached.
+/// A value in a unit, with its reference and its target.
 #[derive(Debug)]
 pub(crate) struct Figure {
     key: &'static str,
-    /// Which of several with this key.
+    /// Distinguishes several figures with the same key.
     of: Option<String>,
     name: String,
     value: f64,
@@ -40,7 +40,7 @@ impl Figure {
         Self { key, of: None, name: name.into(), value, unit, reference: None, as_ratio: false, reach: None }
     }
 
-    /// One whose ratio to what stands beside it counts.
+    /// A figure whose ratio to its reference is the result.
     pub(crate) fn ratio(key: &'static str, name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { as_ratio: true, ..Self::new(key, name, value, unit) }
     }
@@ -65,7 +65,7 @@ impl Figure {
         self.key
     }
 
-    /// The figure as programs see it.
+    /// The figure as written for programs.
     pub(crate) fn result(&self) -> f64 {
         self.beside_its_reference().filter(|_| self.as_ratio).unwrap_or(self.value)
     }
@@ -100,7 +100,7 @@ impl Figure {
     }
 }
 
-/// Three significant digits are as many as a measurement has.
+/// A measurement has no more than three significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         n if n >= 100.0 || n == 0.0 => format!("{value:.0}"),
@@ -110,7 +110,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// The value below which a share of the samples lies, in milliseconds.
+/// The value below which this share of the samples lies, in milliseconds.
 pub(crate) fn quantile_ms(samples: &mut [Duration], share: f64) -> f64 {
     samples.sort_unstable();
     let last = samples.len().saturating_sub(1);
@@ -142,7 +142,7 @@ pub(crate) fn write(figures: &[Figure]) -> Result<()> {
     Ok(())
 }
 
-/// Keys that were measured take the place of what stood there.
+/// Measured keys replace the stored ones.
 fn merged(mut report: Map<String, Value>, figures: &[Figure]) -> Map<String, Value> {
     for figure in figures {
         let value = json!(figure.result());

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const LATENCY: Duration = Duration::from_millis(100);
-/// More than four replicas have in hand, so that none waits for calls.
+/// More than four replicas hold, so that none waits for calls.
 const LINES: usize = 256;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
@@ -26,7 +26,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
             site.one_more("resolver").await?;
             site.one_more("logger").await?;
         }
-        // Until every line has a call under way.
+        // Lets every line start a call first.
         site.closed_loop(LINES, Duration::from_secs(3)).await?;
         per_s.push((replicas, site.closed_loop(LINES, lasts).await?.0));
     }

@@ -1,7 +1,7 @@
-//! The three requests that every call makes, answered at once, or after a latency; all others go on to the sandbox.
+//! Answers the three requests that every call makes, at once or after a latency; all others go on to the sandbox.
 //!
-//! The sandbox checks and remembers everything, which costs as much as a worker's own work; beside what is measured here it would be
-//! measured along. It stays behind this for the rest: tokens, staff, the directory. Each call's card and log are counted.
+//! The sandbox checks and stores everything, which costs as much as a worker's own work and would be part of the measurement.
+//! It stays behind this server for the rest: tokens, staff, the directory. Each call's card and log are counted.
 
 use std::{
     collections::HashMap,
@@ -48,13 +48,13 @@ struct Inner {
 
 #[derive(Default)]
 struct Seen {
-    /// How often, and when first.
+    /// How often it arrived, and when first.
     arrived: HashMap<(What, i64), (u32, Instant)>,
     awaited: HashMap<(What, i64), oneshot::Sender<Instant>>,
 }
 
 impl Vendors {
-    /// In front of the stack's sandbox; workers that are started from now on come here.
+    /// In front of the stack's sandbox; workers that are started from now on use it.
     pub(crate) async fn of(stack: &mut Stack) -> Result<Self> {
         let inner = Inner {
             behind: stack.sandbox.url().to_owned(),
@@ -89,14 +89,14 @@ impl Vendors {
         self.0.latency_ms.store(ms, Ordering::Relaxed);
     }
 
-    /// When the card or the log of a call comes; ask before it can.
+    /// The time at which the card or the log of a call arrives; call this before it can.
     pub(crate) fn next(&self, what: What, call: i64) -> oneshot::Receiver<Instant> {
         let (tell, told) = oneshot::channel();
         self.seen().awaited.insert((what, call), tell);
         told
     }
 
-    /// Logs that came more than once, which must be none.
+    /// Logs that arrived more than once; there must be none.
     pub(crate) fn doubled(&self) -> usize {
         self.seen().arrived.iter().filter(|((what, _), (times, _))| *what == What::Log && *times > 1).count()
     }
@@ -105,7 +105,7 @@ impl Vendors {
         self.seen().arrived.keys().filter(|(what, _)| *what == What::Log).count()
     }
 
-    /// Requests so far: to Sellsy, to Aircall.
+    /// The number of requests so far: to Sellsy, to Aircall.
     pub(crate) fn requests(&self) -> (u64, u64) {
         (self.0.sellsy.load(Ordering::Relaxed), self.0.aircall.load(Ordering::Relaxed))
     }

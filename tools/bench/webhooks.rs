@@ -1,4 +1,4 @@
-//! Ingest alone: webhooks accepted, each durable and confirmed before its 200, beside a publisher that does nothing else.
+//! Ingest alone: webhooks accepted, each durable and confirmed before its 200, compared with a publisher that does nothing else.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     ingest.until_ready(Duration::from_secs(30)).await?;
     let body = |n: i64| load::created(3_811_600_001 + n, NUMBER);
     let bare = Bare::open(&stack).await?;
-    // Before and after, because machines are not the same all the time.
+    // Measured before and after, because a machine's speed varies.
     let warm = Duration::from_secs(1);
     load::fastest(&ingest.url, body, warm).await?;
     bare.publishes_per_s(body, warm).await?;

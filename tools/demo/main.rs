@@ -1,9 +1,9 @@
 //! `make demo`: a morning of calls on real RabbitMQ and PostgreSQL, with the sandbox for Aircall and Sellsy.
 //!
-//! The calls stand in `morning.toml`, each with what is expected of it. In the middle of the morning the broker
-//! goes away for some seconds and Sellsy stumbles. At the end a table shows what landed where and why; the exit code is
-//! 0 only if every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then stay up,
-//! so that a newcomer can look around with `callbridge`.
+//! The calls are in `morning.toml`, each with its expected result. In the middle of the morning the broker is unavailable for
+//! some seconds, and Sellsy fails once. At the end a table shows what was logged where and why; the exit code is 0 only if
+//! every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then keep running, so
+//! that a newcomer can look around with `callbridge`.
 
 mod morning;
 mod report;
@@ -18,14 +18,14 @@ use morning::{Call, Morning};
 use report::Landed;
 
 const UNTIL_READY: Duration = Duration::from_secs(30);
-/// From the last call on; the ladder's first two rungs (5 s and 30 s) fit.
+/// Measured from the last call; long enough for the ladder's first two rungs (5 s and 30 s).
 const UNTIL_SETTLED: Duration = Duration::from_secs(90);
 const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 /// Real milliseconds for a second of a recorded conversation.
 const PACE_MS: u64 = 5;
-/// A morning is played in seconds, so the minute's quota of an ordinary account (149) is widened in proportion.
+/// A morning is played in seconds, so the per-minute quota of an ordinary account (149) is raised in proportion.
 const QUOTAS: [&str; 4] = ["--sellsy-per-second", "24", "--sellsy-per-minute", "600"];
-/// What all workers together may ask; the rest is the account's other programs'.
+/// The budget of all workers together; the rest is for the account's other programs.
 const BUDGET: [(&str, &str); 2] = [("SELLSY_REQUESTS_PER_SECOND", "20"), ("SELLSY_REQUESTS_PER_MINUTE", "540")];
 const OUTAGE: Duration = Duration::from_secs(2);
 
@@ -94,13 +94,13 @@ async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
     Ok((call, id))
 }
 
-/// Until Ctrl-C.
+/// Keeps everything running until Ctrl-C.
 async fn stay(stack: &Stack) -> Result<()> {
     let binaries = std::env::current_exe()?.parent().context("the folder of the binaries")?.display().to_string();
     let console = stack.start_console().await?;
     println!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
     println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
-    // Those of the workers, so that every command works; but its log is nobody's business here.
+    // The workers' settings, so that every command works; RUST_LOG is left out to keep the commands quiet.
     let wanted = stack.environment.iter().filter(|(name, _)| !["HTTP_LISTEN", "RUST_LOG"].contains(&name.as_str()));
     let settings: Vec<_> = wanted.map(|(name, value)| format!("{name}='{value}'")).collect();
     println!(
@@ -127,7 +127,7 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
     Ok((stack, workers, broker))
 }
 
-/// The broker is gone for some seconds, and Sellsy answers the next write with 503. The calls that follow come in
+/// The broker is unavailable for some seconds, and Sellsy answers the next write with 503. The calls that follow arrive
 /// meanwhile.
 async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
     println!("  … the broker goes away, and Sellsy answers a write with 503 …");

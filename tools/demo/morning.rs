@@ -1,4 +1,4 @@
-//! The calls of the morning and what is expected of each, from `morning.toml`.
+//! The calls of the morning and the expected result of each, from `morning.toml`.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ pub(crate) struct Morning {
     pub(crate) calls: Vec<Call>,
     #[serde(rename = "conversation")]
     pub(crate) conversations: Vec<Conversation>,
-    /// Calls that come in while the broker is away and Sellsy stumbles.
+    /// Calls that arrive while the broker is unavailable and Sellsy fails.
     #[serde(rename = "call_during_outage")]
     pub(crate) calls_during_outage: Vec<Call>,
 }
@@ -42,15 +42,15 @@ pub(crate) struct Expect {
     /// `individual 101`, as Sellsy knows it; none when the call is not logged.
     pub(crate) record: Option<String>,
     pub(crate) opportunity: Option<i64>,
-    /// Sellsy's word for how the call went.
+    /// Sellsy's word for the result of the call.
     pub(crate) result: Option<String>,
-    /// The agent saw a card while the phone rang.
+    /// Whether the agent saw a card while the phone rang.
     #[serde(default)]
     pub(crate) card: bool,
-    /// How many insights the log holds.
+    /// The number of insights in the log.
     #[serde(default)]
     pub(crate) insights: usize,
-    /// What the log must say.
+    /// Texts that the log must contain.
     #[serde(default)]
     pub(crate) says: Vec<String>,
 }

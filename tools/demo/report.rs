@@ -1,4 +1,4 @@
-//! What landed where, and why: looked up in the sandbox and in the ledger, compared with what was expected.
+//! What was logged where and why: read from the sandbox and the ledger, compared with the expected result.
 
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::morning::{Call, Expect};
 
-/// A call of the morning as it ended.
+/// The result of a call of the morning.
 pub(crate) struct Landed {
     pub(crate) call_id: i64,
     pub(crate) about: String,

@@ -1,8 +1,8 @@
-//! Plays calls at a sandbox that runs already, and judges what became of them: for `tests/compose.sh`.
+//! Plays calls at a running sandbox and judges the result: for `tests/compose.sh`.
 //!
-//! The calls and the truth about them follow from the seed, as in a soak, and so does the verdict. Nothing here moves time on
-//! or looks at queues: who works on the calls, where, and what breaks meanwhile is somebody else's business. With `--judge`
-//! nothing is played; the calls of an earlier run with the same options are judged once more.
+//! The calls and their expected results follow from the seed, as in a soak, and so does the verdict. This program neither moves
+//! time nor looks at queues; the caller decides which workers run, where, and what breaks meanwhile. With `--judge` nothing is
+//! played; the calls of an earlier run with the same options are judged once more.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -21,22 +21,22 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Plays calls at a sandbox that runs already, and judges what became of them.
+/// Plays calls at a running sandbox and judges the result.
 #[derive(Parser)]
 struct Options {
     /// The sandbox, e.g. http://127.0.0.1:8091
     sandbox: String,
     #[arg(long, default_value_t = 1000)]
     calls: usize,
-    /// They are spread evenly over so long
+    /// The calls are spread evenly over this many seconds
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// When the first call happens, in seconds since 1970; now unless told
+    /// When the first call happens, in seconds since 1970; by default now
     #[arg(long)]
     begins: Option<i64>,
-    /// So many seconds without any progress are taken for the end
+    /// Give up after this many seconds without any progress
     #[arg(long, default_value_t = 200)]
     patience: u64,
     /// Play nothing: judge the calls of an earlier run once more
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<Verdict> {
     let sandbox = Sandbox::at(&options.sandbox);
-    // None of half an hour ago: they would wait for a reconciliation.
+    // None that are half an hour old: they would wait for reconciliation.
     let load = Load { calls: options.calls, over: Duration::from_secs(options.seconds), old: 0.0 };
     let begins = options.begins.unwrap_or_else(|| Timestamp::now().as_second());
     let calls = script::write(&mut Rng::with_seed(options.seed), load, begins);
@@ -70,7 +70,7 @@ async fn run(options: &Options) -> Result<Verdict> {
     if options.judge {
         return Ok(judge(&truths, &Found::at(&sandbox).await?));
     }
-    // Aircall delivers twice, late and out of order, too.
+    // Aircall also delivers twice, late and out of order.
     let delivery = json!({ "duplicate": 0.1, "reorder": 0.1, "late": 0.1, "late_ms": 700, "seed": options.seed });
     sandbox.control(reqwest::Method::PUT, "/aircall/delivery", Some(&delivery)).await?;
     let began = Instant::now();
@@ -82,7 +82,7 @@ async fn run(options: &Options) -> Result<Verdict> {
     settle(&sandbox, &truths, Duration::from_secs(options.patience)).await
 }
 
-/// Until all is as it should be, or nothing has changed for so long that it never will.
+/// Waits until everything is right, or nothing has changed for so long that it never will be.
 async fn settle(sandbox: &Sandbox, truths: &[Truth], patience: Duration) -> Result<Verdict> {
     let (began, mut changed) = (Instant::now(), Instant::now());
     let mut verdict = judge(truths, &Found::at(sandbox).await?);

@@ -1,4 +1,4 @@
-//! Puts a table that was measured into `docs/faults.md`, between the two comments that bear its name.
+//! Puts a measured table into `docs/faults.md`, between the two comments that bear its name.
 //!
 //! If only some of its rows were measured again, the others stay.
 

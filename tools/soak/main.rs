@@ -1,7 +1,7 @@
-//! `make soak`: calls under random faults for as long as one likes; `make faults`: every fault by itself, measured.
+//! `make soak`: calls under random faults for any length of time; `make faults`: every fault alone, measured.
 //!
-//! It starts a RabbitMQ and a PostgreSQL that are nobody else's, so that the broker can be stopped, and ends them afterwards.
-//! The exit code is 0 only if every call ended where it should, and Sellsy holds nothing else.
+//! It starts a private RabbitMQ and PostgreSQL, so that the broker can be stopped, and ends them afterwards. The exit code is 0
+//! only if every call ended where it should, and Sellsy holds nothing else.
 
 mod docs;
 mod single;
@@ -18,30 +18,30 @@ use harness::{
 
 /// Unless `SERVICES_DIR` says otherwise.
 const SERVICES: &str = "target/services-soak";
-/// What a debug build on two cores keeps up with, faults included.
+/// The rate that a debug build on two cores can sustain, faults included.
 const CALLS_A_SECOND: u64 = 20;
-/// Of those, so many are of half an hour ago, and of half of them webhooks are lost.
+/// The share of calls that are half an hour old; half of those lose webhooks.
 const OLD: f64 = 0.12;
 
-/// Calls under random faults, all made from one seed; in the end Sellsy must hold exactly what was called.
+/// Calls under random faults, all made from one seed; in the end Sellsy must hold exactly the expected logs.
 #[derive(Parser)]
 struct Options {
-    /// For how long calls come in and things break
+    /// How long calls arrive and things break
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
     /// The same in seconds
     #[arg(long, conflicts_with = "minutes")]
     seconds: Option<u64>,
-    /// The number that calls and faults are made from; without it, another one each time
+    /// The number that calls and faults are made from; by default a different one each time
     #[arg(long)]
     seed: Option<u64>,
-    /// How many calls; without it, as many as an ordinary machine keeps up with
+    /// How many calls; by default as many as an ordinary machine can sustain
     #[arg(long)]
     calls: Option<usize>,
-    /// So many seeds in a row
+    /// This many seeds in a row
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Every fault by itself instead of the mixture
+    /// Every fault alone instead of the mixture
     #[arg(long)]
     table: bool,
     /// Write the tables into docs/faults.md

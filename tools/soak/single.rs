@@ -1,6 +1,6 @@
-//! Every fault by itself, with a load of its own, and how long it takes until all is well again.
+//! Every fault alone, each with its own load, and how long recovery takes.
 //!
-//! One of each worker, so that whoever is killed is missed. Time is not moved on here, but for the gathering of changes.
+//! One of each worker, so that a killed one is missed. Time is not moved here, except for the gathering of changes.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const CALLS: usize = 150;
 const OVER: Duration = Duration::from_secs(15);
 const SEED: u64 = 1;
 
-/// Each with the share of its calls that are of half an hour ago.
+/// Each with the share of its calls that are half an hour old.
 fn all() -> Vec<(Fault, f64)> {
     let mut all: Vec<(Fault, f64)> = Vec::new();
     all.extend(WORKERS.map(|worker| (Fault::Killed { worker, replica: 1 }, 0.0)));
@@ -69,7 +69,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
             load: Load { calls: CALLS, over: OVER, old },
             faults: vec![Planned { at: AT, lasts: LASTS, fault: fault.clone() }],
             replicas: 1,
-            // Less than reconciliation leaves to the webhooks.
+            // Less than the time that reconciliation leaves to the webhooks.
             patience: Duration::from_secs(240),
             hurry: false,
         };
@@ -77,7 +77,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
         good &= settled.verdict.is_clean();
         rows.push(row(&fault, &settled));
         if record {
-            // After each, so that what was measured is not lost.
+            // After each fault, so that measured results are not lost.
             docs::write("faults", &header, &rows, only.is_some())?;
         }
     }

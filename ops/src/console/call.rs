@@ -1,4 +1,4 @@
-//! One call: where it stands, why it is logged where it is, what its log says, and its story line by line.
+//! One call: its state, why it is logged where it is, what its log contains, and its timeline line by line.
 
 use axum::{
     Extension,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::search::{self, Found, State as CallState};
 
-/// Tags, notes and insights come for a while after a call.
+/// Tags, notes and insights arrive for a while after a call.
 const STILL_AFTER_S: i64 = 3600;
 
 struct Told {
@@ -33,7 +33,7 @@ struct Told {
     row: Option<CallRow>,
     known: Option<Known>,
     lines: Vec<Line>,
-    /// `None`: nothing is known of the call that a log is made of.
+    /// `None`: the ledger has nothing of the call that a log could be made of.
     log: Option<Result<String, Reason>>,
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn page(
     let web_url = &console.settings.sellsy.web_url;
     let body = html! {
         p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
-        // A call of long ago that stays as it is stands still under the eyes of whoever reads it.
+        // An old call that no longer changes is not refreshed, so the page stays still for its reader.
         div #live data-live=[told.is_moving().then_some("5")] {
             (head(&visitor, &told))
             div.columns.wide-left {
@@ -82,7 +82,7 @@ fn unknown(visitor: &Visitor) -> Response {
     layout::refused(visitor, StatusCode::NOT_FOUND, visitor.texts().no_such_call)
 }
 
-/// Its row is not there: an event of it was parked before it could be stored.
+/// The call has no row: one of its events was parked before it could be stored.
 fn only_a_story(visitor: &Visitor, id: CallId, lines: &[Line]) -> Response {
     let title = format!("{} {id}", visitor.texts().call);
     let body = html! { h1 { (title) } section.panel { (story::tell(visitor, lines)) } };

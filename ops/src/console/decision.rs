@@ -1,4 +1,4 @@
-//! Why a caller was taken for a record: every candidate in order, what the rule chose, and the opportunity.
+//! Why a record was chosen for a caller: every candidate in order, what the rule chose, and the opportunity.
 
 use base::ids::Kind;
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ pub(super) fn record_link(web_url: &str, kind: Kind, id: i64, name: &str) -> Mar
     outside(&Page::from(kind).link(web_url, id), name)
 }
 
-/// A link that leaves the console.
+/// A link to a page outside the console.
 pub(super) fn outside(address: &str, name: &str) -> Markup {
     html! { a.outside href=(address) rel="noreferrer" target="_blank" { (name) } }
 }
@@ -76,7 +76,7 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
     }
 }
 
-/// Those that a call can be logged on; any other is Sellsy's own word.
+/// The statuses that a call can be logged on; any other is shown in Sellsy's own word.
 fn status(visitor: &Visitor, status: &str) -> Markup {
     html! {
         @match status {

@@ -1,11 +1,11 @@
-//! What the error codes mean: the sections of `docs/errors.md`, which only exists in English.
+//! The meaning of the error codes: the sections of `docs/errors.md`, which exists only in English.
 
 use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, html::push_html};
 
 const DOCUMENT: &str = include_str!("../../../docs/errors.md");
 
-/// A code with what it means behind it.
+/// A code, linked to its meaning.
 pub(super) fn link(code: &str) -> Markup {
     html! { a.code href={ "/dead?explain=" (code) "#explained" } { (code) } }
 }
@@ -16,7 +16,7 @@ fn section(code: &str) -> Option<&'static str> {
     Some(section.split("\n## ").next().unwrap_or(section).trim())
 }
 
-/// The section as a page shows it. Its links lead to files of the project, which the console does not serve: their text stays.
+/// The section as a page shows it. Its links lead to files of the project, which the console does not serve: only their text stays.
 pub(super) fn explained(code: &str) -> Option<Markup> {
     let events = Parser::new(section(code)?).filter_map(|event| match event {
         Event::Start(Tag::Link { .. }) | Event::End(TagEnd::Link) => None,

@@ -1,7 +1,7 @@
-//! Reasons of the ledger in the language of the page.
+//! The ledger's reasons in the language of the page.
 //!
-//! English is the ledger's own; French is matched here, so that a reason without a French sentence does not compile. What another
-//! version or an API has put in its own words is shown as it is, marked as English.
+//! English is the ledger's own; French is matched here, so that a reason without a French sentence does not compile. Text from
+//! another version or from an API is shown as it is, marked as English.
 
 use ledger::timeline::Reason;
 use maud::{Markup, html};

@@ -1,7 +1,7 @@
-//! The timeline of a call as sentences: what came in, who was found, what was asked of the APIs, what was written.
+//! The timeline of a call as sentences: what came in, who was found, which API requests were made, what was written.
 //!
-//! A line is matched in full, so that a new kind of line does not compile before it has its sentences. The line of another version
-//! is shown as it was written, never hidden.
+//! A line is matched exhaustively, so that a new kind of line does not compile before it has its sentences. The line of another
+//! version is shown as it was written, never hidden.
 
 use base::ids::Vendor;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::{
     reasons,
 };
 
-/// What kind of thing a line tells; the class of its dot.
+/// The kind of a line: the CSS class of its dot.
 const EVENT: &str = "event";
 const DECISION: &str = "decision";
 const REQUEST: &str = "request";
@@ -40,7 +40,7 @@ pub(super) fn tell(visitor: &Visitor, lines: &[Line]) -> Markup {
     }
 }
 
-/// The time since the line before.
+/// The time since the previous line.
 fn since(visitor: &Visitor, before: Option<Timestamp>, at: Timestamp) -> String {
     let Some(before) = before else { return String::new() };
     let ms = at.duration_since(before).as_millis();
@@ -80,7 +80,7 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
     }
 }
 
-/// Aircall's events, and a look at its list of calls.
+/// Aircall's events, and the reads of its list of calls.
 fn event(visitor: &Visitor, kind: &View) -> Option<&'static str> {
     let texts = visitor.texts();
     Some(match kind {
@@ -150,7 +150,7 @@ fn sent(visitor: &Visitor, request: &ApiRequest) -> Markup {
     }
 }
 
-/// As it was written.
+/// Shown as it was written.
 fn unknown(what: &What) -> Markup {
     html! {
         span lang="en" { (what) }
@@ -171,7 +171,7 @@ pub(super) mod tests {
         Visitor { lang, csrf: String::new(), address: "/".into(), zone: TimeZone::UTC }
     }
 
-    /// What a reader sees of it.
+    /// The text that a reader sees.
     pub(in crate::console) fn text_of(html: &Markup) -> String {
         let mut inside = false;
         let text: String = html
@@ -198,7 +198,7 @@ pub(super) mod tests {
             let in_both = french.last() == english.last();
             let is_foreign = match &what {
                 What::Other { .. } | What::Event { kind: View::Other(_), .. } => true,
-                // An endpoint and a number.
+                // Only an endpoint and a number, the same in both languages.
                 What::Request(request) => request.status != Answer::None,
                 _ => false,
             };
@@ -213,7 +213,7 @@ pub(super) mod tests {
         }
     }
 
-    /// As a version before the keys has stored them, or another one.
+    /// Lines as stored by a version before the keys existed, or by another one.
     #[test]
     fn lines_are_sentences_in_both_languages() {
         let decided = json!({ "record": "individual 2001", "rule": "the only record with this number", "opportunity": 6001,

@@ -1,7 +1,7 @@
-//! What a request's budget costs, apart from waiting for its turn: one process, and eight that ask in turn.
+//! What taking a request from the budget costs, apart from waiting for a turn: one process, and eight that take turns.
 //!
-//! The processes stay a little below the limit, so that nearly every request may go at once and what is measured is the
-//! asking. The rate is one at which each request needs a statement of its own.
+//! The processes stay a little below the limit, so that nearly every request is allowed at once and only the statement is
+//! measured. At this rate each request needs a statement of its own.
 
 use std::{
     num::NonZeroU32,
@@ -81,7 +81,7 @@ pub(crate) async fn child(arguments: &[String]) -> ExitCode {
     }
 }
 
-/// Takes from the budget so many times, every so many milliseconds, and prints how many microseconds each took.
+/// Takes from the budget this many times, at this interval in milliseconds, and prints the microseconds that each took.
 async fn ask(arguments: &[String]) -> Result<()> {
     let [samples, every_ms, offset_ms] = arguments else { bail!("samples, every_ms and offset_ms") };
     let (samples, every, offset): (u32, u64, u64) = (samples.parse()?, every_ms.parse()?, offset_ms.parse()?);
