@@ -17,7 +17,7 @@ use crate::SOON;
 
 /// The server allows 5 s for a request head.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// The largest webhook that Aircall sends.
+/// How long Aircall waits for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
 const HEAD: &str = "POST /webhooks/aircall HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
