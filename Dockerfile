@@ -1,18 +1,18 @@
-# One small image with every program of Callbridge: the four workers, the operator's `callbridge` (which is the console as
-# well) and the sandbox. Its command says which of them a container is: `docker run callbridge logger`.
+# One small image with every program of Callbridge: the four workers, the operator's `callbridge` (which also serves the
+# console) and the sandbox. The command of a container chooses the program: `docker run callbridge logger`.
 #
 #   docker build -t callbridge .
 #
-# It needs BuildKit, which today's engines use by themselves (DOCKER_BUILDKIT=1 for older ones).
+# It needs BuildKit, which is the default of today's engines (DOCKER_BUILDKIT=1 for older ones).
 
 FROM rust:1-slim-trixie AS build
 WORKDIR /src
-# Line tables are of no use without the sources, and the names of functions are a quarter of a program (install -s).
+# Line tables are useless without the sources, and function names are a quarter of a program's size (install -s).
 ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=debuginfo
 COPY . .
-# Dependencies are kept between builds, so a change costs no more than our own crates. Those are always compiled, hence `touch`: cargo
-# goes by the time of a file, and in another checkout an older file may be another one. Tests and tools are not built, but the
-# workspace wants to see their manifests (.dockerignore lets no more of them in).
+# Dependencies are kept between builds, so a change costs only our own crates. `touch` makes sure that those are always compiled:
+# cargo compares the times of files, and in another checkout an older file may have other content. Tests and tools are not built,
+# but cargo requires the manifests of all members of the workspace (.dockerignore lets no more of them in).
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=callbridge-target,target=/src/target,sharing=locked \
     find . -path ./target -prune -o -type f -exec touch {} + \
@@ -27,14 +27,14 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /programs/ /usr/local/bin/
 COPY deploy/compose/accounts /usr/local/bin/
-# Where the sandbox looks for its accounts if not told otherwise.
+# The default of the sandbox's --data is relative to this folder.
 WORKDIR /usr/local/share/callbridge
 COPY LICENSE ./
 COPY sandbox/data/account.toml sandbox/data/
-# A number, so that whoever forbids root can see that this is not.
+# A number, so that Kubernetes can check that it is not root (runAsNonRoot).
 USER 10001:10001
 EXPOSE 8080
-# Of the worker in this container; the console and the sandbox have other addresses.
+# For a worker; the console and the sandbox listen on other addresses, which docker-compose.yml sets.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["callbridge", "ready"]
 ARG VERSION=unknown
 ARG REVISION=unknown

@@ -33,7 +33,7 @@ soak: build ## calls under random faults: MINUTES=10, SEED=17 to repeat one, CAL
 	@$(target)/debug/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \
 	  $(if $(SEEDS),--seeds $(SEEDS))
 
-faults: build ## every fault by itself, then ten seeds of the mixture: the tables of docs/faults.md (an hour)
+faults: build ## every fault on its own, then ten seeds of the mixture: the tables of docs/faults.md (an hour)
 	@$(target)/debug/soak --table --record
 	@$(target)/debug/soak --seeds 10 --record
 
@@ -45,11 +45,11 @@ fuzz: fuzz_target = $(or $(what),webhook)
 fuzz: ## hostile input for two minutes: what=webhook, sellsy or phone; seconds=600 (needs cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz --locked"; exit 1; }
 	@mkdir -p fuzz/target/found/$(fuzz_target)
-	@# A sanitizer needs a compiler that takes unstable flags; the pinned one does when told so.
+	@# A sanitizer needs unstable compiler flags, which the pinned compiler accepts with RUSTC_BOOTSTRAP.
 	@RUSTC_BOOTSTRAP=1 cargo fuzz run $(fuzz_target) fuzz/target/found/$(fuzz_target) fuzz/corpus/$(fuzz_target) -- \
 	  -max_total_time=$(seconds) -timeout=5
 
-screenshots: ## the console's pages in a browser, into target/screenshots, and those of the documents anew
+screenshots: ## the console's pages in a browser, into target/screenshots, and the pictures in docs/ again
 	@$(with_services) SCREENSHOTS=docs CI=true cargo test --workspace --test e2e $(cargo_flags) -- console::browser
 
 run: .env build ## the workers on this machine with the settings of .env
@@ -64,19 +64,19 @@ build:
 fmt: ## format the code
 	@cargo fmt
 
-lint: ## what the reviewer would say first
+lint: ## check format and lints, as CI does
 	@cargo fmt --check
 	@cargo clippy --workspace --all-targets $(cargo_flags) -- -D warnings
 
 services-up: ## RabbitMQ and PostgreSQL for demo and tests
 	@scripts/services.sh up
 
-services-down: ## end those, and those of make run and of a soak that was broken off; the data of the first two stays
+services-down: ## stop those, and those of make run and of an aborted soak; the data of the first two stays
 	@scripts/services.sh down
 	@if [ -d .services ]; then SERVICES_DIR=.services scripts/services.sh down; fi
-	@# A soak that was broken off leaves its own pair running.
+	@# An aborted soak leaves its own services running.
 	@if [ -d target/services-soak ]; then SERVICES_DIR=target/services-soak scripts/services.sh down --purge; fi
 
-clean: ## end the services of demo and tests, remove their data and what was built
+clean: ## stop the services of demo and tests, remove their data and what was built
 	@scripts/services.sh down --purge
 	@cargo clean

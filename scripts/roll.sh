@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Replaces the running containers of docker-compose.yml one by one by what the image and the settings are now: an upgrade during
-# which work goes on (docs/operating.md).
+# Replaces the running containers of docker-compose.yml one by one with containers of the current image and settings: an upgrade
+# during which work goes on (docs/operating.md).
 #
 #   docker compose build && scripts/roll.sh [SERVICE...]
 #
-# A new container is started beside the old one, and the old one is told to end only when the new one is ready; it finishes what
-# it has in hand. If the new one does not become ready, it is removed again and everything else stays as it was. A service
-# that publishes a fixed port has no room for a second one: there the old one ends first. How many of each there are stays
-# the same. Which stack is meant is for the usual variables of Compose to say (COMPOSE_PROJECT_NAME, COMPOSE_PROFILES, ...).
+# A new container is started beside the old one, and the old one is stopped only when the new one is ready; it finishes the
+# messages that it has in flight. If the new one does not become ready, it is removed again and everything else stays as it was.
+# A service that publishes a fixed port cannot run twice: there the old container is stopped first. The number of replicas stays
+# the same. The usual variables of Compose choose the stack (COMPOSE_PROJECT_NAME, COMPOSE_PROFILES, ...).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,14 +15,14 @@ readonly patience=60 # seconds until ready
 
 say() { printf 'roll: %s\n' "$*" >&2; }
 
-# As the container's own health check asks, but without waiting for its turn.
+# Runs the container's own health check at once, without waiting for its interval.
 is_ready() { # CONTAINER
   local check
   read -ra check < <(docker inspect -f '{{range (slice .Config.Healthcheck.Test 1)}}{{.}} {{end}}' "$1")
   docker exec "$1" "${check[@]}"
 }
 
-# Whoever publishes the same port of the host cannot run beside it; 0 and a range leave Docker a choice.
+# Two containers cannot publish the same port of the host; with 0 or a range, Docker chooses a free one.
 has_fixed_port() { # CONTAINER
   docker inspect -f '{{range .HostConfig.PortBindings}}{{range .}}{{println .HostPort}}{{end}}{{end}}' "$1" |
     grep -E '^[1-9][0-9]*$' >/dev/null
@@ -72,7 +72,7 @@ roll() { # SERVICE
 }
 
 services=("$@")
-# What takes in comes last: it finds the others as new as itself.
+# What receives webhooks and requests comes last, when the other workers are already new.
 ((${#services[@]} > 0)) || services=(logger insights resolver ingest console)
 for service in "${services[@]}"; do
   roll "$service"

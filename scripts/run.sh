@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The four workers on this machine, with the settings of .env: real use without Docker (make run).
+# Runs the four workers on this machine, with the settings of .env: real use without Docker (make run).
 #
-# Output is prefixed with the worker's name. A worker that ends is not started again: that is the business of a
-# supervisor (docker compose, systemd). Ctrl-C ends all of them, and leaves them 15 s to finish what they have begun.
+# Output is prefixed with the worker's name. A worker that ends is not started again: for that, use a supervisor
+# (docker compose, systemd). Ctrl-C stops all of them, and gives them 15 s to finish what they have begun.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -11,7 +11,7 @@ workers=(ingest resolver logger insights)
 
 say() { printf 'run: %s\n' "$*" >&2 || true; }
 
-# As Docker Compose reads it: nothing is executed, and what the environment already has wins.
+# Reads the file as Docker Compose does: nothing is executed, and variables that are already set win.
 read_settings() { # FILE
   local line name value
   while IFS='' read -r line || [[ -n $line ]]; do
@@ -39,19 +39,19 @@ for worker in "${workers[@]}"; do
 done
 read_settings "$root/.env"
 
-# A pair of its own, kept safe from the tests, from cargo clean and from a power cut: these calls are real.
+# Its own RabbitMQ and PostgreSQL, safe from the tests, from cargo clean and from a power cut, because these calls are real.
 export SERVICES_DIR=${SERVICES_DIR:-$root/.services} SERVICES_DURABLE=${SERVICES_DURABLE:-1}
 services=$("$root/scripts/services.sh" env)
 eval "$services"
 
-# Only ingest has something to say to the world; the others have health and metrics.
+# Only ingest must be reachable from outside; the others serve only health and metrics.
 listen=${HTTP_LISTEN:-0.0.0.0:8080}
 port=${listen##*:}
 pids=()
 for worker in "${workers[@]}"; do
   say "$worker listens on $listen"
   (
-    trap '' HUP # a closed terminal comes to them as a request to end, like Ctrl-C
+    trap '' HUP # when the terminal closes, the workers get SIGTERM from this script, as after Ctrl-C
     HTTP_LISTEN=$listen exec "$bin/$worker"
   ) > >(
     trap '' INT TERM HUP
@@ -62,13 +62,13 @@ for worker in "${workers[@]}"; do
   listen=127.0.0.1:$port
 done
 
-# Sets `left` to those that still run, and says of the others how they ended.
-look() {
+# Sets `running` to the workers that still run, and reports how the others ended.
+check_workers() {
   local index code
-  left=()
+  running=()
   for index in "${!pids[@]}"; do
     if kill -0 "${pids[index]}" 2>/dev/null; then
-      left+=("${pids[index]}")
+      running+=("${pids[index]}")
     elif [[ -n ${workers[index]} ]]; then
       code=0
       wait "${pids[index]}" 2>/dev/null || code=$?
@@ -81,18 +81,18 @@ look() {
 
 stopping=0 failed=0 deadline=
 trap 'stopping=$((stopping + 1))' INT TERM HUP
-look
-while ((${#left[@]} > 0)); do
+check_workers
+while ((${#running[@]} > 0)); do
   if ((stopping > 0)) && [[ -z $deadline ]]; then
-    say "ending the workers (Ctrl-C again: at once)"
-    kill -TERM "${left[@]}" 2>/dev/null || true
+    say "stopping the workers (Ctrl-C again: kills them)"
+    kill -TERM "${running[@]}" 2>/dev/null || true
     deadline=$((SECONDS + 15))
   elif ((stopping > 1)) || { [[ -n $deadline ]] && ((SECONDS > deadline)); }; then
-    say "killing what is left"
-    kill -KILL "${left[@]}" 2>/dev/null || true
+    say "killing the workers that still run"
+    kill -KILL "${running[@]}" 2>/dev/null || true
   fi
-  sleep 0.2 || true # Ctrl-C ends it too
-  look
+  sleep 0.2 || true # Ctrl-C ends the sleep too
+  check_workers
 done
-say "RabbitMQ and PostgreSQL stay up; make services-down ends them"
+say "RabbitMQ and PostgreSQL stay up; make services-down stops them"
 exit "$failed"

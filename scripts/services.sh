@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
 # RabbitMQ and PostgreSQL for the demo, the tests and local use, with or without Docker.
 #
-# The instances are throw-away ones that belong to this checkout alone: own data, own free ports on loopback, own
-# Erlang node and epmd. What runs is written down in target/services/, and only that is ever stopped or removed.
-# This file has the commands and the bookkeeping; services/ has the two ways to run things.
+# The instances are disposable and belong to this checkout alone: own data, own free ports on loopback, own Erlang node
+# and epmd. What runs is recorded in target/services/, and only that is ever stopped or removed.
+# This file has the commands and keeps the records; services/ has the two ways to run the services.
 set -euo pipefail
 
 usage() {
   cat <<'HELP'
 usage: scripts/services.sh COMMAND
 
-  up                  bring RabbitMQ and PostgreSQL up if need be, and wait until they answer
+  up                  start RabbitMQ and PostgreSQL unless they run, and wait until they answer
   env                 the same, then print export lines: eval "$(scripts/services.sh env)"
-  status              what runs, how, where and since when; exit code 3 if something is down
+  status              what runs, how, where and since when; exit code 3 if one is down
   down [--purge]      stop what this script started; --purge removes the data as well
 
-  stop-broker     start-broker     kill-broker        for fault tests: end politely, start
+  stop-broker     start-broker     kill-broker        for fault tests: stop normally, start
   stop-database   start-database   kill-database      again on the same port, kill -9
-  rabbitmqctl ARG...  RabbitMQ's own tool, on the broker started here
+  rabbitmqctl ARG...  RabbitMQ's own tool, on the broker that this script started
 
 The first of these that works is used:
   1. AMQP_URL and DATABASE_URL, if both are set: checked, nothing is started
@@ -26,8 +26,8 @@ The first of these that works is used:
   4. Debian's packages of the two, installed if you are root, then as 3
 
 variables:
-  SERVICES_USE=docker|processes   take only that way
-  SERVICES_DIR=DIR                keep a second pair apart from the first (default: target/services)
+  SERVICES_USE=docker|processes   use only this way
+  SERVICES_DIR=DIR                where the records and data are, for a second pair (default: target/services)
   SERVICES_DURABLE=1              PostgreSQL with fsync, as in production (default: without, for speed)
   SERVICES_MANAGEMENT=1           RabbitMQ with its management page (private processes)
   SERVICES_WAIT=SECONDS           how long a start may take (default: 90)
@@ -38,7 +38,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 state=${SERVICES_DIR:-$root/target/services}
 [[ $state == /* ]] || state=$root/$state
 patience=${SERVICES_WAIT:-90}
-# Names containers and the Erlang node, so that two checkouts never meet, nor one and its copy.
+# The name of the containers and of the Erlang node: two checkouts never share it, nor a checkout and its copy.
 id=$(printf '%s' "$state" | cksum)
 id=callbridge-${id%% *}
 
@@ -53,7 +53,7 @@ source "$root/scripts/services/docker.sh"
 # shellcheck source=scripts/services/processes.sh
 source "$root/scripts/services/processes.sh"
 
-# ---- asking a port who is there -----------------------------------------------------------------------------------
+# ---- what answers on a port ---------------------------------------------------------------------------------------
 
 port_open() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
@@ -71,18 +71,18 @@ postgres_answers() (
   LC_ALL=C IFS='' read -r -t 3 -n 1 -u 3 byte && [[ $byte == [SN] ]]
 )
 
-within() { # SECONDS FUNCTION ARG...: connecting to a host that drops packets would take minutes
+within() { # SECONDS FUNCTION ARG...: a time limit, since connecting to a host that drops packets would take minutes
   local seconds=$1
   shift
   if has timeout; then timeout "$seconds" bash -c "$(declare -f "$1"); \"\$@\"" _ "$@"; else "$@"; fi
 }
 
-# ---- services that somebody else runs -----------------------------------------------------------------------------
+# ---- services that this script did not start ----------------------------------------------------------------------
 
 our_amqp_url() { echo "amqp://guest:guest@127.0.0.1:$(recorded broker.port)/%2f"; }
 our_database_url() { echo "postgres://postgres@127.0.0.1:$(recorded database.port)/callbridge"; }
 
-# Both variables set, and not because this script's own output was evaluated before.
+# True if both variables are set, and not only because this script's own output was evaluated before.
 external() {
   [[ -n ${AMQP_URL:-} && -n ${DATABASE_URL:-} ]] || return 1
   [[ $AMQP_URL != "$(our_amqp_url)" || $DATABASE_URL != "$(our_database_url)" ]]
@@ -102,7 +102,7 @@ host_and_port() { # URL DEFAULT_PORT
   echo "${host:-127.0.0.1} ${port:-$2}"
 }
 
-check_external() { # prints no URL: they hold passwords
+check_external() { # prints no URL, because URLs contain passwords
   local host port check=amqp_answers default=5672 failed=0
   if [[ $AMQP_URL == amqps://* ]]; then check=port_open default=5671; fi
   read -r host port < <(host_and_port "$AMQP_URL" "$default")
@@ -112,7 +112,7 @@ check_external() { # prints no URL: they hold passwords
     say "AMQP_URL is set, but no broker answers at $host:$port" && failed=1
   fi
   if [[ $DATABASE_URL != *://* || $DATABASE_URL == *://*/*host=* ]]; then
-    say "DATABASE_URL is set: taken as it is, its form cannot be checked from here"
+    say "DATABASE_URL is set: used without a check, which this script cannot make for a URL of this form"
   else
     read -r host port < <(host_and_port "$DATABASE_URL" 5432)
     if within 10 postgres_answers "$host" "$port"; then
@@ -121,28 +121,28 @@ check_external() { # prints no URL: they hold passwords
       say "DATABASE_URL is set, but no PostgreSQL answers at $host:$port" && failed=1
     fi
   fi
-  ((failed == 0)) || say "start what is missing, or unset both variables to get throw-away instances"
+  ((failed == 0)) || say "start what is missing, or unset both variables to get disposable instances"
   return "$failed"
 }
 
 # ---- what both ways share -----------------------------------------------------------------------------------------
 
-lock() { # one call at a time; the descriptor is closed in everything that outlives us
+lock() { # one call at a time; every process that outlives this script closes the descriptor
   mkdir -p "$state"
   echo '*' >"$state/.gitignore"
   exec 9>"$state/lock"
   if has flock; then
-    flock -n 9 || { say "another call is at work; waiting for it" && flock 9; }
+    flock -n 9 || { say "another call of this script is running; waiting for it" && flock 9; }
   else
     perl -MFcntl=:flock -e 'open(LOCK, ">&=", 9) && flock(LOCK, LOCK_EX) or die "cannot lock: $!\n"'
   fi
 }
 
-# Keeps the port that the service had, so that the URL outlives a restart.
+# Keeps the port that the service had, so that its URL stays the same after a restart.
 claim_port() { # NAME
   local port tries=0
   port=$(recorded "$1.port")
-  # A process that was killed may hold it for another moment.
+  # A killed process may hold the port for another moment.
   while [[ -n $port ]] && port_open 127.0.0.1 "$port"; do
     if ((++tries == 20)); then port=; else sleep 0.1; fi
   done
@@ -151,7 +151,7 @@ claim_port() { # NAME
   record "$1.port" "$port"
 }
 
-await() { # SERVICE ALIVE READY: functions that are asked about the service
+await() { # SERVICE ALIVE READY: the last two are functions that check the service
   local began=$SECONDS
   until "$3" "$1"; do
     if ! "$2" "$1"; then
@@ -167,7 +167,7 @@ await() { # SERVICE ALIVE READY: functions that are asked about the service
 
 wanted() { [[ ${SERVICES_USE:-$1} == "$1" ]]; }
 
-# Processes that are there stay in use when an engine comes up later: their data does not move.
+# Private processes stay in use even if a Docker engine is started later: their data does not move.
 start_both() {
   if [[ $(recorded how) == processes ]]; then
     if wanted processes && have_binaries; then
@@ -210,7 +210,7 @@ up() {
     return
   fi
   if [[ -n ${AMQP_URL:-} || -n ${DATABASE_URL:-} ]] && [[ -z ${AMQP_URL:-} || -z ${DATABASE_URL:-} ]]; then
-    say "only one of AMQP_URL and DATABASE_URL is set: not used"
+    say "only one of AMQP_URL and DATABASE_URL is set: it is ignored"
   fi
   local before began
   began=$(now_ms)
@@ -234,7 +234,7 @@ print_env() {
   for name in AMQP_URL DATABASE_URL; do printf "export %s='%s'\n" "$name" "${!name//\'/\'\\\'\'}"; done
 }
 
-# Calls docker_ACTION or processes_ACTION, as things were started.
+# Calls docker_ACTION or processes_ACTION, depending on how the services were started.
 by_way() { # ACTION ARG...
   local how
   how=$(recorded how)
@@ -244,7 +244,7 @@ by_way() { # ACTION ARG...
 
 each() { by_way "$1" database "${@:2}" && by_way "$1" broker "${@:2}"; }
 
-since() { [[ -z $(recorded how) ]] || by_way since "$1" || true; } # SERVICE: nothing if it is down
+since() { [[ -z $(recorded how) ]] || by_way since "$1" || true; } # SERVICE: prints nothing if it is down
 
 down() {
   [[ -z ${1:-} || $1 == --purge ]] || { usage >&2 && exit 2; }

@@ -1,4 +1,4 @@
-//! Whatever somebody typed as a phone number: no panic, one spelling, and never in clear when printed.
+//! Any text that somebody typed as a phone number: no panic, one normal form, and always masked when printed.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any body at Sellsy's webhook: it must not panic, is refused over its signature alone, and its hints can be written.
+//! Any body at Sellsy's webhook: no panic, it is refused only for its signature, and its hints can be written as JSON.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any body at `POST /webhooks/aircall`. It must not panic, whoever knows a token loses nothing, and nobody else gets in.
+//! Any body at `POST /webhooks/aircall`: no panic, nothing is lost of a sender with a valid token, and nobody else is accepted.
 
 #![no_main]
 
@@ -17,19 +17,19 @@ fuzz_target!(|body: &[u8]| {
             assert_ne!(token(serde_json::from_slice(body)).as_deref(), Some(TOKEN), "lost: {}", refusal.label());
         }
         Verdict::Park { body: parked, .. } => {
-            // Bytes that are no UTF-8 may stand in what the envelope passes over.
+            // Bytes that are not UTF-8 may occur in fields that the envelope skips.
             let token = token(serde_json::from_str(&String::from_utf8_lossy(body)));
             assert_eq!(token.as_deref(), Some(TOKEN), "parked without a token");
             let parked: Value = serde_json::from_slice(&parked).expect("what is parked is JSON");
             assert_eq!(parked.get("token"), None, "the token is parked");
         }
-        Verdict::Publish(events) => events.iter().for_each(published),
+        Verdict::Publish(events) => events.iter().for_each(check_published),
         Verdict::Ignore(_) => {}
     }
 });
 
-/// What the stages behind read: the fact, and in it perhaps a call.
-fn published(event: &Event) {
+/// What the later stages read: the fact, and perhaps a call in it.
+fn check_published(event: &Event) {
     let written = serde_json::to_vec(event).expect("a fact can be written");
     let read: Event = serde_json::from_slice(&written).expect("and read");
     assert_eq!((&read.kind, read.call_id), (&event.kind, event.call_id));

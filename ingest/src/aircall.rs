@@ -1,10 +1,10 @@
-//! `POST /webhooks/aircall`: what a body is, and who may send it.
+//! `POST /webhooks/aircall`: what a body means, and who may send it.
 //!
-//! Aircall's event becomes a fact of the same kind, or it is something nobody needs, something odd to park, or to be
-//! refused. `judge` is a pure function over the bytes. The token in the body is the only proof that Aircall sent it,
-//! and it is compared in constant time with every token that is allowed. Once it fits, nothing is refused any more:
-//! what cannot be understood is parked, because a shape that we do not know today may carry a call that somebody will
-//! ask about.
+//! `judge`, a pure function over the bytes, has four answers: an event of Aircall becomes a fact of the same kind, an event
+//! that no worker needs is ignored, a body that cannot be understood is parked, and the rest is refused. The token in the
+//! body is the only proof that Aircall sent it; it is compared in constant time with every allowed token. Once the token
+//! is right, nothing is refused any more. What cannot be understood is parked, because a shape that we do not know today
+//! may carry a call that somebody will ask about.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -43,22 +43,22 @@ pub(crate) fn routes(rules: Rules, door: Door) -> Router {
 }
 
 async fn webhook(State(aircall): State<Arc<Aircall>>, request: Request) -> Response {
-    door::respond(SOURCE, aircall.take(request).await)
+    door::respond(SOURCE, aircall.handle(request).await)
 }
 
 impl Aircall {
-    async fn take(&self, request: Request) -> Answer {
+    async fn handle(&self, request: Request) -> Answer {
         if door::content_type(&request) != "application/json" {
             let message = "send Content-Type: application/json";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", message));
         }
-        let _place = self.door.place()?;
+        let _slot = self.door.acquire_slot()?;
         let body = door::receive(request.into_body()).await?;
-        self.door.take(SOURCE, body.len(), judge(&body, &self.rules)).await
+        self.door.carry_out(SOURCE, body.len(), judge(&body, &self.rules)).await
     }
 }
 
-/// Whose webhooks are taken, and of which numbers.
+/// Whose webhooks are accepted, and for which numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     tokens: Vec<SecretString>,
@@ -71,11 +71,11 @@ impl Rules {
         Self { tokens: settings.webhook_tokens.clone(), number_ids: settings.number_ids.clone() }
     }
 
-    pub(crate) fn of_one(token: &str) -> Self {
+    pub(crate) fn for_token(token: &str) -> Self {
         Self { tokens: vec![token.into()], number_ids: Vec::new() }
     }
 
-    /// Every token is compared, so that the time taken does not tell which one came close.
+    /// Compares every token, so that the time it takes does not reveal which one came close.
     fn knows(&self, token: &str) -> bool {
         let matches = self.tokens.iter().map(|known| known.expose_secret().as_bytes().ct_eq(token.as_bytes()));
         matches.fold(Choice::from(0), |any, this| any | this).into()
@@ -85,32 +85,32 @@ impl Rules {
 pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
     match Envelope::parse(body) {
         Ok(envelope) => match &envelope.token {
-            Some(token) if rules.knows(token.expose_secret()) => fact(&envelope, body, rules),
+            Some(token) if rules.knows(token.expose_secret()) => judge_envelope(&envelope, body, rules),
             _ => wrong_token(),
         },
-        // Perhaps JSON all the same: the token decides whether somebody should look at it.
+        // It may still be JSON: then the token decides whether an operator should look at it.
         Err(e) => match serde_json::from_slice::<Value>(body) {
             Err(_) => {
                 let problem = format!("not JSON: line {}, column {}", e.line(), e.column());
-                refused(StatusCode::BAD_REQUEST, "MALFORMED", problem)
+                refuse(StatusCode::BAD_REQUEST, "MALFORMED", problem)
             }
             Ok(value) => match value.get("token").and_then(Value::as_str) {
-                Some(token) if rules.knows(token) => odd("the envelope is not what is documented", body),
+                Some(token) if rules.knows(token) => park("the envelope is not what is documented", body),
                 Some(_) => wrong_token(),
                 None => {
                     let message = "not an event: an object with event, token and data is expected";
-                    refused(StatusCode::BAD_REQUEST, "NOT_AN_EVENT", message)
+                    refuse(StatusCode::BAD_REQUEST, "NOT_AN_EVENT", message)
                 }
             },
         },
     }
 }
 
-fn fact(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdict {
+fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdict {
     if !topology::wanted(&envelope.event) {
         return Verdict::Ignore("unneeded_event");
     }
-    let Some(call_id) = envelope.call_id() else { return odd("the event names no call", body) };
+    let Some(call_id) = envelope.call_id() else { return park("the event names no call", body) };
     if let Some(number) = envelope.number_id()
         && !rules.number_ids.is_empty()
         && !rules.number_ids.contains(&number)
@@ -122,20 +122,20 @@ fn fact(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdict {
     Verdict::Publish(vec![event])
 }
 
-fn odd(what: &str, body: &[u8]) -> Verdict {
+fn park(what: &str, body: &[u8]) -> Verdict {
     Verdict::Park { error: Error::park(Code::WebhookPayload, what), body: without_token(body) }
 }
 
 fn wrong_token() -> Verdict {
-    refused(StatusCode::UNAUTHORIZED, "WRONG_TOKEN", "the token is not one of AIRCALL_WEBHOOK_TOKENS")
+    refuse(StatusCode::UNAUTHORIZED, "WRONG_TOKEN", "the token is not one of AIRCALL_WEBHOOK_TOKENS")
 }
 
-fn refused(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Verdict {
+fn refuse(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Verdict {
     Verdict::Refuse(Refusal::new(status, code, message))
 }
 
-/// A dead letter is read by people: the webhook's token has no business there, nor in any other place of the body. Bytes
-/// that are no UTF-8 may stand in what the envelope passes over; they are replaced, because JSON is text.
+/// Removes the webhook's token from the whole body, because people read dead letters. Bytes that are not UTF-8 may occur
+/// in fields that the envelope skips; they are replaced, because JSON is text.
 fn without_token(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     match serde_json::from_str(&text) {
@@ -182,7 +182,9 @@ mod tests {
                 "{\"data\":{},\"event\":\"call.ended\",\"e\":\"\u{fffd}\"}",
             ),
         ] {
-            let Verdict::Park { body, .. } = judge(body, &Rules::of_one("secret")) else { unreachable!("{expected}") };
+            let Verdict::Park { body, .. } = judge(body, &Rules::for_token("secret")) else {
+                unreachable!("{expected}")
+            };
             let [parked, expected] =
                 [body.as_slice(), expected.as_bytes()].map(|json| serde_json::from_slice::<Value>(json).unwrap());
             assert_eq!(parked, expected);

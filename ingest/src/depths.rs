@@ -1,4 +1,5 @@
-//! How much lies in the queues, as metrics. Every replica looks, so whoever asks takes one of them (`max`).
+//! The number of messages in each queue, as a metric. Every replica reports the same numbers, so a query takes one of them
+//! (`max`).
 
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ pub(crate) async fn watch(publisher: Publisher) {
         every.tick().await;
         // On a new broker the queues are not there yet.
         publisher.available().await;
-        // Without an answer the last numbers stand; that the broker is away is told elsewhere.
-        show("work", publisher.waiting().await.unwrap_or_default());
-        show("dead", publisher.parked().await.unwrap_or_default());
+        // Without an answer the gauges keep their last values; other code reports that the broker is unavailable.
+        set_gauges("work", publisher.count_waiting().await.unwrap_or_default());
+        set_gauges("dead", publisher.count_dead().await.unwrap_or_default());
     }
 }
 
-fn show(queue: &'static str, depths: Vec<(Stage, u32)>) {
+fn set_gauges(queue: &'static str, depths: Vec<(Stage, u32)>) {
     for (stage, messages) in depths {
         metrics::gauge!("callbridge_queue_messages", "stage" => stage.as_str(), "queue" => queue)
             .set(f64::from(messages));

@@ -1,9 +1,9 @@
-//! What the ways in have in common: how a body is read, how it is answered, and where an accepted one is kept.
+//! What both kinds of webhooks have in common: how a body is read, how it is answered, and where its event is stored.
 //!
-//! In comes a request, out goes an answer in JSON, counted by source and result. What a body means is for the source to
-//! say (`aircall`, `sellsy`), each with a pure function from bytes to a [`Verdict`]. 200 is only said when broker or
-//! inbox hold the event; 503 is the last resort, when neither can: the sender then tries again. Of a body that is
-//! refused only the size is logged.
+//! In comes a request, out goes an answer in JSON, counted by source and result. What a body means is decided by its source
+//! (`aircall`, `sellsy`), each with a pure function from bytes to a [`Verdict`]. The answer is 200 only when the broker or
+//! the inbox has stored the event, and 503 when neither can: the sender then sends it again. Of a refused body, only the
+//! size is logged.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -35,27 +35,27 @@ use tokio::{
     time::timeout,
 };
 
-/// The largest recorded event has 5 kB; notes, tags and participants are bounded by Aircall.
 use crate::inbox::{self, Waiting};
 
+/// The largest recorded event has 5 kB; Aircall bounds notes, tags and participants.
 const LARGEST_BODY: usize = 1024 * 1024;
-/// Aircall waits 5 s for the answer: these two and the publisher's 1.5 s stay within it together.
+/// Aircall waits 5 s for the answer. Together with the publisher's 1.5 s, these two stay within that.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 const INBOX_TIMEOUT: Duration = Duration::from_millis(1400);
-/// What a 503 asks for.
+/// The `Retry-After` of a 503 when nothing can store the event.
 const RETRY_AFTER_S: &str = "30";
-/// Each may hold a body. A webhook takes a few milliseconds, so it takes a flood to get there.
+/// Each may have a body in memory. A webhook takes a few milliseconds, so only a flood reaches this limit.
 const MOST_AT_ONCE: usize = 256;
-/// No body is waited for longer than 2 s.
-const WHEN_BUSY_S: &str = "2";
+/// The `Retry-After` when all slots are taken: no body is waited for longer than 2 s.
+const RETRY_AFTER_BUSY_S: &str = "2";
 
-/// What a webhook is.
+/// What a webhook means, and so what happens to it.
 #[derive(Debug)]
 pub enum Verdict {
     Publish(Vec<Event>),
     /// Accepted and not needed; the reason is a metric's label.
     Ignore(&'static str),
-    /// From the one who may send, but not understood; the body as people may read it.
+    /// From an authorised sender, but not understood. `body` is free of secrets, because people read it.
     Park {
         error: Error,
         body: Vec<u8>,
@@ -72,11 +72,11 @@ pub(crate) enum Accepted {
     Ignored(&'static str),
     Published,
     Parked,
-    /// The broker is away: what should be published or parked waits in the inbox.
+    /// The broker is unavailable: what should be published or parked waits in the inbox.
     Inbox,
 }
 
-/// Answered with something else.
+/// Answered with an error status.
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
@@ -85,15 +85,15 @@ pub struct Refusal {
     header: Option<(HeaderName, &'static str)>,
 }
 
-/// Holds events until somebody works on them.
+/// Stores events durably: in the broker, else in the inbox.
 #[derive(Clone)]
 pub(crate) struct Door {
     publisher: Publisher,
     database: Database,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
-/// The answer as HTTP, counted.
+/// Counts the answer and turns it into HTTP.
 pub(crate) fn respond(source: &'static str, answer: Answer) -> Response {
     let result = match &answer {
         Ok(accepted) => accepted.label().into(),
@@ -109,7 +109,7 @@ pub(crate) fn respond(source: &'static str, answer: Answer) -> Response {
     }
 }
 
-/// Once at the start as well, so that silence from then on can be told.
+/// Called once at the start too, so that silence can be measured from then on.
 pub(crate) fn note_webhook(source: &'static str) {
     metrics::gauge!("callbridge_webhook_last_timestamp_seconds", "source" => source).set(telemetry::now_s());
 }
@@ -125,13 +125,13 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Refusal {
     Refusal { header: Some((header::ALLOW, allowed)), ..refusal }
 }
 
-/// What the request says its body is, without parameters and in lower case.
+/// The media type of the request's body, without parameters and in lower case.
 pub(crate) fn content_type(request: &Request) -> String {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The body, if its size and its pace are right.
+/// The body, unless it is too large or too slow.
 pub(crate) async fn receive(body: Body) -> Result<Bytes, Refusal> {
     match timeout(BODY_TIMEOUT, read(body)).await {
         Ok(Ok(body)) => Ok(body.into()),
@@ -149,7 +149,7 @@ pub(crate) async fn receive(body: Body) -> Result<Bytes, Refusal> {
 
 struct TooLarge;
 
-/// A client that breaks off gets no answer anyway: what came is judged like any other body.
+/// A client that disconnects gets no answer anyway: what has arrived is judged like any other body.
 async fn read(body: Body) -> Result<Vec<u8>, TooLarge> {
     let mut bytes = Vec::new();
     let mut chunks = body.into_data_stream();
@@ -164,21 +164,21 @@ async fn read(body: Body) -> Result<Vec<u8>, TooLarge> {
 
 impl Door {
     pub(crate) fn new(publisher: Publisher, database: Database) -> Self {
-        Self { publisher, database, places: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
+        Self { publisher, database, slots: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
     }
 
-    /// For as long as a webhook is in hand. Without one it is refused before its body is read; that is counted but not
-    /// logged, because whoever floods us shall not fill the disk as well.
-    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        self.places.clone().try_acquire_owned().map_err(|_| {
-            let message = format!("{MOST_AT_ONCE} webhooks are in hand already; send it again");
+    /// To be kept while a webhook is handled. Without a free slot it is refused before its body is read. That is counted but
+    /// not logged, so that a flood does not also fill the disk.
+    pub(crate) fn acquire_slot(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.slots.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{MOST_AT_ONCE} webhooks are being handled already; send it again");
             let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message);
-            Refusal { header: Some((header::RETRY_AFTER, WHEN_BUSY_S)), ..refusal }
+            Refusal { header: Some((header::RETRY_AFTER, RETRY_AFTER_BUSY_S)), ..refusal }
         })
     }
 
-    /// Does what the verdict on a body of so many bytes asks for.
-    pub(crate) async fn take(&self, source: &'static str, bytes: usize, verdict: Verdict) -> Answer {
+    /// Does what the verdict says. `bytes` is the size of the body, for the log.
+    pub(crate) async fn carry_out(&self, source: &'static str, bytes: usize, verdict: Verdict) -> Answer {
         match verdict {
             Verdict::Publish(events) => self.accept(&events).await,
             Verdict::Ignore(reason) => Ok(Accepted::Ignored(reason)),
@@ -194,7 +194,7 @@ impl Door {
         }
     }
 
-    /// All of them or, for the sender, none: if one cannot be held, all are sent again.
+    /// If one event cannot be stored, the whole webhook fails and the sender sends all of them again.
     pub(crate) async fn accept(&self, events: &[Event]) -> Answer {
         let accepted = join_all(events.iter().map(|event| self.accept_one(event))).await;
         let accepted = accepted.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -202,10 +202,10 @@ impl Door {
     }
 
     async fn accept_one(&self, event: &Event) -> Answer {
-        let trace = Traceparent::of_call(event.call_id);
+        let trace = Traceparent::for_call(event.call_id);
         let mut step = Span::begin(SpanKind::Server, || format!("ingest {}", event.kind), trace);
         step.set("callbridge.call_id", event.call_id.0);
-        let answer = self.hold(event, trace).await;
+        let answer = self.publish_event(event, trace).await;
         match &answer {
             Ok(accepted) => step.set("callbridge.outcome", accepted.label()),
             Err(refusal) => step.fail(refusal.code),
@@ -213,7 +213,7 @@ impl Door {
         answer
     }
 
-    async fn hold(&self, event: &Event, trace: Traceparent) -> Answer {
+    async fn publish_event(&self, event: &Event, trace: Traceparent) -> Answer {
         let Ok(message) = Outgoing::event(event, trace) else {
             let message = "the event could not be written as JSON";
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message));
@@ -224,7 +224,7 @@ impl Door {
             dead: None,
             body: message.body.clone(),
         };
-        self.store(Destination::Events { kind: &event.kind }, &message, waiting, Accepted::Published).await
+        self.publish_or_store(Destination::Events { kind: &event.kind }, &message, waiting, Accepted::Published).await
     }
 
     async fn park(&self, body: Vec<u8>, error: &Error) -> Answer {
@@ -232,11 +232,11 @@ impl Door {
         let dead = Some((error.code.as_str().to_owned(), error.message.clone()));
         let message = Outgoing::dead(Stage::Ingest, body, error, trace);
         let waiting = || Waiting { kind: None, trace: trace.to_string(), dead, body: message.body.clone() };
-        self.store(Destination::Dead(Stage::Ingest), &message, waiting, Accepted::Parked).await
+        self.publish_or_store(Destination::Dead(Stage::Ingest), &message, waiting, Accepted::Parked).await
     }
 
-    /// The broker if it confirms, else the inbox, else 503.
-    async fn store(
+    /// To the broker; if it does not confirm, into the inbox; if that fails too, 503.
+    async fn publish_or_store(
         &self,
         to: Destination<'_>,
         message: &Outgoing,
@@ -246,11 +246,11 @@ impl Door {
         if self.publisher.publish(to, message).await.is_ok() {
             return Ok(accepted);
         }
-        let kept = timeout(INBOX_TIMEOUT, async { inbox::put(&*self.database.client().await?, &waiting()).await });
-        match kept.await {
+        let stored = timeout(INBOX_TIMEOUT, async { inbox::put(&self.database.client().await?, &waiting()).await });
+        match stored.await {
             Ok(Ok(())) => Ok(Accepted::Inbox),
             Ok(Err(_)) | Err(_) => {
-                tracing::error!("A webhook was answered with 503: neither broker nor database can hold it.");
+                tracing::error!("A webhook was answered with 503: neither the broker nor the database can store it.");
                 let message = "neither the broker nor the database can be reached; send it again";
                 let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message);
                 Err(Refusal { header: Some((header::RETRY_AFTER, RETRY_AFTER_S)), ..refusal })

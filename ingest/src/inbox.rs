@@ -1,17 +1,17 @@
-//! The inbox: facts that ingest accepted while the broker was away, to be relayed in order of arrival.
+//! The inbox: messages that ingest accepted while the broker was unavailable, to be relayed in order of arrival.
 
 use std::time::Duration;
 
-use base::error::Result;
-use tokio_postgres::{Client, Transaction};
+use base::{db::Client, error::Result};
+use tokio_postgres::Transaction;
 
-/// A message as it waits here; `dead` tells that it goes to ingest's dead letters and why.
+/// A message in the inbox: a fact, or a dead letter if `dead` is set.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
-    /// A kind for the exchange of facts; `None` for dead letters.
+    /// The kind of a fact; `None` for a dead letter.
     pub(crate) kind: Option<String>,
     pub(crate) trace: String,
-    /// Code and message, for dead letters.
+    /// Why it is a dead letter: error code and message.
     pub(crate) dead: Option<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -23,8 +23,8 @@ pub(crate) async fn put(client: &Client, message: &Waiting) -> Result<()> {
     Ok(())
 }
 
-/// The oldest messages, removed when the transaction commits. One relay at a time: `None` while another one works.
-pub(crate) async fn take(transaction: &Transaction<'_>, at_most: i64) -> Result<Option<Vec<Waiting>>> {
+/// The oldest messages, removed when the transaction commits. `None` while another replica relays.
+pub(crate) async fn take_oldest(transaction: &Transaction<'_>, at_most: i64) -> Result<Option<Vec<Waiting>>> {
     let only_one = "select pg_try_advisory_xact_lock(hashtext('callbridge inbox'))";
     if !transaction.query_one(only_one, &[]).await?.get::<_, bool>(0) {
         return Ok(None);
@@ -40,18 +40,18 @@ pub(crate) async fn take(transaction: &Transaction<'_>, at_most: i64) -> Result<
     Ok(Some(waiting.collect()))
 }
 
-/// What waits for the broker, with its place.
+/// Every message in the inbox: its id and its body.
 pub async fn all(client: &Client) -> Result<Vec<(i64, Vec<u8>)>> {
     let rows = client.query("select id, body from inbox order by id", &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-pub async fn remove(client: &Client, ids: &[i64]) -> Result<()> {
+pub async fn remove(client: &tokio_postgres::Client, ids: &[i64]) -> Result<()> {
     client.execute("delete from inbox where id = any($1)", &[&ids]).await?;
     Ok(())
 }
 
-/// Messages that have waited for the broker for longer than `age` are deleted; how many those were.
+/// Deletes the messages that have waited for the broker for longer than `age`, and returns their number.
 pub(crate) async fn expire(client: &Client, age: Duration) -> Result<u64> {
     let sql = "delete from inbox where received_at < now() - make_interval(secs => $1)";
     Ok(client.execute(sql, &[&age.as_secs_f64()]).await?)

@@ -1,13 +1,13 @@
 //! The way in: webhooks of Aircall and Sellsy become facts on the exchange.
 //!
 //! A webhook is answered with 200 only when its event is durable: confirmed by the broker or, while the broker is
-//! away, written to the inbox in PostgreSQL, which [`relay`] empties in order of arrival once the broker is back.
-//! Aircall gives 5 s and disables a webhook that keeps failing, so nothing slow happens on that way: no API is asked and
-//! nothing is looked at beyond the id of a call and its number, or of a record. `door` is what both have in common,
-//! `aircall` and `sellsy` say what their bodies mean.
+//! unavailable, written to the inbox in PostgreSQL. [`relay`] empties the inbox in order of arrival once the broker is back.
+//! Aircall waits 5 s for an answer and disables a webhook that keeps failing, so nothing slow happens before the answer: no
+//! request to an API, and nothing is read but the id of a call and its number, or the id of a record. `door` is what both
+//! kinds of webhooks have in common; `aircall` and `sellsy` say what their bodies mean.
 //!
-//! What no webhook brought, [`reconcile`] finds in Aircall's list of calls, beside all that and never in its way. It and
-//! [`webhooks`], which looks after the account's webhooks, also serve the commands of `callbridge`.
+//! [`reconcile`] finds in Aircall's list of calls what no webhook brought; it never delays a webhook. The `callbridge`
+//! command also uses it, and [`webhooks`], which checks and repairs the webhooks of the Aircall account.
 
 mod aircall;
 mod alerts;
@@ -21,22 +21,22 @@ pub mod webhooks;
 
 use axum::Router;
 use base::settings::Settings;
-use broker::worker::Base;
+use broker::worker::Worker;
 pub use door::{Refusal, Verdict};
 use reconcile::{Reconciler, turns::Turns};
 use tokio_util::sync::CancellationToken;
 use vendors::{aircall::Aircall, budget::Role};
 
-/// What a body is taken for. Pure functions, public for the fuzz targets and the test over their corpus.
+/// What a body means. Pure functions, public for the fuzz targets and the test over their corpus.
 pub mod judge {
     use super::{Verdict, aircall, sellsy};
 
-    /// By an ingest with this one token, for all numbers.
+    /// Judged with this one token, for all numbers.
     pub fn aircall(body: &[u8], token: &str) -> Verdict {
-        aircall::judge(body, &aircall::Rules::of_one(token))
+        aircall::judge(body, &aircall::Rules::for_token(token))
     }
 
-    /// Once the secret in the path was right.
+    /// The secret in the path has already been checked.
     pub fn sellsy(body: &[u8], signature: Option<&[u8]>, secret: &str) -> Verdict {
         sellsy::judge(body, signature, &secret.into())
     }
@@ -45,38 +45,38 @@ pub mod judge {
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = aircall::Rules::new(&settings.aircall);
     let secret = settings.sellsy.webhook_secret.clone();
-    let mut base = Base::start("ingest", settings, 0, shutdown.clone())?;
-    // The webhook is worth keeping open as long as either of them can hold an event.
-    base.readiness.one_is_enough(&["broker", "database"]);
-    let door = door::Door::new(base.publisher.clone(), base.database.clone());
+    let mut worker = Worker::start("ingest", settings, &[], shutdown.clone())?;
+    // Ready to accept webhooks as long as either of them can store an event.
+    worker.readiness.require_any(&["broker", "database"]);
+    let door = door::Door::new(worker.publisher.clone(), worker.database.clone());
     let routes = Router::new()
         .merge(aircall::routes(rules, door.clone()))
         .merge(sellsy::routes(secret, door))
         .fallback(async || door::not_found());
-    base.spawn(relay::run(base.publisher.clone(), base.database.clone(), shutdown));
-    base.spawn_until_shutdown(relay::expire(base.database.clone(), base.settings.retention));
+    worker.spawn(relay::run(worker.publisher.clone(), worker.database.clone(), shutdown));
+    worker.spawn_until_shutdown(relay::expire(worker.database.clone(), worker.settings.retention));
     door::note_webhook("aircall");
-    base.spawn_until_shutdown(depths::watch(base.publisher.clone()));
-    if let Some(url) = base.settings.alert_webhook_url.clone() {
-        let alerts = alerts::Alerts::new(base.database.clone(), base.publisher.clone(), url)?;
-        base.spawn_until_shutdown(alerts.run());
+    worker.spawn_until_shutdown(depths::watch(worker.publisher.clone()));
+    if let Some(url) = worker.settings.alert_webhook_url.clone() {
+        let alerts = alerts::Alerts::new(worker.database.clone(), worker.publisher.clone(), url)?;
+        worker.spawn_until_shutdown(alerts.run());
     }
-    if base.settings.aircall.has_credential() {
-        let turns = turns(&base)?;
-        base.spawn_until_shutdown(turns.run());
+    if worker.settings.aircall.has_credential() {
+        let turns = turns(&worker)?;
+        worker.spawn_until_shutdown(turns.run());
     } else {
         tracing::info!(
             "AIRCALL_API_ID or AIRCALL_API_TOKEN is not set: calls that no webhook brings are not looked for."
         );
     }
-    base.serve(routes).await
+    worker.serve(routes).await
 }
 
-fn turns(base: &Base) -> anyhow::Result<Turns> {
-    let (database, settings) = (base.database.clone(), &base.settings);
+fn turns(worker: &Worker) -> anyhow::Result<Turns> {
+    let (database, settings) = (worker.database.clone(), &worker.settings);
     let aircall = Aircall::new(&settings.aircall, &database, Role::Worker("ingest"))?;
     Ok(Turns {
-        reconciler: Reconciler::new(&settings.aircall, database, base.publisher.clone(), &aircall),
+        reconciler: Reconciler::new(&settings.aircall, database, worker.publisher.clone(), &aircall),
         every: settings.reconcile_every,
         tokens: settings.aircall.webhook_tokens.clone(),
     })

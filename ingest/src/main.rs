@@ -1,11 +1,11 @@
-//! Settings in, `run`, exit code out.
+//! Reads the settings, calls `run`, and turns its result into the exit code.
 
 use std::process::ExitCode;
 
 use base::settings::Needs;
 use broker::worker;
 
-const ABOUT: &str = "Takes the webhooks of Aircall and Sellsy and publishes them as facts";
+const ABOUT: &str = "Receives the webhooks of Aircall and Sellsy and publishes them as facts";
 
 #[tokio::main]
 async fn main() -> ExitCode {

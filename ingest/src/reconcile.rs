@@ -1,14 +1,15 @@
-//! Reconciliation: Aircall's list of calls against the ledger, for what no webhook brought.
+//! Reconciliation: compares Aircall's list of calls with the ledger and brings in what no webhook brought.
 //!
-//! A [`Walk`] goes through the calls that started in some window, page by page and oldest first. A call that has ended but
-//! is not known here, or not with its end, tags, notes or recording, becomes a `call.ended` fact, which goes through the
-//! same door as a webhook. All that follows is level-triggered, so one fact too many changes nothing. What was brought
-//! in is written down with a digest of what the list showed, and is not brought in again as long as that is the same.
+//! A [`Walk`] goes through the calls that started in a window of time, page by page, oldest first. A call that has ended
+//! but is unknown here, or known without its end, tags, notes or recording, becomes a `call.ended` fact, which is accepted
+//! in the same way as a webhook ([`Door::accept`]). Every later step is level-triggered, so one fact too many changes
+//! nothing. For each call that was brought in, a digest of what the list showed is stored; as long as the digest is the same,
+//! the call is not brought in again.
 //!
-//! It goes slowly. Requests take the background lane, and a walk waits while many of the calls that it brought in are not
-//! logged yet, because they stand in the same queues as the calls of the moment.
+//! It is slow on purpose. Requests use the background lane, and a walk waits while many of the calls that it brought in are
+//! not logged yet, because they wait in the same queues as today's calls.
 //!
-//! `turns` is what ingest does by itself; `callbridge backfill` does the same for any window.
+//! `turns` is what ingest does regularly; `callbridge backfill` does the same for any window.
 
 mod rules;
 pub(crate) mod turns;
@@ -38,13 +39,13 @@ use crate::door::Door;
 pub use rules::Lack;
 use rules::{Place, Verdict};
 
-/// Calls that were brought in and are not logged yet: more wait until there are fewer.
+/// The walk waits while this many of the calls that were brought in are not logged yet.
 const MOST_UNSETTLED: i64 = 50;
-/// After so long it goes on all the same: perhaps no worker runs, and the facts are safe in their queue.
+/// After this long it goes on all the same: perhaps no worker runs, and the facts are safe in their queue.
 const UNSETTLED_FOR: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// Aircall keeps calls for so long: nothing before this moment can be listed.
+/// Aircall lists calls of the last six months only: nothing before this moment can be listed.
 pub fn earliest(now: Timestamp) -> Timestamp {
     now.to_zoned(TimeZone::UTC).checked_sub(6.months()).map_or(now, |then| then.timestamp())
 }
@@ -58,13 +59,13 @@ pub struct Reconciler {
     number_ids: Vec<i64>,
 }
 
-/// Where somebody is who goes through the calls that started before `until`.
+/// The progress of going through the calls that started before `until`.
 #[derive(Debug)]
 pub struct Walk {
     next: Option<Place>,
     until: Timestamp,
     last_started: Timestamp,
-    /// When the earliest call started that the next turn has to look at again.
+    /// When the earliest call started that is still open: the next turn has to look at it again.
     open_since: Option<Timestamp>,
     pub how: How,
     pub tally: Tally,
@@ -72,16 +73,16 @@ pub struct Walk {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct How {
-    /// Only tell what would be brought in.
+    /// Only count what would be brought in.
     pub dry_run: bool,
-    /// Also what was brought in before.
+    /// Also bring in what was brought in before.
     pub again: bool,
-    /// Also what has no log although all is known: its message is parked, waits, or is lost with the broker. Not for the
-    /// turns, which would double the messages of every backlog.
+    /// Also bring in calls without a log although all is known: their message is parked, is queued, or was lost with the
+    /// broker. Not for the regular turns, which would double the messages of every backlog.
     pub logs_too: bool,
 }
 
-/// What was found on a walk. A call that two lists show is counted twice.
+/// What a walk has found. A call that appears on two lists is counted twice.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub listed: u64,
@@ -101,7 +102,7 @@ impl Walk {
         Self { next, until, last_started: from, open_since: None, how, tally: Tally::default() }
     }
 
-    /// All calls that started before this have been dealt with for good.
+    /// All calls that started before this need not be looked at again.
     pub fn reached(&self) -> Timestamp {
         let reached = if self.next.is_none() { self.until } else { self.last_started };
         self.open_since.map_or(reached, |open| open.min(reached))
@@ -114,26 +115,27 @@ impl Reconciler {
         Self { database, aircall: aircall.on(Lane::Background), door, number_ids: settings.number_ids.clone() }
     }
 
-    /// Deals with one page of the list; after a failure the same page is next. False when there is no more.
+    /// Handles one page of the list; after a failure, the next step repeats that page. False after the last page.
     pub async fn step(&self, walk: &mut Walk) -> Result<bool> {
         let Some(place) = walk.next.clone() else { return Ok(false) };
-        // A view of a call is as old as the question for it.
+        // A view is dated by its request: what changed between request and answer must count as newer.
         let asked_at = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_else(|_| Timestamp::now());
         let listing = self.aircall.calls(place.from, walk.until.as_second(), place.page.as_deref()).await?;
         let calls = &listing.items;
         walk.tally.listed += calls.len() as u64;
-        self.deal_with(calls, asked_at, walk).await?;
+        self.handle_page(calls, asked_at, walk).await?;
         let last = calls.iter().filter_map(|call| call.started_at).next_back();
         walk.last_started = last.map_or(walk.last_started, |last| last.max(walk.last_started));
         walk.next = place.after(last.map(Timestamp::as_second), listing.meta.next_page_link.as_deref());
         Ok(walk.next.is_some())
     }
 
-    async fn deal_with(&self, calls: &[Call], asked_at: Timestamp, walk: &mut Walk) -> Result<()> {
+    async fn handle_page(&self, calls: &[Call], asked_at: Timestamp, walk: &mut Walk) -> Result<()> {
         let mut seen = HashSet::new();
-        let calls: Vec<&Call> = calls.iter().filter(|call| self.concerns_us(call) && seen.insert(call.id)).collect();
+        let calls: Vec<&Call> =
+            calls.iter().filter(|call| call.is_on(&self.number_ids) && seen.insert(call.id)).collect();
         let ids: Vec<i64> = calls.iter().map(|call| call.id).collect();
-        let mut known = reconciliation::known(&*self.database.client().await?, &ids).await?;
+        let mut known = reconciliation::known(&self.database.client().await?, &ids).await?;
         if walk.how.again {
             known.values_mut().for_each(|known| known.reconciled_view = None);
         }
@@ -159,12 +161,7 @@ impl Reconciler {
         self.keep_pace().await
     }
 
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
-    }
-
-    /// First the facts, then the note that they are there: after a crash in between they come once more.
+    /// Publishes the facts first and notes them afterwards: after a crash in between, they are published once more.
     async fn bring_in(&self, lacking: &[(&Call, Lack)], asked_at: Timestamp) -> Result<()> {
         let fact = |(call, _): &(&Call, Lack)| {
             let payload = to_raw_value(call).map_err(|e| Error::malformed("the call", &e))?;
@@ -173,14 +170,18 @@ impl Reconciler {
         };
         let events = lacking.iter().map(fact).collect::<Result<Vec<_>>>()?;
         if self.door.accept(&events).await.is_err() {
-            let problem = "neither the broker nor the database can hold what was found";
+            let problem = "neither the broker nor the database can store what was found";
             return Err(Error::retry(Code::BrokerUnavailable, problem));
         }
         let (ids, views): (Vec<i64>, Vec<String>) =
             lacking.iter().map(|(call, _)| (call.id, rules::view(call))).unzip();
-        reconciliation::note_brought(&*self.database.client().await?, &ids, &views).await?;
+        reconciliation::note_brought(&self.database.client().await?, &ids, &views).await?;
         for (call, lack) in lacking {
-            tracing::info!(call_id = call.id, lack = lack.as_str(), "A call was found that no webhook told all of.");
+            tracing::info!(
+                call_id = call.id,
+                lack = lack.as_str(),
+                "Reconciliation found a call of which webhooks had not brought everything."
+            );
             metrics::counter!("callbridge_reconciled_total", "lack" => lack.as_str()).increment(1);
         }
         Ok(())
@@ -188,7 +189,7 @@ impl Reconciler {
 
     async fn keep_pace(&self) -> Result<()> {
         let settled = async {
-            while reconciliation::unsettled(&*self.database.client().await?).await? >= MOST_UNSETTLED {
+            while reconciliation::unsettled(&self.database.client().await?).await? >= MOST_UNSETTLED {
                 time::sleep(LOOK_EVERY).await;
             }
             Ok(())

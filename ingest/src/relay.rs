@@ -1,7 +1,7 @@
 //! Empties the inbox into the broker, in order of arrival, once the broker is back.
 //!
-//! One replica relays at a time. Messages are removed in the transaction in which they are published: if anything
-//! goes wrong in between they stay, and some are published twice, which every stage stands.
+//! One replica relays at a time. Messages are removed in a transaction that commits after they are published. If anything
+//! fails in between, they stay and some are published twice, which every stage tolerates.
 
 use std::time::Duration;
 
@@ -38,11 +38,11 @@ pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: Canc
             continue;
         }
         loop {
-            match relay_some(&publisher, &database).await {
+            match relay_batch(&publisher, &database).await {
                 Ok(0) => break,
                 Ok(messages) => tracing::info!(messages, "Messages from the inbox reached the broker."),
                 Err(e) => {
-                    tracing::warn!(error = %e, "The inbox could not be relayed; it is tried again.");
+                    tracing::warn!(error = %e, "The inbox could not be relayed; it is retried.");
                     break;
                 }
             }
@@ -50,28 +50,28 @@ pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: Canc
     }
 }
 
-/// What has waited for longer than `age` is deleted, like everything else that is so old.
+/// Deletes what has waited for longer than `age`, like everything else that old.
 pub(crate) async fn expire(database: Database, age: Duration) {
     loop {
         database.available().await;
-        let expired = async { inbox::expire(&*database.client().await?, age).await };
+        let expired = async { inbox::expire(&database.client().await?, age).await };
         match expired.await {
             Ok(0) => {}
             Ok(messages) => {
-                tracing::warn!(messages, "Messages of the inbox were older than RETENTION_DAYS and were deleted.");
+                tracing::warn!(messages, "Messages in the inbox were older than RETENTION_DAYS and were deleted.");
             }
-            Err(e) => tracing::warn!(error = %e, "Old messages of the inbox could not be deleted; it is tried again."),
+            Err(e) => tracing::warn!(error = %e, "Old messages in the inbox could not be deleted; it is retried."),
         }
         tokio::time::sleep(EXPIRE_EVERY).await;
     }
 }
 
-/// How many were relayed.
-async fn relay_some(publisher: &Publisher, database: &Database) -> Result<usize> {
+/// Relays the oldest messages. Returns how many; 0 also while another replica relays.
+async fn relay_batch(publisher: &Publisher, database: &Database) -> Result<usize> {
     let mut client = database.client().await?;
     let transaction = client.transaction().await?;
-    let Some(waiting) = inbox::take(&transaction, BATCH).await? else { return Ok(0) };
-    // All at once, in their order on the one channel: the transaction must not stay open for a hundred round trips.
+    let Some(waiting) = inbox::take_oldest(&transaction, BATCH).await? else { return Ok(0) };
+    // All at once, in order on one channel: the transaction must not stay open for a hundred round trips.
     try_join_all(waiting.iter().map(|message| publish(publisher, message))).await?;
     transaction.commit().await?;
     Ok(waiting.len())
@@ -85,7 +85,7 @@ async fn publish(publisher: &Publisher, waiting: &Waiting) -> Result<()> {
     {
         return publisher.publish(Destination::Events { kind }, &message).await;
     }
-    // A row that is no fact goes to the dead letters as well: it must not hold up those behind it.
+    // A row that is not a fact becomes a dead letter too: it must not block those behind it.
     let (_, message) = waiting.dead.clone().unwrap_or_else(|| (String::new(), "the inbox held no fact".into()));
     let error = Error::park(Code::WebhookPayload, message);
     publisher

@@ -1,13 +1,13 @@
-//! `/webhooks/sellsy/<SELLSY_WEBHOOK_SECRET>`: Sellsy says that a record changed, and asks with GET whether we are here.
+//! `/webhooks/sellsy/<SELLSY_WEBHOOK_SECRET>`: by POST, Sellsy says that a record changed; by GET, it checks that we answer.
 //!
-//! The secret in the path is the proof that Sellsy sent it, compared in constant time; with another one, or when the
-//! setting is absent, there is nothing here: 404. The header `X-Webhook-Signature`, the SHA-1 of `sign_key || body` in
-//! hex with the same secret as `sign_key`, must fit if it is there. It proves little: the construction is
-//! length-extendable, so who has seen one signed body can sign longer ones. It may be absent, because nobody knows what
-//! Sellsy signs in form mode.
+//! The secret in the path proves that Sellsy sent it; it is compared in constant time. With a wrong secret, or when the
+//! setting is absent, the answer is 404. The header `X-Webhook-Signature` is the SHA-1 of `sign_key || body` in hex, with the
+//! same secret as `sign_key`; if it is present, it must be right. It proves little: the construction is length-extendable, so
+//! anyone who has seen one signed body can sign longer ones. It may be absent, because nobody knows what Sellsy signs in form
+//! mode.
 //!
-//! So a notice is a hint and no more. It becomes `directory.changed` with a record's kind and id, nothing else of it is
-//! used, and the record is fetched again. What cannot be understood is parked, as with Aircall.
+//! So a notice is only a hint. It becomes `directory.changed` with a record's kind and id; nothing else of it is used, and
+//! the record is fetched again. What cannot be understood is parked, as with Aircall.
 
 use std::sync::Arc;
 
@@ -52,12 +52,12 @@ async fn webhook(
     request: Request,
 ) -> Response {
     let secret = secret.map(|Path(secret)| secret).unwrap_or_default();
-    door::respond(SOURCE, sellsy.take(&secret, request).await)
+    door::respond(SOURCE, sellsy.handle(&secret, request).await)
 }
 
 impl Sellsy {
-    async fn take(&self, secret: &str, request: Request) -> Answer {
-        if !same(secret.as_bytes(), self.secret.expose_secret().as_bytes()) {
+    async fn handle(&self, secret: &str, request: Request) -> Answer {
+        if !equal_in_constant_time(secret.as_bytes(), self.secret.expose_secret().as_bytes()) {
             tracing::warn!(source = SOURCE, "A webhook was refused: its path does not end in SELLSY_WEBHOOK_SECRET.");
             return Err(door::not_found());
         }
@@ -71,38 +71,40 @@ impl Sellsy {
                 "send Content-Type: application/json, or application/x-www-form-urlencoded with the field notif";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_NOTICE", message));
         }
-        let _place = self.door.place()?;
+        let _slot = self.door.acquire_slot()?;
         let (head, body) = request.into_parts();
         let body = door::receive(body).await?;
         let signature = head.headers.get(SIGNATURE).map(HeaderValue::as_bytes);
-        self.door.take(SOURCE, body.len(), judge(&body, signature, &self.secret)).await
+        self.door.carry_out(SOURCE, body.len(), judge(&body, signature, &self.secret)).await
     }
 }
 
-fn same(one: &[u8], other: &[u8]) -> bool {
+fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
 
-/// What a body is that came with the right secret in its path.
+/// What a body means that came with the right secret in its path.
 pub(crate) fn judge(body: &[u8], signature: Option<&[u8]>, secret: &SecretString) -> Verdict {
-    if signature.is_some_and(|signature| !same(&signature.to_ascii_lowercase(), sign(body, secret).as_bytes())) {
-        let message = "X-Webhook-Signature does not fit: the webhook's sign_key must be SELLSY_WEBHOOK_SECRET";
+    if signature.is_some_and(|signature| {
+        !equal_in_constant_time(&signature.to_ascii_lowercase(), sign(body, secret).as_bytes())
+    }) {
+        let message = "X-Webhook-Signature is wrong: the webhook's sign_key must be SELLSY_WEBHOOK_SECRET";
         return Verdict::Refuse(Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", message));
     }
-    let Ok(notice) = Notice::parse(body) else { return odd("it is no notice in JSON, and no form with one", body) };
-    // Without one, the type of the event is that of the record.
+    let Ok(notice) = Notice::parse(body) else { return park("it is no notice in JSON, and no form with one", body) };
+    // Without a related type, the type of the event is that of the record.
     let Some(related) = notice.relatedtype.as_deref().or(notice.event_type.as_deref()) else {
-        return odd("the notice names no type of record", body);
+        return park("the notice names no type of record", body);
     };
     let kinds = kinds(related);
     if kinds.is_empty() {
         return Verdict::Ignore("other_record");
     }
-    let Some(id) = notice.relatedid else { return odd("the notice names no record", body) };
+    let Some(id) = notice.relatedid else { return park("the notice names no record", body) };
     let occurred_at = notice.timestamp.and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_else(Timestamp::now);
-    match kinds.iter().map(|kind| hint(RecordHint { kind: *kind, id }, occurred_at)).collect() {
+    match kinds.iter().map(|kind| hint_event(RecordHint { kind: *kind, id }, occurred_at)).collect() {
         Ok(events) => Verdict::Publish(events),
-        Err(_) => odd("its hint could not be written as JSON", body),
+        Err(_) => park("its hint could not be written as JSON", body),
     }
 }
 
@@ -112,9 +114,9 @@ fn sign(body: &[u8], secret: &SecretString) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Which records a `relatedtype` may be. Sellsy's old API, which still writes the notices, knows clients, prospects and
-/// suppliers, but not whether one of them is an individual or a company: then it may be either, and the two fetches tell.
-/// (`relatedobject` might, but nobody has recorded one of these.) Estimates, tasks and so on are none of ours.
+/// The kinds of record that a `relatedtype` may mean. Sellsy's old API, which still writes the notices, knows clients,
+/// prospects and suppliers, but not whether one of them is an individual or a company: so both are fetched, and one is found.
+/// (`relatedobject` might say which, but no such notice has been recorded yet.) Estimates, tasks and so on do not concern us.
 fn kinds(related: &str) -> &'static [Kind] {
     match related.to_ascii_lowercase().as_str() {
         "people" | "contact" => &[Kind::Contact],
@@ -125,11 +127,11 @@ fn kinds(related: &str) -> &'static [Kind] {
     }
 }
 
-fn hint(hint: RecordHint, occurred_at: Timestamp) -> serde_json::Result<Event> {
+fn hint_event(hint: RecordHint, occurred_at: Timestamp) -> serde_json::Result<Event> {
     Ok(Event::new(DIRECTORY_CHANGED, CallId::NONE, occurred_at, to_raw_value(&hint)?))
 }
 
-fn odd(what: &str, body: &[u8]) -> Verdict {
+fn park(what: &str, body: &[u8]) -> Verdict {
     Verdict::Park { error: Error::park(Code::WebhookPayload, format!("from Sellsy: {what}")), body: body.to_vec() }
 }
 

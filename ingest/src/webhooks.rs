@@ -1,8 +1,8 @@
-//! The webhooks of the Aircall account: whether one of them delivers to us what we need, and how to make one.
+//! The webhooks of the Aircall account: whether one of them delivers the events that we need, and how to create or repair it.
 //!
-//! Aircall disables a webhook whose receiver keeps failing. Whoever enables it again by a PUT without `events` subscribes
-//! it to all events that there are, so every request of ours names them: those that the webhook has and those that we need.
-//! No event is ever taken away.
+//! Aircall disables a webhook whose receiver keeps failing. A PUT without `events` that enables it again subscribes it to all
+//! events there are, so every request of ours names the events: those that the webhook has and those that we need. No event
+//! is ever removed.
 
 use base::error::{Code, Error, Result};
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +11,7 @@ use vendors::aircall::{
     wire::{Webhook, WebhookRequest},
 };
 
-/// Aircall's names of all events that some queue wants.
+/// Aircall's names of all events that at least one queue binds.
 pub const EVENTS: &[&str] = &[
     "call.created",
     "call.ended",
@@ -30,11 +30,11 @@ pub const EVENTS: &[&str] = &[
     "custom_summary.result_updated",
 ];
 
-/// The best that can be said of the webhooks that have one of our tokens.
+/// The state of the best among the webhooks that have one of our tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     Delivers,
-    /// It is active, but these events do not come.
+    /// It is active, but it is not subscribed to these events.
     Lacks(Vec<&'static str>),
     Disabled,
     None,
@@ -58,7 +58,7 @@ pub fn has_token(webhook: &Webhook, tokens: &[SecretString]) -> bool {
     token.is_some_and(|token| tokens.iter().any(|known| known.expose_secret() == token))
 }
 
-/// The events that we need and that do not come.
+/// The events that we need and that the webhook is not subscribed to.
 pub fn missing(webhook: &Webhook) -> Vec<&'static str> {
     EVENTS.iter().filter(|event| !webhook.events.iter().any(|has| has == *event)).copied().collect()
 }
@@ -67,7 +67,7 @@ pub fn has_url(webhook: &Webhook, url: &str) -> bool {
     webhook.url.as_ref().is_some_and(|has| has.trim_end_matches('/') == url.trim_end_matches('/'))
 }
 
-/// What was done to have a webhook.
+/// What [`install`] had to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Installed {
     Created,
@@ -75,11 +75,11 @@ pub enum Installed {
     WasThere,
 }
 
-/// Sees to it that Aircall delivers what we need to this URL.
+/// Creates or repairs the webhook with this URL, so that Aircall delivers the events that we need.
 pub async fn install(aircall: &Aircall, url: &str) -> Result<(Installed, Webhook)> {
     let mut all = aircall.webhooks().await?;
     all.retain(|webhook| has_url(webhook, url));
-    // Of several, the one with the least to be done.
+    // Of several, the one that needs the fewest changes.
     all.sort_by_key(|webhook| (!webhook.active, missing(webhook).len()));
     let needed = || EVENTS.iter().map(|event| (*event).to_owned());
     let Some(found) = all.into_iter().next() else {
@@ -106,16 +106,16 @@ pub async fn install(aircall: &Aircall, url: &str) -> Result<(Installed, Webhook
     Ok((Installed::Repaired { enabled: !found.active, added }, Webhook { token, ..changed }))
 }
 
-/// Aircall says what has become of the webhook.
+/// The webhook as Aircall answered it, or an error if that is not what was requested.
 fn checked(webhook: Webhook, request: &WebhookRequest) -> Result<Webhook> {
     let missing: Vec<&str> =
         request.events.iter().filter(|event| !webhook.events.contains(event)).map(String::as_str).collect();
     if !missing.is_empty() {
-        let problem = format!("the webhook is there, but without {}", missing.join(", "));
+        let problem = format!("the webhook exists, but without {}", missing.join(", "));
         return Err(Error::retry(Code::AircallAnswer, problem));
     }
     if !webhook.active {
-        return Err(Error::retry(Code::AircallAnswer, "the webhook is there, but not active"));
+        return Err(Error::retry(Code::AircallAnswer, "the webhook exists, but is not active"));
     }
     Ok(webhook)
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_whether_events_come() {
+    fn knows_whether_events_are_delivered() {
         let webhook = |token: &str, active: bool, events: &[&str]| -> Webhook {
             serde_json::from_value(
                 json!({ "url": "https://x/webhooks/aircall", "token": token, "active": active, "events": events }),

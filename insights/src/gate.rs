@@ -2,17 +2,20 @@
 //!
 //! Both bounds are excluded, as in the official integration: 60 s and 10,800 s get none.
 
-use std::ops::RangeInclusive;
+use ledger::timeline::Reason;
 
-const ELIGIBLE_S: RangeInclusive<u64> = 61..=10_799;
+const MORE_THAN_S: u32 = 60;
+const LESS_THAN_S: u32 = 10_800;
 
 /// `Err` with the reason for the timeline when the call is too short or too long.
-pub(crate) fn check(duration_s: u64) -> Result<(), String> {
-    if ELIGIBLE_S.contains(&duration_s) {
-        return Ok(());
+pub(crate) fn check(lasted_s: u64) -> Result<(), Reason> {
+    if lasted_s <= MORE_THAN_S.into() {
+        return Err(Reason::TooShort { lasted_s, more_than_s: MORE_THAN_S });
     }
-    let bound = if duration_s < *ELIGIBLE_S.start() { "more than 60 s" } else { "less than 10,800 s" };
-    Err(format!("no insights: the call lasted {duration_s} s, and only calls of {bound} get them"))
+    if lasted_s >= LESS_THAN_S.into() {
+        return Err(Reason::TooLong { lasted_s, less_than_s: LESS_THAN_S });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! One insight event: gate, read, fetch what is lacking, publish.
+//! Handles one insight event: check the call's duration, read the insight, fetch what the webhook lacks, publish.
 //!
-//! The call's duration is in the ledger, because `call.ended` came before. If it did not yet, the event waits on the
-//! delay ladder; from the third attempt on Aircall itself is asked, so that an insight of a call whose webhooks were
-//! lost, or of a number that is filtered out, does not end among the dead letters.
+//! The duration is in the ledger, because `call.ended` usually comes first. If it has not come yet, the event is retried with
+//! growing delays. From the third attempt on, the call is fetched from Aircall, so that an insight of a call whose webhooks
+//! were lost, or of a number that is filtered out, does not become a dead letter.
 
 use base::{
     db::Database,
@@ -10,13 +10,13 @@ use base::{
     ids::CallId,
 };
 use broker::{
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
-    event::{CALL_INSIGHTS, Event},
+    amqp::{Handler, Incoming, Outcome, Publisher},
+    event::CALL_INSIGHTS,
 };
 use ledger::{
     calls,
     insight::{Content, Insight},
-    timeline::{self, Entry},
+    timeline::{self, Entry, Reason, What},
 };
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -27,8 +27,8 @@ use vendors::aircall::{
 
 use crate::{gate, read};
 
-/// From this attempt on Aircall is asked for a call that the ledger does not know as ended.
-const ASK_FROM_ATTEMPT: u32 = 2;
+/// With this many failed attempts, a call that the ledger does not know as ended is fetched from Aircall.
+const FETCH_FROM_ATTEMPT: u32 = 2;
 
 pub(crate) struct Insights {
     pub(crate) database: Database,
@@ -42,32 +42,32 @@ impl Handler for Insights {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, kind) = (message.event.call_id, message.event.kind.as_str());
         let Some(resource) = read::resource(kind) else {
-            return Ok(Outcome::Skip(format!("{kind} carries nothing for a log")));
+            return Ok(Outcome::Skip(Reason::NothingForLog { event: kind.into() }));
         };
         let call = match self.ended_call(message).await? {
             Ok(call) => call,
-            Err(why) => return Ok(Outcome::Skip(why)),
+            Err(why) => return Ok(Outcome::Skip(Reason::NoInsights(why.into()))),
         };
         if let Err(why) = gate::check(call.duration.unwrap_or_default()) {
-            return Ok(Outcome::Skip(why));
+            return Ok(Outcome::Skip(Reason::NoInsights(why.into())));
         }
         let (contents, fetched) = self.contents(call_id, resource, &message.event.payload).await?;
         if contents.is_empty() {
-            return Ok(Outcome::Skip(format!("{kind} has no content, and Aircall has none either")));
+            return Ok(Outcome::Skip(Reason::NoContent { event: kind.into() }));
         }
-        let keys: Vec<_> = contents.iter().map(Content::key).collect();
+        let keys = contents.iter().map(Content::key).collect();
         for content in contents {
             self.publish(message, content).await?;
         }
-        let entry = Entry::new("insights", "insights found").with("insights", keys).with("fetched", fetched);
-        timeline::add(&*self.database.client().await?, call_id, [entry]).await?;
+        let entry = Entry::new("insights", What::InsightsFound { insights: keys, fetched });
+        timeline::add(&self.database.client().await?, call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
 }
 
 impl Insights {
-    /// The call once it has ended, or why it does not concern us.
-    async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, String>> {
+    /// The call if it has ended, or the reason to skip it. An error if it has not ended yet.
+    async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, Reason>> {
         let call_id = message.event.call_id;
         let client = self.database.client().await?;
         let known = calls::snapshot(&client, call_id).await?;
@@ -75,15 +75,13 @@ impl Insights {
             return Ok(Ok(call));
         }
         if calls::is_erased(&client, call_id).await? {
-            return Ok(Err(format!("no insights: {}", calls::ERASED)));
+            return Ok(Err(Reason::Erased));
         }
         drop(client);
-        if message.attempts >= ASK_FROM_ATTEMPT {
+        if message.attempts >= FETCH_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
-                None => return Ok(Err("no insights: Aircall does not know this call".into())),
-                Some(call) if !self.concerns_us(&call) => {
-                    return Ok(Err("no insights: the call was on another number".into()));
-                }
+                None => return Ok(Err(Reason::UnknownToAircall)),
+                Some(call) if !call.is_on(&self.number_ids) => return Ok(Err(Reason::OtherNumber)),
                 Some(call) if call.has_ended() => return Ok(Ok(call)),
                 Some(_) => {}
             }
@@ -91,12 +89,7 @@ impl Insights {
         Err(Error::retry(Code::InsightsBeforeCall, "the insight came before the end of its call"))
     }
 
-    fn concerns_us(&self, call: &Call) -> bool {
-        let number = call.number.as_ref().and_then(|number| number.id);
-        self.number_ids.is_empty() || number.is_none_or(|id| self.number_ids.contains(&id))
-    }
-
-    /// What the webhook carries, else what the REST resource says, and whether that was asked.
+    /// What the webhook carries, else what the REST resource answers; true if it was fetched.
     async fn contents(&self, call_id: CallId, resource: Resource, payload: &RawValue) -> Result<(Vec<Content>, bool)> {
         match resource {
             Resource::Summary => {
@@ -143,11 +136,8 @@ impl Insights {
     }
 
     async fn publish(&self, message: &Incoming, content: Content) -> Result<()> {
-        let at = read::told_at(&message.event.kind, message.event.occurred_at);
+        let at = read::insight_time(&message.event.kind, message.event.occurred_at);
         let insight = Insight { at, content };
-        let fact = Event::of(CALL_INSIGHTS, message.event.call_id, &insight)
-            .map_err(|e| Error::malformed("the insight", &e))?;
-        let outgoing = Outgoing::event(&fact, message.trace).map_err(|e| Error::malformed("the insight", &e))?;
-        self.publisher.publish(Destination::Events { kind: CALL_INSIGHTS }, &outgoing).await
+        self.publisher.fact(CALL_INSIGHTS, message.event.call_id, &insight, message.trace).await
     }
 }

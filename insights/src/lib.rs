@@ -1,6 +1,7 @@
 //! The AI insights of a call: gated by its duration, read from the webhook, fetched only where that is empty.
 //!
-//! The result goes out as `call.insights`, one fact per insight; the logger writes it into the call's log.
+//! In: Aircall's events about summaries, topics, sentiments, action items and custom summaries. Out: `call.insights`, one
+//! fact per insight, which the logger writes into the call's log. It never writes to Sellsy.
 
 mod gate;
 mod handler;
@@ -8,7 +9,7 @@ mod read;
 
 use axum::Router;
 use base::{ids::Stage, settings::Settings};
-use broker::worker::Base;
+use broker::worker::Worker;
 use tokio_util::sync::CancellationToken;
 use vendors::{aircall::Aircall, budget::Role};
 
@@ -16,11 +17,15 @@ const NAME: &str = "insights";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let number_ids = settings.aircall.number_ids.clone();
-    let mut base = Base::start(NAME, settings, 1, shutdown)?;
-    let aircall = Aircall::new(&base.settings.aircall, &base.database, Role::Worker(NAME))?;
-    let aircall = aircall.reporting_to(base.readiness.condition("Aircall"));
-    let handler =
-        handler::Insights { database: base.database.clone(), publisher: base.publisher.clone(), aircall, number_ids };
-    base.consume(Stage::Insights, handler)?;
-    base.serve(Router::new()).await
+    let mut worker = Worker::start(NAME, settings, &[Stage::Insights], shutdown)?;
+    let aircall = Aircall::new(&worker.settings.aircall, &worker.database, Role::Worker(NAME))?;
+    let aircall = aircall.reporting_to(worker.readiness.condition("Aircall"));
+    let handler = handler::Insights {
+        database: worker.database.clone(),
+        publisher: worker.publisher.clone(),
+        aircall,
+        number_ids,
+    };
+    worker.consume(Stage::Insights, handler)?;
+    worker.serve(Router::new()).await
 }

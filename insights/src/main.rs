@@ -1,4 +1,4 @@
-//! Settings in, `run`, exit code out.
+//! Reads the settings, calls `run`, and turns its result into the exit code.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use broker::worker;
 
 const ABOUT: &str = "Collects the AI insights of calls of eligible duration";
 
-// One thread is enough for what one process has in hand, and costs less than two (docs/decisions/0013).
+// One thread is enough for the messages that one process has in flight, and costs less than two (docs/decisions/0013).
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let needs = Needs { aircall_api: true, ..Needs::default() };

@@ -1,6 +1,6 @@
-//! From what Aircall says, in a webhook or in a REST answer, to the insights of a log.
+//! Turns Aircall's bodies, from a webhook or a REST answer, into the insights of a log.
 //!
-//! An insight without content is not one: then the caller asks the REST resource, whose body has the same shape.
+//! A body without content gives no insight: then the handler fetches the REST resource, whose body has the same shape.
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::insight::{self, Content, Section};
@@ -21,8 +21,9 @@ pub(crate) fn resource(kind: &str) -> Option<Resource> {
     }
 }
 
-/// When an event tells its insight. What updates an insight comes after it, also within the one second that Aircall tells.
-pub(crate) fn told_at(kind: &str, occurred_at: Timestamp) -> Timestamp {
+/// The time of an event's insight. Aircall's times are whole seconds: an update counts as newer than what it updates, even
+/// within the same second.
+pub(crate) fn insight_time(kind: &str, occurred_at: Timestamp) -> Timestamp {
     if kind.ends_with("_updated") { occurred_at + SignedDuration::from_millis(1) } else { occurred_at }
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn sentiment(sentiment: &Sentiment) -> Vec<Content> {
     if participants.is_empty() { vec![] } else { vec![Content::Sentiment { participants }] }
 }
 
-/// Each item stands for itself. One without an id is known by its text.
+/// Each item is an insight of its own. An item without an id is identified by its text.
 pub(crate) fn action_items(items: ActionItems) -> Vec<Content> {
     let items = items.items.into_iter().filter_map(|item| {
         let text = item.content?;
@@ -93,10 +94,10 @@ mod tests {
     #[test]
     fn an_update_is_newer_than_what_it_updates() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let told = |kind, second| told_at(kind, at(second));
-        assert_eq!(told("custom_summary.result_created", 5), at(5));
-        assert!(told("custom_summary.result_updated", 5) > told("custom_summary.result_created", 5));
-        assert!(told("custom_summary.result_updated", 5) < told("custom_summary.result_created", 6));
+        let time = |kind, second| insight_time(kind, at(second));
+        assert_eq!(time("custom_summary.result_created", 5), at(5));
+        assert!(time("custom_summary.result_updated", 5) > time("custom_summary.result_created", 5));
+        assert!(time("custom_summary.result_updated", 5) < time("custom_summary.result_created", 6));
     }
 
     fn action(id: &str, text: &str) -> Content {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_one_thing_to_do_or_all() {
+    fn reads_one_action_item_or_all() {
         for (body, expected) in [
             (json!({ "id": 55, "call_id": "7", "content": "Rappeler" }), vec![action("55", "Rappeler")]),
             (json!({ "id": "55", "call_id": 7, "content": "Rappeler" }), vec![action("55", "Rappeler")]),
@@ -173,7 +174,7 @@ mod tests {
         ] {
             assert_eq!(action_items(from_value(body.clone()).unwrap()), expected, "{body}");
         }
-        // Two without ids stand side by side, and the same one again is the same.
+        // Two items without ids are different insights; the same text again is the same insight.
         let nameless = |texts: [&str; 2]| action_items(from_value(json!({ "content": texts })).unwrap());
         let [one, other] = &nameless(["Rappeler", "Envoyer"])[..] else { panic!("not two") };
         assert_ne!(one.key(), other.key());

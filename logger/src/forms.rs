@@ -1,8 +1,8 @@
 //! A log in either of its forms: a phone call, or a comment where Sellsy does not let us write phone calls.
 //!
-//! Whether it lets us, only a `POST /phone-calls` tells: 402 if the plan has no phone calls, 403 if a scope or a right
+//! Only the answer to a `POST /phone-calls` says whether it does: 402 if the plan has no phone calls, 403 if a scope or a right
 //! is missing. Either holds for every call until a person changes it, so it is remembered for some minutes and no
-//! request is spent on asking again. What then becomes of a call is the setting `LOG_FALLBACK`.
+//! request is spent on asking again. What then becomes of a call is the setting `LOG_FALLBACK` ([`Allowed`]).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -13,7 +13,7 @@ use base::{
     error::{Code, Error, Result},
     settings::LogFallback,
 };
-use ledger::form::LogForm;
+use ledger::{calls::Links, form::LogForm};
 use vendors::sellsy::{
     Sellsy, WriteError,
     wire::{CommentCreate, PhoneCallCreate, Related},
@@ -30,11 +30,48 @@ pub(crate) struct Forms {
     refusal: Mutex<Option<(Instant, Error)>>,
 }
 
-/// Whether an update brings the log's owner and links along; a comment's cannot be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Links {
-    Set,
-    Leave,
+/// What the logs of calls may be, as far as is known now.
+#[derive(Clone, Debug)]
+pub(crate) struct Allowed {
+    pub(crate) fallback: LogFallback,
+    /// Why there can be no phone calls.
+    pub(crate) refusal: Option<Error>,
+}
+
+impl Allowed {
+    /// What a new log is to be, or why there can be none.
+    pub(crate) fn new_log(&self) -> Result<LogForm> {
+        match &self.refusal {
+            None => Ok(LogForm::PhoneCall),
+            Some(_) if self.fallback == LogFallback::Comment => Ok(LogForm::Comment),
+            Some(e) => Err(Error { message: format!("{} (as an earlier call has shown)", e.message), ..e.clone() }),
+        }
+    }
+
+    /// What a log may be that is there already.
+    pub(crate) fn existing(&self) -> &'static [LogForm] {
+        match self.fallback {
+            LogFallback::Comment => &[LogForm::PhoneCall, LogForm::Comment],
+            LogFallback::Park => &[LogForm::PhoneCall],
+        }
+    }
+
+    /// The form to try instead of one that was refused.
+    pub(crate) fn instead_of(&self, form: LogForm, e: &Error) -> Option<LogForm> {
+        let comment = form == LogForm::PhoneCall && advice(e).is_some() && self.fallback == LogFallback::Comment;
+        comment.then_some(LogForm::Comment)
+    }
+}
+
+/// What a person has to do before Sellsy takes phone calls, if it is that which this refusal means.
+fn advice(e: &Error) -> Option<&'static str> {
+    match e.code {
+        Code::SellsyPlan => Some("add phone calls to the account's plan"),
+        Code::SellsyForbidden => {
+            Some("give the client the scope phonecalls.write and its staff the right to create phone calls")
+        }
+        _ => None,
+    }
 }
 
 impl Forms {
@@ -42,49 +79,29 @@ impl Forms {
         Self { sellsy, fallback, refusal: Mutex::default() }
     }
 
-    /// What a new log shall be, or why there can be none.
-    pub(crate) fn of_new_logs(&self) -> Result<LogForm> {
+    pub(crate) fn allowed(&self) -> Allowed {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match refusal.filter(|(at, _)| at.elapsed() < REMEMBER) {
-            None => Ok(LogForm::PhoneCall),
-            Some(_) if self.fallback == LogFallback::Comment => Ok(LogForm::Comment),
-            Some((_, e)) => Err(Error { message: format!("{} (as an earlier call has shown)", e.message), ..e }),
-        }
+        let refusal = refusal.filter(|(at, _)| at.elapsed() < REMEMBER).map(|(_, e)| e);
+        Allowed { fallback: self.fallback, refusal }
     }
 
-    /// What a log may be that is there already.
-    pub(crate) fn possible(&self) -> Vec<LogForm> {
-        match self.fallback {
-            LogFallback::Comment => vec![LogForm::PhoneCall, LogForm::Comment],
-            LogFallback::Park => vec![LogForm::PhoneCall],
-        }
-    }
-
-    /// The form to try instead of one that was refused, or the error that says what to do.
-    pub(crate) fn instead_of(&self, form: LogForm, e: Error) -> Result<LogForm> {
-        let what = match e.code {
-            Code::SellsyPlan => "add phone calls to the account's plan",
-            Code::SellsyForbidden => {
-                "give the client the scope phonecalls.write and its staff the right to create phone calls"
-            }
-            _ => return Err(e),
-        };
-        if form != LogForm::PhoneCall {
-            return Err(e);
-        }
+    /// Remembers a refusal that holds for every call, and says what to do about it.
+    fn refused(&self, e: Error) -> Error {
+        let Some(what) = advice(&e) else { return e };
         let message = format!("{}; {what}, or set LOG_FALLBACK=comment; then replay what was parked", e.message);
         let e = Error { message, ..e };
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), e.clone()));
-        match self.fallback {
-            LogFallback::Comment => Ok(LogForm::Comment),
-            LogFallback::Park => Err(e),
-        }
+        e
     }
 
     /// Sellsy has no idempotency key for either: the caller must have written down its intent.
     pub(crate) async fn create(&self, form: LogForm, log: &PhoneCallCreate) -> Result<i64, WriteError> {
         match form {
-            LogForm::PhoneCall => self.sellsy.create_phone_call(log).await.map(|call| call.id),
+            LogForm::PhoneCall => match self.sellsy.create_phone_call(log).await {
+                Ok(call) => Ok(call.id),
+                Err(WriteError::Refused(e)) => Err(WriteError::Refused(self.refused(e))),
+                Err(e) => Err(e),
+            },
             LogForm::Comment => {
                 // The record itself; a comment hangs on one thing only.
                 let Some(record) = log.related.first().cloned() else { return Err(WriteError::Missing) };
@@ -105,7 +122,7 @@ impl Forms {
     ) -> Result<(), WriteError> {
         match (form, links) {
             (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log).await,
-            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_but_links(id, log).await,
+            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_without_links(id, log).await,
             (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description).await,
         }
     }
@@ -114,11 +131,11 @@ impl Forms {
     pub(crate) async fn find(&self, form: LogForm, record: &Related, marker: &str) -> Result<Option<i64>> {
         let logs: Vec<(i64, Option<String>)> = match form {
             LogForm::PhoneCall => {
-                let calls = self.sellsy.phone_calls_of(record, LOOK_BACK).await?;
+                let calls = self.sellsy.newest_phone_calls(record, LOOK_BACK).await?;
                 calls.into_iter().map(|call| (call.id, call.description)).collect()
             }
             LogForm::Comment => {
-                let comments = self.sellsy.comments_of(record, LOOK_BACK).await?;
+                let comments = self.sellsy.newest_comments(record, LOOK_BACK).await?;
                 comments.into_iter().map(|comment| (comment.id, comment.description)).collect()
             }
         };

@@ -1,15 +1,16 @@
 //! One Sellsy phone call per Aircall call, kept true.
 //!
-//! Messages only say that a call may have changed. The writer takes the call's lease, renders the log that the call
-//! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]),
-//! compares it with what was written last, and creates, updates or does nothing. Changes of a log that is there are
-//! gathered for a while ([`gather`]), so a burst ends in few writes, and the order of messages does not matter. Where
-//! Sellsy does not let us write phone calls, the log can be a comment ([`forms`]).
+//! Messages only say that a call may have changed. The writer ([`writer`]) takes the call's lease, renders the log that the call
+//! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]), and
+//! carries out what [`plan`] says: to create it, update it or leave it as it is. That is decided by the call's row alone, so the
+//! order of messages does not matter. Changes of a log that is there are gathered for a while ([`gather`]), so a burst ends in
+//! few writes. Where Sellsy does not let us write phone calls, the log can be a comment ([`forms`]).
 
 mod describe;
 mod forms;
 mod gather;
 mod owners;
+mod plan;
 mod render;
 mod template;
 mod writer;
@@ -21,8 +22,8 @@ use base::{
     ids::{CallId, Stage},
     settings::{Language, Settings},
 };
-use broker::worker::Base;
-use ledger::calls::Loggable;
+use broker::worker::Worker;
+use ledger::{calls::CallRow, timeline::Reason};
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
@@ -36,20 +37,20 @@ const NAME: &str = "logger";
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     // First, because a template that does not work is a wrong setting.
     let renderer = render::Renderer::new(&settings)?;
-    let mut base = Base::start(NAME, settings, 1, shutdown)?;
-    let sellsy = Sellsy::new(&base.settings.sellsy, &base.database, Role::Worker(NAME))?;
-    let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
-    let owners = owners::Owners::new(sellsy.clone(), base.settings.sellsy.default_owner_id);
-    base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
-    let forms = forms::Forms::new(sellsy, base.settings.log_fallback);
-    let publisher = base.publisher.clone();
-    let (database, stranded) = (base.database.clone(), writer::Stranded::default());
+    let mut worker = Worker::start(NAME, settings, &[Stage::Logger], shutdown)?;
+    let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
+    let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
+    let owners = owners::Owners::new(sellsy.clone(), worker.settings.sellsy.default_owner_id);
+    worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
+    let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
+    let publisher = worker.publisher.clone();
+    let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
     let writer = writer::Writer { database, publisher, forms, owners, renderer, stranded };
-    base.consume(Stage::Logger, writer)?;
-    base.serve(Router::new()).await
+    worker.consume(Stage::Logger, writer)?;
+    worker.serve(Router::new()).await
 }
 
-/// Logs as the worker writes them, for whoever only looks at them.
+/// Logs as the worker writes them, for pages that only show them.
 pub struct Logs(render::Renderer);
 
 impl Logs {
@@ -58,9 +59,9 @@ impl Logs {
     }
 
     /// The text of the log that the call should have now, or why it has none.
-    pub fn text(&self, row: &Loggable) -> Result<String, String> {
-        let ready = render::ready(row).map_err(str::to_owned)?;
-        self.0.text(row, &ready).map_err(|e| e.to_string())
+    pub fn text(&self, row: &CallRow) -> Result<String, Reason> {
+        let ready = plan::ready(row)?;
+        Ok(self.0.text(row, &ready)?)
     }
 }
 

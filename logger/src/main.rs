@@ -7,7 +7,7 @@ use broker::worker;
 
 const ABOUT: &str = "Keeps one Sellsy phone call per Aircall call";
 
-// One thread is enough for what one process has in hand, and costs less than two (docs/decisions/0013).
+// One thread is enough for what one process has in flight, and costs less than two (docs/decisions/0013).
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -7,7 +7,7 @@ use base::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
-    calls::{ERASED, Loggable},
+    calls::CallRow,
     resolution::{Record, Resolution},
 };
 use vendors::{
@@ -33,27 +33,11 @@ pub(crate) struct Renderer {
 }
 
 /// What is known of a call once it can be logged.
+#[derive(Debug)]
 pub(crate) struct Ready<'a> {
     pub(crate) call: &'a Call,
     pub(crate) record: &'a Record,
     pub(crate) resolution: &'a Resolution,
-}
-
-/// Whether a call can be logged, or why there is nothing to write.
-pub(crate) fn ready(row: &Loggable) -> Result<Ready<'_>, &'static str> {
-    if row.erased {
-        return Err(ERASED);
-    }
-    let resolution = row.resolution.as_ref().ok_or("it has not been resolved yet")?;
-    let record = resolution.record.as_ref().ok_or("nobody in Sellsy has its number")?;
-    let call = row.snapshot.as_ref().ok_or("the call itself has not arrived yet")?;
-    if row.reopened {
-        return Err("its record is gone from Sellsy; the caller is looked up again");
-    }
-    if row.gone {
-        return Err("a person has deleted its log in Sellsy");
-    }
-    Ok(Ready { call, record, resolution })
 }
 
 /// The line by which a log of ours is recognised: the first of its description.
@@ -85,7 +69,7 @@ impl Renderer {
         Ok(Self { template, language, time_zone: settings.time_zone.clone() })
     }
 
-    pub(crate) fn render(&self, row: &Loggable, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
+    pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
         let call = ready.call;
         let date = call.started_at.or(call.ended_at).ok_or_else(|| {
             // Sellsy takes no log without a date.
@@ -107,7 +91,7 @@ impl Renderer {
         })
     }
 
-    pub(crate) fn text(&self, row: &Loggable, ready: &Ready<'_>) -> Result<String> {
+    pub(crate) fn text(&self, row: &CallRow, ready: &Ready<'_>) -> Result<String> {
         let context = describe::context(ready.call, &row.insights, self.language);
         Ok(description(row.call_id, &self.template.render(&context)?))
     }

@@ -1,13 +1,17 @@
-//! `callbridge backfill`: what ingest does every `RECONCILE_EVERY`, for any window of the last six months.
+//! `callbridge backfill`: the reconciliation that ingest runs every `RECONCILE_EVERY`, for any window of the last six months.
 //!
-//! It runs ingest's own code. How far it has come is kept in the database after each page, so a run that was broken off goes
-//! on there when it is started again within a day; and what was brought in once is not brought in again, so that one run too many
-//! changes nothing. Calls become facts here, and logs by the workers, whenever these get to them.
+//! It runs ingest's own code. The position is stored in the database after each page, so an interrupted run resumes there
+//! when it is started again within a day. What was brought in once is not brought in again, so an extra run changes
+//! nothing. This command only publishes facts; the workers write the logs when the facts reach them.
 
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use base::{db::Database, health::Readiness, settings::Settings};
+use base::{
+    db::{Client, Database},
+    health::Readiness,
+    settings::Settings,
+};
 use broker::{
     amqp::{Link, Publisher},
     topology::Names,
@@ -23,27 +27,27 @@ use vendors::{aircall::Aircall, budget::Role};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge backfill --since 7d --dry-run\n  \
     callbridge backfill --since 2026-11-01 --until 2026-11-15T12:00\n\n\
-    A run that was broken off goes on where it was when it is started again. Calls that are known are left alone.";
+    An interrupted run resumes where it was when it is started again. Calls that lack nothing are left alone.";
 
 const NAME: &str = "backfill";
-/// Broken off so long ago, a run begins anew.
-const GOES_ON_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How long the broker may take to answer at first; after that the inbox holds the facts.
-const BROKER_PATIENCE: Duration = Duration::from_secs(5);
+/// A run that was interrupted longer ago than this starts from the beginning.
+const RESUME_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+/// How long to wait for the broker at the start; after that, facts are stored in the inbox.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// From when on: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
+    /// Start of the window: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
     #[arg(long)]
     since: String,
-    /// Until when, likewise; until now when absent. A date means its beginning
+    /// End of the window, in the same forms; a date means its beginning [default: now]
     #[arg(long)]
     until: Option<String>,
-    /// Only tell how many calls are lacking
+    /// Only show how many calls are missing
     #[arg(long)]
     dry_run: bool,
-    /// Begin anew, and also bring in again what was brought in before and is still lacking
+    /// Start from the beginning, and bring in again what was brought in before but is still missing
     #[arg(long)]
     again: bool,
 }
@@ -56,50 +60,50 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             return Ok(ExitCode::from(2));
         }
     };
-    let Some(client) = database.alone(NAME, Duration::ZERO).await? else {
+    let Some(client) = database.lock(NAME, Duration::ZERO).await? else {
         eprintln!("callbridge: another backfill is running");
         return Ok(ExitCode::FAILURE);
     };
     let links_down = CancellationToken::new();
     let reconciler = reconciler(database, settings, &links_down).await?;
     let how = How { dry_run: arguments.dry_run, again: arguments.again, logs_too: true };
-    let broken_off = if how.dry_run || how.again { None } else { reconciliation::progress(&client, NAME).await? };
-    let from = broken_off.and_then(|run| goes_on_at(&run, window, Timestamp::now())).unwrap_or(window.0);
+    let interrupted = if how.dry_run || how.again { None } else { reconciliation::progress(&client, NAME).await? };
+    let from = interrupted.and_then(|run| resume_from(&run, window, Timestamp::now())).unwrap_or(window.0);
     if from > window.0 {
-        eprintln!("An earlier run was broken off: going on with the calls from {from:.0}.");
+        eprintln!("An earlier run was interrupted: resuming with the calls from {from:.0}.");
     }
     if !how.dry_run {
         reconciliation::begin(&client, NAME, window.0, window.1, from).await?;
     }
     let mut walk = Walk::new(from, window.1, how);
     let ended = tokio::select! {
-        ended = follow(&reconciler, &client, window, &mut walk) => Some(ended),
+        ended = walk_to_end(&reconciler, &client, window, &mut walk) => Some(ended),
         _ = tokio::signal::ctrl_c() => None,
     };
     links_down.cancel();
     println!("{}", summary(&walk.tally, how));
     match ended {
         Some(Ok(())) => Ok(ExitCode::SUCCESS),
-        Some(Err(e)) => Err(e.context("broken off; the same command goes on from here")),
+        Some(Err(e)) => Err(e.context("interrupted; the same command resumes from here")),
         None => {
-            eprintln!("Stopped; the same command goes on from here.");
+            eprintln!("Stopped; the same command resumes from here.");
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-async fn follow(
+async fn walk_to_end(
     reconciler: &Reconciler,
-    client: &tokio_postgres::Client,
+    client: &Client,
     (since, until): (Timestamp, Timestamp),
     walk: &mut Walk,
 ) -> anyhow::Result<()> {
-    let bar = bar(since, until);
+    let bar = progress_bar(since, until);
     loop {
         let more = reconciler.step(walk).await?;
         let reached = walk.reached();
         bar.set_position(u64::try_from(reached.duration_since(since).as_secs()).unwrap_or_default());
-        bar.set_message(format!("{reached:.0}, {} calls, {} lacking", walk.tally.listed, walk.tally.brought_in()));
+        bar.set_message(format!("{reached:.0}, {} calls, {} missing", walk.tally.listed, walk.tally.brought_in()));
         if !more {
             break;
         }
@@ -114,7 +118,7 @@ async fn follow(
     Ok(())
 }
 
-/// With a link to the broker of its own.
+/// A reconciler with its own connection to the broker.
 async fn reconciler(
     database: &Database,
     settings: &Settings,
@@ -122,8 +126,8 @@ async fn reconciler(
 ) -> anyhow::Result<Reconciler> {
     let condition = Readiness::default().condition("broker");
     let link = Link::start(&settings.amqp_url, "callbridge backfill".into(), condition, links_down.clone());
-    if timeout(BROKER_PATIENCE, link.connected()).await.is_err() {
-        eprintln!("The broker does not answer: what is found waits in the database until ingest can pass it on.");
+    if timeout(BROKER_TIMEOUT, link.connected()).await.is_err() {
+        eprintln!("The broker does not answer: what is found is stored in the database until ingest can publish it.");
     }
     let publisher = Publisher::new(link, Names::new(settings.amqp_namespace.clone()), PUBLISH_TIMEOUT);
     let aircall =
@@ -131,15 +135,15 @@ async fn reconciler(
     Ok(Reconciler::new(&settings.aircall, database.clone(), publisher, &aircall))
 }
 
-/// Where a run over this window goes on after one that was broken off not long ago and had begun before.
-fn goes_on_at(run: &Progress, (since, until): (Timestamp, Timestamp), now: Timestamp) -> Option<Timestamp> {
+/// Where a run over this window resumes, if an earlier run was interrupted recently, began at or before its start, and stopped inside it.
+fn resume_from(run: &Progress, (since, until): (Timestamp, Timestamp), now: Timestamp) -> Option<Timestamp> {
     let fits = run.since <= since && (since..until).contains(&run.reached);
-    (fits && now.duration_since(run.begun_at) < GOES_ON_FOR).then_some(run.reached)
+    (fits && now.duration_since(run.begun_at) < RESUME_WITHIN).then_some(run.reached)
 }
 
 fn window(arguments: &Arguments, zone: &TimeZone, now: Timestamp) -> Result<(Timestamp, Timestamp), String> {
-    let since = moment("--since", &arguments.since, zone, now)?;
-    let until = arguments.until.as_ref().map_or(Ok(now), |text| moment("--until", text, zone, now))?.min(now);
+    let since = parse_time("--since", &arguments.since, zone, now)?;
+    let until = arguments.until.as_ref().map_or(Ok(now), |text| parse_time("--until", text, zone, now))?.min(now);
     let earliest = earliest(now);
     if since < earliest {
         return Err(format!("Aircall keeps calls for six months: --since cannot be before {earliest:.0}"));
@@ -150,33 +154,33 @@ fn window(arguments: &Arguments, zone: &TimeZone, now: Timestamp) -> Result<(Tim
     Ok((since, until))
 }
 
-fn moment(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {
+fn parse_time(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
     if let Ok(at) = text.parse::<DateTime>().map_err(drop).and_then(|at| zone.to_timestamp(at).map_err(drop)) {
         return Ok(at);
     }
-    // As Aircall counts its six months: `6mo` must not be an hour too much after a change of the clocks.
+    // In UTC, as Aircall counts its six months: `6mo` must not be an hour too long after a change of the clocks.
     let ago = text.parse::<Span>().ok().and_then(|span| now.to_zoned(TimeZone::UTC).checked_sub(span).ok());
     let wanted = "a date such as 2026-11-01, a date and time such as 2026-11-01T08:00, or how long ago, such as 7d";
     ago.map(|at| at.timestamp()).ok_or_else(|| format!("{name} must be {wanted}"))
 }
 
-/// By time, because Aircall does not tell how many calls are left.
-fn bar(since: Timestamp, until: Timestamp) -> ProgressBar {
+/// Progress by time, because Aircall does not say how many calls remain.
+fn progress_bar(since: Timestamp, until: Timestamp) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}");
     let length = u64::try_from(until.duration_since(since).as_secs()).unwrap_or_default();
     ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn summary(tally: &Tally, how: How) -> String {
-    let done = if how.dry_run { "lacking" } else { "brought in" };
+    let done = if how.dry_run { "missing" } else { "brought in" };
     let why = tally.brought.iter().map(|(lack, n)| format!("{n} by their {}", lack.as_str()));
     let why = why.collect::<Vec<_>>().join(", ");
     let why = if why.is_empty() { why } else { format!(" ({why})") };
     format!(
-        "{} calls in Aircall's list, {} {done}{why}, {} too recent or still going on",
+        "{} calls in Aircall's list, {} {done}{why}, {} too recent or still in progress",
         tally.listed,
         tally.brought_in(),
         tally.open
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_only_with_what_was_begun() {
+    fn only_a_recent_interrupted_run_over_the_same_window_is_resumed() {
         let at = |hour: i64| Timestamp::from_second(1_795_000_000 + hour * 3600).unwrap();
         let run = |since, reached| Progress {
             since: at(since),
@@ -238,8 +242,8 @@ mod tests {
             (run(10, 20), (10, 15), 101, None),
             (run(10, 20), (10, 90), 125, None),
         ] {
-            let goes_on = goes_on_at(&run, (at(window.0), at(window.1)), at(now));
-            assert_eq!(goes_on, expected.map(at), "{run:?} {window:?}");
+            let resumed = resume_from(&run, (at(window.0), at(window.1)), at(now));
+            assert_eq!(resumed, expected.map(at), "{run:?} {window:?}");
         }
     }
 }

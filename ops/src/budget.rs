@@ -1,26 +1,26 @@
-//! `callbridge budget`: how much of each API's quota is used, who waits, and whether sending is paused and why.
+//! `callbridge budget`: how much of each API's budget is used, how many requests wait, and whether sending is paused and why.
 
 use std::process::ExitCode;
 
 use base::db::Database;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
-use vendors::budget::{self, Lane, Seen};
+use vendors::budget::{self, Lane, WindowStatus};
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
-    let seen = budget::seen(&*database.client().await?).await?;
+    let seen = budget::window_status(&database.client().await?).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&seen)?);
     } else if seen.is_empty() {
         println!("No budget has been used yet: no worker has sent a request.");
     } else {
         println!("{}", table(&seen, Timestamp::now()));
-        println!("By lane: {}. A pause or a hold ends by itself.", Lane::ALL.map(Lane::as_str).join(" / "));
+        println!("By lane: {}. A pause or restriction ends on its own.", Lane::ALL.map(Lane::as_str).join(" / "));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(seen: &[Seen], now: Timestamp) -> Table {
+fn table(seen: &[WindowStatus], now: Timestamp) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["API", "window", "limit", "used", "remaining", "used by lane", "waiting by lane", "state"]);
@@ -42,12 +42,12 @@ fn table(seen: &[Seen], now: Timestamp) -> Table {
     table
 }
 
-fn state(window: &Seen, now: Timestamp) -> String {
+fn state(window: &WindowStatus, now: Timestamp) -> String {
     let why = window.why.as_deref().unwrap_or_default();
     let seconds = |until: Timestamp| until.duration_since(now).as_secs().max(0) + 1;
     match (window.paused_until, window.held_until) {
         (Some(until), _) => format!("paused for {} s: {why}", seconds(until)),
-        (None, Some(until)) => format!("only interactive for {} s: {why}", seconds(until)),
+        (None, Some(until)) => format!("interactive requests only for {} s: {why}", seconds(until)),
         (None, None) => "open".into(),
     }
 }
@@ -57,8 +57,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_what_is_left_and_what_holds_it_up() {
-        let open = Seen {
+    fn shows_what_remains_and_why_sending_is_paused() {
+        let open = WindowStatus {
             api: "sellsy".into(),
             span: "minute".into(),
             limit: 120,
@@ -69,8 +69,11 @@ mod tests {
             why: None,
         };
         let until: Timestamp = "2026-11-23T09:00:30Z".parse().unwrap();
-        let paused =
-            Seen { paused_until: Some(until), why: Some("the API refused a request (429)".into()), ..open.clone() };
+        let paused = WindowStatus {
+            paused_until: Some(until),
+            why: Some("the API refused a request (429)".into()),
+            ..open.clone()
+        };
         let text = table(&[open, paused], "2026-11-23T09:00:00Z".parse().unwrap()).to_string();
         for expected in ["36", "84", "4 / 30 / 2", "0 / 7 / 1", "open", "paused for 31 s: the API refused"] {
             assert!(text.contains(expected), "{expected} in\n{text}");

@@ -1,29 +1,29 @@
 //! `callbridge check`: whether an installation works, and what to do if not.
 //!
-//! Every link is tested for real and on its own, with its own patience, all at the same time: broker and topology,
-//! database and migrations, both APIs with credentials, scopes and quotas, the webhook, clocks. Nothing is created or
-//! changed: what is missing stays missing. Requests go through the budget like all others. A [`Finding`] says what was
-//! looked at, how it is and, if it is not well, what to do; what stands on something broken is "not checked", with the
-//! reason. Findings hold no secret and no personal data.
+//! Every connection is tested for real, each with its own timeout and all at the same time: broker and topology, database
+//! and migrations, both APIs with credentials, scopes and quotas, the webhook, clocks. Nothing is created or changed: what
+//! is missing stays missing. Requests go through the budget like all others. A [`Finding`] says what was checked, its
+//! state, and how to fix a fault. What depends on something broken is "not checked", with the reason. Findings contain
+//! no secret and no personal data.
 
 mod aircall;
 mod broker;
 mod clock;
 mod database;
 mod inspect;
+mod print;
 mod rules;
 mod scope;
 mod sellsy;
 mod setup;
-mod tell;
 
 use std::{process::ExitCode, time::Duration};
 
 use base::settings::{Needs, Settings};
 use serde::Serialize;
 
-/// For one thing that is looked at; longer than any client inside waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// For one check; longer than any client in it waits for one answer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(25);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,12 +34,12 @@ pub(crate) enum State {
     NotChecked,
 }
 
-/// How something is.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Verdict {
     state: State,
     says: String,
-    /// What to do.
+    /// How to fix it.
     cure: Option<String>,
 }
 
@@ -67,45 +67,46 @@ impl Verdict {
         Self { state: State::NotChecked, says: format!("because {because}"), cure: None }
     }
 
-    fn of(self, what: impl Into<String>) -> Finding {
+    /// The verdict as a finding about `what`.
+    fn about(self, what: impl Into<String>) -> Finding {
         Finding { what: what.into(), verdict: self }
     }
 }
 
-/// Looks at one thing, but not for ever.
-async fn look(what: impl Into<String>, at: impl Future<Output = Verdict>) -> Finding {
-    let verdict = tokio::time::timeout(PATIENCE, at).await.unwrap_or_else(|_| {
-        let says = format!("no answer within {} s", PATIENCE.as_secs());
-        Verdict::failed(says, "find out what holds it up on the way there: a firewall, a proxy, an overloaded server")
+/// Runs one check, with a timeout.
+async fn look(what: impl Into<String>, check: impl Future<Output = Verdict>) -> Finding {
+    let verdict = tokio::time::timeout(CHECK_TIMEOUT, check).await.unwrap_or_else(|_| {
+        let says = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
+        Verdict::failed(says, "find out what delays the answer: a firewall, a proxy, an overloaded server")
     });
-    verdict.of(what)
+    verdict.about(what)
 }
 
 pub(crate) async fn run(json: bool) -> anyhow::Result<ExitCode> {
     let findings = match Settings::from_environment(Needs::default()) {
-        Err(problems) => setup::wrong(&problems),
+        Err(problems) => setup::invalid(&problems),
         Ok(settings) => Box::pin(all(&settings)).await,
     };
     if json {
-        tell::json(&findings)?;
+        print::json(&findings)?;
     } else {
-        tell::people(&findings);
+        print::table(&findings);
     }
-    let good = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
+    Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn all(settings: &Settings) -> Vec<Finding> {
     let mut findings = setup::findings(settings);
-    let behind_the_database = async {
+    let database_and_apis = async {
         let (mut findings, database) = database::findings(settings).await;
-        // Every request to an API goes through the budget, and that is in the database.
+        // One after the other, because every request to an API goes through the budget, which is in the database.
         let (aircall, sellsy) =
             tokio::join!(aircall::findings(settings, database.as_ref()), sellsy::findings(settings, database.as_ref()));
         findings.extend(aircall.into_iter().chain(sellsy));
         findings
     };
-    let (broker, rest) = tokio::join!(broker::findings(settings), behind_the_database);
+    let (broker, rest) = tokio::join!(broker::findings(settings), database_and_apis);
     findings.extend(broker.into_iter().chain(rest));
     findings
 }

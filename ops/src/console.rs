@@ -1,9 +1,9 @@
-//! `callbridge console`: the pages on which an operator sees what goes on, and mends what is parked.
+//! `callbridge console`: web pages on which an operator sees what happens, and replays or drops dead letters.
 //!
-//! Pages are made on the server, from the same functions that the commands print from. A module makes a page; [`layout`]
-//! is around all of them, [`texts`] has every word of them in French and English, [`auth`] lets in who knows the
-//! password. `live.js` only refreshes what is on a page: everything works without it. Requests are not logged, because
-//! what is searched for stands in their address.
+//! Pages are rendered on the server, from the same functions that the commands use. Each page is a module; [`layout`]
+//! renders what surrounds it, [`texts`] has every text in French and English, and [`auth`] checks the password.
+//! `live.js` only refreshes parts of a page: everything works without it. Requests are not logged, because their addresses
+//! contain what was searched for.
 
 mod auth;
 mod call;
@@ -47,25 +47,24 @@ use vendors::{
     sellsy::Sellsy,
 };
 
-use crate::dead::Desk;
+use crate::dead::DeadLetters;
 
-/// The largest form.
-const LARGEST_FORM: usize = 16 * 1024;
+/// The largest accepted form, in bytes.
+const MAX_FORM: usize = 16 * 1024;
 
 pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file) and listens on \
-     CONSOLE_LISTEN, by default 127.0.0.1:8090. Put a proxy that ends TLS in front of it before it leaves this machine.\n\n\
+     CONSOLE_LISTEN, by default 127.0.0.1:8090. Before other machines can reach it, put a proxy in front of it that terminates TLS.\n\n\
      Examples:\n  CONSOLE_PASSWORD='correct horse battery' callbridge console\n  callbridge console";
 
-/// What all pages are made from.
+/// The state that all pages share.
 struct Console {
     database: Database,
     settings: Settings,
-    /// Broker and dead letters.
-    desk: Desk,
-    /// Why the broker cannot be used, if so.
+    dead_letters: DeadLetters,
+    /// Says why the broker cannot be used, if so.
     readiness: Readiness,
     logs: Logs,
-    /// Without a credential for Sellsy nobody can be looked up.
+    /// `None` without a credential for Sellsy: no caller can be looked up.
     look_up: Option<LookUp>,
     sessions: auth::Sessions,
     jobs: Arc<jobs::Jobs>,
@@ -78,30 +77,30 @@ pub(crate) async fn run(database: &Database, settings: &Settings) -> anyhow::Res
     let listen = settings.console_listen;
     let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("CONSOLE_LISTEN: {listen} cannot be listened on; is another process using it?"))?;
+        .with_context(|| format!("CONSOLE_LISTEN: {listen} cannot listen there; is another process using it?"))?;
     let (down, links_down) = (CancellationToken::new(), CancellationToken::new());
     let console = Arc::new(Console::new(database, settings, links_down.clone())?);
     tracing::info!(address = %listener.local_addr()?, "Listening for HTTP.");
     if !listen.ip().is_loopback() {
         tracing::warn!(
-            "The console can be reached from other machines: it needs a proxy that ends TLS in front of it."
+            "The console can be reached from other machines: it needs a proxy in front of it that terminates TLS."
         );
     }
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let (ended, stop) = (down.clone(), console.jobs.stop.clone());
+    let (stop_serving, stop_jobs) = (down.clone(), console.jobs.stop.clone());
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        stop.cancel();
-        ended.cancel();
+        stop_jobs.cancel();
+        stop_serving.cancel();
     });
     axum::serve(listener, routes(console.clone()))
         .with_graceful_shutdown(down.cancelled_owned())
         .await
         .context("the HTTP server failed")?;
-    console.jobs.ended().await;
+    console.jobs.wait_until_idle().await;
     links_down.cancel();
     Ok(ExitCode::SUCCESS)
 }
@@ -119,7 +118,7 @@ impl Console {
         };
         Ok(Self {
             database: database.clone(),
-            desk: Desk::new(database, settings, &readiness, links_down),
+            dead_letters: DeadLetters::new(database, settings, &readiness, links_down),
             readiness,
             logs: Logs::new(settings)?,
             look_up,
@@ -137,7 +136,7 @@ fn routes(console: Shared) -> Router {
         .route("/calls/{id}", get(call::page))
         .route("/dead", get(dead::page))
         .route("/dead/replay", post(dead::replay))
-        .route("/dead/drop", post(dead::drop_letters))
+        .route("/dead/drop", post(dead::drop_selected))
         .route("/directory", get(directory::page).post(directory::explain))
         .route("/directory/sync", post(directory::sync))
         .route("/login", get(auth::form).post(auth::log_in))
@@ -147,7 +146,7 @@ fn routes(console: Shared) -> Router {
         .route("/icon.svg", get(|| asset("image/svg+xml", include_str!("console/icon.svg"))))
         .fallback(layout::not_found)
         .layer(middleware::from_fn_with_state(console.clone(), auth::gate))
-        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(console)
 }
 
@@ -155,7 +154,7 @@ async fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
 }
 
-/// A page that could not be made. What went wrong is in the log and, without personal data, on the page.
+/// A page that could not be rendered. The error is in the log and on the page, without personal data.
 struct Failed(anyhow::Error);
 
 impl<E: Into<anyhow::Error>> From<E> for Failed {
@@ -166,7 +165,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        tracing::warn!(error = format!("{:#}", self.0), "A page could not be made.");
+        tracing::warn!(error = format!("{:#}", self.0), "A page could not be rendered.");
         (StatusCode::SERVICE_UNAVAILABLE, layout::failure(&format!("{:#}", self.0))).into_response()
     }
 }

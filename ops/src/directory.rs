@@ -1,5 +1,5 @@
-//! `callbridge directory status`: how complete and how fresh the phone directory is. `callbridge directory sync` has the
-//! resolver that keeps it take a turn at once, and shows how far that is.
+//! `callbridge directory status`: how complete and how fresh the phone directory is. `callbridge directory sync` asks the
+//! resolver that maintains it for a synchronisation now, and shows the progress.
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::ago;
 
-const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// A resolver looks for requests every second; if nothing moves for so long, none is running, or none can work.
-const NOTHING_MOVES: Duration = Duration::from_secs(30);
+const POLL_EVERY: Duration = Duration::from_millis(300);
+/// A resolver looks for requests every second. Without progress for this long, no resolver runs or none can work.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
 
-/// Exit code 1 while a kind has not been loaded or its last turn failed, so that a script can wait for it.
+/// Exit code 1 while a kind has not been loaded or its last turn failed, so that a script can wait for success.
 pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
     let (progress, sizes) = (store::progress(&client).await?, store::sizes(&client).await?);
@@ -25,29 +25,29 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
         let sizes: Vec<_> = sizes.iter().map(size).collect();
         println!("{}", serde_json::to_string_pretty(&json!({ "kinds": progress, "sizes": sizes }))?);
     } else {
-        print!("{}", story(&progress, &sizes, Timestamp::now()));
+        print!("{}", render(&progress, &sizes, Timestamp::now()));
     }
     let good = progress.len() == 3 && progress.iter().all(|p| p.loaded_at.is_some() && p.problem.is_none());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Asks for a turn and waits for its end. Exit code 1 if it fails or if nobody takes it.
+/// Requests a synchronisation and waits until it ends. Exit code 1 if it fails or no resolver starts it.
 pub(crate) async fn sync(database: &Database, everything: bool) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
     let asked = store::request(&client, everything).await?;
     if !asked {
-        eprintln!("callbridge: the first load has not begun: it begins by itself as soon as a resolver runs");
+        eprintln!("callbridge: the first load has not begun: it begins automatically as soon as a resolver runs");
         return Ok(ExitCode::FAILURE);
     }
     let mut bars = Bars::new();
-    let mut moved = (Instant::now(), String::new());
+    let mut last_change = (Instant::now(), String::new());
     loop {
         let progress = store::progress(&client).await?;
         bars.show(&progress);
         if let Some(p) = progress.iter().find(|p| p.problem.is_some()) {
             bars.end();
             eprintln!("callbridge: {}: {}", p.kind, p.problem.as_deref().unwrap_or_default());
-            eprintln!("The resolver tries again by itself; `callbridge directory status` tells how it goes.");
+            eprintln!("The resolver retries automatically; `callbridge directory status` shows the result.");
             return Ok(ExitCode::FAILURE);
         }
         if progress.iter().all(|p| !p.is_requested()) {
@@ -55,14 +55,14 @@ pub(crate) async fn sync(database: &Database, everything: bool) -> anyhow::Resul
             return status(database, false).await;
         }
         let now = format!("{progress:?}");
-        if now != moved.1 {
-            moved = (Instant::now(), now);
-        } else if moved.0.elapsed() > NOTHING_MOVES {
+        if now != last_change.1 {
+            last_change = (Instant::now(), now);
+        } else if last_change.0.elapsed() > STALLED_AFTER {
             bars.end();
-            eprintln!("callbridge: no resolver has taken this up: is one running? The request stands until one does.");
+            eprintln!("callbridge: no resolver has started this: is one running? The request stays until one does.");
             return Ok(ExitCode::FAILURE);
         }
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_EVERY).await;
     }
 }
 
@@ -107,7 +107,7 @@ impl Bars {
     }
 }
 
-fn story(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timestamp) -> String {
+fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timestamp) -> String {
     if progress.is_empty() {
         return "The directory is empty: no resolver has synchronised it yet.\n".into();
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_what_is_loaded_and_what_went_wrong() {
+    fn shows_what_is_loaded_and_what_went_wrong() {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
         let progress = [
             Progress {
@@ -155,7 +155,7 @@ mod tests {
                 ..Progress::default()
             },
         ];
-        let text = story(&progress, &[("individual".into(), 14, 12, 13)], "2026-11-23T09:00:00Z".parse().unwrap());
+        let text = render(&progress, &[("individual".into(), 14, 12, 13)], "2026-11-23T09:00:00Z".parse().unwrap());
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             lines,

@@ -55,7 +55,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, js
 
 async fn of_call(database: &Database, id: &str) -> anyhow::Result<Option<Decision>> {
     let id: i64 = id.parse().context("that is no call id")?;
-    let known = calls::known(&*database.client().await?, CallId(id)).await?;
+    let known = calls::known(&database.client().await?, CallId(id)).await?;
     Ok(known.map(|known| Decision {
         resolution: known.resolution,
         looked_up_at: known.looked_up_at,

@@ -1,17 +1,18 @@
 //! `callbridge forget <number>`: erases what is kept about a person.
 //!
-//! Everything is looked for before anything is erased, shown by kind, and asked about: calls from or to the number or that
-//! mention it, calls that were found to be of a person whose record has it, the directory's records, remembered misses, the
-//! inbox, and parked messages of every stage. Letters are held while somebody thinks, so no replay can bring them back
-//! meanwhile. Of each call stays a row without content (`ledger::erase`), by which a late event finds it erased. Sellsy
-//! is another system: its logs and records are told by id, and a person has to erase them there.
+//! First everything is searched and shown by kind, then the operator is asked, and only then is anything erased: calls
+//! from or to the number or that mention it, calls matched to a person whose record has it, the directory's records,
+//! remembered misses, the inbox, and dead letters of every stage. The dead letters stay unacked while the operator thinks,
+//! so that no replay can bring them back in the meantime. A row without content remains for each call (`ledger::erase`),
+//! so that a late event finds the call erased. Sellsy is another system: the ids of its logs and records are printed, and a
+//! person has to erase them there.
 
 mod mentions;
-mod tell;
+mod print;
 
 use std::{collections::BTreeSet, process::ExitCode};
 
-use crate::dead::letters::Held;
+use crate::dead::letters::UnackedLetter;
 use anyhow::Context;
 use base::{
     db::{Client, Database},
@@ -22,26 +23,25 @@ use base::{
 };
 use broker::event::Event;
 use clap::Args;
-use deadpool_postgres::Object;
 use ingest::inbox;
 use ledger::erase::{self, Concerned};
 use resolver::directory::store;
 use tokio_util::sync::CancellationToken;
 
-use crate::dead::{Desk, Hand, can_ask, said_yes};
+use crate::dead::{DeadLetters, Readers, answered_yes, can_ask};
 use mentions::mentions;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge forget \"+33 6 39 98 41 07\" --dry-run\n  callbridge forget 0639984107\n  \
-    callbridge forget 0639984107 --yes --json\n\nErase the person in Sellsy first: what is there comes back with the next synchronisation. What \
-    stands in messages that wait for their turn is found when they have been handled: run it again after an hour. Exit code 0 when all \
-    that was found is erased, 1 when nothing was found or something is left, 2 for a wrong number or when there is nobody to ask.";
+    callbridge forget 0639984107 --yes --json\n\nErase the person in Sellsy first: records that are there come back with the next synchronisation. \
+    Messages that are still queued cannot be searched: run it again after an hour, when they have been handled. Exit code 0 when all that was \
+    found is erased, 1 when nothing was found or something remains, 2 for a wrong number or when there is no terminal to ask on.";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The number, with + and the country code or as dialled in DEFAULT_REGION
     #[arg(allow_hyphen_values = true)]
     number: String,
-    /// Only tell what would be erased
+    /// Only show what would be erased
     #[arg(long)]
     dry_run: bool,
     /// Do not ask
@@ -52,17 +52,17 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// All that is known of the person.
+/// All that is stored about the person.
 struct Found {
     calls: Vec<Concerned>,
-    /// Calls that the ledger does not know, but a message that is erased.
+    /// Calls that are not in the ledger, but in a message that is erased.
     unknown_calls: Vec<i64>,
     records: Vec<(String, i64)>,
-    /// Of the same records; the person's calls from there are known by the record, others are not.
+    /// Other numbers of the same records. Calls from there are found if they were matched to the record; others are not.
     other_numbers: Vec<String>,
     misses: i64,
     inbox: Vec<i64>,
-    letters: Vec<Held>,
+    letters: Vec<UnackedLetter>,
 }
 
 impl Found {
@@ -78,76 +78,81 @@ impl Found {
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(number) = phone::parse(&arguments.number, settings.default_region) else {
         eprintln!(
-            "callbridge: that is no phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
+            "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
         );
         return Ok(ExitCode::from(2));
     };
     if !arguments.yes && !arguments.dry_run && !can_ask() {
-        eprintln!("callbridge: forgetting asks first, and here is nobody to ask; say --yes");
+        eprintln!("callbridge: erasing needs a confirmation, and there is no terminal to ask on; add --yes");
         return Ok(ExitCode::from(2));
     }
     let links_down = CancellationToken::new();
     let readiness = Readiness::default();
-    let desk = Desk::new(database, settings, &readiness, links_down.clone());
-    desk.open(&readiness).await?;
-    let ended = forget(database, &desk, settings.default_region, &number, arguments).await;
+    let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());
+    dead_letters.open(&readiness).await?;
+    let result = forget(database, &dead_letters, settings.default_region, &number, arguments).await;
     links_down.cancel();
-    ended
+    result
 }
 
 async fn forget(
     database: &Database,
-    desk: &Desk,
+    dead_letters: &DeadLetters,
     region: Region,
     number: &E164,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
-    // Every call is looked through, which may take longer than any statement of a worker; the connection goes with that.
-    let mut client = Object::take(database.client().await?);
+    // Every call is searched, which may take longer than any statement of a worker. The connection is taken out of the pool,
+    // so the setting ends with it.
+    let mut client = database.client().await?.detach();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
-    let (hand, found) = find(client, desk, region, number).await?;
-    tell::found(&found, arguments)?;
+    let (readers, found) = find(client, dead_letters, region, number).await?;
+    print::found(&found, arguments)?;
     if found.is_nothing() {
-        hand.let_go().await;
+        readers.close().await;
         return Ok(ExitCode::FAILURE);
     }
     if arguments.dry_run {
-        hand.let_go().await;
+        readers.close().await;
         return Ok(ExitCode::SUCCESS);
     }
     if !arguments.yes {
-        eprint!("Erase all this for good? [y/N] ");
-        if !said_yes().context("the answer could not be read")? {
-            hand.let_go().await;
+        eprint!("Erase all this permanently? [y/N] ");
+        if !answered_yes().context("the answer could not be read")? {
+            readers.close().await;
             eprintln!("Nothing was erased.");
             return Ok(ExitCode::FAILURE);
         }
     }
-    let erased = erase(client, number, &found, hand).await;
-    erased.context("not all was erased; run it again")?;
-    let left = concerned(client, number, region).await?;
-    tell::done(&found, !left.is_empty(), arguments)?;
-    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
+    let remaining = calls_about(client, number, region).await?;
+    print::erased(&found, !remaining.is_empty(), arguments)?;
+    Ok(if remaining.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> anyhow::Result<(Hand, Found)> {
-    let calls = concerned(client, number, region).await?;
+async fn find(
+    client: &Client,
+    dead_letters: &DeadLetters,
+    region: Region,
+    number: &E164,
+) -> anyhow::Result<(Readers, Found)> {
+    let calls = calls_about(client, number, region).await?;
     let known: BTreeSet<i64> = calls.iter().map(|call| call.call_id).collect();
-    let concerns = |call_id: Option<i64>, body: &[u8]| {
+    let is_about = |call_id: Option<i64>, body: &[u8]| {
         call_id.is_some_and(|id| known.contains(&id)) || mentions(&String::from_utf8_lossy(body), number)
     };
-    let call_of = |body: &[u8]| {
+    let call_id_of = |body: &[u8]| {
         let event = serde_json::from_slice::<Event>(body).ok();
         event.map(|event| event.call_id.0).filter(|id| *id != 0)
     };
     let inbox: Vec<_> = inbox::all(client).await?;
-    let inbox: Vec<_> = inbox.into_iter().filter(|(_, body)| concerns(call_of(body), body)).collect();
-    let wanted = |held: &Held| concerns(held.letter.call_id.map(|id| id.0), held.body());
-    let (hand, letters) = desk.take(Stage::ALL.to_vec(), wanted).await?;
-    let told = inbox.iter().filter_map(|(_, body)| call_of(body));
-    let told = told.chain(letters.iter().filter_map(|held| held.letter.call_id.map(|id| id.0)));
-    let unknown_calls: BTreeSet<i64> = told.filter(|id| !known.contains(id)).collect();
+    let inbox: Vec<_> = inbox.into_iter().filter(|(_, body)| is_about(call_id_of(body), body)).collect();
+    let wanted = |held: &UnackedLetter| is_about(held.letter.call_id.map(|id| id.0), held.body());
+    let (readers, letters) = dead_letters.read(Stage::ALL.to_vec(), wanted).await?;
+    let in_messages = inbox.iter().filter_map(|(_, body)| call_id_of(body));
+    let in_messages = in_messages.chain(letters.iter().filter_map(|held| held.letter.call_id.map(|id| id.0)));
+    let unknown_calls: BTreeSet<i64> = in_messages.filter(|id| !known.contains(id)).collect();
     let found = Found {
         unknown_calls: unknown_calls.into_iter().collect(),
         records: store::with_number(client, number).await?,
@@ -157,26 +162,27 @@ async fn find(client: &Client, desk: &Desk, region: Region, number: &E164) -> an
         calls,
         letters,
     };
-    Ok((hand, found))
+    Ok((readers, found))
 }
 
 /// The calls that are about this person and are not erased yet.
-async fn concerned(client: &Client, number: &E164, region: Region) -> anyhow::Result<Vec<Concerned>> {
+async fn calls_about(client: &Client, number: &E164, region: Region) -> anyhow::Result<Vec<Concerned>> {
     let records = store::with_number(client, number).await?;
-    // A company is not a person: those who called from its other numbers are others.
+    // A company is not a person: calls from its other numbers were made by other people.
     let people: Vec<_> = records.into_iter().filter(|(kind, _)| kind != "company").collect();
     let mut calls = erase::concerned(client, number.significant_digits(), &people).await?;
-    calls.retain(|call| call.by_record || mentions(&call.text, number) || is_theirs(call, number, region));
+    calls.retain(|call| call.by_record || mentions(&call.text, number) || has_number(call, number, region));
     Ok(calls)
 }
 
-/// The call's own number may be typed in a way that only the rules of its country make sense of.
-fn is_theirs(call: &Concerned, number: &E164, region: Region) -> bool {
+/// Whether the call is from or to the number: it may be written in a way that only the rules of its country can parse.
+fn has_number(call: &Concerned, number: &E164, region: Region) -> bool {
     call.raw_digits.as_deref().and_then(|raw| phone::parse(raw, region)).as_ref() == Some(number)
 }
 
-/// First what would bring the rest back, then the rest, all of the database at once; letters go when that is done.
-async fn erase(client: &mut Client, number: &E164, found: &Found, hand: Hand) -> anyhow::Result<()> {
+/// Erases the database's part in one transaction, the inbox first because it would bring the rest back; removes the dead
+/// letters once that is committed.
+async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Readers) -> anyhow::Result<()> {
     let transaction = client.transaction().await?;
     inbox::remove(transaction.client(), &found.inbox).await?;
     let calls: Vec<i64> = found.calls.iter().map(|call| call.call_id).collect();
@@ -184,7 +190,7 @@ async fn erase(client: &mut Client, number: &E164, found: &Found, hand: Hand) ->
     erase::never_seen(transaction.client(), &found.unknown_calls).await?;
     store::forget(&transaction, number).await?;
     transaction.commit().await?;
-    let dropped = futures_util::future::try_join_all(found.letters.iter().map(Held::drop_letter)).await;
-    hand.let_go_of_the_rest().await;
-    dropped.map(drop).context("a parked message could not be removed")
+    let removed = futures_util::future::try_join_all(found.letters.iter().map(UnackedLetter::remove)).await;
+    readers.close_after_acks().await;
+    removed.map(drop).context("a dead letter could not be removed")
 }

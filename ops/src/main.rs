@@ -1,7 +1,9 @@
-//! `callbridge`: what an operator asks and does.
+//! `callbridge`: the operator's command.
 //!
-//! It looks into the same database as the workers and takes their settings from the environment. Exit codes: 0 when
-//! the answer was found, 1 when there is none or something went wrong, 2 for wrong arguments or settings.
+//! Each subcommand is a module. They read the same database and broker as the workers, and the same settings from the
+//! environment; what they explain comes from the workers' own code, so it cannot disagree with what the workers do.
+//! Exit codes: 0 when the answer was found or the work is done, 1 when there is no answer or something went wrong, 2 for
+//! wrong arguments or settings.
 
 mod backfill;
 mod budget;
@@ -29,24 +31,26 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-/// How long the database may take to answer at all.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// For pages that are asked for at once, and a replay beside them.
+/// For the first connection to the database or the broker.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Database connections of the console: for several pages at once, and a replay beside them.
 const CONSOLE_CONNECTIONS: usize = 8;
+/// Database connections of every other command.
+const FEW_CONNECTIONS: usize = 2;
 
-/// Looks after a Callbridge installation, which carries Aircall's phone calls onto the right records in Sellsy
+/// Inspects and operates a Callbridge installation, which logs Aircall's phone calls on the right records in Sellsy
 ///
-/// It works on the same broker and database as the workers and takes the same settings from the environment: those of
+/// It uses the same broker and database as the workers and reads the same settings from the environment: those of
 /// `.env.example`, for instance with `set -a; . ./.env`. Exit codes: 0 when the answer was found or the work is done, 1 when there is
 /// none or something went wrong, 2 for wrong arguments or settings.
 #[derive(Parser)]
 #[command(
     name = "callbridge",
     version,
-    after_help = "Examples:\n  callbridge check                       is everything as it should be, and what to do if not\n  \
-                  callbridge explain \"06 39 98 41 07\"    where would a call from this number be logged, and why\n  \
+    after_help = "Examples:\n  callbridge check                       does everything work, and what to do if not\n  \
+                  callbridge explain \"06 39 98 41 07\"    where a call from this number would be logged, and why\n  \
                   callbridge call 3811600001             what happened to this call\n  \
-                  callbridge dead list                   what could not be done, and why"
+                  callbridge dead list                   which messages could not be handled, and why"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -55,17 +59,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Looks for calls that no webhook brought, in Aircall's list of the last six months, and has them logged
+    /// Finds calls of the last six months that no webhook brought, in Aircall's list, and has them logged
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::Arguments),
-    /// Shows the budget of each API: limit, used, remaining, who waits, and whether sending is paused and why
+    /// Shows the request budget of each API: limit, used, remaining, requests waiting, and whether sending is paused and why
     #[command(after_help = "Examples:\n  callbridge budget\n  watch callbridge budget")]
     Budget {
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
-    /// Tells what happened to a call: events, decisions, requests, writes
+    /// Shows what happened to a call: events, decisions, requests, writes
     #[command(
         after_help = "Examples:\n  callbridge call 3811600001\n  callbridge call 3811600001 --json | jq '.[].what'"
     )]
@@ -76,14 +80,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Serves the operator's pages: overview, calls and why they are where they are, dead letters, directory
+    /// Serves the operator's web pages: overview, calls and why each was logged where it was, dead letters, directory
     #[command(after_help = console::ABOUT)]
     Console,
-    /// Tests every link for real: settings, broker, queues, database, both APIs, scopes, quotas, the webhook, clocks
+    /// Tests every connection for real: settings, broker, queues, database, both APIs, scopes, quotas, the webhook, clocks
     #[command(
-        long_about = "Tests every link for real and says what to do about each fault: settings, broker, exchanges and queues, database and \
+        long_about = "Tests every connection for real and says how to fix each fault: settings, broker, exchanges and queues, database and \
                       migrations, the credentials of Aircall and Sellsy, Sellsy's scopes and quotas, the Aircall webhook and its events, clocks.\n\n\
-                      It changes nothing. Exit code 0 if all is well or there are only warnings, else 1.",
+                      It changes nothing. Exit code 0 if everything works or there are only warnings, otherwise 1.",
         after_help = "Examples:\n  callbridge check\n  callbridge check --json | jq '.findings[] | select(.state != \"ok\")'"
     )]
     Check {
@@ -91,26 +95,26 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Prints what makes a shell complete commands and options with the Tab key
+    /// Prints the completion script for a shell
     #[command(
         after_help = "Examples:\n  callbridge completions bash > ~/.local/share/bash-completion/completions/callbridge\n  \
                       callbridge completions zsh > \"${fpath[1]}/_callbridge\"\n  \
-                      callbridge completions fish > ~/.config/fish/completions/callbridge.fish\n\nA new shell knows them."
+                      callbridge completions fish > ~/.config/fish/completions/callbridge.fish\n\nOpen a new shell to use it."
     )]
     Completions { shell: Shell },
-    /// Parked messages: what went wrong, sending them back to work, dropping them
+    /// Dead letters: list what could not be handled, replay it, or drop it
     #[command(
         subcommand,
-        after_help = "Examples:\n  callbridge dead list\n  callbridge dead replay --code SELLSY_FORBIDDEN\n\ndocs/errors.md says of each code what to do."
+        after_help = "Examples:\n  callbridge dead list\n  callbridge dead replay --code SELLSY_FORBIDDEN\n\ndocs/errors.md says what to do about each code."
     )]
     Dead(dead::Dead),
-    /// The phone directory: how complete and fresh it is, and reading it anew
+    /// The phone directory: how complete and fresh it is, and synchronising it now
     #[command(subcommand, after_help = "Examples:\n  callbridge directory status\n  callbridge directory sync")]
     Directory(Directory),
-    /// Tells where calls are logged and why: candidates in order, the rule that chose, the opportunity
+    /// Explains where a call is logged and why: candidates in order, the rule that chose, the opportunity
     #[command(
-        long_about = "Tells where a call was logged and why, or where a call from a number would be: candidates in order, the rule that chose, \
-                      the opportunity.\n\nA number asks Sellsy for the opportunity, and for the caller if the directory does not know the number.",
+        long_about = "Explains where a call was logged and why, or where a call from a number would be logged: candidates in order, the rule that chose, \
+                      the opportunity.\n\nFor a number, Sellsy is asked for the opportunity, and for the caller if the number is not in the directory.",
         after_help = "Examples:\n  callbridge explain 3811600001\n  callbridge explain \"+33 6 39 98 41 07\"\n  callbridge explain 0639984107"
     )]
     Explain {
@@ -121,16 +125,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Erases what is kept about a person, after asking; tells what stays in Sellsy
+    /// Erases what is stored about a person, after asking; lists what stays in Sellsy
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::Arguments),
-    /// Tells whether a worker is ready and if not why, by its exit code as well: for health checks of containers
+    /// Says whether a worker is ready, and if not why; exit code 0 or 1: for container health checks
     #[command(after_help = ready::EXAMPLES)]
     Ready {
-        /// Another address than that of the worker beside it (/readyz of HTTP_LISTEN); plain http
+        /// The address to ask, plain http [default: /readyz on HTTP_LISTEN of this machine]
         url: Option<String>,
     },
-    /// Aircall's webhooks: whether one delivers all that is needed, and making or repairing it
+    /// Aircall's webhooks: whether one delivers all events that are needed, and creating or repairing it
     #[command(
         subcommand,
         after_help = "Examples:\n  callbridge webhook status\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall"
@@ -147,17 +151,17 @@ enum Shell {
 
 #[derive(Subcommand)]
 enum Directory {
-    /// Records and numbers by kind, when they were read, and what went wrong; exit code 1 until all is loaded
+    /// Shows records and numbers by kind, when they were read, and what went wrong; exit code 1 until all are loaded
     #[command(after_help = "Examples:\n  callbridge directory status\n  callbridge directory status --json")]
     Status {
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
-    /// Has a resolver read what has changed in Sellsy now, and waits until that is done
+    /// Makes a resolver read the changes in Sellsy now, and waits until it has
     #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything")]
     Sync {
-        /// Read every record again, not only what has changed; also finds what was deleted
+        /// Read every record again, not only the changed ones; this also finds deleted records
         #[arg(long)]
         everything: bool,
     },
@@ -165,35 +169,116 @@ enum Directory {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = match Cli::parse().command {
-        Command::Check { json } => {
-            tls::install_provider();
-            return ended(Box::pin(check::run(json)).await);
-        }
+    tls::install_provider();
+    let result = Box::pin(run(Cli::parse().command)).await;
+    result.unwrap_or_else(|e| {
+        eprintln!("callbridge: {e:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let nothing = Needs::default();
+    let aircall = Needs { aircall_api: true, ..nothing };
+    match command {
+        // These must work without a database and without complete settings.
+        Command::Check { json } => check::run(json).await,
         Command::Completions { shell } => {
-            complete(shell);
-            return ExitCode::SUCCESS;
+            print_completions(shell);
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Ready { url } => return ended(ready::run(url).await),
-        command => command,
-    };
-    let needs = Needs {
-        sellsy_api: command.asks_sellsy(),
-        aircall_api: command.asks_aircall(),
-        console_password: matches!(command, Command::Console),
-        ..Needs::default()
-    };
+        Command::Ready { url } => ready::run(url).await,
+        Command::Backfill(arguments) => {
+            with_installation(aircall, FEW_CONNECTIONS, async |i| {
+                backfill::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Budget { json } => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                budget::run(&i.database, json).await.context("the budget could not be read")
+            })
+            .await
+        }
+        Command::Call { id, json } => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                call::run(&i.database, id, json).await.context("the timeline could not be read")
+            })
+            .await
+        }
+        Command::Console => {
+            let needs = Needs { console_password: true, ..nothing };
+            with_installation(needs, CONSOLE_CONNECTIONS, async |i| console::run(&i.database, &i.settings).await).await
+        }
+        Command::Dead(command) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| dead::run(&i.database, &i.settings, command).await)
+                .await
+        }
+        Command::Directory(Directory::Status { json }) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                directory::status(&i.database, json).await.context("the directory could not be read")
+            })
+            .await
+        }
+        Command::Directory(Directory::Sync { everything }) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                directory::sync(&i.database, everything).await.context("the directory could not be synchronised")
+            })
+            .await
+        }
+        Command::Explain { caller, json } => {
+            let needs = Needs { sellsy_api: !explain::is_call_id(&caller), ..nothing };
+            with_installation(needs, FEW_CONNECTIONS, async |i| {
+                explain::run(&i.database, &i.settings, &caller, json).await
+            })
+            .await
+        }
+        Command::Forget(arguments) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                forget::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Webhook(command) => {
+            with_installation(aircall, FEW_CONNECTIONS, async |i| {
+                webhook::run(&i.database, &i.settings, &command).await
+            })
+            .await
+        }
+    }
+}
+
+/// What most commands need.
+struct Installation {
+    settings: Settings,
+    database: Database,
+}
+
+/// Reads the settings, connects to the database, and runs the command. Exit code 2 if the settings are wrong.
+async fn with_installation(
+    needs: Needs,
+    connections: usize,
+    command: impl AsyncFnOnce(Installation) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
     let settings = match Settings::from_environment(needs) {
         Ok(settings) => settings,
         Err(problems) => {
-            eprint!("callbridge cannot start; set these environment variables right:\n{problems}");
-            return ExitCode::from(2);
+            eprint!("callbridge cannot start; set valid values for these environment variables:\n{problems}");
+            return Ok(ExitCode::from(2));
         }
     };
-    ended(Box::pin(run(command, settings)).await)
+    tls::check()?;
+    let readiness = Readiness::default();
+    let condition = readiness.condition("database");
+    let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;
+    if tokio::time::timeout(CONNECT_TIMEOUT, database.available()).await.is_err() {
+        let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
+        anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
+    }
+    Box::pin(command(Installation { settings, database })).await
 }
 
-fn complete(shell: Shell) {
+fn print_completions(shell: Shell) {
     use clap_complete::Shell as Known;
     let shell = match shell {
         Shell::Bash => Known::Bash,
@@ -201,63 +286,6 @@ fn complete(shell: Shell) {
         Shell::Fish => Known::Fish,
     };
     clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut std::io::stdout());
-}
-
-fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
-    result.unwrap_or_else(|e| {
-        eprintln!("callbridge: {e:#}");
-        ExitCode::FAILURE
-    })
-}
-
-/// Only on a terminal, and not if NO_COLOR is set (no-color.org).
-fn colours() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && std::io::IsTerminal::is_terminal(&std::io::stdout())
-}
-
-impl Command {
-    fn asks_sellsy(&self) -> bool {
-        matches!(self, Command::Explain { caller, .. } if !explain::is_call_id(caller))
-    }
-
-    fn asks_aircall(&self) -> bool {
-        matches!(self, Command::Backfill(_) | Command::Webhook(_))
-    }
-}
-
-async fn run(command: Command, settings: Settings) -> anyhow::Result<ExitCode> {
-    tls::install_provider();
-    tls::check()?;
-    let readiness = Readiness::default();
-    let condition = readiness.condition("database");
-    let connections = if matches!(command, Command::Console) { CONSOLE_CONNECTIONS } else { 2 };
-    let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;
-    let there = tokio::time::timeout(PATIENCE, database.available()).await;
-    if there.is_err() {
-        let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
-        anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
-    }
-    match command {
-        Command::Backfill(arguments) => backfill::run(&database, &settings, &arguments).await,
-        Command::Budget { json } => budget::run(&database, json).await.context("the budget could not be read"),
-        Command::Console => console::run(&database, &settings).await,
-        Command::Dead(command) => dead::run(&database, &settings, command).await,
-        Command::Directory(Directory::Status { json }) => {
-            directory::status(&database, json).await.context("the directory could not be read")
-        }
-        Command::Directory(Directory::Sync { everything }) => {
-            directory::sync(&database, everything).await.context("the directory could not be followed")
-        }
-        Command::Explain { caller, json } => explain::run(&database, &settings, &caller, json).await,
-        // Answered before: they must work without any of what is needed here.
-        Command::Check { json } => check::run(json).await,
-        Command::Completions { .. } => Ok(ExitCode::SUCCESS),
-        Command::Ready { url } => ready::run(url).await,
-        Command::Forget(arguments) => forget::run(&database, &settings, &arguments).await,
-        Command::Call { id, json } => call::run(&database, id, json).await.context("the timeline could not be read"),
-        Command::Webhook(command) => webhook::run(&database, &settings, &command).await,
-    }
 }
 
 /// How long ago, for people.

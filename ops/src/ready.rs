@@ -1,28 +1,27 @@
-//! `callbridge ready`: one request to `/readyz`, for whoever watches over a container and has no curl in it.
+//! `callbridge ready`: one request to `/readyz`, for the health check of a container that has no curl.
 //!
-//! It runs every few seconds for ever, beside the worker and inside its limits. So it is one request by hand, without TLS or
-//! an HTTP client, which would read a hundred certificates first. It asks the process beside it (`HTTP_LISTEN`) or any
-//! other address by plain http, and says why not if not.
+//! It runs every few seconds for ever, beside the worker and inside its limits. So it does without a proxy and without TLS, which
+//! would read a hundred certificates first (decision 17). It asks the process beside it (`HTTP_LISTEN`) or any other address
+//! by plain http, and says why not if not.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
 };
 
-use anyhow::{Context, bail};
-use base::settings::{Needs, Settings};
-use serde::Deserialize;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::timeout,
+use anyhow::{anyhow, bail, ensure};
+use base::{
+    client,
+    settings::{Needs, Settings},
 };
+use serde::Deserialize;
 
 /// Less than the watcher's own patience, so that it hears the reason.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Of the answer.
-const LARGEST: u64 = 64 * 1024;
+const LARGEST: usize = 64 * 1024;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge ready\n  callbridge ready http://ingest:8080/readyz";
 
@@ -34,8 +33,7 @@ pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
             Err(problems) => bail!("HTTP_LISTEN is not known:\n{problems}"),
         },
     };
-    let answer = timeout(PATIENCE, ask(&url)).await;
-    let (is_ready, words) = match answer.context("no answer in time").and_then(|answer| answer) {
+    let (is_ready, words) = match ask(&url).await {
         Ok((status, body)) => (status == 200, told(status, &body)),
         Err(e) => (false, format!("not ready: {url}: {e:#}")),
     };
@@ -54,41 +52,38 @@ fn beside(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Status and body.
-async fn ask(url: &str) -> anyhow::Result<(u16, String)> {
-    let (authority, path) = parts(url)?;
-    let mut stream = TcpStream::connect(&authority).await.context("nobody listens there")?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(LARGEST).read_to_end(&mut answer).await?;
-    read(&String::from_utf8_lossy(&answer)).context("that is no answer of HTTP")
+async fn ask(url: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+    ensure!(url.starts_with("http://"), "only http:// is asked");
+    let client = client::builder(PATIENCE).no_proxy().tls_certs_only([]).build()?;
+    let mut answer = client.get(url).send().await.map_err(no_answer)?;
+    let mut body = Vec::new();
+    while body.len() < LARGEST
+        && let Some(more) = answer.chunk().await.map_err(no_answer)?
+    {
+        body.extend_from_slice(&more);
+    }
+    Ok((answer.status().as_u16(), body))
 }
 
-/// `host:port` and the path.
-fn parts(url: &str) -> anyhow::Result<(String, String)> {
-    let rest = url.strip_prefix("http://").with_context(|| format!("{url}: only http:// is asked"))?;
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-    Ok((authority, format!("/{path}")))
-}
-
-fn read(answer: &str) -> Option<(u16, String)> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+fn no_answer(e: reqwest::Error) -> anyhow::Error {
+    let problem = match &e {
+        e if e.is_timeout() => "no answer in time",
+        e if e.is_connect() => "nobody listens there",
+        _ => "that is no answer of HTTP",
+    };
+    anyhow!("{problem}: {}", anyhow::Error::from(e).root_cause())
 }
 
 /// What `/readyz` lacks; other addresses say nothing more than their status.
-fn told(status: u16, body: &str) -> String {
+fn told(status: u16, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Answer {
-        missing: std::collections::BTreeMap<String, String>,
+        missing: BTreeMap<String, String>,
     }
     if status == 200 {
         return "ready".into();
     }
-    match serde_json::from_str::<Answer>(body) {
+    match serde_json::from_slice::<Answer>(body) {
         Ok(answer) => {
             let reasons: Vec<_> = answer.missing.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
             format!("not ready: {}", reasons.join("; "))
@@ -99,6 +94,9 @@ fn told(status: u16, body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::{Router, http::StatusCode, response::Redirect, routing::get};
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+
     use super::*;
 
     #[test]
@@ -114,29 +112,51 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_plain_http() {
-        for (url, expected) in [
-            ("http://ingest:8080/readyz", Some(("ingest:8080", "/readyz"))),
-            ("http://[::1]:8080/a/b?c", Some(("[::1]:8080", "/a/b?c"))),
-            ("http://ingest", Some(("ingest:80", "/"))),
-            ("https://ingest/readyz", None),
-            ("ingest:8080", None),
-        ] {
-            let found = parts(url).ok();
-            assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())), "{url}");
-        }
+    fn an_answer_is_told_in_words() {
+        let unready = br#"{"ready":false,"missing":{"broker":"connecting","database":"starting"}}"#;
+        assert_eq!(told(503, unready), "not ready: broker: connecting; database: starting");
+        assert_eq!(told(200, b"{}"), "ready");
+        assert_eq!(told(404, b""), "not ready: answered with 404");
     }
 
-    #[test]
-    fn an_answer_is_told_in_words() {
-        let unready = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 53\r\n\r\n\
-                       {\"ready\":false,\"missing\":{\"broker\":\"connecting\",\"database\":\"starting\"}}";
-        let (status, body) = read(unready).unwrap();
-        assert_eq!(told(status, &body), "not ready: broker: connecting; database: starting");
-        let (status, body) = read("HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
-        assert_eq!(told(status, &body), "ready");
-        let (status, body) = read("HTTP/1.1 404 Not Found\r\n\r\n").unwrap();
-        assert_eq!(told(status, &body), "not ready: answered with 404");
-        assert!(read("").is_none() && read("SSH-2.0\r\n\r\n").is_none());
+    async fn listening() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
+    #[tokio::test]
+    async fn whatever_listens_is_asked_once_and_not_for_more_than_it_may_say() {
+        let (listener, url) = listening().await;
+        let routes = Router::new()
+            .route("/readyz", get(async || (StatusCode::SERVICE_UNAVAILABLE, "starting")))
+            .route("/elsewhere", get(async || Redirect::to("/readyz")))
+            .route("/large", get(async || "x".repeat(10 * LARGEST)));
+        tokio::spawn(axum::serve(listener, routes).into_future());
+        assert_eq!(ask(&format!("{url}/readyz")).await.unwrap(), (503, b"starting".to_vec()));
+        assert_eq!(ask(&format!("{url}/elsewhere")).await.unwrap().0, 303);
+        assert!(ask(&format!("{url}/large")).await.unwrap().1.len() < 5 * LARGEST);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_told_in_words() {
+        let (listener, closed) = listening().await;
+        drop(listener);
+        let (listener, other) = listening().await;
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH\r\n\r\n").await.unwrap();
+        });
+        let (_silent, silent) = listening().await;
+        for (url, problem) in [
+            (closed, "nobody listens there: Connection refused"),
+            (other, "that is no answer of HTTP: "),
+            (silent, "no answer in time: "),
+            ("https://ingest/readyz".into(), "only http:// is asked"),
+            ("ingest:8080".into(), "only http:// is asked"),
+        ] {
+            let found = ask(&url).await.unwrap_err().to_string();
+            assert!(found.starts_with(problem), "{url}: {found}");
+        }
     }
 }

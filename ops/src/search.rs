@@ -1,33 +1,33 @@
-//! Calls as an operator looks for them, and what is counted of them.
+//! Searches and counts calls for the console.
 //!
-//! A search is at most a page long and goes on after the last call that was shown, by its start and id, so that its cost
-//! does not depend on how many calls there are or how far one has read. Each condition has an index that begins with its
-//! column and goes on with the order of the page (migrations V9 and V13). What is read is the view `console_calls`; the table
-//! is the ledger's.
+//! A search returns at most one page and continues after the last call that was shown, by its start and id. So its cost
+//! depends neither on the number of calls nor on how far one has read. Each condition has an index that starts with its
+//! column and continues with the order of the page (migrations V9 and V13). It reads the view `console_calls`, because the
+//! table belongs to the ledger.
 
-use base::{error::Result, ids::CallId, phone::E164};
+use base::{db::Client, error::Result, ids::CallId, phone::E164};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use tokio_postgres::{
-    Client, Row,
+    Row,
     types::{Json, ToSql},
 };
 use vendors::aircall::wire::Call;
 
 pub(crate) const PAGE: usize = 50;
 
-/// Where a call stands.
+/// The state of a call, as the view `console_calls` derives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// It has not ended, as far as we know.
     Ongoing,
-    /// It has ended, and where it is logged is not decided.
+    /// It has ended, and it is not decided where to log it.
     Undecided,
-    /// A record was found, the log is not written.
+    /// A record was found; the log is not written yet.
     Unlogged,
     Logged,
     Unmatched,
-    /// A message about it lies among the dead letters.
+    /// It has a dead letter.
     Parked,
     /// A person deleted its log.
     Deleted,
@@ -61,9 +61,9 @@ impl State {
     }
 }
 
-/// One way in which a call may be meant.
+/// One way to choose calls.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Meant {
+pub(crate) enum Criterion {
     Call(CallId),
     Caller(E164),
     /// The last digits of the number.
@@ -74,14 +74,14 @@ pub(crate) enum Meant {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search {
-    /// Any of these; empty means every call.
-    pub(crate) meant: Vec<Meant>,
-    /// Any of these; empty means all.
+    /// Calls that meet any of these; empty means every call.
+    pub(crate) criteria: Vec<Criterion>,
+    /// Calls in any of these states; empty means all.
     pub(crate) states: Vec<State>,
     pub(crate) agent: Option<String>,
     pub(crate) from: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
-    /// Those after this one, which began earlier.
+    /// Continue after this call: older calls only.
     pub(crate) after: Option<(Timestamp, CallId)>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Found {
 
 type Parameter = Box<dyn ToSql + Sync + Send>;
 
-/// The conditions of a statement and what stands for their `$1`, `$2` …
+/// The conditions of a statement, and the values of their parameters `$1`, `$2` …
 #[derive(Default)]
 struct Conditions {
     all: Vec<String>,
@@ -110,11 +110,11 @@ impl Conditions {
         format!("${}", self.parameters.len())
     }
 
-    fn of(search: &Search) -> Self {
+    fn from_search(search: &Search) -> Self {
         let mut conditions = Self::default();
-        let meant: Vec<_> = search.meant.iter().map(|meant| conditions.meant(meant)).collect();
-        if !meant.is_empty() {
-            conditions.all.push(format!("({})", meant.join(" or ")));
+        let criteria: Vec<_> = search.criteria.iter().map(|criterion| conditions.criterion(criterion)).collect();
+        if !criteria.is_empty() {
+            conditions.all.push(format!("({})", criteria.join(" or ")));
         }
         if !search.states.is_empty() {
             let states: Vec<&str> = search.states.iter().map(|state| state.as_str()).collect();
@@ -140,20 +140,20 @@ impl Conditions {
         conditions
     }
 
-    fn meant(&mut self, meant: &Meant) -> String {
-        match meant {
-            Meant::Call(id) => format!("call_id = {}", self.parameter(id.0)),
-            Meant::Caller(number) => format!("caller_backwards = any({})", self.parameter(written(number))),
-            Meant::CallerEndsWith(digits) => {
+    fn criterion(&mut self, criterion: &Criterion) -> String {
+        match criterion {
+            Criterion::Call(id) => format!("call_id = {}", self.parameter(id.0)),
+            Criterion::Caller(number) => format!("caller_backwards = any({})", self.parameter(notations(number))),
+            Criterion::CallerEndsWith(digits) => {
                 format!("caller_backwards like {}", self.parameter(format!("{}%", backwards(digits))))
             }
-            Meant::Records(records) => format!("record = any({})", self.parameter(records.clone())),
+            Criterion::Records(records) => format!("record = any({})", self.parameter(records.clone())),
         }
     }
 }
 
-/// The ways in which Aircall may have written a number, as digits backwards.
-fn written(number: &E164) -> Vec<String> {
+/// The notations in which Aircall may have sent a number, as digits backwards.
+fn notations(number: &E164) -> Vec<String> {
     let (country, significant) = (number.country_code(), number.significant_digits());
     let ways = [format!("{country}{significant}"), format!("00{country}{significant}"), format!("0{significant}")];
     ways.iter().map(|digits| backwards(digits)).collect()
@@ -167,7 +167,7 @@ const COLUMNS: &str = "call_id, started_at, state, snapshot, resolution, sellsy_
 
 /// A page of calls, newest first, and whether there are more.
 pub(crate) async fn calls(client: &Client, search: &Search) -> Result<(Vec<Found>, bool)> {
-    let Conditions { all, parameters } = Conditions::of(search);
+    let Conditions { all, parameters } = Conditions::from_search(search);
     let wanted = if all.is_empty() { "true".into() } else { all.join(" and ") };
     let limit = PAGE + 1;
     let sql = format!(
@@ -176,15 +176,15 @@ pub(crate) async fn calls(client: &Client, search: &Search) -> Result<(Vec<Found
     let parameters: Vec<&(dyn ToSql + Sync)> =
         parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
     let rows = client.query(&sql, &parameters).await?;
-    Ok((rows.iter().take(PAGE).map(found).collect(), rows.len() > PAGE))
+    Ok((rows.iter().take(PAGE).map(from_row).collect(), rows.len() > PAGE))
 }
 
 pub(crate) async fn call(client: &Client, call_id: CallId) -> Result<Option<Found>> {
     let sql = format!("select {COLUMNS} from console_calls where call_id = $1");
-    Ok(client.query_opt(&sql, &[&call_id.0]).await?.map(|row| found(&row)))
+    Ok(client.query_opt(&sql, &[&call_id.0]).await?.map(|row| from_row(&row)))
 }
 
-fn found(row: &Row) -> Found {
+fn from_row(row: &Row) -> Found {
     Found {
         call_id: CallId(row.get(0)),
         started_at: row.get(1),
@@ -195,7 +195,7 @@ fn found(row: &Row) -> Found {
     }
 }
 
-/// Every agent of a call, by jumping from one to the next in the index.
+/// Every agent who has a call, read by jumping from one to the next in the index.
 pub(crate) async fn agents(client: &Client) -> Result<Vec<String>> {
     let sql = "with recursive next (agent) as (
                    (select agent from console_calls where agent is not null order by agent limit 1)
@@ -206,14 +206,14 @@ pub(crate) async fn agents(client: &Client) -> Result<Vec<String>> {
     Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Calls by the hour of their start and their state.
+/// Counts calls by the hour of their start and by state.
 pub(crate) async fn hours(client: &Client, since: Timestamp) -> Result<Vec<(Timestamp, State, i64)>> {
     let sql = "select date_trunc('hour', started_at), state, count(*) from console_calls where started_at >= $1 group by 1, 2 order by 1, 2";
     let rows = client.query(sql, &[&since]).await?;
     Ok(rows.iter().map(|r| (r.get(0), State::parse(r.get(1)), r.get(2))).collect())
 }
 
-/// What somebody should see to: how many calls are in this state, and how long the oldest has been.
+/// Calls that are not finished: how many are in this state, and since when the oldest has been.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backlog {
     pub(crate) state: State,
@@ -236,16 +236,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_asked_for_becomes_a_condition() {
-        assert!(Conditions::of(&Search::default()).all.is_empty());
+    fn only_given_filters_become_conditions() {
+        assert!(Conditions::from_search(&Search::default()).all.is_empty());
         let search = Search {
-            meant: vec![Meant::Call(CallId(7)), Meant::CallerEndsWith("4107".into())],
+            criteria: vec![Criterion::Call(CallId(7)), Criterion::CallerEndsWith("4107".into())],
             states: vec![State::Parked],
             agent: Some("Léa".into()),
             after: Some((Timestamp::UNIX_EPOCH, CallId(9))),
             ..Search::default()
         };
-        let conditions = Conditions::of(&search);
+        let conditions = Conditions::from_search(&search);
         assert_eq!(
             conditions.all.join(" and "),
             "(call_id = $1 or caller_backwards like $2) and state = any($3) and agent = $4 and (started_at, call_id) < ($5, $6)"
@@ -254,9 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_found_however_it_was_written() {
+    fn a_number_is_found_in_every_notation() {
         let number = base::phone::parse("06 39 98 41 07", "FR".parse().unwrap()).unwrap();
-        let forwards: Vec<String> = written(&number).iter().map(|digits| digits.chars().rev().collect()).collect();
+        let forwards: Vec<String> = notations(&number).iter().map(|digits| digits.chars().rev().collect()).collect();
         assert_eq!(forwards, ["33639984107", "0033639984107", "0639984107"]);
     }
 }

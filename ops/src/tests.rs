@@ -1,10 +1,10 @@
-//! The command line as a stranger meets it.
+//! The command line as a new user sees it: promised commands exist, and every help text has examples that work.
 
 use clap::{Command, CommandFactory};
 
 use super::Cli;
 
-/// What the design promises of `callbridge`.
+/// The commands that the documents promise.
 const PROMISED: [&str; 17] = [
     "check",
     "explain",
@@ -42,7 +42,7 @@ fn every_command_that_is_promised_is_there() {
     }
 }
 
-/// Whose help has no example leaves a stranger guessing; one that does not parse is worse.
+/// A help text without an example leaves a new user guessing; an example that does not parse is worse.
 #[test]
 fn every_help_has_examples_that_parse() {
     let (cli, mut found) = (Cli::command(), Vec::new());
@@ -62,7 +62,7 @@ fn every_help_has_examples_that_parse() {
     }
 }
 
-/// As a shell would, with double quotes alone.
+/// Splits a line as a shell would; knows double quotes only.
 fn words(line: &str) -> Vec<String> {
     let quoted = line.split('"').enumerate();
     let words = quoted.flat_map(|(n, part)| match n % 2 {

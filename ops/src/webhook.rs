@@ -1,4 +1,4 @@
-//! `callbridge webhook status|install`: whether Aircall delivers to us, and making or repairing the webhook that does.
+//! `callbridge webhook status|install`: whether Aircall delivers its events to us, and creating or repairing the webhook.
 
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Creates the webhook, or enables it again and adds what events it lacks; prints its token
+    /// Creates the webhook, or enables it again and adds the events it lacks; prints its token
     #[command(after_help = "Examples:\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall")]
     Install {
         /// The URL under which Aircall reaches ingest, https://your-host/webhooks/aircall
@@ -53,7 +53,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: &Comm
     }
 }
 
-/// A webhook as it is shown.
+/// A line of the output.
 struct Line<'a> {
     webhook: &'a Webhook,
     ours: bool,
@@ -84,7 +84,7 @@ fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -
     }
     if !good {
         eprintln!("callbridge: no active webhook brings all {} events that are needed.", EVENTS.len());
-        eprintln!("To make or repair one: callbridge webhook install --url https://<your host>{PATH}");
+        eprintln!("To create or repair one: callbridge webhook install --url https://<your host>{PATH}");
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -117,14 +117,14 @@ fn table(lines: &[Line<'_>]) -> Table {
 }
 
 async fn install(aircall: &Aircall, settings: &Settings, url: &str) -> anyhow::Result<ExitCode> {
-    if let Err(problem) = check(url) {
+    if let Err(problem) = check_url(url) {
         eprintln!("callbridge: {problem}");
         return Ok(ExitCode::from(2));
     }
     let (done, webhook) = webhooks::install(aircall, url).await.context("the webhook could not be set up")?;
     match done {
         Installed::Created => println!("Created, for {} events.", webhook.events.len()),
-        Installed::WasThere => println!("It was there, active and with all events: nothing to do."),
+        Installed::WasThere => println!("It exists, active and with all events: nothing to do."),
         Installed::Repaired { enabled, added } => {
             if enabled {
                 println!("It was disabled and is enabled again.");
@@ -138,14 +138,14 @@ async fn install(aircall: &Aircall, settings: &Settings, url: &str) -> anyhow::R
         Some(_) if webhooks::has_token(&webhook, &settings.aircall.webhook_tokens) => {
             println!("Its token is in AIRCALL_WEBHOOK_TOKENS.");
         }
-        Some(token) => println!("Set AIRCALL_WEBHOOK_TOKENS={} for ingest and start it again.", token.expose_secret()),
-        None => println!("Aircall did not tell its token: GET /v1/webhooks of its API shows it."),
+        Some(token) => println!("Set AIRCALL_WEBHOOK_TOKENS={} for ingest and restart it.", token.expose_secret()),
+        None => println!("Aircall did not return its token: GET /v1/webhooks of its API shows it."),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Aircall delivers over TLS; only a sandbox delivers on the machine itself.
-fn check(url: &str) -> Result<(), String> {
+fn check_url(url: &str) -> Result<(), String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://127.0.0.1:"));
     match rest.and_then(|rest| rest.split_once('/')) {
         Some((host, path)) if !host.is_empty() && path.trim_end_matches('/') == PATH.trim_start_matches('/') => Ok(()),
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_only_where_ingest_can_listen() {
+    fn accepts_only_urls_where_ingest_can_listen() {
         for (url, good) in [
             ("https://calls.example.com/webhooks/aircall", true),
             ("https://calls.example.com:8443/webhooks/aircall/", true),
@@ -168,7 +168,7 @@ mod tests {
             ("https:///webhooks/aircall", false),
             ("calls.example.com/webhooks/aircall", false),
         ] {
-            assert_eq!(check(url).is_ok(), good, "{url}");
+            assert_eq!(check_url(url).is_ok(), good, "{url}");
         }
     }
 }

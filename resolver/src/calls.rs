@@ -3,7 +3,7 @@
 //! The ledger is written before `call.resolved` is published, and the message is acked last: dying in between brings
 //! the same message again, which finds the decision made and only publishes it once more.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use base::{
     db::Database,
@@ -13,22 +13,22 @@ use base::{
     trace::Traceparent,
 };
 use broker::{
-    amqp::{Destination, Handler, Incoming, Outcome, Outgoing, Publisher},
-    event::{CALL_RESOLVED, DIRECTORY_CHANGED, Event},
+    amqp::{Incoming, Outcome, Publisher},
+    event::CALL_RESOLVED,
 };
 use jiff::Timestamp;
 use ledger::{
-    calls::{self, Known, Snapshot, Taken},
+    calls::{self, Known, Snapshot},
     resolution::Resolution,
-    timeline::{self, Entry},
+    timeline::{self, Decision, Entry, Reason, What},
 };
 use serde_json::json;
 use vendors::{aircall::wire::Call, sent};
 
 use crate::{
     directory::store,
-    hints::Hints,
-    look_up::{self, LookUp},
+    look_up::LookUp,
+    plan::{self, Action, Again, Ended},
 };
 
 /// How old the card's look-up may be to decide by it: few records change during a phone call.
@@ -40,79 +40,69 @@ pub(crate) struct Calls {
     pub(crate) look_up: LookUp,
 }
 
-/// What the resolver's queue brings: calls that ended, and records that may have changed.
-pub(crate) struct Messages {
-    pub(crate) calls: Arc<Calls>,
-    pub(crate) hints: Hints,
-}
-
-impl Handler for Messages {
-    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
-        match message.event.kind.as_str() {
-            DIRECTORY_CHANGED => self.hints.handle(message).await,
-            _ => self.calls.ended(message).await,
-        }
-    }
-}
-
 impl Calls {
-    async fn ended(&self, message: &Incoming) -> Result<Outcome> {
+    pub(crate) async fn ended(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, event) = (message.event.call_id, &message.event);
-        let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
+        let call: Call = event.payload()?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
         let number = self.number(&call);
         let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, FRESH, number.as_ref()).await?;
         drop(client);
-        let Taken::In(known) = taken else { return Ok(Outcome::Skip(format!("not logged: {}", calls::ERASED))) };
-        let known = match known {
-            Some(known) if known.is_final => *known,
-            _ => self.decide(call_id, &call, number.as_ref()).await?,
-        };
-        let just_decided = known.just_decided;
-        let lines = if just_decided { lines(&known) } else { Vec::new() };
-        if known.resolution.record.is_some() {
-            // The lines are for people and the fact is for the logger: it need not wait for them.
-            let publish = self.publish(call_id, message.trace, &known.resolution);
-            let (told, published) = tokio::join!(self.tell(call_id, lines), publish);
-            return told.and(published).map(|()| Outcome::Done);
+        let mut progress = Ended::TakenIn(taken);
+        loop {
+            progress = match plan::ended(progress, number.as_ref()) {
+                Action::LookUp => Ended::Decided(self.decide(call_id, &call, number.as_ref()).await?),
+                Action::Publish(known) => {
+                    // The lines are for people and the fact is for the logger: it need not wait for them.
+                    let publish = self.publish(call_id, message.trace, &known.resolution);
+                    let (noted, published) = tokio::join!(self.note(call_id, lines(&known)), publish);
+                    return noted.and(published).map(|()| Outcome::Done);
+                }
+                Action::Note(known) => {
+                    self.note(call_id, lines(&known)).await?;
+                    Ended::Noted(known)
+                }
+                Action::AskDirectory(known, number) => {
+                    let knows = store::knows(&self.database.client().await?, number).await?;
+                    Ended::DirectoryAsked { known, knows }
+                }
+                Action::ResolveAgain(known) => {
+                    let found = self.resolve_again(call_id).await?;
+                    Ended::ResolvedAgain { known, found }
+                }
+                Action::Skip(why) => return Ok(Outcome::Skip(Reason::NotLogged(why.into()))),
+                Action::Done => return Ok(Outcome::Done),
+            };
         }
-        self.tell(call_id, lines).await?;
-        // Whoever joined the directory since the look-up has found no waiting call.
-        let appeared = match number.filter(|_| just_decided) {
-            Some(number) => store::knows(&*self.database.client().await?, &number).await?,
-            None => false,
-        };
-        if appeared && self.resolve_again(call_id).await? {
-            return Ok(Outcome::Done);
-        }
-        Ok(Outcome::Skip(format!("not logged: {}", known.resolution.rule)))
     }
 
-    async fn tell(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
-        timeline::add(&*self.database.client().await?, call_id, lines).await
+    async fn note(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
+        timeline::add(&self.database.client().await?, call_id, lines).await
     }
 
     /// For a call that nobody was found for, or whose record or opportunity Sellsy does not take any more. True if there
-    /// is somebody now. A log that is there keeps its record if nobody is found; the logger hears of it all the same,
-    /// because it has waited.
+    /// is somebody now.
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
-        let Some(call) = calls::snapshot(&*self.database.client().await?, call_id).await? else { return Ok(false) };
+        let Some(call) = calls::snapshot(&self.database.client().await?, call_id).await? else { return Ok(false) };
         // What has brought this about may have sent requests for other reasons and for other calls.
-        Box::pin(sent::kept("resolver", self.look_up_again(call_id, &call))).await
+        Box::pin(sent::collect("resolver", self.look_up_again(call_id, &call))).await
     }
 
     async fn look_up_again(&self, call_id: CallId, call: &Call) -> Result<bool> {
-        let resolution = self.look_up.resolve(call).await?;
+        let found = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
-        let decided = calls::decide_again(&client, call_id, &resolution, self.number(call).as_ref()).await?;
-        let Some(decided) = decided else { return Ok(false) };
-        timeline::add(&client, call_id, [look_up::entry("resolved again", &resolution)]).await?;
-        drop(client);
-        if decided.record.is_some() {
-            self.publish(call_id, Traceparent::of_call(call_id), &decided).await?;
+        let decided = calls::decide_again(&client, call_id, &found, self.number(call).as_ref()).await?;
+        let again = plan::again(&found, decided.as_ref());
+        if again != Again::Nothing {
+            let entry = Entry::new("resolver", What::DecidedAgain(Decision::from(&found)));
+            timeline::add(&client, call_id, [entry]).await?;
         }
-        Ok(resolution.record.is_some())
+        drop(client);
+        if let Again::Found(decided) | Again::LogKeepsRecord(decided) = again {
+            self.publish(call_id, Traceparent::for_call(call_id), decided).await?;
+        }
+        Ok(matches!(again, Again::Found(_)))
     }
 
     fn number(&self, call: &Call) -> Option<E164> {
@@ -123,7 +113,7 @@ impl Calls {
     }
 
     /// For a call that the card's look-up cannot decide: there was none, or it is too old.
-    async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Known> {
+    async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Box<Known>> {
         let now = Timestamp::now();
         let resolution = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
@@ -131,23 +121,26 @@ impl Calls {
         // Another replica may have been faster; what it decided may have been logged already. Or a card was shown.
         let decided = calls::known(&client, call_id).await?;
         let decided = decided.ok_or_else(|| Error::retry(Code::CallBusy, "the call was deleted meanwhile"))?;
-        Ok(Known { just_decided, ..decided })
+        Ok(Box::new(Known { just_decided, ..decided }))
     }
 
     async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution) -> Result<()> {
         let record = resolution.record.as_ref().map(|r| json!({ "kind": r.kind, "id": r.id }));
         let payload = json!({ "record": record, "opportunity": resolution.opportunity.as_ref().map(|o| o.id) });
-        let fact = Event::of(CALL_RESOLVED, call_id, &payload).map_err(|e| Error::malformed("the call", &e))?;
-        let outgoing = Outgoing::event(&fact, trace).map_err(|e| Error::malformed("the call", &e))?;
-        self.publisher.publish(Destination::Events { kind: CALL_RESOLVED }, &outgoing).await
+        self.publisher.fact(CALL_RESOLVED, call_id, &payload, trace).await
     }
 }
 
+/// Written by the one who decided.
 fn lines(known: &Known) -> Vec<Entry> {
     let mut lines = Vec::with_capacity(2);
-    if !known.card_shown && known.resolution.record.is_some() {
-        lines.push(Entry::new("resolver", "no card was shown during the call"));
+    if !known.just_decided {
+        return lines;
     }
-    lines.push(look_up::entry("decided", &known.resolution).with("looked_up_at", known.looked_up_at));
+    if !known.card_shown && known.resolution.record.is_some() {
+        lines.push(Entry::new("resolver", What::NoCardShown {}));
+    }
+    let decision = Decision { looked_up_at: Some(known.looked_up_at), ..Decision::from(&known.resolution) };
+    lines.push(Entry::new("resolver", What::Decided(decision)));
     lines
 }

@@ -12,14 +12,11 @@ use base::{
 use broker::amqp::{Handler, Incoming, Outcome};
 use ledger::{
     calls::{self, Snapshot, Taken},
-    timeline::{self, Entry},
+    timeline::{self, Decision, Entry, Reason, What},
 };
 use vendors::aircall::{Aircall, CardAnswer, wire::Call};
 
-use crate::{
-    card,
-    look_up::{self, LookUp},
-};
+use crate::{card, look_up::LookUp};
 
 pub(crate) struct Cards {
     pub(crate) database: Database,
@@ -31,7 +28,7 @@ pub(crate) struct Cards {
 impl Handler for Cards {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         match self.show(message).await {
-            Err(e) if e.remedy != Remedy::AwaitDatabase => Ok(Outcome::Skip(format!("no card: {e}"))),
+            Err(e) if e.remedy != Remedy::AwaitDatabase => Ok(skip(e.into())),
             result => result,
         }
     }
@@ -40,31 +37,31 @@ impl Handler for Cards {
 impl Cards {
     async fn show(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, event) = (message.event.call_id, &message.event);
-        let call: Call = serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the call", &e))?;
+        let call: Call = event.payload()?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call);
         let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &snapshot).await? else {
-            return Ok(Outcome::Skip(format!("no card: {}", calls::ERASED)));
+            return Ok(skip(Reason::Erased));
         };
         // No connection is held while an API is asked.
         drop(client);
         let (resolution, looked_up) = match known {
-            Some(known) if known.is_final => return Ok(Outcome::Skip("no card: the call has ended".into())),
-            Some(known) if known.card_shown => return Ok(Outcome::Skip("no card: it was shown before".into())),
+            Some(known) if known.is_final => return Ok(skip(Reason::CallEnded)),
+            Some(known) if known.card_shown => return Ok(skip(Reason::ShownBefore)),
             Some(known) => (known.resolution, false),
             None => (self.look_up.resolve(&call).await?, true),
         };
         let card = card::render(&resolution, &self.web_url);
         let client = self.database.client().await?;
         let claimed = if looked_up {
-            let line = look_up::entry("looked up", &resolution);
+            let line = Entry::new("resolver", What::LookedUp(Decision::from(&resolution)));
             calls::keep_look_up(&client, call_id, &resolution, card.is_some(), line).await?
         } else {
             card.is_some() && calls::claim_card(&client, call_id).await?
         };
-        let Some(card) = card else { return Ok(Outcome::Skip(format!("no card: {}", resolution.rule))) };
+        let Some(card) = card else { return Ok(skip(resolution.rule)) };
         if !claimed {
-            return Ok(Outcome::Skip("no card: it was shown before, or the call has ended".into()));
+            return Ok(skip(Reason::ShownBeforeOrEnded));
         }
         drop(client);
         let answer = self.aircall.show_card(call_id, &card).await;
@@ -74,11 +71,15 @@ impl Cards {
     async fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {
         let entry = match answer? {
             CardAnswer::TooLate(status) => {
-                return Ok(Outcome::Skip(format!("no card: Aircall answered {status}, the call is over")));
+                return Ok(skip(Reason::CardRefused { status: status.to_string() }));
             }
-            CardAnswer::Shown => Entry::new("resolver", "card shown"),
+            CardAnswer::Shown => Entry::new("resolver", What::CardShown {}),
         };
-        timeline::add(&*self.database.client().await?, message.event.call_id, [entry]).await?;
+        timeline::add(&self.database.client().await?, message.event.call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
+}
+
+fn skip(why: Reason) -> Outcome {
+    Outcome::Skip(Reason::NoCard(why.into()))
 }

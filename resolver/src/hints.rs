@@ -4,19 +4,14 @@
 //! was found for and that wait for one of its numbers are resolved again. If the hint comes from the logger, because
 //! Sellsy took no log on that record, it names the call, which is resolved again as well.
 
-use base::{
-    db::Database,
-    error::{Error, Result},
-    ids::CallId,
-    phone::Region,
-};
+use base::{db::Database, error::Result, ids::CallId, phone::Region};
 use broker::{
     amqp::{Incoming, Outcome},
     event::RecordHint,
 };
 use vendors::sellsy::Sellsy;
 
-use crate::directory::sync::{self, Rematch};
+use crate::{directory::sync, rematch::Rematch};
 
 pub(crate) struct Hints {
     pub(crate) database: Database,
@@ -28,8 +23,7 @@ pub(crate) struct Hints {
 impl Hints {
     pub(crate) async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let event = &message.event;
-        let hint: RecordHint =
-            serde_json::from_str(event.payload.get()).map_err(|e| Error::malformed("the hint", &e))?;
+        let hint: RecordHint = event.payload()?;
         let listed = sync::refresh(&self.sellsy, self.region, &self.database, &hint).await?;
         self.rematch.numbers(&listed).await?;
         if event.call_id != CallId::NONE {

@@ -2,8 +2,8 @@
 //!
 //! At `call.created` the caller is looked up and the agent is shown a card; at `call.ended` the look-up is used again
 //! if it is fresh, the decision is stored with every candidate and the rule that chose, and `call.resolved` tells the
-//! logger. The rules ([`rules`]) are pure functions. Candidates come from the phone [`directory`], which this worker
-//! also keeps as Sellsy is; only a number that it does not have is asked for live.
+//! logger. What is done when ([`plan`]) and the match rules ([`rules`]) are pure functions. Candidates come from the phone
+//! [`directory`], which this worker also keeps as Sellsy is; only a number that it does not have is asked for live.
 
 mod calls;
 mod card;
@@ -12,7 +12,10 @@ pub mod directory;
 mod hints;
 mod live;
 mod look_up;
+mod messages;
+mod plan;
 mod record;
+mod rematch;
 mod retention;
 pub mod rules;
 
@@ -20,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use base::{ids::Stage, settings::Settings};
-use broker::worker::Base;
+use broker::worker::Worker;
 use tokio_util::sync::CancellationToken;
 use vendors::{
     aircall::Aircall,
@@ -31,7 +34,8 @@ use vendors::{
 pub use card::Page;
 pub use look_up::LookUp;
 
-use directory::sync::{Rematch, Sync};
+use directory::sync::Sync;
+use rematch::Rematch;
 
 const NAME: &str = "resolver";
 
@@ -39,22 +43,22 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
-    let mut base = Base::start(NAME, settings, 2, shutdown.clone())?;
-    let database = base.database.clone();
-    let aircall = Aircall::new(&base.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
-    let sellsy = Sellsy::new(&base.settings.sellsy, &database, Role::Worker(NAME))?;
-    let sellsy = sellsy.reporting_to(base.readiness.condition("Sellsy"));
+    let mut worker = Worker::start(NAME, settings, &[Stage::Cards, Stage::Resolver], shutdown.clone())?;
+    let database = worker.database.clone();
+    let aircall = Aircall::new(&worker.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
+    let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
+    let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = |lane| LookUp::new(sellsy.on(lane), region, database.clone());
     let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };
-    let publisher = base.publisher.clone();
+    let publisher = worker.publisher.clone();
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };
     let hints = hints::Hints { database: database.clone(), sellsy: sellsy.clone(), region, rematch: rematch.clone() };
     let background = sellsy.on(Lane::Background);
-    base.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
-    base.spawn_until_shutdown(retention::run(database.clone(), retention));
-    base.consume(Stage::Cards, cards)?;
-    base.consume(Stage::Resolver, calls::Messages { calls, hints })?;
-    base.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
-    base.serve(Router::new()).await
+    worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
+    worker.spawn_until_shutdown(retention::run(database.clone(), retention));
+    worker.consume(Stage::Cards, cards)?;
+    worker.consume(Stage::Resolver, messages::Messages { calls, hints })?;
+    worker.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
+    worker.serve(Router::new()).await
 }

@@ -14,7 +14,7 @@ use base::{
 use jiff::Timestamp;
 use ledger::{
     resolution::{Company, Opportunity, Record, Resolution, Source},
-    timeline::Entry,
+    timeline::Reason,
 };
 use vendors::{aircall::wire::Call, sellsy::Sellsy};
 
@@ -59,9 +59,9 @@ impl LookUp {
     pub(crate) async fn resolve(&self, call: &Call) -> Result<Resolution> {
         match self.number_of(call) {
             Caller::Number(number) => self.number(&number).await,
-            Caller::Withheld => Ok(nobody("the number is withheld: there is nobody to look up")),
-            Caller::Internal => Ok(nobody("an internal number or a short code: it is not looked up")),
-            Caller::Unusable => Ok(nobody("what was dialled is no phone number: it is not looked up")),
+            Caller::Withheld => Ok(nobody(Reason::Withheld)),
+            Caller::Internal => Ok(nobody(Reason::Internal)),
+            Caller::Unusable => Ok(nobody(Reason::Unusable)),
         }
     }
 
@@ -77,7 +77,7 @@ impl LookUp {
             contact.companies = self.companies(contact.id).await?;
         }
         let (opportunity, opportunity_rule) = match record.as_ref() {
-            None => (None, "there is no record"),
+            None => (None, Reason::NobodyFound),
             Some(record) => self.opportunity(record).await?,
         };
         Ok(Resolution {
@@ -86,12 +86,12 @@ impl LookUp {
             record,
             rule,
             opportunity,
-            opportunity_rule: opportunity_rule.into(),
+            opportunity_rule,
             candidates: found.candidates,
         })
     }
 
-    async fn opportunity(&self, record: &Record) -> Result<(Option<Opportunity>, &'static str)> {
+    async fn opportunity(&self, record: &Record) -> Result<(Option<Opportunity>, Reason)> {
         let owner = match rules::opportunity_owner(record) {
             Err(why) => return Ok((None, why)),
             Ok(owner) => owner,
@@ -153,32 +153,19 @@ impl LookUp {
 
     async fn companies(&self, contact: i64) -> Result<Vec<Company>> {
         let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?);
-        store::put_companies(&*self.database.client().await?, contact, &companies).await?;
+        store::put_companies(&self.database.client().await?, contact, &companies).await?;
         Ok(companies)
     }
 }
 
-fn nobody(why: &str) -> Resolution {
+fn nobody(why: Reason) -> Resolution {
     Resolution {
         source: Source::None,
         as_of: None,
         record: None,
-        rule: why.into(),
+        rule: why,
         opportunity: None,
-        opportunity_rule: "there is no record".into(),
+        opportunity_rule: Reason::NobodyFound,
         candidates: Vec::new(),
     }
-}
-
-/// The decision as a line of the timeline: ids and reasons, no personal data.
-pub(crate) fn entry(what: &'static str, resolution: &Resolution) -> Entry {
-    let candidates: Vec<String> = resolution.candidates.iter().map(|c| format!("{} {}", c.kind, c.id)).collect();
-    Entry::new("resolver", what)
-        .with("record", resolution.record.as_ref().map(|r| format!("{} {}", r.kind, r.id)))
-        .with("rule", &resolution.rule)
-        .with("opportunity", resolution.opportunity.as_ref().map(|o| o.id))
-        .with("opportunity_rule", &resolution.opportunity_rule)
-        .with("candidates", candidates)
-        .with("source", resolution.source)
-        .with("as_of", resolution.as_of)
 }

@@ -38,7 +38,7 @@ pub(crate) async fn run(database: Database, age: Duration) {
 
 /// How many calls and lines of timelines were deleted; `None` while another replica is at it.
 async fn turn(database: &Database, age: Duration) -> Result<Option<(u64, u64)>> {
-    let Some(client) = database.alone("retention", Duration::ZERO).await? else { return Ok(None) };
+    let Some(client) = database.lock("retention", Duration::ZERO).await? else { return Ok(None) };
     delete(&client, age).await.map(Some)
 }
 

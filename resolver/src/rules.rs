@@ -9,7 +9,10 @@
 //! Nothing here asks anybody anything: candidates in, decision and its reason out.
 
 use base::ids::Kind;
-use ledger::resolution::{Company, Record, Relation};
+use ledger::{
+    resolution::{Company, Record, Relation},
+    timeline::Reason,
+};
 use vendors::sellsy::wire::{Opportunity, OpportunityStatus, RecordKind, Related};
 
 /// The statuses of opportunities that a call is logged on.
@@ -21,25 +24,19 @@ pub fn sort(candidates: &mut [Record]) {
 }
 
 /// The record that a call is logged on, and why.
-pub fn choose(candidates: &[Record]) -> (Option<&Record>, String) {
+pub fn choose(candidates: &[Record]) -> (Option<&Record>, Reason) {
     let usable = || candidates.iter().filter(|record| !record.archived);
     let Some(chosen) = usable().min_by_key(|record| (record.kind, record.id)) else {
-        let why = if candidates.is_empty() {
-            "no usable record has this number"
-        } else {
-            "every record with this number is archived"
-        };
-        return (None, why.into());
+        return (None, if candidates.is_empty() { Reason::NoRecord } else { Reason::AllArchived });
     };
-    let of_kind = usable().filter(|record| record.kind == chosen.kind).count();
-    let others = usable().count() - of_kind;
     let kind = chosen.kind;
-    let why = match (of_kind, others) {
-        (1, 0) if candidates.len() == 1 => "the only record with this number".into(),
-        (1, 0) => "the only record with this number that is not archived".into(),
-        (1, _) => format!("{kind} before the other kinds"),
-        (n, 0) => format!("the first of {n} records of kind {kind}"),
-        (n, _) => format!("{kind} before the other kinds, and the first of {n}"),
+    let n = usable().filter(|record| record.kind == kind).count();
+    let others = usable().count() - n;
+    let why = match (n, others) {
+        (1, 0) if candidates.len() == 1 => Reason::OnlyRecord,
+        (1, 0) => Reason::OnlyUsableRecord,
+        (_, 0) => Reason::FirstOfKind { n, kind },
+        _ => Reason::KindFirst { kind, n },
     };
     (Some(chosen), why)
 }
@@ -51,19 +48,15 @@ pub fn company_of(contact: &Record) -> Option<&Company> {
 }
 
 /// Whose opportunities count for this record, or why nobody's do.
-pub fn opportunity_owner(record: &Record) -> Result<Related, &'static str> {
+pub fn opportunity_owner(record: &Record) -> Result<Related, Reason> {
     let related = |kind, id| Ok(Related { kind, id });
     match record.kind {
-        Kind::Individual | Kind::Company if record.relation == Some(Relation::Supplier) => {
-            Err("a supplier has no opportunity")
-        }
+        Kind::Individual | Kind::Company if record.relation == Some(Relation::Supplier) => Err(Reason::Supplier),
         Kind::Individual => related(RecordKind::Individual, record.id),
         Kind::Company => related(RecordKind::Company, record.id),
         Kind::Contact => match company_of(record) {
-            None => Err("a contact without a company has no opportunity"),
-            Some(Company { relation: Some(Relation::Supplier), .. }) => {
-                Err("the contact's company is a supplier: no opportunity")
-            }
+            None => Err(Reason::NoCompany),
+            Some(Company { relation: Some(Relation::Supplier), .. }) => Err(Reason::CompanyIsSupplier),
             Some(company) => related(RecordKind::Company, company.id),
         },
     }
@@ -71,7 +64,7 @@ pub fn opportunity_owner(record: &Record) -> Result<Related, &'static str> {
 
 /// The opportunity of `owner` among what Sellsy answered, and why. The answer is checked: Sellsy ignores filters that
 /// it does not know.
-pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Option<&'a Opportunity>, &'static str) {
+pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Option<&'a Opportunity>, Reason) {
     let of_owner = |o: &&Opportunity| {
         let id = match owner.kind {
             RecordKind::Individual => o.individual_id,
@@ -84,8 +77,8 @@ pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Opt
     // One without a date of creation comes last.
     let order = |o: &&Opportunity| (o.created.is_none(), o.created, o.id);
     match found.iter().filter(of_owner).filter(counts).min_by_key(order) {
-        Some(opportunity) => (Some(opportunity), "the earliest created one that is open or late"),
-        None => (None, "no opportunity is open or late"),
+        Some(opportunity) => (Some(opportunity), Reason::EarliestOpportunity),
+        None => (None, Reason::NoOpportunity),
     }
 }
 

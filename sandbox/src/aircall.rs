@@ -4,8 +4,8 @@
 //! the data file (`Seed`). Out go REST answers in the vendor's shapes and webhook deliveries that behave like the
 //! vendor's: at least once, retried with back-off, given up after too many failures. Everything is kept in memory.
 //!
-//! It may not be kinder than the vendor: what the reference calls wrong is refused, what it leaves open takes the
-//! stricter reading. It knows nothing of Sellsy nor of the workers under test.
+//! It must not be more lenient than the vendor: what the reference calls wrong is refused, and what it leaves open is read in
+//! the stricter way. It knows nothing of Sellsy or of the workers under test.
 
 mod call;
 mod cards;
@@ -81,8 +81,7 @@ pub fn api(account: Account) -> Router {
     rest::routes()
         .merge(cards::routes())
         .merge(webhooks_api::routes())
-        // Only for routes that exist: an unknown path is answered by the edge, with 404 and without asking for a
-        // credential.
+        // Only for routes that exist: for an unknown path, the vendor's edge answers 404 without asking for a credential.
         .route_layer(guard)
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_path)

@@ -1,7 +1,7 @@
 //! `/_sandbox/…` for what concerns both accounts: the journal of requests, its counts, and the faults.
 //!
-//! What concerns one account is in that account's own control router. Nothing here is part of a vendor's API, and nothing
-//! here is counted, recorded or struck by a fault.
+//! What concerns one account is in that account's own control router. Nothing here is part of a vendor's API, so these
+//! requests are neither counted nor recorded, and no fault hits them.
 
 use axum::extract::{Query, State};
 use axum::routing::get;

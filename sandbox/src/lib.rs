@@ -1,10 +1,10 @@
 //! The two vendors that Callbridge talks to, an Aircall account and a Sellsy account, on one loopback listener.
 //!
-//! For the demo, the end-to-end tests and the benchmarks: as strict as the vendors are (quotas, validation, error shapes, odd
-//! orders, retries of webhooks), with everything in memory and gone at the end. Under `/aircall` and `/sellsy` it speaks only
-//! what the vendors' documentation says; under `/_sandbox` a test plays calls, changes records as a person would, sets faults and
-//! reads what happened. It knows nothing of Callbridge's own crates and shares no code with them, so that a mistake about
-//! an API cannot be made on both sides at once.
+//! For the demo, the end-to-end tests and the benchmarks. It is as strict as the vendors are (quotas, validation, error shapes,
+//! events in odd orders, retries of webhooks) and keeps everything in memory until it ends. Under `/aircall` and `/sellsy` it
+//! does only what the vendors' documentation says. Under `/_sandbox` a test plays calls, changes records as a person would,
+//! sets faults and reads what happened. It shares no code with Callbridge's other crates, so that the same mistake about an
+//! API cannot be made on both sides.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,10 +27,10 @@ pub mod quota;
 mod seed;
 pub mod sellsy;
 
-/// How long requests that are still being answered may take once the sandbox is told to end.
+/// How long requests in flight may take once the sandbox is asked to stop.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A sandbox that listens, but does not answer before [`Sandbox::serve`].
+/// A sandbox that listens; it answers once [`Sandbox::serve`] runs.
 #[derive(Debug)]
 pub struct Sandbox {
     listener: TcpListener,
@@ -56,9 +56,9 @@ impl Sandbox {
 
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let listener = self.listener.tap_io(|connection| {
-            // Small answers wait 40 ms for an acknowledgement otherwise.
+            // Otherwise, small answers wait 40 ms for an acknowledgement.
             if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "cannot switch the delay of small packets off");
+                tracing::debug!(%error, "cannot switch off the delay of small packets");
             }
         });
         let server = axum::serve(listener, self.router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
@@ -73,7 +73,7 @@ impl Sandbox {
     }
 }
 
-/// The whole program: binds, says where on stdout, and serves until told to end.
+/// The whole program: binds, prints the address on stdout, and serves until `shutdown`.
 pub async fn run(options: Options, shutdown: CancellationToken) -> anyhow::Result<()> {
     let sandbox = Sandbox::bind(&options).await?;
     println!("sandbox listening on http://{}", sandbox.address()?);
@@ -92,7 +92,7 @@ fn router(aircall: &aircall::Account, sellsy: &sellsy::Account) -> Router {
         .layer(middleware::from_fn_with_state(observer, observe::middleware))
 }
 
-/// How a vendor's server sends webhooks.
+/// The HTTP client by which a vendor's server sends webhooks.
 pub(crate) fn webhook_client(user_agent: &str, answer_within: Duration) -> reqwest::Client {
     // Another part of the process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -105,7 +105,7 @@ pub(crate) fn webhook_client(user_agent: &str, answer_within: Duration) -> reqwe
         .unwrap_or_default()
 }
 
-/// What a mutex guards, also after a panic elsewhere: the sandbox's data are never left half changed.
+/// Locks the mutex, even after a panic elsewhere: no code of the sandbox leaves its data half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The sandbox as a program: an Aircall account and a Sellsy account on loopback, until it is told to end.
+//! The sandbox as a program: an Aircall account and a Sellsy account on loopback, until SIGTERM or SIGINT.
 
 use clap::Parser;
 use sandbox::Options;
@@ -15,13 +15,13 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let told = shutdown.clone();
+    let on_signal = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        told.cancel();
+        on_signal.cancel();
     });
     sandbox::run(options, shutdown).await
 }

@@ -1,9 +1,9 @@
 //! What the two vendors' servers see, and what goes wrong on the way.
 //!
-//! One middleware around both APIs, so that neither knows about it. Each API request is written into the journal (readable
-//! under `/_sandbox/requests`, counted under `/_sandbox/counts`), then the faults that were set for its endpoint are applied:
-//! another answer, latency, silence, or a connection that breaks before or after the vendor did its work.
-//! It never changes what an API answers unless a fault says so, and it leaves `/_sandbox/…` alone.
+//! One middleware around both APIs, so that neither knows about it. It writes each API request into the journal (readable
+//! under `/_sandbox/requests`, counted under `/_sandbox/counts`) and then applies the faults that were set for its endpoint:
+//! another answer, latency, no answer, or a connection that breaks before or after the vendor has handled the request.
+//! It never changes an API's answer unless a fault says so, and it does not touch `/_sandbox/…`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use journal::{Arrival, Journal};
 pub mod faults;
 pub mod journal;
 
-/// A client that waits longer than this for a hanging answer is cut off.
+/// A connection that hangs is closed after this time.
 const LONGEST_HANG: Duration = Duration::from_secs(120);
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
@@ -35,7 +35,7 @@ pub enum Api {
 
 impl Api {
     /// The vendor behind a path of the listener, and the path as the vendor's documentation writes it.
-    fn of(path: &str) -> Option<(Api, &str)> {
+    fn from_path(path: &str) -> Option<(Api, &str)> {
         let prefixes = [("/aircall", Api::Aircall), ("/sellsy/v2", Api::Sellsy), ("/sellsy", Api::Sellsy)];
         prefixes.into_iter().find_map(|(prefix, api)| {
             let rest = path.strip_prefix(prefix)?;
@@ -51,7 +51,7 @@ pub struct Observer {
 }
 
 pub async fn middleware(State(observer): State<Observer>, request: Request, next: Next) -> Response {
-    let Some((api, path)) = Api::of(request.uri().path()) else {
+    let Some((api, path)) = Api::from_path(request.uri().path()) else {
         return next.run(request).await;
     };
     let started = Instant::now();
@@ -93,11 +93,11 @@ pub async fn middleware(State(observer): State<Observer>, request: Request, next
             broken()
         }
         Some(Action::Status { status, body, headers }) => {
-            let response = instead(status, &body, headers.iter());
+            let response = other_answer(status, &body, headers.iter());
             record(&observer.journal, seq, started, response).await
         }
         Some(Action::WrongJson) => {
-            let response = instead(200, &serde_json::json!(["not", "the", "documented", "shape"]), [].into_iter());
+            let response = other_answer(200, &serde_json::json!(["not", "the", "documented", "shape"]), [].into_iter());
             record(&observer.journal, seq, started, response).await
         }
     }
@@ -116,13 +116,13 @@ async fn record(journal: &Journal, seq: u64, started: Instant, response: Respons
     Response::from_parts(parts, Body::from(body))
 }
 
-/// A body that fails at once: the server gives the connection up before the answer is complete.
+/// A body that fails at once, so that the server closes the connection before the answer is complete.
 fn broken() -> Response {
     let failure = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
     Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(failure)])))
 }
 
-fn instead<'a>(
+fn other_answer<'a>(
     status: u16,
     body: &serde_json::Value,
     headers: impl Iterator<Item = (&'a String, &'a String)>,
@@ -151,8 +151,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_told_apart_as_the_vendors_write_them() {
-        let check = |path, expect| assert_eq!(Api::of(path), expect, "{path}");
+    fn a_path_gives_the_vendor_and_the_path_as_the_vendor_writes_it() {
+        let check = |path, expect| assert_eq!(Api::from_path(path), expect, "{path}");
         check("/aircall/v1/calls/1", Some((Api::Aircall, "/v1/calls/1")));
         check("/sellsy/v2/phone-calls/12", Some((Api::Sellsy, "/phone-calls/12")));
         check("/sellsy/oauth2/access-tokens", Some((Api::Sellsy, "/oauth2/access-tokens")));

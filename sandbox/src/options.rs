@@ -1,6 +1,6 @@
 //! The command line of the sandbox.
 //!
-//! What the account holds is in the data file; the options say where to listen, and may register the webhook that would
+//! The data file says what the accounts hold. The options say where to listen; they may also register a webhook, which could
 //! otherwise be registered over the API, and replace the data file's quotas (0 means no limit).
 
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "sandbox", version)]
 pub struct Options {
-    /// Where to listen; port 0 takes a free one, which the first line on stdout tells.
+    /// Where to listen; port 0 takes a free port, which the first line on stdout names.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// What the two accounts hold at the start.
+    /// The data file: what the two accounts hold at the start.
     #[arg(long, default_value = "sandbox/data/account.toml")]
     pub data: PathBuf,
     /// Registers an Aircall webhook for all events at the start.
@@ -22,16 +22,16 @@ pub struct Options {
     /// The token that this webhook's deliveries carry.
     #[arg(long, requires = "webhook_url")]
     pub webhook_token: Option<String>,
-    /// Sellsy requests in any second.
+    /// Sellsy requests allowed in any second; 0 means no limit.
     #[arg(long, value_name = "N")]
     pub sellsy_per_second: Option<u32>,
-    /// Sellsy requests in any minute.
+    /// Sellsy requests allowed in any minute; 0 means no limit.
     #[arg(long, value_name = "N")]
     pub sellsy_per_minute: Option<u32>,
-    /// Sellsy requests in any day.
+    /// Sellsy requests allowed in any day; 0 means no limit.
     #[arg(long, value_name = "N")]
     pub sellsy_per_day: Option<u32>,
-    /// Aircall requests in any minute.
+    /// Aircall requests allowed in any minute; 0 means no limit.
     #[arg(long, value_name = "N")]
     pub aircall_per_minute: Option<u32>,
 }

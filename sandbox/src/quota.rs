@@ -1,8 +1,8 @@
 //! How many requests an account has left, counted the way a strict vendor counts.
 //!
-//! A set of sliding windows over one exact log of instants: no buckets and no rounding, so a client that is even one request
-//! over a limit within any window of that length is refused. Both accounts use it: Aircall with a minute, Sellsy with a
-//! second, a minute and a day. It knows nothing of HTTP; the accounts turn its answers into their own headers and errors.
+//! Sliding windows over one exact log of instants, without buckets or rounding: a client that is even one request over a
+//! limit in any window is refused. Both accounts use it: Aircall with a minute, Sellsy with a second, a minute and a day. It
+//! knows nothing of HTTP; the accounts turn its answers into their own headers and errors.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const DAY: Duration = Duration::from_secs(86_400);
 
-/// One window: its length and how many requests fit into it; no limit means that it is only counted.
+/// One window: its length and how many requests fit into it; `None` means that they are only counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     pub length: Duration,
     pub requests: Option<u32>,
 }
 
-/// What is left in each window, in the order in which the windows were given; `None` where there is no limit.
+/// How many requests each window still allows, in the order in which the windows were given; `None` where there is no limit.
 /// Negative when refused requests count and the client went on asking.
 pub type Remaining = Vec<Option<i64>>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exceeded {
     pub remaining: Remaining,
-    /// Until every window has room again, if nothing more is asked.
+    /// How long until every window has room again, if no request comes meanwhile.
     pub retry_after: Duration,
 }
 
@@ -50,13 +50,13 @@ impl Windows {
         }
     }
 
-    /// Refused requests use up the windows too, as Sellsy's do.
+    /// Refused requests count too, as with Sellsy.
     pub fn counting_refused(mut self) -> Windows {
         self.refused_count = true;
         self
     }
 
-    /// Changes the limits and keeps what was counted; the lengths stay.
+    /// Changes the limits, in the order of the windows. Lengths and counted requests stay.
     pub fn set_limits(&mut self, requests: &[Option<u32>]) {
         for (limit, requests) in self.limits.iter_mut().zip(requests) {
             limit.requests = *requests;
@@ -67,7 +67,8 @@ impl Windows {
         &self.limits
     }
 
-    pub fn take(&mut self, now: Instant) -> Result<Remaining, Exceeded> {
+    /// Counts a request and says whether it is allowed.
+    pub fn count_request(&mut self, now: Instant) -> Result<Remaining, Exceeded> {
         self.forget(now);
         let retry_after = self.retry_after(now);
         if retry_after.is_none() || self.refused_count {
@@ -113,11 +114,11 @@ impl Windows {
 
     fn remaining(&self) -> Remaining {
         let next = self.next();
-        let left = |(limit, first): (&Limit, &u64)| {
+        let remaining = |(limit, first): (&Limit, &u64)| {
             let used = i64::try_from(next - first).unwrap_or(i64::MAX);
             limit.requests.map(|limit| i64::from(limit) - used)
         };
-        self.limits.iter().zip(&self.firsts).map(left).collect()
+        self.limits.iter().zip(&self.firsts).map(remaining).collect()
     }
 
     /// `None` while one more request fits into every window.
@@ -126,7 +127,7 @@ impl Windows {
         let wait = |(limit, first): (&Limit, &u64)| {
             let requests = u64::from(limit.requests?);
             let over = (next - first + 1).checked_sub(requests).filter(|over| *over > 0)?;
-            // The window has room once the youngest of the surplus requests has left it.
+            // The window has room once the newest of the surplus requests has left it.
             let leaves = self
                 .at(first + over - 1)
                 .map_or(limit.length, |at| limit.length.saturating_sub(now.saturating_duration_since(at)));
@@ -149,22 +150,22 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut windows = windows(Some(2), None);
-        assert_eq!(windows.take(at(0)), Ok(vec![Some(1), None]));
-        assert_eq!(windows.take(at(900)), Ok(vec![Some(0), None]));
-        let refused = windows.take(at(950)).unwrap_err();
+        assert_eq!(windows.count_request(at(0)), Ok(vec![Some(1), None]));
+        assert_eq!(windows.count_request(at(900)), Ok(vec![Some(0), None]));
+        let refused = windows.count_request(at(950)).unwrap_err();
         assert_eq!(refused.retry_after, Duration::from_millis(50));
-        assert_eq!(windows.take(at(1000)), Ok(vec![Some(0), None]));
-        assert!(windows.take(at(1100)).is_err(), "900 and 1000 are both within the last second");
-        assert_eq!(windows.take(at(1900)), Ok(vec![Some(0), None]));
+        assert_eq!(windows.count_request(at(1000)), Ok(vec![Some(0), None]));
+        assert!(windows.count_request(at(1100)).is_err(), "900 and 1000 are both within the last second");
+        assert_eq!(windows.count_request(at(1900)), Ok(vec![Some(0), None]));
     }
 
     #[test]
-    fn refused_requests_can_count_and_drive_it_below_zero() {
+    fn refused_requests_can_count_so_that_remaining_is_negative() {
         let start = Instant::now();
         let mut windows = windows(Some(1), Some(10)).counting_refused();
-        assert!(windows.take(start).is_ok());
-        assert_eq!(windows.take(start).unwrap_err().remaining, vec![Some(-1), Some(8)]);
-        let again = windows.take(start + Duration::from_millis(999)).unwrap_err();
+        assert!(windows.count_request(start).is_ok());
+        assert_eq!(windows.count_request(start).unwrap_err().remaining, vec![Some(-1), Some(8)]);
+        let again = windows.count_request(start + Duration::from_millis(999)).unwrap_err();
         assert_eq!(again.remaining, vec![Some(-2), Some(7)]);
         assert_eq!(again.retry_after, Duration::from_millis(1));
         assert_eq!(windows.used(start + Duration::from_millis(1500)), vec![1, 3]);
@@ -175,11 +176,11 @@ mod tests {
         let start = Instant::now();
         let mut windows = windows(Some(5), Some(6));
         for n in 0..6 {
-            assert!(windows.take(start + SECOND * n).is_ok(), "request {n}");
+            assert!(windows.count_request(start + SECOND * n).is_ok(), "request {n}");
         }
-        let refused = windows.take(start + SECOND * 10).unwrap_err();
+        let refused = windows.count_request(start + SECOND * 10).unwrap_err();
         assert_eq!(refused.retry_after, SECOND * 50);
-        assert!(windows.take(start + MINUTE).is_ok());
+        assert!(windows.count_request(start + MINUTE).is_ok());
         assert_eq!(windows.log.len(), 6);
     }
 }

@@ -1,9 +1,9 @@
 //! One Sellsy account: directory, opportunities, phone calls, comments, staffs, quotas, and the login that opens them.
 //!
-//! Requests come in as the documentation of API v2 describes them and are answered in its shapes; what the documentation leaves
-//! open is answered in the reading that is hardest for a client. `gate` stands before every endpoint (quota, token, scope);
-//! `control` is the way of a test to look inside and to act as a person in Sellsy's own pages would; `notices` tells a webhook.
-//! All state is in one store behind one mutex: endpoints never wait while they hold it.
+//! Requests come in as the documentation of API v2 describes them and are answered in its shapes. What the documentation leaves
+//! open is read in the way that is hardest for a client. Every request passes `gate` first (quota, token, scope). By `control`
+//! a test looks inside, and acts as a person in Sellsy's own pages would. `notices` sends webhooks. All state is in one store
+//! behind one mutex, which no endpoint holds while it waits.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -39,7 +39,7 @@ mod staffs;
 mod store;
 mod views;
 
-/// A handle on the account; clones are the same account.
+/// A handle on the account; clones share all state.
 #[derive(Debug, Clone)]
 pub struct Account(Arc<Inner>);
 
@@ -108,7 +108,7 @@ pub fn api(account: Account) -> Router {
         .with_state(account)
 }
 
-/// The token endpoint, which is on a host of its own at Sellsy.
+/// The token endpoint, which Sellsy has on a host of its own.
 pub fn login(account: Account) -> Router {
     Router::new().route("/access-tokens", post(auth::access_tokens)).with_state(account)
 }

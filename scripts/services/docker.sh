@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # The two services as containers of the official images. Part of services.sh.
 #
-# We choose the published ports ourselves instead of leaving that to Docker, which would choose anew at each restart.
-# shellcheck disable=SC2154 # id is services.sh's
+# The published ports are chosen here, because Docker would choose new ones at each restart.
+# shellcheck disable=SC2154 # id is set by services.sh
 
 broker_image=rabbitmq:4-management
 database_image=postgres:17
 
-# An engine that is starting or ill may keep us waiting for ever.
+# An engine that is starting or broken may never answer.
 engine_answers() { has docker && if has timeout; then timeout 15 docker info; else docker info; fi >/dev/null 2>&1; }
 
 inspect() { docker inspect -f "$2" "$id-$1" 2>/dev/null; } # SERVICE FORMAT
@@ -19,7 +19,7 @@ docker_up() {
   for image in "$broker_image" "$database_image"; do
     if ! docker image inspect "$image" >/dev/null 2>&1; then
       say "pulling $image"
-      docker pull -q "$image" >&2 || { say "$image is neither here nor to be had" && return 1; }
+      docker pull -q "$image" >&2 || { say "$image is not here and cannot be pulled" && return 1; }
     fi
   done
   docker_start broker && docker_start database && docker_await broker && docker_await database
@@ -28,17 +28,17 @@ docker_up() {
 docker_start() { # SERVICE
   local run fsync=off
   if [[ -n $(inspect "$1" '{{.Id}}') ]]; then
-    container_ours "$1" || { say "there is a container $id-$1 that is not ours" && return 1; }
+    container_ours "$1" || { say "a container $id-$1 exists that this script did not start" && return 1; }
     if container_running "$1" || docker start "$id-$1" >/dev/null; then return; fi
-    docker rm -f -v "$id-$1" >/dev/null # its port is taken
+    docker rm -f -v "$id-$1" >/dev/null # another program has its port
   fi
   claim_port "$1"
   run=(docker run -d --name "$id-$1" --label "callbridge.services=$id")
-  # As for the processes: see there.
+  # Why: see start_database in processes.sh.
   [[ ${SERVICES_DURABLE:-} != 1 ]] || fsync=on
   case $1 in
-    # Erlang sizes a table by the limit on open files, and some engines set that to a thousand million. An engine that
-    # may not raise its own limit refuses more than that: 20000 has been seen.
+    # Erlang sizes a table by the limit on open files, which some engines set to a billion. Other engines cannot raise their
+    # own limit and refuse a higher one: a limit of 20000 has been seen.
     broker) run+=(--hostname "$id" --ulimit nofile=16384:16384
       -p "127.0.0.1:$(recorded broker.port):5672" "$broker_image") ;;
     database) run+=(--shm-size 256m -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_DB=callbridge
@@ -52,7 +52,7 @@ docker_start() { # SERVICE
 container_ready() { # SERVICE
   case $1 in
     broker) amqp_answers 127.0.0.1 "$(recorded broker.port)" ;;
-    database) # asked over TCP: the server by which the image sets itself up has only a socket
+    database) # over TCP, because the temporary server that sets the database up listens only on a socket
       docker exec "$id-database" psql -h 127.0.0.1 -U postgres -d callbridge -Atc 'select 1' >/dev/null 2>&1 &&
         postgres_answers 127.0.0.1 "$(recorded database.port)" ;;
   esac

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# The two services as private processes of the binaries found on this machine, or installed. Part of services.sh.
+# The two services as private processes, from binaries that were found on this machine or installed. Part of services.sh.
 #
-# Each is started in a session of its own, outlives the caller, and is known by its number and start time, so that a
-# number used again by something else is never signalled.
-# shellcheck disable=SC2154 # id and state are services.sh's
+# Each is started in a session of its own and outlives the caller. It is identified by its PID and start time, so that a
+# process that got the same PID later is never signalled.
+# shellcheck disable=SC2154 # id and state are set by services.sh
 
 # ---- binaries -----------------------------------------------------------------------------------------------------
 
@@ -21,7 +21,7 @@ find_broker() { # Debian's /usr/sbin/rabbitmq-server insists on its own user; th
   return 1
 }
 
-find_postgres() { # of the version that made the data, or else the newest
+find_postgres() { # the version that created the data, else the newest
   local made dir newest on_path
   made=$(cat "$(recorded home)/postgres/PG_VERSION" 2>/dev/null) || true
   newest=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t / -k 5 -n | tail -n 1)
@@ -41,7 +41,7 @@ install_packages() {
   find_broker >/dev/null || packages+=(rabbitmq-server)
   find_postgres >/dev/null || packages+=(postgresql)
   say "installing Debian's ${packages[*]}"
-  # The packages would start services of their own on the standard ports. A policy that is already there stays.
+  # The packages would start services on the standard ports. A policy that already exists is kept.
   trap drop_policy EXIT
   if [[ ! -e $policy ]]; then
     printf '#!/bin/sh\n# callbridge: scripts/services.sh is installing packages\nexit 101\n' >"$policy"
@@ -58,9 +58,9 @@ install_packages() {
   return "$code"
 }
 
-# ---- whose processes, which folder --------------------------------------------------------------------------------
+# ---- user and folder ----------------------------------------------------------------------------------------------
 
-# Neither service should run as root, and PostgreSQL refuses to. Sets `runner`, by which all of theirs is run.
+# Neither service should run as root, and PostgreSQL refuses to. Sets `runner`, the prefix of every command of theirs.
 choose_user() {
   runner=(env)
   ((EUID == 0)) || return 0
@@ -76,7 +76,7 @@ choose_user() {
 
 reachable() { (cd / && "${runner[@]}" test -w "$1"); }
 
-# The data lies beside our notes, or under the temporary folder if the services' user cannot get there.
+# The data is in the folder of our records, or in the temporary folder if the services' user cannot write there.
 choose_home() {
   local parent temporary=${TMPDIR:-/tmp}
   choose_user
@@ -92,13 +92,13 @@ choose_home() {
   [[ -n $home ]] || die "user ${owner:-$EUID} can write to no folder for the data: set TMPDIR to one"
   (cd "$home" && "${runner[@]}" mkdir rabbitmq && touch "of-$id") || die "cannot write to $home"
   rm -f "$state"/{broker,database,dist,epmd,management}.port
-  # Written only here: the broker ends when this file is removed (cargo clean).
+  # Written only here: the broker stops when this file is removed (cargo clean).
   record home "$home"
 }
 
 # ---- processes ----------------------------------------------------------------------------------------------------
 
-# What tells a process from a later one with the same number; fails for one that is gone or a zombie.
+# Distinguishes a process from a later one with the same PID; fails if the process is gone or a zombie.
 identity() { # PID
   local stat fields boot=
   if [[ ! -d /proc/self ]]; then
@@ -106,13 +106,14 @@ identity() { # PID
     return
   fi
   { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-  read -ra fields <<<"${stat##*) }" # the name in brackets may hold anything
+  read -ra fields <<<"${stat##*) }" # the name in brackets may contain anything
   [[ ${fields[0]} != [ZX] ]] || return 1
   { read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || true
   echo "${fields[19]}@$boot"
 }
 
-# The notes name the checkout too: a copy of it, notes included, must not take the original's processes for its own.
+# The record names the checkout too: a copy of the checkout, records included, must not mistake the original's processes for
+# its own.
 running() { # SERVICE
   local whose pid who _
   { read -r whose pid who _ <"$state/$1.pid"; } 2>/dev/null || return 1
@@ -121,7 +122,7 @@ running() { # SERVICE
 
 pid_of() { local pid _ && read -r _ pid _ <"$state/$1.pid" && echo "$pid"; } # SERVICE
 
-# Starts a service that outlives us and the terminal, with no descriptor of ours but 8 (see the keeper).
+# Starts a service that outlives this script and the terminal, with no descriptor of this script but 8 (see the keeper).
 launch() { # SERVICE COMMAND...
   local name=$1 pid fd
   shift
@@ -153,7 +154,7 @@ processes_start() { # SERVICE
 processes_await() { # SERVICE
   if ! await "$1" running process_ready; then
     tail -n 25 "$state/$1.log" >&2 || true
-    say "if its data was damaged: scripts/services.sh down --purge, then again"
+    say "if its data was damaged: scripts/services.sh down --purge, then try again"
     return 1
   fi
   if [[ $1 == database ]] && [[ $(query postgres "select 1 from pg_database where datname = 'callbridge'") != 1 ]]; then
@@ -174,8 +175,8 @@ processes_stop() { # SERVICE SIGNAL
     pid=$(pid_of "$1")
     case $1-$2 in
       broker-*) kill "-$2" -- "-$pid" ;; # the group: keeper, epmd and Erlang
-      database-TERM) kill -INT "$pid" ;; # PostgreSQL's "fast": ends the sessions as well
-      database-KILL) kill -KILL "$pid" ;; # its children notice by themselves
+      database-TERM) kill -INT "$pid" ;; # PostgreSQL's "fast" shutdown, which ends the sessions too
+      database-KILL) kill -KILL "$pid" ;; # its children notice and end
     esac
     while running "$1"; do
       if ((SECONDS > deadline)); then kill -KILL -- "-$pid" || true; fi
@@ -198,8 +199,9 @@ processes_describe() { echo "private processes, data in $(recorded home), logs $
 
 # ---- RabbitMQ -----------------------------------------------------------------------------------------------------
 
-# epmd is a child of ours: one that erl starts would outlive the broker and serve others too. When the broker ends, or
-# our notes about it are deleted, the whole group ends; in the second case PostgreSQL misses its data within a minute.
+# The keeper starts epmd: one that erl starts would outlive the broker and serve other nodes too. When the broker ends, or
+# our records of it are deleted, the whole group ends. In the second case the data is removed as well, and PostgreSQL ends
+# within a minute because its data is gone.
 # shellcheck disable=SC2016 # for the inner shell
 keeper='
 trap : TERM
@@ -213,7 +215,7 @@ trap : TERM
 while kill -0 "$broker" 2>/dev/null; do wait "$broker"; done
 kill -KILL 0'
 
-set_erlang() { # what the broker and its tools need to agree on
+set_erlang() { # the variables that must be the same for the broker and its tools
   erlang=(PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin" LANG=C.UTF-8 HOME="$home/rabbitmq"
     RABBITMQ_NODENAME="$id@localhost" RABBITMQ_DIST_PORT="$(recorded dist.port)"
     ERL_EPMD_PORT="$(recorded epmd.port)" ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_CONF_ENV_FILE=/dev/null)
@@ -233,7 +235,7 @@ start_broker() {
     echo "listeners.tcp.1 = 127.0.0.1:$(recorded broker.port)"
     echo "log.console = true"
     echo "log.file = false"
-    echo "log.connection.level = error" # every test opens some
+    echo "log.connection.level = error" # every test opens connections
     echo "disk_free_limit.absolute = 50MB"
     [[ -z $plugins ]] || printf 'management.tcp.%s\n' "ip = 127.0.0.1" "port = $(recorded management.port)"
   } >"$dir/rabbitmq.conf"
@@ -246,7 +248,7 @@ start_broker() {
     bash -c "$keeper" keeper "$server" "$epmd"
 }
 
-# Somebody may have killed the keeper and not what it kept; those carry our mark in their environment.
+# If the keeper was killed, its children may still run; they have our mark in their environment.
 end_leftovers() {
   local file
   if [[ ! -d /proc/self ]]; then return; fi
@@ -274,14 +276,14 @@ start_database() {
   local bin fsync=off data=$home/postgres
   bin=$(find_postgres)
   if [[ ! -e $data/PG_VERSION ]]; then
-    # Not every system has C.UTF-8; without it, text is UTF-8 all the same.
+    # Not every system has the locale C.UTF-8; with C, the encoding is still UTF-8.
     initialise "$bin" C.UTF-8 || initialise "$bin" C || { tail -n 25 "$state/database.log" >&2 && return 1; }
     mv "$data.new" "$data"
   fi
   free_data "$data" || return 1
   claim_port database
-  # Without fsync a crash of the machine, not of PostgreSQL, may damage the data. These instances are thrown away, so
-  # that is a fair price for quick tests; never do it where calls are kept. synchronous_commit stays on.
+  # Without fsync a crash of the machine, not of PostgreSQL, may damage the data. These instances are disposable, so this
+  # is a fair price for fast tests; never do it where real calls are stored. synchronous_commit stays on.
   [[ ${SERVICES_DURABLE:-} != 1 ]] || fsync=on
   launch database "${runner[@]}" -i PATH="$PATH" LANG=C.UTF-8 HOME="$home" \
     "$bin/postgres" -D "$data" -p "$(recorded database.port)" -c listen_addresses=127.0.0.1 \
@@ -294,8 +296,8 @@ initialise() { # BIN LOCALE
     --auth=trust --encoding=UTF8 --locale="$2" --no-sync) >>"$state/database.log" 2>&1 9>&-
 }
 
-# After a kill -9 its children need a moment. PostgreSQL's own lock looks only at a number, which after a crash of the
-# machine may be that of anything.
+# After a kill -9, PostgreSQL's children need a moment to end. Its own lock file holds only a PID, which after a crash of the
+# machine may belong to any process; so it is removed once no process works in the folder.
 free_data() { # FOLDER
   local deadline=$((SECONDS + 15))
   if [[ ! -d /proc/self ]]; then return; fi

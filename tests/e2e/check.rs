@@ -107,13 +107,13 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
         (
             "SELLSY_DEFAULT_OWNER_ID",
             "4".into(),
-            ("Sellsy default owner", "failed", "no staff 4", "SELLSY_DEFAULT_OWNER_ID"),
+            ("Sellsy default owner", "failed", "no staff member 4", "SELLSY_DEFAULT_OWNER_ID"),
         ),
         ("LOG_TEMPLATE", "/nowhere/log.j2".into(), ("log template", "failed", "cannot be read", "LOG_TEMPLATE")),
         (
             "TIME_ZONE",
             "Mars/Olympus".into(),
-            ("setting TIME_ZONE", "failed", "no IANA time zone", "set TIME_ZONE right"),
+            ("setting TIME_ZONE", "failed", "no IANA time zone", "set a valid TIME_ZONE"),
         ),
         (
             "AIRCALL_WEBHOOK_TOKENS",
@@ -146,7 +146,7 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     let key = "call.ended";
     channel.queue_unbind(queue.as_str().into(), events.as_str().into(), key.into(), FieldTable::default()).await?;
     let what = format!("bindings of {queue}");
-    finds(stack, "unbound", (&what, "failed", "do not arrive: call.ended", "start any worker")).await?;
+    finds(stack, "unbound", (&what, "failed", "not routed to it: call.ended", "start any worker")).await?;
     let bind = QueueBindOptions::default();
     channel.queue_bind(queue.as_str().into(), events.as_str().into(), key.into(), bind, FieldTable::default()).await?;
 
@@ -161,9 +161,9 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     assert!(!fine);
     for (what, says, cure) in [
         (format!("queue {wrong}"), "other arguments", "delete it"),
-        (format!("queue {namespace}.resolver"), "not there", "start any worker"),
-        (format!("queue {namespace}.delay.5s"), "not there", "start any worker"),
-        (format!("exchange {namespace}.events"), "not there", "start any worker"),
+        (format!("queue {namespace}.resolver"), "does not exist", "start any worker"),
+        (format!("queue {namespace}.delay.5s"), "does not exist", "start any worker"),
+        (format!("exchange {namespace}.events"), "does not exist", "start any worker"),
     ] {
         let found = told["findings"].as_array().into_iter().flatten().find(|f| f["what"] == what.as_str());
         let found = found.with_context(|| format!("{what} in {told:#}"))?.to_string();
@@ -203,8 +203,12 @@ async fn wrong_vendors(stack: &Stack) -> Result<()> {
     finds(stack, "disabled", ("Aircall webhook", "failed", "disabled", "callbridge webhook install")).await?;
     let but_ended: Vec<_> = ingest_events().into_iter().filter(|event| *event != "call.ended").collect();
     webhook(stack, &json!({ "events": but_ended })).await?;
-    finds(stack, "lacking", ("Aircall webhook", "failed", "do not come: call.ended", "callbridge webhook install"))
-        .await?;
+    finds(
+        stack,
+        "lacking",
+        ("Aircall webhook", "failed", "are not delivered: call.ended", "callbridge webhook install"),
+    )
+    .await?;
     webhook(stack, &json!({})).await?;
 
     stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "minute": 5000 }))).await?;
@@ -252,7 +256,7 @@ async fn a_healthy_installation_is_well_and_each_fault_has_its_cure() -> Result<
     assert!(fine && findings.iter().all(|f| f["state"] == "ok"), "{told:#}");
     assert!(findings.len() > 40, "{told:#}");
     let (table, fine) = stack.callbridge(&["check"]).await?;
-    assert!(fine && table.contains("All is well.") && !table.contains('\u{1b}'), "{table}");
+    assert!(fine && table.contains("Everything works.") && !table.contains('\u{1b}'), "{table}");
 
     wrong_settings(&mut stack).await?;
     wrong_topology(&mut stack).await?;
@@ -265,7 +269,7 @@ async fn a_healthy_installation_is_well_and_each_fault_has_its_cure() -> Result<
     let insights = WORKERS.iter().position(|worker| *worker == "insights").context("insights")?;
     workers.remove(insights).terminate(SOON).await?;
     let what = format!("queue {}", stack.names.work(Stage::Insights));
-    finds(&stack, "no worker", (&what, "failed", "nobody works on it", "start insights")).await?;
+    finds(&stack, "no worker", (&what, "failed", "no worker consumes it", "start insights")).await?;
 
     assert_eq!(stack.dead_letters().await?, [], "no probe is parked");
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 0);

@@ -244,7 +244,7 @@ async fn pages_tell_where_calls_are_and_why() -> Result<()> {
         answer.text
     );
     let answer = operator.post("/directory", &[("number", "what?")]).await?;
-    assert!(answer.text.contains("That is no phone number."), "{}", answer.text);
+    assert!(answer.text.contains("That is not a phone number."), "{}", answer.text);
     assert_eq!(operator.post("/directory/sync", &[]).await?.status, StatusCode::SEE_OTHER);
 
     for secret in ["639984107", "63998", "Moreau"] {
@@ -298,28 +298,28 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     assert!(calls.iter().all(|call| page.contains(&format!("/calls/{call}"))), "{page}");
 
     // The console is open before it has a connection to the broker.
-    operator.says("/dead", "Retry all (5)").await?;
+    operator.says("/dead", "Replay all (5)").await?;
     // From the call's own page, by one click.
     let address = format!("/calls/{}", calls[0]);
     let page = operator.get(&address).await?;
-    assert!(page.contains("A message about this call is parked.") && page.contains("SELLSY_FORBIDDEN"), "{page}");
+    assert!(page.contains("This call has a dead letter.") && page.contains("SELLSY_FORBIDDEN"), "{page}");
     let answer = operator.post("/dead/replay", &[("call", &calls[0].to_string())]).await?;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, address.as_str()));
     stack.sandbox.logged(calls[0], SOON).await?;
     let page = operator.says(&address, "pill logged").await?;
-    assert!(page.contains("An operator replayed the message:") && !page.contains("is parked."), "{page}");
+    assert!(page.contains("An operator replayed the message:") && !page.contains("has a dead letter"), "{page}");
 
     // One from the list, then the group, and all of nothing.
-    let page = operator.says("/dead", "Retry group (4)").await?;
+    let page = operator.says("/dead", "Replay group (4)").await?;
     assert!(page.contains("logger · ") && page.contains("the API client lacks a scope"), "{page}");
     let (_, after) = page.split_once("name=\"id\" value=\"").context("a letter")?;
     let id = after.split('"').next().context("a letter")?.to_owned();
     assert_eq!(operator.post("/dead/replay", &[("id", &id)]).await?.status, StatusCode::SEE_OTHER);
-    let page = operator.says("/dead", "Retry group (3)").await?;
+    let page = operator.says("/dead", "Replay group (3)").await?;
     assert!(page.contains("Replayed: 1 / 1"), "{page}");
     let group = [("stage", "logger"), ("code", "SELLSY_FORBIDDEN")];
     assert_eq!(operator.post("/dead/replay", &group).await?.status, StatusCode::SEE_OTHER);
-    operator.says("/dead", "Nothing is parked.").await?;
+    operator.says("/dead", "There are no dead letters.").await?;
     for call in &calls {
         stack.sandbox.logged(*call, SOON).await?;
     }
@@ -333,9 +333,9 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
         operator.post("/dead/drop", &[("stage", "insights"), ("code", "SELLSY_FORBIDDEN")]).await?.status,
         StatusCode::SEE_OTHER
     );
-    operator.says("/dead", "Retry all (2)").await?;
+    operator.says("/dead", "Replay all (2)").await?;
     assert_eq!(operator.post("/dead/drop", &group).await?.status, StatusCode::SEE_OTHER);
-    let page = operator.says("/dead", "Nothing is parked.").await?;
+    let page = operator.says("/dead", "There are no dead letters.").await?;
     assert!(page.contains("Dropped: 2 / 2"), "{page}");
     assert_eq!(stack.sandbox.phone_calls().await?.len(), 5);
     drop((workers, console));
@@ -349,7 +349,7 @@ async fn a_long_replay_shows_its_progress() -> Result<()> {
     parked(&mut stack, &mut workers, 3).await?;
     let console = stack.start_console().await?;
     let operator = operator(&console).await?;
-    operator.says("/dead", "Retry all (3)").await?;
+    operator.says("/dead", "Replay all (3)").await?;
     let lock = stack.ledger().await?;
     lock.lock_timeline().await?;
     assert_eq!(operator.post("/dead/replay", &[("all", "yes")]).await?.status, StatusCode::SEE_OTHER);
@@ -359,7 +359,7 @@ async fn a_long_replay_shows_its_progress() -> Result<()> {
     lock.unlock().await?;
     tokio::time::sleep(Duration::from_millis(100)).await;
     operator.says("/dead", "Replayed: 3 / 3").await?;
-    operator.says("/dead", "Nothing is parked.").await?;
+    operator.says("/dead", "There are no dead letters.").await?;
     drop((workers, console));
     stack.down().await
 }

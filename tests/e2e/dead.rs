@@ -98,7 +98,7 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
     assert_eq!(refused(&stack, &["dead", "show", "nobody"]).await?.1, Some(1));
 
     let (said, fine) = stack.callbridge(&["dead", "replay", "--all", "--dry-run"]).await?;
-    assert!(fine && said.contains("Would replay 12 messages."), "{said}");
+    assert!(fine && said.contains("Would replay 12 dead letters."), "{said}");
     back(&stack, 12).await.context("a dry run changes nothing")?;
     assert_eq!(refused(&stack, &["dead", "replay", "--code", "SELLSY_PLAN"]).await?.1, Some(1), "nothing matches");
     for wrong in [
@@ -112,10 +112,10 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
     }
 
     let (said, fine) = stack.callbridge(&["dead", "replay", id]).await?;
-    assert!(fine && said.contains("1 message replayed."), "{said}");
+    assert!(fine && said.contains("1 dead letter replayed."), "{said}");
     let group = ["dead", "replay", "--stage", "logger", "--code", "sellsy_forbidden"];
     let (said, fine) = stack.callbridge(&group).await?;
-    assert!(fine && said.contains("11 messages replayed."), "{said}");
+    assert!(fine && said.contains("11 dead letters replayed."), "{said}");
     assert_eq!((letters(&stack).await?, waiting(&stack).await?), (0, 12));
     logged_once(&mut stack, &calls).await?;
     let replayed = |line: &Line| line.is(REPLAYED) && line.code() == "SELLSY_FORBIDDEN" && line.detail["attempts"] == 1;
@@ -141,7 +141,7 @@ async fn looking_takes_nothing_away() -> Result<()> {
     let lock = stack.ledger().await?;
     lock.lock_dead_letters().await?;
     let (said, code) = refused(&stack, &["dead", "list"]).await?;
-    assert!(code == Some(1) && said.contains("in the hands of another command or page"), "{said}");
+    assert!(code == Some(1) && said.contains("another command or page is reading the dead letters"), "{said}");
     drop(lock);
     let connection = stack.broker().await?;
     let channel = connection.create_channel().await?;
@@ -150,7 +150,7 @@ async fn looking_takes_nothing_away() -> Result<()> {
         .basic_consume(queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
         .await?;
     let (said, code) = refused(&stack, &["dead", "list"]).await?;
-    assert!(code == Some(1) && said.contains(&format!("somebody else reads {queue}")), "{said}");
+    assert!(code == Some(1) && said.contains(&format!("another consumer reads {queue}")), "{said}");
     drop(consumed);
     connection.close(200, "done".into()).await?;
     assert_eq!(list(&stack).await?[0]["count"], 1);
@@ -171,7 +171,7 @@ async fn a_replay_that_is_stopped_loses_nothing() -> Result<()> {
     lock.unlock().await?;
     let ended = replay.wait(SOON).await?;
     let said = replay.output();
-    assert!(ended.code() == Some(1) && said.contains("the rest is still parked"), "{ended} {said}");
+    assert!(ended.code() == Some(1) && said.contains("the others are still parked"), "{ended} {said}");
     let whole = || async {
         let (letters, waiting) = (letters(&stack).await.ok()?, waiting(&stack).await.ok()?);
         (letters + waiting == 40 && letters > 0 && waiting > 0).then_some(())
@@ -220,7 +220,7 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     back(&stack, 3).await?;
     stack.parked(Stage::Ingest, 1, SOON).await.context("the odd webhook is still parked")?;
     let (said, fine) = stack.callbridge(&["dead", "drop", "--stage", "logger", "--yes"]).await?;
-    assert!(fine && said.contains("3 messages dropped."), "{said}");
+    assert!(fine && said.contains("3 dead letters dropped."), "{said}");
     assert_eq!((stack.dead_letters().await?, waiting(&stack).await?), (vec![(Stage::Ingest, 1)], 0));
     assert_eq!(stack.ledger().await?.lines(|line| line.is(DROPPED)).await?, 3);
     drop(workers);
@@ -258,8 +258,8 @@ async fn thousands_of_letters_are_listed_replayed_and_dropped() -> Result<()> {
     let mut timed = Vec::new();
     for (arguments, says) in [
         (&["dead", "list"][..], "9000"),
-        (&["dead", "replay", "--code", "SELLSY_PLAN"], "1000 messages replayed."),
-        (&["dead", "drop", "--all", "--yes"], "9000 messages dropped."),
+        (&["dead", "replay", "--code", "SELLSY_PLAN"], "1000 dead letters replayed."),
+        (&["dead", "drop", "--all", "--yes"], "9000 dead letters dropped."),
     ] {
         let (said, fine) = stack.callbridge(arguments).await?;
         assert!(fine && said.contains(says), "{arguments:?}: {said}");

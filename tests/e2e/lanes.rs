@@ -32,7 +32,7 @@ fn hungry(work: &mut JoinSet<()>, budget: &Budget, lane: Lane, at_once: usize) -
         work.spawn(async move {
             loop {
                 // Waiting too long is an error that says so; the hungry ask again.
-                if budget.take(lane).await.is_ok()
+                if budget.acquire(lane).await.is_ok()
                     && let Ok(mut went) = went.lock()
                 {
                     went.push(Instant::now());
@@ -90,7 +90,7 @@ async fn a_card_passes_the_backlog_and_the_directory_gets_its_turn() -> Result<(
     for _ in 0..30 {
         tokio::time::sleep(Duration::from_millis(400)).await;
         let began = Instant::now();
-        resolver.take(Lane::Interactive).await?;
+        resolver.acquire(Lane::Interactive).await?;
         cards.push(began.elapsed());
     }
     work.shutdown().await;

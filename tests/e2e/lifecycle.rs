@@ -23,8 +23,9 @@ async fn a_worker_without_broker_and_database_waits_and_says_so() -> Result<()> 
         let mut process = stack.start(worker).await?;
         let told = || async {
             let output = process.output();
-            (output.contains("The broker is away; waiting") && output.contains("The database is away; waiting"))
-                .then_some(())
+            (output.contains("The broker is unavailable; waiting")
+                && output.contains("The database is unavailable; waiting"))
+            .then_some(())
         };
         eventually(SOON, told).await.with_context(|| format!("{worker} says nothing:\n{}", process.output()))?;
         let (ready, reasons) = process.readiness().await?;

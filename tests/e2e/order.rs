@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use base::{
-    db::{Client, Connection},
+    db::Client,
     ids::{CallId, Stage},
 };
 use broker::topology;
@@ -94,7 +94,7 @@ fn insight(event: &str, webhook: &Value) -> Result<Insight> {
 }
 
 /// Two workers that have half of the webhooks each.
-async fn by_two(clients: &[Connection; 2], call_id: CallId, webhooks: &[Webhook]) -> Result<()> {
+async fn by_two(clients: &[Client; 2], call_id: CallId, webhooks: &[Webhook]) -> Result<()> {
     let half = async |one: usize| -> Result<()> {
         for webhook in webhooks.iter().skip(one).step_by(2) {
             take_in(&clients[one], call_id, webhook).await?;
@@ -124,7 +124,7 @@ async fn every_order_leaves_the_same_row() -> Result<()> {
 }
 
 /// One call in order, the others not.
-async fn leaves_one_row(ledger: Ledger, clients: [Connection; 2], first: i64, history: &History) -> Result<()> {
+async fn leaves_one_row(ledger: Ledger, clients: [Client; 2], first: i64, history: &History) -> Result<()> {
     let mut webhooks = history.webhooks(first)?;
     webhooks.retain(wanted);
     for webhook in &webhooks {

@@ -178,7 +178,7 @@ async fn an_error_of_one_channel_leaves_the_others_their_connection() -> Result<
     let condition = readiness.condition("broker");
     let link = Link::start(&stack.amqp_url.clone().into(), "channel".into(), condition, down.clone());
     let connection = link.connected().await.context("the broker")?;
-    let missing = depth::of(&link, &["nothing".to_owned()]).await;
+    let missing = depth::read_all(&link, &["nothing".to_owned()]).await;
     assert!(missing.is_err_and(|e| e.to_string().contains("NOT_FOUND")), "the broker closes that channel");
     let lost = tokio::time::timeout(Duration::from_secs(2), link.lost(&connection)).await;
     assert!(lost.is_err() && readiness.missing().is_empty(), "{:?}", readiness.missing());

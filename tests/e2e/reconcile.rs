@@ -251,7 +251,7 @@ async fn a_backfill_that_is_killed_goes_on_and_logs_each_call_once() -> Result<(
     // Longer ago than what is asked for.
     stack.sandbox.play(&past_call(10 * 86_400)).await?;
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d", "--dry-run"]).await?;
-    assert!(good && output.contains("130 calls in Aircall's list, 130 lacking"), "{output}");
+    assert!(good && output.contains("130 calls in Aircall's list, 130 missing"), "{output}");
     assert_eq!(stack.sandbox.count("aircall", "GET /v1/calls").await?, 3);
 
     stack.sandbox.set_faults([aircall("GET /v1/calls").takes(Duration::from_millis(700))]).await?;
@@ -265,7 +265,7 @@ async fn a_backfill_that_is_killed_goes_on_and_logs_each_call_once() -> Result<(
     assert!((50..130).contains(&so_far), "{so_far}");
 
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d"]).await?;
-    assert!(good && output.contains("going on with the calls from"), "{output}");
+    assert!(good && output.contains("resuming with the calls from"), "{output}");
     each_logged_once(&stack, &calls).await?;
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d"]).await?;
     assert!(good && output.contains("130 calls in Aircall's list, 0 brought in, 0 too recent"), "{output}");

@@ -96,7 +96,7 @@ async fn one_request_that_always_fails_is_not_taken_for_an_outage() -> Result<()
     eventually(SOON, counted).await.context("its attempt is counted")?;
     let next = stack.sandbox.play(&call(CLIENT)).await?;
     stack.sandbox.logged(next, SOON).await?;
-    assert!(!workers[2].output().contains("The API is away"), "{}", workers[2].output());
+    assert!(!workers[2].output().contains("The API is unavailable"), "{}", workers[2].output());
     drop(workers);
     stack.down().await
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use base::{
-    db::{Client, Prepared as _},
+    db::Client,
     phone::{self, E164},
 };
 use harness::{NO_QUOTAS, Stack};
@@ -36,7 +36,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let records = stack.ledger().await?.directory_size().await?;
     let per_second = |took: Duration| records as f64 / took.as_secs_f64();
 
-    let (mut known, mut bare_query) = look_up(&*stack.connection().await?).await?;
+    let (mut known, mut bare_query) = look_up(&stack.connection().await?).await?;
     let figures = vec![
         Figure::ratio(
             "directory_load_ratio",

@@ -1,11 +1,11 @@
-//! Which alert was told when, so that all replicas together tell each kind once.
+//! When each kind of alert was sent last, so that all replicas together send it once.
 
-use base::error::Result;
-use tokio_postgres::Client;
+use base::{db::Client, error::Result};
 
-/// True for whoever has to tell: `level` (how many are parked; 1 for what is wrong and 0 for what is well) has risen since the
-/// last time, or it was told a day ago and still is so; and not within ten minutes of the last time. What falls is remembered,
-/// so that it is told when it rises again.
+/// True if the caller must send the alert. `level` is the number of parked messages; for the other kinds it is 1 for a problem
+/// and 0 for none. An alert is due when the level has risen since the last alert, or when a day has passed and the level is
+/// still above 0, but never within ten minutes of the last one. A level that falls is stored as well, so that an alert is due
+/// when it rises again.
 pub(super) async fn claim(client: &Client, kind: &str, level: i64) -> Result<bool> {
     let fallen = "update alerts set level = $2 where kind = $1 and level > $2";
     client.execute(fallen, &[&kind, &level]).await?;
@@ -16,8 +16,8 @@ pub(super) async fn claim(client: &Client, kind: &str, level: i64) -> Result<boo
     Ok(client.execute(sql, &[&kind, &level]).await? == 1)
 }
 
-/// It could not be told: whoever comes next tries again.
-pub(super) async fn take_back(client: &Client, kind: &str) -> Result<()> {
+/// Gives a claim back after sending has failed: the next check of any replica tries again.
+pub(super) async fn release(client: &Client, kind: &str) -> Result<()> {
     client.execute("update alerts set level = 0, told_at = '-infinity' where kind = $1", &[&kind]).await?;
     Ok(())
 }

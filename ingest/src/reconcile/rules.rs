@@ -1,4 +1,4 @@
-//! The rules of reconciliation, as pure functions: what a call of Aircall's list lacks here, and where the list goes on.
+//! The rules of reconciliation, as pure functions: what of a listed call is missing here, and where the list goes on.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,14 @@ use ledger::reconciliation::Known;
 use sha1::{Digest, Sha1};
 use vendors::aircall::wire::{Call, Tag};
 
-/// Webhooks have so long to bring what the list shows: Aircall sends `call.ended` half a minute after the hang-up, and
-/// what it could not deliver comes again.
+/// How long webhooks have to bring what the list shows: Aircall sends `call.ended` half a minute after the hang-up, and
+/// sends again what it could not deliver.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(5);
-/// Aircall's lists reach 10,000 items. Half of that is far from the end, even if calls are added meanwhile.
+/// Aircall's lists end after 10,000 items. At 50 a page this is half of that, so there is room for calls that are added
+/// meanwhile.
 const MOST_PAGES: u32 = 100;
 
-/// What no webhook brought.
+/// What no webhook brought: the first that applies, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lack {
     Call,
@@ -21,7 +22,7 @@ pub enum Lack {
     Tags,
     Notes,
     Recording,
-    /// All is known, but the log is not there.
+    /// All is known, but there is no log.
     Log,
 }
 
@@ -40,14 +41,14 @@ impl Lack {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It goes on, or webhooks may still tell of it: the next turn looks again.
+    /// It goes on, or webhooks may still bring the rest: the next turn looks again.
     Open,
     /// All is known, or was brought in before.
     Settled,
     Lacks(Lack),
 }
 
-/// What is to be done about a call as the list showed it.
+/// What to do about a listed call. `asked_at` is when the list was requested; `logs_too` as in [`super::How`].
 pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp, logs_too: bool) -> Verdict {
     let is_recent = |at: Timestamp| asked_at.duration_since(at) < GRACE;
     if !call.has_ended() || call.ended_at.is_some_and(is_recent) {
@@ -86,7 +87,7 @@ fn lack(call: &Call, known: Option<&Known>) -> Option<Lack> {
     }
 }
 
-/// A digest of all that [`judge`] looks at. The signed links are in it only as being there.
+/// A digest of all that [`judge`] compares. Of the signed links, which change, it holds only whether they exist.
 pub(super) fn view(call: &Call) -> String {
     let links = [&call.recording, &call.voicemail, &call.asset].map(Option::is_some);
     let all = format!("{:?} {:?} {links:?}", tags(call), notes(call));
@@ -102,12 +103,12 @@ fn notes(call: &Call) -> BTreeSet<i64> {
     call.comments.iter().filter_map(|note| note.id).collect()
 }
 
-/// Where in Aircall's list the next page is.
+/// The next page of Aircall's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Of the first page, in UNIX seconds.
+    /// Where the list begins, in UNIX seconds.
     pub(super) from: i64,
-    /// The query of any other page, as the page before has it.
+    /// The query of the page, from the link in the page before it; `None` for the first page.
     pub(super) page: Option<String>,
     /// How many pages of this list have been read.
     pub(super) pages: u32,
@@ -118,8 +119,8 @@ impl Place {
         Self { from, page: None, pages: 0 }
     }
 
-    /// Where it goes on after a page whose last call started then; `None` at the end. Long before the end of the list's
-    /// reach another list begins, a second before the last call seen: whether `from` is included is not documented.
+    /// The page after this one, whose last call started at `last_started`; `None` at the end. Long before the limit of a list,
+    /// a new list begins a second before the last call seen: whether `from` itself is included is not documented.
     pub(super) fn after(&self, last_started: Option<i64>, next_page_link: Option<&str>) -> Option<Self> {
         let (_, query) = next_page_link?.split_once('?')?;
         let further = last_started.map(|started| started - 1).filter(|from| *from > self.from);

@@ -1,11 +1,11 @@
-//! What ingest does by itself, every `RECONCILE_EVERY`: it looks through Aircall's recent calls, and whether Aircall still
-//! delivers to us.
+//! The regular turns of reconciliation, every `RECONCILE_EVERY`: compare Aircall's recent calls with the ledger, and check
+//! that Aircall still delivers to us.
 //!
 //! One replica at a time (an advisory lock on a connection of its own, as for the phone directory), and only when the last
-//! turn is long enough ago, whoever had it. A turn begins an hour before the end of the last one, or where the earliest
-//! call started that was still going on then; the first one ever a day ago. So an outage of any length is made up for.
-//! Nothing else in ingest waits for this: without a credential for Aircall, or while Aircall is away, webhooks are taken
-//! as always.
+//! turn of any replica is long enough ago. The window of a turn begins an hour before the end of the last one, or at the
+//! start of the earliest call that was still open then; that of the very first turn begins a day ago. So an outage of any
+//! length is made up for. Nothing else in ingest waits for this: without a credential for Aircall, or while Aircall is
+//! unavailable, webhooks are accepted as always.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use tokio::time;
 use super::{How, Reconciler, Walk, earliest};
 use crate::webhooks::{self, Health};
 
-/// Of ingest's own turns.
+/// The name of these turns in the table `reconciliations`.
 pub(crate) const NAME: &str = "recent";
-/// After a start: what Aircall could not deliver meanwhile comes by itself now.
+/// After a start, Aircall first delivers on its own what it could not deliver meanwhile.
 const FIRST_AFTER: Duration = Duration::from_secs(120);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
-/// How far the first turn reaches back, and how long a call that does not end is waited for.
+/// How far back the very first turn begins, and for how long a call that does not end is looked at again.
 const FARTHEST: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) struct Turns {
@@ -41,7 +41,7 @@ impl Turns {
             let pause = match self.turn().await {
                 Ok(pause) => pause,
                 Err(e) => {
-                    tracing::warn!(error = %e, "Aircall's list of calls could not be read to its end; it is tried again.");
+                    tracing::warn!(error = %e, "Aircall's list of calls could not be read to its end; it is retried.");
                     AFTER_FAILURE.min(self.every)
                 }
             };
@@ -49,14 +49,14 @@ impl Turns {
         }
     }
 
-    /// Says how long until another one may be due.
+    /// Takes a turn if one is due. Returns how long to wait before checking again.
     async fn turn(&self) -> Result<Duration> {
         let database = &self.reconciler.database;
-        if let Some(client) = database.alone("reconciliation", Duration::ZERO).await? {
+        if let Some(client) = database.lock("reconciliation", Duration::ZERO).await? {
             return self.turn_alone(&client).await;
         }
         let client = database.client().await?;
-        tell(reconciliation::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
+        set_webhook_gauge(reconciliation::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
         Ok(self.every)
     }
 
@@ -64,13 +64,13 @@ impl Turns {
         let now = Timestamp::now();
         let last = reconciliation::progress(client, NAME).await?;
         if let Some(wait) = last.as_ref().and_then(|last| self.until_due(last, now)) {
-            tell(last.and_then(|last| last.webhook_active));
+            set_webhook_gauge(last.and_then(|last| last.webhook_active));
             return Ok(wait);
         }
         let (since, from) = window(last.as_ref(), now);
         reconciliation::begin(client, NAME, since, now, from).await?;
-        if let Err(e) = self.look_at_webhooks(client).await {
-            tracing::warn!(error = %e, "Aircall could not be asked for its webhooks.");
+        if let Err(e) = self.check_webhooks(client).await {
+            tracing::warn!(error = %e, "Aircall's webhooks could not be checked.");
         }
         let mut walk = Walk::new(from, now, How::default());
         while self.reconciler.step(&mut walk).await? {
@@ -79,7 +79,7 @@ impl Turns {
         let next_since = walk.reached().min(now - OVERLAP).max(now - FARTHEST);
         reconciliation::end(client, NAME, next_since).await?;
         let (listed, brought) = (walk.tally.listed, walk.tally.brought_in());
-        tracing::info!(listed, brought, "Aircall's recent calls were compared with those that are known.");
+        tracing::info!(listed, brought, "Aircall's recent calls were compared with the ledger.");
         Ok(self.every)
     }
 
@@ -89,13 +89,13 @@ impl Turns {
         self.every.checked_sub(passed).filter(|wait| !wait.is_zero())
     }
 
-    async fn look_at_webhooks(&self, client: &Client) -> Result<()> {
+    async fn check_webhooks(&self, client: &Client) -> Result<()> {
         let all = self.reconciler.aircall.webhooks().await?;
         let health = webhooks::health(&all, &self.tokens);
         let active = matches!(health, Health::Delivers | Health::Lacks(_));
-        let told = reconciliation::note_webhook(client, NAME, active, health == Health::Delivers).await?;
-        tell(Some(active));
-        if !told {
+        let should_warn = reconciliation::note_webhook(client, NAME, active, health == Health::Delivers).await?;
+        set_webhook_gauge(Some(active));
+        if !should_warn {
             return Ok(());
         }
         let what_to_do = "callbridge webhook install --url https://<your host>/webhooks/aircall";
@@ -104,7 +104,7 @@ impl Turns {
             Health::Lacks(missing) => {
                 tracing::warn!(what_to_do, missing = missing.join(", "), "Aircall's webhook lacks events.");
             }
-            Health::Disabled => tracing::warn!(what_to_do, "Aircall has disabled the webhook: no event arrives."),
+            Health::Disabled => tracing::warn!(what_to_do, "Aircall has disabled the webhook: no events arrive."),
             Health::None => {
                 tracing::warn!(what_to_do, "Aircall has no webhook with a token of AIRCALL_WEBHOOK_TOKENS.");
             }
@@ -113,17 +113,17 @@ impl Turns {
     }
 }
 
-/// Where a turn's window begins, and from where on it has not been looked at yet.
+/// Where a turn's window begins, and from where on its calls have not been looked at yet.
 fn window(last: Option<&Progress>, now: Timestamp) -> (Timestamp, Timestamp) {
     let (since, from) = match last {
         None => (now - FARTHEST, now - FARTHEST),
         Some(Progress { next_since: Some(next), .. }) => (*next, *next),
-        Some(broken_off) => (broken_off.since, broken_off.reached),
+        Some(unfinished) => (unfinished.since, unfinished.reached),
     };
     (since.max(earliest(now)), from.max(earliest(now)))
 }
 
-fn tell(active: Option<bool>) {
+fn set_webhook_gauge(active: Option<bool>) {
     if let Some(active) = active {
         metrics::gauge!("callbridge_webhook_active").set(if active { 1.0 } else { 0.0 });
     }
@@ -158,7 +158,7 @@ mod tests {
                 Some(last("2026-11-12T09:00:00Z", "2026-11-13T09:00:00Z", Some("2026-11-13T08:00:00Z"))),
                 ("2026-11-13T08:00:00Z", "2026-11-13T08:00:00Z"),
             ),
-            // Broken off.
+            // Unfinished turns.
             (Some(last(yesterday, today, None)), (yesterday, today)),
             (
                 Some(last("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z", None)),

@@ -2,6 +2,7 @@ use super::*;
 use ledger::{
     insight::Insights,
     resolution::{Company, Opportunity, Source},
+    timeline::Reason,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -31,16 +32,16 @@ fn resolution() -> Resolution {
         source: Source::Live,
         as_of: None,
         record: Some(record),
-        rule: String::new(),
+        rule: Reason::OnlyRecord,
         opportunity: Some(Opportunity { id: 12, name: "Cuisine".into(), status: "open".into() }),
-        opportunity_rule: String::new(),
+        opportunity_rule: Reason::EarliestOpportunity,
         candidates: vec![],
     }
 }
 
 fn rendered(language: Language, call: Call, insights: Insights) -> PhoneCallCreate {
-    let row = Loggable::of(CallId(call.id), call, resolution(), insights);
-    renderer(language).render(&row, &ready(&row).ok().unwrap(), 11).unwrap()
+    let row = CallRow::of(CallId(call.id), call, resolution(), insights);
+    renderer(language).render(&row, &crate::plan::ready(&row).unwrap(), 11).unwrap()
 }
 
 fn full() -> (Call, Insights) {
@@ -110,8 +111,8 @@ fn a_call_without_a_start_is_dated_by_its_end_and_one_without_both_is_parked() {
     call.started_at = None;
     assert_eq!(rendered(Language::French, call.clone(), Insights::new()).date, "2026-11-23T10:17:35+01:00");
     call.ended_at = None;
-    let row = Loggable::of(CallId(call.id), call, resolution(), Insights::new());
-    let e = renderer(Language::French).render(&row, &ready(&row).ok().unwrap(), 11).unwrap_err();
+    let row = CallRow::of(CallId(call.id), call, resolution(), Insights::new());
+    let e = renderer(Language::French).render(&row, &crate::plan::ready(&row).unwrap(), 11).unwrap_err();
     assert_eq!(e.code, Code::MessageMalformed);
 }
 

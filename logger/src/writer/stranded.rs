@@ -1,6 +1,6 @@
-//! Leases that could not be given back, because the database was away when the work on their call failed.
+//! Leases that could not be given back, because the database was unavailable when the work on their call failed.
 //!
-//! Whoever handles such a call next in this process takes over from them; by themselves they would run out only after two
+//! The next message of such a call in this process takes over from them; by themselves they would run out only after two
 //! minutes. The work for which they were taken is over. Its last statements may still arrive, held up on the way: they name
 //! the old lease, and find a new one in the row. Nothing is lost if this process dies: then they run out.
 
@@ -13,32 +13,32 @@ use base::ids::CallId;
 use ledger::calls::Lease;
 
 #[derive(Default)]
-pub(crate) struct Stranded(Mutex<HashMap<CallId, Left>>);
+pub(crate) struct Stranded(Mutex<HashMap<CallId, Unreleased>>);
 
-/// What was left of a call.
+/// What earlier work on a call has left behind.
 #[derive(Default)]
-pub(super) struct Left {
+pub(super) struct Unreleased {
     pub(super) leases: Vec<Lease>,
     /// Nothing has been sent for the intent that was written down with the last of them.
     pub(super) unsent: bool,
 }
 
-/// An outage strands as many leases as messages are in hand. This many would be of outages long over.
+/// An outage strands as many leases as messages are in flight. This many would be of outages long over.
 const MOST: usize = 1000;
 
 impl Stranded {
-    pub(super) fn keep(&self, call_id: CallId, left: Left) {
+    pub(super) fn keep(&self, call_id: CallId, unreleased: Unreleased) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
         let kept = all.entry(call_id).or_default();
-        kept.leases.extend(left.leases);
-        kept.unsent = left.unsent;
+        kept.leases.extend(unreleased.leases);
+        kept.unsent = unreleased.unsent;
     }
 
     /// Only one of the messages of a call gets them.
-    pub(super) fn take(&self, call_id: CallId) -> Left {
+    pub(super) fn remove(&self, call_id: CallId) -> Unreleased {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&call_id).unwrap_or_default()
     }
 }

@@ -15,59 +15,60 @@ const CREDENTIAL: &str = "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashbo
 
 pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
     let rest = ["Aircall webhook", "clock of Aircall"];
-    let stop = |first: Finding| {
-        let rest = rest.map(|what| Verdict::not_checked("Aircall cannot be asked").of(what));
+    let stop_after = |first: Finding| {
+        let rest = rest.map(|what| Verdict::not_checked("Aircall cannot be asked").about(what));
         std::iter::once(first).chain(rest).collect()
     };
     if !settings.aircall.has_credential() {
         let says = "AIRCALL_API_ID or AIRCALL_API_TOKEN is missing: resolver and insights do not start";
-        return stop(Verdict::failed(says, format!("set {CREDENTIAL}")).of("Aircall"));
+        return stop_after(Verdict::failed(says, format!("set {CREDENTIAL}")).about("Aircall"));
     }
     let Some(database) = database else {
-        let because = "every request goes through the budget, and the database that holds it cannot be used";
-        return stop(Verdict::not_checked(because).of("Aircall"));
+        let because = "every request goes through the budget, which is in the database, and that cannot be used";
+        return stop_after(Verdict::not_checked(because).about("Aircall"));
     };
     let aircall = match Aircall::new(&settings.aircall, database, Role::Guest("check")) {
         Ok(aircall) => aircall.on(Lane::Interactive),
-        Err(e) => return stop(Verdict::failed(format!("{e:#}"), "report this").of("Aircall")),
+        Err(e) => return stop_after(Verdict::failed(format!("{e:#}"), "report this as a bug").about("Aircall")),
     };
     let mut clock = None;
     let ping = look("Aircall", async {
-        let asked = Timestamp::now();
+        let asked_at = Timestamp::now();
         match aircall.ping().await {
             Ok(date) => {
-                let unsaid = || Verdict::ok("Aircall's answers have no date");
-                clock = Some(date.map_or_else(unsaid, |date| clock::verdict(asked, date)));
+                let no_date = || Verdict::ok("Aircall's answers have no date");
+                clock = Some(date.map_or_else(no_date, |date| clock::verdict(asked_at, date)));
                 Verdict::ok("the credential is accepted")
             }
             Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
         }
     })
     .await;
-    let Some(clock) = clock else { return stop(ping) };
+    let Some(clock) = clock else { return stop_after(ping) };
     let webhook = look("Aircall webhook", async {
         match aircall.webhooks().await {
-            Ok(all) => delivers(webhooks::health(&all, &settings.aircall.webhook_tokens)),
+            Ok(all) => webhook_verdict(webhooks::health(&all, &settings.aircall.webhook_tokens)),
             Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
         }
     })
     .await;
-    vec![ping, webhook, clock.of("clock of Aircall")]
+    vec![ping, webhook, clock.about("clock of Aircall")]
 }
 
-fn delivers(health: Health) -> Verdict {
+fn webhook_verdict(health: Health) -> Verdict {
     match health {
         Health::Delivers => Verdict::ok(format!("active, with all {} events", EVENTS.len())),
-        Health::Lacks(missing) => {
-            Verdict::failed(format!("these events do not come: {}", missing.join(", ")), format!("add them: {INSTALL}"))
-        }
+        Health::Lacks(missing) => Verdict::failed(
+            format!("these events are not delivered: {}", missing.join(", ")),
+            format!("add them: {INSTALL}"),
+        ),
         Health::Disabled => Verdict::failed(
-            "Aircall has disabled it, because its deliveries kept failing or somebody switched it off",
-            format!("see that ingest can be reached from outside, then enable it: {INSTALL}"),
+            "it is disabled: by Aircall because deliveries kept failing, or by a person",
+            format!("make sure that ingest can be reached from outside, then enable it: {INSTALL}"),
         ),
         Health::None => Verdict::failed(
-            "the account has none with a token of AIRCALL_WEBHOOK_TOKENS",
-            format!("make one and add its token to AIRCALL_WEBHOOK_TOKENS: {INSTALL}"),
+            "the account has no webhook with a token of AIRCALL_WEBHOOK_TOKENS",
+            format!("create one and add its token to AIRCALL_WEBHOOK_TOKENS: {INSTALL}"),
         ),
     }
 }

@@ -1,9 +1,9 @@
-//! Looks at the broker without changing it, for `callbridge check`.
+//! Inspects the broker without changing it, for `callbridge check`.
 //!
-//! AMQP shows little: a passive declaration tells whether a queue exists and how many messages and consumers it has, a
-//! declaration with the arguments that we need is refused if the queue has others, and only the greeting, before anybody
-//! has logged in, tells the version. What is not there is never declared here. Bindings cannot be listed; a message that
-//! must be routed comes back if there is none, and the one that is not returned is forgotten by the consumer that gets it
+//! AMQP shows little. A passive declaration says whether a queue exists and how many messages and consumers it has. A
+//! declaration with the arguments that we need is refused if the queue has others. Only the greeting, before the login,
+//! contains the version. Nothing that is missing is declared here. Bindings cannot be listed, so a mandatory message is
+//! published: the broker returns it if there is no binding; otherwise the consumer that receives it ignores it
 //! (`message::probe`).
 
 use std::{collections::BTreeSet, time::Duration};
@@ -26,46 +26,46 @@ use tokio::{
     time,
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
-/// What opens every conversation in AMQP 0-9-1.
-const HELLO: &[u8] = b"AMQP\x00\x00\x09\x01";
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The protocol header that opens every AMQP 0-9-1 connection.
+const PROTOCOL_HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
 
-/// Why the broker cannot be used. No text quotes the URL.
+/// Why the broker cannot be used. The text never quotes the URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// Wrong user or password, or no right to this.
+pub(super) enum Problem {
+    /// Wrong user or password, or a missing permission.
     Refused,
-    /// The URL's virtual host does not exist or is not open to this user.
+    /// The virtual host of the URL does not exist, or this user may not use it.
     NoVirtualHost,
     Unreachable(String),
 }
 
-/// What an exchange or a queue is like.
+/// Whether an exchange or a queue is as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Missing,
-    /// It is there with other arguments.
-    Differs,
-    There {
+    /// It exists with other arguments.
+    OtherArguments,
+    Present {
         messages: u32,
         consumers: u32,
     },
 }
 
-pub(super) async fn connect(url: &SecretString) -> Result<Connection, Trouble> {
+pub(super) async fn connect(url: &SecretString) -> Result<Connection, Problem> {
     let properties = ConnectionProperties::default().with_connection_name("callbridge check".into());
-    match time::timeout(PATIENCE, Connection::connect_uri(uri(url)?, properties)).await {
-        Ok(connected) => connected.map_err(|e| trouble(&e)),
-        Err(_) => Err(Trouble::Unreachable(format!("no answer within {} s", PATIENCE.as_secs()))),
+    match time::timeout(ANSWER_TIMEOUT, Connection::connect_uri(uri(url)?, properties)).await {
+        Ok(connected) => connected.map_err(|e| problem_of(&e)),
+        Err(_) => Err(Problem::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
     }
 }
 
-/// What the broker's greeting says of its version; `None` if it says nothing, or if there is TLS before it.
+/// The version in the broker's greeting; `None` if the greeting has none, or if the connection uses TLS.
 pub(super) async fn version(url: &SecretString) -> Option<String> {
     let uri = uri(url).ok().filter(|uri| uri.scheme == AMQPScheme::AMQP)?;
     let greeting = async {
         let mut stream = TcpStream::connect((uri.authority.host.as_str(), uri.authority.port)).await.ok()?;
-        stream.write_all(HELLO).await.ok()?;
+        stream.write_all(PROTOCOL_HEADER).await.ok()?;
         let mut frame = [0; 7];
         stream.read_exact(&mut frame).await.ok()?;
         let size = u32::from_be_bytes([frame[3], frame[4], frame[5], frame[6]]);
@@ -73,10 +73,10 @@ pub(super) async fn version(url: &SecretString) -> Option<String> {
         stream.read_exact(&mut greeting).await.ok()?;
         version_in(&greeting)
     };
-    time::timeout(PATIENCE, greeting).await.ok().flatten()
+    time::timeout(ANSWER_TIMEOUT, greeting).await.ok().flatten()
 }
 
-/// The server's properties are a table; of its fields only this one is looked for: a short name, `S`, a long string.
+/// Finds one field in the table of server properties: a short string as its name, `S`, a long string.
 fn version_in(greeting: &[u8]) -> Option<String> {
     let name = b"\x07versionS";
     let at = greeting.windows(name.len()).position(|window| window == name)? + name.len();
@@ -85,51 +85,51 @@ fn version_in(greeting: &[u8]) -> Option<String> {
     String::from_utf8(text.to_vec()).ok()
 }
 
-pub(super) async fn exchange(connection: &Connection, exchange: &Exchange) -> Result<Found, Trouble> {
+pub(super) async fn exchange(connection: &Connection, exchange: &Exchange) -> Result<Found, Problem> {
     for passive in [true, false] {
-        // A refusal closes the channel.
-        let channel = connection.create_channel().await.map_err(|e| trouble(&e))?;
+        // A new channel each time, because a refusal closes it.
+        let channel = connection.create_channel().await.map_err(|e| problem_of(&e))?;
         let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
         let (name, kind) = (exchange.name.as_str().into(), exchange.kind.clone());
-        match found(channel.exchange_declare(name, kind, options, FieldTable::default()).await)? {
+        match result_of(channel.exchange_declare(name, kind, options, FieldTable::default()).await)? {
             Ok(()) => {
                 let _ = channel.close(200, "done".into()).await;
             }
             Err(fault) => return Ok(fault),
         }
     }
-    Ok(Found::There { messages: 0, consumers: 0 })
+    Ok(Found::Present { messages: 0, consumers: 0 })
 }
 
-pub(super) async fn queue(connection: &Connection, queue: &Queue) -> Result<Found, Trouble> {
-    let mut there = Found::Missing;
+pub(super) async fn queue(connection: &Connection, queue: &Queue) -> Result<Found, Problem> {
+    let mut found = Found::Missing;
     for passive in [true, false] {
-        let channel = connection.create_channel().await.map_err(|e| trouble(&e))?;
+        let channel = connection.create_channel().await.map_err(|e| problem_of(&e))?;
         let options = QueueDeclareOptions { passive, ..QueueDeclareOptions::durable() };
-        match found(channel.queue_declare(queue.name.as_str().into(), options, queue.arguments.clone()).await)? {
+        match result_of(channel.queue_declare(queue.name.as_str().into(), options, queue.arguments.clone()).await)? {
             Ok(queue) => {
-                there = Found::There { messages: queue.message_count(), consumers: queue.consumer_count() };
+                found = Found::Present { messages: queue.message_count(), consumers: queue.consumer_count() };
                 let _ = channel.close(200, "done".into()).await;
             }
             Err(fault) => return Ok(fault),
         }
     }
-    Ok(there)
+    Ok(found)
 }
 
-/// The keys of those bindings that do not lead to any queue. Only for queues that somebody consumes: the probes are
-/// forgotten by consumers.
+/// The keys of the bindings that do not route to any queue. Only for queues that have consumers, because these have to
+/// discard the probes.
 pub(super) async fn unbound<'a>(
     connection: &Connection,
     bindings: impl Iterator<Item = &'a Binding>,
-) -> Result<BTreeSet<&'static str>, Trouble> {
+) -> Result<BTreeSet<&'static str>, Problem> {
     let all = async {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let mut unbound = BTreeSet::new();
         for binding in bindings {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-            // A pattern ends in a word of any kind.
+            // A pattern ends in a wildcard: any word matches.
             let key = binding.key.replace('*', "probe").into();
             let probe = channel.basic_publish(binding.exchange.as_str().into(), key, options, b"", message::probe());
             if let Confirmation::Ack(Some(_)) = probe.await?.await? {
@@ -139,21 +139,21 @@ pub(super) async fn unbound<'a>(
         channel.close(200, "done".into()).await?;
         Ok(unbound)
     };
-    all.await.map_err(|e: lapin::Error| trouble(&e))
+    all.await.map_err(|e: lapin::Error| problem_of(&e))
 }
 
-fn uri(url: &SecretString) -> Result<AMQPUri, Trouble> {
+fn uri(url: &SecretString) -> Result<AMQPUri, Problem> {
     // The parser's message may quote the URL.
-    url.expose_secret().parse().map_err(|_: String| Trouble::Unreachable("AMQP_URL is no AMQP URL".into()))
+    url.expose_secret().parse().map_err(|_: String| Problem::Unreachable("AMQP_URL is not an AMQP URL".into()))
 }
 
-fn found<T>(declared: lapin::Result<T>) -> Result<Result<T, Found>, Trouble> {
+fn result_of<T>(declared: lapin::Result<T>) -> Result<Result<T, Found>, Problem> {
     match declared {
-        Ok(there) => Ok(Ok(there)),
+        Ok(present) => Ok(Ok(present)),
         Err(e) => match code(&e) {
             Some(404) => Ok(Err(Found::Missing)),
-            Some(406) => Ok(Err(Found::Differs)),
-            _ => Err(trouble(&e)),
+            Some(406) => Ok(Err(Found::OtherArguments)),
+            _ => Err(problem_of(&e)),
         },
     }
 }
@@ -165,11 +165,11 @@ fn code(e: &lapin::Error) -> Option<u16> {
     }
 }
 
-fn trouble(e: &lapin::Error) -> Trouble {
+fn problem_of(e: &lapin::Error) -> Problem {
     match code(e) {
-        Some(403) => Trouble::Refused,
-        Some(530) => Trouble::NoVirtualHost,
-        _ => Trouble::Unreachable(e.to_string()),
+        Some(403) => Problem::Refused,
+        Some(530) => Problem::NoVirtualHost,
+        _ => Problem::Unreachable(e.to_string()),
     }
 }
 

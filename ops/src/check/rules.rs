@@ -1,4 +1,4 @@
-//! What is judged without asking anybody: versions, limits, clocks, errors.
+//! The rules of `callbridge check`, as pure functions: versions, quotas, clocks, errors.
 
 use base::{
     error::{Code, Error},
@@ -11,17 +11,17 @@ use super::Verdict;
 
 /// The first RabbitMQ whose quorum queues dead-letter at least once and expire messages.
 const BROKER: (u32, u32) = (3, 10);
-/// The oldest PostgreSQL that its makers still look after at the time of writing.
+/// The oldest PostgreSQL that is still maintained at the time of writing.
 const DATABASE: i32 = 14;
-/// Whose clock differs by more sees odd times in logs and timelines ...
+/// A larger difference shows as odd times in logs and timelines ...
 const ODD: SignedDuration = SignedDuration::from_secs(10);
-/// ... and by more than this, events are taken for newer or older than they are.
+/// ... and with more than this, events are taken as newer or older than they are.
 const WRONG: SignedDuration = SignedDuration::from_secs(60);
 
-/// `3.12.1`, `4.1.0-rc.1` …; `None` when the broker was not asked in clear.
+/// `version` is `3.12.1`, `4.1.0-rc.1` …; `None` if the connection uses TLS, which hides it.
 pub(super) fn broker_version(version: Option<&str>) -> Verdict {
     let Some(version) = version else {
-        return Verdict::ok("not told before TLS; the queues below exist on 3.10 and later only");
+        return Verdict::ok("not visible over TLS; the queues below only exist on 3.10 and later");
     };
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let number = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -38,14 +38,11 @@ pub(super) fn database_version(number: i32) -> Verdict {
     if major >= DATABASE {
         return Verdict::ok(format!("{major}.{}", number % 10_000));
     }
-    Verdict::warning(
-        format!("{major} is no longer looked after by its makers"),
-        format!("update PostgreSQL to {DATABASE} or later"),
-    )
+    Verdict::warning(format!("{major} is no longer maintained"), format!("update PostgreSQL to {DATABASE} or later"))
 }
 
 pub(super) fn migrations(applied: Option<i32>, newest: i32) -> Verdict {
-    let start = "start any worker of this version: it applies what is missing";
+    let start = "start any worker of this version: it applies the missing migrations";
     match applied {
         Some(applied) if applied == newest => Verdict::ok(format!("all {newest} are applied")),
         Some(applied) if applied > newest => Verdict::warning(
@@ -61,7 +58,7 @@ pub(super) fn migrations(applied: Option<i32>, newest: i32) -> Verdict {
 pub(super) fn drift(ahead: SignedDuration) -> Verdict {
     let seconds = ahead.abs().as_secs();
     let says = match seconds {
-        0..=1 => "as ours".to_owned(),
+        0..=1 => "the same as ours".to_owned(),
         _ if ahead.is_negative() => format!("ours is {seconds} s behind"),
         _ => format!("ours is {seconds} s ahead"),
     };
@@ -73,14 +70,14 @@ pub(super) fn drift(ahead: SignedDuration) -> Verdict {
     }
 }
 
-/// The settings against what the account allows; the lower one of both holds anyway.
-pub(super) fn quotas(settings: &Sellsy, told: &[(Span, u32)]) -> Verdict {
+/// Compares the limits in the settings with those of the account. The lower one applies in any case.
+pub(super) fn quotas(settings: &Sellsy, allowed: &[(Span, u32)]) -> Verdict {
     let set = |span: &Span| match span {
         Span::Second => ("SELLSY_REQUESTS_PER_SECOND", Some(settings.requests_per_second)),
         Span::Minute => ("SELLSY_REQUESTS_PER_MINUTE", Some(settings.requests_per_minute)),
         Span::Day => ("SELLSY_REQUESTS_PER_DAY", settings.requests_per_day),
     };
-    let above: Vec<(String, String)> = told
+    let above: Vec<(String, String)> = allowed
         .iter()
         .filter_map(|(span, limit)| {
             let (name, set) = set(span);
@@ -89,38 +86,41 @@ pub(super) fn quotas(settings: &Sellsy, told: &[(Span, u32)]) -> Verdict {
         })
         .collect();
     if above.is_empty() {
-        let limits: Vec<_> = told.iter().map(|(span, limit)| format!("{limit} per {}", span.as_str())).collect();
+        let limits: Vec<_> = allowed.iter().map(|(span, limit)| format!("{limit} per {}", span.as_str())).collect();
         let limits = if limits.is_empty() { "unlimited".to_owned() } else { limits.join(", ") };
-        return Verdict::ok(format!("{limits}; the settings stay within"));
+        return Verdict::ok(format!("{limits}; the settings do not exceed that"));
     }
     let (says, cures): (Vec<_>, Vec<_>) = above.into_iter().unzip();
-    let cure = format!("the lower limit holds anyway; lower {}, or below to leave others some", cures.join(" and "));
+    let cure = format!(
+        "the lower limit applies anyway; lower {}, or further to leave some for other programs",
+        cures.join(" and ")
+    );
     Verdict::warning(says.join("; "), cure)
 }
 
-/// What a failed request to an API says of it. `address` and `credential` name the settings.
+/// What a failed request says about the API. `address` and `credential` name the settings.
 pub(super) fn api(e: &Error, address: &str, credential: &str) -> Verdict {
     let says = &e.message;
     match e.code {
         Code::AircallCredential | Code::SellsyCredential => {
-            Verdict::failed(format!("refused ({})", e.code), format!("set {credential} right"))
+            Verdict::failed(format!("refused ({})", e.code), format!("correct {credential}"))
         }
         Code::SellsyForbidden => Verdict::failed(
             says,
-            "give the API client in Sellsy's developer portal this scope, and its staff the right",
+            "give the API client this scope in Sellsy's developer portal, and its staff member the right",
         ),
         Code::SellsyPlan => {
             Verdict::failed(says, "ask Sellsy for a plan that includes it; for phone calls LOG_FALLBACK=comment helps")
         }
         Code::AircallUnavailable | Code::SellsyUnavailable => Verdict::failed(
             says,
-            format!("check {address}, this machine's way to the internet, and the status page of the vendor"),
+            format!("check {address}, this machine's internet access, and the vendor's status page"),
         ),
         Code::AircallBudget | Code::SellsyBudget | Code::AircallRateLimited | Code::SellsyRateLimited => {
             Verdict::not_checked(&format!("{says}; try again, and see `callbridge budget`"))
         }
         Code::DatabaseUnavailable | Code::DatabaseRejected => {
-            Verdict::not_checked("the budget of requests, which is in the database, could not be asked")
+            Verdict::not_checked("the request budget, which is in the database, could not be read")
         }
         _ => Verdict::failed(says, format!("check {address}: what answers there is not the API")),
     }
@@ -151,14 +151,14 @@ mod tests {
             (migrations(None, 8), Failed),
         ] {
             assert_eq!(verdict.state, expected, "{verdict:?}");
-            assert_eq!(verdict.cure.is_some(), expected != Ok, "what is not well has a cure: {verdict:?}");
+            assert_eq!(verdict.cure.is_some(), expected != Ok, "whatever is not ok has a cure: {verdict:?}");
         }
     }
 
     #[test]
     fn judges_clocks_both_ways() {
         for (seconds, state, says) in [
-            (0, State::Ok, "as ours"),
+            (0, State::Ok, "the same as ours"),
             (-9, State::Ok, "9 s behind"),
             (11, State::Warning, "11 s ahead"),
             (-61, State::Failed, "61 s behind"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_an_api_names_the_setting_or_says_why_nothing_was_asked() {
+    fn an_api_error_names_the_setting_or_says_why_nothing_was_checked() {
         let of = |code| api(&Error::new(code, Remedy::Park, "x"), "AIRCALL_API_URL", "AIRCALL_API_TOKEN");
         for (code, state, cure) in [
             (Code::AircallCredential, State::Failed, "AIRCALL_API_TOKEN"),

@@ -1,8 +1,8 @@
 //! The scopes that a Sellsy API client needs, and the request by which it shows whether it has one.
 //!
 //! Sellsy has no endpoint that lists what a client was granted; a request without its scope is answered with 403. Each
-//! request here is the cheapest one that needs the scope. For writing it is a change of something that is not there,
-//! which is answered with 404 (or 400), so that nothing is ever written.
+//! request here is the cheapest one that needs the scope. For a write scope it changes an object that does not exist, which
+//! is answered with 404 (or 400), so nothing is ever written.
 
 use vendors::sellsy::Probe;
 
@@ -22,7 +22,7 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    /// What no installation can do without.
+    /// The scopes that every installation needs.
     pub(super) const NEEDED: [Scope; 8] = [
         Scope::Individuals,
         Scope::Companies,
@@ -33,10 +33,10 @@ impl Scope {
         Scope::ReadPhoneCalls,
         Scope::WritePhoneCalls,
     ];
-    /// With `LOG_FALLBACK=comment` besides.
+    /// Needed in addition with `LOG_FALLBACK=comment`.
     pub(super) const FOR_COMMENTS: [Scope; 2] = [Scope::ReadComments, Scope::WriteComments];
 
-    /// As Sellsy's developer portal names it.
+    /// Its name in Sellsy's developer portal.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Scope::Accounts => "accounts.read",

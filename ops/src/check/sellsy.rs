@@ -1,4 +1,4 @@
-//! Sellsy: its credential, each scope, the quotas, the owner of last resort, the clock.
+//! Sellsy: its credential, each scope, the quotas, the default owner, the clock.
 
 use base::{
     db::Database,
@@ -18,24 +18,24 @@ use super::{Finding, State, Verdict, clock, look, rules, scope::Scope};
 const CREDENTIAL: &str = "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)";
 
 pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
-    let stop = |first: Finding| {
+    let stop_after = |first: Finding| {
         let rest = ["Sellsy scopes", "Sellsy quotas", "Sellsy default owner", "clock of Sellsy"];
-        let rest = rest.map(|what| Verdict::not_checked("Sellsy cannot be asked").of(what));
+        let rest = rest.map(|what| Verdict::not_checked("Sellsy cannot be asked").about(what));
         std::iter::once(first).chain(rest).collect()
     };
     let missing =
         [&settings.sellsy.client_id, &settings.sellsy.client_secret].iter().any(|s| s.expose_secret().is_empty());
     if missing {
         let says = "SELLSY_CLIENT_ID or SELLSY_CLIENT_SECRET is missing: resolver and logger do not start";
-        return stop(Verdict::failed(says, format!("set {CREDENTIAL}")).of("Sellsy"));
+        return stop_after(Verdict::failed(says, format!("set {CREDENTIAL}")).about("Sellsy"));
     }
     let Some(database) = database else {
-        let because = "every request goes through the budget, and the database that holds it cannot be used";
-        return stop(Verdict::not_checked(because).of("Sellsy"));
+        let because = "every request goes through the budget, which is in the database, and that cannot be used";
+        return stop_after(Verdict::not_checked(because).about("Sellsy"));
     };
     let sellsy = match Sellsy::new(&settings.sellsy, database, Role::Guest("check")) {
         Ok(sellsy) => sellsy.on(Lane::Interactive),
-        Err(e) => return stop(Verdict::failed(format!("{e:#}"), "report this").of("Sellsy")),
+        Err(e) => return stop_after(Verdict::failed(format!("{e:#}"), "report this as a bug").about("Sellsy")),
     };
     let log_in = look("Sellsy", async {
         match sellsy.log_in().await {
@@ -45,7 +45,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     })
     .await;
     if log_in.verdict.state != State::Ok {
-        return stop(log_in);
+        return stop_after(log_in);
     }
     let (scopes, quotas, owner) = tokio::join!(
         scopes(&sellsy, settings),
@@ -55,19 +55,19 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     std::iter::once(log_in).chain(scopes).chain([quotas, owner]).collect()
 }
 
-/// Each scope by a request that needs it; the first answer also tells the clock.
+/// Checks each scope by a request that needs it; the first answer also gives Sellsy's clock.
 async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
     let comments: &[Scope] = match settings.log_fallback {
         LogFallback::Comment => &Scope::FOR_COMMENTS,
         LogFallback::Park => &[],
     };
-    let asked = Scope::NEEDED.iter().chain(comments).map(|scope| async move {
+    let checks = Scope::NEEDED.iter().chain(comments).map(|scope| async move {
         let mut time = None;
         let finding = look(format!("Sellsy scope {}", scope.as_str()), async {
-            let asked = Timestamp::now();
+            let asked_at = Timestamp::now();
             match sellsy.probe(&scope.probe()).await {
                 Ok(date) => {
-                    time = date.map(|date| clock::verdict(asked, date));
+                    time = date.map(|date| clock::verdict(asked_at, date));
                     Verdict::ok("granted")
                 }
                 Err(e) => rules::api(&e, "SELLSY_API_URL", CREDENTIAL),
@@ -75,20 +75,20 @@ async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
         });
         (finding.await, time)
     });
-    let (mut findings, times): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().unzip();
+    let (mut findings, times): (Vec<_>, Vec<_>) = join_all(checks).await.into_iter().unzip();
     let clock = times.into_iter().flatten().next();
-    let clock = clock.unwrap_or_else(|| Verdict::not_checked("no answer of Sellsy had a date"));
-    findings.push(clock.of("clock of Sellsy"));
+    let clock = clock.unwrap_or_else(|| Verdict::not_checked("no answer from Sellsy had a date"));
+    findings.push(clock.about("clock of Sellsy"));
     findings
 }
 
 async fn quotas(sellsy: &Sellsy, settings: &Settings) -> Verdict {
     match sellsy.limits().await {
-        Ok(told) => rules::quotas(&settings.sellsy, &told),
+        Ok(limits) => rules::quotas(&settings.sellsy, &limits),
         Err(e) if e.code == Code::SellsyForbidden => Verdict::warning(
-            "they cannot be read, so those of the settings hold",
+            "they cannot be read, so the limits of the settings apply",
             format!(
-                "give the API client the scope {}, or see that the settings fit your plan",
+                "give the API client the scope {}, or make sure that the settings fit your plan",
                 Scope::Accounts.as_str()
             ),
         ),
@@ -99,19 +99,21 @@ async fn quotas(sellsy: &Sellsy, settings: &Settings) -> Verdict {
 async fn owner(sellsy: &Sellsy, settings: &Settings) -> Finding {
     let what = "Sellsy default owner";
     let Some(id) = settings.sellsy.default_owner_id else {
-        let says = "SELLSY_DEFAULT_OWNER_ID is not set: a call whose agent and record have no staff is parked";
-        return Verdict::ok(says).of(what);
+        let says = "SELLSY_DEFAULT_OWNER_ID is not set: a call is parked if neither its agent nor its record has a staff member in Sellsy";
+        return Verdict::ok(says).about(what);
     };
-    let cure = "set SELLSY_DEFAULT_OWNER_ID to the id of a staff who works with Sellsy";
+    let cure = "set SELLSY_DEFAULT_OWNER_ID to the id of an active staff member in Sellsy";
     look(what, async {
         let staffs = match sellsy.staffs().await {
             Ok(staffs) => staffs,
             Err(e) => return rules::api(&e, "SELLSY_API_URL", CREDENTIAL),
         };
         match staffs.iter().find(|staff| staff.id == id) {
-            None => Verdict::failed(format!("there is no staff {id}"), cure),
-            Some(staff) if matches!(staff.status, None | Some(StaffStatus::Ok)) => Verdict::ok(format!("staff {id}")),
-            Some(_) => Verdict::warning(format!("staff {id} is blocked or deleted"), cure),
+            None => Verdict::failed(format!("there is no staff member {id}"), cure),
+            Some(staff) if matches!(staff.status, None | Some(StaffStatus::Ok)) => {
+                Verdict::ok(format!("staff member {id}"))
+            }
+            Some(_) => Verdict::warning(format!("staff member {id} is blocked or deleted"), cure),
         }
     })
     .await

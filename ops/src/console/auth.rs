@@ -1,9 +1,9 @@
-//! Who may look: whoever knows `CONSOLE_PASSWORD`.
+//! Access to the console: everyone who knows `CONSOLE_PASSWORD` may use it.
 //!
-//! The login makes a session, which lives in memory and in a cookie that scripts and other sites cannot use. Programs may
-//! send the password as a bearer token instead. Every form carries its session's token, and forms of other sites are
-//! refused besides. After some wrong passwords nobody can try for a while, whoever it is: behind a proxy all look alike.
-//! Sessions that exist go on meanwhile.
+//! The login starts a session, which is kept in memory and in a cookie that scripts and other sites cannot use. Programs
+//! may send the password as a bearer token instead. Every form contains the CSRF token of its session, and forms from other
+//! sites are also refused. After several wrong passwords nobody can try for a while, because behind a proxy all clients
+//! look the same. Existing sessions continue meanwhile.
 
 use std::{
     collections::HashMap,
@@ -27,18 +27,18 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    LARGEST_FORM, Shared,
+    MAX_FORM, Shared,
     layout::{self, Visitor},
     texts::Lang,
 };
 
-const SESSION: &str = "callbridge_session";
-const LANG: &str = "callbridge_lang";
+const SESSION_COOKIE: &str = "callbridge_session";
+const LANG_COOKIE: &str = "callbridge_lang";
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-const MOST_SESSIONS: usize = 100;
-/// So many wrong passwords may be given before each further one costs time.
+const MAX_SESSIONS: usize = 100;
+/// With this many wrong passwords, and with each further one, logging in is blocked for a while.
 const FREE_FAILURES: u32 = 5;
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 pub(super) struct Sessions {
     password: blake3::Hash,
@@ -62,7 +62,7 @@ struct Failures {
 enum Verdict {
     Right,
     Wrong,
-    /// Nothing was compared.
+    /// The password was not compared.
     Wait(Duration),
 }
 
@@ -72,14 +72,14 @@ impl Sessions {
         Self { password, open: Mutex::default(), failures: Mutex::default() }
     }
 
-    fn judge(&self, password: &str, now: Instant) -> Verdict {
+    fn check_password(&self, password: &str, now: Instant) -> Verdict {
         let mut failures = locked(&self.failures);
         if let Some(left) =
             failures.wait_until.and_then(|until| until.checked_duration_since(now)).filter(|d| !d.is_zero())
         {
             return Verdict::Wait(left);
         }
-        // Digests have one length, and comparing them tells nothing of the password.
+        // Digests have the same length, and the time of comparing them reveals nothing about the password.
         let given = blake3::hash(password.as_bytes());
         if bool::from(given.as_bytes().ct_eq(self.password.as_bytes())) {
             *failures = Failures::default();
@@ -88,17 +88,17 @@ impl Sessions {
         failures.count += 1;
         if failures.count >= FREE_FAILURES {
             let wait = Duration::from_secs(5) * 2_u32.saturating_pow((failures.count - FREE_FAILURES).min(10));
-            failures.wait_until = Some(now + wait.min(LONGEST_WAIT));
+            failures.wait_until = Some(now + wait.min(MAX_WAIT));
         }
         Verdict::Wrong
     }
 
     fn begin(&self) -> String {
-        // Each is 122 random bits of the operating system.
+        // Each has 122 random bits from the operating system.
         let (cookie, csrf) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
         let (mut open, now) = (locked(&self.open), Instant::now());
         open.retain(|_, session| session.until > now);
-        while open.len() >= MOST_SESSIONS {
+        while open.len() >= MAX_SESSIONS {
             let oldest = open.iter().min_by_key(|(_, session)| session.until).map(|(key, _)| *key);
             oldest.map(|key| open.remove(&key));
         }
@@ -106,7 +106,7 @@ impl Sessions {
         cookie
     }
 
-    fn of(&self, cookie: &str) -> Option<Session> {
+    fn get(&self, cookie: &str) -> Option<Session> {
         locked(&self.open).get(&key(cookie)).filter(|session| session.until > Instant::now()).cloned()
     }
 
@@ -123,12 +123,12 @@ fn key(cookie: &str) -> [u8; 32] {
     *blake3::hash(cookie.as_bytes()).as_bytes()
 }
 
-/// Every request passes here: it finds out who asks and in which language, and refuses forms that are not ours.
+/// Runs before every request: finds the session and the language, and refuses forms that are not ours.
 pub(super) async fn gate(State(console): State<Shared>, mut request: Request, next: Next) -> Response {
-    let asked = wanted_language(&request);
+    let asked = requested_language(&request);
     let path = request.uri().path().to_owned();
-    let cookie_value = cookie(request.headers(), SESSION);
-    let session = cookie_value.as_deref().and_then(|cookie| console.sessions.of(cookie));
+    let cookie_value = cookie(request.headers(), SESSION_COOKIE);
+    let session = cookie_value.as_deref().and_then(|cookie| console.sessions.get(cookie));
     let visitor = Visitor {
         lang: asked.unwrap_or_else(|| language(request.headers())),
         csrf: session.as_ref().map(|session| session.csrf.clone()).unwrap_or_default(),
@@ -140,18 +140,18 @@ pub(super) async fn gate(State(console): State<Shared>, mut request: Request, ne
     let mut response = if posts && is_foreign(request.headers()) {
         layout::refused(&visitor, StatusCode::FORBIDDEN, visitor.texts().foreign_form)
     } else if let (Some(token), false) = (bearer(request.headers()), is_open) {
-        match console.sessions.judge(&token, Instant::now()) {
+        match console.sessions.check_password(&token, Instant::now()) {
             Verdict::Right => {
                 request.extensions_mut().insert(visitor.clone());
                 next.run(request).await
             }
             Verdict::Wrong => layout::refused(&visitor, StatusCode::UNAUTHORIZED, visitor.texts().wrong_password),
-            Verdict::Wait(left) => wait(&visitor, left),
+            Verdict::Wait(left) => too_many_attempts(&visitor, left),
         }
     } else if !is_open && session.is_none() {
         to_login(&visitor, posts)
     } else {
-        match if posts && !is_open { checked(request, &visitor.csrf).await } else { Ok(request) } {
+        match if posts && !is_open { with_valid_token(request, &visitor.csrf).await } else { Ok(request) } {
             Ok(mut request) => {
                 request.extensions_mut().insert(visitor.clone());
                 next.run(request).await
@@ -159,9 +159,9 @@ pub(super) async fn gate(State(console): State<Shared>, mut request: Request, ne
             Err(status) => layout::refused(&visitor, status, visitor.texts().foreign_form),
         }
     };
-    protect(response.headers_mut());
+    set_security_headers(response.headers_mut());
     if let Some(lang) = asked
-        && let Ok(value) = format!("{LANG}={}; Path=/; Max-Age=31536000; SameSite=Strict", lang.code()).parse()
+        && let Ok(value) = format!("{LANG_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Strict", lang.code()).parse()
     {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
@@ -176,16 +176,16 @@ fn to_login(visitor: &Visitor, posts: bool) -> Response {
     Redirect::to(&if visitor.address == "/" { "/login".to_owned() } else { format!("/login?{next}") }).into_response()
 }
 
-/// The same request, if its form carries the token of the session.
-async fn checked(request: Request, csrf: &str) -> Result<Request, StatusCode> {
+/// Returns the request if its form has the CSRF token of the session.
+async fn with_valid_token(request: Request, csrf: &str) -> Result<Request, StatusCode> {
     let (parts, body) = request.into_parts();
-    let bytes = body::to_bytes(body, LARGEST_FORM).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let bytes = body::to_bytes(body, MAX_FORM).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
     let given = form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned());
     let fits = given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(csrf.as_bytes()))) && !csrf.is_empty();
     if fits { Ok(Request::from_parts(parts, Body::from(bytes))) } else { Err(StatusCode::FORBIDDEN) }
 }
 
-/// Browsers say where a form came from.
+/// Whether a browser says that the form came from another site.
 fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
@@ -198,7 +198,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     }
 }
 
-fn protect(headers: &mut HeaderMap) {
+fn set_security_headers(headers: &mut HeaderMap) {
     let policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     for (name, value) in [
@@ -225,21 +225,23 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 }
 
 /// `?lang=fr`
-fn wanted_language(request: &Request) -> Option<Lang> {
+fn requested_language(request: &Request) -> Option<Lang> {
     let query = request.uri().query()?;
-    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "lang").and_then(|(_, code)| Lang::of(&code))
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "lang")
+        .and_then(|(_, code)| Lang::from_code(&code))
 }
 
 fn language(headers: &HeaderMap) -> Lang {
-    let kept = cookie(headers, LANG).and_then(|code| Lang::of(&code));
+    let kept = cookie(headers, LANG_COOKIE).and_then(|code| Lang::from_code(&code));
     kept.unwrap_or_else(|| {
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let codes = accepted.split(',').filter_map(|part| part.trim().get(..2));
-        codes.filter_map(|code| Lang::of(&code.to_ascii_lowercase())).next().unwrap_or(Lang::English)
+        codes.filter_map(|code| Lang::from_code(&code.to_ascii_lowercase())).next().unwrap_or(Lang::English)
     })
 }
 
-fn wait(visitor: &Visitor, left: Duration) -> Response {
+fn too_many_attempts(visitor: &Visitor, left: Duration) -> Response {
     let seconds = left.as_secs() + 1;
     let message = visitor.texts().too_many_failures.replace("{}", &seconds.to_string());
     let mut response = log_in_page(visitor, StatusCode::TOO_MANY_REQUESTS, "/", Some(&message));
@@ -268,7 +270,7 @@ fn log_in_page(visitor: &Visitor, status: StatusCode, next: &str, problem: Optio
             p.quiet { (texts.login_intro) }
             form method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
-                // Password managers want a name.
+                // Password managers need a user name.
                 input type="hidden" name="username" value="operator" autocomplete="username";
                 label for="password" { (texts.password) }
                 input #password type="password" name="password" required autocomplete="current-password" autofocus
@@ -294,15 +296,15 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(given): Form<Credentials>,
 ) -> Response {
-    match console.sessions.judge(&given.password, Instant::now()) {
-        Verdict::Wait(left) => wait(&visitor, left),
+    match console.sessions.check_password(&given.password, Instant::now()) {
+        Verdict::Wait(left) => too_many_attempts(&visitor, left),
         Verdict::Wrong => {
-            tracing::warn!("Somebody gave a wrong password to the console.");
+            tracing::warn!("A login to the console failed: wrong password.");
             let problem = visitor.texts().wrong_password;
             log_in_page(&visitor, StatusCode::UNAUTHORIZED, &given.next, Some(problem))
         }
         Verdict::Right => {
-            // Only to pages of ours.
+            // Redirect to our own pages only.
             let ours = given.next.starts_with('/') && !given.next.starts_with("//") && !given.next.contains('\\');
             let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
             let cookie = console.sessions.begin();
@@ -314,7 +316,7 @@ pub(super) async fn log_in(
 }
 
 pub(super) async fn log_out(State(console): State<Shared>, headers: HeaderMap) -> Response {
-    if let Some(cookie) = cookie(&headers, SESSION) {
+    if let Some(cookie) = cookie(&headers, SESSION_COOKIE) {
         console.sessions.end(&cookie);
     }
     let mut response = Redirect::to("/login").into_response();
@@ -325,7 +327,7 @@ pub(super) async fn log_out(State(console): State<Shared>, headers: HeaderMap) -
 fn set_session(response: &mut Response, cookie: &str, lifetime: Duration, secure: bool) {
     let secure = if secure { "; Secure" } else { "" };
     let value =
-        format!("{SESSION}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", lifetime.as_secs());
+        format!("{SESSION_COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", lifetime.as_secs());
     if let Ok(value) = value.parse() {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

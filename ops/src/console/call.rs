@@ -9,9 +9,9 @@ use axum::{
 use base::ids::CallId;
 use jiff::Timestamp;
 use ledger::{
-    calls::{self, Known, Loggable},
+    calls::{self, CallRow, Known},
     form::LogForm,
-    timeline::{self, Line},
+    timeline::{self, Line, Reason, What},
 };
 use maud::{Markup, html};
 
@@ -30,10 +30,11 @@ const STILL_AFTER_S: i64 = 3600;
 
 struct Told {
     found: Found,
-    row: Option<Loggable>,
+    row: Option<CallRow>,
     known: Option<Known>,
     lines: Vec<Line>,
-    log: Result<String, String>,
+    /// `None`: nothing is known of the call that a log is made of.
+    log: Option<Result<String, Reason>>,
 }
 
 impl Told {
@@ -56,7 +57,7 @@ pub(super) async fn page(
         return Ok(if lines.is_empty() { unknown(&visitor) } else { only_a_story(&visitor, id, &lines) });
     };
     let row = calls::look(&client, id).await?;
-    let log = row.as_ref().map_or(Err(String::new()), |row| console.logs.text(row));
+    let log = row.as_ref().map(|row| console.logs.text(row));
     let told = Told { found, known: calls::known(&client, id).await?, row, lines, log };
     let title = format!("{} {id}", visitor.texts().call);
     let web_url = &console.settings.sellsy.web_url;
@@ -117,11 +118,13 @@ fn head(visitor: &Visitor, told: &Told) -> Markup {
 }
 
 fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
-    let last = lines.iter().rev().find(|line| line.what == "parked");
+    let last = lines.iter().rev().find_map(|line| match &line.what {
+        What::Parked(failure) => Some((line.at, failure)),
+        _ => None,
+    });
     html! {
-        @if let Some(line) = last {
-            (super::errors::link(line.detail["code"].as_str().unwrap_or("UNKNOWN"))) ", " (ago(visitor, Timestamp::now(), line.at)) ": "
-            span lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
+        @if let Some((at, failure)) = last {
+            (super::errors::link(&failure.code)) ", " (ago(visitor, Timestamp::now(), at)) ": " span lang="en" { (failure.error) }
         }
     }
 }
@@ -141,7 +144,7 @@ fn why(visitor: &Visitor, told: &Told, web_url: &str) -> Markup {
 
 fn log_of(visitor: &Visitor, told: &Told) -> Markup {
     let texts = visitor.texts();
-    let form = told.row.as_ref().and_then(|row| row.form);
+    let stored = told.row.as_ref().and_then(CallRow::stored);
     let asset =
         told.found.call.as_ref().and_then(|call| call.asset.as_deref()).filter(|asset| asset.starts_with("https://"));
     html! {
@@ -149,19 +152,19 @@ fn log_of(visitor: &Visitor, told: &Told) -> Markup {
             (Some(_), CallState::Deleted) => { p { (texts.log_was_deleted) } }
             (Some(id), _) => {
                 p {
-                    (if form == Some(LogForm::Comment) { texts.comment } else { texts.phone_call }) " " strong { (id) }
-                    @if let Some(row) = &told.row { span.quiet { " · " (texts.written) " " (row.writes) "×" } }
+                    (if stored.is_some_and(|log| log.form == LogForm::Comment) { texts.comment } else { texts.phone_call }) " " strong { (id) }
+                    @if let Some(log) = stored { span.quiet { " · " (texts.written) " " (log.writes) "×" } }
                 }
             }
             (None, _) => { p.quiet { (texts.not_logged) } }
         }
         @match &told.log {
-            Ok(text) => {
+            None => {}
+            Some(Ok(text)) => {
                 pre.log { (text) }
                 p.quiet { (texts.log_note) }
             }
-            Err(why) if why.is_empty() => {}
-            Err(why) => { p.quiet { (reasons::told(visitor.lang, why)) } }
+            Some(Err(why)) => { p.quiet { (reasons::sentence(visitor, why)) } }
         }
         @if let Some(asset) = asset { p { (decision::outside(asset, texts.in_aircall)) } }
         @else { p.quiet { (texts.nothing_in_aircall) } }

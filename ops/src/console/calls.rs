@@ -1,7 +1,7 @@
-//! Finding calls: by number, agent, record, state and date, newest first.
+//! The list of calls: searched by number, agent, record, state and date, newest first.
 //!
-//! What is typed may be a phone number, the last digits of one, a call's id, a record's id or a part of its name; all that
-//! fit count. Filters stand in the address, so that a search can be kept and shared; no request is logged.
+//! The text may be a phone number, its last digits, a call's id, a record's id or a part of its name; calls that fit any of
+//! these are listed. The filters are in the address, so that a search can be bookmarked and shared; no request is logged.
 
 use axum::{
     Extension,
@@ -19,29 +19,28 @@ use serde::Deserialize;
 
 use super::{
     Page, Shared,
-    decision::kind_name,
-    format::{direction, duration, number, when},
+    format::{direction, duration, kind_name, number, when},
     layout::{self, Section, Visitor, pill},
 };
-use crate::search::{self, Found, Meant, Search, State as CallState};
+use crate::search::{self, Criterion, Found, Search, State as CallState};
 
-/// Fewer digits than that are no end of a number that anybody looks for.
-const SHORTEST_END: usize = 4;
-const LONGEST_TEXT: usize = 100;
+/// Fewer digits than this are not treated as the end of a number.
+const MIN_LAST_DIGITS: usize = 4;
+const MAX_TEXT: usize = 100;
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Wanted {
+pub(super) struct Filters {
     q: String,
     agent: String,
     state: String,
     from: String,
     until: String,
-    /// The last call of the page before: its start in seconds and its id.
+    /// The last call of the previous page: its start in microseconds and its id.
     after: String,
 }
 
-/// The groups of states that can be asked for.
+/// The groups of states to filter by.
 const STATES: [(&str, &[CallState]); 6] = [
     ("logged", &[CallState::Logged]),
     ("waiting", &[CallState::Ongoing, CallState::Undecided, CallState::Unlogged]),
@@ -54,13 +53,13 @@ const STATES: [(&str, &[CallState]); 6] = [
 pub(super) async fn page(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Query(wanted): Query<Wanted>,
+    Query(filters): Query<Filters>,
 ) -> Page {
     let client = console.database.client().await?;
-    let text: String = wanted.q.trim().chars().take(LONGEST_TEXT).collect();
-    let mut meant = meant_by(&text, console.settings.default_region);
+    let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
+    let mut criteria = criteria_from(&text, console.settings.default_region);
     if text.chars().any(char::is_alphabetic) {
-        meant.push(Meant::Records(store::records_named(&client, &text).await?));
+        criteria.push(Criterion::Records(store::records_named(&client, &text).await?));
     }
     let zone = &visitor.zone;
     let midnight = |text: &str, days: i64| {
@@ -68,71 +67,72 @@ pub(super) async fn page(
         Some(date.checked_add(days.days()).ok()?.to_zoned(zone.clone()).ok()?.timestamp())
     };
     let search = Search {
-        meant,
+        criteria,
         states: STATES
             .iter()
-            .find(|(name, _)| *name == wanted.state)
+            .find(|(name, _)| *name == filters.state)
             .map(|(_, states)| states.to_vec())
             .unwrap_or_default(),
-        agent: Some(wanted.agent.clone()).filter(|agent| !agent.is_empty()),
-        from: midnight(&wanted.from, 0),
-        until: midnight(&wanted.until, 1),
-        after: place(&wanted.after),
+        agent: Some(filters.agent.clone()).filter(|agent| !agent.is_empty()),
+        from: midnight(&filters.from, 0),
+        until: midnight(&filters.until, 1),
+        after: parse_place(&filters.after),
     };
     let (found, more) = search::calls(&client, &search).await?;
     let agents = search::agents(&client).await?;
     let texts = visitor.texts();
     let body = html! {
         h1 { (texts.calls) }
-        (form(&visitor, &wanted, &agents))
+        (form(&visitor, &filters, &agents))
         div #live data-live=[search.after.is_none().then_some("5")] { (table(&visitor, &found)) }
         nav.pages aria-label=(texts.pages) {
-            @if search.after.is_some() { a href=(address(&wanted, None)) { (texts.newest) } }
-            @if let (true, Some(last)) = (more, found.last()) { a href=(address(&wanted, Some(last))) { (texts.older) } }
+            @if search.after.is_some() { a href=(address(&filters, None)) { (texts.newest) } }
+            @if let (true, Some(last)) = (more, found.last()) { a href=(address(&filters, Some(last))) { (texts.older) } }
         }
     };
     Ok(layout::page(&visitor, Section::Calls, texts.calls, &body))
 }
 
-/// Every way in which digits may be meant. A text with letters is a name, and its digits say nothing.
-fn meant_by(text: &str, region: Region) -> Vec<Meant> {
+/// Every way in which digits may be meant. A text with letters is a name, and its digits are ignored.
+fn criteria_from(text: &str, region: Region) -> Vec<Criterion> {
     if text.is_empty() || text.chars().any(char::is_alphabetic) {
         return Vec::new();
     }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let is_bare = text.chars().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
-    let mut meant = Vec::new();
+    let mut criteria = Vec::new();
     if let (true, Ok(id)) = (is_bare, digits.parse::<i64>()) {
-        meant.push(Meant::Call(CallId(id)));
+        criteria.push(Criterion::Call(CallId(id)));
         let kinds = [Kind::Individual, Kind::Company, Kind::Contact];
-        meant.push(Meant::Records(kinds.map(|kind| format!("{kind} {id}")).to_vec()));
+        criteria.push(Criterion::Records(kinds.map(|kind| format!("{kind} {id}")).to_vec()));
     }
     match phone::parse(text, region).filter(|_| !is_bare) {
-        Some(number) => meant.push(Meant::Caller(number)),
-        None if digits.len() >= SHORTEST_END => meant.push(Meant::CallerEndsWith(digits)),
+        Some(number) => criteria.push(Criterion::Caller(number)),
+        None if digits.len() >= MIN_LAST_DIGITS => criteria.push(Criterion::CallerEndsWith(digits)),
         None => {}
     }
-    if meant.is_empty() {
-        // Something was typed that can be nobody: nothing is found, instead of everything.
-        meant.push(Meant::Records(Vec::new()));
+    if criteria.is_empty() {
+        // The text cannot match anything: find nothing, instead of everything.
+        criteria.push(Criterion::Records(Vec::new()));
     }
-    meant
+    criteria
 }
 
-fn place(after: &str) -> Option<(Timestamp, CallId)> {
+/// The inverse of what [`address`] writes as `after`.
+fn parse_place(after: &str) -> Option<(Timestamp, CallId)> {
     let (at, id) = after.split_once('-')?;
     Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, CallId(id.parse().ok()?)))
 }
 
-/// This search, from its beginning or after a call.
-fn address(wanted: &Wanted, after: Option<&Found>) -> String {
+/// The address of this search, from its first page or after a call.
+fn address(filters: &Filters, after: Option<&Found>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     let fields = [
-        ("q", &wanted.q),
-        ("agent", &wanted.agent),
-        ("state", &wanted.state),
-        ("from", &wanted.from),
-        ("until", &wanted.until),
+        ("q", &filters.q),
+        ("agent", &filters.agent),
+        ("state", &filters.state),
+        ("from", &filters.from),
+        ("until", &filters.until),
     ];
     query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
     if let Some(last) = after {
@@ -141,31 +141,31 @@ fn address(wanted: &Wanted, after: Option<&Found>) -> String {
     format!("/calls?{}", query.finish())
 }
 
-fn form(visitor: &Visitor, wanted: &Wanted, agents: &[String]) -> Markup {
+fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
     let texts = visitor.texts();
     html! {
         form.search role="search" method="get" action="/calls" {
             div.field.wide {
                 label for="q" { (texts.number_or_record) }
-                input #q type="search" name="q" value=(wanted.q) maxlength=(LONGEST_TEXT) autocomplete="off" aria-describedby="q-hint";
+                input #q type="search" name="q" value=(filters.q) maxlength=(MAX_TEXT) autocomplete="off" aria-describedby="q-hint";
                 p.hint #q-hint { (texts.search_hint) }
             }
             div.field {
                 label for="agent" { (texts.agent) }
                 select #agent name="agent" {
                     option value="" { (texts.everybody) }
-                    @for agent in agents { option value=(agent) selected[*agent == wanted.agent] { (agent) } }
+                    @for agent in agents { option value=(agent) selected[*agent == filters.agent] { (agent) } }
                 }
             }
             div.field {
                 label for="state" { (texts.state) }
                 select #state name="state" {
                     option value="" { (texts.any_state) }
-                    @for (name, states) in STATES { option value=(name) selected[name == wanted.state] { (group_name(visitor, name, states)) } }
+                    @for (name, states) in STATES { option value=(name) selected[name == filters.state] { (group_name(visitor, name, states)) } }
                 }
             }
-            div.field { label for="from" { (texts.from) } input #from type="date" name="from" value=(wanted.from); }
-            div.field { label for="until" { (texts.until) } input #until type="date" name="until" value=(wanted.until); }
+            div.field { label for="from" { (texts.from) } input #from type="date" name="from" value=(filters.from); }
+            div.field { label for="until" { (texts.until) } input #until type="date" name="until" value=(filters.until); }
             div.field.buttons {
                 button.primary type="submit" { (texts.search) }
                 a href="/calls" { (texts.reset) }
@@ -182,7 +182,7 @@ fn group_name(visitor: &Visitor, name: &str, states: &[CallState]) -> &'static s
     }
 }
 
-/// The colour of a state and its name.
+/// The CSS class of a state, and its name.
 pub(super) fn state_name(visitor: &Visitor, state: CallState) -> (&'static str, &'static str) {
     let texts = visitor.texts();
     match state {
@@ -254,27 +254,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed_may_be_meant_in_several_ways() {
+    fn a_text_may_be_meant_in_several_ways() {
         let region: Region = "FR".parse().unwrap();
         let number = phone::parse("+33639984107", region).unwrap();
-        let ids =
-            |id: i64| Meant::Records(["individual", "company", "contact"].map(|kind| format!("{kind} {id}")).to_vec());
+        let ids = |id: i64| {
+            Criterion::Records(["individual", "company", "contact"].map(|kind| format!("{kind} {id}")).to_vec())
+        };
         for (text, expected) in [
             ("", vec![]),
             ("Moreau", vec![]),
-            ("06 39 98 41 07", vec![Meant::Caller(number.clone())]),
-            ("+33639984107", vec![Meant::Caller(number)]),
-            ("2001", vec![Meant::Call(CallId(2001)), ids(2001), Meant::CallerEndsWith("2001".into())]),
-            ("41 07", vec![Meant::CallerEndsWith("4107".into())]),
-            ("7", vec![Meant::Call(CallId(7)), ids(7)]),
-            ("?!", vec![Meant::Records(vec![])]),
+            ("06 39 98 41 07", vec![Criterion::Caller(number.clone())]),
+            ("+33639984107", vec![Criterion::Caller(number)]),
+            ("2001", vec![Criterion::Call(CallId(2001)), ids(2001), Criterion::CallerEndsWith("2001".into())]),
+            ("41 07", vec![Criterion::CallerEndsWith("4107".into())]),
+            ("7", vec![Criterion::Call(CallId(7)), ids(7)]),
+            ("?!", vec![Criterion::Records(vec![])]),
         ] {
-            assert_eq!(meant_by(text, region), expected, "{text:?}");
+            assert_eq!(criteria_from(text, region), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn the_next_page_goes_on_after_the_last_call() {
+    fn the_next_page_continues_after_the_last_call() {
         let found = Found {
             call_id: CallId(9),
             started_at: "2026-11-23T09:15:30.5Z".parse().unwrap(),
@@ -283,10 +284,10 @@ mod tests {
             resolution: None,
             sellsy_id: None,
         };
-        let wanted = Wanted { q: "06 39".into(), state: "logged".into(), ..Wanted::default() };
-        let address = address(&wanted, Some(&found));
+        let filters = Filters { q: "06 39".into(), state: "logged".into(), ..Filters::default() };
+        let address = address(&filters, Some(&found));
         assert_eq!(address, "/calls?q=06+39&state=logged&after=1795425330500000-9");
-        assert_eq!(place("1795425330500000-9"), Some((found.started_at, CallId(9))));
-        assert_eq!(place("nonsense"), None);
+        assert_eq!(parse_place("1795425330500000-9"), Some((found.started_at, CallId(9))));
+        assert_eq!(parse_place("nonsense"), None);
     }
 }

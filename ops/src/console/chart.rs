@@ -1,7 +1,7 @@
-//! Calls per hour as a picture: bars of what became of the calls, and the same as a table for whoever does not see it.
+//! A chart of calls per hour: bars divided by outcome, and the same numbers as a table for people who cannot see it.
 //!
-//! The picture is stretched to the page's width, so it holds no text; the hours stand below it. Colours come from the style
-//! sheet, by the classes of the states.
+//! The picture is stretched to the width of the page, so it contains no text; the hours are below it. The colours come from
+//! the style sheet, by the classes of the outcomes.
 
 use std::collections::BTreeMap;
 
@@ -14,53 +14,53 @@ use super::{format::count, layout::Visitor};
 pub(super) const HOURS: i64 = 24;
 const BAR: i64 = 10;
 
-/// What is told apart, from the bottom of a bar to its top.
+/// What a bar distinguishes, from its bottom to its top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
+pub(super) enum Outcome {
     Logged,
     Unmatched,
     Waiting,
     Parked,
 }
 
-impl Fate {
-    pub(super) const ALL: [Fate; 4] = [Fate::Logged, Fate::Unmatched, Fate::Waiting, Fate::Parked];
+impl Outcome {
+    pub(super) const ALL: [Outcome; 4] = [Outcome::Logged, Outcome::Unmatched, Outcome::Waiting, Outcome::Parked];
 
-    pub(super) fn of(state: State) -> Self {
+    pub(super) fn from_state(state: State) -> Self {
         match state {
-            State::Logged | State::Deleted => Fate::Logged,
-            State::Unmatched => Fate::Unmatched,
-            State::Ongoing | State::Undecided | State::Unlogged => Fate::Waiting,
-            State::Parked => Fate::Parked,
+            State::Logged | State::Deleted => Outcome::Logged,
+            State::Unmatched => Outcome::Unmatched,
+            State::Ongoing | State::Undecided | State::Unlogged => Outcome::Waiting,
+            State::Parked => Outcome::Parked,
         }
     }
 
     pub(super) fn class(self) -> &'static str {
         match self {
-            Fate::Logged => "logged",
-            Fate::Unmatched => "unmatched",
-            Fate::Waiting => "waiting",
-            Fate::Parked => "parked",
+            Outcome::Logged => "logged",
+            Outcome::Unmatched => "unmatched",
+            Outcome::Waiting => "waiting",
+            Outcome::Parked => "parked",
         }
     }
 
     pub(super) fn name(self, visitor: &Visitor) -> &'static str {
         let texts = visitor.texts();
         match self {
-            Fate::Logged => texts.logged,
-            Fate::Unmatched => texts.unmatched,
-            Fate::Waiting => texts.waiting,
-            Fate::Parked => texts.parked,
+            Outcome::Logged => texts.logged,
+            Outcome::Unmatched => texts.unmatched,
+            Outcome::Waiting => texts.waiting,
+            Outcome::Parked => texts.parked,
         }
     }
 }
 
-/// The hours up to now and what became of their calls.
+/// The last hours, with the number of calls by outcome.
 #[derive(Debug, PartialEq)]
-pub(super) struct Hours(Vec<(Timestamp, BTreeMap<Fate, i64>)>);
+pub(super) struct Hours(Vec<(Timestamp, BTreeMap<Outcome, i64>)>);
 
 impl Hours {
-    /// When the first of them begins.
+    /// The start of the first hour.
     pub(super) fn since(now: Timestamp) -> Timestamp {
         let hour = Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(3600)).unwrap_or(now);
         hour.checked_sub((HOURS - 1).hours()).unwrap_or(hour)
@@ -68,30 +68,30 @@ impl Hours {
 
     pub(super) fn new(now: Timestamp, counts: &[(Timestamp, State, i64)]) -> Self {
         let since = Self::since(now);
-        let mut hours: Vec<(Timestamp, BTreeMap<Fate, i64>)> =
+        let mut hours: Vec<(Timestamp, BTreeMap<Outcome, i64>)> =
             (0..HOURS).filter_map(|n| Some((since.checked_add(n.hours()).ok()?, BTreeMap::new()))).collect();
         for (hour, state, n) in counts {
-            if let Some((_, fates)) = hours.iter_mut().find(|(at, _)| at == hour) {
-                *fates.entry(Fate::of(*state)).or_default() += n;
+            if let Some((_, outcomes)) = hours.iter_mut().find(|(at, _)| at == hour) {
+                *outcomes.entry(Outcome::from_state(*state)).or_default() += n;
             }
         }
         Self(hours)
     }
 
-    pub(super) fn total(&self, fate: Fate) -> i64 {
-        self.0.iter().filter_map(|(_, fates)| fates.get(&fate)).sum()
+    pub(super) fn total(&self, outcome: Outcome) -> i64 {
+        self.0.iter().filter_map(|(_, outcomes)| outcomes.get(&outcome)).sum()
     }
 
     pub(super) fn all(&self) -> i64 {
-        Fate::ALL.iter().map(|fate| self.total(*fate)).sum()
+        Outcome::ALL.iter().map(|outcome| self.total(*outcome)).sum()
     }
 
     fn highest(&self) -> i64 {
-        self.0.iter().map(|(_, fates)| fates.values().sum()).max().unwrap_or(0)
+        self.0.iter().map(|(_, outcomes)| outcomes.values().sum()).max().unwrap_or(0)
     }
 }
 
-/// The height of the picture in calls: a number that is easy to read, and never none.
+/// The height of the chart in calls: a round number, and never zero.
 fn ceiling(highest: i64) -> i64 {
     let mut step = 4;
     while step < highest {
@@ -112,29 +112,29 @@ pub(super) fn picture(visitor: &Visitor, hours: &Hours) -> Markup {
                 div.scale aria-hidden="true" { span { (count(top)) } span { (count(top / 2)) } span { "0" } }
                 svg role="img" aria-label=(summary) viewBox={ "0 0 " (HOURS * BAR) " 100" } preserveAspectRatio="none" {
                     @for y in [0, 50, 100] { line x1="0" x2=(HOURS * BAR) y1=(y) y2=(y) class="grid" {} }
-                    @for (n, (at, fates)) in (0..).zip(&hours.0) {
+                    @for (n, (at, outcomes)) in (0..).zip(&hours.0) {
                         g {
-                            title { (hour(*at)) " h: " (count(fates.values().sum())) }
-                            @for (fate, y, height) in stacked(fates, top) {
-                                rect class=(fate.class()) x=(n * BAR + 1) width=(BAR - 2) y=(y) height=(height) {}
+                            title { (hour(*at)) " h: " (count(outcomes.values().sum())) }
+                            @for (outcome, y, height) in stacked(outcomes, top) {
+                                rect class=(outcome.class()) x=(n * BAR + 1) width=(BAR - 2) y=(y) height=(height) {}
                             }
                         }
                     }
                 }
             }
             div.hours aria-hidden="true" { @for (at, _) in hours.0.iter().step_by(3) { span { (hour(*at)) " h" } } }
-            ul.legend { @for fate in Fate::ALL { li { span class={ "swatch " (fate.class()) } {} (fate.name(visitor)) } } }
+            ul.legend { @for outcome in Outcome::ALL { li { span class={ "swatch " (outcome.class()) } {} (outcome.name(visitor)) } } }
         }
         details {
             summary { (texts.as_table) }
             div.scroll { table.small {
                 caption.unseen { (texts.calls_per_hour) }
-                thead { tr { th scope="col" { (texts.hour) } @for fate in Fate::ALL { th.number scope="col" { (fate.name(visitor)) } } } }
+                thead { tr { th scope="col" { (texts.hour) } @for outcome in Outcome::ALL { th.number scope="col" { (outcome.name(visitor)) } } } }
                 tbody {
-                    @for (at, fates) in &hours.0 {
+                    @for (at, outcomes) in &hours.0 {
                         tr {
                             th scope="row" { (hour(*at)) " h" }
-                            @for fate in Fate::ALL { td.number { (count(fates.get(&fate).copied().unwrap_or(0))) } }
+                            @for outcome in Outcome::ALL { td.number { (count(outcomes.get(&outcome).copied().unwrap_or(0))) } }
                         }
                     }
                 }
@@ -143,20 +143,20 @@ pub(super) fn picture(visitor: &Visitor, hours: &Hours) -> Markup {
     }
 }
 
-/// Each part of a bar: from where down, and how high, in hundredths of the picture.
-fn stacked(fates: &BTreeMap<Fate, i64>, top: i64) -> Vec<(Fate, String, String)> {
+/// The parts of a bar: for each its top and its height, in hundredths of the chart.
+fn stacked(outcomes: &BTreeMap<Outcome, i64>, top: i64) -> Vec<(Outcome, String, String)> {
     let mut below = 0;
     let part = |calls: i64| hundredths(calls, top);
-    fates
+    outcomes
         .iter()
-        .map(|(fate, calls)| {
+        .map(|(outcome, calls)| {
             below += calls;
-            (*fate, part(top - below), part(*calls))
+            (*outcome, part(top - below), part(*calls))
         })
         .collect()
 }
 
-/// With two decimals, without floating point.
+/// A percentage with two decimals, computed without floating point.
 pub(super) fn hundredths(part: i64, whole: i64) -> String {
     let share = part * 10_000 / whole.max(1);
     format!("{}.{:02}", share / 100, share % 100)
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_in_the_hour_they_began() {
+    fn calls_are_counted_in_the_hour_in_which_they_started() {
         let now: Timestamp = "2026-11-23T09:15:30Z".parse().unwrap();
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         assert_eq!(Hours::since(now), at("2026-11-22T10:00:00Z"));
@@ -181,17 +181,17 @@ mod tests {
             ],
         );
         assert_eq!((hours.0.len(), hours.all(), hours.highest()), (24, 6, 4));
-        assert_eq!((hours.total(Fate::Logged), hours.total(Fate::Parked)), (4, 2));
+        assert_eq!((hours.total(Outcome::Logged), hours.total(Outcome::Parked)), (4, 2));
     }
 
     #[test]
-    fn bars_stand_on_each_other_and_fit() {
+    fn bars_are_stacked_and_fit() {
         for (highest, expected) in [(0, 4), (4, 4), (5, 20), (21, 40), (41, 200), (999, 2000)] {
             assert_eq!(ceiling(highest), expected, "{highest}");
         }
-        let fates = BTreeMap::from([(Fate::Logged, 3), (Fate::Parked, 1)]);
-        let parts = stacked(&fates, 4);
-        assert_eq!(parts[0], (Fate::Logged, "25.00".into(), "75.00".into()));
-        assert_eq!(parts[1], (Fate::Parked, "0.00".into(), "25.00".into()));
+        let outcomes = BTreeMap::from([(Outcome::Logged, 3), (Outcome::Parked, 1)]);
+        let parts = stacked(&outcomes, 4);
+        assert_eq!(parts[0], (Outcome::Logged, "25.00".into(), "75.00".into()));
+        assert_eq!(parts[1], (Outcome::Parked, "0.00".into(), "25.00".into()));
     }
 }

@@ -1,9 +1,9 @@
-//! What is parked, in groups of the same stage and error; retrying one, a group or all, and dropping.
+//! The page of dead letters, grouped by stage and error: replaying one, a group or all, and dropping.
 //!
-//! Looking takes the letters in hand for a moment (`crate::dead`), so this page does not refresh itself while it only lies
-//! there; while a job is under way it shows how far that is.
+//! Reading the list keeps the dead letters unacked for a moment (`crate::dead`), so this page only refreshes itself while a
+//! job is running, to show its progress.
 
-use crate::dead::letters::Letter;
+use crate::dead::letters::DeadLetter;
 use axum::{
     Extension, Form,
     extract::{Query, State},
@@ -22,79 +22,79 @@ use super::{
     layout::{self, Section, Visitor},
 };
 use crate::dead::{
-    act::Deed,
-    tell::{self, Kind},
+    act::Action,
+    print::{self, CodeGroup},
 };
 
-/// Letters of a group that are shown one by one.
-const SHOWN: usize = 20;
+/// How many dead letters of a group are listed.
+const MAX_LISTED: usize = 20;
 
-/// Whoever waits for the letters has a connection to the database of its own: one look does.
-static LOOKING: Mutex<()> = Mutex::const_new(());
+/// Each reader that waits for the others takes a database connection, so this process reads only once at a time.
+static READING: Mutex<()> = Mutex::const_new(());
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct Shown {
     /// An error code.
     explain: Option<String>,
 }
 
-/// The groups, and their first letters.
-struct Parked(Vec<(Kind, Vec<Letter>)>);
+/// The groups, and their first dead letters.
+struct Groups(Vec<(CodeGroup, Vec<DeadLetter>)>);
 
 pub(super) async fn page(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Query(asked): Query<Asked>,
+    Query(shown): Query<Shown>,
 ) -> Page {
     let texts = visitor.texts();
     let running = console.jobs.is_running();
-    let parked = if running { None } else { Some(look(&console).await) };
-    let explained = asked.explain.as_deref().and_then(|code| Some((code, errors::explained(code)?)));
+    let groups = if running { None } else { Some(load(&console).await) };
+    let explained = shown.explain.as_deref().and_then(|code| Some((code, errors::explained(code)?)));
     let body = html! {
         h1 { (texts.dead_letters) }
         @if let Some((code, explained)) = explained {
             section #explained .panel aria-labelledby="code" tabindex="-1" { h2 #code { (code) } (explained) p { a href="/dead" { (texts.close) } } }
         }
         div aria-live="polite" {
-            // A finished job is shown as it ended; what is still parked stands below.
+            // A finished job is shown with its result; what is still parked is below.
             div #job data-live=[running.then_some("1")] {
                 @if let Some(job) = console.jobs.last() { (job_status(&visitor, &job)) }
             }
         }
         div #letters data-live=[running.then_some("1")] {
-            @match parked {
-                None => { p.empty { (texts.list_comes) } }
-                Some(Err(e)) => { p.problem { (texts.list_lacks) " " span lang="en" { (format!("{e:#}")) } } }
-                Some(Ok(Parked(groups))) => { (list(&visitor, &groups)) }
+            @match groups {
+                None => { p.empty { (texts.list_after_job) } }
+                Some(Err(e)) => { p.problem { (texts.list_unavailable) " " span lang="en" { (format!("{e:#}")) } } }
+                Some(Ok(Groups(groups))) => { (list(&visitor, &groups)) }
             }
         }
     };
     Ok(layout::page(&visitor, Section::Dead, texts.dead_letters, &body))
 }
 
-async fn look(console: &Console) -> anyhow::Result<Parked> {
-    let _one = LOOKING.lock().await;
-    console.desk.prepare().await?;
-    let (hand, letters) = console.desk.take(Stage::ALL.to_vec(), |_| true).await?;
-    let kinds = tell::kinds(letters.iter().map(|held| &held.letter));
-    let of = |kind: &Kind| {
+async fn load(console: &Console) -> anyhow::Result<Groups> {
+    let _reading = READING.lock().await;
+    console.dead_letters.prepare().await?;
+    let (readers, letters) = console.dead_letters.read(Stage::ALL.to_vec(), |_| true).await?;
+    let groups = print::group_by_code(letters.iter().map(|held| &held.letter));
+    let first_of = |group: &CodeGroup| {
         let letters = letters.iter().map(|held| &held.letter);
-        letters.filter(|l| l.stage.as_str() == kind.stage && l.code == kind.code).take(SHOWN).cloned().collect()
+        letters.filter(|l| l.stage.as_str() == group.stage && l.code == group.code).take(MAX_LISTED).cloned().collect()
     };
-    let groups = kinds.into_iter().map(|kind| {
-        let letters: Vec<Letter> = of(&kind);
-        (kind, letters)
+    let groups = groups.into_iter().map(|group| {
+        let letters: Vec<DeadLetter> = first_of(&group);
+        (group, letters)
     });
-    let parked = Parked(groups.collect());
-    hand.let_go().await;
-    Ok(parked)
+    let groups = Groups(groups.collect());
+    readers.close().await;
+    Ok(groups)
 }
 
 fn job_status(visitor: &Visitor, job: &Job) -> Markup {
     let texts = visitor.texts();
-    let (doing, done) = match job.deed {
-        Deed::Replay => (texts.replaying, texts.replayed),
-        Deed::Drop => (texts.dropping, texts.dropped),
+    let (doing, done) = match job.action {
+        Action::Replay => (texts.replaying, texts.replayed),
+        Action::Drop => (texts.dropping, texts.dropped),
     };
     let matched = job.matched.unwrap_or(0);
     let n = |n: usize| count(i64::try_from(n).unwrap_or(i64::MAX));
@@ -120,10 +120,10 @@ fn job_status(visitor: &Visitor, job: &Job) -> Markup {
     }
 }
 
-fn list(visitor: &Visitor, groups: &[(Kind, Vec<Letter>)]) -> Markup {
+fn list(visitor: &Visitor, groups: &[(CodeGroup, Vec<DeadLetter>)]) -> Markup {
     let texts = visitor.texts();
-    let replayable = groups.iter().filter(|(kind, _)| kind.stage != Stage::Ingest.as_str());
-    let replayable: usize = replayable.map(|(kind, _)| kind.count).sum();
+    let replayable = groups.iter().filter(|(group, _)| group.stage != Stage::Ingest.as_str());
+    let replayable: usize = replayable.map(|(group, _)| group.count).sum();
     html! {
         @if groups.is_empty() { p.empty { (texts.nothing_parked) } }
         @else {
@@ -131,36 +131,36 @@ fn list(visitor: &Visitor, groups: &[(Kind, Vec<Letter>)]) -> Markup {
                 p { (texts.parked_intro) }
                 @if replayable > 0 { (button(visitor, "/dead/replay", &[("all", "yes")], &texts.retry_all.replace("{}", &replayable.to_string()), "primary")) }
             }
-            @for (kind, letters) in groups { (group(visitor, kind, letters)) }
+            @for (group, letters) in groups { (group_panel(visitor, group, letters)) }
         }
     }
 }
 
-fn group(visitor: &Visitor, kind: &Kind, letters: &[Letter]) -> Markup {
+fn group_panel(visitor: &Visitor, group: &CodeGroup, letters: &[DeadLetter]) -> Markup {
     let (texts, now) = (visitor.texts(), Timestamp::now());
-    let fields = [("stage", kind.stage), ("code", kind.code.as_str())];
-    let replayable = kind.stage != Stage::Ingest.as_str();
+    let fields = [("stage", group.stage), ("code", group.code.as_str())];
+    let replayable = group.stage != Stage::Ingest.as_str();
     let at = |at: Option<Timestamp>| at.map_or_else(|| "–".into(), |at| ago(visitor, now, at));
-    let heading = format!("{}-{}", kind.stage, kind.code);
+    let heading = format!("{}-{}", group.stage, group.code);
     html! {
         section.panel.group aria-labelledby=(heading) {
             div.group-head {
                 div {
-                    h2 id=(heading) { (kind.stage) " · " (errors::link(&kind.code)) }
-                    p.quiet { (kind.count) " " (if kind.count == 1 { texts.message_one } else { texts.messages_lower }) " · " (texts.oldest) " " (at(kind.oldest)) " · " (texts.newest_one) " " (at(kind.newest)) }
+                    h2 id=(heading) { (group.stage) " · " (errors::link(&group.code)) }
+                    p.quiet { (group.count) " " (if group.count == 1 { texts.message_one } else { texts.messages_lower }) " · " (texts.oldest) " " (at(group.oldest)) " · " (texts.newest_one) " " (at(group.newest)) }
                 }
                 div.buttons {
-                    @if replayable { (button(visitor, "/dead/replay", &fields, &texts.retry_group.replace("{}", &kind.count.to_string()), "")) }
+                    @if replayable { (button(visitor, "/dead/replay", &fields, &texts.retry_group.replace("{}", &group.count.to_string()), "")) }
                     details.confirm data-keep {
                         summary { (texts.drop) }
                         p { (texts.drop_warning) }
-                        (button(visitor, "/dead/drop", &fields, &texts.drop_for_good.replace("{}", &kind.count.to_string()), "danger"))
+                        (button(visitor, "/dead/drop", &fields, &texts.drop_for_good.replace("{}", &group.count.to_string()), "danger"))
                     }
                 }
             }
-            p.error-text lang="en" { (kind.example.error) }
+            p.error-text lang="en" { (group.example.error) }
             @if !replayable { p.quiet { (texts.ingest_note) } }
-            @else { details { summary { (texts.what_helps) } @if let Some(explained) = errors::explained(&kind.code) { (explained) } @else { p { (texts.unknown_code) } } } }
+            @else { details { summary { (texts.what_to_do) } @if let Some(explained) = errors::explained(&group.code) { (explained) } @else { p { (texts.unknown_code) } } } }
             table.cards.small {
                 caption.unseen { (heading) }
                 thead { tr {
@@ -169,12 +169,12 @@ fn group(visitor: &Visitor, kind: &Kind, letters: &[Letter]) -> Markup {
                 } }
                 tbody { @for letter in letters { (row(visitor, letter, now, replayable)) } }
             }
-            @if kind.count > letters.len() { p.quiet { (texts.and_more.replace("{}", &(kind.count - letters.len()).to_string())) } }
+            @if group.count > letters.len() { p.quiet { (texts.and_more.replace("{}", &(group.count - letters.len()).to_string())) } }
         }
     }
 }
 
-fn row(visitor: &Visitor, letter: &Letter, now: Timestamp, replayable: bool) -> Markup {
+fn row(visitor: &Visitor, letter: &DeadLetter, now: Timestamp, replayable: bool) -> Markup {
     let texts = visitor.texts();
     html! {
         tr {
@@ -201,7 +201,7 @@ fn button(visitor: &Visitor, address: &str, fields: &[(&str, &str)], text: &str,
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Wanted {
+pub(super) struct ActionForm {
     id: String,
     call: String,
     stage: String,
@@ -209,15 +209,15 @@ pub(super) struct Wanted {
     all: String,
 }
 
-impl Wanted {
-    /// Exactly one way of choosing, so that an odd form never means everything.
+impl ActionForm {
+    /// Accepts exactly one way of choosing, so that a malformed form never means everything.
     fn choice(&self) -> Option<Choice> {
         let stage = Stage::ALL.into_iter().find(|stage| stage.as_str() == self.stage);
         match (self.id.as_str(), self.call.parse(), stage, self.code.as_str(), self.all.as_str()) {
             ("", Err(_), Some(stage), code, "") if !code.is_empty() => Some(Choice::Group { stage, code: code.into() }),
             ("", Ok(call), None, "", "") => Some(Choice::Call(CallId(call))),
             ("", Err(_), None, "", "yes") => Some(Choice::All),
-            (id, Err(_), None, "", "") if !id.is_empty() => Some(Choice::Letter(id.into())),
+            (id, Err(_), None, "", "") if !id.is_empty() => Some(Choice::One(id.into())),
             _ => None,
         }
     }
@@ -226,32 +226,32 @@ impl Wanted {
 pub(super) async fn replay(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Form(wanted): Form<Wanted>,
+    Form(form): Form<ActionForm>,
 ) -> Response {
-    act(&console, &visitor, Deed::Replay, &wanted).await
+    start_job(&console, &visitor, Action::Replay, &form).await
 }
 
-pub(super) async fn drop_letters(
+pub(super) async fn drop_selected(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Form(wanted): Form<Wanted>,
+    Form(form): Form<ActionForm>,
 ) -> Response {
-    act(&console, &visitor, Deed::Drop, &wanted).await
+    start_job(&console, &visitor, Action::Drop, &form).await
 }
 
-async fn act(console: &Console, visitor: &Visitor, deed: Deed, wanted: &Wanted) -> Response {
+async fn start_job(console: &Console, visitor: &Visitor, action: Action, form: &ActionForm) -> Response {
     use axum::http::StatusCode;
-    let Some(choice) = wanted.choice() else {
-        return layout::refused(visitor, StatusCode::BAD_REQUEST, visitor.texts().odd_form);
+    let Some(choice) = form.choice() else {
+        return layout::refused(visitor, StatusCode::BAD_REQUEST, visitor.texts().invalid_form);
     };
-    let to = match &choice {
+    let back_to = match &choice {
         Choice::Call(id) => format!("/calls/{id}"),
         _ => "/dead".into(),
     };
-    // Whoever looks at the list at this moment has the letters in hand.
-    let _one = LOOKING.lock().await;
-    if console.jobs.start(&console.desk, deed, choice).await {
-        Redirect::to(&to).into_response()
+    // A page that is being rendered at this moment still holds the dead letters.
+    let _reading = READING.lock().await;
+    if console.jobs.start(&console.dead_letters, action, choice).await {
+        Redirect::to(&back_to).into_response()
     } else {
         layout::refused(visitor, StatusCode::CONFLICT, visitor.texts().another_job)
     }
@@ -263,19 +263,19 @@ mod tests {
 
     #[test]
     fn a_form_chooses_in_one_way_or_not_at_all() {
-        let wanted = |text: &str| {
+        let chosen = |text: &str| {
             let pairs: serde_json::Map<_, _> =
                 form_urlencoded::parse(text.as_bytes()).map(|(n, v)| (n.into_owned(), v.into())).collect();
-            serde_json::from_value::<Wanted>(pairs.into()).unwrap().choice()
+            serde_json::from_value::<ActionForm>(pairs.into()).unwrap().choice()
         };
-        assert_eq!(wanted("id=abc"), Some(Choice::Letter("abc".into())));
-        assert_eq!(wanted("call=3811600001"), Some(Choice::Call(CallId(3_811_600_001))));
+        assert_eq!(chosen("id=abc"), Some(Choice::One("abc".into())));
+        assert_eq!(chosen("call=3811600001"), Some(Choice::Call(CallId(3_811_600_001))));
         let group = Choice::Group { stage: Stage::Logger, code: "SELLSY_PLAN".into() };
-        assert_eq!(wanted("stage=logger&code=SELLSY_PLAN"), Some(group));
-        assert_eq!(wanted("all=yes"), Some(Choice::All));
+        assert_eq!(chosen("stage=logger&code=SELLSY_PLAN"), Some(group));
+        assert_eq!(chosen("all=yes"), Some(Choice::All));
         for odd in ["", "all=no", "stage=logger", "stage=nonsense&code=X", "id=abc&all=yes", "call=x", "call=7&id=abc"]
         {
-            assert_eq!(wanted(odd), None, "{odd}");
+            assert_eq!(chosen(odd), None, "{odd}");
         }
     }
 }

@@ -7,19 +7,10 @@ use maud::{Markup, html};
 use resolver::Page;
 
 use super::{
-    format::{ago, when},
+    format::{ago, kind_name, when},
     layout::{Visitor, pill},
     reasons,
 };
-
-pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
-    let texts = visitor.texts();
-    match kind {
-        Kind::Individual => texts.individual,
-        Kind::Company => texts.company,
-        Kind::Contact => texts.contact,
-    }
-}
 
 fn relation_name(visitor: &Visitor, relation: Relation) -> &'static str {
     let texts = visitor.texts();
@@ -51,7 +42,7 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
                     None => { strong { (texts.nobody) } }
                     Some(record) => { strong { (record_link(web_url, record.kind, record.id, &record.name)) } " " span.quiet { (about(visitor, record)) } }
                 }
-                p.because { (texts.because) " " (reasons::told(visitor.lang, &resolution.rule)) }
+                p.because { (texts.because) " " (reasons::sentence(visitor, &resolution.rule)) }
             }
             dt { (texts.opportunity) }
             dd {
@@ -59,10 +50,10 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
                     None => { strong { (texts.none) } }
                     Some(opportunity) => {
                         strong { (outside(&Page::Opportunity.link(web_url, opportunity.id), &opportunity.name)) }
-                        " " span.quiet { (opportunity.id) ", " (reasons::told(visitor.lang, &opportunity.status)) }
+                        " " span.quiet { (opportunity.id) ", " (status(visitor, &opportunity.status)) }
                     }
                 }
-                p.because { (texts.because) " " (reasons::told(visitor.lang, &resolution.opportunity_rule)) }
+                p.because { (texts.because) " " (reasons::sentence(visitor, &resolution.opportunity_rule)) }
             }
             dt { (texts.looked_up) }
             dd { (when(visitor, looked_up_at)) ", " (source(visitor, resolution)) }
@@ -81,6 +72,17 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
                 }
             }
             p.quiet { (texts.rule_in_short) }
+        }
+    }
+}
+
+/// Those that a call can be logged on; any other is Sellsy's own word.
+fn status(visitor: &Visitor, status: &str) -> Markup {
+    html! {
+        @match status {
+            "open" => { (visitor.texts().open) }
+            "late" => { (visitor.texts().late) }
+            other => { span lang="en" { (other) } }
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The phone directory: how complete and fresh it is, and what a call from a number would get.
+//! The page of the phone directory: how complete and fresh it is, and where a call from a number would be logged.
 //!
-//! Numbers to explain come as a form and not in the address: the answer asks Sellsy, which is not to happen by following a
-//! link, and so the number stands in no history.
+//! The number to explain is sent as a form, not in the address: the answer asks Sellsy, which must not happen by following
+//! a link, and this way the number does not appear in the browser's history.
 
 use axum::{
     Extension, Form,
@@ -55,9 +55,9 @@ pub(super) async fn explain(
     show(&console, &visitor, &asked.number, &answer).await
 }
 
-/// Has a resolver read what has changed.
+/// Makes a resolver read the changes in Sellsy now.
 pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Failed> {
-    store::request(&*console.database.client().await?, false).await?;
+    store::request(&console.database.client().await?, false).await?;
     Ok(Redirect::to("/directory").into_response())
 }
 
@@ -79,7 +79,7 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
                 }
                 div.field.buttons { button.primary type="submit" { (texts.explain) } }
             }
-            div aria-live="polite" { (told(visitor, answer, &console.settings.sellsy.web_url)) }
+            div aria-live="polite" { (explanation(visitor, answer, &console.settings.sellsy.web_url)) }
         }
         section.panel aria-labelledby="status" {
             h2 #status { (texts.directory_status) }
@@ -90,7 +90,7 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
     Ok(layout::page(visitor, Section::Directory, texts.directory, &body))
 }
 
-fn told(visitor: &Visitor, answer: &Answer, web_url: &str) -> Markup {
+fn explanation(visitor: &Visitor, answer: &Answer, web_url: &str) -> Markup {
     let texts = visitor.texts();
     html! {
         @match answer {

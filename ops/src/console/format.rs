@@ -1,12 +1,13 @@
-//! Times, spans and numbers as people read them.
+//! Formats times, durations and numbers for people.
 
+use base::ids::Kind;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use vendors::aircall::wire::{Call, Direction};
 
 use super::{layout::Visitor, texts::Lang};
 
-/// Day and minute, in the time zone of the settings.
+/// Date and minute, in the time zone of the settings.
 pub(super) fn when(visitor: &Visitor, at: Timestamp) -> Markup {
     let local = at.to_zoned(visitor.zone.clone());
     let pattern = match visitor.lang {
@@ -16,7 +17,7 @@ pub(super) fn when(visitor: &Visitor, at: Timestamp) -> Markup {
     html! { time datetime=(at) { (local.strftime(pattern)) } }
 }
 
-/// The time of day with its second.
+/// The time of day with seconds.
 pub(super) fn time_of_day(visitor: &Visitor, at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.to_zoned(visitor.zone.clone()).strftime("%H:%M:%S")) } }
 }
@@ -25,7 +26,7 @@ pub(super) fn ago(visitor: &Visitor, now: Timestamp, at: Timestamp) -> String {
     visitor.texts().ago.replace("{}", &span(visitor.lang, now.duration_since(at).as_secs()))
 }
 
-/// The two units that matter at most.
+/// A duration in its most significant unit.
 pub(super) fn span(lang: Lang, seconds: i64) -> String {
     let day = if lang == Lang::French { "j" } else { "d" };
     match seconds.max(0) {
@@ -36,7 +37,7 @@ pub(super) fn span(lang: Lang, seconds: i64) -> String {
     }
 }
 
-/// How long a call was.
+/// The duration of a call.
 pub(super) fn duration(seconds: u64) -> String {
     match seconds {
         0..=59 => format!("{seconds} s"),
@@ -45,7 +46,7 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
-/// A count with its thousands apart.
+/// A count with its digits grouped by thousands.
 pub(super) fn count(n: i64) -> String {
     let digits = n.unsigned_abs().to_string();
     let mut text = String::new();
@@ -58,7 +59,7 @@ pub(super) fn count(n: i64) -> String {
     if n < 0 { format!("−{text}") } else { text }
 }
 
-/// The other party's number, as Aircall writes it.
+/// The caller's number, as Aircall writes it.
 pub(super) fn number(visitor: &Visitor, call: Option<&Call>) -> String {
     let digits = call.and_then(|call| call.raw_digits.as_deref()).map(str::trim).unwrap_or_default();
     match digits {
@@ -67,13 +68,22 @@ pub(super) fn number(visitor: &Visitor, call: Option<&Call>) -> String {
     }
 }
 
-/// An arrow for whoever sees it, a word for whoever does not.
+/// The direction as an arrow, and as a word for screen readers.
 pub(super) fn direction(visitor: &Visitor, call: Option<&Call>) -> Markup {
     let (arrow, word) = match call.and_then(|call| call.direction.as_ref()) {
         Some(Direction::Outbound) => ("↗", visitor.texts().outbound),
         _ => ("↙", visitor.texts().inbound),
     };
     html! { span.arrow aria-hidden="true" title=(word) { (arrow) } span.unseen { (word) " " } }
+}
+
+pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
+    let texts = visitor.texts();
+    match kind {
+        Kind::Individual => texts.individual,
+        Kind::Company => texts.company,
+        Kind::Contact => texts.contact,
+    }
 }
 
 #[cfg(test)]

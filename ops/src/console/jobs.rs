@@ -1,6 +1,8 @@
-//! Replays and drops that were asked for on a page. One at a time: a second would wait for the letters that the first holds.
+//! Replays and drops that were started on a page. They run one at a time: a second job would wait for the dead letters that
+//! the first has consumed.
 //!
-//! Whoever asked sees how far it is; nobody needs to stay on the page. What a stopped job has not done stays parked.
+//! The page shows the progress, and the job continues if the operator leaves the page. What a stopped job has not handled
+//! stays parked.
 
 use std::{
     sync::{
@@ -10,24 +12,24 @@ use std::{
     time::Duration,
 };
 
-use crate::dead::letters::Held;
+use crate::dead::letters::UnackedLetter;
 use base::ids::{CallId, Stage};
 use jiff::Timestamp;
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::dead::{
-    Desk,
-    act::{self, Acted, Deed},
+    DeadLetters,
+    act::{self, Action, Outcome},
 };
 
-/// Most jobs are one letter: whoever asked sees the end at once.
-const MOST_ARE_DONE: Duration = Duration::from_secs(3);
+/// How long a request waits for its job. Most jobs are one dead letter, so the answer already shows the result.
+const SHORT_JOB: Duration = Duration::from_secs(3);
 
-/// Which letters are meant.
+/// Which dead letters to replay or drop.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Choice {
-    Letter(String),
+    One(String),
     Call(CallId),
     Group { stage: Stage, code: String },
     All,
@@ -41,9 +43,9 @@ impl Choice {
         }
     }
 
-    fn takes(&self, held: &Held) -> bool {
+    fn matches(&self, held: &UnackedLetter) -> bool {
         match self {
-            Choice::Letter(id) => held.letter.id == *id,
+            Choice::One(id) => held.letter.id == *id,
             Choice::Call(call_id) => held.letter.call_id == Some(*call_id),
             Choice::Group { code, .. } => held.letter.code == *code,
             Choice::All => true,
@@ -54,8 +56,8 @@ impl Choice {
 /// A job as a page shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) deed: Deed,
-    /// `None` until they have been counted.
+    pub(super) action: Action,
+    /// How many dead letters match; `None` until they have been counted.
     pub(super) matched: Option<usize>,
     pub(super) done: usize,
     pub(super) end: Option<End>,
@@ -64,7 +66,7 @@ pub(super) struct Job {
 #[derive(Clone, Debug)]
 pub(super) struct End {
     pub(super) at: Timestamp,
-    /// Letters of ingest, which no worker takes.
+    /// Dead letters of ingest, which no worker handles.
     pub(super) not_replayable: usize,
     pub(super) problem: Option<String>,
 }
@@ -78,18 +80,18 @@ struct Progress {
 
 #[derive(Default)]
 pub(super) struct Jobs {
-    last: Mutex<Option<(Deed, Arc<Progress>)>>,
+    last: Mutex<Option<(Action, Arc<Progress>)>>,
     running: watch::Sender<bool>,
-    /// Ends the job that runs after the letters that it has in hand.
+    /// Stops the running job after the dead letters that it is handling.
     pub(super) stop: CancellationToken,
 }
 
 impl Jobs {
     pub(super) fn last(&self) -> Option<Job> {
         let last = locked(&self.last).clone()?;
-        let (deed, progress) = last;
+        let (action, progress) = last;
         Some(Job {
-            deed,
+            action,
             matched: *locked(&progress.matched),
             done: progress.done.load(Ordering::Relaxed),
             end: locked(&progress.end).clone(),
@@ -100,22 +102,22 @@ impl Jobs {
         *self.running.borrow()
     }
 
-    /// Waits until none runs.
-    pub(super) async fn ended(&self) {
-        // The sender lives in self, so waiting cannot fail.
+    /// Waits until no job is running.
+    pub(super) async fn wait_until_idle(&self) {
+        // The sender is in `self`, so waiting cannot fail.
         let _ = self.running.subscribe().wait_for(|running| !running).await;
     }
 
-    /// False if another one runs. Returns when this one has ended, or is taking longer than a moment.
-    pub(super) async fn start(self: &Arc<Self>, desk: &Desk, deed: Deed, choice: Choice) -> bool {
+    /// Starts a job; false if another one is running. Returns when the job has ended, or after a moment.
+    pub(super) async fn start(self: &Arc<Self>, dead_letters: &DeadLetters, action: Action, choice: Choice) -> bool {
         if !self.running.send_if_modified(|running| !std::mem::replace(running, true)) {
             return false;
         }
         let progress = Arc::new(Progress::default());
-        *locked(&self.last) = Some((deed, progress.clone()));
-        let (desk, this) = (desk.clone(), self.clone());
+        *locked(&self.last) = Some((action, progress.clone()));
+        let (dead_letters, this) = (dead_letters.clone(), self.clone());
         tokio::spawn(async move {
-            let (not_replayable, problem) = match run(&desk, deed, &choice, &progress, &this.stop).await {
+            let (not_replayable, problem) = match run(&dead_letters, action, &choice, &progress, &this.stop).await {
                 Ok((not_replayable, problem)) => (not_replayable, problem),
                 Err(e) => (0, Some(e)),
             };
@@ -126,34 +128,35 @@ impl Jobs {
             *locked(&progress.end) = Some(End { at: Timestamp::now(), not_replayable, problem });
             this.running.send_replace(false);
         });
-        let _ = time::timeout(MOST_ARE_DONE, self.ended()).await;
+        let _ = time::timeout(SHORT_JOB, self.wait_until_idle()).await;
         true
     }
 }
 
 async fn run(
-    desk: &Desk,
-    deed: Deed,
+    dead_letters: &DeadLetters,
+    action: Action,
     choice: &Choice,
     progress: &Progress,
     stop: &CancellationToken,
 ) -> anyhow::Result<(usize, Option<anyhow::Error>)> {
-    desk.prepare().await?;
-    let (hand, letters) = desk.take(choice.stages(), |held| choice.takes(held)).await?;
+    dead_letters.prepare().await?;
+    let (readers, letters) = dead_letters.read(choice.stages(), |held| choice.matches(held)).await?;
     let all = letters.len();
-    let letters: Vec<Held> =
-        letters.into_iter().filter(|held| deed == Deed::Drop || held.letter.stage.has_work_queue()).collect();
+    let letters: Vec<UnackedLetter> =
+        letters.into_iter().filter(|held| action == Action::Drop || held.letter.stage.has_work_queue()).collect();
     let not_replayable = all - letters.len();
     *locked(&progress.matched) = Some(letters.len());
     if letters.is_empty() {
-        hand.let_go().await;
+        readers.close().await;
         return Ok((not_replayable, None));
     }
-    // A child: a failure ends this job and not those that come.
+    // A child token, because a failure cancels it and must not stop later jobs.
     let one_is_done = || {
         progress.done.fetch_add(1, Ordering::Relaxed);
     };
-    let Acted { problem, .. } = act::carry_out(desk, deed, hand, letters, &stop.child_token(), one_is_done).await;
+    let Outcome { problem, .. } =
+        act::carry_out(dead_letters, action, readers, letters, &stop.child_token(), one_is_done).await;
     Ok((not_replayable, problem))
 }
 

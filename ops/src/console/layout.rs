@@ -1,4 +1,4 @@
-//! What is around every page: its head, the navigation, the language, and who looks at it.
+//! The frame of every page: its head, the navigation and the language switch, and the [`Visitor`] for whom it is rendered.
 
 use axum::{
     Extension,
@@ -10,11 +10,11 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::texts::{Lang, Texts};
 
-/// Who asks, and how they want to be answered.
+/// Who requests the page, and how to render it for them.
 #[derive(Clone)]
 pub(super) struct Visitor {
     pub(super) lang: Lang,
-    /// Goes into every form; empty for programs, which have none.
+    /// The CSRF token for every form; empty for programs, which have no session.
     pub(super) csrf: String,
     /// Path and query of this page.
     pub(super) address: String,
@@ -48,7 +48,7 @@ pub(super) enum Section {
     Directory,
 }
 
-/// A page of a section.
+/// A page of a section, with navigation.
 pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Markup) -> Response {
     let texts = visitor.texts();
     let sections = [
@@ -111,7 +111,7 @@ fn document(visitor: &Visitor, title: &str, body: &Markup) -> Html<String> {
     Html(page.into_string())
 }
 
-/// A refusal, and the way back.
+/// A refused request: the reason, and a link to the overview.
 pub(super) fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Response {
     let body = html! {
         div.login {
@@ -130,7 +130,7 @@ pub(super) async fn not_found(visitor: Option<Extension<Visitor>>) -> Response {
     }
 }
 
-/// The database or the broker is away, so little is known of whoever asks.
+/// A page for when the database or the broker is unavailable. The visitor is not known here, so it is in both languages.
 pub(super) fn failure(problem: &str) -> Response {
     let page = html! {
         (DOCTYPE)
@@ -144,7 +144,7 @@ pub(super) fn failure(problem: &str) -> Response {
             body {
                 main #main {
                     div.login {
-                        h1 { "This page cannot be shown now" }
+                        h1 { "This page cannot be shown right now" }
                         p { (problem) }
                         p lang="fr" { "Cette page ne peut pas être affichée pour le moment. Réessayez dans un instant." }
                         p { a href="" { "Try again" } }
@@ -156,7 +156,7 @@ pub(super) fn failure(problem: &str) -> Response {
     ([(header::RETRY_AFTER, "5")], Html(page.into_string())).into_response()
 }
 
-/// A short word with a colour for where something stands. The word says it; the colour only repeats it.
+/// A short word for a state, in a colour. The colour only repeats what the word says.
 pub(super) fn pill(kind: &str, text: &str) -> Markup {
     html! { span class={ "pill " (kind) } { (text) } }
 }

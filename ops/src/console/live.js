@@ -1,8 +1,8 @@
-// Keeps what is on the page fresh. Without it everything works; one reloads by hand.
+// Refreshes the page. Everything works without it, but then one has to reload by hand.
 //
 // An element with data-live="5" and an id is replaced every 5 seconds by the element with the same id in a newly fetched
-// copy of the page. Nothing moves under the hands of whoever uses it: not while the page is hidden, and not while the
-// focus or an opened explanation is inside.
+// copy of the page. An element is not replaced while somebody uses it: not while the page is hidden, and not while the
+// focus or an open explanation is inside it.
 (function () {
   "use strict";
 
@@ -26,7 +26,7 @@
     try {
       await refresh();
     } catch {
-      // The console is away for a moment; the next turn asks again.
+      // The console does not answer at the moment; the next turn asks again.
     }
     const waits = [...document.querySelectorAll("[data-live]")].map((part) => Number(part.dataset.live) || 5);
     if (waits.length > 0) setTimeout(turn, Math.min(...waits) * 1000);

@@ -1,19 +1,19 @@
-//! The first page: what became of the last day's calls, what waits and how long, what the APIs allow, which processes
-//! run, and what went wrong last. It refreshes itself.
+//! The first page: the outcome of the last day's calls, what waits and for how long, how much of the API budgets is used,
+//! which processes run, and the last errors. It refreshes itself.
 
 use axum::{Extension, extract::State};
 use base::ids::{CallId, Stage};
 use jiff::Timestamp;
 use ledger::{
     replicas,
-    timeline::{self, Line},
+    timeline::{self, Line, What},
 };
 use maud::{Markup, html};
-use vendors::budget::{self, Seen};
+use vendors::budget::{self, WindowStatus};
 
 use super::{
     Console, Page, Shared,
-    chart::{self, Fate, Hours, hundredths},
+    chart::{self, Hours, Outcome, hundredths},
     errors,
     format::{ago, count, span},
     layout::{self, Section, Visitor, pill},
@@ -29,16 +29,16 @@ struct Overview {
     hours: Hours,
     backlog: Vec<Backlog>,
     queues: Result<Queues, String>,
-    budgets: Vec<Seen>,
+    budgets: Vec<WindowStatus>,
     replicas: Vec<replicas::Seen>,
     errors: Vec<(CallId, Line)>,
 }
 
 pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Extension<Visitor>) -> Page {
-    let overview = Overview::look(&console).await?;
+    let overview = Overview::load(&console).await?;
     let texts = visitor.texts();
     let body = html! {
-        div.headline { h1 { (texts.overview) } p.quiet { (texts.last_day) } }
+        div.headline { h1 { (texts.overview) } p.quiet { (texts.last_day_note) } }
         (overview.tiles(&visitor))
         (panel("hours", texts.calls_per_hour, &chart::picture(&visitor, &overview.hours)))
         div.columns {
@@ -55,16 +55,16 @@ pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Exte
     Ok(layout::page(&visitor, Section::Overview, texts.overview, &body))
 }
 
-/// Each refreshes itself, so that only what has changed moves.
+/// A panel of the page. Each is refreshed separately, so that only what has changed is replaced.
 fn panel(id: &str, title: &str, body: &Markup) -> Markup {
     let heading = format!("{id}-title");
     html! { section.panel id=(id) data-live="5" aria-labelledby=(heading) { h2 id=(heading) { (title) } (body) } }
 }
 
 impl Overview {
-    async fn look(console: &Console) -> anyhow::Result<Self> {
+    async fn load(console: &Console) -> anyhow::Result<Self> {
         let now = Timestamp::now();
-        let queues = match queues::look(&console.desk).await {
+        let queues = match queues::load(&console.dead_letters).await {
             Ok(queues) => Ok(queues),
             Err(e) => {
                 let missing = console.readiness.missing().into_iter().map(|(_, reason)| reason).next();
@@ -77,7 +77,7 @@ impl Overview {
             hours: Hours::new(now, &search::hours(&client, Hours::since(now)).await?),
             backlog: search::backlog(&client).await?,
             queues,
-            budgets: budget::seen(&client).await?,
+            budgets: budget::window_status(&client).await?,
             replicas: replicas::seen(&client).await?,
             errors: timeline::failures(&client, ERRORS).await?,
         })
@@ -85,20 +85,20 @@ impl Overview {
 
     fn tiles(&self, visitor: &Visitor) -> Markup {
         let texts = visitor.texts();
-        // Calls can be parked for days, so all of them count and not the last day's.
+        // Dead letters can be days old, so all of them count, not only the last day's.
         let parked = self.queues.as_ref().map_or_else(
             |_| self.backlog.iter().find(|b| b.state == CallState::Parked).map_or(0, |b| b.calls),
             |queues| i64::from(queues.parked()),
         );
-        let waiting: i64 = self.hours.total(Fate::Waiting);
+        let waiting: i64 = self.hours.total(Outcome::Waiting);
         let tile = |class: &str, address: &str, name: &str, n: i64, note: &str| {
             html! { li { a class={ "tile " (class) } href=(address) { strong { (count(n)) } span { (name) } small { (note) } } } }
         };
         html! {
             ul #tiles .tiles data-live="5" {
                 (tile("all", "/calls", texts.calls, self.hours.all(), ""))
-                (tile("logged", "/calls?state=logged", texts.logged, self.hours.total(Fate::Logged), texts.logged_note))
-                (tile("unmatched", "/calls?state=unmatched", texts.unmatched, self.hours.total(Fate::Unmatched), texts.unmatched_note))
+                (tile("logged", "/calls?state=logged", texts.logged, self.hours.total(Outcome::Logged), texts.logged_note))
+                (tile("unmatched", "/calls?state=unmatched", texts.unmatched, self.hours.total(Outcome::Unmatched), texts.unmatched_note))
                 (tile("waiting", "/calls?state=waiting", texts.waiting, waiting, texts.waiting_note))
                 (tile(if parked > 0 { "parked" } else { "none" }, "/dead", texts.parked, parked, texts.parked_note))
             }
@@ -109,7 +109,7 @@ impl Overview {
         let texts = visitor.texts();
         let queues = match &self.queues {
             Ok(queues) => queues,
-            Err(problem) => return html! { p.problem role="status" { (texts.broker_away) " " (problem) } },
+            Err(problem) => return html! { p.problem role="status" { (texts.broker_unavailable) " " (problem) } },
         };
         let oldest = |stage: Stage| {
             let state = match stage {
@@ -121,7 +121,7 @@ impl Overview {
             since.map_or_else(|| "–".into(), |at| span(visitor.lang, self.now.duration_since(at).as_secs()))
         };
         let delayed: Vec<String> =
-            queues.delayed.iter().filter(|(_, n)| *n > 0).map(|(rung, n)| format!("{rung}: {n}")).collect();
+            queues.delayed.iter().filter(|(_, n)| *n > 0).map(|(delay, n)| format!("{delay}: {n}")).collect();
         html! {
             div.scroll { table.small {
                 caption.unseen { (texts.queues) }
@@ -212,21 +212,22 @@ impl Overview {
 
     fn errors(&self, visitor: &Visitor) -> Markup {
         let texts = visitor.texts();
+        let failures = self.errors.iter().filter_map(|(call_id, line)| Some((call_id, line, line.what.failure()?)));
         html! {
             @if self.errors.is_empty() { p.quiet { (texts.no_errors) } }
             ul.rows {
-                @for (call_id, line) in &self.errors {
-                    @let parked = line.what == "parked";
+                @for (call_id, line, failure) in failures {
+                    @let parked = matches!(line.what, What::Parked(_));
                     li {
                         div.row-head {
-                            (errors::link(line.detail["code"].as_str().unwrap_or("UNKNOWN")))
+                            (errors::link(&failure.code))
                             (pill(if parked { "parked" } else { "waiting" }, if parked { texts.parked } else { texts.tried_again }))
                         }
                         p.quiet {
                             (ago(visitor, self.now, line.at)) " · " (line.stage) " · "
                             a href={ "/calls/" (call_id) } { (texts.call) " " (call_id) }
                         }
-                        p.clamped lang="en" { (line.detail["error"].as_str().unwrap_or_default()) }
+                        p.clamped lang="en" { (failure.error) }
                     }
                 }
             }

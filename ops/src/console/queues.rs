@@ -1,7 +1,7 @@
-//! The queues of an installation: what is to be done, what is parked, what waits to be tried again.
+//! The depths of an installation's queues: work to be done, dead letters, and messages that wait for a retry.
 //!
-//! A message's age the broker does not tell, and peeking would count as a delivery. So the overview shows ages from the
-//! ledger: how long the oldest call has been waiting for what the queue's worker does.
+//! The broker does not report how old a message is, and peeking would count as a delivery. So the overview shows ages from
+//! the ledger: how long the oldest call has waited for the worker of the queue.
 
 use base::{error::Result, ids::Stage};
 use broker::{
@@ -9,19 +9,19 @@ use broker::{
     topology::DELAYS,
 };
 
-use crate::dead::Desk;
+use crate::dead::DeadLetters;
 
-/// Of a stage.
-pub(super) struct Queue {
+/// The queues of a stage.
+pub(super) struct StageQueues {
     pub(super) stage: Stage,
-    /// Ingest has no work queue.
+    /// `None` for ingest, which has no work queue.
     pub(super) work: Option<Depth>,
     pub(super) parked: u32,
 }
 
 pub(super) struct Queues {
-    pub(super) stages: Vec<Queue>,
-    /// By rung.
+    pub(super) stages: Vec<StageQueues>,
+    /// Messages in each delay queue.
     pub(super) delayed: Vec<(&'static str, u32)>,
 }
 
@@ -31,14 +31,15 @@ impl Queues {
     }
 }
 
-pub(super) async fn look(desk: &Desk) -> Result<Queues> {
-    let (names, working) = (&desk.names, Stage::ALL.into_iter().filter(|stage| stage.has_work_queue()));
-    let work = depth::of(&desk.link, &working.clone().map(|stage| names.work(stage)).collect::<Vec<_>>()).await?;
+pub(super) async fn load(dead_letters: &DeadLetters) -> Result<Queues> {
+    let (names, working) = (&dead_letters.names, Stage::ALL.into_iter().filter(|stage| stage.has_work_queue()));
+    let work = depth::read_all(&dead_letters.link, &working.clone().map(|stage| names.work(stage)).collect::<Vec<_>>())
+        .await?;
     let work: Vec<(Stage, Depth)> = working.zip(work).collect();
-    let parked = depth::of(&desk.link, &Stage::ALL.map(|stage| names.dead(stage))).await?;
+    let parked = depth::read_all(&dead_letters.link, &Stage::ALL.map(|stage| names.dead(stage))).await?;
     let delays: Vec<String> = DELAYS.iter().map(|(rung, _)| names.delay(rung)).collect();
-    let delayed = depth::of(&desk.link, &delays).await?;
-    let queue = |(stage, parked): (Stage, Depth)| Queue {
+    let delayed = depth::read_all(&dead_letters.link, &delays).await?;
+    let queue = |(stage, parked): (Stage, Depth)| StageQueues {
         stage,
         work: work.iter().find(|(of, _)| *of == stage).map(|(_, depth)| *depth),
         parked: parked.messages,

@@ -1,174 +1,130 @@
-//! Reasons that workers write into the ledger, in the language of whoever reads them.
+//! Reasons of the ledger in the language of the page.
 //!
-//! Workers write one language, English, because a reason is also searched for and compared. What this table does not have is
-//! shown as it was written, marked as English.
+//! English is the ledger's own; French is matched here, so that a reason without a French sentence does not compile. What another
+//! version or an API has put in its own words is shown as it is, marked as English.
 
+use ledger::timeline::Reason;
 use maud::{Markup, html};
 
-use super::texts::Lang;
+use super::{
+    format::{count, kind_name},
+    layout::Visitor,
+    texts::Lang,
+};
 
-/// Whole reasons.
-const REASONS: &[(&str, &str)] = &[
-    ("the only record with this number", "la seule fiche qui porte ce numéro"),
-    ("the only record with this number that is not archived", "la seule fiche non archivée qui porte ce numéro"),
-    ("no usable record has this number", "aucune fiche utilisable ne porte ce numéro"),
-    ("every record with this number is archived", "toutes les fiches qui portent ce numéro sont archivées"),
-    ("there is no record", "il n’y a pas de fiche"),
-    ("a supplier has no opportunity", "un fournisseur n’a pas d’opportunité"),
-    ("a contact without a company has no opportunity", "un contact sans société n’a pas d’opportunité"),
-    (
-        "the contact's company is a supplier: no opportunity",
-        "la société du contact est un fournisseur : pas d’opportunité",
-    ),
-    (
-        "the earliest created one that is open or late",
-        "la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
-    ),
-    ("no opportunity is open or late", "aucune opportunité n’est ouverte ni en retard"),
-    ("the number is withheld: there is nobody to look up", "le numéro est masqué : il n’y a personne à chercher"),
-    ("an internal number or a short code: it is not looked up", "un numéro interne ou court : il n’est pas cherché"),
-    (
-        "what was dialled is no phone number: it is not looked up",
-        "ce qui a été composé n’est pas un numéro : il n’est pas cherché",
-    ),
-    ("open", "ouverte"),
-    ("late", "en retard"),
-    ("the call has ended", "l’appel est terminé"),
-    ("it was shown before", "elle a déjà été affichée"),
-    ("it was shown before, or the call has ended", "elle a déjà été affichée, ou l’appel est terminé"),
-    ("it has not been resolved yet", "l’appelant n’a pas encore été cherché"),
-    ("nobody in Sellsy has its number", "personne dans Sellsy ne porte ce numéro"),
-    ("the call itself has not arrived yet", "l’appel lui-même n’est pas encore arrivé"),
-    (
-        "its record is gone from Sellsy; the caller is looked up again",
-        "sa fiche a disparu de Sellsy ; l’appelant est cherché de nouveau",
-    ),
-    ("a person has deleted its log in Sellsy", "quelqu’un a supprimé son compte rendu dans Sellsy"),
-    ("Aircall does not know this call", "Aircall ne connaît pas cet appel"),
-    ("the call was on another number", "l’appel a eu lieu sur un autre numéro"),
-    ("individual", "particulier"),
-    ("company", "société"),
-    ("contact", "contact"),
-];
-
-/// How a reason begins; what follows the colon is a reason of its own.
-const BEGINNINGS: &[(&str, &str)] = &[
-    ("no card: ", "pas de carte : "),
-    ("not logged: ", "pas enregistré : "),
-    ("not written: ", "rien n’est écrit : "),
-    ("no insights: ", "pas d’analyse IA : "),
-];
-
-/// The reason as it reads on a page.
-pub(super) fn told(lang: Lang, reason: &str) -> Markup {
-    match (lang, in_french(reason)) {
-        (Lang::French, Some(french)) => html! { (french) },
-        (Lang::French, None) => html! { span lang="en" { (reason) } },
-        (Lang::English, _) => html! { (reason) },
+pub(super) fn sentence(visitor: &Visitor, reason: &Reason) -> Markup {
+    match visitor.lang {
+        Lang::English => html! { (reason) },
+        Lang::French => in_french(visitor, reason),
     }
 }
 
-fn in_french(reason: &str) -> Option<String> {
-    if let Some((_, french)) = REASONS.iter().find(|(english, _)| *english == reason) {
-        return Some((*french).into());
-    }
-    for (english, french) in BEGINNINGS {
-        if let Some(rest) = reason.strip_prefix(english) {
-            return Some(format!("{french}{}", in_french(rest).unwrap_or_else(|| rest.to_owned())));
+fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
+    let sentence = |why| in_french(visitor, why);
+    let kind = |kind| kind_name(visitor, kind).to_lowercase();
+    let text = match reason {
+        Reason::OnlyRecord => "la seule fiche qui porte ce numéro",
+        Reason::OnlyUsableRecord => "la seule fiche non archivée qui porte ce numéro",
+        Reason::KindFirst { kind: of, n: 1 } => return html! { (kind(*of)) " avant les autres types" },
+        Reason::KindFirst { kind: of, n } => {
+            return html! { (kind(*of)) " avant les autres types, et la première de " (n) };
         }
-    }
-    with_numbers(reason)
-}
-
-fn with_numbers(reason: &str) -> Option<String> {
-    if let Some(rest) = reason.strip_prefix("the first of ") {
-        let (n, kind) = rest.split_once(" records of kind ")?;
-        return Some(format!("la première de {n} fiches de type {}", in_french(kind)?));
-    }
-    if let Some((kind, rest)) = reason.split_once(" before the other kinds") {
-        let first = format!("{} avant les autres types", in_french(kind)?);
-        return match rest.strip_prefix(", and the first of ") {
-            Some(n) => Some(format!("{first}, et la première de {n}")),
-            None => Some(first),
-        };
-    }
-    if let Some(rest) = reason.strip_prefix("the call lasted ") {
-        let (seconds, bound) = rest.split_once(" s, and only calls of ")?;
-        let bound = bound.strip_suffix(" get them")?.replace("more than", "plus de").replace("less than", "moins de");
-        return Some(format!("l’appel a duré {seconds} s, et seuls ceux de {} en ont", bound.replace(',', " ")));
-    }
-    if let Some(status) =
-        reason.strip_prefix("Aircall answered ").and_then(|rest| rest.strip_suffix(", the call is over"))
-    {
-        return Some(format!("Aircall a répondu {status}, l’appel est terminé"));
-    }
-    if let Some(kind) = reason.strip_suffix(" has no content, and Aircall has none either") {
-        return Some(format!("{kind} est vide, et Aircall n’a rien non plus"));
-    }
-    let kind = reason.strip_suffix(" carries nothing for a log")?;
-    Some(format!("{kind} n’apporte rien au compte rendu"))
+        Reason::FirstOfKind { n, kind: of } => return html! { "la première de " (n) " fiches de type " (kind(*of)) },
+        Reason::NoRecord => "aucune fiche utilisable ne porte ce numéro",
+        Reason::AllArchived => "toutes les fiches qui portent ce numéro sont archivées",
+        Reason::Withheld => "le numéro est masqué : il n’y a personne à chercher",
+        Reason::Internal => "un numéro interne ou court : il n’est pas cherché",
+        Reason::Unusable => "ce qui a été composé n’est pas un numéro : il n’est pas cherché",
+        Reason::EarliestOpportunity => "la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
+        Reason::NoOpportunity => "aucune opportunité n’est ouverte ni en retard",
+        Reason::NobodyFound => "il n’y a pas de fiche",
+        Reason::Supplier => "un fournisseur n’a pas d’opportunité",
+        Reason::NoCompany => "un contact sans société n’a pas d’opportunité",
+        Reason::CompanyIsSupplier => "la société du contact est un fournisseur : pas d’opportunité",
+        Reason::NoCard(why) => return html! { "pas de carte : " (sentence(why)) },
+        Reason::NotLogged(why) => return html! { "pas enregistré : " (sentence(why)) },
+        Reason::NotWritten(why) => return html! { "rien n’est écrit : " (sentence(why)) },
+        Reason::NoInsights(why) => return html! { "pas d’analyse IA : " (sentence(why)) },
+        Reason::Erased => {
+            "ses données ont été supprimées : il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé"
+        }
+        Reason::CallEnded => "l’appel est terminé",
+        Reason::ShownBefore => "elle a déjà été affichée",
+        Reason::ShownBeforeOrEnded => "elle a déjà été affichée, ou l’appel est terminé",
+        Reason::CardRefused { status } => return html! { "Aircall a répondu " (status) ", l’appel est terminé" },
+        Reason::NotResolved => "l’appelant n’a pas encore été cherché",
+        Reason::NobodyInSellsy => "personne dans Sellsy ne porte ce numéro",
+        Reason::NotArrived => "l’appel lui-même n’est pas encore arrivé",
+        Reason::RecordGone => "sa fiche a disparu de Sellsy ; l’appelant est cherché de nouveau",
+        Reason::LogDeleted => "quelqu’un a supprimé son compte rendu dans Sellsy",
+        Reason::UnknownToAircall => "Aircall ne connaît pas cet appel",
+        Reason::OtherNumber => "l’appel a eu lieu sur un autre numéro",
+        Reason::TooShort { lasted_s, more_than_s } => {
+            let bound = count((*more_than_s).into());
+            return html! { "l’appel a duré " (lasted_s) " s, et seuls ceux de plus de " (bound) " s en ont" };
+        }
+        Reason::TooLong { lasted_s, less_than_s } => {
+            let bound = count((*less_than_s).into());
+            return html! { "l’appel a duré " (lasted_s) " s, et seuls ceux de moins de " (bound) " s en ont" };
+        }
+        Reason::NothingForLog { event } => return html! { (event) " n’apporte rien au compte rendu" },
+        Reason::NoContent { event } => return html! { (event) " est vide, et Aircall n’a rien non plus" },
+        Reason::Failed { .. } | Reason::Other(_) => return html! { span lang="en" { (reason) } },
+    };
+    html! { (text) }
 }
 
 #[cfg(test)]
 mod tests {
-    use ledger::resolution::Record;
-    use resolver::rules;
-    use serde_json::json;
+    use base::ids::Kind;
+    use ledger::timeline::samples;
 
     use super::*;
+    use crate::console::story::tests::{text_of, visitor};
 
-    /// One of each kind, and how many.
-    fn candidates(of: &[(&str, usize, bool)]) -> Vec<Record> {
-        let records = of.iter().flat_map(|(kind, n, archived)| {
-            (0..*n).map(move |id| {
-                serde_json::from_value(json!({ "kind": kind, "id": id, "name": "", "archived": archived })).unwrap()
-            })
-        });
-        records.collect()
+    fn shown(lang: Lang, reason: &Reason) -> String {
+        text_of(&sentence(&visitor(lang), reason))
     }
 
     #[test]
-    fn every_rule_of_the_resolver_is_told_in_french() {
-        for of in [
-            &[][..],
-            &[("individual", 1, false)],
-            &[("individual", 1, true)],
-            &[("individual", 1, true), ("company", 1, false)],
-            &[("individual", 1, false), ("company", 2, false)],
-            &[("company", 3, false)],
-            &[("company", 2, false), ("contact", 1, false)],
-        ] {
-            let (_, rule) = rules::choose(&candidates(of));
-            assert!(in_french(&rule).is_some_and(|french| french != rule), "{rule}");
+    fn every_reason_has_a_sentence_of_its_own_in_both_languages() {
+        let (mut french, mut english) = (Vec::new(), Vec::new());
+        for reason in samples::reasons() {
+            french.push(shown(Lang::French, &reason));
+            english.push(shown(Lang::English, &reason));
+            let (in_french, in_english) = (french.last().unwrap(), english.last().unwrap());
+            assert_eq!(*in_english, reason.to_string());
+            let is_foreign = matches!(reason, Reason::Failed { .. } | Reason::Other(_));
+            assert_eq!(in_french == in_english, is_foreign, "{in_french}");
         }
-        for record in [
-            json!({ "kind": "individual", "id": 1, "name": "", "relation": "supplier" }),
-            json!({ "kind": "contact", "id": 1, "name": "" }),
-            json!({ "kind": "contact", "id": 1, "name": "", "companies": [{ "id": 2, "name": "", "relation": "supplier" }] }),
-        ] {
-            let rule = rules::opportunity_owner(&serde_json::from_value(record).unwrap()).unwrap_err();
-            assert!(in_french(rule).is_some(), "{rule}");
+        for mut sentences in [french, english] {
+            assert!(sentences.iter().all(|sentence| !sentence.trim().is_empty()));
+            let all = sentences.len();
+            sentences.sort();
+            sentences.dedup();
+            assert_eq!(sentences.len(), all, "two reasons say the same");
         }
-        let owner = rules::opportunity_owner(&candidates(&[("individual", 1, false)])[0]).unwrap();
-        assert!(in_french(rules::choose_opportunity(&owner, &[]).1).is_some());
     }
 
     #[test]
-    fn reasons_with_parts_are_told_and_unknown_ones_stay_as_they_are() {
-        for (english, french) in [
-            ("no card: the call has ended", Some("pas de carte : l’appel est terminé")),
-            ("no card: SELLSY_UNAVAILABLE: away", Some("pas de carte : SELLSY_UNAVAILABLE: away")),
+    fn details_are_in_the_sentence() {
+        for (reason, french) in [
+            (Reason::NoCard(Reason::CallEnded.into()), "pas de carte : l’appel est terminé"),
             (
-                "no insights: the call lasted 60 s, and only calls of more than 60 s get them",
-                Some("pas d’analyse IA : l’appel a duré 60 s, et seuls ceux de plus de 60 s en ont"),
+                Reason::NoCard(Reason::Failed { code: "SELLSY_UNAVAILABLE".into(), error: "no answer".into() }.into()),
+                "pas de carte : SELLSY_UNAVAILABLE: no answer",
             ),
             (
-                "individual before the other kinds, and the first of 2",
-                Some("particulier avant les autres types, et la première de 2"),
+                Reason::NoInsights(Reason::TooLong { lasted_s: 10_800, less_than_s: 10_800 }.into()),
+                "pas d’analyse IA : l’appel a duré 10800 s, et seuls ceux de moins de 10\u{202f}800 s en ont",
             ),
-            ("something new", None),
+            (
+                Reason::KindFirst { kind: Kind::Individual, n: 2 },
+                "particulier avant les autres types, et la première de 2",
+            ),
+            (Reason::FirstOfKind { n: 3, kind: Kind::Contact }, "la première de 3 fiches de type contact"),
         ] {
-            assert_eq!(in_french(english).as_deref(), french, "{english}");
+            assert_eq!(shown(Lang::French, &reason), french);
         }
     }
 }

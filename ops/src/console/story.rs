@@ -1,16 +1,16 @@
 //! The timeline of a call as sentences: what came in, who was found, what was asked of the APIs, what was written.
 //!
-//! A worker's line is a few English words and details (`ledger::timeline`). What this module does not know is shown
-//! as it stands, so a new kind of line is never hidden.
+//! A line is matched in full, so that a new kind of line does not compile before it has its sentences. The line of another version
+//! is shown as it was written, never hidden.
 
+use base::ids::Vendor;
 use jiff::Timestamp;
-use ledger::timeline::Line;
+use ledger::timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, View, What};
 use maud::{Markup, html};
-use serde_json::Value;
 
 use super::{
     errors,
-    format::{span, time_of_day, when},
+    format::{kind_name, span, time_of_day, when},
     layout::Visitor,
     reasons,
 };
@@ -29,7 +29,7 @@ pub(super) fn tell(visitor: &Visitor, lines: &[Line]) -> Markup {
         @if let Some(began) = began { p.quiet { (when(visitor, began)) } }
         ol.story {
             @for (n, line) in lines.iter().enumerate() {
-                @let (class, sentence) = sentence(visitor, line);
+                @let (class, sentence) = sentence(visitor, &line.what);
                 li class=(class) {
                     span.at { (time_of_day(visitor, line.at)) span.since { (since(visitor, n.checked_sub(1).map(|n| lines[n].at), line.at)) } }
                     span.what { (sentence) }
@@ -50,158 +50,132 @@ fn since(visitor: &Visitor, before: Option<Timestamp>, at: Timestamp) -> String 
     }
 }
 
-fn sentence(visitor: &Visitor, line: &Line) -> (&'static str, Markup) {
-    let (texts, detail) = (visitor.texts(), &line.detail);
-    let text = |name: &str| plain(&detail[name]);
-    if let Some(event) = event(visitor, &line.what) {
-        return (EVENT, html! { (event) });
-    }
-    match line.what.as_str() {
-        "looked up" => (DECISION, found(visitor, texts.was_looked_up, detail)),
-        "decided" => (DECISION, found(visitor, texts.was_decided, detail)),
-        "resolved again" => (DECISION, found(visitor, texts.was_decided_again, detail)),
-        "card shown" => (WRITE, html! { (texts.card_shown) }),
-        "no card was shown during the call" => (QUIET, html! { (texts.no_card) }),
-        "skipped" => (QUIET, html! { (texts.nothing_done) " " (reasons::told(visitor.lang, &text("reason"))) }),
-        "retried" | "parked" => (TROUBLE, failed(visitor, line)),
-        "logged" => (WRITE, html! { (texts.was_logged) " " (written(visitor, detail)) }),
-        "log updated" => (WRITE, html! { (texts.was_updated) " " (written(visitor, detail)) }),
-        "a log whose creation had ended unclear was found and adopted" => {
-            (WRITE, html! { (texts.was_adopted) " " (written(visitor, detail)) })
+fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
+    let texts = visitor.texts();
+    match what {
+        What::Event { kind, .. } => {
+            (EVENT, event(visitor, kind).map_or_else(|| unknown(what), |event| html! { (event) }))
         }
-        "a person has deleted the log in Sellsy; it stays deleted" => (TROUBLE, html! { (texts.log_was_deleted) }),
-        "Sellsy does not take the links of the log; they stay as they are there" => {
-            (TROUBLE, html! { (texts.links_refused) " " span lang="en" { (text("error")) } })
-        }
-        "refused by Sellsy; the caller is looked up again" => {
-            (TROUBLE, html! { (texts.refused_by_sellsy) " " span lang="en" { (text("error")) } })
-        }
-        "changed; it is written together with what else changes soon" => {
-            (QUIET, html! { (texts.put_off.replace("{}", &text("in_s"))) })
-        }
-        "insights found" => (DECISION, insights(visitor, detail)),
-        "replayed by an operator" => (EVENT, html! { (texts.was_replayed) " " (errors::link(&text("code"))) }),
-        "dropped by an operator" => (TROUBLE, html! { (texts.was_dropped) " " (errors::link(&text("code"))) }),
-        "request" => (REQUEST, request(visitor, detail)),
-        other => (QUIET, html! { span lang="en" { (other) } (unknown(detail)) }),
+        What::LookedUp(decision) => (DECISION, found(visitor, texts.was_looked_up, decision)),
+        What::Decided(decision) => (DECISION, found(visitor, texts.was_decided, decision)),
+        What::DecidedAgain(decision) => (DECISION, found(visitor, texts.was_decided_again, decision)),
+        What::CardShown {} => (WRITE, html! { (texts.card_shown) }),
+        What::NoCardShown {} => (QUIET, html! { (texts.no_card) }),
+        What::Skipped { reason } => (QUIET, html! { (texts.nothing_done) " " (reasons::sentence(visitor, reason)) }),
+        What::Retried(failure) => (TROUBLE, failed(visitor, texts.was_put_back, failure)),
+        What::Parked(failure) => (TROUBLE, failed(visitor, texts.was_parked, failure)),
+        What::Logged { log, .. } => (WRITE, html! { (texts.was_logged) " " (written(visitor, *log)) }),
+        What::LogUpdated(log) => (WRITE, html! { (texts.was_updated) " " (written(visitor, *log)) }),
+        What::AdoptedUnclear(log) => (WRITE, html! { (texts.was_adopted) " " (written(visitor, *log)) }),
+        What::AdoptedUnknown(log) => (WRITE, html! { (texts.unknown_was_adopted) " " (written(visitor, *log)) }),
+        What::LogDeleted(_) => (TROUBLE, html! { (texts.log_was_deleted) }),
+        What::LinksRefused { error } => (TROUBLE, html! { (texts.links_refused) " " span lang="en" { (error) } }),
+        What::RecordRefused { error } => (TROUBLE, html! { (texts.refused_by_sellsy) " " span lang="en" { (error) } }),
+        What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),
+        What::InsightsFound { insights, fetched } => (DECISION, found_insights(visitor, insights, *fetched)),
+        What::Replayed(letter) => (EVENT, html! { (texts.was_replayed) " " (errors::link(&letter.code)) }),
+        What::Dropped(letter) => (TROUBLE, html! { (texts.was_dropped) " " (errors::link(&letter.code)) }),
+        What::Request(request) => (REQUEST, sent(visitor, request)),
+        What::Other { .. } => (QUIET, unknown(what)),
     }
 }
 
-/// Aircall's events, and the one that stands for a look at its list.
-fn event(visitor: &Visitor, what: &str) -> Option<&'static str> {
+/// Aircall's events, and a look at its list of calls.
+fn event(visitor: &Visitor, kind: &View) -> Option<&'static str> {
     let texts = visitor.texts();
-    Some(match what {
-        "call.created" => texts.event_created,
-        "call.ended" => texts.event_ended,
-        "call.tagged" => texts.event_tagged,
-        "call.untagged" => texts.event_untagged,
-        "call.commented" => texts.event_commented,
-        "call.external_transferred" => texts.event_transferred,
-        "call.voicemail_left" => texts.event_voicemail,
-        "call.comm_assets_generated" => texts.event_assets,
-        "reconciled" => texts.event_reconciled,
-        _ => return None,
+    Some(match kind {
+        View::Created => texts.event_created,
+        View::Ended => texts.event_ended,
+        View::Tagged => texts.event_tagged,
+        View::Untagged => texts.event_untagged,
+        View::Commented => texts.event_commented,
+        View::Transferred => texts.event_transferred,
+        View::VoicemailLeft => texts.event_voicemail,
+        View::AssetsGenerated => texts.event_assets,
+        View::Reconciled => texts.event_reconciled,
+        View::Other(_) => return None,
     })
 }
 
-fn found(visitor: &Visitor, sentence: &str, detail: &Value) -> Markup {
-    let (texts, told) = (visitor.texts(), |name: &str| reasons::told(visitor.lang, &plain(&detail[name])));
-    let record = record(visitor, &plain(&detail["record"]));
+fn found(visitor: &Visitor, sentence: &str, decision: &Decision) -> Markup {
+    let texts = visitor.texts();
+    let record = decision.record.map_or_else(
+        || texts.nobody.to_lowercase(),
+        |record| format!("{} {}", kind_name(visitor, record.kind).to_lowercase(), record.id),
+    );
     html! {
         (sentence) " " strong { (record) }
-        span.note { (texts.because) " " (told("rule")) }
-        @if !detail["opportunity"].is_null() {
-            span.note { (texts.opportunity) " " (plain(&detail["opportunity"])) ", " (texts.because) " " (told("opportunity_rule")) }
+        span.note { (texts.because) " " (reasons::sentence(visitor, &decision.rule)) }
+        @if let Some(opportunity) = decision.opportunity {
+            span.note { (texts.opportunity) " " (opportunity) ", " (texts.because) " " (reasons::sentence(visitor, &decision.opportunity_rule)) }
         }
     }
 }
 
-/// `individual 2001` in the language of the page.
-fn record(visitor: &Visitor, text: &str) -> String {
-    let texts = visitor.texts();
-    let Some((kind, id)) = text.split_once(' ') else { return texts.nobody.to_lowercase() };
-    let kind = match kind {
-        "individual" => texts.individual.to_lowercase(),
-        "company" => texts.company.to_lowercase(),
-        "contact" => texts.contact.to_lowercase(),
-        other => other.to_owned(),
-    };
-    format!("{kind} {id}")
-}
-
-fn failed(visitor: &Visitor, line: &Line) -> Markup {
-    let texts = visitor.texts();
-    let sentence = if line.what == "parked" { texts.was_parked } else { texts.was_put_back };
+fn failed(visitor: &Visitor, sentence: &str, failure: &Failure) -> Markup {
     html! {
-        (sentence) " " (errors::link(&plain(&line.detail["code"])))
-        span.note { span lang="en" { (plain(&line.detail["error"])) } " (" (texts.attempt) " " (plain(&line.detail["attempts"])) ")" }
+        (sentence) " " (errors::link(&failure.code))
+        span.note { span lang="en" { (failure.error) } " (" (visitor.texts().attempt) " " (failure.attempts) ")" }
     }
 }
 
-fn written(visitor: &Visitor, detail: &Value) -> String {
+fn written(visitor: &Visitor, log: SellsyLog) -> String {
     let texts = visitor.texts();
-    match (&detail["phone_call"], &detail["comment"]) {
-        (Value::Null, comment) => format!("{} {}", texts.comment, plain(comment)),
-        (phone_call, _) => format!("{} {}", texts.phone_call, plain(phone_call)),
+    match log {
+        SellsyLog::PhoneCall(id) => format!("{} {id}", texts.phone_call),
+        SellsyLog::Comment(id) => format!("{} {id}", texts.comment),
     }
 }
 
-fn insights(visitor: &Visitor, detail: &Value) -> Markup {
+fn found_insights(visitor: &Visitor, insights: &[String], fetched: bool) -> Markup {
     let texts = visitor.texts();
-    let keys: Vec<&str> = detail["insights"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let how = if detail["fetched"] == true { texts.fetched } else { texts.in_the_event };
-    html! { (texts.insights_found) " " span lang="en" { (keys.join(", ")) } span.note { (how) } }
+    let how = if fetched { texts.fetched } else { texts.in_the_event };
+    html! { (texts.insights_found) " " span lang="en" { (insights.join(", ")) } span.note { (how) } }
 }
 
-fn request(visitor: &Visitor, detail: &Value) -> Markup {
-    let api = match detail["api"].as_str() {
-        Some("aircall") => "Aircall",
-        Some("sellsy") => "Sellsy",
-        _ => "API",
+fn sent(visitor: &Visitor, request: &ApiRequest) -> Markup {
+    let api = match request.api {
+        Vendor::Aircall => "Aircall",
+        Vendor::Sellsy => "Sellsy",
     };
-    let status = match &detail["status"] {
-        Value::Number(status) => status.to_string(),
-        _ => visitor.texts().no_answer.into(),
+    let (status, good) = match request.status {
+        Answer::Status(status) => (status.to_string(), (200..300).contains(&status)),
+        Answer::None => (visitor.texts().no_answer.into(), false),
     };
-    let good = detail["status"].as_u64().is_some_and(|status| (200..300).contains(&status));
     html! {
-        (api) ": " code { (plain(&detail["request"])) } " → "
+        (api) ": " code { (request.request) } " → "
         span class=[(!good).then_some("bad")] { (status) }
-        @if let Some(times) = detail["times"].as_u64() { " (" (times) "×)" }
-        ", " (plain(&detail["ms"])) " ms"
+        @if let Some(times) = request.times { " (" (times) "×)" }
+        ", " (request.ms) " ms"
     }
 }
 
-fn unknown(detail: &Value) -> Markup {
+/// As it was written.
+fn unknown(what: &What) -> Markup {
     html! {
-        @for (name, value) in detail.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-            span.note lang="en" { (name) ": " (plain(value)) }
-        }
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
+        span lang="en" { (what) }
+        @for (name, value) in what.details() { span.note lang="en" { (name) ": " (value) } }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::tz::TimeZone;
-    use serde_json::json;
+    use ledger::timeline::samples;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::console::texts::Lang;
 
-    fn told(lang: Lang, what: &str, detail: Value) -> String {
-        let visitor = Visitor { lang, csrf: String::new(), address: "/".into(), zone: TimeZone::UTC };
-        let line = Line { at: Timestamp::UNIX_EPOCH, stage: "logger".into(), what: what.into(), detail };
-        let html = sentence(&visitor, &line).1.into_string();
+    pub(in crate::console) fn visitor(lang: Lang) -> Visitor {
+        Visitor { lang, csrf: String::new(), address: "/".into(), zone: TimeZone::UTC }
+    }
+
+    /// What a reader sees of it.
+    pub(in crate::console) fn text_of(html: &Markup) -> String {
         let mut inside = false;
         let text: String = html
+            .0
             .chars()
             .filter(|c| {
                 inside = *c == '<' || inside && *c != '>';
@@ -211,12 +185,45 @@ mod tests {
         text.replace("&quot;", "\"")
     }
 
+    fn shown(lang: Lang, what: &What) -> String {
+        text_of(&sentence(&visitor(lang), what).1)
+    }
+
+    #[test]
+    fn every_line_is_a_sentence_of_its_own_in_both_languages() {
+        let (mut french, mut english) = (Vec::new(), Vec::new());
+        for what in samples::lines() {
+            french.push(shown(Lang::French, &what));
+            english.push(shown(Lang::English, &what));
+            let in_both = french.last() == english.last();
+            let is_foreign = match &what {
+                What::Other { .. } | What::Event { kind: View::Other(_), .. } => true,
+                // An endpoint and a number.
+                What::Request(request) => request.status != Answer::None,
+                _ => false,
+            };
+            assert_eq!(in_both, is_foreign, "{french:?}");
+        }
+        for mut sentences in [french, english] {
+            assert!(sentences.iter().all(|sentence| !sentence.trim().is_empty()));
+            let all = sentences.len();
+            sentences.sort();
+            sentences.dedup();
+            assert_eq!(sentences.len(), all, "two lines say the same");
+        }
+    }
+
+    /// As a version before the keys has stored them, or another one.
     #[test]
     fn lines_are_sentences_in_both_languages() {
         let decided = json!({ "record": "individual 2001", "rule": "the only record with this number", "opportunity": 6001,
-                              "opportunity_rule": "the earliest created one that is open or late", "candidates": ["individual 2001"] });
+                              "opportunity_rule": "the earliest created one that is open or late", "candidates": ["individual 2001"],
+                              "source": "directory", "as_of": "2026-11-23T09:15:30Z" });
+        let at = json!({ "occurred_at": "2026-11-23T09:15:30+00:00" });
+        let skipped = json!({ "reason": "no card: the moon is full" });
         for (lang, what, detail, expected) in [
-            (Lang::English, "call.ended", json!({}), "Aircall: the call ended."),
+            (Lang::English, "call.ended", at.clone(), "Aircall: the call ended."),
+            (Lang::French, "call.hungup", at, "call.hungupoccurred_at: 2026-11-23T09:15:30Z"),
             (
                 Lang::French,
                 "decided",
@@ -236,10 +243,17 @@ mod tests {
                 json!({ "api": "sellsy", "request": "GET /staffs", "status": "no answer", "ms": 20000, "times": 2 }),
                 "Sellsy: GET /staffs → pas de réponse (2×), 20000 ms",
             ),
-            (Lang::English, "logged", json!({ "comment": 7 }), "Logged: Sellsy comment 7"),
+            (Lang::English, "logged", json!({ "comment": 7, "related": [] }), "Logged: Sellsy comment 7"),
+            (Lang::French, "skipped", skipped, "Rien à faire : pas de carte : the moon is full"),
             (Lang::English, "something new", json!({ "n": 3, "x": null }), "something newn: 3"),
         ] {
-            assert_eq!(told(lang, what, detail), expected, "{what}");
+            assert_eq!(shown(lang, &What::read(what, detail)), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn what_is_not_in_the_language_of_the_page_is_marked() {
+        let what = What::read("something new", Value::Null);
+        assert_eq!(sentence(&visitor(Lang::French), &what).1.into_string(), r#"<span lang="en">something new</span>"#);
     }
 }

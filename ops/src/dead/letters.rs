@@ -1,10 +1,12 @@
-//! Dead letters as an operator sees them: read without taking them, sent back to work, or dropped.
+//! Reads dead letters without removing them, replays them, or removes them.
 //!
-//! [`Reader`] takes all letters of a stage in hand without acking them; whatever is not replayed or dropped returns to
-//! its queue when the reader closes, or when the process dies. A replay is published to the stage's work queue and only
-//! then acked, so a crash in between doubles a message and never loses one. Two readers at once would each see a part, and a
-//! quorum queue does not heed the flag for an exclusive consumer: whoever opens readers makes sure that nobody else does
-//! ([`base::db::Database::alone`]), and a reader waits until its predecessor's letters are back.
+//! [`Reader`] consumes all dead letters of a stage without acking them. What is not replayed or dropped returns to its
+//! queue when the reader closes, or when the process dies. A replay is published to the stage's work queue and only then
+//! acked, so a crash in between may duplicate a message but never loses one.
+//!
+//! Two readers at once would each see only a part, and a quorum queue ignores the flag for an exclusive consumer. So the
+//! caller must make sure that it is the only one ([`base::db::Database::lock`]), and a reader waits until the dead
+//! letters of its predecessor have been requeued.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,8 +16,8 @@ use base::{
 };
 use broker::{
     amqp::{
-        Destination, Link, Publisher, depth, failed,
-        message::{self, Noted},
+        Destination, Link, Publisher, broker_error, depth,
+        message::{self, Headers},
         unavailable,
     },
     topology::{DELIVERY_LIMIT, Names},
@@ -32,24 +34,24 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::{self, Instant};
 
-/// AMQP's largest. "No limit" would be worse: a quorum queue takes that for 2,000.
-const MOST_IN_HAND: u16 = u16::MAX;
-/// For each answer of the broker, and each letter.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A reader that has just closed or been killed holds its letters until the broker has noticed.
-const UNTIL_FREE: Duration = Duration::from_secs(5);
-const LOOKED_EVERY: Duration = Duration::from_millis(50);
-/// RabbitMQ may forget acks that are on their way within it when their channel closes (its issue 10327).
+/// AMQP's maximum. "No limit" would be less: a quorum queue treats it as 2,000.
+const MAX_UNACKED: u16 = u16::MAX;
+/// For each answer of the broker, and each dead letter.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for the previous consumer: after it was closed or killed, the broker needs a moment to notice.
+const FREE_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_EVERY: Duration = Duration::from_millis(50);
+/// RabbitMQ may lose acks that it is still processing when their channel closes (its issue 10327).
 const ACKS_SETTLE: Duration = Duration::from_millis(250);
 
-/// What is known of a letter, without its body.
+/// What is known about a dead letter, without its body.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) id: String,
     #[serde(serialize_with = "stage_name")]
     pub(crate) stage: Stage,
     pub(crate) kind: Option<String>,
-    /// `None` if it is about no call, or if it is no fact at all.
+    /// `None` if it is about no call, or is not a fact at all.
     pub(crate) call_id: Option<CallId>,
     pub(crate) trace_id: Option<String>,
     pub(crate) code: String,
@@ -59,9 +61,9 @@ pub(crate) struct Letter {
     pub(crate) last_failure: Option<Timestamp>,
 }
 
-/// A letter in hand.
-pub(crate) struct Held {
-    pub(crate) letter: Letter,
+/// A dead letter that was delivered to us and is not acked.
+pub(crate) struct UnackedLetter {
+    pub(crate) letter: DeadLetter,
     delivery: Delivery,
 }
 
@@ -70,115 +72,121 @@ pub(crate) struct Reader {
     channel: Channel,
     deliveries: lapin::Consumer,
     stage: Stage,
-    /// How many letters there were when it was opened.
+    /// How many dead letters there were when it was opened.
     count: u32,
-    settled: bool,
+    /// Some of its dead letters were acked.
+    has_acks: bool,
 }
 
 impl Reader {
-    /// The queues must have been declared.
+    /// Waits until nobody else consumes the queue. The queues must have been declared.
     pub(crate) async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
-        let connection = link.now().ok_or_else(|| unavailable("there is no connection"))?;
+        let connection = link.current().ok_or_else(|| unavailable("there is no connection"))?;
         let queue = names.dead(stage);
-        let channel = Link::answered(&connection, PATIENCE, connection.create_channel()).await.map_err(failed)?;
-        let count = Link::answered(&connection, UNTIL_FREE + PATIENCE, free(&channel, &queue)).await.map_err(failed)?;
+        let channel =
+            Link::request(&connection, ANSWER_TIMEOUT, connection.create_channel()).await.map_err(broker_error)?;
+        let count = Link::request(&connection, FREE_TIMEOUT + ANSWER_TIMEOUT, wait_until_free(&channel, &queue))
+            .await
+            .map_err(broker_error)?;
         let count =
-            count.ok_or_else(|| unavailable(format!("somebody else reads {queue}; try again when that has ended")))?;
-        let deliveries = Link::answered(&connection, PATIENCE, consume(&channel, &queue)).await.map_err(failed)?;
-        Ok(Self { connection, channel, deliveries, stage, count, settled: false })
+            count.ok_or_else(|| unavailable(format!("another consumer reads {queue}; try again when it has ended")))?;
+        let deliveries =
+            Link::request(&connection, ANSWER_TIMEOUT, consume(&channel, &queue)).await.map_err(broker_error)?;
+        Ok(Self { connection, channel, deliveries, stage, count, has_acks: false })
     }
 
-    /// All letters that lay in the queue when it was opened (at most 65,535), oldest first.
-    pub(crate) async fn read(&mut self, mut each: impl FnMut(Held)) -> Result<()> {
-        for _ in 0..self.count.min(MOST_IN_HAND.into()) {
-            let Ok(Some(delivery)) = time::timeout(PATIENCE, self.deliveries.next()).await else {
-                return Err(unavailable("the broker does not hand out all that is parked"));
+    /// Reads all dead letters that were in the queue when the reader was opened (at most 65,535), oldest first.
+    pub(crate) async fn read(&mut self, mut each: impl FnMut(UnackedLetter)) -> Result<()> {
+        for _ in 0..self.count.min(MAX_UNACKED.into()) {
+            let Ok(Some(delivery)) = time::timeout(ANSWER_TIMEOUT, self.deliveries.next()).await else {
+                return Err(unavailable("the broker does not deliver all dead letters"));
             };
-            let delivery = delivery.map_err(failed)?;
-            each(Held { letter: Letter::of(self.stage, &delivery), delivery });
+            let delivery = delivery.map_err(broker_error)?;
+            each(UnackedLetter { letter: DeadLetter::from_delivery(self.stage, &delivery), delivery });
         }
         Ok(())
     }
 
-    /// Letters of it were acked.
-    pub(crate) fn settled(&mut self) {
-        self.settled = true;
+    /// Notes that some dead letters were acked, so that closing gives the broker time to process the acks.
+    pub(crate) fn note_acks(&mut self) {
+        self.has_acks = true;
     }
 
-    /// What is still in hand returns to the queue.
+    /// Closes the reader; what was not acked returns to the queue.
     pub(crate) async fn close(self) {
-        if self.settled {
+        if self.has_acks {
             time::sleep(ACKS_SETTLE).await;
         }
-        let _ = Link::answered(&self.connection, PATIENCE, self.channel.close(200, "done".into())).await;
+        let _ = Link::request(&self.connection, ANSWER_TIMEOUT, self.channel.close(200, "done".into())).await;
     }
 }
 
-/// How many letters wait, as soon as nobody has any in hand: a queue counts only those that wait, and lets those of a consumer
-/// that is gone return when it lets go of the consumer. `None` if that takes too long.
-async fn free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
-    let give_up = Instant::now() + UNTIL_FREE;
+/// Waits until the queue has no consumer, and returns how many dead letters it then has. A queue does not count unacked
+/// messages, and requeues those of a lost consumer in the moment when it drops the consumer. `None` if that takes too long.
+async fn wait_until_free(channel: &Channel, queue: &str) -> lapin::Result<Option<u32>> {
+    let deadline = Instant::now() + FREE_TIMEOUT;
     loop {
-        let depth = depth::told(channel, queue).await?;
+        let depth = depth::read(channel, queue).await?;
         if depth.consumers == 0 {
             return Ok(Some(depth.messages));
         }
-        if Instant::now() >= give_up {
+        if Instant::now() >= deadline {
             return Ok(None);
         }
-        time::sleep(LOOKED_EVERY).await;
+        time::sleep(POLL_EVERY).await;
     }
 }
 
 async fn consume(channel: &Channel, queue: &str) -> lapin::Result<lapin::Consumer> {
-    channel.basic_qos(MOST_IN_HAND, BasicQosOptions::default()).await?;
+    channel.basic_qos(MAX_UNACKED, BasicQosOptions::default()).await?;
     channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
 }
 
-impl Held {
+impl UnackedLetter {
     pub(crate) fn body(&self) -> &[u8] {
         &self.delivery.data
     }
 
     /// Every header, the broker's included.
     pub(crate) fn headers(&self) -> Map<String, Value> {
-        plain_table(self.delivery.properties.headers().as_ref())
+        table_to_json(self.delivery.properties.headers().as_ref())
     }
 
-    /// Back to the work queue with fresh attempts; the letter goes when that is confirmed.
+    /// Publishes it to the work queue with the attempts at zero, and acks the dead letter once that is confirmed.
     pub(crate) async fn replay(&self, publisher: &Publisher) -> Result<()> {
-        publisher.publish(Destination::Work(self.letter.stage), &message::afresh(&self.delivery)).await?;
-        self.drop_letter().await
+        publisher.publish(Destination::Work(self.letter.stage), &message::replayed_copy(&self.delivery)).await?;
+        self.remove().await
     }
 
-    pub(crate) async fn drop_letter(&self) -> Result<()> {
-        match time::timeout(PATIENCE, self.delivery.acker.ack(BasicAckOptions::default())).await {
+    /// Acks it, which removes it from its queue.
+    pub(crate) async fn remove(&self) -> Result<()> {
+        match time::timeout(ANSWER_TIMEOUT, self.delivery.acker.ack(BasicAckOptions::default())).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Err(e)) => Err(failed(e)),
-            Ok(Ok(false)) | Err(_) => Err(unavailable("the connection was lost; the letter returns to its queue")),
+            Ok(Err(e)) => Err(broker_error(e)),
+            Ok(Ok(false)) | Err(_) => Err(unavailable("the connection was lost; the dead letter returns to its queue")),
         }
     }
 }
 
-impl Letter {
-    fn of(stage: Stage, delivery: &Delivery) -> Self {
+impl DeadLetter {
+    fn from_delivery(stage: Stage, delivery: &Delivery) -> Self {
         let properties = &delivery.properties;
         let id = properties.message_id().as_ref().map(|id| id.to_string()).filter(|id| !id.is_empty());
-        let noted = Noted::of(delivery);
+        let noted = Headers::read(delivery);
         let mut letter = Self {
-            // Whoever published it gave it no name: the same body has the same one at every look.
+            // If the publisher set no message id, a digest of the body gives the same id at every reading.
             id: id.unwrap_or_else(|| blake3::hash(&delivery.data).to_hex()[..32].to_owned()),
             stage,
             kind: properties.kind().as_ref().map(|kind| kind.to_string()),
             call_id: noted.call_id,
             trace_id: noted.trace_id,
             code: noted.code.unwrap_or_else(|| "UNKNOWN".into()),
-            error: noted.error.unwrap_or_else(|| "it does not say why it lies here".into()),
+            error: noted.error.unwrap_or_else(|| "the message does not say why it was parked".into()),
             attempts: noted.attempts,
             first_failure: noted.first_failure,
             last_failure: noted.last_failure,
         };
-        // Our own copies have none of the broker's headers; what they tell of is an earlier failure.
+        // Copies that we published have no headers of the broker. If they are there, our own headers are of an earlier failure.
         if let Some(at) = parked_by_the_broker(delivery) {
             letter.code = Code::DeliveryLimit.as_str().into();
             letter.error = format!("more than {DELIVERY_LIMIT} deliveries ended without an ack: it kills its worker");
@@ -189,14 +197,14 @@ impl Letter {
     }
 }
 
-/// When the broker itself dead-lettered it because of its delivery limit, if it did.
+/// Whether the broker itself dead-lettered it because of the delivery limit, and if it says so, when.
 fn parked_by_the_broker(delivery: &Delivery) -> Option<Option<Timestamp>> {
     let Some(AMQPValue::FieldArray(deaths)) = delivery.properties.headers().as_ref()?.inner().get("x-death") else {
         return None;
     };
     deaths.as_slice().iter().find_map(|death| {
         let AMQPValue::FieldTable(death) = death else { return None };
-        let is_limit = plain(death.inner().get("reason")?) == "delivery_limit";
+        let is_limit = to_json(death.inner().get("reason")?) == "delivery_limit";
         is_limit.then(|| match death.inner().get("time") {
             Some(AMQPValue::Timestamp(at)) => Timestamp::from_second(i64::try_from(*at).ok()?).ok(),
             _ => None,
@@ -204,12 +212,12 @@ fn parked_by_the_broker(delivery: &Delivery) -> Option<Option<Timestamp>> {
     })
 }
 
-fn plain_table(table: Option<&FieldTable>) -> Map<String, Value> {
+fn table_to_json(table: Option<&FieldTable>) -> Map<String, Value> {
     let headers = table.into_iter().flat_map(|table| table.inner());
-    headers.map(|(name, value)| (name.to_string(), plain(value))).collect()
+    headers.map(|(name, value)| (name.to_string(), to_json(value))).collect()
 }
 
-fn plain(value: &AMQPValue) -> Value {
+fn to_json(value: &AMQPValue) -> Value {
     match value {
         AMQPValue::Boolean(b) => (*b).into(),
         AMQPValue::ShortShortInt(n) => (*n).into(),
@@ -222,9 +230,9 @@ fn plain(value: &AMQPValue) -> Value {
         AMQPValue::Timestamp(n) => (*n).into(),
         AMQPValue::ShortString(s) => s.to_string().into(),
         AMQPValue::LongString(s) => s.to_string().into(),
-        AMQPValue::FieldArray(list) => list.as_slice().iter().map(plain).collect(),
-        AMQPValue::FieldTable(table) => plain_table(Some(table)).into(),
-        // Nobody sends these in headers.
+        AMQPValue::FieldArray(list) => list.as_slice().iter().map(to_json).collect(),
+        AMQPValue::FieldTable(table) => table_to_json(Some(table)).into(),
+        // No program sends these in headers.
         AMQPValue::Float(_) | AMQPValue::Double(_) | AMQPValue::DecimalValue(_) => Value::Null,
         AMQPValue::ByteArray(_) | AMQPValue::Void => Value::Null,
     }
@@ -238,14 +246,14 @@ fn stage_name<S: serde::Serializer>(stage: &Stage, serializer: S) -> Result<S::O
 mod tests {
     use super::*;
 
-    fn letter(headers: &[(&str, AMQPValue)]) -> (Letter, Delivery) {
+    fn letter(headers: &[(&str, AMQPValue)]) -> (DeadLetter, Delivery) {
         let mut table = FieldTable::default();
         for (name, value) in headers {
             table.insert((*name).into(), value.clone());
         }
         let mut delivery = Delivery::mock(1, "".into(), "cb.logger.dead".into(), false, b"{}".to_vec());
         delivery.properties = delivery.properties.with_headers(table);
-        (Letter::of(Stage::Logger, &delivery), delivery)
+        (DeadLetter::from_delivery(Stage::Logger, &delivery), delivery)
     }
 
     fn long(text: &str) -> AMQPValue {
@@ -260,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_tells_its_failure_or_that_the_broker_parked_it() {
+    fn a_dead_letter_has_its_failure_or_says_that_the_broker_parked_it() {
         let failed = [("callbridge-error-code", long("SELLSY_PLAN")), ("callbridge-call-id", long("7"))];
         let (ours, _) = letter(&failed);
         assert_eq!((ours.code.as_str(), ours.call_id), ("SELLSY_PLAN", Some(CallId(7))));
@@ -274,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replayed_message_starts_afresh_and_says_so() {
+    fn a_replayed_message_has_no_attempts_and_says_that_it_was_replayed() {
         let note = AMQPValue::LongLongInt(6);
         let headers = [
             ("callbridge-attempts", note),
@@ -284,8 +292,8 @@ mod tests {
             ("x-death", death("delivery_limit")),
         ];
         let (_, delivery) = letter(&headers);
-        let copy = message::afresh(&delivery);
-        let names: Vec<_> = plain_table(copy.properties.headers().as_ref()).keys().cloned().collect();
+        let copy = message::replayed_copy(&delivery);
+        let names: Vec<_> = table_to_json(copy.properties.headers().as_ref()).keys().cloned().collect();
         assert_eq!(names, ["callbridge-call-id", "callbridge-replayed"]);
         assert_eq!(copy.body, b"{}");
     }

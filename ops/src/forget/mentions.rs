@@ -1,19 +1,19 @@
-//! Whether a text has a number in it, in whatever way people write numbers.
+//! Whether a text contains a phone number, in any of the ways in which people write numbers.
 
 use base::phone::E164;
 use ledger::erase::SEPARATORS;
 
-/// Between the digits of one number there may be so many other signs: `06 - 39`, ` (0) `.
-const MOST_BETWEEN: usize = 3;
+/// The most separators between two digits of one number: `06 - 39`, ` (0) `.
+const MAX_SEPARATORS: usize = 3;
 
-/// The number's own digits, in order, with the usual separators, before which there is nothing, a leading 0 or its country
-/// code, and after which the digits end.
+/// Whether `text` contains the digits of the number in order, with the usual separators. Only nothing, a leading 0 or the
+/// number's country code may come before them, and no digit after them.
 pub(super) fn mentions(text: &str, number: &E164) -> bool {
     let (digits, country) = (number.significant_digits().as_bytes(), number.country_code());
-    // Escapes of JSON stand for spaces of several kinds.
+    // JSON may escape non-breaking spaces.
     let text: Vec<char> = text.replace("\\u00a0", " ").replace("\\u202f", " ").chars().collect();
     (0..text.len()).any(|at| {
-        text[at] == char::from(digits[0]) && matches_at(&text[at..], digits) && begins_there(&text[..at], country)
+        text[at] == char::from(digits[0]) && has_digits(&text[at..], digits) && may_precede(&text[..at], country)
     })
 }
 
@@ -21,33 +21,35 @@ fn is_separator(c: char) -> bool {
     SEPARATORS.contains(c)
 }
 
-fn matches_at(text: &[char], digits: &[u8]) -> bool {
-    let (mut wanted, mut between) = (digits.iter(), 0);
-    let mut next = wanted.next();
+/// Whether `text` starts with these digits and the number ends after them.
+fn has_digits(text: &[char], digits: &[u8]) -> bool {
+    let (mut remaining, mut between) = (digits.iter(), 0);
+    let mut next = remaining.next();
     for c in text {
         match next {
-            // After the last one.
+            // After the last digit.
             None => return !c.is_ascii_digit(),
             Some(digit) if *c == char::from(*digit) => {
-                next = wanted.next();
+                next = remaining.next();
                 between = 0;
             }
-            Some(_) if is_separator(*c) && between < MOST_BETWEEN => between += 1,
+            Some(_) if is_separator(*c) && between < MAX_SEPARATORS => between += 1,
             Some(_) => return false,
         }
     }
     next.is_none()
 }
 
-fn begins_there(before: &[char], country: &str) -> bool {
+/// Whether a number of this country may start after `before`.
+fn may_precede(before: &[char], country: &str) -> bool {
     let digits_before = |before: &[char]| before.iter().rev().take_while(|c| c.is_ascii_digit()).count();
-    let here = digits_before(before);
-    let prefix: String = before[before.len() - here..].iter().collect();
-    if here > 0 {
+    let adjacent = digits_before(before);
+    let prefix: String = before[before.len() - adjacent..].iter().collect();
+    if adjacent > 0 {
         let trunk = prefix.strip_suffix('0').unwrap_or(&prefix);
         return ["", country].contains(&trunk.strip_prefix("00").unwrap_or(trunk)) || prefix == "0";
     }
-    // `+32 6…` is another country's number.
+    // `+32 6…` is a number of another country.
     let rest = &before[..before.len() - before.iter().rev().take_while(|c| is_separator(**c)).count()];
     let rest = if rest.ends_with(&['0']) && rest.len() < before.len() && digits_before(rest) == 1 {
         let rest = &rest[..rest.len() - 1];
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_number_however_it_is_written_and_no_other() {
+    fn finds_the_number_in_every_notation_and_no_other_number() {
         let number: E164 = "+33639984107".parse().unwrap();
         for (text, expected) in [
             ("+33639984107", true),

@@ -1,4 +1,7 @@
-use ledger::resolution::{Company, Opportunity, Source};
+use ledger::{
+    resolution::{Company, Opportunity, Source},
+    timeline::Reason,
+};
 
 use super::*;
 
@@ -31,9 +34,9 @@ fn resolution(record: Record, opportunity: Option<Opportunity>) -> Resolution {
         source: Source::Live,
         as_of: None,
         record: Some(record),
-        rule: String::new(),
+        rule: Reason::OnlyRecord,
         opportunity,
-        opportunity_rule: String::new(),
+        opportunity_rule: Reason::EarliestOpportunity,
         candidates: vec![],
     }
 }

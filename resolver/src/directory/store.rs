@@ -1,11 +1,6 @@
 //! The directory's tables.
 
-use base::{
-    db::{Client, Prepared as _},
-    error::Result,
-    ids::Kind,
-    phone::E164,
-};
+use base::{db::Client, error::Result, ids::Kind, phone::E164};
 use broker::event::RecordHint;
 use jiff::{SignedDuration, Timestamp};
 use ledger::resolution::{Company, Record};
@@ -34,7 +29,7 @@ pub struct Entry {
 pub(crate) async fn knows(client: &Client, number: &E164) -> Result<bool> {
     let sql = "select exists (select from directory_numbers n join directory_records r using (kind, id)
                                where n.number = $1 and not r.archived)";
-    Ok(client.query_one(sql, &[&number.as_str()]).await?.get(0))
+    Ok(client.prepared_query_one(sql, &[&number.as_str()]).await?.get(0))
 }
 
 /// Everybody with this number, in the order in which the rules prefer them.
@@ -43,7 +38,7 @@ pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
                  from directory_numbers n join directory_records r using (kind, id)
                 where n.number = $1
                 order by r.archived, array_position(array['individual', 'company', 'contact'], r.kind), r.id";
-    let rows = client.query(sql, &[&number.as_str()]).await?;
+    let rows = client.prepared_query(sql, &[&number.as_str()]).await?;
     let now = Timestamp::now();
     let entry = |row: &tokio_postgres::Row| {
         let Json(mut record): Json<Record> = row.get(0);
@@ -100,28 +95,28 @@ fn row(listed: &Listed) -> Value {
 
 pub(crate) async fn put_companies(client: &Client, contact: i64, companies: &[Company]) -> Result<()> {
     let sql = "update directory_records set companies = $2, companies_at = now() where kind = 'contact' and id = $1";
-    client.execute(sql, &[&contact, &Json(companies)]).await?;
+    client.prepared_execute(sql, &[&contact, &Json(companies)]).await?;
     Ok(())
 }
 
 /// Sellsy does not know it any more.
 pub(crate) async fn remove(client: &Client, record: &RecordHint) -> Result<()> {
     let sql = "delete from directory_records where kind = $1 and id = $2";
-    client.execute(sql, &[&record.kind.to_string(), &record.id]).await?;
+    client.prepared_execute(sql, &[&record.kind.to_string(), &record.id]).await?;
     Ok(())
 }
 
 /// Whether nobody had this number a short while ago.
 pub(crate) async fn is_missing(client: &Client, number: &E164) -> Result<bool> {
     let sql = "select 1 from directory_misses where number = $1 and until > now()";
-    Ok(client.query_opt(sql, &[&number.as_str()]).await?.is_some())
+    Ok(client.prepared_query_opt(sql, &[&number.as_str()]).await?.is_some())
 }
 
 pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<()> {
     let sql = "with old as (delete from directory_misses where until < now() and number <> $1)
                insert into directory_misses (number, until) values ($1, now() + make_interval(secs => $2))
                on conflict (number) do update set until = excluded.until";
-    client.execute(sql, &[&number.as_str(), &MISS_S]).await?;
+    client.prepared_execute(sql, &[&number.as_str(), &MISS_S]).await?;
     Ok(())
 }
 
@@ -162,7 +157,7 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
     let sql = "select kind, loaded_at, pass_started_at, pass_ended_at, pass_cursor, pass_rows, pass_total, changes_until, problem,
                         requested_at, pass_requested_at, turned_at
                  from directory_sync order by array_position(array['individual', 'company', 'contact'], kind)";
-    let rows = client.query(sql, &[]).await?;
+    let rows = client.prepared_query(sql, &[]).await?;
     let progress = |r: &tokio_postgres::Row| Progress {
         kind: r.get(0),
         loaded_at: r.get(1),
@@ -185,30 +180,32 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
 pub async fn request(client: &Client, everything: bool) -> Result<bool> {
     let sql = "update directory_sync set requested_at = now(), problem = null,
                       pass_requested_at = case when $1 then now() else pass_requested_at end";
-    Ok(client.execute(sql, &[&everything]).await? > 0)
+    Ok(client.prepared_execute(sql, &[&everything]).await? > 0)
 }
 
 /// Whether a turn has been asked for and not been had.
 pub(crate) async fn is_requested(client: &Client) -> Result<bool> {
     let sql = "select exists (select from directory_sync
                                where requested_at > coalesce(turned_at, '-infinity') and problem is null)";
-    Ok(client.query_one(sql, &[]).await?.get(0))
+    Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
 /// The database's clock, by which requests and turns are ordered.
 pub(crate) async fn now(client: &Client) -> Result<Timestamp> {
-    Ok(client.query_one("select clock_timestamp()", &[]).await?.get(0))
+    Ok(client.prepared_query_one("select clock_timestamp()", &[]).await?.get(0))
 }
 
 pub(crate) async fn end_turn(client: &Client, kind: Kind, began: Timestamp) -> Result<()> {
-    client.execute("update directory_sync set turned_at = $2 where kind = $1", &[&kind.to_string(), &began]).await?;
+    client
+        .prepared_execute("update directory_sync set turned_at = $2 where kind = $1", &[&kind.to_string(), &began])
+        .await?;
     Ok(())
 }
 
 /// Whether all three kinds have been read at least once.
 pub(crate) async fn is_loaded(client: &Client) -> Result<bool> {
     let sql = "select count(*) = 3 from directory_sync where loaded_at is not null";
-    Ok(client.query_one(sql, &[]).await?.get(0))
+    Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
 /// Records, usable ones and numbers by kind.
@@ -217,7 +214,7 @@ pub async fn sizes(client: &Client) -> Result<Vec<(String, i64, i64, i64)>> {
                       (select count(*) from directory_numbers n where n.kind = r.kind)
                  from directory_records r group by r.kind
                 order by array_position(array['individual', 'company', 'contact'], r.kind)";
-    let rows = client.query(sql, &[]).await?;
+    let rows = client.prepared_query(sql, &[]).await?;
     Ok(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect())
 }
 
@@ -227,7 +224,7 @@ pub(crate) async fn begin_pass(client: &Client, kind: Kind) -> Result<()> {
                on conflict (kind) do update
                   set pass_started_at = now(), pass_ended_at = null, pass_cursor = null, pass_rows = 0, pass_total = null,
                       changes_until = coalesce(directory_sync.changes_until, excluded.changes_until)";
-    client.execute(sql, &[&kind.to_string()]).await?;
+    client.prepared_execute(sql, &[&kind.to_string()]).await?;
     Ok(())
 }
 
@@ -263,19 +260,21 @@ pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Resul
 pub(crate) async fn note_changes(client: &Client, kind: Kind, asked_at: Timestamp) -> Result<()> {
     let sql =
         "update directory_sync set changes_until = $2::timestamptz - interval '5 min', problem = null where kind = $1";
-    client.execute(sql, &[&kind.to_string(), &asked_at]).await?;
+    client.prepared_execute(sql, &[&kind.to_string(), &asked_at]).await?;
     Ok(())
 }
 
 pub(crate) async fn note_problem(client: &Client, kind: Kind, problem: &str) -> Result<()> {
-    client.execute("update directory_sync set problem = $2 where kind = $1", &[&kind.to_string(), &problem]).await?;
+    client
+        .prepared_execute("update directory_sync set problem = $2 where kind = $1", &[&kind.to_string(), &problem])
+        .await?;
     Ok(())
 }
 
 /// The records that have this number: kind and id.
 pub async fn with_number(client: &Client, number: &E164) -> Result<Vec<(String, i64)>> {
     let rows = client
-        .query("select kind, id from directory_numbers where number = $1 order by 1, 2", &[&number.as_str()])
+        .prepared_query("select kind, id from directory_numbers where number = $1 order by 1, 2", &[&number.as_str()])
         .await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
@@ -284,13 +283,13 @@ pub async fn with_number(client: &Client, number: &E164) -> Result<Vec<(String, 
 pub async fn other_numbers(client: &Client, number: &E164) -> Result<Vec<String>> {
     let sql = "select distinct other.number from directory_numbers of join directory_numbers other using (kind, id)
                 where of.number = $1 and other.number <> $1 and kind <> 'company' order by 1";
-    Ok(client.query(sql, &[&number.as_str()]).await?.iter().map(|row| row.get(0)).collect())
+    Ok(client.prepared_query(sql, &[&number.as_str()]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// Whether the number is remembered as nobody's.
 pub async fn misses(client: &Client, number: &E164) -> Result<i64> {
     let sql = "select count(*) from directory_misses where number = $1";
-    Ok(client.query_one(sql, &[&number.as_str()]).await?.get(0))
+    Ok(client.prepared_query_one(sql, &[&number.as_str()]).await?.get(0))
 }
 
 /// Everything that the directory knows of whoever has this number, until Sellsy tells it again.
@@ -314,10 +313,10 @@ pub async fn records_named(client: &Client, text: &str) -> Result<Vec<String>> {
     let pattern: String =
         text.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"%_\\".contains(c)))).collect();
     let sql = "select kind || ' ' || id from directory_records where record->>'name' ilike $1 limit 500";
-    Ok(client.query(sql, &[&format!("%{pattern}%")]).await?.iter().map(|row| row.get(0)).collect())
+    Ok(client.prepared_query(sql, &[&format!("%{pattern}%")]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// Remembered misses that have run out; how many those were.
 pub(crate) async fn forget_old_misses(client: &Client) -> Result<u64> {
-    Ok(client.execute("delete from directory_misses where until < now()", &[]).await?)
+    Ok(client.prepared_execute("delete from directory_misses where until < now()", &[]).await?)
 }

@@ -6,18 +6,17 @@
 //! loaded, each turn first reads what has changed since the last one; a new pass follows once a day, because nothing
 //! tells of deletions. Requests go out one after the other: calls come first.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use base::{
     db::{Client, Database},
     error::{Code, Result},
     ids::Kind,
-    phone::{E164, Region},
+    phone::Region,
     telemetry,
 };
 use broker::event::RecordHint;
 use jiff::{SignedDuration, Timestamp};
-use ledger::calls;
 use serde_json::{Value, json};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -25,8 +24,8 @@ use vendors::sellsy::{Sellsy, wire::Page};
 
 use super::store::{self, Progress};
 use crate::{
-    calls::Calls,
     record::{self, Listed},
+    rematch::Rematch,
 };
 
 const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
@@ -42,13 +41,6 @@ pub(crate) struct Sync {
     pub(crate) region: Region,
     pub(crate) every: Duration,
     pub(crate) rematch: Rematch,
-}
-
-/// Calls that nobody was found for are resolved again when a record with their number appears.
-#[derive(Clone)]
-pub(crate) struct Rematch {
-    pub(crate) calls: Arc<Calls>,
-    pub(crate) days: f64,
 }
 
 /// A page of one kind.
@@ -94,7 +86,7 @@ impl Sync {
     }
 
     async fn turn(&self) -> Result<()> {
-        let Some(mut client) = self.database.alone("directory", Duration::ZERO).await? else { return Ok(()) };
+        let Some(mut client) = self.database.lock("directory", Duration::ZERO).await? else { return Ok(()) };
         let mut outcome = Ok(());
         for kind in KINDS {
             if let Err(e) = self.kind(&mut client, kind).await {
@@ -215,24 +207,6 @@ fn listed<T>(page: &Page<T>, to: impl Fn(&T) -> Listed) -> Read {
         listed: page.data.iter().map(to).collect(),
         next: page.next_offset().map(ToString::to_string),
         total: page.pagination.total.and_then(|total| i64::try_from(total).ok()),
-    }
-}
-
-impl Rematch {
-    /// Resolves the unmatched calls from one of these records' numbers again.
-    pub(crate) async fn numbers(&self, listed: &[Listed]) -> Result<()> {
-        let usable = listed.iter().filter(|listed| !listed.record.archived);
-        let numbers: Vec<&str> = usable.flat_map(|listed| &listed.numbers).map(E164::as_str).collect();
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let client = self.calls.database.client().await?;
-        let waiting = calls::waiting_for(&client, &numbers, self.days).await?;
-        drop(client);
-        for call_id in waiting {
-            self.calls.resolve_again(call_id).await?;
-        }
-        Ok(())
     }
 }
 

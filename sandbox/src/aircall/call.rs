@@ -1,16 +1,16 @@
 //! A played call and the two ways the API shows it.
 //!
-//! A webhook leaves out what is not known (no `user`, no `contact`, no `transferred_to`), the REST API says null
-//! instead and uses other names for two fields (`sid`, `conference_participants`). Everything is rendered in the
-//! webhook's shape first and turned into the REST shape from there, so that calls which came in as raw envelopes get
-//! the same treatment.
+//! A webhook leaves out what is not known (no `user`, no `contact`, no `transferred_to`); the REST API says null
+//! instead and has other names for two fields (`sid`, `conference_participants`). Everything is rendered in the
+//! webhook's shape first and then converted into the REST shape, so that calls which came in as raw envelopes are
+//! treated the same.
 
 use serde_json::{Map, Value, json};
 
 use super::directory::Directory;
 use super::random;
 
-/// How long a signed link is good for, as recorded.
+/// How long a signed link is valid, as recorded.
 const SIGNED_FOR_S: i64 = 600;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Call {
 
 impl TagUse {
     fn render(&self, directory: &Directory) -> Value {
-        // A tag put by the system has an empty object here, as recorded.
+        // As recorded, a tag that the system has put has an empty object here.
         let by = self.by.and_then(|user| directory.user_in_call(user)).unwrap_or_else(|| json!({}));
         json!({"id": self.id, "name": self.name, "tagged_by": by, "tagged_at": self.at})
     }
@@ -152,7 +152,7 @@ pub(super) fn direct_link(id: u64) -> String {
     format!("https://api.aircall.io/v1/calls/{id}")
 }
 
-/// The telephony id of a call: the same every time, and nothing like the call's id.
+/// The telephony id of a call: always the same for one call, and not derived visibly from its id.
 pub(super) fn call_uuid(id: u64) -> String {
     format!("CA{:016x}{:016x}", random::mix(id), random::mix(!id))
 }
@@ -164,7 +164,7 @@ fn signed_link(id: u64, what: &str, now: i64) -> String {
     format!("{file}?expires={expires}&signature={signature:016x}")
 }
 
-/// What `GET /v1/calls` makes of a call in the webhook's shape.
+/// Converts a call from the webhook's shape into that of `GET /v1/calls`.
 pub(super) fn to_rest(webhook: Value, fetch_contact: bool) -> Value {
     let Value::Object(mut fields) = webhook else {
         return webhook;
@@ -193,7 +193,7 @@ pub(super) fn to_rest(webhook: Value, fetch_contact: bool) -> Value {
     Value::Object(fields)
 }
 
-/// The API's text form of a moment, milliseconds included.
+/// The API's text form of a time, with milliseconds.
 pub(super) fn iso(unix_s: i64) -> String {
     jiff::Timestamp::from_second(unix_s)
         .map(|moment| moment.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string())

@@ -1,7 +1,7 @@
 //! Insight cards: what the agent sees while the phone rings.
 //!
-//! A card can be pushed to a call that is going on, never changed and never taken back; a second push is a second card.
-//! So every accepted push is kept, and tests can see whether somebody pushed twice.
+//! A card can be pushed to a call that has not ended. It can be neither changed nor removed; a second push is a second card.
+//! So every accepted push is kept, and a test can see a double push.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_card_may_be() {
+    fn a_card_has_known_lines_with_their_texts() {
         let cases = [
             (r#"{"contents":[{"type":"title","text":"Ada","link":"https://a.example/1"}]}"#, true),
             (r#"{"contents":[{"type":"shortText","label":"Type","text":"client"}]}"#, true),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_kilobytes_are_too_many() {
+    fn ten_kilobytes_are_too_much() {
         let body = |length: usize| format!(r#"{{"contents":[{{"type":"title","text":"{}"}}]}}"#, "x".repeat(length));
         assert!(checked(body(9_000).as_bytes()).is_ok());
         assert!(checked(body(10_240).as_bytes()).is_err());

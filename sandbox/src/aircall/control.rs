@@ -1,5 +1,4 @@
-//! The control routes under `/_sandbox/aircall`: what a person at the telephone, or a test, makes happen, and what can
-//! be seen.
+//! The control routes under `/_sandbox/aircall`: play what people on the phone do, and read what happened.
 //!
 //! Orders are JSON and checked strictly (unknown keys are refused with 400 and a reason), because a scenario that
 //! silently plays something else costs more than one that fails.
@@ -46,7 +45,7 @@ struct NewWebhook {
     token: String,
 }
 
-/// As `--webhook-url` does at the start: all events, and a token that the receiver knows already.
+/// Like `--webhook-url` at the start: all events, with a token that the receiver knows already.
 async fn register_webhook(State(account): State<Account>, body: Bytes) -> Answer {
     let webhook: NewWebhook = parse(&body)?;
     account.register_webhook(&webhook.url, &webhook.token);
@@ -116,7 +115,7 @@ async fn insight_cards(State(account): State<Account>) -> Json<Value> {
     Json(account.state().cards.iter().map(card_json).collect())
 }
 
-/// With `?log=false` only the counts: what a benchmark polls.
+/// `?log=false` gives only the counts, for a benchmark that polls.
 async fn deliveries(State(account): State<Account>, Query(pairs): Query<Pairs>) -> Json<Value> {
     let with_log = !pairs.iter().any(|(key, value)| key == "log" && value == "false");
     Json(account.engine().report(with_log))

@@ -1,8 +1,8 @@
-//! Recorded conversations: event by event what a real account sent, with everything personal invented anew.
+//! Recorded conversations: the events that a real account sent, with everything personal replaced by invented data.
 //!
-//! The files under `data/conversations` are built into the binary. Playing one moves all its UNIX times by the same
-//! offset, so that it begins now; gives its calls new ids when theirs are taken already; and puts the data file's users
-//! and numbers where the recording has the same ids, so that its agents are people the other account knows, too.
+//! The files under `data/conversations` are built into the binary. Playing one shifts all its UNIX times by the same
+//! offset, so that it begins now, and gives its calls new ids if theirs are taken already. Where the recording has the id of a
+//! user or number of the data file, it gets that one's data, so that the Sellsy account knows its agents too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ impl Conversation {
     }
 
     /// The envelopes with their offsets, as if the conversation began at `start`, and the ids of its calls.
-    pub(super) fn at(&self, start: i64, state: &mut State) -> (Vec<(u64, Value)>, Vec<u64>) {
+    pub(super) fn starting_at(&self, start: i64, state: &mut State) -> (Vec<(u64, Value)>, Vec<u64>) {
         let recorded_start = self
             .events
             .first()
@@ -64,11 +64,11 @@ impl Conversation {
             .iter()
             .map(|event| {
                 let mut body = event.body.clone();
-                move_in_time(&mut body, start - recorded_start);
+                shift_times(&mut body, start - recorded_start);
                 for (old, new) in ids.iter().filter(|(old, new)| old != new) {
-                    give_id(&mut body, *old, *new);
+                    replace_id(&mut body, *old, *new);
                 }
-                put_people(&mut body, &state.directory);
+                replace_people(&mut body, &state.directory);
                 (event.at_s, body)
             })
             .collect();
@@ -76,30 +76,30 @@ impl Conversation {
     }
 }
 
-fn move_in_time(value: &mut Value, by: i64) {
+fn shift_times(value: &mut Value, by: i64) {
     match value {
         Value::Object(fields) => {
             for (key, field) in fields {
                 match field.as_i64().filter(|_| TIMES.contains(&key.as_str())) {
                     Some(time) => *field = json!(time + by),
-                    None => move_in_time(field, by),
+                    None => shift_times(field, by),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| move_in_time(item, by)),
+        Value::Array(items) => items.iter_mut().for_each(|item| shift_times(item, by)),
         _ => {}
     }
 }
 
-fn give_id(value: &mut Value, old: u64, new: u64) {
+fn replace_id(value: &mut Value, old: u64, new: u64) {
     match value {
         Value::Object(fields) => {
             if fields.contains_key("call_uuid") && fields.get("id").and_then(Value::as_u64) == Some(old) {
                 fields.insert("call_uuid".into(), json!(call_uuid(new)));
             }
-            fields.values_mut().for_each(|field| give_id(field, old, new));
+            fields.values_mut().for_each(|field| replace_id(field, old, new));
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| give_id(item, old, new)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_id(item, old, new)),
         Value::Number(number) if number.as_u64() == Some(old) => *value = json!(new),
         Value::String(text) => {
             let old = old.to_string();
@@ -111,7 +111,7 @@ fn give_id(value: &mut Value, old: u64, new: u64) {
     }
 }
 
-fn put_people(value: &mut Value, directory: &Directory) {
+fn replace_people(value: &mut Value, directory: &Directory) {
     match value {
         Value::Object(fields) => {
             let id = fields.get("id").and_then(Value::as_u64);
@@ -127,9 +127,9 @@ fn put_people(value: &mut Value, directory: &Directory) {
                     fields.insert(key.to_owned(), known.clone());
                 }
             }
-            fields.values_mut().for_each(|field| put_people(field, directory));
+            fields.values_mut().for_each(|field| replace_people(field, directory));
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| put_people(item, directory)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_people(item, directory)),
         _ => {}
     }
 }

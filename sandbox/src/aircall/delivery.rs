@@ -1,12 +1,12 @@
-//! The delivery engine: webhooks go out at least once, and badly on request.
+//! The delivery engine: webhooks are delivered at least once and, on request, doubled, out of order or late.
 //!
 //! In come rendered envelopes, each for one webhook; out go HTTP POSTs with the vendor's headers. A lane is the queue
-//! of one call at one webhook: what is in a lane goes out in order and one at a time, lanes run side by side up to
-//! `concurrency`. Anything but a 2xx within five seconds is tried again with doubling pauses; after `max_attempts` the
-//! webhook is switched off and all that waits for it is dropped, until somebody switches it on again.
+//! of one call at one webhook: its deliveries are sent in order, one at a time, and lanes run in parallel up to
+//! `concurrency`. Anything but a 2xx within five seconds is retried with doubling pauses. After `max_attempts` the webhook is
+//! disabled, and everything that waits for it is dropped until somebody enables it again.
 //!
-//! `settings` can double, swap and hold back a share of the deliveries. Which ones follows from the seed and the
-//! delivery, see `random`. It may not change bodies and knows nothing of calls beyond their id.
+//! `settings` can double, swap and delay a share of the deliveries. Which ones follows from the seed and the delivery, see
+//! `random`. The engine must not change bodies, and knows nothing of calls but their ids.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -63,14 +63,14 @@ struct Delivery {
     body: Bytes,
     swap: bool,
     late: bool,
-    /// Fires when the first attempt is over, or when there will be none for now.
+    /// Fires when the first attempt is over, or when the first attempt is delayed on purpose.
     first: Option<oneshot::Sender<()>>,
 }
 
 impl Delivery {
     fn first_is_over(&mut self) {
         if let Some(first) = self.first.take() {
-            // Nobody waiting is the usual case.
+            // Usually nobody waits for it.
             let _ = first.send(());
         }
     }
@@ -111,8 +111,8 @@ impl Engine {
         board.permits = Arc::new(Semaphore::new(settings.concurrency));
     }
 
-    /// Puts an event into the lanes of all webhooks that want it. `body` renders the envelope with a webhook's token.
-    /// What comes back resolves when each webhook has had its first attempt.
+    /// Puts an event into the lanes of all webhooks that are subscribed to it. `body` renders the envelope with a webhook's
+    /// token. The result can be awaited: it resolves when each webhook has had its first attempt.
     pub(super) fn send(
         &self,
         event: &str,
@@ -123,13 +123,13 @@ impl Engine {
         let event: Arc<str> = event.into();
         let mut waits = Vec::new();
         let mut board = self.board();
-        let takers: Vec<(u64, Bytes)> = board
+        let receivers: Vec<(u64, Bytes)> = board
             .webhooks
             .iter()
             .filter(|webhook| webhook.wants(&event))
             .map(|webhook| (webhook.id, body(&webhook.token).into()))
             .collect();
-        for (webhook, body) in takers {
+        for (webhook, body) in receivers {
             let (first, wait) = oneshot::channel();
             waits.push(wait);
             let key = random::fold(&event)
@@ -168,13 +168,13 @@ impl Engine {
     }
 
     async fn run_lane(self, key: LaneKey) {
-        while let Some(mut delivery) = self.take(key).await {
+        while let Some(mut delivery) = self.next_delivery(key).await {
             if delivery.late {
                 delivery.first_is_over();
                 let settings = self.settings();
                 let pause = Duration::from_millis(settings.late_ms);
                 if settings.reorder > 0.0 {
-                    // Order does not matter any more: the others need not wait.
+                    // The order does not matter then, so the others need not wait.
                     let engine = self.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(pause).await;
@@ -188,8 +188,8 @@ impl Engine {
         }
     }
 
-    /// The next delivery of a lane; a lane that has run dry is taken away.
-    async fn take(&self, key: LaneKey) -> Option<Delivery> {
+    /// The next delivery of a lane. An empty lane is removed.
+    async fn next_delivery(&self, key: LaneKey) -> Option<Delivery> {
         let (mut delivery, more, patience) = {
             let mut board = self.board();
             let patience = Duration::from_millis(board.settings.late_ms);
@@ -215,7 +215,7 @@ impl Engine {
                     return Some(later);
                 }
             }
-            // The call may have nothing more to say.
+            // There may be no later delivery to swap with.
             if tokio::time::timeout_at(waiting, more.notified()).await.is_err() {
                 return Some(delivery);
             }
@@ -250,7 +250,7 @@ impl Engine {
 
     async fn attempt(&self, delivery: &Delivery, attempt: u32) -> Attempt {
         let permits = self.board().permits.clone();
-        // The semaphore is never closed; were it, sending would be the right thing all the same.
+        // The semaphore is never closed; if it were, the delivery should be sent all the same.
         let _permit = permits.acquire_owned().await.ok();
         let url = match self.board().webhooks.get(delivery.webhook) {
             Some(webhook) if webhook.active => webhook.url.clone(),
@@ -312,7 +312,7 @@ pub(super) struct FirstAttempts(Vec<oneshot::Receiver<()>>);
 impl FirstAttempts {
     pub(super) async fn over(self) {
         for wait in self.0 {
-            // A sender that is gone means a delivery that is gone.
+            // A sender that was dropped means that the delivery was dropped.
             let _ = wait.await;
         }
     }

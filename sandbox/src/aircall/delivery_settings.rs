@@ -1,6 +1,6 @@
-//! How well the webhooks are delivered: the shares of faults, the pauses between attempts, and when to give up.
+//! How reliably webhooks are delivered: the shares of faults, the pauses between attempts, and when to give up.
 //!
-//! Set by `PUT /_sandbox/aircall/delivery`; what is left out there has its default again.
+//! Set by `PUT /_sandbox/aircall/delivery`; a field that is left out gets its default again.
 
 use std::time::Duration;
 

@@ -115,7 +115,7 @@ impl Directory {
         }))
     }
 
-    /// The number of `/v1/numbers`; in a list it comes without its users.
+    /// The number of `/v1/numbers`; without its users in a list.
     pub(super) fn number_rest(&self, id: u64, with_users: bool) -> Option<Value> {
         let mut number = self.number_in_call(id)?;
         let fields = number.as_object_mut()?;

@@ -1,8 +1,8 @@
-//! What every API request has to pass: the credential, then the rate limit.
+//! What every API request must pass: the check of its credential, then the rate limit.
 //!
-//! As the vendor's edge does: no `Authorization` is 401, a wrong one is 403, both with the edge's body. The limit is
-//! one per company, whoever asks; the `X-AircallApi-*` headers come on every answer or only on a refused one, since the
-//! reference leaves open which is true.
+//! Like the vendor's edge: no `Authorization` gives 401, a wrong one 403, both with the edge's body. There is one limit for
+//! the whole company. Whether the `X-AircallApi-*` headers are on every answer or only on a refused one, the reference leaves
+//! open, so it can be set.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ struct Limiter {
     windows: Windows,
 }
 
-/// What the limiter says to one request.
+/// The limiter's answer to one request.
 struct Verdict {
     allowed: bool,
     show: bool,
@@ -92,10 +92,11 @@ impl Gate {
         (!right).then_some(StatusCode::FORBIDDEN)
     }
 
-    fn take(&self) -> Option<Verdict> {
+    /// Counts a request; `None` if there is no limit.
+    fn count_request(&self) -> Option<Verdict> {
         let mut limiter = self.limiter();
         let limit = limiter.settings.per_minute?;
-        let outcome = limiter.windows.take(Instant::now());
+        let outcome = limiter.windows.count_request(Instant::now());
         let (allowed, remaining, wait) = match outcome {
             Ok(remaining) => (true, remaining, MINUTE),
             Err(Exceeded { remaining, retry_after }) => (false, remaining, retry_after),
@@ -106,7 +107,7 @@ impl Gate {
     }
 }
 
-/// Rounded up: who comes back at that second is not too early.
+/// Rounded up, so that a client that retries at that second is not too early.
 fn unix_s_after(wait: Duration) -> i64 {
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -117,7 +118,7 @@ pub(super) async fn guard(State(account): State<Account>, request: Request, next
     if let Some(status) = account.gate().refuse_credential(request.headers()) {
         return edge(status);
     }
-    let Some(verdict) = account.gate().take() else {
+    let Some(verdict) = account.gate().count_request() else {
         return next.run(request).await;
     };
     let mut response = if verdict.allowed {

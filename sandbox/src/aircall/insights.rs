@@ -1,8 +1,8 @@
-//! The AI insights of a call: what an event makes known, and what the REST resources then answer.
+//! The AI insights of a call: the events that announce them, and what the REST resources answer from then on.
 //!
-//! Stored is the REST shape (numeric `call_id`); the webhook's shape is made from it when the event goes out (`call_id`
-//! as a string, `call_uuid` beside it). The two differ in small ways that have bitten clients, so both are spelled out
-//! here.
+//! The REST shape is stored (numeric `call_id`); the webhook's shape is made from it when the event is sent (`call_id`
+//! as a string, `call_uuid` beside it). The small differences between the two are easy to get wrong in a client, so both
+//! are written out here.
 
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ pub(super) struct Insights {
     custom_summary: Option<Value>,
 }
 
-/// What an insight needs to know of its call.
+/// What an insight needs to know about its call.
 pub(super) struct About {
     pub(super) call_id: u64,
     pub(super) number_id: u64,
@@ -50,7 +50,7 @@ impl Insights {
             Insight::Transcription { utterances } => self.add_transcription(about, utterances.as_deref(), item_id),
             Insight::Summary { content } => {
                 let rest = json!({"id": item_id, "call_id": about.call_id, "created_at": iso(at), "content": content});
-                // The one recorded webhook of this kind has its own id as a string, too.
+                // In the only recorded webhook of this kind, its own id is a string too.
                 let data = webhook(&rest, about, &[("id", json!(item_id.to_string()))]);
                 self.summary = Some(rest);
                 data
@@ -114,7 +114,7 @@ impl Insights {
         )
     }
 
-    /// Keeps what a raw envelope of this kind says, as far as it says it.
+    /// Keeps what a raw envelope of this kind contains.
     pub(super) fn keep_raw(&mut self, event: &str, call_id: u64, data: &Map<String, Value>) {
         let mut rest = data.clone();
         rest.remove("call_uuid");
@@ -154,7 +154,7 @@ impl Insights {
     }
 }
 
-/// A webhook's `data` that says no more than that there is an insight, and of which call.
+/// A webhook's `data` that only says that an insight exists, and for which call.
 pub(super) fn bare(mut data: Value) -> Value {
     if let Some(fields) = data.as_object_mut() {
         for key in ["content", "participants", "custom_summary", "summary_template_results"] {

@@ -1,8 +1,8 @@
-//! From an order to play a call to the list of its events in time.
+//! Turns an order to play a call into the list of its events, in order of time.
 //!
-//! The order says what sort of call it is; the ordinary events (created, ringing, answered, hungup, ended, voicemail)
-//! follow from it at the offsets that were recorded on a real account. What the agent or the AI adds later is listed in
-//! `after`, in seconds relative to the hang-up (negative: during the call). Nothing here changes state or knows the
+//! The order says what kind of call it is; the ordinary events (created, ringing, answered, hungup, ended, voicemail)
+//! follow from it at the offsets that were recorded on a real account. What the agent or the AI adds is listed in
+//! `after`, in seconds relative to the hang-up (negative: during the call). Nothing here changes state or reads the
 //! clock.
 
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use super::scenario::{Change, Insight, Step, TemplateResult};
 /// Aircall gathers a call's data for about this long before `call.ended`.
 const ENDED_AFTER_S: i64 = 30;
 const VOICEMAIL_AFTER_S: i64 = 33;
-/// An outbound call is announced when the line is open, not when the agent dials.
+/// `call.created` of an outbound call comes when the line is open, not when the agent dials.
 const OUTBOUND_CREATED_AFTER_S: i64 = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -81,7 +81,7 @@ struct After {
 }
 
 impl PlayCall {
-    /// Refuses what no account could have produced.
+    /// Refuses a call that no real account could have produced.
     pub(super) fn check(&self, directory: &Directory) -> Result<(), String> {
         let users = self.user_id.iter().chain(self.after.iter().filter_map(|after| after.user_id.as_ref()));
         for user in users {
@@ -105,12 +105,12 @@ impl PlayCall {
             return Err("duration counts the ringing: it cannot be less than ring_s".into());
         }
         if self.after.iter().any(|after| self.duration() + after.at_s < 0) {
-            return Err("an event of `after` lies before the call's start".into());
+            return Err("an event of `after` is before the call's start".into());
         }
         Ok(())
     }
 
-    /// Whether the webhooks of this event never go out.
+    /// Whether the webhooks of this event are never sent.
     pub(super) fn loses(&self, event: &str) -> bool {
         self.lost.iter().any(|lost| lost == event || lost == "*")
     }
@@ -119,7 +119,7 @@ impl PlayCall {
         self.duration.unwrap_or(if self.answered { self.ring_s + 60 } else { self.ring_s })
     }
 
-    /// The call's events, ordered in time; at the same second the ordinary ones come first.
+    /// The call's events in order of time; within a second, the ordinary ones come first.
     pub(super) fn steps(&self, started_at: i64) -> Result<Vec<Step>, String> {
         let hungup = started_at + self.duration();
         let mut steps = self.ordinary(started_at, hungup);
@@ -143,7 +143,7 @@ impl PlayCall {
             steps.push(Step { at: started_at + self.ring_s, change: Change::Answered { user: self.user_id } });
         }
         steps.push(Step { at: hungup, change: Change::Hungup { reason: self.missed_reason() } });
-        // With a comm_assets_generated to come, the recording is not there yet when the call ends.
+        // If call.comm_assets_generated is to come, there is no recording yet when the call ends.
         let recording = self.recording && !self.after.iter().any(|after| after.event == "call.comm_assets_generated");
         let ended = Change::Ended { voicemail: self.voicemail, recording };
         steps.push(Step { at: hungup + ENDED_AFTER_S, change: ended });
@@ -153,7 +153,7 @@ impl PlayCall {
         steps
     }
 
-    /// Missed inbound calls have a reason unless the order says `""`; outbound ones nearly never have.
+    /// A missed inbound call has a reason unless the order says `""`; an outbound one almost never has.
     fn missed_reason(&self) -> Option<String> {
         match &self.missed_call_reason {
             Some(reason) if reason.is_empty() => None,
@@ -174,7 +174,7 @@ impl After {
         Ok(match self.event.as_str() {
             "call.tagged" => Change::Tagged { tags: self.tags()?, by },
             "call.untagged" => Change::Untagged { tags: self.tags()? },
-            // No user_id: a note posted through the API, which has no author.
+            // Without user_id it is a note posted through the API, which has no author.
             "call.commented" => Change::Commented { content: self.text()?, by: self.user_id },
             "call.comm_assets_generated" => Change::Assets { recording: call.recording },
             "call.archived" => Change::Archived,
@@ -190,8 +190,8 @@ impl After {
 
     fn insight(&self) -> Result<Insight, String> {
         let custom = |updated| -> Result<Insight, String> {
-            let name = self.name.clone().ok_or_else(|| self.lacks("name"))?;
-            let results = self.results.clone().ok_or_else(|| self.lacks("results"))?;
+            let name = self.name.clone().ok_or_else(|| self.needs("name"))?;
+            let results = self.results.clone().ok_or_else(|| self.needs("results"))?;
             Ok(Insight::CustomSummary { name, results, updated })
         };
         Ok(match self.event.as_str() {
@@ -199,7 +199,7 @@ impl After {
             "summary.created" => Insight::Summary { content: self.text()? },
             "topics.created" => Insight::Topics { content: self.texts()? },
             "sentiment.created" => {
-                let value = self.value.clone().ok_or_else(|| self.lacks("value"))?;
+                let value = self.value.clone().ok_or_else(|| self.needs("value"))?;
                 if !["POSITIVE", "NEUTRAL", "NEGATIVE"].contains(&value.as_str()) {
                     return Err("value is one of POSITIVE, NEUTRAL, NEGATIVE".into());
                 }
@@ -214,26 +214,26 @@ impl After {
         })
     }
 
-    fn lacks(&self, key: &str) -> String {
+    fn needs(&self, key: &str) -> String {
         format!("`{}` needs `{key}`", self.event)
     }
 
     fn tags(&self) -> Result<Vec<String>, String> {
-        self.tags.clone().ok_or_else(|| self.lacks("tags"))
+        self.tags.clone().ok_or_else(|| self.needs("tags"))
     }
 
     fn user(&self) -> Result<u64, String> {
-        self.user_id.ok_or_else(|| self.lacks("user_id"))
+        self.user_id.ok_or_else(|| self.needs("user_id"))
     }
 
     fn text(&self) -> Result<String, String> {
-        self.content.as_ref().and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.lacks("content (a string)"))
+        self.content.as_ref().and_then(Value::as_str).map(str::to_owned).ok_or_else(|| self.needs("content (a string)"))
     }
 
     fn texts(&self) -> Result<Vec<String>, String> {
-        let items = self.content.as_ref().and_then(Value::as_array).ok_or_else(|| self.lacks("content (an array)"))?;
+        let items = self.content.as_ref().and_then(Value::as_array).ok_or_else(|| self.needs("content (an array)"))?;
         let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-        texts.ok_or_else(|| self.lacks("content (an array of strings)"))
+        texts.ok_or_else(|| self.needs("content (an array of strings)"))
     }
 }
 
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typing_error_in_the_order_is_found() {
+    fn a_typo_in_an_order_is_refused() {
         let misspelt = r#"{"direction":"inbound","after":[{"event":"call.tagged","at_s":2,"tag":["VIP"]}]}"#;
         assert!(serde_json::from_str::<PlayCall>(misspelt).is_err());
         for wrong in [r#""event":"call.exploded""#, r#""event":"call.archived","bare":true"#] {

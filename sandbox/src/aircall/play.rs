@@ -1,10 +1,10 @@
 //! Plays calls, recorded conversations and single envelopes.
 //!
-//! In comes an order that `control` has parsed; out go events to the delivery engine, while the account's state moves
-//! along. Calls are played side by side, each in its own task. With a pace of 0 a call's next event happens as soon as
-//! every webhook has answered (or failed to answer) the one before; otherwise each scenario second takes that many
-//! milliseconds, whatever the receivers do. A call that is played at once has happened wholly when its order is answered,
-//! and its webhooks follow in line.
+//! In comes an order that `control` has parsed; out go events to the delivery engine, and the account's state changes with
+//! each event. Calls are played in parallel, each in its own task. With a pace of 0, a call's next event happens as soon as
+//! every webhook has answered (or failed to answer) the one before; otherwise each second of the call takes that many
+//! milliseconds, whatever the receivers do. A call that is played at once has ended when its order is answered, and its
+//! webhooks follow in order.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::order::PlayCall;
 use super::scenario::Step;
 use super::state::{Fact, call_of};
 
-/// An envelope and when it goes out, in milliseconds after the order.
+/// An envelope and when it is sent, in milliseconds after the order.
 pub(super) struct Timed {
     pub(super) after_ms: u64,
     pub(super) body: Value,
@@ -71,7 +71,7 @@ impl Account {
         }
     }
 
-    /// Nothing comes back if no webhook tells of it.
+    /// `None` if no webhook is sent for this step.
     fn run_step(&self, call_id: u64, step: &Step, order: &PlayCall) -> Option<FirstAttempts> {
         let fact = self.state().advance(call_id, step)?;
         (!order.loses(fact.event)).then(|| self.send_fact(call_id, &fact))
@@ -81,12 +81,12 @@ impl Account {
         let Fact { resource, event, timestamp, data } = fact;
         self.engine().send(event, Some(call_id), *timestamp, |token| {
             let envelope = Envelope { resource, event, timestamp: *timestamp, token, data };
-            // Values and strings cannot fail to become JSON.
+            // Values and strings can always be written as JSON.
             serde_json::to_vec(&envelope).unwrap_or_default()
         })
     }
 
-    /// Sends envelopes as they are, each at its time.
+    /// Sends envelopes unchanged, each at its time.
     pub(super) fn send_envelopes(&self, mut envelopes: Vec<Timed>) {
         envelopes.sort_by_key(|envelope| envelope.after_ms);
         let account = self.clone();
@@ -114,9 +114,9 @@ impl Account {
 
     /// Plays a recorded conversation as if it began now and returns the ids of its calls.
     pub(super) fn play_conversation(&self, conversation: &Conversation, pace_ms: u64) -> Vec<u64> {
-        let (envelopes, call_ids) = conversation.at(now_s(), &mut self.state());
+        let (envelopes, call_ids) = conversation.starting_at(now_s(), &mut self.state());
         if let Some((_, first)) = envelopes.first() {
-            // As with a played call: it exists when the answer comes.
+            // As with a played call, it exists when the order is answered.
             self.state().keep_envelope(first);
         }
         let account = self.clone();

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-/// An answer of the application that is not a success.
+/// An error answer of the application.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,

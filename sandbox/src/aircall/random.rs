@@ -1,8 +1,7 @@
-//! Repeatable chance: a mixing function instead of a generator with state.
+//! Repeatable randomness: a mixing function instead of a generator with state.
 //!
-//! Whether a delivery is doubled, swapped or late follows from the seed and from the delivery itself, not from the
-//! order in which concurrent calls happen to reach a shared generator. So the same scenario with the same seed has the
-//! same faults.
+//! Whether a delivery is doubled, swapped or late depends on the seed and on the delivery itself, not on the order in which
+//! concurrent calls reach a shared generator. So the same scenario with the same seed has the same faults.
 
 /// The finaliser of SplitMix64: every bit of the input reaches every bit of the output.
 pub(super) fn mix(value: u64) -> u64 {
@@ -12,14 +11,14 @@ pub(super) fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Folds a text into a number, for use as part of a key.
+/// Hashes a text into a number, for use as part of a key.
 pub(super) fn fold(text: &str) -> u64 {
     text.bytes().fold(0, |sum, byte| mix(sum ^ u64::from(byte)))
 }
 
 /// True for the given share of all keys.
 pub(super) fn chance(share: f64, key: u64) -> bool {
-    // 53 bits are what a double holds exactly.
+    // A double holds 53 bits exactly.
     let unit = (mix(key) >> 11) as f64 / (1u64 << 53) as f64;
     unit < share
 }
@@ -36,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn fold_tells_texts_apart() {
+    fn fold_distinguishes_texts() {
         assert_ne!(fold("call.ended"), fold("call.hungup"));
     }
 }

@@ -1,7 +1,8 @@
 //! The reading part of the REST API: company, calls, insights, numbers, tags, teams and users.
 //!
-//! Lists are paged as the vendor does: a `meta` with links, at most 50 per page, and for calls at most 10,000 within
-//! reach, of the last six months. The links keep the filters but lose the `fetch_*` parameters, as observed: a client has to add them again.
+//! Lists are paged as the vendor does: a `meta` with links, and at most 50 per page. Calls are listed for the last six
+//! months, and at most 10,000 of them. The links keep the filters but lose the `fetch_*` parameters, as observed: a client
+//! has to add them again.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, NestedPath, Path, Query, State};
@@ -17,11 +18,12 @@ use super::call::to_rest;
 use super::play::now_s;
 use super::problem::{Problem, call_id, no_such_call, unknown_path};
 
+/// No page shows calls beyond this.
 const REACH: usize = 10_000;
 const MOST_PER_PAGE: usize = 50;
 const PER_PAGE: usize = 20;
 
-/// What can be asked about a call; the sandbox has none of the last three for any call.
+/// The insights that can be requested for a call; the sandbox never has the last three.
 const INSIGHTS: &[&str] = &[
     "transcription",
     "summary",
@@ -34,7 +36,7 @@ const INSIGHTS: &[&str] = &[
     "predicted_csat",
 ];
 
-/// A query as it came; keys can occur several times.
+/// A query as it was sent; keys can occur several times.
 pub(super) type Pairs = Vec<(String, String)>;
 
 type Answer = Result<Json<Value>, Problem>;
@@ -98,7 +100,7 @@ fn number<T: std::str::FromStr>(pairs: &Pairs, key: &str) -> Result<Option<T>, P
     value(pairs, key).map(parse).transpose()
 }
 
-/// Where a request came in: what links to other pages are made of.
+/// The address and the query of a request, from which the links to other pages are made.
 struct Place {
     base: String,
     pairs: Pairs,
@@ -173,7 +175,7 @@ async fn search_calls(State(account): State<Account>, place: Place) -> Answer {
     page_of_calls(&account, &place, Some(&filter))
 }
 
-/// Older calls are in no list.
+/// The start of the six months of calls that lists show.
 fn history_begins(now: i64) -> i64 {
     let begins = || {
         let now = jiff::Timestamp::from_second(now).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
@@ -193,7 +195,7 @@ fn page_of_calls(account: &Account, place: &Place, filter: Option<&Filter>) -> A
         Some(filter) => state.call(*id, now).is_some_and(|call| filter.matches(&call)),
     };
     let total = between().filter(wanted).count();
-    // Nobody pages beyond the reach: `from` has to be moved on.
+    // There are no pages beyond this limit: a client has to move `from` forward.
     let within = REACH.saturating_sub(paging.skip()).min(paging.per_page);
     let ids: Vec<u64> = if paging.descending {
         between().rev().filter(wanted).skip(paging.skip()).take(within).collect()
@@ -206,7 +208,7 @@ fn page_of_calls(account: &Account, place: &Place, filter: Option<&Filter>) -> A
     Ok(Json(json!({"meta": place.meta(&paging, calls.len(), total, REACH), "calls": calls})))
 }
 
-/// What `/v1/calls/search` can ask for; everything given must be true of a call.
+/// The filters of `/v1/calls/search`; a call must meet all that are given.
 struct Filter {
     direction: Option<String>,
     user_id: Option<u64>,

@@ -1,6 +1,6 @@
 //! What can happen to a call: its events, and what each of them changes.
 //!
-//! Dumb data between the order that a scenario comes from (`order`) and the state that it is applied to (`state`).
+//! Plain data between the order that a scenario comes from (`order`) and the state that it is applied to (`state`).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,11 +54,11 @@ pub(super) enum Change {
     TransferFailed {
         to: u64,
     },
-    /// An event that no field tells of: hold, unhold, agent_declined.
+    /// An event that changes no field: hold, unhold, agent_declined.
     Notice(&'static str),
     Insight {
         insight: Insight,
-        /// The webhook leaves out what the insight says: it has to be fetched.
+        /// The webhook leaves out the content of the insight: it has to be fetched.
         bare: bool,
     },
 }
@@ -75,7 +75,7 @@ pub(super) enum Insight {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Step {
-    /// Scenario moment in UNIX seconds: the event's `timestamp`.
+    /// When it happens, in UNIX seconds: the event's `timestamp`.
     pub(super) at: i64,
     pub(super) change: Change,
 }

@@ -1,8 +1,8 @@
 //! What the Aircall account starts with: the `[aircall]` table of the data file.
 //!
-//! Only what a person would type is here; links, availability, languages and other constants that the API shows are
-//! added when a record is rendered (see `directory`). Unknown keys are refused, so that a typing error in the data file
-//! is found at the start.
+//! It has only what a person would type; links, availability, languages and other constants that the API shows are
+//! added when a record is rendered (see `directory`). Unknown keys are refused, so that a typo in the data file is found
+//! at the start.
 
 use serde::Deserialize;
 

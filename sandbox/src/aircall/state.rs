@@ -1,7 +1,7 @@
 //! What the account holds while it runs: calls, insights, tags and insight cards.
 //!
-//! One mutex guards all of it; no method awaits. `advance` is the only way a played call changes, and it returns what
-//! the webhook of that moment says, so that the REST API and the webhooks can never disagree.
+//! One mutex guards all of it; no method awaits. A played call changes only by `advance`, which returns the webhook of that
+//! change, so that the REST API and the webhooks can never disagree.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,7 +14,7 @@ use super::order::{Direction, PlayCall};
 use super::scenario::{Change, Step};
 use super::seed::Tag;
 
-/// Larger than 2^31, as today's ids are.
+/// Above 2^31, like today's ids.
 const FIRST_CALL_ID: u64 = 3_811_600_001;
 const FIRST_ITEM_ID: u64 = 24_900_001;
 const FIRST_OWN_TAG_ID: u64 = 1_090_001;
@@ -32,7 +32,7 @@ pub(super) struct State {
 
 enum Entry {
     Played(Box<Call>),
-    /// Came in as an envelope: kept as it was, with the event time that decides which snapshot is newest.
+    /// Came in as an envelope: kept as it was, with the event's time, which decides which view is newest.
     Raw {
         data: Value,
         timestamp: i64,
@@ -79,7 +79,7 @@ impl State {
         self.next_call_id - 1
     }
 
-    /// Starts a call as of its first second and returns its id.
+    /// Creates a call in its initial state and returns its id.
     pub(super) fn begin(&mut self, order: &PlayCall, started_at: i64) -> Result<u64, String> {
         let id = match order.id {
             Some(id) if self.calls.contains_key(&id) => {
@@ -100,7 +100,7 @@ impl State {
             ended_at: None,
             raw_digits: order.raw_digits.clone(),
             number,
-            // An inbound call belongs to nobody until it rings.
+            // An inbound call has no agent until it rings.
             user: order.user_id.filter(|_| !inbound),
             assigned_to: None,
             transferred_by: None,
@@ -118,7 +118,7 @@ impl State {
         Ok(id)
     }
 
-    /// Applies one step of a played call. Nothing comes back when the call is not (or no longer) a played one.
+    /// Applies one step of a played call. `None` if the call is not a played one (any more).
     pub(super) fn advance(&mut self, call_id: u64, step: &Step) -> Option<Fact> {
         self.next_item_id += 1;
         let item_id = self.next_item_id;
@@ -149,7 +149,7 @@ impl State {
         }
     }
 
-    /// Keeps what an envelope says, so that REST knows it as well.
+    /// Keeps what an envelope contains, so that the REST API shows it too.
     pub(super) fn keep_envelope(&mut self, envelope: &Value) {
         let text = |key: &str| envelope.get(key).and_then(Value::as_str).unwrap_or_default();
         let Some(data) = envelope.get("data") else {
@@ -170,7 +170,7 @@ impl State {
             return;
         };
         match self.calls.get(&id) {
-            // A played call is told by its steps, and an older snapshot teaches nothing.
+            // A played call changes only by its steps, and an older view has nothing new.
             Some(Entry::Played(_)) => return,
             Some(Entry::Raw { timestamp: known, .. }) if *known > timestamp => return,
             Some(entry) => {
@@ -182,7 +182,7 @@ impl State {
         self.calls.insert(id, Entry::Raw { data: data.clone(), timestamp });
     }
 
-    /// The call in the webhook's shape, links signed now.
+    /// The call in the webhook's shape, with freshly signed links.
     pub(super) fn call(&self, id: u64, now: i64) -> Option<Value> {
         self.calls.get(&id).map(|entry| entry.webhook(&self.directory, now))
     }
@@ -201,7 +201,7 @@ impl State {
         to: Option<i64>,
     ) -> impl DoubleEndedIterator<Item = u64> + '_ {
         let bounds = (from.unwrap_or(i64::MIN), 0)..=(to.unwrap_or(i64::MAX), u64::MAX);
-        // An empty range is a question with no answer, not a reason to panic.
+        // BTreeSet::range panics if the start is after the end; such a request simply finds nothing.
         let sane = bounds.start() <= bounds.end();
         let range = if sane { self.by_start.range(bounds) } else { self.by_start.range((i64::MAX, u64::MAX)..) };
         range.filter(move |_| sane).map(|(_, id)| *id)
@@ -241,7 +241,7 @@ fn apply(call: &mut Call, step: &Step, item_id: u64, known_tags: &[Tag]) {
             call.status = Status::Done;
             call.ended_at = Some(step.at);
             call.missed_call_reason.clone_from(reason);
-            // As recorded: a missed inbound call forgets the agent it rang on.
+            // As recorded, a missed inbound call loses the agent on whose phone it rang.
             if call.inbound && call.answered_at.is_none() {
                 call.user = None;
             }
@@ -268,7 +268,7 @@ fn apply(call: &mut Call, step: &Step, item_id: u64, known_tags: &[Tag]) {
             call.transferred_to = Some(*to);
             call.user = Some(*to);
         }
-        // Both stay set after a transfer that failed, as recorded.
+        // As recorded, both stay set after a transfer that failed.
         Change::TransferFailed { to } => {
             call.transferred_by = call.user;
             call.transferred_to = Some(*to);

@@ -1,14 +1,14 @@
 //! The registered webhooks, with the traps of the vendor's CRUD.
 //!
-//! No `events` means *all* events, on creation and on every PUT that does not say `events_action`: a PUT that only
-//! re-enables a webhook subscribes it to everything. Creation and update answer without the legacy numeric `id`,
-//! reading with it; the token is shown in clear; events come back in another order than they were given.
+//! No `events` means *all* events, on creation and on every PUT without `events_action`: a PUT that only enables a
+//! webhook again subscribes it to everything. The answers to creation and update have no legacy numeric `id`, the others do;
+//! the token is shown in clear; events are listed in another order than they were given.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-/// The names of the reference; any other is refused.
+/// All names in the reference; any other is refused.
 const EVENTS: &[&str] = &[
     "ai_voice_agent.ended",
     "ai_voice_agent.escalated",
@@ -82,7 +82,7 @@ const MOST_WEBHOOKS: usize = 100;
 
 #[derive(Debug, Clone)]
 pub(super) struct Webhook {
-    /// The legacy number; also our own key.
+    /// The legacy numeric id; also our own key.
     pub(super) id: u64,
     uuid: String,
     custom_name: Option<String>,
@@ -161,7 +161,7 @@ impl Webhooks {
         Webhook { id: 71_000_000 + self.made, uuid, custom_name, url, active: true, token, events, created_at }
     }
 
-    /// Nothing comes back when there is no such webhook.
+    /// `None` if there is no such webhook.
     pub(super) fn update(
         &mut self,
         key: &str,
@@ -184,7 +184,7 @@ impl Webhook {
         self.uuid == key || self.id.to_string() == key
     }
 
-    /// An event that the reference does not know goes to everybody: nobody could have subscribed to it by name.
+    /// An event that the reference does not know goes to all webhooks, because none could have subscribed to it by name.
     pub(super) fn wants(&self, event: &str) -> bool {
         self.active && (self.events.contains(event) || !EVENTS.contains(&event))
     }
@@ -226,7 +226,7 @@ impl Webhook {
         fields.insert("url".into(), json!(self.url));
         fields.insert("active".into(), json!(self.active));
         fields.insert("token".into(), json!(self.token));
-        // Another order than asked for, as recorded.
+        // As recorded, the order differs from the request's.
         fields.insert("events".into(), self.events.iter().rev().map(|event| json!(event)).collect());
         Value::Object(fields)
     }
@@ -239,7 +239,7 @@ fn all_events() -> BTreeSet<String> {
 fn checked_url(url: &Value) -> Result<String, String> {
     let url = url.as_str().ok_or("url must be a string")?;
     let parsed = reqwest::Url::parse(url).map_err(|_| "url is not valid")?;
-    // The vendor wants https; plain http is let through because receivers under test listen on loopback.
+    // The vendor requires https; plain http is accepted because receivers under test listen on loopback.
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
         return Err("url is not valid".into());
     }
@@ -264,7 +264,7 @@ fn checked_events(events: &Value) -> Result<BTreeSet<String>, String> {
         }
         names.insert(name.to_owned());
     }
-    // An empty list is no list.
+    // An empty list counts as none.
     Ok(if names.is_empty() { all_events() } else { names })
 }
 
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_creation_refuses() {
+    fn creation_refuses_what_is_invalid() {
         let mut webhooks = Webhooks::default();
         for text in [
             r#"{}"#,

@@ -24,7 +24,7 @@ async fn list(State(account): State<Account>, Query(pairs): Query<Pairs>) -> Res
     let all: Vec<Value> = board.webhooks.iter().map(|webhook| webhook.render(true)).collect();
     let total = all.len();
     let shown: Vec<Value> = all.into_iter().skip(paging.skip()).take(paging.per_page).collect();
-    // This list has no links in its meta, as recorded.
+    // As recorded, the meta of this list has no links.
     let meta = json!({"count": shown.len(), "total": total, "current_page": paging.page, "per_page": paging.per_page});
     Ok(Json(json!({"meta": meta, "webhooks": shown})))
 }

@@ -1,7 +1,8 @@
 //! The faults that a test or the demo has set, in a list that is replaced as a whole.
 //!
-//! For each API request, latencies add up and the first other fault that matches, has times left and wins its roll strikes.
-//! The rolls come from a fixed seed, so that the same requests in the same order meet the same faults.
+//! A fault applies to a request if it matches, has not used up its `times`, and its roll is below `probability`. Latencies add
+//! up; of the other faults, the first that applies hits the request. The rolls come from a fixed seed, so that the same
+//! requests in the same order meet the same faults.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -23,7 +24,7 @@ pub enum When {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// Answered instead of handling the request.
+    /// This answer, without handling the request.
     Status {
         status: u16,
         #[serde(default)]
@@ -31,9 +32,9 @@ pub enum Action {
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
-    /// Handled as usual, later.
+    /// Handled as usual, after a delay.
     Latency { ms: u64 },
-    /// No answer ever comes; `after`: although the vendor has done the work.
+    /// No answer ever comes; `after`: although the vendor has handled the request.
     Hang { when: When },
     /// The connection breaks instead of an answer.
     Cut { when: When },
@@ -66,14 +67,14 @@ pub struct Fault {
     pub method: Option<String>,
     /// Exact, with `{id}` for any one segment, or `*` for every path.
     pub path: String,
-    /// How often it may strike; absent: always.
+    /// How often it may hit a request; absent: always.
     #[serde(default)]
     pub times: Option<u64>,
     #[serde(default = "always")]
     pub probability: f64,
     #[serde(rename = "do")]
     pub action: Action,
-    /// How often it has struck; what a client sends here is of no account.
+    /// How often it has hit a request; ignored when a client sends it.
     #[serde(default)]
     pub fired: u64,
 }
@@ -83,7 +84,7 @@ fn always() -> f64 {
 }
 
 impl Fault {
-    fn concerns(&self, api: Api, method: &str, path: &str) -> bool {
+    fn matches(&self, api: Api, method: &str, path: &str) -> bool {
         self.api.is_none_or(|wanted| wanted == api)
             && self.method.as_deref().is_none_or(|wanted| wanted == "*" || wanted.eq_ignore_ascii_case(method))
             && path_matches(&self.path, path)
@@ -102,7 +103,7 @@ fn path_matches(pattern: &str, path: &str) -> bool {
     fits && segments.next().is_none()
 }
 
-/// What strikes one request.
+/// What hits one request.
 #[derive(Debug, Default, PartialEq)]
 pub struct Strike {
     pub latency: Duration,
@@ -131,7 +132,7 @@ impl Faults {
     pub fn strike(&self, api: Api, method: &str, path: &str) -> Strike {
         let Inner { list, dice } = &mut *lock(&self.0);
         let mut strike = Strike::default();
-        for fault in list.iter_mut().filter(|fault| fault.concerns(api, method, path)) {
+        for fault in list.iter_mut().filter(|fault| fault.matches(api, method, path)) {
             if fault.probability < 1.0 && roll(dice) >= fault.probability {
                 continue;
             }
@@ -154,7 +155,7 @@ fn roll(state: &mut u64) -> f64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^= z >> 31;
-    // 32 bits are plenty for a share of requests, and fit a float exactly.
+    // 32 bits are enough for a share of requests, and a float holds them exactly.
     f64::from((z >> 32) as u32) / f64::from(u32::MAX)
 }
 
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_adds_to_what_strikes_and_times_run_out() {
+    fn latency_is_added_to_another_fault_and_times_run_out() {
         let faults = Faults::default();
         faults.replace(vec![
             fault(serde_json::json!({"path": "*", "do": {"kind": "latency", "ms": 5}})),

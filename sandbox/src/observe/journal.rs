@@ -1,8 +1,8 @@
-//! The requests that the two APIs got, in the order of their arrival: a ring of the last 50,000 and counts of all.
+//! The requests to the two APIs in the order of arrival: a ring of the last 50,000, and counts of all.
 //!
-//! A request is written down when it arrives and completed when it is answered, so that one whose client left, or which was cut
-//! off, is there too (its status is null). Bodies are kept as bytes and only made readable when somebody asks, which keeps
-//! the price for a benchmark low; secrets are then replaced.
+//! A request is entered when it arrives and completed when it is answered. So a request whose client disconnected, or whose
+//! connection was cut, is listed too; its status is null. Bodies are kept as bytes and parsed only when the journal is read,
+//! which costs a benchmark little; secrets are masked then.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -76,7 +76,7 @@ impl Journal {
         self.without_bodies.store(!on, Ordering::Relaxed);
     }
 
-    /// Writes a request down and returns its number.
+    /// Enters a request and returns its number.
     pub fn arrived(&self, arrival: &Arrival<'_>) -> u64 {
         let request_body = if self.records_bodies() { arrival.body.clone() } else { Bytes::new() };
         let endpoint = format!("{} {}", arrival.method, template(arrival.path));
@@ -119,13 +119,13 @@ impl Journal {
     pub fn list(&self, api: Option<Api>, since_seq: u64) -> Vec<Value> {
         let inner = lock(&self.inner);
         let wanted = |entry: &&Entry| entry.seq > since_seq && api.is_none_or(|api| entry.api == api);
-        inner.entries.iter().filter(wanted).map(Entry::show).collect()
+        inner.entries.iter().filter(wanted).map(Entry::to_json).collect()
     }
 
     pub fn counts(&self) -> Value {
         let inner = lock(&self.inner);
-        let of = |api| inner.counts.get(&api).cloned().unwrap_or_default();
-        json!({"sellsy": of(Api::Sellsy), "aircall": of(Api::Aircall)})
+        let counts = |api| inner.counts.get(&api).cloned().unwrap_or_default();
+        json!({"sellsy": counts(Api::Sellsy), "aircall": counts(Api::Aircall)})
     }
 
     pub fn forget(&self) {
@@ -136,7 +136,7 @@ impl Journal {
 }
 
 impl Entry {
-    fn show(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "seq": self.seq,
             "at_ms": self.at_ms,
@@ -163,7 +163,7 @@ fn template(path: &str) -> String {
     segments.join("/")
 }
 
-/// JSON where it is JSON, else text; null when nothing was kept.
+/// The body as JSON if it is JSON, else as text; null if it was not recorded.
 fn readable(body: &Bytes) -> Value {
     if body.is_empty() {
         return Value::Null;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_never_leave() {
+    fn secrets_are_masked() {
         let journal = Journal::default();
         arrive(&journal, "/a", r#"{"client_id":"x","client_secret":"very","deep":[{"access_token":"secret"}]}"#);
         arrive(&journal, "/b", "grant_type=client_credentials&client_secret=very&client_id=x");

@@ -1,4 +1,4 @@
-//! The login: `client_credentials` against the one client of the data file, and the access tokens it gives out.
+//! The login: `client_credentials` of the one client in the data file, and the access tokens that it gets.
 //!
 //! JSON and form bodies are both accepted. Errors are plain OAuth2 (`error`, `error_description`), not the API's envelope.
 
@@ -23,7 +23,7 @@ pub(super) struct Tokens {
     client_secret: String,
     scopes: Vec<String>,
     expires_in: Duration,
-    /// The valid ones, each with its end.
+    /// The valid tokens, each with the time at which it expires.
     valid: HashMap<String, Instant>,
 }
 
@@ -38,7 +38,7 @@ impl Tokens {
         }
     }
 
-    fn give(&mut self, now: Instant) -> String {
+    fn issue(&mut self, now: Instant) -> String {
         self.valid.retain(|_, end| *end > now);
         let secret = [uuid::Uuid::now_v7().into_bytes(), uuid::Uuid::now_v7().into_bytes()].concat();
         let token = BASE64URL.encode(blake3::hash(&secret).as_bytes());
@@ -51,7 +51,7 @@ impl Tokens {
     }
 
     /// The first of these scopes that the client was not granted.
-    pub(super) fn lacks<'a>(&self, scopes: &[&'a str]) -> Option<&'a str> {
+    pub(super) fn missing<'a>(&self, scopes: &[&'a str]) -> Option<&'a str> {
         scopes.iter().copied().find(|scope| !self.scopes.iter().any(|granted| granted == scope))
     }
 
@@ -80,7 +80,7 @@ pub(super) async fn access_tokens(State(account): State<Account>, headers: Heade
     if id != tokens.client_id || secret != tokens.client_secret {
         return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "Client authentication failed");
     }
-    let access_token = tokens.give(Instant::now());
+    let access_token = tokens.issue(Instant::now());
     let expires_in = tokens.expires_in.as_secs();
     Json(json!({"token_type": "Bearer", "expires_in": expires_in, "access_token": access_token})).into_response()
 }
@@ -92,7 +92,7 @@ fn parse(content_type: &str, body: &Bytes) -> Option<HashMap<String, String>> {
         return Some(map.into_iter().filter_map(text).collect());
     }
     if content_type.starts_with("application/x-www-form-urlencoded") {
-        // A form body is spelt like a query.
+        // A form body has the format of a query.
         let uri = format!("/?{}", std::str::from_utf8(body).ok()?).parse().ok()?;
         return axum::extract::Query::try_from_uri(&uri).ok().map(|query| query.0);
     }

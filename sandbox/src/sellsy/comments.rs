@@ -1,7 +1,7 @@
-//! Comments: the fallback where phone calls cannot be logged. Text, hung on at most one record, written by the token's staff.
+//! Comments: the fallback where phone calls cannot be logged. A text, related to at most one record, by the token's staff.
 //!
-//! `PUT` changes the text and nothing else, and a comment cannot be searched by its text: as with phone calls, who has lost
-//! the answer to a `POST` has to look through the record's comments.
+//! `PUT` changes the text and nothing else, and comments cannot be searched by their text: as with phone calls, a client that
+//! got no answer to its `POST` has to look through the record's comments.
 
 use axum::Json;
 use axum::body::Bytes;

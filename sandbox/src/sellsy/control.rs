@@ -1,6 +1,7 @@
-//! `/_sandbox/sellsy/…`: what a test sees inside the account, and what it does there as a person in Sellsy's pages would.
+//! `/_sandbox/sellsy/…`: a test looks inside the account, and changes it as a person in Sellsy's pages would.
 //!
-//! Records have the data file's shape here, phone calls the API's with their history. Nothing here counts as a request.
+//! Records have the data file's shape here; phone calls have the API's shape, with their history. Nothing here counts as a
+//! request to the API.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -30,7 +31,7 @@ pub(super) fn router() -> Router<Account> {
         .route("/{kind}/{id}", patch(change).delete(remove))
 }
 
-/// A refusal with its reason; 404 for what is not there.
+/// A refusal with its reason; 404 for what does not exist.
 #[derive(Debug)]
 struct Refusal(StatusCode, String);
 
@@ -40,7 +41,7 @@ impl Refusal {
     }
 }
 
-/// The store says why it does not take a record.
+/// The store's reason to refuse a record.
 impl From<anyhow::Error> for Refusal {
     fn from(error: anyhow::Error) -> Refusal {
         Refusal(StatusCode::BAD_REQUEST, error.to_string())
@@ -105,7 +106,7 @@ async fn delete_comment(State(account): State<Account>, Path(id): Path<u64>) -> 
     account.store().comments.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
 }
 
-/// What can be added, changed and removed.
+/// The collections in which a test can add, change and remove records.
 #[derive(Debug, Clone, Copy)]
 enum Collection {
     Records(Kind),
@@ -123,7 +124,7 @@ impl Collection {
         }
     }
 
-    /// Tells the webhook what happens to a record; one that is not there is not told of.
+    /// Sends a notice of a change, if the record exists.
     fn notify(self, account: &Account, store: &Store, id: u64, change: Change) {
         if let Collection::Records(kind) = self
             && let Some(record) = store.record(kind, id)
@@ -151,14 +152,14 @@ async fn add(
         Collection::Records(kind) => {
             let record: Record = serde_json::from_value(body)?;
             if store.record(kind, record.id).is_some() {
-                return Err(Refusal(StatusCode::CONFLICT, format!("{} {} is there already", kind.name(), record.id)));
+                return Err(Refusal(StatusCode::CONFLICT, format!("{} {} exists already", kind.name(), record.id)));
             }
             store.put_record(kind, record)
         }
         Collection::Opportunities => {
             let opportunity: Opportunity = serde_json::from_value(body)?;
             if store.opportunities.contains_key(&opportunity.id) {
-                return Err(Refusal(StatusCode::CONFLICT, format!("opportunity {} is there already", opportunity.id)));
+                return Err(Refusal(StatusCode::CONFLICT, format!("opportunity {} exists already", opportunity.id)));
             }
             store.put_opportunity(opportunity)
         }

@@ -1,6 +1,7 @@
 //! Individuals, companies and contacts: search, item, and the companies of a contact.
 //!
-//! Only contacts can be filtered by phone, and only by exactly what is stored; individuals and companies refuse such a filter.
+//! Only contacts can be filtered by phone, and only by the exact text that is stored; individuals and companies refuse such a
+//! filter.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -48,7 +49,7 @@ const COMPANY_FILTERS: &[&str] = &[
     "reference",
     "number_of_employees",
 ];
-/// Filters on what no record here has.
+/// Documented filters on properties that no record here has.
 const NEVER_MET: [&str; 6] =
     ["favourite_filter", "country_code", "postal_code", "siret", "number_of_employees", "birth_date"];
 const CUSTOMER_ORDERS: [&str; 4] = ["name", "id", "created_at", "updated_at"];
@@ -110,7 +111,7 @@ fn page(store: &Store, kind: Kind, wanted: &Wanted, paging: &Paging) -> Json<Val
     paging.page(rows, |record| views::record(kind, record, &store.zone))
 }
 
-/// The filters of one search; what is absent is not asked for.
+/// The filters of one search; an absent one matches everything.
 #[derive(Debug)]
 struct Wanted {
     nothing: bool,

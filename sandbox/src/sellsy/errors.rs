@@ -1,6 +1,6 @@
-//! The API's error envelope, and the one place that makes it.
+//! The API's error envelope; all errors are made here.
 //!
-//! Messages are French, as the recorded ones are; clients must not depend on them. `details` is an object for validation
+//! Messages are French, like the recorded ones; clients must not depend on them. `details` is an object for validation
 //! errors and an empty array otherwise.
 
 use axum::Json;
@@ -57,7 +57,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// What is wrong with a request, field by field; a validation reads everything before it refuses.
+/// What is wrong with a request, field by field: a validation checks all fields before it refuses.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     first: Option<String>,

@@ -1,7 +1,7 @@
-//! `field[]` and `embed[]`: which fields of an item are answered, and the additional objects beside them.
+//! `field[]` and `embed[]`: which fields an answer contains, and which further objects beside them.
 //!
 //! `field[]=id`, `field[]=owner.id` and `field[]=companies[].id` keep only what they name. Embeds are accepted and answered with
-//! null, which is what the API does when the scope for an embed is missing.
+//! null, as the API does when the scope for an embed is missing.
 
 use serde_json::{Map, Value};
 

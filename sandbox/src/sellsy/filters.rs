@@ -1,7 +1,7 @@
 //! The body of a search: `{"filters": {…}}` and nothing else, each filter of the documented type.
 //!
-//! `limit`, `offset`, `order` and `direction` belong into the query and are refused in the body. A filter that is not known
-//! is refused where the documented schema is closed and ignored where it is open, which then answers more than was asked for.
+//! `limit`, `offset`, `order` and `direction` belong in the query and are refused in the body. An unknown filter is refused
+//! where the documented schema is closed. Where it is open, the filter is ignored, so that the answer has more than was wanted.
 
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use super::request;
 
 const OF_THE_QUERY: [&str; 4] = ["limit", "offset", "order", "direction"];
 
-/// What the documentation says of unknown keys.
+/// What the documentation says about unknown keys.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Schema {
     Closed(&'static [&'static str]),
@@ -28,13 +28,13 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    /// Reads the body of a search; `required`: whether it may go without `filters`.
+    /// Reads the body of a search. `required`: `filters` must be present.
     pub(super) fn parse(body: &Bytes, schema: Schema, required: bool) -> Result<Filters, Error> {
         let mut body = if body.is_empty() && !required { Map::new() } else { request::object(body)? };
         let mut problems = Problems::default();
         let map = match body.remove("filters") {
             Some(Value::Object(map)) => map,
-            // PHP writes an empty map as an empty list, and its users do.
+            // PHP writes an empty map as an empty list, and clients in PHP send that.
             Some(Value::Array(list)) if list.is_empty() => Map::new(),
             Some(_) => {
                 problems.invalid("filters", "Cette valeur doit être un objet");
@@ -85,7 +85,7 @@ impl Filters {
         self.read(key, "Cette valeur doit être une liste de valeurs possibles")
     }
 
-    /// A list where null is as good as absent.
+    /// A list where null means the same as absent.
     pub(super) fn nullable_list<T: DeserializeOwned>(&mut self, key: &str) -> Option<Vec<T>> {
         if self.map.get(key).is_some_and(Value::is_null) { None } else { self.list(key) }
     }
@@ -122,7 +122,7 @@ impl Range {
     }
 }
 
-/// An ISO 8601 date and time with its offset; nothing shorter, nothing else.
+/// An ISO 8601 date and time with its offset, and no other form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DateTime(pub(super) Timestamp);
 
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_filters_belong_into_the_body() {
+    fn only_filters_belong_in_the_body() {
         let closed = Schema::Closed(&["name"]);
         let check = |body, schema, refused| assert_eq!(refusal(body, schema), refused, "{body}");
         check(r#"{"filters":{}}"#, closed, false);

@@ -1,6 +1,6 @@
 //! What every API request passes first: the quota, then the token, then the scopes of its endpoint.
 //!
-//! Every request counts, also those that are refused. Every answer tells what is left of each limited window.
+//! Every request counts, also a refused one. Every answer says how many requests remain in each limited window.
 
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ impl Quota {
         Quota { windows: Windows::new(&limits).counting_refused(), retry_after: quotas.retry_after }
     }
 
-    /// New limits; what was counted so far stays counted.
+    /// Sets new limits; requests that were counted stay counted.
     pub(super) fn set(&mut self, quotas: &Quotas) {
         let positive = |requests: Option<u32>| requests.filter(|n| *n > 0);
         self.windows.set_limits(&[positive(quotas.second), positive(quotas.minute), positive(quotas.day)]);
@@ -63,11 +63,11 @@ impl Quota {
 }
 
 pub(super) async fn gate(State(account): State<Account>, request: Request, next: Next) -> Response {
-    let taken = {
+    let counted = {
         let mut quota = account.quota();
-        quota.windows.take(Instant::now()).map_err(|exceeded| (exceeded, quota.retry_after))
+        quota.windows.count_request(Instant::now()).map_err(|exceeded| (exceeded, quota.retry_after))
     };
-    match taken {
+    match counted {
         Ok(remaining) => {
             let response = match admit(&account, &request) {
                 Ok(()) => next.run(request).await,
@@ -75,9 +75,9 @@ pub(super) async fn gate(State(account): State<Account>, request: Request, next:
             };
             with_quota(response, &remaining)
         }
-        Err((exceeded, tell)) => {
+        Err((exceeded, with_retry_after)) => {
             let mut response = Error::too_many_requests().into_response();
-            if tell {
+            if with_retry_after {
                 let seconds = exceeded.retry_after.as_secs() + u64::from(exceeded.retry_after.subsec_nanos() > 0);
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
             }
@@ -93,13 +93,13 @@ fn admit(account: &Account, request: &Request) -> Result<(), Error> {
     if !tokens.accepts(token, Instant::now()) {
         return Err(Error::unauthorized());
     }
-    match tokens.lacks(&scopes(request.method(), request.uri().path())) {
+    match tokens.missing(&scopes(request.method(), request.uri().path())) {
         Some(scope) => Err(Error::forbidden(scope)),
         None => Ok(()),
     }
 }
 
-/// The scopes that the documentation names for an endpoint; a search is reading although it is a POST.
+/// The scopes that the documentation names for an endpoint; a search counts as reading although it is a POST.
 fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
     let segments: Vec<_> = path.trim_matches('/').split('/').collect();
     let reading = method == Method::GET || segments.last() == Some(&"search");
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_is_reading() {
+    fn a_search_needs_the_scope_for_reading() {
         let check = |method, path, expect: &[&str]| assert_eq!(scopes(&method, path), expect, "{method} {path}");
         check(Method::POST, "/phone-calls/search", &["phonecalls.read"]);
         check(Method::POST, "/phone-calls", &["phonecalls.write"]);

@@ -1,10 +1,10 @@
 //! Sellsy's webhooks: each change of an individual, a company or a contact sends a notice to one address.
 //!
-//! A notice says which record and what happened, not what the record holds, and its values are texts, as recorded. The
-//! recordings differ in `relatedtype`: `people` is a contact; for everything else this sandbox says `third`, which tells
-//! least. In JSON mode `X-Webhook-Signature` is the SHA-1 of `sign_key || body`; in form mode (`notif=` and the JSON) nobody
-//! knows what is signed, and there is no signature here. When Sellsy tries again is unknown too: here three times, in
-//! growing distance. Notices of one record may arrive in another order.
+//! A notice says what happened to which record, not what the record contains, and its values are strings, as recorded. The
+//! recordings differ in `relatedtype`: `people` is a contact; for everything else this sandbox sends `third`, which says
+//! least. In JSON mode, `X-Webhook-Signature` is the SHA-1 of `sign_key || body`. In form mode (`notif=` and the JSON) nobody
+//! knows what Sellsy signs, so there is no signature here. How Sellsy retries is unknown too: here it is three times, with
+//! growing pauses. Notices of one record may arrive in another order.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::seed::{Type, now};
 use super::store::Kind;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Before the second try; each later pause is twice as long.
+/// Before the second attempt; each later pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 const TRIES: u32 = 4;
-/// The account.
+/// The account's id in a notice.
 const CORP_ID: &str = "929";
 
 /// Where notices go.
@@ -32,7 +32,7 @@ pub(super) struct Webhook {
     url: String,
     #[serde(default)]
     sign_key: String,
-    /// Form mode otherwise, which is Sellsy's default.
+    /// JSON mode; otherwise form mode, which is Sellsy's default.
     #[serde(default)]
     json: bool,
 }
@@ -60,7 +60,7 @@ impl Notices {
         crate::lock(&self.webhook)
     }
 
-    /// Sends a notice of a change by this staff, if there is a webhook.
+    /// Sends a notice of a change by this staff, if a webhook is set.
     pub(super) fn send(&self, kind: Kind, kind_type: Option<Type>, id: u64, change: Change, staff: u64) {
         let Some(webhook) = self.webhook().clone() else { return };
         let event_type = match (kind, kind_type) {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_in_json_mode_alone() {
+    fn signs_in_json_mode_only() {
         let (signed, body) = request(true, "key");
         assert_eq!(signed.headers()["content-type"], "application/json");
         assert_eq!(body, r#"{"event":"updated"}"#);

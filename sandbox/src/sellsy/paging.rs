@@ -1,8 +1,8 @@
 //! Pages of a list: `limit`, `offset`, `order`, `direction`.
 //!
-//! By default the API seeks: the first page is asked without an offset, and each answer carries an opaque one (base64 of the
-//! last row's sort key) to send back for the next page. Rows that are added or removed meanwhile then neither repeat nor
-//! hide others. An offset that is a number counts rows instead.
+//! By default the API uses seek pagination: the first page is requested without an offset, and each answer has an opaque one
+//! (base64 of the last row's sort key) for the next page. So rows that are added or removed meanwhile make no other row appear
+//! twice or not at all. An offset that is a number counts rows instead.
 
 use axum::Json;
 use base64::Engine;
@@ -15,10 +15,10 @@ use super::request::Parameters;
 
 pub(super) const DEFAULT_LIMIT: usize = 25;
 const LARGEST_LIMIT: usize = 100;
-/// Counting rows is documented to end here.
+/// The largest number of rows that an offset may count, as documented.
 const LARGEST_NUMERIC_OFFSET: usize = 100_000;
 
-/// What a row is sorted by: the ordered field (absent when the order is `id`), then the id.
+/// A row's sort key: the ordered field (absent when the order is `id`), then the id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     field: Option<String>,
@@ -64,14 +64,14 @@ enum Offset {
 pub(super) struct Paging {
     limit: usize,
     offset: Offset,
-    /// One of the orders that the endpoint knows.
+    /// One of the fields by which the endpoint can sort.
     pub(super) order: &'static str,
     descending: bool,
     shape: Shape,
 }
 
 impl Paging {
-    /// `orders`: what the endpoint can sort by.
+    /// `orders`: the fields by which the endpoint can sort.
     pub(super) fn parse(parameters: &Parameters, orders: &[&'static str]) -> Result<Paging, Error> {
         let mut problems = Problems::default();
         let limit = limit(parameters, &mut problems);
@@ -140,7 +140,7 @@ fn offset(text: Option<&str>, order: &str) -> Option<Offset> {
         return (rows <= LARGEST_NUMERIC_OFFSET).then_some(Offset::Rows(rows));
     }
     let key = Key::decode(text)?;
-    // An offset belongs to the order in which it was given.
+    // An offset is only valid for the order for which it was given.
     (key.field.is_some() == (order != "id")).then(|| Offset::After(key, text.to_owned()))
 }
 
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_count_rows_and_direction_turns_the_list() {
+    fn numbers_count_rows_and_direction_reverses_the_list() {
         assert_eq!(page(&paging(2, Some("1"), false), &[1, 2, 3, 4]).0, [2, 3]);
         let (first, pagination) = page(&paging(3, None, true), &[1, 2, 3, 4]);
         assert_eq!(first, [4, 3, 2]);

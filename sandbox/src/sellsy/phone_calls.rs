@@ -1,7 +1,7 @@
-//! Phone calls: Sellsy's native log of a call, with its owner, result, duration and up to three records that it hangs on.
+//! Phone calls: Sellsy's native log of a call, with its owner, result, duration and up to three related records.
 //!
-//! `result` and `topic` are ids when written and objects when read. `POST` asks for five fields; `PUT` changes what it names
-//! and leaves the rest. Nothing tells two equal posts apart: a client that posts twice has logged twice.
+//! `result` and `topic` are ids when written and objects when read. `POST` requires five fields; `PUT` changes the fields it
+//! names and leaves the others. There is no idempotency key: a client that posts twice has logged twice.
 
 use axum::Json;
 use axum::body::Bytes;

@@ -1,4 +1,4 @@
-//! What every endpoint reads from a request: the query in PHP's spelling, and a JSON object as body.
+//! What every endpoint reads from a request: the query in PHP's notation, and a JSON object as body.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, Query};
@@ -22,7 +22,7 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// The last one wins, as in PHP.
+    /// Of several values the last one, as in PHP.
     pub(super) fn one(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -37,7 +37,7 @@ impl Parameters {
     }
 }
 
-/// An id in the path; what is not a number is not found.
+/// An id in the path; anything but a number gives 404.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Id(pub(super) u64);
 

@@ -1,8 +1,8 @@
 //! `GET /search`: the global search, one ranked list over several kinds of record.
 //!
 //! Names and e-mail addresses match by substring. Whether and how phone numbers match is not documented, so a test chooses
-//! (`/_sandbox/sellsy/search`). Archived records stay out unless asked for. Rows come by relevance, equally relevant ones with
-//! the highest id first, as recorded answers show: the first row is not the first record.
+//! (`/_sandbox/sellsy/search`). Archived records are left out unless requested. Rows are sorted by relevance, and equally
+//! relevant ones by descending id, as recorded answers show: the first row is not the record with the lowest id.
 
 use std::cmp::Reverse;
 
@@ -42,7 +42,7 @@ pub(super) async fn search(State(account): State<Account>, parameters: Parameter
         }
     };
     problems.into_result()?;
-    // Without types everything is searched, and the API chooses the limit itself.
+    // Without types all kinds are searched, and the API chooses the limit.
     let (types, limit) = if scopes.is_empty() { (Wanted::everything(), DEFAULT_LIMIT) } else { (types, limit) };
     let query = Query::new(q, account.store().search.phones);
     Ok(answer(&account.store(), &query, &types, archived, limit))
@@ -52,7 +52,8 @@ fn answer(store: &Store, query: &Query, types: &[Wanted], archived: bool, limit:
     let mut counts = Map::new();
     let mut hits = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| types.iter().any(|wanted| wanted.kind == *kind)) {
-        let found = store.records(kind).values().filter(|record| types.iter().any(|wanted| wanted.takes(kind, record)));
+        let found =
+            store.records(kind).values().filter(|record| types.iter().any(|wanted| wanted.includes(kind, record)));
         let scored: Vec<_> = found.filter_map(|record| query.score(record).map(|score| (score, record))).collect();
         let (old, active): (Vec<_>, Vec<_>) = scored.into_iter().partition(|(_, record)| record.is_archived);
         if !active.is_empty() || !old.is_empty() {
@@ -112,7 +113,7 @@ impl Wanted {
         }
     }
 
-    fn takes(self, kind: Kind, record: &Record) -> bool {
+    fn includes(self, kind: Kind, record: &Record) -> bool {
         self.kind == kind && (self.sub_type.is_none() || self.sub_type == record.kind_type)
     }
 }
@@ -120,20 +121,20 @@ impl Wanted {
 #[derive(Debug)]
 struct Query {
     text: String,
-    /// The digits that a stored number must contain.
+    /// The last digits of the search text, which a stored number must contain; `None` if it has too few.
     digits: Option<String>,
     phones: PhoneSearch,
 }
 
-/// So many digits tell subscribers apart whatever is typed before them.
-const TELLING_DIGITS: usize = 8;
+/// This many digits distinguish subscribers, whatever prefix is typed before them.
+const SIGNIFICANT_DIGITS: usize = 8;
 
 impl Query {
     fn new(q: &str, phones: PhoneSearch) -> Query {
         Query { text: q.to_lowercase(), digits: last_digits(q), phones }
     }
 
-    /// In tenths, so that equal relevance is equal.
+    /// In tenths, as an integer, so that equal relevance compares as equal.
     fn score(&self, record: &Record) -> Option<u32> {
         let name = record.display_name().to_lowercase();
         let email = record.email.as_deref().unwrap_or_default().to_lowercase();
@@ -156,7 +157,7 @@ impl Query {
             PhoneSearch::Off => false,
             PhoneSearch::Literal => numbers.any(|number| number.to_lowercase().contains(&self.text)),
             PhoneSearch::Digits => {
-                self.digits.as_deref().is_some_and(|telling| numbers.any(|number| digits(number).contains(telling)))
+                self.digits.as_deref().is_some_and(|wanted| numbers.any(|number| digits(number).contains(wanted)))
             }
         }
     }
@@ -164,7 +165,7 @@ impl Query {
 
 fn last_digits(text: &str) -> Option<String> {
     let digits = digits(text);
-    digits.len().checked_sub(TELLING_DIGITS).map(|start| digits[start..].to_owned())
+    digits.len().checked_sub(SIGNIFICANT_DIGITS).map(|start| digits[start..].to_owned())
 }
 
 fn digits(text: &str) -> String {

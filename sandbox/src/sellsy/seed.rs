@@ -1,7 +1,7 @@
-//! The records of the account, as the data file states them and as a test adds or changes them.
+//! The records of the account, as the data file has them and as a test adds or changes them.
 //!
-//! One shape serves the file, the control API and the store. Only what makes a difference to a rule is in here; `views` adds the
-//! many fields that Sellsy's answers carry besides. Numbers are kept as they were typed, which is what Sellsy does.
+//! The file, the control API and the store share one shape. It has only the fields on which a rule depends; `views` adds the
+//! many other fields of Sellsy's answers. Numbers are kept as they were typed, as in Sellsy.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,11 +13,11 @@ pub struct Seed {
     pub client_id: String,
     pub client_secret: String,
     pub token_expires_in: u64,
-    /// What the client was granted; anything else is answered with 403.
+    /// The scopes that the client was granted; a request that needs another one gets 403.
     pub scopes: Vec<String>,
-    /// In which zone dates are written.
+    /// The time zone in which dates are written.
     pub time_zone: String,
-    /// Whom a personal client acts for: `/staffs/me`, and the author of comments.
+    /// The staff for whom the personal API client acts: `/staffs/me`, and the author of comments.
     pub token_staff_id: u64,
     pub quotas: Quotas,
     #[serde(default)]
@@ -35,7 +35,7 @@ pub struct Seed {
     pub opportunities: Vec<Opportunity>,
 }
 
-/// Requests per window; null or 0: no limit.
+/// Requests per window; null or 0 means no limit.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quotas {
@@ -45,7 +45,7 @@ pub struct Quotas {
     pub minute: Option<u32>,
     #[serde(default)]
     pub day: Option<u32>,
-    /// Whether a 429 says for how long; the documentation does not promise it.
+    /// Whether a 429 has `Retry-After`; the documentation does not promise it.
     #[serde(default)]
     pub retry_after: bool,
 }
@@ -56,14 +56,14 @@ pub struct SearchSettings {
     pub phones: PhoneSearch,
 }
 
-/// How the global search looks at phone fields, which Sellsy does not document.
+/// How the global search matches phone fields, which Sellsy does not document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PhoneSearch {
-    /// The last nine digits decide.
+    /// The stored number must contain the last eight digits of the search text.
     #[default]
     Digits,
-    /// The stored text contains what was asked.
+    /// The stored text must contain the search text.
     Literal,
     /// Phone fields are not searched at all.
     Off,
@@ -125,7 +125,7 @@ pub enum Civility {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// 0: the next free one.
+    /// 0: the next free id.
     #[serde(default)]
     pub id: u64,
     #[serde(default, rename = "type")]
@@ -154,13 +154,13 @@ pub struct Record {
     pub reference: Option<String>,
     #[serde(default)]
     pub note: String,
-    /// Absent: the staff for whom the token acts.
+    /// Absent: the staff for whom the API client acts.
     #[serde(default)]
     pub owner_id: Option<u64>,
     /// Absent: now.
     #[serde(default = "now")]
     pub created: Timestamp,
-    /// Absent: when it was created.
+    /// Absent: the time of creation.
     #[serde(default)]
     pub updated: Option<Timestamp>,
     #[serde(default)]
@@ -198,7 +198,7 @@ pub enum Status {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opportunity {
-    /// 0: the next free one.
+    /// 0: the next free id.
     #[serde(default)]
     pub id: u64,
     pub name: String,
@@ -232,7 +232,7 @@ fn nothing() -> String {
     "0.00".to_owned()
 }
 
-/// To the second, as Sellsy keeps dates.
+/// In whole seconds, as Sellsy stores dates.
 pub(super) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! Staffs: the people who work in the account. There is no filter by e-mail; a client lists them all and looks itself.
+//! Staffs: the people who work in the account. There is no filter by e-mail; a client has to list them all.
 
 use axum::Json;
 use axum::body::Bytes;

@@ -1,7 +1,7 @@
 //! Everything the account holds, by id.
 //!
-//! The store keeps what references what true (a contact's companies, an opportunity's customer) but knows nothing of requests:
-//! validation with its messages is the endpoints' business. Iteration is by ascending id.
+//! The store keeps references valid (a contact's companies, an opportunity's customer) but knows nothing of requests:
+//! validation with its messages is up to the endpoints. Iteration is by ascending id.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, Topic};
 
-/// The kinds of record that somebody on the phone can be.
+/// The kinds of record that a caller can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Individual,
@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-/// What a phone call or a comment hangs on.
+/// A record to which a phone call or a comment is related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Related {
     #[serde(rename = "type")]
@@ -130,11 +130,7 @@ impl Store {
             }
         }
         for opportunity in &seed.opportunities {
-            ensure!(
-                !store.opportunities.contains_key(&opportunity.id),
-                "opportunity {} is there twice",
-                opportunity.id
-            );
+            ensure!(!store.opportunities.contains_key(&opportunity.id), "opportunity {} occurs twice", opportunity.id);
             store.put_opportunity(opportunity.clone())?;
         }
         Ok(store)
@@ -205,7 +201,7 @@ impl Store {
         Ok(id)
     }
 
-    /// Removes a record with what cannot be without it.
+    /// Removes a record and what cannot exist without it.
     pub(super) fn remove_record(&mut self, kind: Kind, id: u64) -> bool {
         if self.records_mut(kind).remove(&id).is_none() {
             return false;
@@ -240,13 +236,13 @@ impl Store {
         }
     }
 
-    /// An id that no phone call has had, deleted ones included.
+    /// An id that no phone call has had, not even a deleted one.
     pub(super) fn next_phone_call(&mut self) -> u64 {
         self.last_phone_call += 1;
         self.last_phone_call
     }
 
-    /// Likewise for comments.
+    /// An id that no comment has had, not even a deleted one.
     pub(super) fn next_comment(&mut self) -> u64 {
         self.last_comment += 1;
         self.last_comment

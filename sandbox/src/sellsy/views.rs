@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::seed::{Opportunity, Record, Staff, Topic};
 use super::store::{Comment, Kind, PhoneCall, Related, RelatedKind, Store};
 
-/// No rule asks when a staff came.
+/// No rule depends on when a staff was created.
 const STAFF_SINCE: Timestamp = Timestamp::constant(1_641_200_400, 0);
 
 pub(super) fn local(at: Timestamp, zone: &TimeZone) -> String {
@@ -42,7 +42,7 @@ pub(super) fn record(kind: Kind, record: &Record, zone: &TimeZone) -> Value {
         "social": {"twitter": null, "facebook": null, "linkedin": null, "viadeo": null},
         "owner": staff_ref(record.owner_id),
         "marketing_campaigns_subscriptions": [],
-        // Newer than the documentation, but in every recorded answer.
+        // Not in the documentation yet, but in every recorded answer.
         "rgpd_consent": {"email": false, "sms": false, "phone": false, "postal_mail": false, "custom": false},
     });
     let updated = local(record.updated(), zone);
@@ -82,7 +82,7 @@ pub(super) fn record(kind: Kind, record: &Record, zone: &TimeZone) -> Value {
     merged([common, own, named])
 }
 
-/// A row of the global search, where numbers that are not there are empty.
+/// A row of the global search, where absent numbers are empty strings.
 pub(super) fn search_row(store: &Store, kind: Kind, record: &Record) -> Value {
     let sub_type = record.kind_type.map_or(json!("contact"), |kind_type| json!(kind_type));
     let hash = blake3::hash(format!("{} {}", kind.name(), record.id).as_bytes()).to_hex();

@@ -57,7 +57,7 @@ async fn calls_are_paged_and_the_links_can_be_followed() {
         let user = 501 + n % 2;
         aircall.play(json!({"id": 9000 + n, "direction": "outbound", "raw_digits": "+33 6 39 98 00 0".to_owned() + &n.to_string(), "user_id": user, "started_at": first + n as i64})).await;
     }
-    // Longer ago than six months.
+    // More than six months ago.
     let long_ago = first - 190 * 86_400;
     aircall
         .play(json!({"id": 8999, "direction": "outbound", "raw_digits": "+33 6 39 98 00 03", "started_at": long_ago}))

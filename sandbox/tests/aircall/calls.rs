@@ -1,4 +1,4 @@
-//! Played calls: what their webhooks say, what REST then answers, and insight cards while they last.
+//! Played calls: what their webhooks contain, what REST answers, and insight cards before the end.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ async fn cards_only_while_the_call_is_going_on() {
     let push = async |id: u64, body: &Value| {
         aircall.send(Method::POST, &format!("/aircall/v1/calls/{id}/insight_cards"), Some(body)).await
     };
-    // Slow enough to be still ringing.
+    // Slow enough that it still rings.
     let ringing = aircall.play(json!({"direction": "inbound", "user_id": 501, "pace_ms": 10_000})).await;
     assert_eq!(push(ringing, &card).await, (204, Value::Null));
     assert_eq!(push(ringing, &json!({"cards": []})).await.0, 400);

@@ -1,4 +1,4 @@
-//! How webhooks arrive: retries, faults on order, recorded conversations and single envelopes.
+//! How webhooks arrive: retries, faults on request, recorded conversations and single envelopes.
 
 use axum::http::StatusCode;
 use reqwest::Method;
@@ -82,7 +82,7 @@ async fn conversations_begin_now_and_can_be_played_twice() {
         (&last["data"]["tags"][0]["tagged_at"], &last["data"]["comments"][0]["posted_at"]),
         (&json!(begun + 210), &json!(begun + 295))
     );
-    // The agent is the data file's.
+    // The agent is a user of the data file.
     assert_eq!(last["data"]["user"]["email"], "ada@callbridge.example");
 
     let again = aircall.post("/_sandbox/aircall/conversations/failed-transfer", json!({})).await;

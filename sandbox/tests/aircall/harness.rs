@@ -1,4 +1,4 @@
-//! A listener with the account, a receiver for its webhooks, and a client that looks at statuses.
+//! A listener with the account, a receiver for its webhooks, and a client that checks statuses.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn listen(router: Router) -> String {
     format!("http://{address}")
 }
 
-/// A receiver of webhooks: keeps what comes, answers what it is told to.
+/// A receiver of webhooks: answers with the statuses in `answers`, then with `otherwise`, and keeps what it answers with success.
 #[derive(Clone)]
 pub(crate) struct Receiver {
     pub(crate) got: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
@@ -51,12 +51,12 @@ impl Receiver {
     pub(crate) async fn start() -> (Receiver, String) {
         let receiver =
             Receiver { got: Arc::default(), answers: Arc::default(), otherwise: Arc::new(Mutex::new(StatusCode::OK)) };
-        let router = Router::new().route("/hook", post(Receiver::take)).with_state(receiver.clone());
+        let router = Router::new().route("/hook", post(Receiver::receive)).with_state(receiver.clone());
         let url = format!("{}/hook", listen(router).await);
         (receiver, url)
     }
 
-    async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
+    async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: String) -> StatusCode {
         let answer = receiver.answers.lock().unwrap().pop();
         let answer = answer.unwrap_or(*receiver.otherwise.lock().unwrap());
         if answer.is_success() {
@@ -88,7 +88,7 @@ impl Aircall {
         (Aircall { base: listen(router).await, client: reqwest::Client::new() }, account)
     }
 
-    /// With a receiver registered for all events.
+    /// Starts the account, with a receiver registered for all events.
     pub(crate) async fn with_receiver() -> (Aircall, Receiver) {
         let (aircall, account) = Aircall::start(&seed()).await;
         let (receiver, url) = Receiver::start().await;
@@ -147,7 +147,7 @@ impl Aircall {
 }
 
 pub(crate) fn keys(value: &Value) -> Vec<&str> {
-    // Their order is a matter of how serde_json was built.
+    // Their order depends on how serde_json was built.
     let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys

@@ -1,4 +1,4 @@
-//! Finding people: searches, items, links, the global search, and changes that a person makes meanwhile.
+//! Finding people: searches, items, links, the global search, and changes that a person makes.
 
 use reqwest::Method;
 use serde_json::{Value, json};

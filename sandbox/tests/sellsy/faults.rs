@@ -1,4 +1,4 @@
-//! The faults of the control API, as a client meets them, and the journal that tells them afterwards.
+//! The faults of the control API as a client sees them, and the journal that lists them afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn comments(client: &Client) -> usize {
 }
 
 #[tokio::test]
-async fn another_answer_comes_so_often_and_the_vendor_does_nothing() {
+async fn another_answer_comes_the_given_number_of_times_and_the_vendor_does_nothing() {
     let client = Client::start(unlimited()).await;
     client
         .fault(json!({
@@ -72,7 +72,7 @@ async fn a_hanging_answer_never_comes_but_the_work_may_be_done() {
 }
 
 #[tokio::test]
-async fn latency_is_waited_and_wrong_json_is_json() {
+async fn latency_delays_the_answer_and_wrong_json_is_json() {
     let client = Client::start(unlimited()).await;
     client.fault(json!({"path": "/staffs/{id}", "times": 1, "do": {"kind": "latency", "ms": 120}})).await;
     let started = Instant::now();
@@ -83,7 +83,7 @@ async fn latency_is_waited_and_wrong_json_is_json() {
 }
 
 #[tokio::test]
-async fn the_journal_tells_what_was_asked_and_answered() {
+async fn the_journal_lists_requests_and_answers() {
     let client = Client::start(unlimited()).await;
     client.control(Method::DELETE, "/requests", None).await;
     client.api(Method::POST, "/comments?field[]=id", comment()).await;

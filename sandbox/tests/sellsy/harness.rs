@@ -1,4 +1,4 @@
-//! A sandbox on a free port and a client that speaks to it as a program would.
+//! A sandbox on a free port, and a client that sends requests as a program would.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) struct Client {
     _shutdown: DropGuard,
 }
 
-/// Without quotas, so that a test is about what it says it is about.
+/// Without quotas, so that only the tests of quotas depend on them.
 pub(crate) fn unlimited() -> Options {
     Options {
         sellsy_per_second: Some(0),
@@ -58,7 +58,7 @@ impl Client {
         }
     }
 
-    /// A request to the API; the status and the body.
+    /// A request to the API; returns the status and the body.
     pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let answer = self.send(method, &format!("/sellsy/v2{path}"), body).await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())

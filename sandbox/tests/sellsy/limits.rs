@@ -1,4 +1,4 @@
-//! What stands before every endpoint: quotas, tokens, and the errors of what does not exist.
+//! What every endpoint has in common: quotas, tokens, and the errors for what does not exist.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn a_full_second_is_refused_and_refusals_count() {
 }
 
 #[tokio::test]
-async fn tokens_are_asked_for_and_end() {
+async fn requests_need_a_token_and_tokens_expire() {
     let mut client = Client::start(unlimited()).await;
     client.control(Method::POST, "/sellsy/expire-tokens", None).await;
     let (status, error) = client.api(Method::GET, "/staffs/me", None).await;

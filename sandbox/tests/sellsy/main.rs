@@ -1,4 +1,4 @@
-//! The Sellsy account over HTTP, with the data file that the demo uses: one module per area, a sandbox of its own per test.
+//! The Sellsy account over HTTP, with the data file that the demo uses: one module per area, one sandbox per test.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

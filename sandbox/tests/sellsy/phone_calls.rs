@@ -1,4 +1,4 @@
-//! Writing calls: what is asked for, what a partial update leaves, and how a lost one is found again.
+//! Writing phone calls: what is required, what a partial update leaves unchanged, and how a lost one is found again.
 
 use reqwest::Method;
 use serde_json::{Value, json};

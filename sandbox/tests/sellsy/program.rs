@@ -20,9 +20,9 @@ fn it_says_where_it_listens_and_ends_on_sigterm() {
     assert!(port.parse::<u16>().unwrap() > 0);
     let killed = Command::new("kill").arg(program.id().to_string()).status().unwrap();
     assert!(killed.success());
-    let told = Instant::now();
+    let signalled = Instant::now();
     assert!(program.wait().unwrap().success());
-    assert!(told.elapsed() < Duration::from_secs(5));
+    assert!(signalled.elapsed() < Duration::from_secs(5));
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");

@@ -1,18 +1,18 @@
-//! PostgreSQL: the pool, the migrations, and whether the database is there.
+//! PostgreSQL: the pool, the migrations, and whether the database is available.
 //!
 //! Any worker may be the first to start: it applies the embedded migrations under an advisory lock. While the
-//! database is away the pool hands out errors at once and [`Database::available`] waits; a supervisor probes once a
-//! second. Nobody else retries connections.
+//! database is unavailable, the pool returns errors at once and [`Database::available`] waits. A supervisor probes once
+//! a second; nothing else retries connections.
+
+mod client;
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts,
-};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
-use tokio_postgres::{Row, config::SslMode, error::SqlState, types::ToSql};
+use tokio_postgres::{config::SslMode, error::SqlState};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     health::Condition,
     tls,
 };
+pub use client::Client;
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
@@ -27,62 +28,13 @@ mod embedded {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// A statement that runs longer is stuck behind something; the message is tried again instead.
+/// A statement that runs longer is blocked by something; the message is retried instead.
 const STATEMENT_TIMEOUT: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
-const NOT_A_DATABASE: &str = "DATABASE_URL is not a valid postgres:// URL, or one with an option that is not known here; \
-                              sslmode is disable, prefer or require (which verifies)";
-const LOCK_TRIED_EVERY: Duration = Duration::from_millis(100);
+const INVALID_URL: &str = "DATABASE_URL is not a valid postgres:// URL, or has an unknown option; \
+                           sslmode is disable, prefer or require (which verifies)";
+const LOCK_RETRY_EVERY: Duration = Duration::from_millis(100);
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
-
-/// One of the pool, which returns to it.
-pub type Connection = Object;
-
-/// A connection of the pool, which remembers the statements that were prepared on it.
-pub type Client = deadpool_postgres::ClientWrapper;
-
-/// Statements that every call needs, prepared once on each connection: otherwise each would be parsed and planned anew, and sent in
-/// two round trips. With this trait in scope the usual methods do that. Only for statements whose columns a migration cannot change
-/// (no `*`), because workers of two versions run side by side.
-pub trait Prepared {
-    fn query(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-    ) -> impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send;
-    fn query_one(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-    ) -> impl Future<Output = Result<Row, tokio_postgres::Error>> + Send;
-    fn query_opt(
-        &self,
-        sql: &str,
-        values: Values<'_>,
-    ) -> impl Future<Output = Result<Option<Row>, tokio_postgres::Error>> + Send;
-    fn execute(&self, sql: &str, values: Values<'_>)
-    -> impl Future<Output = Result<u64, tokio_postgres::Error>> + Send;
-}
-
-type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
-
-impl Prepared for Client {
-    async fn query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-        tokio_postgres::Client::query(self, &self.prepare_cached(sql).await?, values).await
-    }
-
-    async fn query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, tokio_postgres::Error> {
-        tokio_postgres::Client::query_one(self, &self.prepare_cached(sql).await?, values).await
-    }
-
-    async fn query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, tokio_postgres::Error> {
-        tokio_postgres::Client::query_opt(self, &self.prepare_cached(sql).await?, values).await
-    }
-
-    async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64, tokio_postgres::Error> {
-        tokio_postgres::Client::execute(self, &self.prepare_cached(sql).await?, values).await
-    }
-}
 
 #[derive(Clone)]
 pub struct Database {
@@ -103,60 +55,61 @@ impl Database {
         Ok(database)
     }
 
-    /// The database as it is, without migrating it or waiting for it: for whoever looks what is wrong with it.
-    pub fn as_it_is(url: &SecretString, connections: usize) -> anyhow::Result<Self> {
+    /// The database without a supervisor: it is not migrated and counts as available. For diagnosing what is wrong with it.
+    pub fn unsupervised(url: &SecretString, connections: usize) -> anyhow::Result<Self> {
         Ok(Self { pool: pool(url, connections)?, available: Arc::new(watch::Sender::new(true)) })
     }
 
-    /// A connection, or what PostgreSQL or the network said.
-    pub async fn connect(&self) -> Result<Object, PoolError> {
-        self.pool.get().await
+    /// A connection, or the error of PostgreSQL or the network.
+    pub async fn connect(&self) -> Result<Client, PoolError> {
+        self.pool.get().await.map(Client::pooled)
     }
 
-    /// Returns as soon as the database is there and migrated.
+    /// Returns as soon as the database is reachable and migrated.
     pub async fn available(&self) {
         // The sender lives in self, so waiting cannot fail.
-        let _ = self.available.subscribe().wait_for(|there| *there).await;
+        let _ = self.available.subscribe().wait_for(|available| *available).await;
     }
 
-    /// Somebody met a sign that the database is away: nothing is handled until a probe succeeds.
-    pub fn suspect(&self, problem: &str) {
-        let changed = self.available.send_if_modified(|there| std::mem::replace(there, false));
+    /// A statement failed as if the database were unavailable: no message is handled until a probe succeeds.
+    pub fn report_unavailable(&self, problem: &str) {
+        let changed = self.available.send_if_modified(|available| std::mem::replace(available, false));
         if changed {
-            tracing::warn!(error = problem, "The database is away; work waits for it.");
+            tracing::warn!(error = problem, "The database is unavailable; work waits for it.");
         }
     }
 
-    pub async fn client(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|e| away(e.to_string()))
+    /// Like [`Self::connect`], for handlers: the error makes the message wait for the database.
+    pub async fn client(&self) -> Result<Client> {
+        self.connect().await.map_err(|e| unavailable(e.to_string()))
     }
 
-    /// A lock by this name, on a connection of its own that has left the pool: it falls with that connection, however its holder
-    /// ends. `None` if somebody else still holds it after `patience`.
-    pub async fn alone(&self, name: &str, patience: Duration) -> Result<Option<Client>> {
+    /// Takes the advisory lock of this name, on a connection detached from the pool: PostgreSQL releases the lock when that
+    /// connection ends, however its holder ends. `None` if another session still holds the lock after `patience`.
+    pub async fn lock(&self, name: &str, patience: Duration) -> Result<Option<Client>> {
         let give_up = time::Instant::now() + patience;
-        // Before the lock: one that is waited for no longer must not go back to the pool with it.
-        let client = Object::take(self.client().await?);
+        // Detached before the lock is requested: if the caller stops waiting, the lock must not return to the pool.
+        let client = self.client().await?.detach();
         let lock = "select pg_try_advisory_lock(hashtext('callbridge ' || $1::text))";
         while !client.query_one(lock, &[&name]).await?.get::<_, bool>(0) {
             if time::Instant::now() >= give_up {
                 return Ok(None);
             }
-            time::sleep(LOCK_TRIED_EVERY).await;
+            time::sleep(LOCK_RETRY_EVERY).await;
         }
         Ok(Some(client))
     }
 
     async fn supervise(self, condition: Condition, shutdown: CancellationToken) {
         let work = async {
-            let mut told = false;
+            let mut warned = false;
             let mut migrated = false;
             loop {
                 match self.probe(&mut migrated).await {
                     Ok(()) => {
-                        told = false;
+                        warned = false;
                         condition.met();
-                        if self.available.send_if_modified(|there| !std::mem::replace(there, true)) {
+                        if self.available.send_if_modified(|available| !std::mem::replace(available, true)) {
                             tracing::info!("The database is connected.");
                         }
                     }
@@ -164,8 +117,11 @@ impl Database {
                         let problem = tls::explain(format!("{e:#}"));
                         condition.unmet(format!("the database cannot be used: {problem}"));
                         self.available.send_replace(false);
-                        if !std::mem::replace(&mut told, true) {
-                            tracing::warn!(error = problem, "The database is away; waiting for it to come back.");
+                        if !std::mem::replace(&mut warned, true) {
+                            tracing::warn!(
+                                error = problem,
+                                "The database is unavailable; waiting for it to come back."
+                            );
                         }
                     }
                 }
@@ -179,7 +135,7 @@ impl Database {
     }
 
     async fn probe(&self, migrated: &mut bool) -> anyhow::Result<()> {
-        let mut client = self.pool.get().await?;
+        let mut client = self.connect().await?;
         if !*migrated {
             migrate(&mut client).await.context("the migrations could not be applied")?;
             *migrated = true;
@@ -194,7 +150,7 @@ fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
         .expose_secret()
         .parse()
         // The parser's message may quote the URL, and the URL may hold a password.
-        .map_err(|_| anyhow::anyhow!("{NOT_A_DATABASE}"))?;
+        .map_err(|_| anyhow::anyhow!("{INVALID_URL}"))?;
     config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).options(STATEMENT_TIMEOUT);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if config.get_ssl_mode() == SslMode::Disable {
@@ -206,7 +162,7 @@ fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
         Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
     Pool::builder(manager)
         .max_size(connections)
-        // The connection used last has its server process and its statements at hand; under a light load the others rest.
+        // The connection used last has its server process and prepared statements warm; under light load the others stay idle.
         .queue_mode(QueueMode::Lifo)
         .timeouts(timeouts)
         .runtime(Runtime::Tokio1)
@@ -219,12 +175,12 @@ fn with_tls() -> tokio_postgres_rustls::MakeRustlsConnect {
     tokio_postgres_rustls::MakeRustlsConnect::new(config)
 }
 
-async fn migrate(client: &mut Object) -> anyhow::Result<()> {
-    // A migration, or another worker's, may take longer than any statement of a handler.
+async fn migrate(client: &mut Client) -> anyhow::Result<()> {
+    // A migration, or waiting for another worker's, may take longer than any statement of a handler.
     client.batch_execute("set statement_timeout = 0").await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
-    // A newer version of the workers may have applied what this one does not know: migrations only add.
-    let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut ***client).await;
+    // A newer version of the workers may have applied migrations that this one does not know. They only add.
+    let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut **client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
     client.batch_execute("reset statement_timeout").await?;
     for migration in applied?.applied_migrations() {
@@ -233,7 +189,7 @@ async fn migrate(client: &mut Object) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The newest migration that was applied, if any was, and the newest one that this program has.
+/// The newest migration that was applied, if any, and the newest one in this program.
 pub async fn migrations(client: &tokio_postgres::Client) -> Result<(Option<i32>, i32)> {
     let newest = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
     let history = "select to_regclass('refinery_schema_history') is not null";
@@ -248,26 +204,30 @@ pub async fn migrations(client: &tokio_postgres::Client) -> Result<(Option<i32>,
 impl From<tokio_postgres::Error> for Error {
     fn from(e: tokio_postgres::Error) -> Self {
         let Some(db) = e.as_db_error() else {
-            // Without an answer of the server it is the connection, or a parameter or column of the wrong type.
+            // Without an answer from the server it is the connection, or a parameter or column of the wrong type.
             let connection = e.is_closed() || e.source().is_some_and(|source| source.is::<std::io::Error>());
-            return if connection { away(e.to_string()) } else { Error::retry(Code::DatabaseRejected, e.to_string()) };
+            return if connection {
+                unavailable(e.to_string())
+            } else {
+                Error::retry(Code::DatabaseRejected, e.to_string())
+            };
         };
         let code = db.code();
         let class = code.code().get(..2).unwrap_or_default();
-        // Messages of the server may quote values; its code and the constraint's name never do.
+        // The server's messages may quote values; its code and the constraint's name never do.
         let message = format!(
             "PostgreSQL answered {}{}",
             code.code(),
             db.constraint().map(|c| format!(" ({c})")).unwrap_or_default()
         );
         match class {
-            // Connection trouble, resources, shutting down or starting up.
-            "08" | "53" | "57" | "58" if *code != SqlState::QUERY_CANCELED => away(message),
+            // Connection errors, lack of resources, shutting down or starting up.
+            "08" | "53" | "57" | "58" if *code != SqlState::QUERY_CANCELED => unavailable(message),
             _ => Error::retry(Code::DatabaseRejected, message),
         }
     }
 }
 
-fn away(message: String) -> Error {
+fn unavailable(message: String) -> Error {
     Error::new(Code::DatabaseUnavailable, Remedy::AwaitDatabase, message)
 }

@@ -1,12 +1,12 @@
-//! What can go wrong while a message is handled, and what the consumer loop shall do about it.
+//! What can go wrong while a message is handled, and what the consumer loop should do about it.
 //!
 //! Every failure carries a stable [`Code`]: it is the dead letter's reason, a metric's label and a heading in
-//! `docs/errors.md`. Beside it stands a [`Remedy`], because whether waiting helps is known where the failure
-//! happens and nowhere else. Messages never hold a phone number, a body or a secret.
+//! `docs/errors.md`. It also carries a [`Remedy`], because only the code that fails knows whether waiting helps. The
+//! message of an error never holds a phone number, a body or a secret.
 
 use std::{fmt, time::Duration};
 
-/// Stable names of everything that can park or delay a message.
+/// A stable name for each failure that can park or delay a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     AircallBudget,
@@ -109,19 +109,19 @@ impl fmt::Display for Code {
 /// What helps against a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Try again up the delay ladder; `after` is what the API asked for.
+    /// Retry with growing delays, and park after the last; `after` is the shortest delay that the API asked for.
     Retry { after: Option<Duration> },
-    /// Try again later without counting an attempt: the message has done nothing wrong.
+    /// Retry later without counting an attempt: nothing is wrong with the message.
     Defer { after: Duration },
-    /// Waiting changes nothing; a person has to look.
+    /// Waiting does not help; a person has to look.
     Park,
-    /// The database is away for everybody: stop consuming until it is back.
+    /// The database is unavailable for all messages: keep this one and handle none until it is back.
     AwaitDatabase,
-    /// An API is away for everybody: likewise.
+    /// An API is unavailable for all messages: keep this one and try again until the API is back.
     AwaitApi,
 }
 
-/// A failure with its code, a sentence for people, and what helps.
+/// A failure: its code, a sentence for the operator, and what helps.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Error {
@@ -139,7 +139,7 @@ impl Error {
         Self::new(code, Remedy::Retry { after: None }, message)
     }
 
-    /// JSON that is not of the shape it should be: says where, and never quotes it.
+    /// JSON of the wrong shape: the message says where, and never quotes the JSON.
     pub fn malformed(what: &str, e: &serde_json::Error) -> Self {
         let (line, column) = (e.line(), e.column());
         Self::park(

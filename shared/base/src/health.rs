@@ -1,8 +1,8 @@
-//! The routes of health, readiness and metrics, and the conditions that readiness is made of.
+//! The HTTP routes for health, readiness and metrics, and the conditions of readiness.
 //!
 //! Each part that must work before a worker can do its job holds a [`Condition`]. `GET /readyz` answers 200 when
 //! all of them are met and otherwise 503 with the reasons, so that "not ready" always says why. `GET /healthz` only
-//! tells that the process is alive; `GET /metrics` is Prometheus' text format.
+//! says that the process is alive; `GET /metrics` answers in Prometheus' text format.
 
 use std::{
     collections::BTreeMap,
@@ -18,9 +18,9 @@ pub struct Readiness(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// By name; `None` is met, otherwise the reason.
+    /// By name; `None` is met, otherwise why it is unmet.
     conditions: BTreeMap<&'static str, Option<String>>,
-    /// Conditions of which one is enough.
+    /// Only one of these must be met.
     alternatives: Vec<&'static str>,
 }
 
@@ -32,17 +32,17 @@ impl Readiness {
         condition
     }
 
-    /// One of these is enough: ingest takes webhooks as long as broker or database is there.
-    pub fn one_is_enough(&self, names: &[&'static str]) {
+    /// Only one of these must be met: ingest accepts webhooks as long as the broker or the database is available.
+    pub fn require_any(&self, names: &[&'static str]) {
         self.state().alternatives = names.to_vec();
     }
 
-    /// What is missing, as `(condition, reason)`.
+    /// The unmet conditions, as `(condition, reason)`.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
         let state = self.state();
         let met = |name: &&'static str| state.conditions.get(name).is_some_and(Option::is_none);
-        let spared: &[_] = if state.alternatives.iter().any(met) { &state.alternatives } else { &[] };
-        let unmet = state.conditions.iter().filter(|(name, _)| !spared.contains(name));
+        let ignored: &[_] = if state.alternatives.iter().any(met) { &state.alternatives } else { &[] };
+        let unmet = state.conditions.iter().filter(|(name, _)| !ignored.contains(name));
         unmet.filter_map(|(name, reason)| Some((*name, reason.clone()?))).collect()
     }
 
@@ -93,11 +93,11 @@ mod tests {
     fn one_alternative_is_enough_but_not_none() {
         let readiness = Readiness::default();
         let (broker, database) = (readiness.condition("broker"), readiness.condition("database"));
-        readiness.one_is_enough(&["broker", "database"]);
+        readiness.require_any(&["broker", "database"]);
         assert_eq!(readiness.missing().len(), 2);
         database.met();
         assert!(readiness.missing().is_empty());
-        database.unmet("away".into());
+        database.unmet("unavailable".into());
         broker.met();
         assert!(readiness.missing().is_empty());
     }

@@ -1,12 +1,12 @@
-//! The one HTTP server of all workers: routes in, answers out, and what a stranger may take of us is bounded.
+//! The HTTP server of all workers, with bounds on what a client can consume.
 //!
-//! It is open to whoever reaches the port, so it holds a client to a pace and a size. A head that does not come whole
-//! within [`HEAD_TIMEOUT`], the pause between two requests included, ends its connection; one that is too large is
-//! answered with 431. Of connections there are at most [`MOST_CONNECTIONS`]: the next one takes the place of the oldest
-//! on which no request is in hand. So idle or slow clients, however many, keep nobody out, and health is told while the
-//! webhooks are flooded. How long a body may take and how many are in hand at once is for the routes to say.
+//! Anyone who reaches the port can connect, so time and size are limited. The head of a request must arrive within
+//! [`HEAD_TIMEOUT`], which includes the pause since the last request, else its connection is closed; a head that is too
+//! large is answered with 431. At most [`MOST_CONNECTIONS`] connections are open: one more replaces the oldest that has no
+//! request in flight. So idle or slow clients, however many, keep nobody out, and health is answered even while webhooks
+//! flood in. The routes themselves limit how long a body may take and how many requests are in flight.
 //!
-//! At shutdown nothing new is accepted and requests in hand are answered.
+//! At shutdown no new connection is accepted, and requests in flight are answered.
 
 use std::{
     collections::VecDeque,
@@ -37,15 +37,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Whoever calls a webhook gives the whole exchange 5 s.
+/// Aircall waits 5 s for the answer to a webhook.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Request line and headers together.
 const LARGEST_HEAD: usize = 16 * 1024;
 const MOST_HEADERS: usize = 64;
-/// Half of the 1,024 open files that a process may have where nobody has raised the limit.
+/// Half of the usual default limit of 1,024 open files for a process.
 const MOST_CONNECTIONS: usize = 512;
-/// Out of files or memory: others have to end first.
-const AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// Out of files or memory: other connections have to end first.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// Binds `listen` and serves until `shutdown`.
 pub async fn serve(listen: SocketAddr, routes: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -54,19 +54,19 @@ pub async fn serve(listen: SocketAddr, routes: Router, shutdown: CancellationTok
         .with_context(|| format!("HTTP_LISTEN: {listen} cannot be listened on; is another process using it?"))?;
     let address = listener.local_addr().context("the listening address")?;
     tracing::info!(%address, "Listening for HTTP.");
-    let (tasks, mut guests) = (TaskTracker::new(), Guests::default());
+    let (tasks, mut connections) = (TaskTracker::new(), Connections::default());
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok((stream, _)) if guests.make_room() => {
+            Ok((stream, _)) if connections.make_room() => {
                 let busy = Arc::new(AtomicBool::new(false));
-                let task = tasks.spawn(attend(stream, routes.clone(), busy.clone(), shutdown.clone()));
-                guests.0.push_back(Guest { task: task.abort_handle(), busy });
+                let task = tasks.spawn(serve_connection(stream, routes.clone(), busy.clone(), shutdown.clone()));
+                connections.0.push_back(Connection { task: task.abort_handle(), busy });
             }
             Ok(_) => metrics::counter!("callbridge_http_turned_away_total").increment(1),
-            Err(e) if is_of_the_client(&e) => {}
+            Err(e) if is_client_gone(&e) => {}
             Err(e) => {
                 tracing::error!(error = %e, "A connection could not be accepted.");
-                time::sleep(AFTER_FAILURE).await;
+                time::sleep(PAUSE_AFTER_FAILURE).await;
             }
         }
     }
@@ -76,37 +76,37 @@ pub async fn serve(listen: SocketAddr, routes: Router, shutdown: CancellationTok
     Ok(())
 }
 
-/// It went away before it was accepted.
-fn is_of_the_client(e: &io::Error) -> bool {
+/// The client closed the connection before it was accepted.
+fn is_client_gone(e: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(e.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// The connections, oldest first.
+/// The open connections, oldest first.
 #[derive(Default)]
-struct Guests(VecDeque<Guest>);
+struct Connections(VecDeque<Connection>);
 
-struct Guest {
+struct Connection {
     task: AbortHandle,
-    /// A request is in hand: its head is whole, its answer is not there yet.
+    /// A request is in flight: its head has been read, its answer is not ready yet.
     busy: Arc<AtomicBool>,
 }
 
-impl Guests {
-    /// Ends the oldest connection without a request in hand if there are too many; false if all have one.
+impl Connections {
+    /// If there are too many, closes the oldest connection without a request in flight; false if all have one.
     fn make_room(&mut self) -> bool {
-        self.0.retain(|guest| !guest.task.is_finished());
+        self.0.retain(|connection| !connection.task.is_finished());
         if self.0.len() < MOST_CONNECTIONS {
             return true;
         }
-        let idle = self.0.iter().position(|guest| !guest.busy.load(Ordering::Relaxed));
+        let idle = self.0.iter().position(|connection| !connection.busy.load(Ordering::Relaxed));
         let Some(oldest) = idle.and_then(|index| self.0.remove(index)) else { return false };
         oldest.task.abort();
         true
     }
 }
 
-async fn attend(stream: TcpStream, routes: Router, busy: Arc<AtomicBool>, shutdown: CancellationToken) {
+async fn serve_connection(stream: TcpStream, routes: Router, busy: Arc<AtomicBool>, shutdown: CancellationToken) {
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(move |request| {
         busy.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
-//! What calls, records, stages and vendors are called, everywhere the same.
+//! Ids and names of calls, records, stages and vendors.
 //!
-//! Plain names without behaviour of their own: every layer speaks of them, so they live in the lowest one.
+//! Plain names without behaviour. Every layer uses them, so they live in the lowest one.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct CallId(pub i64);
 
 impl CallId {
-    /// Of a fact that is about no call.
+    /// The call id of a fact that is not about a call.
     pub const NONE: CallId = CallId(0);
 }
 
@@ -22,7 +22,7 @@ impl fmt::Display for CallId {
     }
 }
 
-/// The three kinds of record that Sellsy can find by phone, in the order of preference of the match rules.
+/// The three kinds of record that Sellsy can find by phone, in the order in which the match rules prefer them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -41,7 +41,13 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A worker's stage: its queue, its dead letters and its name on timelines and metrics.
+impl Kind {
+    pub fn parse(text: &str) -> Option<Self> {
+        [Kind::Individual, Kind::Company, Kind::Contact].into_iter().find(|kind| kind.to_string() == text)
+    }
+}
+
+/// A step of the processing: it names a work queue, a queue of dead letters, and the work in timelines and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     Ingest,
@@ -64,14 +70,15 @@ impl Stage {
         }
     }
 
-    /// Whether a worker consumes a queue of this stage; ingest only parks.
+    /// Whether a worker consumes a queue of this stage. Ingest has none; it only parks.
     pub fn has_work_queue(self) -> bool {
         self != Stage::Ingest
     }
 }
 
 /// The two companies whose APIs are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Vendor {
     Aircall,
     Sellsy,

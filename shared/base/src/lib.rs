@@ -1,8 +1,9 @@
-//! The lowest layer: what every process needs before it knows of a call, an API or a broker.
+//! The lowest layer: what every process needs, whatever it does.
 //!
-//! Ids, errors with their codes, settings, telemetry, the pool of the database and its migrations, health, phone
-//! numbers. Nothing here knows a table, a vendor's endpoint or a queue.
+//! Ids, errors with their codes, settings, telemetry, the database pool and its migrations, health, phone numbers.
+//! Nothing here knows a table, an endpoint of a vendor or a queue.
 
+pub mod client;
 pub mod db;
 pub mod error;
 pub mod health;

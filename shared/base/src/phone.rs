@@ -4,12 +4,12 @@
 //! with a narrow no-break space, with `poste 12`), so a caller is found only after both became [`E164`]. [`classify`] is
 //! for a call's number and says why a number cannot be looked up; [`parse`] is for a record's number.
 //!
-//! A number counts when its length is possible in its country. Whether its range has been handed out is not asked: the
-//! tables of ranges are always behind, and a number that rings is a number. `docs/decisions/0001-phone-numbers.md` tells
-//! which library does the parsing and why. It is loaded at the first use, shared by all threads, and then takes
-//! about a microsecond per number.
+//! A number is accepted when its length is possible in its country. Whether its range has been assigned is not checked: the
+//! tables of ranges are always out of date, and a number that rings is a number. `docs/decisions/0001-phone-numbers.md` says
+//! which library parses and why. It is loaded on first use, shared by all threads, and then takes about a microsecond per
+//! number.
 //!
-//! Both ways of printing an [`E164`] are masked, so that a number cannot slip into a log.
+//! `Display` and `Debug` of an [`E164`] are masked, so that a number cannot slip into a log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,21 +21,21 @@ use serde::{Deserialize, Serialize};
 
 /// A phone number in E.164: `+`, country code, national number, 7 to 15 digits in all, nothing else.
 ///
-/// `Display` and `Debug` print the masked form (`+33 6 ** ** ** 89`). Serialised, it is the clear one: it is stored and
-/// published like that, so never serialise one into a log line.
+/// `Display` and `Debug` print the masked form (`+33 6 ** ** ** 89`). Serde writes the clear number, for the database and the
+/// queues, so never serialise one into a log line.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct E164(Box<str>);
 
 impl E164 {
-    /// The clear number, `+33623456789`. For requests to the two APIs, for SQL parameters and for what people with access
-    /// to the records read (the log in Sellsy, the console); never for logs, metrics, traces or error texts.
+    /// The clear number, `+33623456789`. For requests to the two APIs, SQL parameters, and pages and logs that only people
+    /// with access to the records read (Sellsy, the console); never for log lines, metrics, traces or error texts.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The national significant number, digits only: `623456789`. What is left of any spelling of the number once
-    /// country code and national prefix are off, so a search on it is not thrown off by them.
+    /// The national significant number, digits only: `623456789`. Every spelling of the number contains it, with or without
+    /// country code and national prefix, so it is the part to search for.
     pub fn significant_digits(&self) -> &str {
         &self.0[1 + self.country_code().len()..]
     }
@@ -73,12 +73,12 @@ impl fmt::Debug for E164 {
     }
 }
 
-/// The text is not `+` and 7 to 15 digits. Does not repeat the text, which may be a number all the same.
+/// The text is not `+` and 7 to 15 digits. The error does not repeat the text, which may still be a phone number.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a phone number in E.164: expected `+` and 7 to 15 digits")]
 pub struct NotE164;
 
-/// Strict: reads back what [`E164::as_str`] gave, and no other spelling.
+/// Strict: accepts what [`E164::as_str`] returns and no other spelling.
 impl FromStr for E164 {
     type Err = NotE164;
 
@@ -105,11 +105,11 @@ impl From<E164> for String {
     }
 }
 
-/// A country by its ISO 3166 code of two letters: the one whose national spelling (`06…`) a number without `+` is in.
+/// A country by its two-letter ISO 3166 code. A number without `+` (`06…`) is read as a national number of this country.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Region(Country);
 
-/// The text names no country that has phone numbers.
+/// The text is not the code of a country that has phone numbers.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a country: expected an ISO 3166 code of two letters, such as FR, BE or CH")]
 pub struct UnknownRegion(String);
@@ -145,23 +145,23 @@ impl fmt::Debug for Region {
     }
 }
 
-/// Who is at the other end, as far as the number tells.
+/// What the number of the other party says about who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A number that can be looked up.
     Number(E164),
-    /// No number was given: it is missing, empty, or a word such as `anonymous`.
+    /// There is no number: it is missing, empty, or a word such as `anonymous`.
     Withheld,
-    /// An extension or a short code (at most [`LONGEST_INTERNAL`] digits, without `+`): nobody's number.
+    /// An extension or a short code (at most [`LONGEST_INTERNAL`] digits, without `+`): it belongs to no record.
     Internal,
-    /// Something else that is no phone number, or one of a length that its country does not have.
+    /// Something else that is not a phone number, or has a length that is impossible in its country.
     Unusable,
 }
 
 /// The longest short codes in use have 6 digits (116 000 helplines, 118 712 directories).
 pub const LONGEST_INTERNAL: usize = 6;
 
-/// What a call's number is. `raw` is Aircall's `raw_digits`; a number without `+` is read as one of `region`.
+/// Classifies a call's number. `raw` is Aircall's `raw_digits`; a number without `+` is read as a national one of `region`.
 pub fn classify(raw: Option<&str>, region: Region) -> Caller {
     let Some(raw) = raw else {
         return Caller::Withheld;
@@ -177,7 +177,7 @@ pub fn classify(raw: Option<&str>, region: Region) -> Caller {
     }
 }
 
-/// The number that a person meant by `typed`, if it is one. Extensions and remarks after it are left out; of several
+/// The number that a person typed into a record, if it is one. Extensions and remarks after it are ignored; of several
 /// numbers in one field (`06… / 01…`) the first counts.
 pub fn parse(typed: &str, region: Region) -> Option<E164> {
     let cleaned = clean(typed);
@@ -203,8 +203,8 @@ fn possible(typed: &str, region: Region) -> Option<E164> {
     format!("+{}{}", number.country_code, number.get_national_significant_number()).parse().ok()
 }
 
-/// French numbers of overseas departments are written like all French ones (`0692 12 34 56`) and dialled so in France,
-/// but their country code is not 33. Recognised by being in use there and not under 33.
+/// Numbers of French overseas departments are written and dialled in France like all French ones (`0692 12 34 56`), but
+/// their country code is not 33. Such a number is valid under the overseas code and not under 33.
 fn overseas_code(number: &PhoneNumber) -> Option<i32> {
     const OVERSEAS: [Country; 6] = [Country::RE, Country::YT, Country::GP, Country::MQ, Country::GF, Country::PM];
 
@@ -213,13 +213,13 @@ fn overseas_code(number: &PhoneNumber) -> Option<i32> {
     }
     OVERSEAS.into_iter().find_map(|country| {
         let code = PHONE_NUMBER_UTIL.get_country_code_for_region(country)?;
-        let there = PhoneNumber { country_code: code, ..number.clone() };
-        there.is_valid_for_region(country).then_some(code)
+        let overseas = PhoneNumber { country_code: code, ..number.clone() };
+        overseas.is_valid_for_region(country).then_some(code)
     })
 }
 
-/// Every kind of space becomes a plain one, marks without width (text direction, zero-width joiners) go away, and a
-/// `sip:` address is reduced to its user.
+/// Turns every kind of space into a plain one, removes characters without width (text direction, zero-width joiners), and
+/// reduces a `sip:` address to its user.
 fn clean(typed: &str) -> Cow<'_, str> {
     let trimmed = typed.trim();
     let user = match trimmed.get(..4) {
@@ -238,7 +238,7 @@ fn is_without_width(c: char) -> bool {
 }
 
 /// Cuts at the first letter after the first digit: `06… poste 12`, `06… (perso)`. The library would read the letters as
-/// the keys of a phone, which nobody means here. Addresses of the form `tel:` keep their parameters, it knows them.
+/// keys of a phone, which nobody means here. Addresses of the form `tel:` keep their parameters: the library knows them.
 fn without_remark(cleaned: &str) -> &str {
     if cleaned.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
         return cleaned;
@@ -248,7 +248,7 @@ fn without_remark(cleaned: &str) -> &str {
     remark.map_or(cleaned, |length| &cleaned[..digits_at + length])
 }
 
-/// `anonymous` is what Aircall sends; the others are what networks and switchboards put in the same place.
+/// Aircall sends `anonymous`; the other words come from networks and switchboards.
 /// `266696687` spells ANONYMOUS on a phone's keys.
 fn is_withheld(cleaned: &str) -> bool {
     const WORDS: [&str; 9] =
@@ -263,7 +263,7 @@ fn is_internal(cleaned: &str) -> bool {
     only_digits && (1..=LONGEST_INTERNAL).contains(&digits)
 }
 
-/// Country codes are prefix-free: one digit in zones 1 and 7, two for those listed, else three (ITU-T E.164, annex D).
+/// Country codes are prefix-free: one digit in zones 1 and 7, two for those listed here, else three (ITU-T E.164, annex D).
 fn country_code_length(digits: &str) -> usize {
     const OF_TWO: [&str; 42] = [
         "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49",

@@ -1,8 +1,8 @@
 //! Settings: environment variables with the same names for every worker.
 //!
-//! clap declares the names, their defaults and the texts of `--help`; [`Settings::load`] turns the raw texts into
-//! types and collects every problem, so that a worker that cannot start names all of them at once. `<NAME>_FILE`
-//! reads a setting from a file, as secrets are mounted by Docker and Kubernetes. Values never appear in messages.
+//! clap declares the names, their defaults and the texts of `--help`. [`Settings::load`] turns the raw texts into types and
+//! collects every problem, so that a worker that cannot start reports all of them at once. `<NAME>_FILE` reads a setting
+//! from a file, which is how Docker and Kubernetes mount secrets. Error messages never contain a value.
 
 mod problems;
 mod raw;
@@ -17,14 +17,14 @@ use raw::Raw;
 pub use values::{Aircall, Language, LogFallback, LogFormat, Needs, Sellsy, Settings};
 
 impl Settings {
-    /// Reads the environment and the command line of the worker called `name`. Prints help and ends the process
-    /// when asked to, as clap does.
+    /// Reads the environment and the command line of the worker called `name`. On `--help` or `--version`, clap prints the
+    /// text and ends the process.
     pub fn load(name: &'static str, about: &'static str, needs: Needs) -> Result<Self, Problems> {
         let arguments = std::env::args_os().collect();
         Self::parse(name, about, needs, arguments, |name| std::env::var_os(name))
     }
 
-    /// The same from the environment alone, for a command that takes other arguments than a worker.
+    /// Reads the environment only, for the operator's command, whose arguments differ from a worker's.
     pub fn from_environment(needs: Needs) -> Result<Self, Problems> {
         Self::parse("callbridge", "", needs, vec!["callbridge".into()], |name| std::env::var_os(name))
     }
@@ -60,7 +60,7 @@ impl Settings {
     }
 }
 
-/// What clap does not do by itself: `<NAME>_FILE` is read, and an empty `<NAME>` counts as not set.
+/// What clap lacks: `<NAME>_FILE` is read, and an empty `<NAME>` counts as not set.
 fn from_environment(
     command: &clap::Command,
     environment: &impl Fn(&str) -> Option<OsString>,

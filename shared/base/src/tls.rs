@@ -1,19 +1,19 @@
 //! The one TLS stack: rustls with ring, for the broker, the database and both APIs.
 //!
-//! All of them trust the same certificates: those of the machine, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name
-//! in their place. A wrong certificate is a setting that somebody has to mend, so [`explain`] says how.
+//! All of them trust the same certificates: the machine's, or instead those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+//! An operator has to fix a wrong certificate, so [`explain`] says how.
 
 use rustls::RootCertStore;
 
 use crate::settings::Problems;
 
-/// Makes ring the process's provider; needed before the first client is built, harmless afterwards.
+/// Makes ring the provider of this process. Required before the first client is built; may be called again.
 pub fn install_provider() {
-    // An error only says that it was installed before.
+    // An error only means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Certificates that were named and cannot be read would otherwise show as servers that nobody trusts.
+/// Checks the files that the settings name. Unreadable certificates would otherwise look like untrusted servers.
 pub fn check() -> Result<(), Problems> {
     let named: Vec<_> =
         ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter(|n| std::env::var_os(n).is_some()).collect();
@@ -29,15 +29,15 @@ pub fn check() -> Result<(), Problems> {
     }
 }
 
-/// The certificates that are trusted.
+/// The trusted certificates.
 pub(crate) fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
 
-/// Why a connection failed and, if it was over TLS, what to do. By its words: three libraries wrap rustls' errors, each
-/// in its own way.
+/// Adds to the reason of a failed TLS connection what to do about it. Compares words of the text, because three libraries
+/// wrap rustls' errors, each in its own way.
 pub fn explain(problem: String) -> String {
     let what_to_do = if problem.contains("invalid peer certificate") {
         "the certificate must name the host and be signed by a CA that this machine trusts; SSL_CERT_FILE names others"

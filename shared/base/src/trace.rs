@@ -1,7 +1,7 @@
 //! W3C trace context: one call is one trace across all workers.
 //!
-//! Each stage goes on with a new span id. What belongs to no call starts a trace of its own. The header is
-//! `traceparent: 00-<32 hex trace id>-<16 hex span id>-01`, as <https://www.w3.org/TR/trace-context/> has it.
+//! Each stage continues the trace with a new span id. Work that belongs to no call starts a new trace. The header is
+//! `traceparent: 00-<32 hex trace id>-<16 hex span id>-01`, see <https://www.w3.org/TR/trace-context/>.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::ids::CallId;
 
 tokio::task_local! {
-    /// What a request to an API is sent for, while a message is handled.
+    /// The trace of the message that is being handled; requests to an API are steps of it.
     static CURRENT: Traceparent;
 }
 
@@ -18,7 +18,7 @@ tokio::task_local! {
 pub struct Traceparent {
     trace: u128,
     span: u64,
-    /// The step before; 0 for the first.
+    /// The span id of the step before; 0 for the first.
     parent: u64,
 }
 
@@ -27,8 +27,8 @@ impl Traceparent {
         Self { trace: Uuid::now_v7().as_u128(), span: new_span(), parent: 0 }
     }
 
-    /// All that ever happens to a call has the trace that its id names, whichever webhook began it.
-    pub fn of_call(call_id: CallId) -> Self {
+    /// A trace whose id is derived from the call's id, so that all work on a call has one trace, whichever webhook starts it.
+    pub fn for_call(call_id: CallId) -> Self {
         if call_id == CallId::NONE {
             return Self::start();
         }
@@ -37,7 +37,7 @@ impl Traceparent {
         Self { trace, span: new_span(), parent: 0 }
     }
 
-    /// The same trace, one step on.
+    /// The next step of the same trace.
     #[must_use]
     pub fn child(self) -> Self {
         Self { span: new_span(), parent: self.span, ..self }
@@ -48,13 +48,13 @@ impl Traceparent {
         format!("{:032x}", self.trace)
     }
 
-    /// Trace, span and the span before.
+    /// The ids of the trace, of this span and of the span before.
     pub fn ids(self) -> (u128, u64, u64) {
         (self.trace, self.span, self.parent)
     }
 }
 
-/// While `work` is done, requests that it sends belong to `trace`.
+/// Runs `work`; requests that it sends are steps of `trace`.
 pub async fn within<F: Future>(trace: Traceparent, work: F) -> F::Output {
     CURRENT.scope(trace, work).await
 }
@@ -109,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_one_trace_and_what_is_no_call_has_none_in_common() {
-        let [one, again, other] = [7, 7, 8].map(|id| Traceparent::of_call(CallId(id)));
+    fn a_call_has_one_trace_and_work_without_a_call_shares_none() {
+        let [one, again, other] = [7, 7, 8].map(|id| Traceparent::for_call(CallId(id)));
         assert_eq!(one.trace_id(), again.trace_id());
         assert_ne!(one.ids().1, again.ids().1);
         assert_ne!(one.trace_id(), other.trace_id());
-        assert_ne!(Traceparent::of_call(CallId::NONE).trace_id(), Traceparent::of_call(CallId::NONE).trace_id());
+        assert_ne!(Traceparent::for_call(CallId::NONE).trace_id(), Traceparent::for_call(CallId::NONE).trace_id());
     }
 }

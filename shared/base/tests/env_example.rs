@@ -1,11 +1,11 @@
-//! `.env.example` shows every setting once, with the default that holds, and none that does not exist: those of the workers and
-//! those that `docker-compose.yml` alone reads.
+//! `.env.example` shows every setting once, with its default, and none that does not exist: the settings of the workers and
+//! those that only `docker-compose.yml` reads.
 
 use std::{collections::BTreeMap, path::Path};
 
 use base::settings::Settings;
 
-/// What no default can stand for: the file leaves these open to be filled in.
+/// Settings without a usable default: the file leaves them empty, to be filled in.
 const REQUIRED: [&str; 6] = [
     "AIRCALL_API_ID",
     "AIRCALL_API_TOKEN",
@@ -15,7 +15,7 @@ const REQUIRED: [&str; 6] = [
     "CONSOLE_PASSWORD",
 ];
 
-/// `NAME=value` and `# NAME=value`; sentences of the comments have no name before an equals sign.
+/// Parses `NAME=value` and `# NAME=value`; a sentence in a comment has no name before an equals sign.
 fn setting(line: &str) -> Option<(&str, &str, bool)> {
     let (text, open) = line.strip_prefix("# ").map_or((line, true), |text| (text, false));
     let (name, value) = text.split_once('=')?;
@@ -39,8 +39,12 @@ fn shows_every_setting_with_its_default() {
     let text = text_of(".env.example").unwrap();
     let mut shown = BTreeMap::new();
     for (name, value, open) in text.lines().filter_map(setting) {
-        assert!(shown.insert(name.to_owned(), value.to_owned()).is_none(), "{name} stands there twice");
-        assert_eq!(open, REQUIRED.contains(&name), "{name}: only what must be filled in is no comment");
+        assert!(shown.insert(name.to_owned(), value.to_owned()).is_none(), "{name} is listed twice");
+        assert_eq!(
+            open,
+            REQUIRED.contains(&name),
+            "{name}: only a setting that must be filled in is not commented out"
+        );
     }
     let mut known: BTreeMap<_, _> =
         Settings::names().into_iter().map(|(name, default)| (name, default.unwrap_or_default())).collect();

@@ -1,4 +1,4 @@
-//! `docs/errors.md` has a heading for every code, and for nothing else: a dead letter's reason can be looked up.
+//! `docs/errors.md` has a heading for every code and no other, so that the reason of every dead letter can be looked up.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! The catalogue of metrics is what the code records, what `docs/metrics.md` lists, and all that dashboard and alerts ask for.
+//! The catalogue of metrics matches what the code records and what `docs/metrics.md` lists, and contains every metric that the
+//! dashboard and the alerts use.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -29,7 +30,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What stands before the parenthesis that closes the macro's.
+/// The text before the parenthesis that closes the macro call.
 fn until_closed(call: &str) -> &str {
     let mut open = 1;
     let closes = |c: char| {
@@ -67,7 +68,7 @@ fn recorded() -> BTreeMap<String, (Kind, Vec<String>)> {
                 let arguments = until_closed(call);
                 let mut texts = arguments.split('"').skip(1).step_by(2);
                 let name = texts.next().unwrap().to_owned();
-                // Each arrow has its label before it, and what follows the last one is a value.
+                // Each arrow comes after its label, and a value follows the last arrow.
                 let pieces: Vec<_> = arguments.split("=>").collect();
                 let labels = pieces.split_last().unwrap().1.iter();
                 let labels = labels.map(|before| before.rsplit('"').nth(1).unwrap().to_owned()).collect();
@@ -87,13 +88,13 @@ fn the_code_records_what_the_catalogue_lists() {
 }
 
 #[test]
-fn the_documents_list_what_the_catalogue_does() {
+fn the_documents_list_what_the_catalogue_lists() {
     let text = read("docs/metrics.md");
     assert!(text.contains(&table()), "docs/metrics.md should have this table:\n{}", table());
 }
 
 #[test]
-fn dashboard_and_alerts_ask_for_nothing_else() {
+fn dashboard_and_alerts_use_no_other_metric() {
     let known: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     for file in ["deploy/grafana/callbridge.json", "deploy/prometheus/alerts.yml"] {
         let text = read(file);
@@ -101,12 +102,12 @@ fn dashboard_and_alerts_ask_for_nothing_else() {
             let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
             format!("callbridge_{}", &rest[..end])
         });
-        let mut asked = 0;
+        let mut used = 0;
         for name in names {
             let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
             assert!(known.contains(base), "{file}: {name} is not in the catalogue");
-            asked += 1;
+            used += 1;
         }
-        assert!(asked > 5, "{file} asks for {asked}");
+        assert!(used > 5, "{file} uses {used}");
     }
 }

@@ -1,4 +1,4 @@
-//! Facts on RabbitMQ: the topology, publishes that count, the one consumer loop, and what a worker is made of.
+//! Facts on RabbitMQ: the topology, confirmed publishes, the consumer loop, and the start and stop of a worker.
 
 pub mod amqp;
 pub mod event;

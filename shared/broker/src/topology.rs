@@ -1,9 +1,9 @@
 //! Exchanges, queues and bindings as data, declared by every worker at its start.
 //!
-//! One topic exchange carries the facts; one quorum queue per stage binds the kinds it wants. Beside each stage
-//! stands a queue for its dead letters, and one set of delay queues serves all stages: a message waits there for
-//! the queue's TTL and is then dead-lettered through the default exchange to the queue named by its routing key.
-//! Each delay queue therefore has a fanout exchange of its own, so that the routing key stays free for the way back.
+//! One topic exchange carries the facts, and each stage has a quorum queue that binds the kinds that it handles. Each stage
+//! also has a queue of dead letters. One set of delay queues serves all stages: a message waits there for the queue's TTL and
+//! is then dead-lettered through the default exchange to the queue named by its routing key. Therefore each delay queue has
+//! a fanout exchange of its own, so that the routing key can name the queue to return to.
 //!
 //! The same arguments are valid on RabbitMQ 3.10 and 4.x. Changing one of them on a live broker needs a new queue
 //! name (brokers refuse a redeclaration with other arguments), so they are few and explicit.
@@ -21,7 +21,7 @@ use lapin::{
 pub struct WorkQueue {
     pub stage: Stage,
     pub binds: &'static [&'static str],
-    /// Older messages are worth nothing: the broker drops them, they are never dead-lettered.
+    /// Older messages are useless: the broker drops them and does not dead-letter them.
     pub expires_after: Option<Duration>,
 }
 
@@ -56,7 +56,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
     },
 ];
 
-/// The rungs of the delay ladder, shortest first: one TTL per queue, never a TTL per message.
+/// The delay queues with their TTL, shortest first: one TTL per queue, never a TTL per message.
 pub const DELAYS: &[(&str, Duration)] = &[
     ("5s", Duration::from_secs(5)),
     ("30s", Duration::from_secs(30)),
@@ -67,12 +67,12 @@ pub const DELAYS: &[(&str, Duration)] = &[
 
 /// Deliveries of one message that may end without an ack (crashes, lost connections) before the broker parks it.
 pub const DELIVERY_LIMIT: i64 = 20;
-/// Of dead letters: looking at one counts as a delivery, and no letter may be lost because people look at it. Without an
-/// argument RabbitMQ 4 would drop it after 20 looks; its -1 for "no limit" is a limit of 0 to RabbitMQ 3. This number is
-/// never reached and means the same to both.
+/// For queues of dead letters: to look at a dead letter counts as a delivery, and must never delete it. Without this argument
+/// RabbitMQ 4 would drop it after 20 deliveries; its -1 for "no limit" is a limit of 0 in RabbitMQ 3. This number is never
+/// reached and means the same in both.
 const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
 
-/// Names under one `AMQP_NAMESPACE`.
+/// The names of exchanges and queues in one `AMQP_NAMESPACE`.
 #[derive(Clone, Debug)]
 pub struct Names {
     namespace: String,
@@ -95,13 +95,13 @@ impl Names {
         format!("{}.{}.dead", self.namespace, stage.as_str())
     }
 
-    /// Name of a delay's fanout exchange and of the queue behind it.
+    /// The name of a delay's fanout exchange, and of its queue.
     pub fn delay(&self, rung: &str) -> String {
         format!("{}.delay.{rung}", self.namespace)
     }
 }
 
-/// Whether any queue wants facts of this kind; what nobody wants is not published.
+/// Whether any queue binds this kind. Other kinds are not published.
 pub fn wanted(kind: &str) -> bool {
     WORK_QUEUES.iter().flat_map(|q| q.binds).any(|bind| match bind.strip_suffix(".*") {
         Some(prefix) => kind.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.')),
@@ -109,13 +109,13 @@ pub fn wanted(kind: &str) -> bool {
     })
 }
 
-/// An exchange as it must be.
+/// An exchange to declare.
 pub struct Exchange {
     pub name: String,
     pub kind: ExchangeKind,
 }
 
-/// A queue as it must be.
+/// A queue to declare.
 pub struct Queue {
     pub name: String,
     pub arguments: FieldTable,
@@ -129,7 +129,7 @@ pub enum Purpose {
     Delay,
 }
 
-/// What an exchange passes on to a queue.
+/// Which messages of an exchange a queue gets.
 pub struct Binding {
     pub exchange: String,
     pub queue: String,
@@ -170,7 +170,7 @@ pub fn bindings(names: &Names) -> Vec<Binding> {
     work.chain(DELAYS.iter().map(delay)).collect()
 }
 
-/// Declares everything; harmless when it is already there.
+/// Declares everything; does nothing if it exists already.
 pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
     for exchange in exchanges(names) {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
@@ -205,8 +205,8 @@ fn quorum() -> FieldTable {
     arguments
 }
 
-/// A quorum queue whose dead letters cannot get lost between queues: at-least-once needs reject-publish.
-/// Without a routing key of its own the message's key is kept: that is how delay queues know the way back.
+/// A quorum queue that loses no message while dead-lettering it: at-least-once requires reject-publish. Without `to`, a
+/// dead-lettered message keeps its routing key, by which delay queues return it to its work queue.
 fn dead_lettering(to: Option<&str>) -> FieldTable {
     let mut arguments = quorum();
     set(&mut arguments, "x-dead-letter-exchange", AMQPValue::LongString("".into()));
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wants_what_the_queues_bind_and_nothing_else() {
+    fn exactly_the_kinds_that_a_queue_binds_are_wanted() {
         for (kind, expected) in [
             ("call.created", true),
             ("call.ended", true),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_work_queue_for_every_stage_that_says_so() {
+    fn exactly_the_stages_with_a_work_queue_have_one() {
         for stage in Stage::ALL {
             let queues = WORK_QUEUES.iter().filter(|queue| queue.stage == stage).count();
             assert_eq!(queues, usize::from(stage.has_work_queue()), "{stage:?}");

@@ -1,8 +1,8 @@
-//! What every worker does at its start and at its end.
+//! The start and the stop of every worker.
 //!
-//! [`main`] reads the settings, starts telemetry, listens for signals and calls the worker's `run`. [`Base`] holds
-//! what `run` stands on: links to the broker, the database, readiness. None of them needs its other end to be up:
-//! a worker starts in any order, waits, says what for, and is not ready meanwhile.
+//! [`main`] reads the settings, starts telemetry, listens for signals and calls the worker's `run`, which makes a
+//! [`Worker`]: links to the broker, the database, readiness. None of these must be available at the start: workers and
+//! services start in any order; a worker waits, reports in `/readyz` what it waits for, and is not ready until then.
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
@@ -31,21 +31,21 @@ use crate::{
 
 /// How long a confirmation may take.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
-/// The same while a webhook waits for its answer: Aircall gives 5 s in all.
+/// The same while a webhook waits for its answer: Aircall waits 5 s in all.
 const WEBHOOK_PUBLISH_TIMEOUT: Duration = Duration::from_millis(1500);
-/// For the probe, the relay and what else is no handler.
+/// Database connections for the probe, the relay and all else that is not a handler.
 const SPARE_CONNECTIONS: usize = 4;
-/// From SIGTERM to the end, whatever still runs; Docker kills after 10 s.
-const LONGEST_STOP: Duration = Duration::from_secs(9);
-/// How often a process tells that it lives.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-/// For telling that this process ends; without that the console would miss it for minutes.
-const LAST_WORD: Duration = Duration::from_secs(2);
-/// For the connections to close politely.
-const GOODBYE: Duration = Duration::from_millis(50);
+/// The longest time from SIGTERM to the end, even if work is still running; Docker kills after 10 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+/// How often a process reports to the console that it is alive.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+/// For the report that this process ends; without it the console would show the process as missing for minutes.
+const LAST_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For the connections to close cleanly.
+const CLOSE_TIME: Duration = Duration::from_millis(50);
 
-/// Runs a worker until SIGTERM or Ctrl-C. Exit code 2 for wrong settings, those included that only `run` finds out
-/// ([`Problems`]); 1 for anything else that ends it.
+/// Runs a worker until SIGTERM or Ctrl-C. Exit code 2 for wrong settings, including those that only `run` detects
+/// ([`Problems`]); 1 for any other failure.
 pub async fn main<F>(
     name: &'static str,
     about: &'static str,
@@ -72,7 +72,7 @@ where
 }
 
 fn wrong_settings(name: &str, problems: &Problems) -> ExitCode {
-    eprint!("{name} cannot start; set these environment variables right (see {name} --help):\n{problems}");
+    eprint!("{name} cannot start; correct these environment variables (see {name} --help):\n{problems}");
     ExitCode::from(2)
 }
 
@@ -93,7 +93,7 @@ where
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        tracing::info!("Stopping: messages in hand are finished, the rest stays in the queues.");
+        tracing::info!("Stopping: messages in flight are finished, all others stay in the queues.");
         token.cancel();
     });
     tracing::info!(worker = name, version = env!("CARGO_PKG_VERSION"), "Starting.");
@@ -104,8 +104,8 @@ where
     Ok(())
 }
 
-/// What a worker stands on.
-pub struct Base {
+/// The parts that every worker has.
+pub struct Worker {
     name: String,
     pub settings: Settings,
     pub names: Names,
@@ -114,36 +114,36 @@ pub struct Base {
     pub readiness: Readiness,
     consume: Option<Link>,
     tasks: JoinSet<()>,
-    /// Ends what consumes and listens.
+    /// Stops consumers and the HTTP server.
     shutdown: CancellationToken,
-    /// Ends the links, after everything that used them.
-    links_down: CancellationToken,
+    /// Closes the links to broker and database, after everything that uses them has ended.
+    close_links: CancellationToken,
 }
 
-impl Base {
-    /// Starts to connect to broker and database and returns at once. A worker that consumes gets a second link, and
-    /// database connections for every handler of its `consumers` stages.
+impl Worker {
+    /// Starts to connect to broker and database and returns at once. A worker that consumes the queues of `stages` gets a second
+    /// link, and a database connection for each of their handlers.
     pub fn start(
         name: &str,
         settings: Settings,
-        consumers: usize,
+        stages: &[Stage],
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         tls::install_provider();
         tls::check()?;
         let readiness = Readiness::default();
-        let links_down = CancellationToken::new();
+        let close_links = CancellationToken::new();
         let link = |what: &str, condition: &'static str| {
             let name = format!("callbridge {name} {what}");
-            Link::start(&settings.amqp_url, name, readiness.condition(condition), links_down.clone())
+            Link::start(&settings.amqp_url, name, readiness.condition(condition), close_links.clone())
         };
-        let publish_timeout = if consumers > 0 { PUBLISH_TIMEOUT } else { WEBHOOK_PUBLISH_TIMEOUT };
+        let publish_timeout = if stages.is_empty() { WEBHOOK_PUBLISH_TIMEOUT } else { PUBLISH_TIMEOUT };
         let names = Names::new(settings.amqp_namespace.clone());
         let publisher = Publisher::new(link("publish", "broker"), names.clone(), publish_timeout);
-        let consume = (consumers > 0).then(|| link("consume", "broker for consuming"));
-        let connections = usize::from(settings.concurrency) * consumers.max(1) + SPARE_CONNECTIONS;
+        let consume = (!stages.is_empty()).then(|| link("consume", "broker for consuming"));
+        let connections = usize::from(settings.concurrency) * stages.len().max(1) + SPARE_CONNECTIONS;
         let database =
-            Database::start(&settings.database_url, connections, readiness.condition("database"), links_down.clone())?;
+            Database::start(&settings.database_url, connections, readiness.condition("database"), close_links.clone())?;
         Ok(Self {
             name: name.to_owned(),
             settings,
@@ -154,11 +154,11 @@ impl Base {
             consume,
             tasks: JoinSet::new(),
             shutdown,
-            links_down,
+            close_links,
         })
     }
 
-    /// Starts to consume a stage's queue with `handler`; it drains at shutdown.
+    /// Starts to consume a stage's queue with `handler`. At shutdown, running handlers may finish.
     pub fn consume<H: Handler>(&mut self, stage: Stage, handler: H) -> anyhow::Result<()> {
         let link = self.consume.clone().context("a worker that consumes needs a link for it")?;
         let condition = match stage {
@@ -166,7 +166,7 @@ impl Base {
             Stage::Resolver => "consumer of resolver",
             Stage::Logger => "consumer of logger",
             Stage::Insights => "consumer of insights",
-            Stage::Ingest => anyhow::bail!("ingest has no queue of work"),
+            Stage::Ingest => anyhow::bail!("ingest has no work queue"),
         };
         let consumer = Consumer {
             stage,
@@ -182,22 +182,21 @@ impl Base {
         Ok(())
     }
 
-    /// Starts something that ends by itself at shutdown.
+    /// Starts a task that ends on its own at shutdown.
     pub fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(work);
     }
 
-    /// Starts something that is broken off at shutdown.
+    /// Starts a task that is dropped at shutdown.
     pub fn spawn_until_shutdown(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         let shutdown = self.shutdown.clone();
         self.spawn(async move { shutdown.run_until_cancelled(work).await.unwrap_or_default() });
     }
 
-    /// Serves health and `routes`; ends when everything that was started has drained after shutdown, or when serving
-    /// fails.
+    /// Serves health and `routes`. Returns after shutdown, when all tasks have ended or time is up, or when serving fails.
     pub async fn serve(mut self, routes: Router) -> anyhow::Result<()> {
         let (database, readiness, shutdown) = (self.database.clone(), self.readiness.clone(), self.shutdown.clone());
-        self.spawn(tell(Replica::of_this_process(&self.name), database, readiness, shutdown));
+        self.spawn(report_alive(Replica::of_this_process(&self.name), database, readiness, shutdown));
         let routes = routes.merge(health::routes(self.readiness.clone(), telemetry::metrics()));
         let http = http::serve(self.settings.http_listen, routes, self.shutdown.clone());
         let drained = async {
@@ -207,36 +206,36 @@ impl Base {
         };
         let too_long = async {
             self.shutdown.cancelled().await;
-            time::sleep(LONGEST_STOP).await;
+            time::sleep(STOP_TIMEOUT).await;
         };
         let served = tokio::select! {
             served = async { tokio::try_join!(http, drained).map(drop) } => served,
             () = too_long => Ok(()),
         };
-        self.links_down.cancel();
-        time::sleep(GOODBYE).await;
+        self.close_links.cancel();
+        time::sleep(CLOSE_TIME).await;
         served
     }
 }
 
-/// Tells the console that this process lives, and what it lacks, until it stops. Without a database there is nobody to tell.
-async fn tell(replica: Replica, database: Database, readiness: Readiness, shutdown: CancellationToken) {
-    let telling = async {
+/// Stores for the console that this process is alive, and its unmet conditions, until it stops.
+async fn report_alive(replica: Replica, database: Database, readiness: Readiness, shutdown: CancellationToken) {
+    let reports = async {
         loop {
             database.available().await;
             let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
-            let told = async { replica.tell(&*database.client().await?, &missing).await }.await;
-            if let Err(e) = told {
+            let stored = async { replica.tell(&database.client().await?, &missing).await }.await;
+            if let Err(e) = stored {
                 tracing::debug!(error = %e, "The list of replicas could not be written.");
             }
-            // The first line says "starting"; what comes of that is soon known.
-            let soon = if missing.is_empty() { TELL_EVERY } else { TELL_EVERY / 5 };
-            time::sleep(soon).await;
+            // Unmet conditions, such as "starting" at first, can change soon.
+            let pause = if missing.is_empty() { REPORT_EVERY } else { REPORT_EVERY / 5 };
+            time::sleep(pause).await;
         }
     };
-    if shutdown.run_until_cancelled(telling).await.is_none() {
-        let goodbye = async { replica.goodbye(&*database.client().await?).await };
-        // Whoever waits for the end of this process does not wait for a database that is away.
-        let _ = time::timeout(LAST_WORD, goodbye).await;
+    if shutdown.run_until_cancelled(reports).await.is_none() {
+        let goodbye = async { replica.goodbye(&database.client().await?).await };
+        // The end of this process must not wait for an unavailable database.
+        let _ = time::timeout(LAST_REPORT_TIMEOUT, goodbye).await;
     }
 }

@@ -1,5 +1,5 @@
-//! The row of a call: Aircall's newest snapshot, the resolution, the insights. What becomes of them in Sellsy, and who writes it, is in
-//! `calls/writing.rs`.
+//! The row of a call: Aircall's newest snapshot, the resolution, the insights. How the logger sees it is in `calls/row.rs`,
+//! and who writes what in Sellsy in `calls/writing.rs`.
 //!
 //! Nothing here is a change applied to what was there before. A snapshot counts when it is newer than the stored
 //! one, an insight when it is newer than the stored one of its key; so duplicates and reordered deliveries leave the
@@ -8,7 +8,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use base::{
-    db::{Client, Prepared as _},
+    db::Client,
     error::Result,
     ids::{CallId, Stage},
     phone::E164,
@@ -26,16 +26,15 @@ use super::{
     timeline::{Entry, Lines, WRITE},
 };
 
+mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
+pub use row::{CallRow, Decision, Links, Log, Stored};
 pub use writing::{
-    Lease, Loggable, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent,
-    record_links_refused, record_written, release, renew_intent, withdraw_intent,
+    Lease, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
+    record_written, release, renew_intent, withdraw_intent,
 };
-
-/// Why nothing is done about a call whose data were deleted ([`super::erase`]).
-pub const ERASED: &str = "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it";
 
 /// The view at hand is newer than the stored one.
 const NEWER: &str = "(calls.snapshot_at is null
@@ -117,8 +116,9 @@ async fn take_in(
     let (call, stage) = (Json(snapshot.call), stage.as_str());
     let (fresh_s, number) = (decide.map(|(fresh, _)| fresh.as_secs_f64()), decide.and_then(|(_, number)| number));
     let number = number.map(E164::as_str);
-    let row =
-        client.query_one(&TAKE_IN, &[&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number]).await?;
+    let row = client
+        .prepared_query_one(&TAKE_IN, &[&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number])
+        .await?;
     if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| row.get(0)) {
         keep_forwarded(client, call_id, number, at).await?;
     }
@@ -144,14 +144,14 @@ fn taken(row: &Row) -> Taken {
 /// Whether the data of this call were deleted.
 pub async fn is_erased(client: &Client, call_id: CallId) -> Result<bool> {
     let sql = "select exists (select from calls where call_id = $1 and erased_at is not null)";
-    Ok(client.query_one(sql, &[&call_id.0]).await?.get(0))
+    Ok(client.prepared_query_one(sql, &[&call_id.0]).await?.get(0))
 }
 
 /// Only the event of the transfer tells whom the call went to, so that outlives newer views. Of several the last.
 async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Timestamp) -> Result<()> {
     let sql = "update calls set forwarded_to = $2, forwarded_at = $3
                 where call_id = $1 and erased_at is null and (forwarded_at is null or (forwarded_at, forwarded_to) < ($3, $2))";
-    client.execute(sql, &[&call_id.0, &number, &at]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &number, &at]).await?;
     Ok(())
 }
 
@@ -159,7 +159,7 @@ async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Time
 pub async fn claim_card(client: &Client, call_id: CallId) -> Result<bool> {
     let sql = "update calls set card_at = now()
                 where call_id = $1 and card_at is null and resolved_at is null and erased_at is null and snapshot->>'ended_at' is null";
-    Ok(client.execute(sql, &[&call_id.0]).await? == 1)
+    Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
 }
 
 /// What the ledger knows of who called.
@@ -177,7 +177,7 @@ pub struct Known {
 pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
     let sql = "select resolution, looked_up_at, resolved_at is not null, card_at is not null
                  from calls where call_id = $1 and resolution is not null";
-    let row = client.query_opt(sql, &[&call_id.0]).await?;
+    let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
     Ok(row.map(|r| {
         let Json(resolution) = r.get(0);
         Known { resolution, looked_up_at: r.get(1), is_final: r.get(2), card_shown: r.get(3), just_decided: false }
@@ -196,7 +196,7 @@ pub async fn keep_look_up(
     // Whether the card is free is read under the row's lock: two replicas may be here at once.
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "with told as ({WRITE}),
+            "with noted as ({WRITE}),
                   old as (select card_at is null and snapshot->>'ended_at' is null as free
                             from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
              update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end
@@ -207,7 +207,7 @@ pub async fn keep_look_up(
     let lines = Lines::of([line]);
     let (stages, whats, details, ages) = lines.values();
     let values: [&(dyn ToSql + Sync); 7] = [&call_id.0, &stages, &whats, &details, &ages, &Json(resolution), &claim];
-    let kept = client.query_opt(&SQL, &values).await;
+    let kept = client.prepared_query_opt(&SQL, &values).await;
     Ok(lines.after(kept)?.is_some_and(|row| row.get(0)))
 }
 
@@ -223,7 +223,7 @@ pub async fn decide(
     let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4
                 where call_id = $1 and resolved_at is null and erased_at is null";
     let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
-    Ok(client.execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
+    Ok(client.prepared_execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
 }
 
 /// Another decision for a call that nobody was found for, or whose record Sellsy did not take; a log that is there keeps
@@ -241,7 +241,7 @@ pub async fn decide_again(
             returning resolution";
     let found = resolution.record.is_some();
     let number = number.filter(|_| !found).map(E164::as_str);
-    let row = client.query_opt(sql, &[&call_id.0, &Json(resolution), &number, &found]).await?;
+    let row = client.prepared_query_opt(sql, &[&call_id.0, &Json(resolution), &number, &found]).await?;
     Ok(row.map(|r| r.get::<_, Json<Resolution>>(0).0))
 }
 
@@ -251,12 +251,12 @@ pub async fn decide_again(
 pub async fn reopen(client: &Client, call_id: CallId) -> Result<bool> {
     // Nobody carries a change over the decision: it is written when that has come.
     let sql = "update calls set reopened_at = now(), due_at = null where call_id = $1 and reopened_at is null";
-    Ok(client.execute(sql, &[&call_id.0]).await? == 1)
+    Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
 }
 
 pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> {
     let sql = "select snapshot from calls where call_id = $1";
-    let row = client.query_opt(sql, &[&call_id.0]).await?;
+    let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
     Ok(row.and_then(|r| r.get::<_, Option<Json<Call>>>(0)).map(|Json(call)| call))
 }
 
@@ -268,7 +268,7 @@ pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) ->
                 where calls.erased_at is null
                   and (calls.insights->$2::text is null
                        or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))";
-    client.execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
     Ok(())
 }
 
@@ -277,7 +277,7 @@ pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result
     let sql = "select call_id from calls
                 where unmatched_number = any($1) and created_at > now() - make_interval(secs => $2::float8 * 86400)
                 order by call_id";
-    let rows = client.query(sql, &[&numbers, &days]).await?;
+    let rows = client.prepared_query(sql, &[&numbers, &days]).await?;
     Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
 }
 
@@ -288,6 +288,6 @@ pub async fn count_parked(client: &Client, call_id: CallId, messages: i32) -> Re
         return Ok(());
     }
     let sql = "update calls set parked = greatest(parked + $2, 0) where call_id = $1";
-    client.execute(sql, &[&call_id.0, &messages]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &messages]).await?;
     Ok(())
 }

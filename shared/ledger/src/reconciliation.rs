@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use base::error::Result;
+use base::{db::Client, error::Result};
 use jiff::Timestamp;
-use tokio_postgres::{Client, Row, types::Json};
+use tokio_postgres::{Row, types::Json};
 use vendors::aircall::wire::Call;
 
 /// How far a turn is.

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use base::error::Result;
+use base::{db::Client, error::Result};
 use jiff::Timestamp;
-use tokio_postgres::{Client, types::Json};
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 /// What a process says of itself.

@@ -7,6 +7,37 @@ use base::ids::Kind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::timeline::{Reason, stored};
+
+/// A record by kind and id, as `individual 2001`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct RecordRef {
+    pub kind: Kind,
+    pub id: i64,
+}
+
+impl From<&Record> for RecordRef {
+    fn from(record: &Record) -> Self {
+        Self { kind: record.kind, id: record.id }
+    }
+}
+
+impl From<RecordRef> for String {
+    fn from(record: RecordRef) -> Self {
+        format!("{} {}", record.kind, record.id)
+    }
+}
+
+impl TryFrom<String> for RecordRef {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let read = text.split_once(' ').and_then(|(kind, id)| Some((Kind::parse(kind)?, id.parse().ok()?)));
+        read.map(|(kind, id)| Self { kind, id }).ok_or("expected a kind of record and an id")
+    }
+}
+
 /// Sellsy's type of an individual or a company; contacts have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,10 +108,12 @@ pub struct Resolution {
     /// The record that the rules chose; `None` is unmatched.
     pub record: Option<Record>,
     /// Why this record, or why none.
-    pub rule: String,
+    #[serde(flatten, with = "stored::rule")]
+    pub rule: Reason,
     pub opportunity: Option<Opportunity>,
     /// Why this opportunity, or why none.
-    pub opportunity_rule: String,
+    #[serde(flatten, with = "stored::opportunity_rule")]
+    pub opportunity_rule: Reason,
     /// Everybody who has the number, in order of preference.
     pub candidates: Vec<Record>,
 }

@@ -1,4 +1,4 @@
-//! Aircall's API, the part that Callbridge uses.
+//! The part of Aircall's API that Callbridge uses.
 
 mod client;
 pub mod wire;

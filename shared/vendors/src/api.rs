@@ -1,17 +1,17 @@
-//! One way to send a request to either API: within the budget, timed, counted, its failures classified.
+//! The only way to send a request to either API: within the budget, timed, counted, its failures classified.
 //!
-//! A [`Vendor`]'s client owns one [`Api`] and nothing else can send, so no request can go around the [`Budget`] that it
-//! takes from, and everything that an answer tells of the quota reaches it. What comes back
-//! is an answer with its body read, or a [`Failure`] that says whether the request may have been carried out: that
-//! decides whether a log may be created again. Failures never quote a body: bodies hold personal data.
+//! The client of a [`Vendor`] owns an [`Api`], and nothing else can send. So no request bypasses the [`Budget`], and the
+//! budget gets what every answer says about the quota. The result is an answer whose body has been read, or a [`Failure`]
+//! that says whether the request may have been carried out, which decides whether a log may be created again. Failures
+//! never quote a body, because bodies hold personal data.
 
 mod endpoint;
 mod outage;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
 use base::{
+    client,
     error::{Code, Error, Remedy},
     ids::Vendor,
     telemetry::spans::{Span, SpanKind},
@@ -26,16 +26,15 @@ use tokio::time::Instant;
 use crate::{
     budget::{self, Budget, Lane},
     sent,
-    vendor::named,
+    vendor::profile,
 };
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::endpoint;
 use outage::Outages;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// What a 429 without a Retry-After or a reset time is taken to ask for.
+/// How long to wait after a 429 without a Retry-After or a reset time.
 const UNSPECIFIED_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
@@ -53,7 +52,7 @@ pub struct Answer {
     pub vendor: Vendor,
     pub endpoint: &'static str,
     pub status: StatusCode,
-    /// The vendor's clock.
+    /// The time by the vendor's clock.
     pub date: Option<Timestamp>,
     pub body: Vec<u8>,
 }
@@ -63,32 +62,25 @@ pub struct Answer {
 #[error("{endpoint}: {problem}")]
 pub struct Failure {
     pub vendor: Vendor,
-    /// Method and path with its ids left out, e.g. `POST /phone-calls`.
+    /// Method and path without ids, e.g. `PUT /phone-calls/{id}`.
     pub endpoint: &'static str,
     /// `None` when no answer came.
     pub status: Option<StatusCode>,
-    /// The request may have been carried out all the same.
+    /// The request may have been carried out despite the failure.
     pub maybe_done: bool,
     pub problem: String,
-    /// What the API asked for.
+    /// How long the API asked us to wait.
     pub retry_after: Option<Duration>,
-    /// Nothing was sent, because the budget could not be had.
+    /// The error of the budget, which allowed no request: nothing was sent.
     pub unsent: Option<Error>,
-    /// It is not this request: the API is away for everybody.
+    /// The cause is not this request: the API is unavailable.
     pub outage: bool,
 }
 
 impl Api {
-    /// For a vendor's client; requests go with [`Lane::Bulk`] unless it says otherwise.
+    /// For a vendor's client. Requests use [`Lane::Bulk`]; [`Self::on`] changes that.
     pub fn new(vendor: Vendor, budget: Budget) -> anyhow::Result<Self> {
-        tls::install_provider();
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("callbridge/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("the HTTP client (if this machine has no certificates of CAs: install ca-certificates)")?;
+        let client = client::new(TIMEOUT)?;
         Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
     }
 
@@ -100,16 +92,16 @@ impl Api {
         &self.budget
     }
 
-    /// A request to `endpoint`, to be completed and sent. Its URL is built by the client of the vendor.
+    /// Builds a request to `endpoint`, to be completed and passed to [`Self::send`]. The vendor's client builds the URL.
     pub fn request(&self, endpoint: &Endpoint, url: &str) -> RequestBuilder {
         self.client.request(endpoint.method.clone(), url)
     }
 
-    /// Sends when the budget allows.
+    /// Waits for the budget, then sends.
     pub async fn send(&self, endpoint: &Endpoint, request: RequestBuilder) -> Result<Answer, Failure> {
         let endpoint = endpoint.name;
-        let mut step = trace::current().map(|of| self.step(endpoint, of.child()));
-        if let Err(e) = self.budget.take(self.lane).await {
+        let mut step = trace::current().map(|trace| self.begin_span(endpoint, trace.child()));
+        if let Err(e) = self.budget.acquire(self.lane).await {
             if let Some(step) = &mut step {
                 step.fail(e.code.as_str());
             }
@@ -137,14 +129,14 @@ impl Api {
                 step.fail(&status);
             }
         }
-        sent::note(self.vendor, endpoint, status.parse().unwrap_or_default(), took);
+        sent::add(self.vendor, endpoint, status.parse().unwrap_or_default(), took);
         tracing::debug!(api = self.vendor.as_str(), endpoint, status, duration_ms, "A request was answered.");
         metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => endpoint, "status" => status)
             .increment(1);
         metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => endpoint)
             .record(took.as_secs_f64());
         match result {
-            // One request may fail for reasons of its own. Whether it is the API, one that asks for nothing tells.
+            // The failure may concern only this request. A probe shows whether the API is unavailable.
             Err(failure) if failure.is_unavailable() => {
                 let outage = match url {
                     Some(url) => self.outages.confirm(&self.client, &self.budget, &url).await,
@@ -156,8 +148,8 @@ impl Api {
         }
     }
 
-    /// From asking the budget until the answer is there; `sent_ms` is without the wait.
-    fn step(&self, endpoint: &'static str, trace: Traceparent) -> Span {
+    /// The span lasts from waiting for the budget until the answer arrives; its `sent_ms` excludes the wait.
+    fn begin_span(&self, endpoint: &'static str, trace: Traceparent) -> Span {
         let mut step = Span::begin(SpanKind::Client, || endpoint.to_owned(), trace);
         let (method, template) = endpoint.split_once(' ').unwrap_or(("", endpoint));
         step.set("http.request.method", method);
@@ -173,11 +165,11 @@ impl Api {
         let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
         let retry_after = retry_after(&headers);
         if status == StatusCode::TOO_MANY_REQUESTS {
-            self.budget.refused(retry_after).await;
+            self.budget.report_rate_limited(retry_after).await;
         } else {
-            self.budget.told(&remaining(&headers)).await;
+            self.budget.report_remaining(&remaining(&headers)).await;
         }
-        if let Some(problem) = outage::garbage(status, &headers, &body) {
+        if let Some(problem) = outage::invalid_success(status, &headers, &body) {
             return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem.to_owned()) });
         }
         if status.is_success() {
@@ -217,14 +209,14 @@ impl Api {
 }
 
 impl Failure {
-    /// No answer, or one that says that the fault is the API's.
+    /// No answer, or a status that blames the API.
     fn is_unavailable(&self) -> bool {
         let by_status = |status: StatusCode| status.is_server_error() || matches!(status.as_u16(), 408 | 425);
         self.unsent.is_none() && self.status.is_none_or(by_status)
     }
 }
 
-/// Only what TLS says: other causes quote addresses, and those of the connection are of no use to anybody.
+/// Quotes the cause only if it is TLS: other causes contain addresses, which help nobody.
 fn no_connection(e: &reqwest::Error) -> String {
     let mut deepest: &dyn std::error::Error = e;
     while let Some(cause) = deepest.source() {
@@ -235,8 +227,8 @@ fn no_connection(e: &reqwest::Error) -> String {
     if explained == deepest { "no connection".into() } else { format!("no connection: {explained}") }
 }
 
-/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds. The
-/// vendor's own clock is in the answer's `Date`; ours may differ from it.
+/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds. It is
+/// compared with the answer's `Date`, the vendor's clock, from which ours may differ.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = number(headers, "retry-after").or_else(|| {
         let reset = number(headers, "x-aircallapi-reset")?;
@@ -251,7 +243,7 @@ fn date(headers: &HeaderMap) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
-/// What is left according to the answer; negative when more was asked than there was.
+/// The remaining requests by window, according to the answer; negative after more requests than allowed.
 fn remaining(headers: &HeaderMap) -> Vec<(budget::Span, i64)> {
     let spans = [
         (budget::Span::Second, "x-quota-remaining-by-second"),
@@ -267,12 +259,12 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 }
 
 impl Answer {
-    /// The body as JSON. An answer of another shape is the vendor's fault and may pass: it is tried again.
+    /// Parses the body. A body of another shape is the vendor's fault and may be temporary, so the error is retried.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|e| {
-            // Where, not what: serde's message would quote values.
+            // Only the position: serde's message would quote values.
             Error::retry(
-                named(self.vendor).answer,
+                profile(self.vendor).answer,
                 format!(
                     "{}: the answer is not what is documented (line {}, column {})",
                     self.endpoint,
@@ -290,7 +282,7 @@ impl From<Failure> for Error {
         if let Some(unsent) = failure.unsent {
             return unsent;
         }
-        let vendor = named(failure.vendor);
+        let vendor = profile(failure.vendor);
         if failure.outage {
             return Error::new(vendor.unavailable, Remedy::AwaitApi, message);
         }
@@ -301,7 +293,7 @@ impl From<Failure> for Error {
                 Remedy::Defer { after: failure.retry_after.unwrap_or(UNSPECIFIED_WAIT) },
                 message,
             ),
-            // A credential is mended by a person; until then the message climbs the ladder and parks.
+            // A person has to fix a credential; until then the message is retried with growing delays, then parked.
             (_, 401) | (Vendor::Aircall, 403) => {
                 Error::retry(vendor.credential, format!("{message}; check the API credential"))
             }
@@ -380,14 +372,14 @@ mod tests {
         ] {
             assert_eq!(retry_after(&headers(&[date, (name, value)])), expected, "{name}: {value}");
         }
-        // Without a date our own clock has to do.
+        // Without a date our own clock is used.
         assert_eq!(retry_after(&headers(&[("x-aircallapi-reset", "1600000020")])), Some(s(0)));
     }
 
     #[test]
-    fn reads_what_is_left() {
-        let told = headers(&[("x-quota-remaining-by-minute", "-3"), ("x-quota-remaining-by-day", "?")]);
-        assert_eq!(remaining(&told), [(budget::Span::Minute, -3)]);
+    fn reads_remaining_requests() {
+        let answered = headers(&[("x-quota-remaining-by-minute", "-3"), ("x-quota-remaining-by-day", "?")]);
+        assert_eq!(remaining(&answered), [(budget::Span::Minute, -3)]);
         assert_eq!(remaining(&headers(&[("x-aircallapi-remaining", "12")])), [(budget::Span::Minute, 12)]);
     }
 }

@@ -1,14 +1,14 @@
-//! One budget per API, shared by all processes: every request first takes from it.
+//! One budget per API, shared by all processes: every request takes from it before it is sent.
 //!
-//! The windows (a second, a minute, a day) are rows in PostgreSQL, moved by one statement and by the database's clock, so
-//! that however many replicas run, together they stay within the limits. A process asks for as many requests as wait in
-//! it, or for twice as many as the last time if it has used those up within a moment, up to a slice that is sized to the rate;
-//! what is not used within a moment is forgone. `governor` keeps one process
-//! within the same limits whatever the store says. What the API tells of itself only ever lowers: a 429 pauses everybody,
-//! little left that we did not use ourselves holds back everything but ringing calls.
+//! The windows (a second, a minute, a day) are rows in PostgreSQL, updated by one statement and the database's clock, so
+//! that any number of replicas together stays within the limits. A process takes a slice of several requests: as many as are
+//! waiting in it, or twice as many as last time if those were used up in time ([`FRESH`]), at most the largest slice, which
+//! depends on the rate. Requests of a slice that are not used in time are lost. `governor` keeps each process within the same
+//! limits, whatever the database says. What the API itself reports can only lower the budget: a 429 pauses all processes, and
+//! if others use up the quota, only cards are sent.
 //!
-//! Nothing goes around it: [`crate::api::Api`] cannot be built without a budget, and without the database nothing is sent.
-//! The probes of an API that is away (`api/outage.rs`) pass over the pause that it causes, but not over the windows.
+//! Nothing bypasses it: [`crate::api::Api`] cannot be built without a budget, and without the database nothing is sent. The
+//! probes of an unavailable API (`api/outage.rs`) ignore the pause that the outage causes, but not the windows.
 
 mod lane;
 pub mod plan;
@@ -37,59 +37,59 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::vendor::{Named, named};
+use crate::vendor::{Profile, profile};
 pub use lane::Lane;
 pub use plan::Span;
 use plan::Window;
 pub use state::Limits;
 use state::{Queue, Shared, Slice};
-use store::Lease;
-pub use store::{Seen, seen, used_up, waiting};
+use store::Grant;
+pub use store::{WindowStatus, exhausted_apis, waiting_apis, window_status};
 
-/// Background that has waited so long goes with bulk: the directory must not go stale because there is always work.
-const BACKGROUND_WAITS: Duration = Duration::from_secs(5);
-/// How old a request that was taken may be when it is sent; more would be a burst that the plan does not know of.
+/// After waiting this long, background requests count as bulk: constant work must not leave the directory out of date.
+const BACKGROUND_BECOMES_BULK: Duration = Duration::from_secs(5);
+/// How long after it was taken a request may be sent. Sending it later could add to a burst above the limits.
 const FRESH: Duration = Duration::from_millis(200);
-/// A slice is what may be sent in this time.
+/// The largest slice is what may be sent in this time.
 const SLICE_S: f64 = 0.05;
-/// How often one process may tell the store what the API says is left.
-const TELL_EVERY: Duration = Duration::from_millis(250);
-/// When waiting ran out and the store did not say for how long it would have been.
-const PUT_ASIDE: Duration = Duration::from_secs(5);
+/// How often one process may report the API's remaining requests to the database.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
+/// For how long to defer if the lane's patience ended before the database gave a time.
+const DEFAULT_DEFER: Duration = Duration::from_secs(5);
 
 /// Who takes from a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A worker writes down the limits that its settings have, and tells the others when the API does not answer.
+    /// A worker stores the limits of its settings, and pauses all processes when the API does not answer.
     Worker(&'static str),
-    /// A command, whose settings may be others than the workers': the limits that they have declared hold, and what it meets
-    /// stops nobody.
+    /// An operator's command, whose settings may differ from the workers'. It uses the limits that the workers have stored, and
+    /// its failures pause no other process.
     Guest(&'static str),
 }
 
 #[derive(Clone)]
 pub struct Budget(Arc<Shared>);
 
-/// Why everybody waits while an API is away. It stands in the store, where all replicas read it.
-const AWAY: &str = "it does not answer";
+/// The reason of the pause while an API is unavailable. It is stored, and all replicas compare it.
+const UNAVAILABLE: &str = "it does not answer";
 
 impl Budget {
     pub fn new(database: Database, role: Role, api: Vendor, limits: Limits) -> Self {
         let (Role::Worker(process) | Role::Guest(process)) = role;
         let is_guest = matches!(role, Role::Guest(_));
-        let own = limits.0.iter().filter_map(|(span, limit)| quota(*span, *limit));
+        let local = limits.0.iter().filter_map(|(span, limit)| quota(*span, *limit));
         let per_s = limits.0.iter().map(|(span, limit)| f64::from(limit.get()) / span.length_s());
         let slice = per_s.reduce(f64::min).map_or(1.0, |per_s| per_s * SLICE_S).clamp(1.0, 100.0);
         let shared = Shared {
             database,
             api,
-            slice: slice as u32,
+            largest_slice: slice as u32,
             lanes: Default::default(),
-            own: own.map(RateLimiter::direct).collect(),
+            local: local.map(RateLimiter::direct).collect(),
             limits,
             declared: OnceCell::new_with(is_guest.then_some(())),
             is_guest,
-            told: Mutex::default(),
+            last_report: Mutex::default(),
             condition: OnceLock::new(),
         };
         let budget = Self(Arc::new(shared));
@@ -101,53 +101,54 @@ impl Budget {
         self.0.is_guest
     }
 
-    /// Returns when a request may be sent. An error means that nothing may be: the database is away, or it would take
-    /// longer than the lane's patience; then the error says when to come back.
-    pub async fn take(&self, lane: Lane) -> Result<()> {
+    /// Returns when one request may be sent. An error means that none may be sent: the database or the API is unavailable, or
+    /// the wait would exceed the lane's patience; then the error says when to retry.
+    pub async fn acquire(&self, lane: Lane) -> Result<()> {
         let queue = &self.0.lanes[lane as usize];
         let began = Instant::now();
         let waiting = Waiting::new(&queue.waiting);
-        let taken = time::timeout(lane.patience(), self.turn(lane, queue, began)).await;
+        let taken = time::timeout(lane.patience(), self.take_from_slice(lane, queue, began)).await;
         drop(waiting);
         metrics::histogram!("callbridge_budget_wait_seconds", "api" => self.0.api.as_str(), "lane" => lane.as_str())
             .record(began.elapsed().as_secs_f64());
-        taken.unwrap_or_else(|_| Err(self.exhausted(PUT_ASIDE, "others are before it")))?;
-        for limiter in &self.0.own {
+        taken.unwrap_or_else(|_| Err(self.exhausted(DEFAULT_DEFER, "other requests are ahead")))?;
+        for limiter in &self.0.local {
             limiter.until_ready().await;
         }
         Ok(())
     }
 
-    async fn turn(&self, lane: Lane, queue: &Queue, began: Instant) -> Result<()> {
-        let mut slice = queue.turn.lock().await;
-        if slice.left > 0 && slice.is_fresh() {
-            slice.left -= 1;
+    /// Takes one request from the lane's slice, or a new slice from the database.
+    async fn take_from_slice(&self, lane: Lane, queue: &Queue, began: Instant) -> Result<()> {
+        let mut slice = queue.slice.lock().await;
+        if slice.remaining > 0 && slice.is_fresh() {
+            slice.remaining -= 1;
             return Ok(());
         }
-        // The settings of this process win over what an earlier one wrote down.
+        // The settings of this process replace what an earlier process has stored.
         self.0.declared.get_or_try_init(|| self.declare()).await?;
         loop {
-            let patient = lane == Lane::Background && began.elapsed() > BACKGROUND_WAITS;
-            let as_lane = if patient { Lane::Bulk } else { lane };
-            let want = slice.next(queue.waiting.load(Ordering::Relaxed), self.0.slice);
-            let lease = store::take(&*self.0.database.client().await?, self.0.api, as_lane, want).await?;
-            match lease {
-                Lease::Granted(granted) => {
-                    self.answers();
-                    *slice = Slice { left: granted - 1, until: Some(Instant::now() + FRESH), size: granted };
+            let promoted = lane == Lane::Background && began.elapsed() > BACKGROUND_BECOMES_BULK;
+            let as_lane = if promoted { Lane::Bulk } else { lane };
+            let want = slice.next_size(queue.waiting.load(Ordering::Relaxed), self.0.largest_slice);
+            let grant = store::take_slice(&self.0.database.client().await?, self.0.api, as_lane, want).await?;
+            match grant {
+                Grant::Requests(granted) => {
+                    self.mark_available();
+                    *slice = Slice { remaining: granted - 1, until: Some(Instant::now() + FRESH), size: granted };
                     return Ok(());
                 }
-                Lease::Undeclared => self.declare().await?,
-                Lease::Wait { why, .. } if why == AWAY => return Err(self.is_away()),
-                Lease::Wait { after, why } if began.elapsed() + after > lane.patience() => {
+                Grant::Undeclared => self.declare().await?,
+                Grant::Wait { why, .. } if why == UNAVAILABLE => return Err(self.mark_unavailable()),
+                Grant::Wait { after, why } if began.elapsed() + after > lane.patience() => {
                     return Err(self.exhausted(after, &why));
                 }
-                Lease::Wait { after, .. } => time::sleep(after).await,
+                Grant::Wait { after, .. } => time::sleep(after).await,
             }
         }
     }
 
-    /// A part of the worker's readiness from now on.
+    /// Makes the API a condition of the worker's readiness.
     pub(crate) fn report_to(&self, condition: Condition) {
         condition.met();
         let _ = self.0.condition.set(condition);
@@ -157,130 +158,134 @@ impl Budget {
         self.0.api.as_str()
     }
 
-    /// The API answers nobody: every process stops for so long.
-    pub(crate) async fn away(&self, pause: Duration) {
-        self.is_away();
-        let paused = async { store::away(&*self.0.database.client().await?, self.0.api, pause, AWAY).await };
+    /// The API is unavailable: pauses all processes for this long.
+    pub(crate) async fn report_unavailable(&self, pause: Duration) {
+        self.mark_unavailable();
+        let paused =
+            async { store::pause_unavailable(&self.0.database.client().await?, self.0.api, pause, UNAVAILABLE).await };
         if let Err(e) = paused.await {
-            tracing::warn!(api = self.api(), error = %e, "The others could not be told that an API is away.");
+            tracing::warn!(api = self.api(), error = %e, "An API is unavailable, but the other processes could not be paused.");
         }
     }
 
-    /// Whether a probe may be sent now, while everybody else is paused because the API is away.
+    /// Waits until a probe may be sent while all processes are paused because the API is unavailable; false if none may be.
     pub(crate) async fn may_probe(&self) -> bool {
         loop {
-            let lease = async { store::probe(&*self.0.database.client().await?, self.0.api, AWAY).await };
-            match lease.await {
-                Ok(Lease::Granted(_)) => return true,
-                Ok(Lease::Wait { after, .. }) => time::sleep(after.min(PUT_ASIDE)).await,
-                // Without the store nothing is sent.
-                Ok(Lease::Undeclared) | Err(_) => return false,
+            let grant = async { store::take_probe(&self.0.database.client().await?, self.0.api, UNAVAILABLE).await };
+            match grant.await {
+                Ok(Grant::Requests(_)) => return true,
+                Ok(Grant::Wait { after, .. }) => time::sleep(after.min(DEFAULT_DEFER)).await,
+                // Without the database nothing is sent.
+                Ok(Grant::Undeclared) | Err(_) => return false,
             }
         }
     }
 
-    /// It answers again: nobody needs to wait any longer.
-    pub(crate) async fn back(&self) {
-        self.answers();
-        let back = async { store::end_pause(&*self.0.database.client().await?, self.0.api, AWAY).await };
-        if let Err(e) = back.await {
-            tracing::warn!(api = self.api(), error = %e, "The pause of an API could not be ended; it ends by itself.");
+    /// The API answers again: ends the pause of all processes.
+    pub(crate) async fn report_available(&self) {
+        self.mark_available();
+        let ended = async { store::end_pause(&self.0.database.client().await?, self.0.api, UNAVAILABLE).await };
+        if let Err(e) = ended.await {
+            tracing::warn!(api = self.api(), error = %e, "The pause of an API could not be ended early; it will expire.");
         }
     }
 
-    fn is_away(&self) -> Error {
-        let Named { name: api, unavailable: code, .. } = named(self.0.api);
+    /// Updates readiness; returns the error for a request that was not sent.
+    fn mark_unavailable(&self) -> Error {
+        let Profile { name: api, unavailable: code, .. } = profile(self.0.api);
         if let Some(condition) = self.0.condition.get() {
             condition.unmet(format!("{api} does not answer; work waits for it"));
         }
-        Error::new(*code, Remedy::AwaitApi, format!("{api} was not asked: {AWAY}"))
+        Error::new(*code, Remedy::AwaitApi, format!("no request was sent to {api}: {UNAVAILABLE}"))
     }
 
-    fn answers(&self) {
+    fn mark_available(&self) {
         if let Some(condition) = self.0.condition.get() {
             condition.met();
         }
     }
 
     fn exhausted(&self, after: Duration, why: &str) -> Error {
-        let Named { name: api, budget: code, .. } = named(self.0.api);
-        Error::new(*code, Remedy::Defer { after }, format!("{api} was not asked, the turn has not come: {why}"))
+        let Profile { name: api, budget: code, .. } = profile(self.0.api);
+        let message = format!("no request was sent to {api}, because the budget allowed none in time: {why}");
+        Error::new(*code, Remedy::Defer { after }, message)
     }
 
-    /// Writes down the windows: what the settings allow, or less if the API itself told of less.
+    /// Stores the windows: the limits of the settings, or the API's own limits where those are lower.
     async fn declare(&self) -> Result<()> {
         let mut client = self.0.database.client().await?;
-        let told = store::told_limits(&client, self.0.api).await?;
-        let windows = windows(&self.0.limits, &told);
+        let api_limits = store::api_limits(&client, self.0.api).await?;
+        let windows = windows(&self.0.limits, &api_limits);
         store::declare(&mut client, self.0.api, &windows).await
     }
 
-    /// Whether it falls to this process to ask the API for its limits: once in `every`, one of all does.
-    pub(crate) async fn asks_for_limits(&self, every: Duration) -> Result<bool> {
-        // At the first start ever, the tables are not there yet.
+    /// Whether this process should read the API's limits now: one of all processes does, once in `every`.
+    pub(crate) async fn claim_reading_limits(&self, every: Duration) -> Result<bool> {
+        // On the very first start the tables do not exist yet.
         self.0.database.available().await;
-        store::claim_asking(&*self.0.database.client().await?, self.0.api, every).await
+        store::claim_reading_limits(&self.0.database.client().await?, self.0.api, every).await
     }
 
-    /// What the API allows; it counts where the settings allow more.
-    pub(crate) async fn cap(&self, told: &[(Span, u32)]) -> Result<()> {
-        store::keep_told_limits(&*self.0.database.client().await?, self.0.api, told).await?;
+    /// Stores the API's own limits; they apply where the settings allow more.
+    pub(crate) async fn apply_api_limits(&self, limits: &[(Span, u32)]) -> Result<()> {
+        store::store_api_limits(&self.0.database.client().await?, self.0.api, limits).await?;
         self.declare().await
     }
 
-    /// A request was refused with 429: every process stops for a while.
-    pub(crate) async fn refused(&self, after: Option<Duration>) {
+    /// A request was refused with 429: pauses all processes.
+    pub(crate) async fn report_rate_limited(&self, after: Option<Duration>) {
         let paused = async {
             let client = self.0.database.client().await?;
-            store::pause(&client, self.0.api, after, "the API refused a request (429)").await
+            store::pause_rate_limited(&client, self.0.api, after, "the API refused a request (429)").await
         };
         if let Err(e) = paused.await {
-            tracing::warn!(api = self.0.api.as_str(), error = %e, "A refused request could not be told to the others.");
+            let api = self.0.api.as_str();
+            tracing::warn!(api, error = %e, "The API refused a request (429), but the other processes could not be paused.");
         }
     }
 
-    /// What the API says is left in its windows. Only little is worth telling the others.
-    pub(crate) async fn told(&self, remaining: &[(Span, i64)]) {
-        // With the floor that others must leave us before anything but a ringing call is sent.
-        let little = |(span, remaining): &(Span, i64)| {
+    /// The remaining requests in the API's windows, as the API reports them. Stored only if few remain.
+    pub(crate) async fn report_remaining(&self, remaining: &[(Span, i64)]) {
+        // Each with its floor: below it, if other clients of the API have used the rest, only cards are sent.
+        let low = |(span, remaining): &(Span, i64)| {
             let limit = self.0.limits.0.iter().find(|(of, _)| of == span).map(|(_, limit)| i64::from(limit.get()))?;
             let floor = match span {
-                // Too short for anybody to be told in time.
+                // Too short for a report to reach the others in time.
                 Span::Second => return None,
                 Span::Minute => (limit / 20).max(2),
                 Span::Day => (limit / 100).max(2),
             };
             (*remaining < floor).then_some((*span, *remaining, floor))
         };
-        let little: Vec<_> = remaining.iter().filter_map(little).collect();
-        if little.is_empty() {
+        let low: Vec<_> = remaining.iter().filter_map(low).collect();
+        if low.is_empty() {
             return;
         }
-        let mut last = self.0.told.lock().await;
-        if last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
+        let mut last = self.0.last_report.lock().await;
+        if last.is_some_and(|last| last.elapsed() < REPORT_EVERY) {
             return;
         }
         *last = Some(Instant::now());
-        for (span, remaining, floor) in little {
-            let told =
-                async { store::told(&*self.0.database.client().await?, self.0.api, span, remaining, floor).await };
-            if let Err(e) = told.await {
-                tracing::warn!(api = self.0.api.as_str(), error = %e, "What the API has left could not be told.");
+        for (span, remaining, floor) in low {
+            let stored = async {
+                store::report_remaining(&self.0.database.client().await?, self.0.api, span, remaining, floor).await
+            };
+            if let Err(e) = stored.await {
+                tracing::warn!(api = self.0.api.as_str(), error = %e, "The API's remaining requests could not be stored.");
             }
         }
     }
 }
 
-/// The lower of both counts, and a limit that only one of them knows.
-fn windows(set: &Limits, told: &[(Span, u32)]) -> Vec<Window> {
-    let of_settings = |span: Span| set.0.iter().find(|(of, _)| *of == span).map(|(_, limit)| *limit);
-    let of_the_api =
-        |span: Span| told.iter().find(|(of, _)| *of == span).and_then(|(_, limit)| NonZeroU32::new(*limit));
-    let limit = |span: Span| [of_settings(span), of_the_api(span)].into_iter().flatten().min();
+/// For each span the lower of the two limits, or the only one.
+fn windows(settings: &Limits, api: &[(Span, u32)]) -> Vec<Window> {
+    let from_settings = |span: Span| settings.0.iter().find(|(of, _)| *of == span).map(|(_, limit)| *limit);
+    let from_api = |span: Span| api.iter().find(|(of, _)| *of == span).and_then(|(_, limit)| NonZeroU32::new(*limit));
+    let limit = |span: Span| [from_settings(span), from_api(span)].into_iter().flatten().min();
     Span::ALL.into_iter().filter_map(|span| Some(plan::window(span, limit(span)?))).collect()
 }
 
-/// Counts a waiting request as long as it lives.
+/// Counts one waiting request until it is dropped.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -296,7 +301,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// For `governor`: this many in a window, a tenth of them at once. A day is not for one process to keep.
+/// The limit for `governor`, with bursts of a tenth of it. `None` for a day: one process cannot enforce that.
 fn quota(span: Span, limit: NonZeroU32) -> Option<Quota> {
     let burst = NonZeroU32::new(limit.get() / 10).unwrap_or(NonZeroU32::MIN);
     let every = Duration::from_secs_f64(span.length_s() / f64::from(limit.get()));
@@ -310,27 +315,27 @@ mod tests {
     #[test]
     fn a_slice_grows_only_while_it_is_used_up_in_time() {
         let (now, fresh) = (Instant::now(), FRESH);
-        let slice = |left, until, size| Slice { left, until, size };
+        let slice = |remaining, until, size| Slice { remaining, until, size };
         for (slice, waiting, expected) in [
             (Slice::default(), 1, 1),
             (Slice::default(), 5, 5),
             (slice(0, Some(now + fresh), 4), 1, 8),
             (slice(0, Some(now + fresh), 4), 20, 20),
             (slice(0, Some(now + fresh), 80), 1, 100),
-            // Too late, or not all used: what nobody needed is forgone, and no more than wait are asked for.
+            // Too late, or not all used: take no more than are waiting.
             (slice(0, Some(now), 4), 2, 2),
             (slice(3, Some(now), 4), 2, 2),
         ] {
-            assert_eq!(slice.next(waiting, 100), expected, "{} left of {}", slice.left, slice.size);
+            assert_eq!(slice.next_size(waiting, 100), expected, "{} of {} remain", slice.remaining, slice.size);
         }
     }
 
     #[test]
-    fn the_lower_limit_counts() {
+    fn the_lower_limit_applies() {
         let limit = |n| NonZeroU32::new(n).unwrap();
-        let set = Limits(vec![(Span::Second, limit(5)), (Span::Minute, limit(120))]);
+        let settings = Limits(vec![(Span::Second, limit(5)), (Span::Minute, limit(120))]);
         let of =
-            |told: &[(Span, u32)]| windows(&set, told).iter().map(|w| (w.span, w.max_requests)).collect::<Vec<_>>();
+            |api: &[(Span, u32)]| windows(&settings, api).iter().map(|w| (w.span, w.max_requests)).collect::<Vec<_>>();
         assert_eq!(of(&[]), [(Span::Second, 5), (Span::Minute, 120)]);
         assert_eq!(of(&[(Span::Second, 24), (Span::Minute, 60)]), [(Span::Second, 5), (Span::Minute, 60)]);
         assert_eq!(of(&[(Span::Day, 1000)]), [(Span::Second, 5), (Span::Minute, 120), (Span::Day, 1000)]);

@@ -1,6 +1,6 @@
-//! The two APIs: their wire types, their clients, and the budget that every request takes from.
+//! The two APIs: their wire types, their clients, and the budget that limits the requests.
 //!
-//! Nothing here knows the ledger or the broker, and nothing outside can send a request to either API.
+//! Nothing here knows the ledger or the broker, and no other crate can send a request to either API.
 
 pub mod aircall;
 pub mod api;

@@ -1,8 +1,7 @@
-//! Sellsy's API v2, the part that Callbridge uses.
+//! The part of Sellsy's API v2 that Callbridge uses.
 //!
-//! The client owns its token: it is fetched when first needed, renewed before it runs out, and once more after a 401.
-//! Rows that a search returns are checked by the caller against what was asked, because some of Sellsy's filters are
-//! ignored when it does not know them.
+//! The client manages its token: it fetches one when first needed, and another before it expires and after a 401.
+//! The caller must check that the rows of a search match the query, because Sellsy ignores filters that it does not know.
 
 mod client;
 mod endpoints;

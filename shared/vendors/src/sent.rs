@@ -1,29 +1,31 @@
-//! The API requests that a message has caused, until its call's timeline takes them along.
+//! Collects the API requests that a message causes, until they are written to its call's timeline.
 //!
-//! [`kept`] opens a list for whatever runs in it and [`note`] is called by the one place that sends. The ledger takes the list
-//! with the next line that it writes, so a request costs no statement of its own. Requests outside of a list (the directory's
-//! turns, tokens that are fetched ahead) belong to no call. Nothing is kept of what was asked or answered.
+//! [`collect`] opens a list for the work that runs in it, and [`add`] is called by the only place that sends. The ledger
+//! takes the list along with the next line that it writes, so a request costs no SQL statement of its own. Requests outside
+//! of a list (directory synchronisation, tokens fetched ahead) belong to no call. Bodies are not kept.
 
 use std::{cell::RefCell, future::Future, time::Duration};
 
 use base::ids::Vendor;
 use tokio::time::Instant;
 
-/// A message that waits for an API asks for it again and again; more than so many different requests tell nobody anything.
-const MOST: usize = 60;
+/// A message that waits for an API repeats its requests; more than this many different ones are not informative.
+const MAX_REQUESTS: usize = 60;
 
-/// A request, or several in a row that ended alike.
+/// A request, or several equal ones in a row with the same result.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    /// Whose work it was part of.
+    /// The stage that sent it.
     pub stage: &'static str,
     pub vendor: Vendor,
-    /// Method and path with its ids left out.
+    /// Method and path without ids.
     pub endpoint: &'static str,
     /// 0 if there was no answer.
     pub status: u16,
+    /// From sending to the answer; of several requests, the last one.
     pub took: Duration,
     pub ended: Instant,
+    /// How many requests.
     pub times: u32,
 }
 
@@ -36,17 +38,17 @@ tokio::task_local! {
     static LIST: RefCell<List>;
 }
 
-/// Requests that `work` sends are kept, as this stage's.
-pub async fn kept<F: Future>(stage: &'static str, work: F) -> F::Output {
+/// Runs `work` and collects the requests that it sends, under this stage's name.
+pub async fn collect<F: Future>(stage: &'static str, work: F) -> F::Output {
     LIST.scope(RefCell::new(List { stage, requests: Vec::new() }), work).await
 }
 
-/// A request was answered, or was not. The same one again with the same end only counts.
-pub(crate) fn note(vendor: Vendor, endpoint: &'static str, status: u16, took: Duration) {
-    // Outside of a list nobody wants to know.
+/// Adds a request that has ended. If it repeats the last one with the same result, only the count grows.
+pub(crate) fn add(vendor: Vendor, endpoint: &'static str, status: u16, took: Duration) {
+    // There is no list if the request belongs to no call.
     let _ = LIST.try_with(|list| {
         let List { stage, requests } = &mut *list.borrow_mut();
-        let (ended, full) = (Instant::now(), requests.len() >= MOST);
+        let (ended, full) = (Instant::now(), requests.len() >= MAX_REQUESTS);
         match requests.last_mut() {
             Some(last) if (last.vendor, last.endpoint, last.status) == (vendor, endpoint, status) => {
                 *last = Sent { times: last.times + 1, took, ended, ..*last };
@@ -57,18 +59,18 @@ pub(crate) fn note(vendor: Vendor, endpoint: &'static str, status: u16, took: Du
     });
 }
 
-/// Whether there is something that nobody has taken.
-pub fn are_left() -> bool {
+/// Whether the list has requests.
+pub fn has_requests() -> bool {
     LIST.try_with(|list| !list.borrow().requests.is_empty()).unwrap_or(false)
 }
 
-/// All that were noted since the last time.
-pub fn take() -> Vec<Sent> {
+/// Takes all requests out of the list.
+pub fn take_requests() -> Vec<Sent> {
     LIST.try_with(|list| std::mem::take(&mut list.borrow_mut().requests)).unwrap_or_default()
 }
 
-/// They could not be written down: whoever takes next has them before the later ones.
-pub fn put_back(mut earlier: Vec<Sent>) {
+/// Puts requests that could not be written back into the list, before later ones.
+pub fn restore_requests(mut earlier: Vec<Sent>) {
     let _ = LIST.try_with(|list| {
         let requests = &mut list.borrow_mut().requests;
         earlier.append(requests);
@@ -84,14 +86,14 @@ mod tests {
 
     #[tokio::test]
     async fn repeated_requests_are_counted_and_each_is_taken_once() {
-        let taken = kept("logger", async {
-            note(Vendor::Sellsy, "GET /staffs", 200, TOOK);
-            note(Vendor::Sellsy, "POST /phone-calls", 503, TOOK);
-            note(Vendor::Sellsy, "POST /phone-calls", 503, TOOK);
-            note(Vendor::Sellsy, "POST /phone-calls", 201, TOOK);
-            assert!(are_left());
-            let taken = take();
-            assert!(!are_left(), "each is taken once");
+        let taken = collect("logger", async {
+            add(Vendor::Sellsy, "GET /staffs", 200, TOOK);
+            add(Vendor::Sellsy, "POST /phone-calls", 503, TOOK);
+            add(Vendor::Sellsy, "POST /phone-calls", 503, TOOK);
+            add(Vendor::Sellsy, "POST /phone-calls", 201, TOOK);
+            assert!(has_requests());
+            let taken = take_requests();
+            assert!(!has_requests(), "each is taken once");
             taken
         });
         let taken: Vec<_> = taken.await.iter().map(|sent| (sent.endpoint, sent.status, sent.times)).collect();
@@ -99,28 +101,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_could_not_be_written_comes_before_later_requests() {
-        let taken = kept("logger", async {
-            note(Vendor::Sellsy, "GET /staffs", 200, TOOK);
-            let unwritten = take();
-            note(Vendor::Sellsy, "POST /phone-calls", 201, TOOK);
-            put_back(unwritten);
-            take()
+    async fn restored_requests_come_before_later_ones() {
+        let taken = collect("logger", async {
+            add(Vendor::Sellsy, "GET /staffs", 200, TOOK);
+            let unwritten = take_requests();
+            add(Vendor::Sellsy, "POST /phone-calls", 201, TOOK);
+            restore_requests(unwritten);
+            take_requests()
         });
         let taken: Vec<_> = taken.await.iter().map(|sent| sent.endpoint).collect();
         assert_eq!(taken, ["GET /staffs", "POST /phone-calls"]);
     }
 
     #[tokio::test]
-    async fn outside_of_a_message_nothing_is_kept_and_a_list_has_an_end() {
-        note(Vendor::Sellsy, "GET /staffs", 200, Duration::ZERO);
-        assert!(!are_left() && take().is_empty());
-        let kept = kept("logger", async {
+    async fn outside_of_a_message_nothing_is_collected_and_a_list_is_bounded() {
+        add(Vendor::Sellsy, "GET /staffs", 200, Duration::ZERO);
+        assert!(!has_requests() && take_requests().is_empty());
+        let collected = collect("logger", async {
             for n in 0..1000 {
-                note(Vendor::Sellsy, if n % 2 == 0 { "GET /a" } else { "GET /b" }, 200, Duration::ZERO);
+                add(Vendor::Sellsy, if n % 2 == 0 { "GET /a" } else { "GET /b" }, 200, Duration::ZERO);
             }
-            take().len()
+            take_requests().len()
         });
-        assert_eq!(kept.await, MOST);
+        assert_eq!(collected.await, MAX_REQUESTS);
     }
 }

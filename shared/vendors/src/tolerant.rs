@@ -1,12 +1,12 @@
-//! Reading what two APIs really send.
+//! Reads JSON as the two APIs really send it.
 //!
-//! Aircall and Sellsy agree on little: an object that is not there is absent, `null` or `{}`; a text that is not there is
-//! absent, `null` or `""`; an id is a number or a numeric string; a time is unix seconds or an ISO string; a list of
-//! known words grows without notice. The functions here are for `#[serde(deserialize_with = "…")]` on the fields of the
-//! wire types and turn each of these spellings into one Rust value, so that a wire type stays a plain list of fields.
+//! Aircall and Sellsy agree on little: a missing object is absent, `null` or `{}`; a missing text is absent, `null` or `""`;
+//! an id is a number or a numeric string; a time is UNIX seconds or an ISO string; new enum values appear without notice.
+//! The functions here are for `#[serde(deserialize_with = "…")]` on the fields of the wire types. They turn each of these
+//! spellings into one Rust value, so that a wire type stays a plain list of fields.
 //!
-//! What they do not do: guess. A field that should be an object and is a list is an error, because a delivery that is
-//! parked gets noticed, while a field that quietly became `None` does not.
+//! They never guess. A list where an object should be is an error, because a parked delivery is noticed, while a field that
+//! quietly became `None` is not.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -25,13 +25,13 @@ where
         Value::Object(fields) if fields.is_empty() => Ok(None),
         Value::Array(items) if items.is_empty() => Ok(None),
         Value::String(text) if text.trim().is_empty() => Ok(None),
-        // A derived reader would take a list of the fields as well.
+        // A derived `Deserialize` would also accept an array of the fields.
         Value::Array(_) => Err(D::Error::custom("expected an object or a word, not a list")),
         value => T::deserialize(value).map(Some).map_err(D::Error::custom),
     }
 }
 
-/// Empty for absent (with `#[serde(default)]`), `null` and `{}`; entries that are `null` or `{}` are left out.
+/// Empty for absent (with `#[serde(default)]`), `null` and `{}`; entries that are `null` or `{}` are skipped.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -50,8 +50,8 @@ where
         .collect()
 }
 
-/// A text, trimmed at both ends and without NUL, which PostgreSQL stores in no text; `None` when nothing is left. Numbers are
-/// accepted (`cost`, `code`, label ids).
+/// A text, trimmed and without NUL, which PostgreSQL cannot store; `None` if that is empty. Numbers are accepted (`cost`,
+/// `code`, label ids).
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
@@ -65,7 +65,7 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     }
 }
 
-/// A list of texts; one text alone is a list of one, and empty texts are left out.
+/// A list of texts; a single text is a list of one, and empty texts are skipped.
 pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let items = match Value::deserialize(deserializer)? {
         Value::Null => Vec::new(),
@@ -83,22 +83,22 @@ pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::E
     opt_id(deserializer)?.ok_or_else(|| D::Error::custom("expected an id: a positive number or its digits as a string"))
 }
 
-/// An id that may be missing. A text that is no number (the ids of messages and sessions) is none as well.
+/// An id that may be missing. A text that is not a number (the ids of messages and sessions) is also `None`.
 pub(crate) fn opt_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(integer(&Value::deserialize(deserializer)?).filter(|id| *id > 0))
 }
 
-/// A count or a number of seconds: a number or a numeric string; fractions are cut off, negative values are none.
+/// A count or a number of seconds: a number or a numeric string. Fractions are cut off, negative values are `None`.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Ok(integer(&Value::deserialize(deserializer)?).and_then(|count| u64::try_from(count).ok()))
 }
 
-/// A number that may be negative (what is left of a quota).
+/// A number that may be negative (the rest of a quota).
 pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(integer(&Value::deserialize(deserializer)?))
 }
 
-/// A list of ids, `null` being an empty one.
+/// A list of ids; `null` is an empty list.
 pub(crate) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
     let items: Vec<Value> = list(deserializer)?;
     Ok(items.iter().filter_map(integer).filter(|id| *id > 0).collect())
@@ -133,8 +133,8 @@ fn whole_part(number: f64) -> Option<i64> {
     (number.abs() < 9e15).then_some(number as i64)
 }
 
-/// A point in time: unix seconds (or milliseconds, when the value is 10^11 or more), also as a numeric string, or ISO
-/// 8601 with an offset. Written as unix seconds like Aircall does, or as ISO when it has a fraction.
+/// A point in time: UNIX seconds (or milliseconds, from 10^11 on), also as a numeric string, or ISO 8601 with an offset.
+/// Serialised as UNIX seconds, as Aircall does, or as ISO if it has a fraction.
 pub(crate) mod time {
     use super::*;
 
@@ -169,15 +169,15 @@ pub(crate) mod time {
     }
 }
 
-/// An enum of the words an API uses for something, with `Other` for the words it will use next year. `Other` keeps the
-/// word, so that reading and writing a value again does not change it.
+/// An enum of the words that an API uses, with `Other` for words added later. `Other` keeps the word, so that reading and
+/// writing a value does not change it.
 macro_rules! open_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$word_meta:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$word_meta])* $variant,)+
-            /// A word that this list does not have.
+            /// A word that is not in this list.
             Other(String),
         }
 
@@ -220,7 +220,7 @@ macro_rules! open_enum {
     };
 }
 
-/// `Debug` for a type that holds personal data: the named fields, which hold none, and `..` for all others.
+/// `Debug` for a type with personal data: prints only the named fields, which hold none, and `..` for the rest.
 macro_rules! discreet_debug {
     ($($name:ident { $($field:ident),* })+) => {
         $(impl std::fmt::Debug for $name {
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_holds_nothing_that_cannot_be_stored() {
+    fn a_text_has_no_character_that_postgresql_cannot_store() {
         for (json, expected) in
             [(r#"" a\u0000b ""#, Some("ab")), (r#""\u0000""#, None), ("7", Some("7")), ("{}", None), ("null", None)]
         {

@@ -1,9 +1,9 @@
-//! What differs between the two APIs in name only: what people call them, and the codes of their failures.
+//! The name and the error codes of each API.
 
 use base::{error::Code, ids::Vendor};
 
-/// A vendor as people and errors name it.
-pub(crate) struct Named {
+/// A vendor's name for people, and its error codes.
+pub(crate) struct Profile {
     pub(crate) name: &'static str,
     pub(crate) budget: Code,
     pub(crate) credential: Code,
@@ -13,14 +13,14 @@ pub(crate) struct Named {
     pub(crate) answer: Code,
 }
 
-pub(crate) fn named(vendor: Vendor) -> &'static Named {
+pub(crate) fn profile(vendor: Vendor) -> &'static Profile {
     match vendor {
         Vendor::Aircall => &AIRCALL,
         Vendor::Sellsy => &SELLSY,
     }
 }
 
-static AIRCALL: Named = Named {
+static AIRCALL: Profile = Profile {
     name: "Aircall",
     budget: Code::AircallBudget,
     credential: Code::AircallCredential,
@@ -30,7 +30,7 @@ static AIRCALL: Named = Named {
     answer: Code::AircallAnswer,
 };
 
-static SELLSY: Named = Named {
+static SELLSY: Profile = Profile {
     name: "Sellsy",
     budget: Code::SellsyBudget,
     credential: Code::SellsyCredential,

@@ -1,8 +1,8 @@
-//! The wire types against what the two APIs send.
+//! Tests the wire types against bodies that the two APIs send.
 //!
-//! `fixtures/` holds small bodies with invented people, one per hazard, so these tests mean something anywhere. Where the
-//! recorded and documented payloads are at hand (`AIRCALL_PAYLOADS`, `SELLSY_PAYLOADS`, or `shared/reference/`
-//! beside the workspace) every one of them must parse as well; where not, that test says so and passes.
+//! `fixtures/` has small bodies with invented people, one per hazard, so these tests are useful on any machine. If recorded
+//! and documented payloads are available (`AIRCALL_PAYLOADS`, `SELLSY_PAYLOADS`, or `shared/reference/` beside the
+//! workspace), every one of them must parse too; if not, that test says so and passes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -16,7 +16,7 @@ mod sellsy;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A member of one of the fixture files, as a type of the wire.
+/// A member of a fixture file, parsed as a wire type.
 #[track_caller]
 fn member<T: DeserializeOwned>(file: &str, name: &str) -> T {
     let file: Value = serde_json::from_str(file).unwrap();

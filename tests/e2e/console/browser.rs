@@ -189,7 +189,7 @@ impl Desk {
         let ready = || async { (self.focused("id").await.ok()? == "password").then_some(()) };
         eventually(SOON, ready).await.context("one can type at once")?;
         self.press("not this one" + Key::Enter).await?;
-        self.browser.says("That is not the password.").await?;
+        self.browser.says("Wrong password.").await?;
         eventually(SOON, ready).await.context("one can type again at once")?;
         self.press(CONSOLE_PASSWORD + Key::Enter).await?;
         self.browser.says("The last 24 hours.").await?;
@@ -215,7 +215,7 @@ impl Desk {
     /// From the parked call, one click, and the page itself shows what became of it.
     async fn one_click_retries(&self, stack: &Stack, parked: i64) -> Result<()> {
         self.browser.open(&format!("{}/calls/{parked}?lang=en", self.console.url)).await?;
-        self.browser.says("A message about this call is parked.").await?;
+        self.browser.says("This call has a dead letter.").await?;
         self.browser.find(".callout button").await?.click().await?;
         self.browser.says("An operator replayed the message:").await?;
         stack.sandbox.logged(parked, SOON).await?;

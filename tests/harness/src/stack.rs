@@ -187,8 +187,8 @@ impl Stack {
     }
 
     /// A connection as the workers have them, for their own functions; it does not wait for the disk.
-    pub async fn connection(&self) -> anyhow::Result<base::db::Connection> {
-        let database = base::db::Database::as_it_is(&self.database_url.as_str().into(), 1)?;
+    pub async fn connection(&self) -> anyhow::Result<base::db::Client> {
+        let database = base::db::Database::unsupervised(&self.database_url.as_str().into(), 1)?;
         let connection = database.connect().await.context("the database")?;
         connection.batch_execute("set synchronous_commit = off").await?;
         Ok(connection)

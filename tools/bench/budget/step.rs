@@ -90,13 +90,13 @@ async fn ask(arguments: &[String]) -> Result<()> {
     database.available().await;
     let limits = Limits(vec![(Span::Minute, NonZeroU32::new(PER_MINUTE).context("a limit")?)]);
     let budget = Budget::new(database, Role::Worker("bench"), Vendor::Sellsy, limits);
-    budget.take(Lane::Bulk).await?;
+    budget.acquire(Lane::Bulk).await?;
     tokio::time::sleep(Duration::from_millis(500 + offset)).await;
     let mut tick = tokio::time::interval(Duration::from_millis(every));
     for _ in 0..samples {
         tick.tick().await;
         let began = Instant::now();
-        budget.take(Lane::Bulk).await?;
+        budget.acquire(Lane::Bulk).await?;
         println!("{}", began.elapsed().as_micros());
     }
     Ok(())

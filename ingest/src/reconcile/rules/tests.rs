@@ -8,7 +8,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// A call that ended an hour ago, with these fields besides.
+/// A call that ended an hour ago, with these fields replaced or added.
 fn call(fields: &serde_json::Value) -> Call {
     let mut call = json!({
         "id": 3_811_600_001_i64, "status": "done", "started_at": NOW_S - 3700, "answered_at": NOW_S - 3690, "ended_at": NOW_S - 3600,
@@ -24,12 +24,12 @@ fn known(fields: &serde_json::Value) -> Known {
 }
 
 #[test]
-fn tells_what_is_lacking() {
+fn finds_what_is_missing() {
     let lacks = Verdict::Lacks;
     let listed = call(&json!({}));
     let check = |known: Option<Known>, expected: Verdict, what: &str| {
         assert_eq!(judge(&listed, known.as_ref(), at(NOW_S), true), expected, "{what}");
-        // What was brought in once as it is here is not brought in again.
+        // What was brought in once is not brought in again as long as the list shows the same.
         let again = Known { reconciled_view: Some(view(&listed)), ..known.unwrap_or_default() };
         assert_eq!(judge(&listed, Some(&again), at(NOW_S), true), Verdict::Settled, "{what}, again");
         let other = Known { reconciled_view: Some("other".into()), ..again };
@@ -41,7 +41,7 @@ fn tells_what_is_lacking() {
     check(Some(known(&json!({}))), Verdict::Settled, "all is known");
     let unlogged = Known { unlogged: true, ..known(&json!({})) };
     assert_eq!(judge(&listed, Some(&unlogged), at(NOW_S), false), Verdict::Settled, "a turn leaves it to its message");
-    check(Some(unlogged), lacks(Lack::Log), "the log is not there");
+    check(Some(unlogged), lacks(Lack::Log), "there is no log");
     check(Some(Known { erased: true, ..Known::default() }), Verdict::Settled, "its data were deleted");
     for (fields, expected) in [
         (json!({ "tags": [] }), lacks(Lack::Tags)),
@@ -56,12 +56,12 @@ fn tells_what_is_lacking() {
     ] {
         check(Some(known(&fields)), expected, &fields.to_string());
     }
-    let just_heard_of = Known { snapshot_at: Some(at(NOW_S - 299)), ..known(&json!({ "tags": [] })) };
-    check(Some(just_heard_of), Verdict::Open, "a webhook came a moment ago");
+    let just_updated = Known { snapshot_at: Some(at(NOW_S - 299)), ..known(&json!({ "tags": [] })) };
+    check(Some(just_updated), Verdict::Open, "a webhook came a moment ago");
 }
 
 #[test]
-fn leaves_webhooks_their_time() {
+fn gives_webhooks_time_to_arrive() {
     for (fields, expected) in [
         (json!({ "status": "answered", "ended_at": null }), Verdict::Open),
         (json!({ "ended_at": NOW_S - 299 }), Verdict::Open),
@@ -72,7 +72,7 @@ fn leaves_webhooks_their_time() {
     }
 }
 
-/// Aircall's list over calls that started then, in ascending order: 50 a page, and nobody pages beyond 10,000.
+/// Reads Aircall's list of calls that started at these moments, in ascending order: 50 a page, and no page beyond 10,000 calls.
 fn read_all(started: &[i64], includes_from: bool) -> (BTreeSet<usize>, u32) {
     let (mut seen, mut requests) = (BTreeSet::new(), 0);
     let mut next = Some(Place::beginning(started[0] - 1));
@@ -81,7 +81,7 @@ fn read_all(started: &[i64], includes_from: bool) -> (BTreeSet<usize>, u32) {
         let in_list = |s: i64| if includes_from { s >= place.from } else { s > place.from };
         let list: Vec<usize> = (0..started.len()).filter(|n| in_list(started[*n])).collect();
         let page = place.page.as_ref().map_or(0, |query| query.parse::<usize>().unwrap());
-        assert!(page < 200, "beyond the reach");
+        assert!(page < 200, "beyond the end of a list");
         let shown: Vec<usize> = list.iter().skip(page * 50).take(50).copied().collect();
         seen.extend(&shown);
         let link =

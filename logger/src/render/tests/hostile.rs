@@ -109,9 +109,9 @@ proptest! {
 
     #[test]
     fn no_text_of_a_person_can_break_a_log((call, insights) in call()) {
-        let row = Loggable::of(CallId(call.id), call, resolution(), insights);
+        let row = CallRow::of(CallId(call.id), call, resolution(), insights);
         for renderer in [renderer(Language::French), renderer(Language::English), careless()] {
-            let log = renderer.render(&row, &ready(&row).ok().unwrap(), 11).unwrap();
+            let log = renderer.render(&row, &crate::plan::ready(&row).unwrap(), 11).unwrap();
             is_harmless(&log.description)?;
         }
         let again = || rendered(Language::French, row.snapshot.clone().unwrap(), row.insights.clone());

@@ -1,7 +1,7 @@
-//! What a write to a phone call asks for, checked field by field against the documentation and against what exists.
+//! The fields of a write to a phone call, each checked against the documentation and against the account's records.
 //!
 //! Every field has one reader; a value that it cannot read is a problem under the field's name, and a write with any problem
-//! changes nothing. Fields that the documentation does not know are ignored, as its schema is open.
+//! changes nothing. Fields that the documentation does not know are ignored, because its schema is open.
 
 use jiff::Timestamp;
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! The table of spellings, and the property that it stands for. Numbers are from ranges set aside for fiction where the
-//! country has such ranges (France 01 99 00 and 06 39 98, United Kingdom 020 7946 and 07700 900), else made up.
+//! The table of spellings, and the same rule as a property. Numbers are from ranges reserved for fiction where the country
+//! has such ranges (France 01 99 00 and 06 39 98, United Kingdom 020 7946 and 07700 900), else made up.
 
 use proptest::prelude::*;
 
@@ -87,7 +87,7 @@ fn extensions_and_remarks_are_not_part_of_the_number() {
 }
 
 #[test]
-fn numbers_of_the_neighbours() {
+fn numbers_of_neighbouring_countries() {
     check(
         "CH",
         &[
@@ -149,7 +149,7 @@ fn overseas_numbers_have_their_own_country_code() {
     );
 }
 
-/// Ranges that the tables of the library do not have yet, or have on purpose left out.
+/// Ranges that are missing from the library's tables, not yet or on purpose.
 #[test]
 fn a_number_of_a_possible_length_counts_whatever_its_range() {
     check(
@@ -165,7 +165,7 @@ fn a_number_of_a_possible_length_counts_whatever_its_range() {
 }
 
 #[test]
-fn what_is_not_looked_up() {
+fn numbers_that_cannot_be_looked_up() {
     check(
         "FR",
         &[
@@ -240,7 +240,7 @@ fn regions_are_iso_codes() {
     }
 }
 
-/// The short rule for country codes and the library's table must not drift apart.
+/// Our short rule for country codes must agree with the library's table.
 #[test]
 fn every_country_code_is_cut_at_the_right_place() {
     for code in PHONE_NUMBER_UTIL.get_supported_calling_codes() {
@@ -254,7 +254,7 @@ fn separator() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    /// National digits of nine, one of the prefixes, any separators between any digits, any remark after it.
+    /// Nine national digits, one of the prefixes, any separators between any digits, any remark after it.
     #[test]
     fn any_spelling_gives_the_same_number(
         national in "[1-7][0-9]{8}",
@@ -263,7 +263,7 @@ proptest! {
         remark in prop::sample::select(vec!["", " poste 12", " ext. 4", " x12", " (perso)", "\u{202c}", " "]),
     ) {
         let canonical = parse(&format!("+33{national}"), Region::default()).unwrap();
-        // A `tel:` address allows hyphens alone and has a spelling of its own for the extension.
+        // A `tel:` address allows only hyphens and has its own spelling for the extension.
         let (separators, remark) = if prefix == "tel:+33" { (vec!["-"; 9], ";ext=12") } else { (separators, remark) };
         let digits = national.chars().zip(&separators).map(|(digit, gap)| format!("{gap}{digit}"));
         let spelled = format!("{prefix}{}{remark}", digits.collect::<String>());
@@ -271,7 +271,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_typed_makes_it_fall_over(typed in "\\PC*|[0-9+() .x#*;=a-z-]{0,30}") {
+    fn no_input_panics_and_a_number_reads_back_as_itself(typed in "\\PC*|[0-9+() .x#*;=a-z-]{0,30}") {
         if let Caller::Number(number) = classify(Some(&typed), Region::default()) {
             prop_assert_eq!(parse(number.as_str(), Region::default()), Some(number));
         }

@@ -1,13 +1,13 @@
-//! What is wrong with settings, all of it at once.
+//! All problems of the settings, reported at once.
 
 use std::fmt;
 
-/// Everything that is wrong with the settings, a line each.
+/// Everything that is wrong with the settings, one line each.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub(super) Vec<String>);
 
 impl Problems {
-    /// For what only one worker can find out, when it reads a file that a setting names.
+    /// A problem that only one worker finds, for example in a file that a setting names.
     pub fn one(problem: impl Into<String>) -> Self {
         Self(vec![problem.into()])
     }

@@ -1,4 +1,4 @@
-//! The settings as clap declares them: names, defaults and the texts of `--help`; everything is still a text.
+//! The settings as clap declares them: names, defaults and the texts of `--help`. All values are still text.
 
 use clap::Parser;
 
@@ -14,14 +14,14 @@ pub(super) struct Raw {
     /// Database
     #[arg(long, env, default_value = "postgres://postgres@127.0.0.1:5432/callbridge", hide_env_values = true)]
     pub(super) database_url: String,
-    /// Address of health, readiness and metrics; for ingest of the webhooks as well
+    /// Address for health, readiness and metrics; in ingest also for the webhooks
     #[arg(long, env, default_value = "0.0.0.0:8080")]
     pub(super) http_listen: String,
 
     /// Aircall's API; the version is part of each path
     #[arg(long, env, default_value = "https://api.aircall.io")]
     pub(super) aircall_api_url: String,
-    /// Aircall API id (Dashboard > Integrations > API keys); ingest reconciles with Aircall's list of calls if it has one
+    /// Aircall API id (Dashboard > Integrations > API keys); with it, ingest reconciles with Aircall's list of calls
     #[arg(long, env, hide_env_values = true)]
     pub(super) aircall_api_id: Option<String>,
     /// Aircall API token
@@ -33,7 +33,7 @@ pub(super) struct Raw {
     /// Ids of the Aircall numbers whose calls are handled, separated by commas; all when empty
     #[arg(long, env, default_value = "")]
     pub(super) aircall_number_ids: String,
-    /// What Callbridge may ask of Aircall in a minute, all processes together
+    /// Most requests to Aircall in a minute, by all processes together
     #[arg(long, env, default_value = "60")]
     pub(super) aircall_requests_per_minute: String,
 
@@ -55,30 +55,30 @@ pub(super) struct Raw {
     /// Staff who owns logs when neither the agent nor the record's owner is known
     #[arg(long, env)]
     pub(super) sellsy_default_owner_id: Option<String>,
-    /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; not taken when absent
+    /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; without it they are refused
     #[arg(long, env, hide_env_values = true)]
     pub(super) sellsy_webhook_secret: Option<String>,
-    /// What Callbridge may ask of Sellsy in a second, all processes together
+    /// Most requests to Sellsy in a second, by all processes together
     #[arg(long, env, default_value = "5")]
     pub(super) sellsy_requests_per_second: String,
-    /// What Callbridge may ask of Sellsy in a minute, all processes together
+    /// Most requests to Sellsy in a minute, by all processes together
     #[arg(long, env, default_value = "120")]
     pub(super) sellsy_requests_per_minute: String,
-    /// What Callbridge may ask of Sellsy in a day; no limit when absent
+    /// Most requests to Sellsy in a day; no limit when absent
     #[arg(long, env)]
     pub(super) sellsy_requests_per_day: Option<String>,
 
     /// How often changes in Sellsy are read into the phone directory, e.g. 30s, 5m, 1h
     #[arg(long, env, default_value = "5m")]
     pub(super) directory_sync_every: String,
-    /// For how many days a call that nobody was found for waits for a record with its number
+    /// For how many days a call without a match waits for a record with its number
     #[arg(long, env, default_value = "7")]
     pub(super) rematch_days: String,
-    /// After how many days calls, timelines and what else is known of people is deleted here
+    /// After how many days calls, timelines and other personal data are deleted from Callbridge's database
     #[arg(long, env, default_value = "90")]
     pub(super) retention_days: String,
 
-    /// How often Aircall's list of calls is compared with what webhooks brought, e.g. 5m, 15m, 1h
+    /// How often Aircall's list of calls is compared with the calls that webhooks brought, e.g. 5m, 15m, 1h
     #[arg(long, env, default_value = "15m")]
     pub(super) reconcile_every: String,
 
@@ -91,10 +91,10 @@ pub(super) struct Raw {
     /// Language of the logs: fr or en
     #[arg(long, env, default_value = "fr")]
     pub(super) log_language: String,
-    /// File with an own template of the logs; to see what it makes of example calls: logger preview fr FILE
+    /// File with a custom log template; to try it on example calls: logger preview fr FILE
     #[arg(long, env)]
     pub(super) log_template: Option<String>,
-    /// What a call becomes when Sellsy refuses phone calls (402, 403): comment; parked when empty
+    /// What to write when Sellsy refuses phone calls (402, 403): comment; when empty, the message is parked
     #[arg(long, env, default_value = "")]
     pub(super) log_fallback: String,
 
@@ -105,19 +105,19 @@ pub(super) struct Raw {
     #[arg(long, env, hide_env_values = true)]
     pub(super) console_password: Option<String>,
 
-    /// Where ingest sends a JSON message when somebody has to act; nowhere when absent
+    /// Where ingest sends a JSON message when an operator has to act; nowhere when absent
     #[arg(long, env, hide_env_values = true)]
     pub(super) alert_webhook_url: Option<String>,
-    /// Messages handled at once by a worker
+    /// How many messages of a queue a worker handles at the same time
     #[arg(long, env, default_value = "8")]
     pub(super) concurrency: String,
-    /// What is logged, e.g. `info,shared=debug`
+    /// What is logged, e.g. `info` or `debug`
     #[arg(long, env = "RUST_LOG", default_value = "info")]
     pub(super) rust_log: String,
     /// text or json
     #[arg(long, env, default_value = "text")]
     pub(super) log_format: String,
-    /// Collector of OpenTelemetry that spans are sent to (OTLP over HTTP), e.g. http://127.0.0.1:4318; none when absent
+    /// OpenTelemetry collector to send spans to (OTLP over HTTP), e.g. http://127.0.0.1:4318; no spans when absent
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub(super) otlp_endpoint: Option<String>,
 }

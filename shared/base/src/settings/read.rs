@@ -1,4 +1,4 @@
-//! From texts to types. Every setting is looked at even if another one is wrong, so that all problems are found.
+//! From text to types. Every setting is read even if another one is wrong, so that all problems are found.
 
 use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
 
@@ -27,7 +27,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let region = parsed(problems, "DEFAULT_REGION", &raw.default_region, "a country of two letters such as FR");
     let time_zone = TimeZone::get(&raw.time_zone);
     if time_zone.is_err() {
-        problems.0.push("TIME_ZONE is no IANA time zone such as Europe/Paris".into());
+        problems.0.push("TIME_ZONE must be an IANA time zone such as Europe/Paris".into());
     }
     let language =
         one_of(problems, "LOG_LANGUAGE", &raw.log_language, &[("fr", Language::French), ("en", Language::English)]);
@@ -55,7 +55,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         None => Some(None),
     };
     if tracing_subscriber::EnvFilter::try_new(&raw.rust_log).is_err() {
-        problems.0.push("RUST_LOG is no filter such as info or debug".into());
+        problems.0.push("RUST_LOG must be a filter such as info or debug".into());
     }
     Some(Settings {
         amqp_url: amqp_url?.into(),
@@ -93,7 +93,7 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
         secret(problems, "AIRCALL_WEBHOOK_TOKENS", raw.aircall_webhook_tokens.as_deref(), needs.webhook_tokens, hint);
     let number_ids = list(&raw.aircall_number_ids).map(str::parse).collect::<Result<Vec<i64>, _>>();
     if number_ids.is_err() {
-        problems.0.push("AIRCALL_NUMBER_IDS holds something that is no number: write ids separated by commas".into());
+        problems.0.push("AIRCALL_NUMBER_IDS must be numeric ids separated by commas".into());
     }
     let per_minute =
         parsed(problems, "AIRCALL_REQUESTS_PER_MINUTE", &raw.aircall_requests_per_minute, "a number from 1");
@@ -140,7 +140,7 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     })
 }
 
-/// Behind it are names and numbers of everybody who called.
+/// The password protects the names and numbers of all callers.
 fn console_password(problems: &mut Problems, text: Option<&str>, needed: bool) -> Option<String> {
     let hint = "choose one of at least 12 characters";
     let password = secret(problems, "CONSOLE_PASSWORD", text, needed, hint)?;
@@ -151,7 +151,7 @@ fn console_password(problems: &mut Problems, text: Option<&str>, needed: bool) -
     Some(password)
 }
 
-/// A path that may be absent. `<NAME>_FILE` would be a file with the path in it, so a whole file here is a mix-up.
+/// A path that may be absent. `<NAME>_FILE` must contain that path, so a text of several lines is the file itself by mistake.
 fn path(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<PathBuf>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
     if text.contains(char::is_control) {
@@ -165,7 +165,7 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// An empty secret stands for one that this worker does not need.
+/// A secret that this worker does not need may be empty.
 fn secret(problems: &mut Problems, name: &str, text: Option<&str>, needed: bool, hint: &str) -> Option<String> {
     match text.map(str::trim).filter(|text| !text.is_empty()) {
         None if needed => {
@@ -176,7 +176,7 @@ fn secret(problems: &mut Problems, name: &str, text: Option<&str>, needed: bool,
     }
 }
 
-/// A secret that may be absent and is part of a URL's path, where other characters would be written in two ways.
+/// A secret that may be absent and is part of a URL's path. Other characters could be percent-encoded there or not.
 fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<SecretString>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
     let fits = text.len() >= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c));
@@ -190,7 +190,7 @@ fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Optio
 fn url(problems: &mut Problems, name: &str, text: &str, schemes: &[&str]) -> Option<String> {
     let known = reqwest::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()));
     if !known {
-        problems.0.push(format!("{name} is no URL that begins with {}://", schemes.join(":// or ")));
+        problems.0.push(format!("{name} must be a URL that begins with {}://", schemes.join(":// or ")));
         return None;
     }
     Some(text.trim_end_matches('/').to_owned())
@@ -204,12 +204,12 @@ fn namespace(problems: &mut Problems, text: &str) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// How long from one turn to the next.
+/// An interval longer than zero.
 fn every(problems: &mut Problems, name: &str, text: &str) -> Option<Duration> {
     let every: SignedDuration = parsed(problems, name, text, "a duration such as 30s, 5m or 1h")?;
     let every = Duration::try_from(every).ok().filter(|every| !every.is_zero());
     if every.is_none() {
-        problems.0.push(format!("{name} must be longer than nothing"));
+        problems.0.push(format!("{name} must be longer than zero"));
     }
     every
 }

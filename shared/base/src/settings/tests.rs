@@ -83,7 +83,7 @@ fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
     assert!(gone.contains("SELLSY_CLIENT_SECRET_FILE") && gone.contains("cannot be read"), "{gone}");
 }
 
-/// The RabbitMQ Cluster Operator writes its URL so. Taken as it stands, it would name a virtual host without a name.
+/// The RabbitMQ Cluster Operator writes its URL like this. Taken literally, it would mean a virtual host with an empty name.
 #[test]
 fn a_slash_at_the_end_of_the_brokers_url_means_the_default_virtual_host() {
     use secrecy::ExposeSecret;

@@ -1,4 +1,4 @@
-//! The settings as types, once they have been read.
+//! The settings as types, after reading.
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::phone::Region;
 
-/// What a worker cannot do without, beyond broker and database.
+/// Which settings a worker requires, beyond broker and database.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Needs {
     pub webhook_tokens: bool,
@@ -31,7 +31,7 @@ pub struct Settings {
     pub default_region: Region,
     pub time_zone: TimeZone,
     pub log_language: Language,
-    /// Read by the logger alone.
+    /// Only the logger reads it.
     pub log_template: Option<PathBuf>,
     pub log_fallback: LogFallback,
     pub console_listen: SocketAddr,
@@ -42,7 +42,7 @@ pub struct Settings {
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,
-    /// Spans are not collected without it.
+    /// Without it no spans are collected.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -81,12 +81,12 @@ pub enum Language {
     English,
 }
 
-/// What becomes of a call when Sellsy does not let us write phone calls.
+/// What happens to a call when Sellsy does not let us write phone calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFallback {
-    /// It is parked.
+    /// Its message is parked.
     Park,
-    /// It is logged as a comment.
+    /// The call is logged as a comment.
     Comment,
 }
 
@@ -97,9 +97,9 @@ pub enum LogFormat {
 }
 
 impl Aircall {
-    /// Both parts of the credential are there.
+    /// Both parts of the credential are set.
     pub fn has_credential(&self) -> bool {
-        let there = |secret: &SecretString| !secret.expose_secret().is_empty();
-        there(&self.api_id) && there(&self.api_token)
+        let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
+        is_set(&self.api_id) && is_set(&self.api_token)
     }
 }

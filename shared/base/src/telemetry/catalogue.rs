@@ -1,6 +1,5 @@
-//! Every metric there is: name, kind, labels and what it says. The code, `docs/metrics.md`, the dashboard and the alert rules
-//! are compared with this list by a test. Labels are of few values, all known here or in the lists they name; none holds
-//! an id or anything of a person.
+//! Every metric: name, kind, labels and meaning. A test compares the code, `docs/metrics.md`, the dashboard and the alert
+//! rules with this list. A label has few values, all known in advance; none holds an id or personal data.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
@@ -41,7 +40,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "callbridge_api_requests_total",
         &["api", "endpoint", "status"],
-        "Requests to Aircall and Sellsy by what they were answered; none means that no answer came",
+        "Requests to Aircall and Sellsy by the status of the answer; none means that no answer came",
     ),
     gauge(
         "callbridge_budget_limit_requests",
@@ -51,33 +50,29 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "callbridge_budget_paused",
         &["api"],
-        "1 while nobody sends, because the API refused a request or is away; the same in every process",
+        "1 while no process sends, because the API refused a request or is unavailable; the same in every process",
     ),
     gauge(
         "callbridge_budget_used_requests",
         &["api", "window"],
         "Requests taken in the last second, minute or day; the same in every process",
     ),
-    histogram(
-        "callbridge_budget_wait_seconds",
-        &["api", "lane"],
-        "How long a request waited for its turn in the budget",
-    ),
-    gauge("callbridge_budget_waiting", &["api", "lane"], "Requests that wait for their turn in this process"),
+    histogram("callbridge_budget_wait_seconds", &["api", "lane"], "How long a request waited for the budget"),
+    gauge("callbridge_budget_waiting", &["api", "lane"], "Requests that wait for the budget in this process"),
     gauge(
         "callbridge_directory_read_timestamp_seconds",
         &[],
-        "When changes in Sellsy were last read into the phone directory, as UNIX time; of the resolver that has the turn",
+        "When changes in Sellsy were last read into the phone directory, as UNIX time; only from the resolver that read them",
     ),
     counter(
         "callbridge_failures_total",
         &["stage", "code"],
-        "Failed attempts by error code, those included that are tried again",
+        "Failed attempts by error code, including those that are retried",
     ),
     counter(
         "callbridge_http_turned_away_total",
         &[],
-        "Connections that were not taken, because as many as may be were open and at work",
+        "Connections that were refused, because the most that are allowed were open, each with a request in flight",
     ),
     histogram(
         "callbridge_message_age_seconds",
@@ -88,13 +83,13 @@ pub const METRICS: &[Metric] = &[
     counter(
         "callbridge_messages_total",
         &["stage", "outcome"],
-        "Handled messages: done, skipped, put off, tried again or parked",
+        "Handled messages by outcome: done, skipped, delayed, retried or parked",
     ),
     counter("callbridge_publish_failures_total", &[], "Publishes that the broker did not confirm"),
     gauge(
         "callbridge_queue_messages",
         &["stage", "queue"],
-        "Messages that are ready in a queue: work or dead; looked at by every ingest",
+        "Messages that are ready in a queue: work or dead; measured by every ingest",
     ),
     counter(
         "callbridge_reconciled_total",
@@ -104,17 +99,17 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "callbridge_webhook_active",
         &[],
-        "1 if Aircall has an active webhook for this installation, 0 if not; asked for every RECONCILE_EVERY",
+        "1 if Aircall has an active webhook for this installation, 0 if not; checked every RECONCILE_EVERY",
     ),
     gauge(
         "callbridge_webhook_last_timestamp_seconds",
         &["source"],
         "When this process last accepted a webhook, or when it started, as UNIX time",
     ),
-    counter("callbridge_webhooks_total", &["source", "result"], "Webhooks by what became of them"),
+    counter("callbridge_webhooks_total", &["source", "result"], "Webhooks by result"),
 ];
 
-/// Tells the recorder what each metric means; it shows that with the values.
+/// Registers the meaning of each metric, which Prometheus shows as its help.
 pub(super) fn describe() {
     for metric in METRICS {
         let unit = if metric.name.ends_with("_seconds") { Unit::Seconds } else { Unit::Count };

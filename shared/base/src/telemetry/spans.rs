@@ -1,9 +1,9 @@
 //! What was done for a call and how long it took, as spans for OpenTelemetry (OTLP over HTTP).
 //!
-//! Nothing is collected unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set. A [`Span`] is a step of a trace that a message
-//! carries in its header anyhow ([`Traceparent`]), so its ids are those of the header. Finished spans go through a bounded
-//! channel to one task that sends them in batches; a collector that is away costs spans, never calls.
-//! Attributes hold ids and names only, no personal data.
+//! Nothing is collected unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set. A [`Span`] is one step of the trace in a message's
+//! header ([`Traceparent`]), and has the ids of that header. Finished spans go through a bounded channel to one task that
+//! sends them in batches; an unavailable collector loses spans, never calls. Attributes hold ids and names only, no personal
+//! data.
 
 use std::{
     sync::OnceLock,
@@ -16,7 +16,6 @@ use opentelemetry::{
     InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value,
     trace::{SpanContext, Status, TraceState},
 };
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
@@ -24,30 +23,28 @@ use opentelemetry_sdk::{
 };
 use tokio::{sync::mpsc, time};
 
-use crate::trace::Traceparent;
+use crate::{client, trace::Traceparent};
 
-/// Finished spans that wait to be sent; more than a busy worker ends in a batch's time.
-const KEPT: usize = 8192;
+/// Finished spans that may wait to be sent; more than a busy worker finishes between two batches.
+const QUEUE_SIZE: usize = 8192;
 const BATCH: usize = 512;
 const EVERY: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-static FINISHED: OnceLock<mpsc::Sender<Sent>> = OnceLock::new();
+static FINISHED: OnceLock<mpsc::Sender<Item>> = OnceLock::new();
 
-enum Sent {
+enum Item {
     Span(Box<SpanData>),
-    /// Whoever waits until all before it have gone out.
+    /// Is answered when all spans before it have been sent.
     Flush(tokio::sync::oneshot::Sender<()>),
 }
 
-/// From now on spans are collected and sent to `endpoint`, a base URL to which `/v1/traces` is added.
+/// Starts collecting spans and sending them to `endpoint`, a base URL to which `/v1/traces` is added.
 pub(crate) fn start(endpoint: &str, worker: &'static str) -> anyhow::Result<()> {
-    crate::tls::install_provider();
-    let client = Client(reqwest::Client::builder().timeout(TIMEOUT).build().context("the HTTP client")?);
     let mut exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        .with_http_client(client)
+        .with_http_client(client::new(TIMEOUT)?)
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .with_timeout(TIMEOUT)
         .build()
@@ -55,32 +52,32 @@ pub(crate) fn start(endpoint: &str, worker: &'static str) -> anyhow::Result<()> 
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let service = Resource::builder().with_service_name(format!("callbridge-{worker}")).with_attribute(version);
     exporter.set_resource(&service.build());
-    let (sender, finished) = mpsc::channel(KEPT);
+    let (sender, finished) = mpsc::channel(QUEUE_SIZE);
     if FINISHED.set(sender).is_ok() {
         tokio::spawn(send(exporter, finished));
     }
     Ok(())
 }
 
-/// Until what has been finished is sent, or could not be in a moment.
+/// Waits until all finished spans are sent, at most one second.
 pub async fn flush() {
     if let Some(finished) = FINISHED.get() {
         let (sent, wait) = tokio::sync::oneshot::channel();
-        if finished.try_send(Sent::Flush(sent)).is_ok() {
+        if finished.try_send(Item::Flush(sent)).is_ok() {
             let _ = time::timeout(Duration::from_secs(1), wait).await;
         }
     }
 }
 
-async fn send(exporter: SpanExporter, mut finished: mpsc::Receiver<Sent>) {
+async fn send(exporter: SpanExporter, mut finished: mpsc::Receiver<Item>) {
     let mut lost = false;
     let mut received = Vec::with_capacity(BATCH);
     while finished.recv_many(&mut received, BATCH).await > 0 {
         let (mut batch, mut waiting) = (Vec::new(), Vec::new());
-        for sent in received.drain(..) {
-            match sent {
-                Sent::Span(span) => batch.push(*span),
-                Sent::Flush(done) => waiting.push(done),
+        for item in received.drain(..) {
+            match item {
+                Item::Span(span) => batch.push(*span),
+                Item::Flush(done) => waiting.push(done),
             }
         }
         let count = batch.len();
@@ -102,11 +99,11 @@ async fn send(exporter: SpanExporter, mut finished: mpsc::Receiver<Sent>) {
     }
 }
 
-/// A step of a trace, from [`Span::begin`] until it is dropped. Nothing at all if spans are not collected.
+/// A step of a trace, from [`Span::begin`] until it is dropped. Does nothing if spans are not collected.
 pub struct Span(Option<Box<SpanData>>);
 
 impl Span {
-    /// The step that `trace` stands for.
+    /// Begins the step with the ids in `trace`.
     pub fn begin(kind: SpanKind, name: impl FnOnce() -> String, trace: Traceparent) -> Self {
         if FINISHED.get().is_none() {
             return Self(None);
@@ -137,7 +134,7 @@ impl Span {
         }
     }
 
-    /// It did not end well; `code` is an error code or a status.
+    /// Marks the step as failed; `code` is an error code or a status.
     pub fn fail(&mut self, code: &str) {
         self.set("error.type", code.to_owned());
         if let Some(span) = &mut self.0 {
@@ -150,32 +147,8 @@ impl Drop for Span {
     fn drop(&mut self) {
         if let (Some(mut span), Some(finished)) = (self.0.take(), FINISHED.get()) {
             span.end_time = SystemTime::now();
-            // Full: the collector is slow or away, and the warning has been given.
-            let _ = finished.try_send(Sent::Span(span));
+            // If the channel is full, the collector is slow or unavailable, which has been logged.
+            let _ = finished.try_send(Item::Span(span));
         }
-    }
-}
-
-/// The exporter's requests over the HTTP client that everything else uses.
-#[derive(Debug)]
-struct Client(reqwest::Client);
-
-impl HttpClient for Client {
-    fn send_bytes<'a, 'b>(
-        &'a self,
-        request: Request<Bytes>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'b>>
-    where
-        'a: 'b,
-        Self: 'b,
-    {
-        Box::pin(async move {
-            let answer = self.0.execute(request.try_into()?).await?;
-            let mut response = Response::builder().status(answer.status());
-            if let Some(headers) = response.headers_mut() {
-                headers.clone_from(answer.headers());
-            }
-            Ok(response.body(answer.bytes().await?)?)
-        })
     }
 }

@@ -1,9 +1,10 @@
-//! The one consumer loop: every worker's queue is read here.
+//! The consumer loop of every worker.
 //!
-//! A handler gets a parsed fact and returns an [`Outcome`]; `settle.rs` does what follows from it, and acks. A message that came before is handled alone (`pace.rs`), so that one that kills its worker takes no other along.
-//! While the database or an API is away nothing is handled: deliveries in hand wait, no attempt is counted, and none
-//! is kept so long that the broker loses patience. At shutdown the
-//! consumer is cancelled, running handlers get [`DRAIN`] to finish, and what is left returns to the queue.
+//! In: deliveries of one work queue. A handler gets a parsed fact and returns an [`Outcome`]; `settle.rs` publishes what
+//! follows from it, and acks. A redelivered message is handled while no other is in flight (`prefetch.rs`), so that a message
+//! that kills its worker affects no other. While the database or an API is unavailable, deliveries wait and no attempt is
+//! counted, but none waits longer than the broker allows. At shutdown the consumer is cancelled, running handlers get
+//! [`DRAIN`] to finish, and unfinished messages return to the queue.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -30,7 +31,7 @@ use super::{
     handler::{Handler, Outcome},
     link::Link,
     message::{self, Incoming},
-    pace::Pace,
+    prefetch::Prefetch,
     publisher::Publisher,
     settle::Settling,
     step,
@@ -39,20 +40,20 @@ use crate::topology::{self, Names, short};
 
 /// How long running handlers may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(8);
-/// Far longer than a handler needs even behind a slow API, and shorter than the lease of the ledger's writers (120 s):
-/// nobody writes on after its lease has run out.
+/// Far longer than a handler needs even with a slow API, and shorter than the lease on a call (120 s), so that no handler
+/// writes after its lease has expired.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(90);
-/// For channel and topology, for a consumer, and for its end.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// The same at shutdown, when there is no time to lose.
-const LAST_CANCEL: Duration = Duration::from_secs(1);
+/// For each request to the broker: channel and topology, consume, cancel.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// For the cancel at shutdown, when time is short.
+const SHUTDOWN_CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
-/// How long a delivery is kept in hand while something is away; the broker takes it back after 30 minutes by default and
-/// counts that. Then it is put aside, which needs nothing but the broker.
-const HOLD: Duration = Duration::from_secs(600);
-const PUT_ASIDE: Duration = Duration::from_secs(30);
-/// How soon a message in hand notices that an API is back.
-const LOOK_FOR_API: Duration = Duration::from_secs(1);
+/// How long a delivery is held while the database or an API is unavailable. By default the broker requeues it after 30 minutes
+/// and counts that as a delivery. Before that it is deferred, which needs only the broker.
+const LONGEST_HOLD: Duration = Duration::from_secs(600);
+const DEFER_FOR: Duration = Duration::from_secs(30);
+/// How often a held message is tried again while an API is unavailable.
+const RETRY_API_EVERY: Duration = Duration::from_secs(1);
 
 pub struct Consumer<H> {
     pub stage: Stage,
@@ -65,7 +66,7 @@ pub struct Consumer<H> {
     pub handler: H,
 }
 
-/// What one channel works on.
+/// The state of one channel.
 struct Session {
     connection: Arc<Connection>,
     channel: Channel,
@@ -86,12 +87,12 @@ impl<H: Handler> Consumer<H> {
             }
             let reason = ended.err().map_or_else(|| "the consumer was cancelled".into(), |e| e.to_string());
             this.condition.unmet(format!("not consuming: {reason}"));
-            tracing::warn!(stage = this.stage.as_str(), reason, "Consuming stopped; it starts again.");
+            tracing::warn!(stage = this.stage.as_str(), reason, "Consuming stopped; it will restart.");
             time::sleep(PAUSE_AFTER_FAILURE).await;
         }
     }
 
-    /// Broker and database must both be there before the first delivery is taken, for what comes of it as well.
+    /// Waits until the broker (for consuming and publishing) and the database are available. `None` at shutdown.
     async fn usable_connection(&self, shutdown: &CancellationToken) -> Option<Arc<Connection>> {
         tokio::select! {
             () = shutdown.cancelled() => None,
@@ -105,7 +106,7 @@ impl<H: Handler> Consumer<H> {
 
     async fn session(self: Arc<Self>, connection: &Arc<Connection>, shutdown: &CancellationToken) -> lapin::Result<()> {
         let mut session = Session {
-            channel: Link::answered(connection, ANSWER_TIMEOUT, async {
+            channel: Link::request(connection, REQUEST_TIMEOUT, async {
                 let channel = connection.create_channel().await?;
                 topology::declare(&channel, &self.names).await.map(|()| channel)
             })
@@ -115,10 +116,10 @@ impl<H: Handler> Consumer<H> {
             slots: Arc::new(Semaphore::new(self.concurrency.into())),
             shutdown: shutdown.clone(),
         };
-        let mut pace = Pace::OneByOne;
+        let mut prefetch = Prefetch::One;
         let ended = loop {
-            match self.clone().stretch(&mut session, pace).await {
-                Ok(Some(next)) => pace = next,
+            match self.clone().consume_with(&mut session, prefetch).await {
+                Ok(Some(next)) => prefetch = next,
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(e),
             }
@@ -126,22 +127,27 @@ impl<H: Handler> Consumer<H> {
         if shutdown.is_cancelled() {
             self.drain(session.running).await;
         } else {
-            // Acks of this session go nowhere any more; handlers finish on their own and their messages come again.
+            // Acks of this session no longer reach the broker. Handlers finish, and their messages are redelivered.
             session.running.detach_all();
         }
         ended
     }
 
-    /// Consumes until another pace is called for, `None` at shutdown or when the broker has cancelled the consumer.
-    async fn stretch(self: Arc<Self>, session: &mut Session, pace: Pace) -> lapin::Result<Option<Pace>> {
-        let mut deliveries = self.set_up(session, pace).await?;
+    /// Consumes until a delivery requires another prefetch, which is returned. `None` at shutdown, or if the broker has
+    /// cancelled the consumer.
+    async fn consume_with(
+        self: Arc<Self>,
+        session: &mut Session,
+        prefetch: Prefetch,
+    ) -> lapin::Result<Option<Prefetch>> {
+        let mut deliveries = self.start_consumer(session, prefetch).await?;
         self.condition.met();
-        tracing::info!(stage = self.stage.as_str(), prefetch = pace.prefetch(self.concurrency), "Consuming.");
+        tracing::info!(stage = self.stage.as_str(), prefetch = prefetch.count(self.concurrency), "Consuming.");
         let (mut next, mut suspects) = (None, Vec::new());
         loop {
             tokio::select! {
                 () = session.shutdown.cancelled() => {
-                    let _ = time::timeout(LAST_CANCEL, cancel(session, &deliveries)).await;
+                    let _ = time::timeout(SHUTDOWN_CANCEL_TIMEOUT, cancel(session, &deliveries)).await;
                     return Ok(None);
                 }
                 () = self.link.lost(&session.connection) => return Err(lost()),
@@ -151,41 +157,41 @@ impl<H: Handler> Consumer<H> {
                     Some(Err(e)) => return Err(e),
                     Some(Ok(delivery)) => {
                         if next.is_none() {
-                            next = pace.after(delivery.redelivered);
+                            next = prefetch.change(delivery.redelivered);
                             if next.is_some() {
                                 cancel(session, &deliveries).await?;
                             }
                         }
-                        match pace {
-                            Pace::Full if delivery.redelivered => suspects.push(delivery),
-                            _ => self.clone().begin(session, delivery),
+                        match prefetch {
+                            Prefetch::Full if delivery.redelivered => suspects.push(delivery),
+                            _ => self.clone().spawn_handler(session, delivery),
                         }
                     }
                 },
             }
         }
         for suspect in suspects {
-            if !self.idle(session).await? {
+            if !self.wait_until_idle(session).await? {
                 return Ok(None);
             }
-            self.clone().begin(session, suspect);
+            self.clone().spawn_handler(session, suspect);
         }
-        if next == Some(Pace::OneByOne) && !self.idle(session).await? {
+        if next == Some(Prefetch::One) && !self.wait_until_idle(session).await? {
             return Ok(None);
         }
         Ok(next)
     }
 
-    fn begin(self: Arc<Self>, session: &mut Session, delivery: Delivery) {
+    fn spawn_handler(self: Arc<Self>, session: &mut Session, delivery: Delivery) {
         let (slots, shutdown) = (session.slots.clone(), session.shutdown.clone());
         session.running.spawn(async move {
             let _slot = slots.acquire_owned().await;
-            sent::kept(self.stage.as_str(), self.process(delivery, &shutdown)).await;
+            sent::collect(self.stage.as_str(), self.process(delivery, &shutdown)).await;
         });
     }
 
-    /// Waits until no handler runs any more; false at shutdown.
-    async fn idle(&self, session: &mut Session) -> lapin::Result<bool> {
+    /// Waits until no handler is running; false at shutdown.
+    async fn wait_until_idle(&self, session: &mut Session) -> lapin::Result<bool> {
         let all = async { while session.running.join_next().await.is_some() {} };
         tokio::select! {
             () = session.shutdown.cancelled() => Ok(false),
@@ -194,10 +200,10 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    async fn set_up(&self, session: &Session, pace: Pace) -> lapin::Result<lapin::Consumer> {
+    async fn start_consumer(&self, session: &Session, prefetch: Prefetch) -> lapin::Result<lapin::Consumer> {
         let (channel, queue) = (&session.channel, short(&self.names.work(self.stage)));
-        Link::answered(&session.connection, ANSWER_TIMEOUT, async {
-            channel.basic_qos(pace.prefetch(self.concurrency), BasicQosOptions::default()).await?;
+        Link::request(&session.connection, REQUEST_TIMEOUT, async {
+            channel.basic_qos(prefetch.count(self.concurrency), BasicQosOptions::default()).await?;
             channel.basic_consume(queue, short(""), BasicConsumeOptions::default(), FieldTable::default()).await
         })
         .await
@@ -230,10 +236,10 @@ impl<H: Handler> Consumer<H> {
                     call_id = incoming.event.call_id.0,
                     trace_id = incoming.trace.trace_id(),
                 );
-                let step = step::begin(self.stage, &self.names, &incoming);
+                let step = step::begin_span(self.stage, &self.names, &incoming);
                 let work = trace::within(incoming.trace, self.handle(&mut incoming, shutdown));
                 let result = work.instrument(span).await;
-                step::end(step, result.as_ref());
+                step::end_span(step, result.as_ref());
                 match result {
                     None => return,
                     Some(result) => (Some(incoming.event.call_id), result),
@@ -248,16 +254,18 @@ impl<H: Handler> Consumer<H> {
             .record(started.elapsed().as_secs_f64());
     }
 
-    /// Runs the handler; while the database or an API is away, again and again. `None` at shutdown: the message goes back
-    /// untouched.
+    /// Runs the handler, and again while the database or an API is unavailable. `None` at shutdown: the message is not settled,
+    /// so the broker requeues it.
     async fn handle(&self, incoming: &mut Incoming, shutdown: &CancellationToken) -> Option<Result<Outcome>> {
-        let put_aside = time::Instant::now() + HOLD;
-        let away =
-            |code: Code, message: String| Some(Err(Error::new(code, Remedy::Defer { after: PUT_ASIDE }, message)));
+        let deadline = time::Instant::now() + LONGEST_HOLD;
+        let defer =
+            |code: Code, message: String| Some(Err(Error::new(code, Remedy::Defer { after: DEFER_FOR }, message)));
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return None,
-                () = time::sleep_until(put_aside) => return away(Code::DatabaseUnavailable, "the database is away".into()),
+                () = time::sleep_until(deadline) => {
+                    return defer(Code::DatabaseUnavailable, "the database is unavailable".into());
+                }
                 () = self.database.available() => {}
             }
             let attempt = AssertUnwindSafe(time::timeout(HANDLER_TIMEOUT, self.handler.handle(incoming)));
@@ -271,18 +279,18 @@ impl<H: Handler> Consumer<H> {
             };
             match result {
                 Err(Error { remedy: Remedy::AwaitDatabase, message, .. }) => {
-                    self.database.suspect(&message);
-                    // To the handler this is like a delivery that came before: it may meet its own traces.
+                    self.database.report_unavailable(&message);
+                    // The handler may have done part of the work, as after a redelivery.
                     incoming.seen_before = true;
                 }
                 Err(Error { remedy: Remedy::AwaitApi, code, message }) => {
-                    if time::Instant::now() > put_aside {
-                        return away(code, message);
+                    if time::Instant::now() > deadline {
+                        return defer(code, message);
                     }
                     incoming.seen_before = true;
                     tokio::select! {
                         () = shutdown.cancelled() => return None,
-                        () = time::sleep(LOOK_FOR_API) => {}
+                        () = time::sleep(RETRY_API_EVERY) => {}
                     }
                 }
                 result => return Some(result),
@@ -291,10 +299,10 @@ impl<H: Handler> Consumer<H> {
     }
 }
 
-/// From the answer on nothing more is delivered; what was delivered before still comes out of the stream.
+/// Cancels the consumer. After the broker's answer nothing more is delivered; earlier deliveries are still in the stream.
 async fn cancel(session: &Session, deliveries: &lapin::Consumer) -> lapin::Result<()> {
     let cancelled = session.channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default());
-    Link::answered(&session.connection, ANSWER_TIMEOUT, cancelled).await
+    Link::request(&session.connection, REQUEST_TIMEOUT, cancelled).await
 }
 
 fn lost() -> lapin::Error {

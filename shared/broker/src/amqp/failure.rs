@@ -1,4 +1,4 @@
-//! A broker that does not do what it was asked, as an error that says so.
+//! Errors of the broker; all of them are retried.
 
 use base::error::{Code, Error};
 
@@ -6,8 +6,8 @@ pub fn unavailable(problem: impl Into<String>) -> Error {
     Error::retry(Code::BrokerUnavailable, problem)
 }
 
-/// What lapin says went wrong.
+/// Converts lapin's error.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub fn failed(e: lapin::Error) -> Error {
+pub fn broker_error(e: lapin::Error) -> Error {
     unavailable(e.to_string())
 }

@@ -1,18 +1,19 @@
-//! What a worker's handler is given and what it may answer.
+//! The interface of a worker's handler: the message in, the outcome out.
 
 use std::{future::Future, time::Duration};
 
 use base::error::Result;
+use ledger::timeline::Reason;
 
 use super::message::Incoming;
 
-/// How a message ended; failures are [`base::error::Error`]s, which carry their own remedy.
+/// The outcome of a message. Failures are [`base::error::Error`]s, which carry their own remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
     /// Nothing to do, and the timeline says why.
-    Skip(String),
-    /// Nothing is wrong, but the message shall come back after about so long: it waits in a delay queue.
+    Skip(Reason),
+    /// Nothing is wrong, but the message must be handled again after about this time. It waits in a delay queue.
     Later(Duration),
 }
 

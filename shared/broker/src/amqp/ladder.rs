@@ -1,4 +1,4 @@
-//! The delay ladder: which rung a failed message waits on, and when it has climbed all of them.
+//! Decides in which delay queue a failed message waits, and when it is parked. A rung is one of the delays in `DELAYS`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::topology::DELAYS;
 /// Where a failed message goes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Wait in this delay queue; the attempts that the message then carries.
+    /// Wait in this delay queue; `attempts` is what the message then carries.
     Wait {
         rung: &'static str,
         attempts: u32,
@@ -17,7 +17,7 @@ pub(super) enum Step {
     Park,
 }
 
-/// `attempts` are the failures before this one. What an API asked for can lengthen a wait, never shorten it.
+/// `attempts` counts the failures before this one. A time that an API asked for can lengthen a wait, never shorten it.
 pub(super) fn next(attempts: u32, remedy: Remedy) -> Step {
     match remedy {
         Remedy::Park => Step::Park,
@@ -32,15 +32,15 @@ pub(super) fn next(attempts: u32, remedy: Remedy) -> Step {
     }
 }
 
-/// The first rung from `lowest` on that is no shorter than `wait`; the longest if none is.
+/// The first rung from `lowest` on that is at least `wait`; the longest if none is.
 fn at_least(wait: Duration, lowest: usize) -> &'static str {
     let rungs = &DELAYS[lowest.min(DELAYS.len() - 1)..];
     rungs.iter().find(|(_, ttl)| *ttl >= wait).unwrap_or(&DELAYS[DELAYS.len() - 1]).0
 }
 
-/// How long a message still has to wait that is not to come back late: the longest rung that fits, again and again.
+/// The next rung for a message that must not come back late: the longest that fits into `wait`. A long wait takes several.
 pub(super) fn hop(wait: Duration) -> &'static str {
-    // The wait was reckoned a moment ago; a rung is not too long for what has passed since.
+    // The wait was calculated a moment ago, so a rung may be longer by the time since then.
     let fits = |ttl: Duration| ttl <= wait + Duration::from_secs(1);
     DELAYS.iter().rev().find(|(_, ttl)| fits(*ttl)).unwrap_or(&DELAYS[0]).0
 }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn climbs_honours_the_api_and_parks_at_the_end() {
+    fn delays_grow_respect_the_api_and_end_in_parking() {
         let retry = |s: Option<u64>| Remedy::Retry { after: s.map(Duration::from_secs) };
         let wait = |rung, attempts| Step::Wait { rung, attempts };
         for (attempts, remedy, expected) in [

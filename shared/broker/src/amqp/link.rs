@@ -1,8 +1,8 @@
 //! One supervised connection to the broker.
 //!
-//! A task connects, hands the connection out through a watch channel, notices when it dies (an event from lapin or
-//! the status watchdog, whichever comes first) and connects again, for ever. Nobody waits inside lapin for a
-//! connection that will not return.
+//! A task connects, publishes the connection through a watch channel, notices when it is lost (an event from lapin or
+//! the status watchdog, whichever comes first) and reconnects, for ever. So no task waits inside lapin for a connection
+//! that will never come back.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// In bytes; a longer message goes in several frames, and most of ours in one. lapin keeps 32 frames' room twice for each
-/// connection and goes round in it, which at the broker's own 128 kB would be 8 MB that are in use all the time.
+/// In bytes. Most of our messages fit into one frame; longer ones are split. lapin allocates two ring buffers of 32 frames
+/// for each connection, which with the broker's default of 128 kB would be 8 MB in constant use.
 const FRAME_MAX: u32 = 16 * 1024;
-/// Half-open connections are noticed after two missed beats.
+/// Half-open connections are noticed after two missed heartbeats.
 const HEARTBEAT_S: u16 = 10;
 const WATCHDOG: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -29,19 +29,19 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts to connect and returns at once. `name` is what RabbitMQ's management page shows.
+    /// Starts to connect and returns at once. RabbitMQ's management page shows `name`.
     pub fn start(url: &SecretString, name: String, condition: Condition, shutdown: CancellationToken) -> Self {
         let (announce, current) = watch::channel(None);
         tokio::spawn(supervise(url.clone(), name, condition, announce, shutdown));
         Self { current }
     }
 
-    /// The connection if it is up right now.
-    pub fn now(&self) -> Option<Arc<Connection>> {
+    /// The connection, if it is up right now.
+    pub fn current(&self) -> Option<Arc<Connection>> {
         self.current.borrow().clone().filter(|c| c.status().connected())
     }
 
-    /// Waits until there is a connection. `None` when the supervisor has ended, i.e. at shutdown.
+    /// Waits until there is a connection. `None` if the supervisor has ended, i.e. at shutdown.
     pub async fn connected(&self) -> Option<Arc<Connection>> {
         let mut current = self.current.clone();
         loop {
@@ -52,25 +52,25 @@ impl Link {
         }
     }
 
-    /// What `connection` answers; if nothing comes within `patience`, the connection is given up.
+    /// Waits for the answer to a request on `connection`. If none comes within `patience`, closes the connection.
     ///
-    /// A request that is given up alone may still be carried out: a consumer whose `ConsumeOk` comes too late is one that
-    /// nobody reads, and it keeps as many messages as its prefetch for as long as the connection lives.
-    pub async fn answered<T>(
+    /// To give up only the request would not be enough: the broker may still carry it out. If a `ConsumeOk` comes too late, there
+    /// is a consumer that nobody reads, and it holds as many messages as its prefetch while the connection lives.
+    pub async fn request<T>(
         connection: &Arc<Connection>,
         patience: Duration,
-        asked: impl Future<Output = Result<T, lapin::Error>>,
+        request: impl Future<Output = Result<T, lapin::Error>>,
     ) -> Result<T, lapin::Error> {
-        if let Ok(answer) = time::timeout(patience, asked).await {
+        if let Ok(answer) = time::timeout(patience, request).await {
             return answer;
         }
         let unanswered = connection.clone();
-        // The watchdog sees that it closes. A broker that does not take this either frees all when it misses our beats.
+        // The watchdog notices the close. If the broker does not answer this either, it frees everything after missed heartbeats.
         tokio::spawn(async move { unanswered.close(320, "no answer in time".into()).await });
         Err(io::Error::new(io::ErrorKind::TimedOut, "the broker does not answer").into())
     }
 
-    /// Ends when `connection` is no longer the one in use.
+    /// Returns when `connection` is no longer the current one.
     pub async fn lost(&self, connection: &Arc<Connection>) {
         let mut current = self.current.clone();
         let same = |c: &Option<Arc<Connection>>| c.as_ref().is_some_and(|c| Arc::ptr_eq(c, connection));
@@ -86,7 +86,7 @@ async fn supervise(
     shutdown: CancellationToken,
 ) {
     let mut pause = FIRST_PAUSE;
-    let mut told = false;
+    let mut warned = false;
     loop {
         let attempt = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -94,14 +94,14 @@ async fn supervise(
         };
         let problem = match attempt {
             Ok(Ok(connection)) => {
-                (pause, told) = (FIRST_PAUSE, false);
+                (pause, warned) = (FIRST_PAUSE, false);
                 tracing::info!(link = name, "The broker is connected.");
                 let connection = Arc::new(connection);
                 announce.send_replace(Some(connection.clone()));
                 condition.met();
                 let problem = tokio::select! {
                     () = shutdown.cancelled() => {
-                        // The users of the link have drained by now: close politely, but do not wait for ever.
+                        // The users of the link have finished by now: close cleanly, but do not wait for ever.
                         let _ = time::timeout(Duration::from_secs(1), connection.close(200, "shutdown".into())).await;
                         return;
                     }
@@ -114,9 +114,9 @@ async fn supervise(
             Err(_) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
         };
         condition.unmet(format!("the broker cannot be reached: {problem}"));
-        if !told {
-            tracing::warn!(link = name, error = problem, "The broker is away; waiting for it to come back.");
-            told = true;
+        if !warned {
+            tracing::warn!(link = name, error = problem, "The broker is unavailable; waiting for it to come back.");
+            warned = true;
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -137,14 +137,14 @@ async fn connect(url: &SecretString, name: &str) -> Result<Connection, lapin::Er
     Connection::connect_uri(uri, properties).await
 }
 
-/// Waits until the connection is unusable and says why.
+/// Waits until the connection is unusable; returns the reason.
 async fn broken(connection: &Connection) -> String {
     let mut events = std::pin::pin!(connection.events_listener());
     let mut watchdog = time::interval(WATCHDOG);
     loop {
         tokio::select! {
             event = events.next() => match event {
-                // One that concerns a channel only, such as a queue that is not there, is told here as well.
+                // Errors of one channel, such as a missing queue, also arrive here.
                 Some(Event::Error(e)) if !connection.status().connected() => return e.to_string(),
                 Some(Event::ConnectionBlocked(reason)) => {
                     tracing::warn!(reason, "The broker has blocked publishing (a memory or disk alarm).");

@@ -1,10 +1,10 @@
-//! What surrounds a fact on the wire: AMQP properties and our own headers.
+//! The AMQP properties and headers of a fact.
 //!
-//! Our headers start with `callbridge-` (names that start with `x-` are the broker's). They tell how often a stage
-//! has tried, since when it fails and with which code, so that a dead letter explains itself.
+//! Our headers start with `callbridge-` (names that start with `x-` are the broker's). They say how often a stage has tried,
+//! since when it has failed and with which code, so that a dead letter explains itself.
 
 use base::{
-    error::{Code, Error},
+    error::{Code, Error, Result},
     ids::{CallId, Stage},
     trace::Traceparent,
 };
@@ -24,17 +24,18 @@ const CALL_ID: &str = "callbridge-call-id";
 const ERROR_CODE: &str = "callbridge-error-code";
 const ERROR_MESSAGE: &str = "callbridge-error-message";
 const FIRST_FAILURE: &str = "callbridge-first-failure";
-const PUT_OFF: &str = "callbridge-put-off";
+/// When the handler last delayed the message ([`super::Outcome::Later`]).
+const DELAYED: &str = "callbridge-put-off";
 const LAST_FAILURE: &str = "callbridge-last-failure";
-/// An operator has sent it back to work, after it had been parked.
+/// When an operator replayed the message after it was parked.
 const REPLAYED: &str = "callbridge-replayed";
 const TRACEPARENT: &str = "traceparent";
 
-/// The type of a message that asks for nothing: whoever looks whether the queues are bound sends it.
+/// The type of a message without effect, sent to test whether the queues are bound.
 const PROBE: &str = "callbridge.probe";
 
-/// What is told of a failure, and what a replayed message starts without.
-const FAILURE: [&str; 7] = [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, PUT_OFF];
+/// The headers about earlier attempts, which a replayed message starts without.
+const EARLIER_ATTEMPTS: [&str; 7] = [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, DELAYED];
 
 /// A message about to be published.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    pub fn event(event: &Event, trace: Traceparent) -> Result<Self, serde_json::Error> {
+    pub fn event(event: &Event, trace: Traceparent) -> Result<Self> {
         let mut headers = FieldTable::default();
         put(&mut headers, TRACEPARENT, &trace.to_string());
         put(&mut headers, CALL_ID, &event.call_id.to_string());
@@ -53,20 +54,21 @@ impl Outgoing {
             .with_type(short(&event.kind))
             .with_timestamp(u64::try_from(event.occurred_at.as_second()).unwrap_or_default())
             .with_headers(headers);
-        Ok(Self { body: serde_json::to_vec(event)?, properties })
+        let body = serde_json::to_vec(event).map_err(|e| Error::malformed("the fact", &e))?;
+        Ok(Self { body, properties })
     }
 
-    /// Bytes that are not a fact but must not be lost: they go straight to a queue of dead letters.
+    /// Bytes that are not a fact but must not be lost; to be published straight to a queue of dead letters.
     pub fn dead(stage: Stage, body: Vec<u8>, error: &Error, trace: Traceparent) -> Self {
         let mut headers = FieldTable::default();
         put(&mut headers, TRACEPARENT, &trace.to_string());
-        note_failure(&mut headers, stage, 1, error);
+        put_failure(&mut headers, stage, 1, error);
         let id = short(&Uuid::now_v7().to_string());
         Self { body, properties: persistent().with_message_id(id).with_headers(headers) }
     }
 }
 
-/// A message that consumers ack and forget.
+/// The properties of a message that consumers ack and ignore.
 pub fn probe() -> BasicProperties {
     BasicProperties::default().with_type(short(PROBE))
 }
@@ -75,34 +77,34 @@ pub(super) fn is_probe(delivery: &Delivery) -> bool {
     delivery.properties.kind().as_ref().is_some_and(|kind| kind.as_str() == PROBE)
 }
 
-/// Content type JSON, delivery mode 2: the broker writes it to disk before it confirms.
+/// Content type JSON and delivery mode 2: the broker writes the message to disk before it confirms.
 fn persistent() -> BasicProperties {
     BasicProperties::default().with_content_type(short("application/json")).with_delivery_mode(2)
 }
 
-/// A delivery as handlers see it.
+/// A delivery in the form that handlers get.
 #[derive(Debug)]
 pub struct Incoming {
     pub event: Event,
     /// Earlier failed attempts of this stage.
     pub attempts: u32,
-    /// Somebody has had this message before (a redelivery, an attempt that was put off, a replay): they may have died,
-    /// may still be at work, and may have left traces.
+    /// A handler may have had this message before (a redelivery, a delay, a replay). It may have died or still be running, and
+    /// may have done part of the work.
     pub seen_before: bool,
-    /// The handler itself has put it off before, with [`super::Outcome::Later`].
-    pub put_off: bool,
+    /// The handler itself has delayed it before, with [`super::Outcome::Later`].
+    pub delayed: bool,
     pub trace: Traceparent,
 }
 
 impl Incoming {
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
         let has = |name| header(delivery, name).is_some();
-        let put_off = has(PUT_OFF);
+        let delayed = has(DELAYED);
         Ok(Self {
             event: serde_json::from_slice(&delivery.data)?,
             attempts: attempts(delivery),
-            seen_before: delivery.redelivered || has(FIRST_FAILURE) || put_off || has(REPLAYED),
-            put_off,
+            seen_before: delivery.redelivered || has(FIRST_FAILURE) || delayed || has(REPLAYED),
+            delayed,
             trace: trace(delivery).child(),
         })
     }
@@ -116,10 +118,10 @@ pub(super) fn attempts(delivery: &Delivery) -> u32 {
     }
 }
 
-/// What the headers of a message tell of its call and of its last failure, as they were written by [`Outgoing`].
+/// The headers that say which call a message is about and how it last failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Noted {
-    /// `None` if it is about no call, or if it is no fact at all.
+pub struct Headers {
+    /// `None` if the message is not about a call, or not a fact.
     pub call_id: Option<CallId>,
     pub trace_id: Option<String>,
     pub code: Option<String>,
@@ -129,14 +131,14 @@ pub struct Noted {
     pub last_failure: Option<Timestamp>,
 }
 
-impl Noted {
-    pub fn of(delivery: &Delivery) -> Self {
+impl Headers {
+    pub fn read(delivery: &Delivery) -> Self {
         let owned = |name| text(delivery, name).map(str::to_owned);
         let time = |name| text(delivery, name).and_then(|at| at.parse().ok());
         let call_id = text(delivery, CALL_ID).and_then(|id| id.parse().ok()).map(CallId);
         Self {
             call_id: call_id.filter(|id| *id != CallId::NONE),
-            trace_id: noted_trace(delivery).map(Traceparent::trace_id),
+            trace_id: trace_header(delivery).map(Traceparent::trace_id),
             code: owned(ERROR_CODE),
             error: owned(ERROR_MESSAGE),
             attempts: attempts(delivery),
@@ -147,14 +149,14 @@ impl Noted {
 }
 
 fn trace(delivery: &Delivery) -> Traceparent {
-    noted_trace(delivery).unwrap_or_else(Traceparent::start)
+    trace_header(delivery).unwrap_or_else(Traceparent::start)
 }
 
-fn noted_trace(delivery: &Delivery) -> Option<Traceparent> {
+fn trace_header(delivery: &Delivery) -> Option<Traceparent> {
     text(delivery, TRACEPARENT)?.parse().ok()
 }
 
-/// A header that is a text.
+/// The value of a header, if it is a text.
 fn text<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a str> {
     match header(delivery, name)? {
         AMQPValue::LongString(s) => std::str::from_utf8(s.as_bytes()).ok(),
@@ -166,22 +168,22 @@ fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
     delivery.properties.headers().as_ref()?.inner().get(name)
 }
 
-/// The same message once more, with the failure noted.
-pub(super) fn again(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error) -> Outgoing {
-    copy(delivery, |headers| note_failure(headers, stage, attempts, error))
+/// A copy of the message with the failure in its headers.
+pub(super) fn failed_copy(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error) -> Outgoing {
+    copy(delivery, |headers| put_failure(headers, stage, attempts, error))
 }
 
-/// The same message once more, although nothing is wrong with it.
-pub(super) fn later(delivery: &Delivery) -> Outgoing {
-    copy(delivery, |headers| put(headers, PUT_OFF, &Timestamp::now().to_string()))
+/// A copy of a message that its handler delays.
+pub(super) fn delayed_copy(delivery: &Delivery) -> Outgoing {
+    copy(delivery, |headers| put(headers, DELAYED, &Timestamp::now().to_string()))
 }
 
-/// The same message as if nothing had happened to it yet, but for a mark that it has been handled before.
-pub fn afresh(delivery: &Delivery) -> Outgoing {
+/// A copy without headers about earlier attempts, marked as replayed.
+pub fn replayed_copy(delivery: &Delivery) -> Outgoing {
     copy(delivery, |headers| {
         let mut fresh = FieldTable::default();
         for (name, value) in headers.inner() {
-            if !FAILURE.contains(&name.as_str()) {
+            if !EARLIER_ATTEMPTS.contains(&name.as_str()) {
                 fresh.insert(name.clone(), value.clone());
             }
         }
@@ -190,19 +192,19 @@ pub fn afresh(delivery: &Delivery) -> Outgoing {
     })
 }
 
-/// The broker's own `x-` headers are left behind.
-fn copy(delivery: &Delivery, note: impl FnOnce(&mut FieldTable)) -> Outgoing {
+/// Copies a message without the broker's own `x-` headers.
+fn copy(delivery: &Delivery, change_headers: impl FnOnce(&mut FieldTable)) -> Outgoing {
     let mut headers = FieldTable::default();
     for (name, value) in delivery.properties.headers().iter().flat_map(|h| h.inner()) {
         if !name.as_str().starts_with("x-") {
             headers.insert(name.clone(), value.clone());
         }
     }
-    note(&mut headers);
+    change_headers(&mut headers);
     Outgoing { body: delivery.data.clone(), properties: delivery.properties.clone().with_headers(headers) }
 }
 
-fn note_failure(headers: &mut FieldTable, stage: Stage, attempts: u32, error: &Error) {
+fn put_failure(headers: &mut FieldTable, stage: Stage, attempts: u32, error: &Error) {
     let now = Timestamp::now().to_string();
     let Error { code, message, .. } = error;
     headers.insert(short(ATTEMPTS), AMQPValue::LongLongInt(attempts.into()));

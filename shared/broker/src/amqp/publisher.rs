@@ -1,19 +1,24 @@
-//! Publishes that count: confirm mode is on, `mandatory` is set, and only `Ack` without a returned message is success.
+//! Confirmed publishes: confirm mode is on, `mandatory` is set, and only `Ack` without a returned message is success.
 //!
-//! A publisher never waits for a broker that is away: it says so at once, and the caller decides (ingest writes to
-//! the inbox, the consumer loop keeps its delivery). An answer that does not come in time is a failure too; the
-//! message may then exist twice, which every stage stands.
+//! A publisher never waits for an unavailable broker: it fails at once, and the caller decides (ingest writes to the inbox,
+//! the consumer loop keeps its delivery). A confirmation that does not come in time is a failure too; the message may then
+//! exist twice, which every stage tolerates.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use base::{error::Result, ids::Stage};
+use base::{
+    error::Result,
+    ids::{CallId, Stage},
+    trace::Traceparent,
+};
 use lapin::{
     Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
+use serde::Serialize;
 use tokio::{
     sync::OwnedMutexGuard,
     time::{self, Instant},
@@ -21,30 +26,33 @@ use tokio::{
 
 use super::{
     depth,
-    failure::{failed, unavailable},
+    failure::{broker_error, unavailable},
     link::Link,
     message::Outgoing,
 };
-use crate::topology::{self, Names, short};
+use crate::{
+    event::Event,
+    topology::{self, Names, short},
+};
 
-/// For channel and topology. Queues that are not there yet take a broker that is busy some seconds.
-const OPENING: Duration = Duration::from_secs(30);
-const OPENED_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// For opening the channel and declaring the topology. A busy broker needs some seconds to create new queues.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+const REOPEN_AFTER: Duration = Duration::from_millis(250);
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination<'a> {
     /// The exchange of facts; the routing key is the kind.
     Events { kind: &'a str },
-    /// A delay queue; from there it returns to the stage's work queue.
+    /// A delay queue; from there the message returns to the stage's work queue.
     Delay { rung: &'a str, back_to: Stage },
-    /// A stage's dead letters.
+    /// A stage's queue of dead letters.
     Dead(Stage),
-    /// A stage's work queue and no other: a replayed dead letter.
+    /// Only the work queue of this stage, for a replayed dead letter.
     Work(Stage),
 }
 
-/// A channel in confirm mode, and the connection to which it belongs.
+/// A channel in confirm mode and its connection.
 type Open = (Arc<Connection>, Channel);
 
 #[derive(Clone)]
@@ -53,7 +61,7 @@ pub struct Publisher {
     names: Names,
     timeout: Duration,
     open: Arc<Mutex<Option<Open>>>,
-    /// Held by whoever opens a channel.
+    /// Held while a channel is opened.
     opening: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -71,8 +79,14 @@ impl Publisher {
     /// Returns as soon as there is a channel to publish on.
     pub async fn available(&self) {
         while self.link.connected().await.is_some() && self.prepare().await.is_err() {
-            time::sleep(OPENED_AGAIN_AFTER).await;
+            time::sleep(REOPEN_AFTER).await;
         }
+    }
+
+    /// Publishes a fact of our own kind, for all queues that bind the kind.
+    pub async fn fact(&self, kind: &str, call_id: CallId, payload: &impl Serialize, trace: Traceparent) -> Result<()> {
+        let message = Outgoing::event(&Event::with_payload(kind, call_id, payload)?, trace)?;
+        self.publish(Destination::Events { kind }, &message).await
     }
 
     pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
@@ -88,20 +102,20 @@ impl Publisher {
         published
     }
 
-    /// How many messages are parked, by stage.
-    pub async fn parked(&self) -> Result<Vec<(Stage, u32)>> {
+    /// How many dead letters there are, by stage.
+    pub async fn count_dead(&self) -> Result<Vec<(Stage, u32)>> {
         self.depths(Stage::ALL.to_vec(), |stage| self.names.dead(stage)).await
     }
 
-    /// How many messages wait to be handled, by stage.
-    pub async fn waiting(&self) -> Result<Vec<(Stage, u32)>> {
+    /// How many messages wait in the work queues, by stage.
+    pub async fn count_waiting(&self) -> Result<Vec<(Stage, u32)>> {
         let stages = Stage::ALL.into_iter().filter(|stage| stage.has_work_queue());
         self.depths(stages.collect(), |stage| self.names.work(stage)).await
     }
 
     async fn depths(&self, stages: Vec<Stage>, queue: impl Fn(Stage) -> String) -> Result<Vec<(Stage, u32)>> {
         let queues: Vec<_> = stages.iter().map(|stage| queue(*stage)).collect();
-        let depths = depth::of(&self.link, &queues).await?;
+        let depths = depth::read_all(&self.link, &queues).await?;
         Ok(stages.into_iter().zip(depths).map(|(stage, depth)| (stage, depth.messages)).collect())
     }
 
@@ -115,7 +129,7 @@ impl Publisher {
         match time::timeout_at(deadline, self.send(channel, to, message)).await {
             Ok(sent) => sent,
             Err(_) => {
-                // A channel that does not confirm in time is not trusted with the next message.
+                // A channel that did not confirm in time is not used for the next message.
                 self.open().take_if(|(_, open)| open == channel);
                 Err(unavailable(format!("no confirmation within {} ms", self.timeout.as_millis())))
             }
@@ -127,7 +141,7 @@ impl Publisher {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, key) = (short(&exchange), short(&routing_key));
         let promise = channel.basic_publish(exchange, key, options, &message.body, message.properties.clone()).await;
-        match promise.map_err(failed)?.await.map_err(failed)? {
+        match promise.map_err(broker_error)?.await.map_err(broker_error)? {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(_)) => {
                 Err(unavailable(format!("no queue takes {routing_key}; the topology is incomplete")))
@@ -147,36 +161,36 @@ impl Publisher {
     }
 
     async fn channel(&self) -> Result<Channel> {
-        let connection = self.link.now().ok_or_else(|| unavailable("there is no connection"))?;
+        let connection = self.link.current().ok_or_else(|| unavailable("there is no connection"))?;
         if let Some(channel) = self.usable(&connection) {
             return Ok(channel);
         }
-        let alone = self.opening.clone().lock_owned().await;
+        let opening = self.opening.clone().lock_owned().await;
         if let Some(channel) = self.usable(&connection) {
             return Ok(channel);
         }
-        // A task of its own: a publish gives up long before, and the next one would begin with the first queue again.
-        let opened = tokio::spawn(self.clone().opened(connection, alone));
+        // In a separate task: the publish times out long before, and the next one would have to declare all queues again.
+        let opened = tokio::spawn(self.clone().open_channel(connection, opening));
         opened.await.map_err(|_| unavailable("the channel was not opened"))?
     }
 
-    async fn opened(self, connection: Arc<Connection>, _alone: OwnedMutexGuard<()>) -> Result<Channel> {
+    async fn open_channel(self, connection: Arc<Connection>, _opening: OwnedMutexGuard<()>) -> Result<Channel> {
         let opening = async {
             let channel = connection.create_channel().await?;
             topology::declare(&channel, &self.names).await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             Ok(channel)
         };
-        let channel = Link::answered(&connection, OPENING, opening).await.map_err(failed)?;
+        let channel = Link::request(&connection, OPEN_TIMEOUT, opening).await.map_err(broker_error)?;
         *self.open() = Some((connection, channel.clone()));
         Ok(channel)
     }
 
-    /// The channel that is open, if it is one of this connection and fit for use.
+    /// The open channel, if it belongs to this connection and is usable.
     fn usable(&self, connection: &Arc<Connection>) -> Option<Channel> {
         let open = self.open();
-        let fit = |(of, channel): &&Open| Arc::ptr_eq(of, connection) && channel.status().connected();
-        open.as_ref().filter(fit).map(|(_, channel)| channel.clone())
+        let usable = |(of, channel): &&Open| Arc::ptr_eq(of, connection) && channel.status().connected();
+        open.as_ref().filter(usable).map(|(_, channel)| channel.clone())
     }
 
     fn open(&self) -> MutexGuard<'_, Option<Open>> {

@@ -1,7 +1,7 @@
-//! What becomes of a message after its handler: the one place that acks.
+//! Settles a message after its handler: the only place that acks.
 //!
-//! A message that is to come again, or to be parked, is published to its next queue first and acked only when the broker has
-//! confirmed that copy: dying in between doubles a message (which every stage stands) and never loses one.
+//! A message to be handled again or parked is first published to its next queue, and acked only when the broker has confirmed
+//! that copy. A crash in between duplicates the message (which every stage tolerates) and never loses it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use base::{
 use lapin::{message::Delivery, options::BasicAckOptions};
 use ledger::{
     calls,
-    timeline::{self, Entry},
+    timeline::{self, Entry, Failure, What},
 };
 use tokio::time;
 use vendors::sent;
@@ -27,7 +27,7 @@ use super::{
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// What settling needs of a consumer.
+/// The parts of a consumer that settling needs.
 pub(super) struct Settling<'a> {
     pub(super) stage: Stage,
     pub(super) publisher: &'a Publisher,
@@ -35,7 +35,7 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Acks, after the message's copy has reached its next queue if it needs one. Returns the outcome's label.
+    /// Publishes the message to its next queue if the outcome requires it, then acks. Returns the outcome's label.
     pub(super) async fn settle(
         &self,
         delivery: &Delivery,
@@ -45,20 +45,19 @@ impl Settling<'_> {
         let label = match result {
             Ok(Outcome::Done) => "done",
             Ok(Outcome::Skip(reason)) => {
-                let entry = Entry::new(self.stage.as_str(), "skipped").with("reason", &reason);
-                self.note(call_id, Some(entry), 0).await;
+                self.note(call_id, Some(Entry::new(self.stage.as_str(), What::Skipped { reason })), 0).await;
                 "skipped"
             }
             Ok(Outcome::Later(wait)) => {
                 let to = Destination::Delay { rung: ladder::hop(wait), back_to: self.stage };
-                if !self.publish_while_delivered(delivery, to, &message::later(delivery)).await {
+                if !self.publish_while_delivered(delivery, to, &message::delayed_copy(delivery)).await {
                     return "lost_connection";
                 }
                 "put_off"
             }
             Err(error) => {
                 let (label, to, attempts) = self.next(delivery, &error);
-                let copy = message::again(delivery, self.stage, attempts, &error);
+                let copy = message::failed_copy(delivery, self.stage, attempts, &error);
                 if !self.publish_while_delivered(delivery, to, &copy).await {
                     return "lost_connection";
                 }
@@ -79,7 +78,7 @@ impl Settling<'_> {
         let attempts = message::attempts(delivery);
         match ladder::next(attempts, error.remedy) {
             Step::Wait { rung, attempts } => {
-                // Its turn comes: with a long backlog that is no news, neither for the log nor for the timeline.
+                // Deferring is normal while there is a backlog, so it is neither logged nor written to the timeline.
                 let label = if matches!(error.remedy, Remedy::Defer { .. }) { "deferred" } else { "retried" };
                 (label, Destination::Delay { rung, back_to: self.stage }, attempts)
             }
@@ -87,18 +86,18 @@ impl Settling<'_> {
         }
     }
 
-    /// Publishes the copy, however long that takes, as long as we still own the delivery.
+    /// Publishes the copy, however long that takes; false if we no longer own the delivery.
     async fn publish_while_delivered(&self, delivery: &Delivery, to: Destination<'_>, copy: &Outgoing) -> bool {
-        let mut told = false;
+        let mut warned = false;
         while delivery.acker.usable() {
             match self.publisher.publish(to, copy).await {
                 Ok(()) => return true,
-                // Once: a broker that stalls does so for many tries of many messages.
-                Err(e) if !told => {
-                    told = true;
-                    tracing::warn!(error = %e, "A message could not be put aside yet; trying until it can.");
+                // Warns once: a stalled broker fails many attempts of many messages.
+                Err(e) if !warned => {
+                    warned = true;
+                    tracing::warn!(error = %e, "A message could not be moved to its next queue yet; this is retried.");
                 }
-                Err(e) => tracing::debug!(error = %e, "A message still cannot be put aside."),
+                Err(e) => tracing::debug!(error = %e, "A message still cannot be moved to its next queue."),
             }
             time::sleep(PAUSE_AFTER_FAILURE).await;
         }
@@ -111,17 +110,19 @@ impl Settling<'_> {
         if parked {
             tracing::error!(stage, code, call_id = call, attempts, error = message, "A message was parked.");
         } else {
-            tracing::warn!(stage, code, call_id = call, attempts, error = message, "A message will be tried again.");
+            tracing::warn!(stage, code, call_id = call, attempts, error = message, "A message will be retried.");
         }
         metrics::counter!("callbridge_failures_total", "stage" => stage, "code" => code).increment(1);
-        let entry = Entry::new(stage, label).with("code", code).with("error", message).with("attempts", attempts);
+        let failure = Failure { code: code.into(), error: message.clone(), attempts };
+        let entry = Entry::new(stage, if parked { What::Parked(failure) } else { What::Retried(failure) });
         self.note(call_id, Some(entry), i32::from(parked)).await;
     }
 
-    /// The timeline is for people: losing one of its lines must not hold a message up.
+    /// Writes a line of the timeline, the collected requests, and the count of dead letters. The timeline is for people, so a
+    /// failure to write it must not hold up a message.
     pub(super) async fn note(&self, call_id: Option<CallId>, entry: Option<Entry>, parked: i32) {
-        let something = entry.is_some() || sent::are_left();
-        let Some(call_id) = call_id.filter(|id| something && *id != CallId::NONE) else { return };
+        let is_needed = entry.is_some() || sent::has_requests();
+        let Some(call_id) = call_id.filter(|id| is_needed && *id != CallId::NONE) else { return };
         let written = async {
             let client = self.database.client().await?;
             calls::count_parked(&client, call_id, parked).await?;

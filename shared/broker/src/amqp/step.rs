@@ -1,4 +1,5 @@
-//! A handled message as a step of its call's trace, and how long the message lay before. Names as OpenTelemetry's conventions for messaging have them.
+//! The span of a handled message in its call's trace, and the age of the message. Attribute names follow OpenTelemetry's
+//! conventions for messaging.
 
 use base::{
     error::Result,
@@ -9,7 +10,7 @@ use base::{
 use super::{handler::Outcome, message::Incoming};
 use crate::topology::Names;
 
-pub(super) fn begin(stage: Stage, names: &Names, incoming: &Incoming) -> Span {
+pub(super) fn begin_span(stage: Stage, names: &Names, incoming: &Incoming) -> Span {
     let event = &incoming.event;
     if !incoming.seen_before {
         metrics::histogram!("callbridge_message_age_seconds", "stage" => stage.as_str())
@@ -25,8 +26,8 @@ pub(super) fn begin(stage: Stage, names: &Names, incoming: &Incoming) -> Span {
     step
 }
 
-/// `None` is a message that goes back untouched, at shutdown.
-pub(super) fn end(mut step: Span, result: Option<&Result<Outcome>>) {
+/// `None` is a message that was not handled because of shutdown.
+pub(super) fn end_span(mut step: Span, result: Option<&Result<Outcome>>) {
     match result {
         None => step.set("callbridge.outcome", "shutdown"),
         Some(Ok(Outcome::Done)) => step.set("callbridge.outcome", "done"),

@@ -2,23 +2,13 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use base::{
-    db::{Client, Prepared as _},
-    error::Result,
-    ids::CallId,
-};
-use jiff::Timestamp;
-use tokio_postgres::{
-    Row,
-    types::{Json, ToSql},
-};
+use base::{db::Client, error::Result, ids::CallId};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
-use vendors::aircall::wire::Call;
 
+use super::row::{self, CallRow, ROW};
 use crate::{
     form::LogForm,
-    insight::Insights,
-    resolution::Resolution,
     timeline::{Entry, Lines, WRITE},
 };
 
@@ -27,81 +17,10 @@ use crate::{
 const LEASE_S: f64 = 120.0;
 
 /// The row as it is, for people who look at it.
-pub async fn look(client: &Client, call_id: CallId) -> Result<Option<Loggable>> {
-    let row = client.query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
-    Ok(row.map(|row| loggable(&row)))
+pub async fn look(client: &Client, call_id: CallId) -> Result<Option<CallRow>> {
+    let row = client.prepared_query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
+    Ok(row.map(|row| row::read(&row, false)))
 }
-
-/// Everything that the log of a call is made of, and what was written of it.
-#[derive(Clone, Debug)]
-pub struct Loggable {
-    pub call_id: CallId,
-    pub snapshot: Option<Call>,
-    /// The final resolution; `None` as long as the call has not been resolved.
-    pub resolution: Option<Resolution>,
-    pub insights: Insights,
-    pub sellsy_id: Option<i64>,
-    /// What was written, or what was about to be written when the intent was recorded.
-    pub form: Option<LogForm>,
-    pub digest: Option<String>,
-    /// How often the log was written, and how long ago the last time was.
-    pub writes: i32,
-    pub written_age: Duration,
-    /// Changes since the last write are gathered for so long; nothing is left when it is time to write them.
-    pub due_in: Option<Duration>,
-    /// A creation began so long ago and its end is not known.
-    pub intent_age: Option<Duration>,
-    /// An intent was written down with the claim. Nothing has been sent for it yet.
-    pub intended: bool,
-    /// Aircall's list brought the call in: a ledger that is gone, or was restored, may have logged it before.
-    pub listed: bool,
-    /// A person has deleted the log in Sellsy.
-    pub gone: bool,
-    /// The caller is being looked up again, because Sellsy took no log on the record that was found.
-    pub reopened: bool,
-    /// Likewise, or because Sellsy does not take the links of the log that is there.
-    pub undecided: bool,
-    /// Sellsy does not take the links of the log, old or new; they are left as they are there.
-    pub links_refused: bool,
-    /// Its data were deleted.
-    pub erased: bool,
-    wanted: i64,
-}
-
-impl Loggable {
-    /// A row that is not from the ledger: a call with its final resolution, not logged yet.
-    pub fn of(call_id: CallId, snapshot: Call, resolution: Resolution, insights: Insights) -> Self {
-        Self {
-            call_id,
-            snapshot: Some(snapshot),
-            resolution: Some(resolution),
-            insights,
-            sellsy_id: None,
-            form: None,
-            digest: None,
-            writes: 0,
-            written_age: Duration::ZERO,
-            due_in: None,
-            intent_age: None,
-            intended: false,
-            listed: false,
-            gone: false,
-            reopened: false,
-            undecided: false,
-            links_refused: false,
-            erased: false,
-            wanted: 0,
-        }
-    }
-}
-
-/// Spans are reckoned by the database's clock alone.
-const ROW: &str =
-    "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
-                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
-                   extract(epoch from now() - intent_at)::float8 as intent_age,
-                   extract(epoch from now() - written_at)::float8 as written_age,
-                   extract(epoch from due_at - now())::float8 as due_in";
 
 /// The right to write a call's log, until it is released or runs out.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +33,7 @@ impl Lease {
     }
 }
 
-/// Nothing speaks against the first POST of a call's log, for all that the row tells; the writer looks closer.
+/// Nothing speaks against the first POST of a call's log, as far as the row says; the writer looks closer.
 const CREATABLE: &str =
     "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
                       and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
@@ -131,7 +50,7 @@ pub async fn claim(
     ours: &[Lease],
     unsent: bool,
     form: Option<LogForm>,
-) -> Result<Option<Loggable>> {
+) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let held = "(lease_until > now() and lease <> all($4)) is true";
         let creates = format!("not ({held}) and $5::text is not null and {CREATABLE}");
@@ -146,12 +65,8 @@ pub async fn claim(
         )
     });
     let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
-    let row = client.query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
-    let claimed = |row: Row| {
-        let (intended, row) = (row.get("intended"), loggable(&row));
-        Loggable { intended, intent_age: row.intent_age.filter(|_| !intended), ..row }
-    };
-    Ok(row.filter(|r| r.get("mine")).map(claimed))
+    let row = client.prepared_query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
+    Ok(row.filter(|r| r.get("mine")).map(|row| row::read(&row, row.get("intended"))))
 }
 
 /// What becomes of a lease that is given back: kept if the call has changed since.
@@ -160,17 +75,17 @@ fn given_back(wanted: &str) -> String {
 }
 
 /// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.
-pub async fn release(client: &Client, lease: Lease, seen: &Loggable) -> Result<Option<Loggable>> {
+pub async fn release(client: &Client, lease: Lease, seen: &CallRow) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$3");
         format!("update calls set lease_until = {given_back} where call_id = $1 and lease = $2 returning wanted <> $3")
     });
-    let row = client.query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
+    let row = client.prepared_query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
     changed(client, seen, row.is_some_and(|row| row.get(0))).await
 }
 
 /// The row anew, if it has changed.
-async fn changed(client: &Client, seen: &Loggable, has: bool) -> Result<Option<Loggable>> {
+async fn changed(client: &Client, seen: &CallRow, has: bool) -> Result<Option<CallRow>> {
     if has { look(client, seen.call_id).await } else { Ok(None) }
 }
 
@@ -180,20 +95,22 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: boo
     let sql = "update calls set lease_until = null, intent_at = case when not $3 then intent_at end,
                       log_form = case when not $3 or sellsy_id is not null then log_form end
                 where call_id = $1 and lease = $2";
-    client.execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
     Ok(())
 }
 
 /// Changes of a log that is there wait so long, for others to go along with them.
 pub async fn put_off(client: &Client, lease: Lease, call_id: CallId, wait: Duration) -> Result<()> {
     let sql = "update calls set due_at = now() + make_interval(secs => $3) where call_id = $1 and lease = $2";
-    client.execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
     Ok(())
 }
 
 /// The changes that were put off have come to nothing.
 pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
-    client.execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0]).await?;
+    client
+        .prepared_execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0])
+        .await?;
     Ok(())
 }
 
@@ -202,13 +119,13 @@ pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Resu
 pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form: LogForm) -> Result<bool> {
     let sql = "update calls set intent_at = now(), log_form = $3
                 where call_id = $1 and lease = $2 and lease_until > now()";
-    Ok(client.execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
+    Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
 }
 
 /// The POST ended unclear just now; it may have been sent long after the intent, when the quota was used up.
 pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
     let sql = "update calls set intent_at = now() where call_id = $1 and intent_at is not null";
-    client.execute(sql, &[&call_id.0]).await?;
+    client.prepared_execute(sql, &[&call_id.0]).await?;
     Ok(())
 }
 
@@ -216,11 +133,11 @@ pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
 pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
     let sql =
         "update calls set intent_at = null, log_form = null where call_id = $1 and lease = $2 and sellsy_id is null";
-    client.execute(sql, &[&call_id.0, &lease.0]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0]).await?;
     Ok(())
 }
 
-/// What stands in Sellsy now.
+/// What is in Sellsy now.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
     pub form: LogForm,
@@ -228,19 +145,19 @@ pub struct Written<'a> {
     pub digest: &'a str,
 }
 
-/// Notes what stands in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
+/// Notes what is in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
 /// is given, is released as by [`release`].
 pub async fn record_written(
     client: &Client,
-    seen: &Loggable,
+    seen: &CallRow,
     written: Written<'_>,
     line: Entry,
     release: Option<Lease>,
-) -> Result<Option<Loggable>> {
+) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$10");
         format!(
-            "with told as ({WRITE})
+            "with noted as ({WRITE})
              update calls set sellsy_id = $6, log_form = $7, digest = $8, written_at = now(), writes = writes + 1,
                     intent_at = null, due_at = null,
                     lease_until = case when lease = $9 then {given_back} else lease_until end
@@ -255,52 +172,18 @@ pub async fn record_written(
     let call_id = seen.call_id.0;
     let values: [&(dyn ToSql + Sync); 10] =
         [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease, &seen.wanted];
-    let written = client.query_opt(&SQL, &values).await;
+    let written = client.prepared_query_opt(&SQL, &values).await;
     changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
 }
 
 /// From now on updates leave the log's owner and links alone.
 pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()> {
-    client.execute("update calls set links_refused_at = now() where call_id = $1", &[&call_id.0]).await?;
+    client.prepared_execute("update calls set links_refused_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())
 }
 
 /// A person deleted the log in Sellsy; it is left deleted.
 pub async fn record_gone(client: &Client, call_id: CallId) -> Result<()> {
-    client.execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
+    client.prepared_execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())
-}
-
-fn loggable(row: &Row) -> Loggable {
-    let is_final = row.get::<_, Option<Timestamp>>("resolved_at").is_some();
-    let resolution = row.get::<_, Option<Json<Resolution>>>("resolution").filter(|_| is_final);
-    let Json(insights) = row.get("insights");
-    let span = |name: &str| row.get::<_, Option<f64>>(name).map(|s| Duration::from_secs_f64(s.max(0.0)));
-    let sellsy_id: Option<i64> = row.get("sellsy_id");
-    let undecided = row.get::<_, Option<Timestamp>>("reopened_at") > row.get::<_, Option<Timestamp>>("looked_up_at");
-    let mut snapshot = row.get::<_, Option<Json<Call>>>("snapshot").map(|Json(call)| call);
-    if let Some(call) = &mut snapshot {
-        call.external_transferred_to = row.get::<_, Option<String>>("forwarded_to");
-    }
-    Loggable {
-        call_id: CallId(row.get("call_id")),
-        snapshot,
-        resolution: resolution.map(|Json(r)| r),
-        insights,
-        sellsy_id,
-        form: row.get::<_, Option<&str>>("log_form").map(LogForm::parse),
-        digest: row.get("digest"),
-        writes: row.get("writes"),
-        written_age: span("written_age").unwrap_or_default(),
-        due_in: span("due_in"),
-        intent_age: span("intent_age"),
-        intended: false,
-        listed: row.get::<_, Option<Timestamp>>("reconciled_at").is_some(),
-        gone: row.get::<_, Option<Timestamp>>("gone_at").is_some(),
-        reopened: undecided && sellsy_id.is_none(),
-        undecided,
-        links_refused: row.get::<_, Option<Timestamp>>("links_refused_at").is_some(),
-        erased: row.get::<_, Option<Timestamp>>("erased_at").is_some(),
-        wanted: row.get("wanted"),
-    }
 }

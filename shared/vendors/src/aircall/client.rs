@@ -34,19 +34,19 @@ pub struct Aircall {
     api_token: SecretString,
 }
 
-/// What a list's page holds at most.
+/// The most items that Aircall puts on a page of a list.
 const MOST_PER_PAGE: usize = 50;
 
-/// How Aircall took an insight card.
+/// What Aircall did with an insight card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardAnswer {
     Shown,
-    /// The call is over or not known (400, 404, 405): a card is of no use any more.
+    /// The call is over or not known (400, 404, 405): a card is useless now.
     TooLate(StatusCode),
 }
 
 impl Aircall {
-    /// With the budget that all processes on this database share.
+    /// Uses the budget that all processes on this database share.
     pub fn new(settings: &settings::Aircall, database: &Database, role: Role) -> anyhow::Result<Self> {
         let limits = Limits(vec![(Span::Minute, settings.requests_per_minute)]);
         let api = Api::new(Vendor::Aircall, Budget::new(database.clone(), role, Vendor::Aircall, limits))?;
@@ -58,21 +58,21 @@ impl Aircall {
         })
     }
 
-    /// A worker that cannot do without it is not ready while it is away.
+    /// Makes the API a condition of the worker's readiness: unmet while the API is unavailable.
     #[must_use]
     pub fn reporting_to(self, condition: Condition) -> Self {
         self.api.budget().report_to(condition);
         self
     }
 
-    /// The same client, whose requests go on another lane.
+    /// The same client with another lane for its requests.
     #[must_use]
     pub fn on(&self, lane: Lane) -> Self {
         Self { api: self.api.on(lane), ..self.clone() }
     }
 
-    /// `POST /v1/calls/{id}/insight_cards`: shows a card to the agent while the call goes on. A card can be neither
-    /// changed nor taken back, and a second push shows a second card.
+    /// `POST /v1/calls/{id}/insight_cards`: shows a card to the agent during the call. A card can be neither changed nor
+    /// removed, and a second request shows a second card.
     pub async fn show_card(&self, call_id: CallId, card: &InsightCard) -> Result<CardAnswer> {
         let request = self.request(&SHOW_CARD, &SHOW_CARD.path_of(call_id.0)).json(card);
         match self.api.send(&SHOW_CARD, request).await {
@@ -84,7 +84,7 @@ impl Aircall {
         }
     }
 
-    /// `GET /v1/calls/{id}`; `None` when Aircall does not know it (history reaches back six months).
+    /// `GET /v1/calls/{id}`; `None` if Aircall does not know the call (its history goes back six months).
     pub async fn call(&self, call_id: CallId) -> Result<Option<Call>> {
         let answer = self.get(&CALL, &CALL.path_of(call_id.0)).await;
         let found: Option<One<Call>> = found_or_none(answer, false)?;
@@ -92,8 +92,8 @@ impl Aircall {
     }
 
     /// One of a call's conversation-intelligence resources, such as `summary`. `None` is an answer: Aircall says 404
-    /// when there is none for this call and 403 when the account has no AI package. 403 is also its word for a wrong
-    /// credential, so that one is told apart with `GET /v1/ping`.
+    /// when there is none for this call and 403 when the account has no AI package. It also answers 403 to a wrong
+    /// credential; then `GET /v1/ping` fails too, and that error is returned.
     pub async fn insight<T: DeserializeOwned>(&self, call_id: CallId, resource: Resource) -> Result<Option<T>> {
         let endpoint = resource.endpoint();
         let answer = self.get(&endpoint, &endpoint.path_of(call_id.0)).await;
@@ -103,20 +103,20 @@ impl Aircall {
         found_or_none(answer, true)
     }
 
-    /// `GET /v1/calls`: a page of the calls that started between two moments (UNIX seconds), oldest first. `page` is the
-    /// query of the page before's `next_page_link`; the link itself is not followed, because the credential goes along.
+    /// `GET /v1/calls`: a page of the calls that started between two times (UNIX seconds), oldest first. `page` is the query
+    /// part of the last page's `next_page_link`. The link itself is not followed: that could send the credential elsewhere.
     pub async fn calls(&self, from: i64, to: i64, page: Option<&str>) -> Result<Listing<Call>> {
         let first = || format!("from={from}&to={to}&order=asc&per_page={MOST_PER_PAGE}");
         let query = page.map_or_else(first, str::to_owned);
         self.get(&CALLS, &format!("{}?{query}", CALLS.path)).await?.json()
     }
 
-    /// `GET /v1/ping`: whether the credential is accepted. What Aircall's clock says.
+    /// `GET /v1/ping`: fails if the credential is not accepted. Returns the time by Aircall's clock.
     pub async fn ping(&self) -> Result<Option<Timestamp>> {
         Ok(self.get(&PING, PING.path).await?.date)
     }
 
-    /// `GET /v1/webhooks`: all of the account. Their list has no links to follow.
+    /// `GET /v1/webhooks`: all webhooks of the account. This list has no `next_page_link`.
     pub async fn webhooks(&self) -> Result<Vec<Webhook>> {
         let mut all = Vec::new();
         for page in 1.. {
@@ -138,7 +138,7 @@ impl Aircall {
         Ok(made.item)
     }
 
-    /// `PUT /v1/webhooks/{id}`: the webhook is what the request says, its events included.
+    /// `PUT /v1/webhooks/{id}`: replaces the webhook with the request, including its events.
     pub async fn update_webhook(&self, id: &str, webhook: &WebhookRequest) -> Result<Webhook> {
         let path = UPDATE_WEBHOOK.path.replace("{id}", id);
         let request = self.request(&UPDATE_WEBHOOK, &path).json(webhook);

@@ -1,16 +1,15 @@
 //! What Aircall sends and accepts, as plain types: webhook deliveries, REST answers, request bodies.
 //!
-//! Nothing here decides anything. A type lists the fields that some worker uses; other fields are skipped while reading,
-//! new words of an enum are kept in its `Other`, and absent, `null` and `{}` all mean "none" (webhooks leave keys out, REST
-//! answers write `null`, the samples of the documentation write `{}`; all three were seen). Ids are read from numbers and from
-//! numeric strings, times from unix seconds and from ISO strings, for the same field is written either way by
-//! different endpoints.
+//! These types contain no logic. A type lists the fields that some worker uses and ignores other fields. Unknown values of
+//! an enum are kept in its `Other`. Absent, `null` and `{}` all mean "none" (webhooks leave keys out, REST answers write
+//! `null`, the samples in the documentation write `{}`; all three were seen). Ids are read from numbers and numeric strings,
+//! times from UNIX seconds and ISO strings, because different endpoints write the same field in either form.
 //!
-//! Types that hold personal data print only their ids under `Debug`. The token of a delivery and of a webhook is a
+//! `Debug` prints only the ids of types that hold personal data. The token of a delivery and of a webhook is a
 //! [`SecretString`](secrecy::SecretString).
 //!
-//! [`Envelope`] borrows from the request's body and leaves its `data` unread, so that a delivery can be judged (token,
-//! event) and passed on without being parsed and written again.
+//! [`Envelope`] borrows from the request's body and does not parse its `data`, so that a delivery can be checked (token,
+//! event) and passed on without being parsed and serialised again.
 
 mod call;
 mod envelope;

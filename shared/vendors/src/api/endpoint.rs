@@ -2,17 +2,17 @@
 
 use reqwest::Method;
 
-/// Method and path; `{id}` stands in the path for what differs from request to request.
+/// Method and path; `{id}` in the path is a placeholder.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
-    /// Both, as metrics, timelines and errors name it. It holds no id.
+    /// Method and path, as in metrics, timelines and errors. It never contains an id.
     pub(crate) name: &'static str,
 }
 
 impl Endpoint {
-    /// The path with this id in it.
+    /// The path with `{id}` replaced.
     pub(crate) fn path_of(&self, id: i64) -> String {
         self.path.replace("{id}", &id.to_string())
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_takes_its_place_in_the_path_and_not_in_the_name() {
+    fn an_id_replaces_the_placeholder_in_the_path_but_not_in_the_name() {
         let companies: Endpoint = endpoint!(GET "/contacts/{id}/companies");
         assert_eq!(companies.path_of(4002), "/contacts/4002/companies");
         assert_eq!(companies.name, "GET /contacts/{id}/companies");

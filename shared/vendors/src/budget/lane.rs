@@ -1,15 +1,15 @@
-//! Which requests go first.
+//! The lanes: which requests of a budget go first.
 
 use std::time::Duration;
 
-/// Who goes first.
+/// The priority of a request, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// A call is ringing, or a person waits for the answer.
+    /// A phone is ringing, or a person waits for the answer.
     Interactive,
     /// Logs and insights.
     Bulk,
-    /// The directory, and whatever else nobody waits for.
+    /// The directory, and all else that can wait.
     Background,
 }
 
@@ -29,8 +29,8 @@ impl Lane {
         self as i32
     }
 
-    /// A message that would wait longer is put aside instead, so that its handler, which may send five requests, ends in
-    /// time (90 s); a card that comes later is worth nothing.
+    /// How long a request may wait. After that its message is deferred, so that its handler, which may send five requests, ends
+    /// in time (90 s); a card that comes later is useless.
     pub(super) fn patience(self) -> Duration {
         match self {
             Lane::Interactive => Duration::from_secs(5),

@@ -1,20 +1,20 @@
-//! How a limit is kept: pure arithmetic, written into the budget's windows.
+//! How a limit is enforced: pure arithmetic, whose result is stored as the budget's windows.
 //!
-//! A second and a minute are paced (GCRA): a request every so often, and a few at once. Of `n` requests allowed in a
-//! window, `b` are kept for going at once and the rest sets the pace, so that no window of that length, wherever it
-//! begins, sees more than `n`. A window is taken a little longer than it is, because requests travel: one that was
-//! slow and one that was fast arrive closer together than they left. A day is too long to be paced: it is counted.
+//! A second and a minute are paced (GCRA): one request per interval, plus a small burst. Of `n` requests allowed in a
+//! window, `b` are reserved for the burst and the rest sets the interval, so that no window of that length, wherever it
+//! begins, sees more than `n`. The window is calculated a little longer than it is, because of network latency: a slow
+//! request and a fast one after it arrive closer together than they were sent. A day is too long to pace: requests are counted.
 //!
-//! Lanes share the pace. What they differ in is how many may go at once: bulk leaves some of that to ringing calls, and
-//! background goes only when nobody is ahead. So a card never waits behind logs, and logs never behind the directory.
+//! Lanes share the pace but differ in their burst: bulk leaves some of it to cards, and background is sent only when no other
+//! request is ahead. So a card never waits behind logs, and logs never wait behind the directory.
 
 use std::num::NonZeroU32;
 
 use super::lane::Lane;
 
-/// What travelling may take, more than it usually takes.
+/// How much the latency may vary.
 const JITTER_S: f64 = 0.25;
-/// The same for windows of a second, of which a quarter would be too dear.
+/// The same for windows of a second, where 0.25 s would cost too much.
 const JITTER_OF_A_SECOND_S: f64 = 0.1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,49 +44,49 @@ impl Span {
     }
 }
 
-/// A limit and how it is kept.
+/// A limit and how it is enforced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     pub span: Span,
     pub max_requests: i32,
-    pub keep: Keep,
+    pub policy: Policy,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Keep {
-    /// A request every so many seconds; how many at once, by lane.
+pub enum Policy {
+    /// One request every so many seconds, and the burst by lane.
     Paced { every_s: f64, burst: [i32; Lane::COUNT] },
-    /// How many in all, by lane.
+    /// The most requests in the window, by lane.
     Counted { cap: [i32; Lane::COUNT] },
 }
 
 pub fn window(span: Span, limit: NonZeroU32) -> Window {
     let max_requests = i32::try_from(limit.get()).unwrap_or(i32::MAX);
-    let keep = match span {
+    let policy = match span {
         Span::Second => paced(max_requests, (max_requests / 3).max(2), span.length_s() + JITTER_OF_A_SECOND_S),
-        // Three at least, so that each lane has one more than the next.
+        // At least three, so that each lane has one more than the next.
         Span::Minute => paced(max_requests, (max_requests / 60).max(3), span.length_s() + JITTER_S),
         Span::Day => {
-            let kept = |share: i32| max_requests - max_requests / share;
-            Keep::Counted { cap: [max_requests, kept(50), kept(10)] }
+            let all_but = |share: i32| max_requests - max_requests / share;
+            Policy::Counted { cap: [max_requests, all_but(50), all_but(10)] }
         }
     };
-    Window { span, max_requests, keep }
+    Window { span, max_requests, policy }
 }
 
-fn paced(limit: i32, at_once: i32, length_s: f64) -> Keep {
-    // One request must be left to set the pace.
-    let interactive = at_once.min((limit - 1).max(1));
+fn paced(limit: i32, largest_burst: i32, length_s: f64) -> Policy {
+    // At least one request must remain to set the pace.
+    let interactive = largest_burst.min((limit - 1).max(1));
     let bulk = (interactive + 1) / 2;
     let pace = f64::from((limit - interactive).max(1));
-    Keep::Paced { every_s: length_s / pace, burst: [interactive, bulk, 1] }
+    Policy::Paced { every_s: length_s / pace, burst: [interactive, bulk, 1] }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// When requests go if there is always one more to send.
+    /// When requests are sent if there is always one more to send.
     fn greedy(every_s: f64, burst: i32, until_s: f64) -> Vec<f64> {
         let (mut sent, mut next_at, mut now) = (Vec::new(), 0.0_f64, 0.0_f64);
         while now < until_s {
@@ -106,7 +106,7 @@ mod tests {
     fn no_window_sees_more_than_its_limit_whichever_lane_is_greedy() {
         for span in [Span::Second, Span::Minute] {
             for limit in (1..=60).chain([100, 120, 149, 600, 1000]) {
-                let Keep::Paced { every_s, burst } = window(span, NonZeroU32::new(limit).unwrap()).keep else {
+                let Policy::Paced { every_s, burst } = window(span, NonZeroU32::new(limit).unwrap()).policy else {
                     panic!("{span:?} is paced");
                 };
                 for burst in burst {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn nearly_all_of_a_minute_is_used() {
         for limit in [300, 600, 1200] {
-            let Keep::Paced { every_s, .. } = window(Span::Minute, NonZeroU32::new(limit).unwrap()).keep else {
+            let Policy::Paced { every_s, .. } = window(Span::Minute, NonZeroU32::new(limit).unwrap()).policy else {
                 panic!("a minute is paced");
             };
             let used = 60.0 / every_s / f64::from(limit);
@@ -139,12 +139,12 @@ mod tests {
             (Span::Second, 24, [8, 4, 1]),
             (Span::Second, 1, [1, 1, 1]),
         ] {
-            let Keep::Paced { burst, .. } = window(span, NonZeroU32::new(limit).unwrap()).keep else {
+            let Policy::Paced { burst, .. } = window(span, NonZeroU32::new(limit).unwrap()).policy else {
                 panic!("{span:?} is paced");
             };
             assert_eq!(burst, expected, "{span:?} {limit}");
         }
         let day = window(Span::Day, NonZeroU32::new(1000).unwrap());
-        assert_eq!(day.keep, Keep::Counted { cap: [1000, 980, 900] });
+        assert_eq!(day.policy, Policy::Counted { cap: [1000, 980, 900] });
     }
 }

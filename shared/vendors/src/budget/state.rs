@@ -1,4 +1,4 @@
-//! What one process keeps of a budget: who waits in it, and the requests that it has taken and not sent yet.
+//! The part of a budget in one process: its waiting requests, and the requests that it has taken and not sent yet.
 
 use std::{
     num::NonZeroU32,
@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{lane::Lane, plan::Span};
 
-/// The limits of one API as the settings have them.
+/// The limits of one API in the settings.
 #[derive(Clone, Debug)]
 pub struct Limits(pub Vec<(Span, NonZeroU32)>);
 
@@ -22,31 +22,32 @@ pub(super) struct Shared {
     pub(super) database: Database,
     pub(super) api: Vendor,
     pub(super) limits: Limits,
-    pub(super) slice: u32,
+    pub(super) largest_slice: u32,
     pub(super) lanes: [Queue; Lane::COUNT],
-    /// This process alone never goes faster than all may together.
-    pub(super) own: Vec<DefaultDirectRateLimiter>,
+    /// Keeps this process alone within the limits of all.
+    pub(super) local: Vec<DefaultDirectRateLimiter>,
     pub(super) declared: OnceCell<()>,
     /// See [`super::Role`].
     pub(super) is_guest: bool,
-    pub(super) told: Mutex<Option<Instant>>,
-    /// The worker is not ready while the API is away.
+    /// When the API's remaining requests were last stored.
+    pub(super) last_report: Mutex<Option<Instant>>,
+    /// The worker is not ready while the API is unavailable.
     pub(super) condition: OnceLock<Condition>,
 }
 
 #[derive(Default)]
 pub(super) struct Queue {
-    /// First come, first served; whoever has it asks the store, for those behind as well.
-    pub(super) turn: Mutex<Slice>,
+    /// First come, first served: the holder of the lock takes a slice, also for the requests that wait behind it.
+    pub(super) slice: Mutex<Slice>,
     pub(super) waiting: AtomicU32,
 }
 
-/// Requests that were taken for those behind.
+/// Requests that were taken from the budget and not sent yet.
 #[derive(Default)]
 pub(super) struct Slice {
-    pub(super) left: u32,
+    pub(super) remaining: u32,
     pub(super) until: Option<Instant>,
-    /// How many it was when it was asked for.
+    /// How many requests it had at first.
     pub(super) size: u32,
 }
 
@@ -55,10 +56,10 @@ impl Slice {
         self.until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// How many to ask for next: as many as wait, and twice as many as last time if those were used up while they could be.
-    /// So under load the store is asked once for many requests, and after a lull for no more than are there.
-    pub(super) fn next(&self, waiting: u32, largest: u32) -> u32 {
-        let grown = if self.left == 0 && self.is_fresh() { self.size * 2 } else { 1 };
+    /// The size of the next slice: as many as are waiting, or twice the last size if that was used up in time. So under load
+    /// one statement takes many requests, and after a pause no more than are waiting.
+    pub(super) fn next_size(&self, waiting: u32, largest: u32) -> u32 {
+        let grown = if self.remaining == 0 && self.is_fresh() { self.size * 2 } else { 1 };
         waiting.max(grown).clamp(1, largest)
     }
 }

@@ -1,4 +1,4 @@
-//! What people see of a budget: how many requests wait in this process, and the windows as metrics.
+//! Makes a budget visible: how many requests wait in this process, and the windows as metrics.
 
 use std::{
     sync::{Weak, atomic::Ordering},
@@ -10,41 +10,41 @@ use uuid::Uuid;
 
 use super::{lane::Lane, state::Shared, store};
 
-const NOTE_WAITING_EVERY: Duration = Duration::from_secs(1);
-/// In seconds: how often the windows become metrics.
-const SHOW_EVERY: u64 = 15;
+const STORE_WAITING_EVERY: Duration = Duration::from_secs(1);
+/// How often the windows are recorded as metrics, in seconds.
+const RECORD_EVERY: u64 = 15;
 
-/// Writes down for people how many requests wait here, and removes what is old; ends with the budget.
+/// Stores how many requests wait in this process, and deletes old rows; ends when the budget is dropped.
 pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
     let process = Uuid::now_v7();
-    let mut noted = [0; Lane::COUNT];
+    let mut stored = [0; Lane::COUNT];
     for tick in 0_u64.. {
-        time::sleep(NOTE_WAITING_EVERY).await;
+        time::sleep(STORE_WAITING_EVERY).await;
         let Some(budget) = budget.upgrade() else { return };
         let waiting = Lane::ALL.map(|lane| budget.lanes[lane as usize].waiting.load(Ordering::Relaxed));
         for (lane, waiting) in Lane::ALL.iter().zip(waiting) {
             metrics::gauge!("callbridge_budget_waiting", "api" => budget.api.as_str(), "lane" => lane.as_str())
                 .set(f64::from(waiting));
         }
-        if tick.is_multiple_of(SHOW_EVERY) {
-            show(&budget).await;
+        if tick.is_multiple_of(RECORD_EVERY) {
+            record_windows(&budget).await;
         }
         let waiting = waiting.map(|waiting| i32::try_from(waiting).unwrap_or(i32::MAX));
-        if waiting == [0; Lane::COUNT] && noted == waiting && !tick.is_multiple_of(60) {
+        if waiting == [0; Lane::COUNT] && stored == waiting && !tick.is_multiple_of(60) {
             continue;
         }
-        // Only people miss it if it fails.
+        // It is only for display, so a failure does not matter.
         if let Ok(client) = budget.database.client().await {
-            let _ = store::note_waiting(&client, process, worker, budget.api, waiting).await;
+            let _ = store::store_waiting(&client, process, worker, budget.api, waiting).await;
         }
-        noted = waiting;
+        stored = waiting;
     }
 }
 
-/// The windows of this API as metrics. They are the same in every process.
-async fn show(budget: &Shared) {
+/// Records the windows of this API as metrics. They are the same in every process.
+async fn record_windows(budget: &Shared) {
     let Ok(client) = budget.database.client().await else { return };
-    let Ok(windows) = store::seen(&client).await else { return };
+    let Ok(windows) = store::window_status(&client).await else { return };
     let now = jiff::Timestamp::now();
     for window in windows.into_iter().filter(|window| window.api == budget.api.as_str()) {
         let used: i64 = window.used.iter().sum();

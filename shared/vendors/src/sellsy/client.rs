@@ -28,10 +28,10 @@ use crate::{
     budget::{Budget, Lane, Limits, Role, Span},
 };
 
-/// The most rows that Sellsy gives in one page.
-const PAGE: u32 = 100;
-/// Plans change rarely.
-const ASK_FOR_LIMITS_EVERY: Duration = Duration::from_secs(3600);
+/// The most rows that Sellsy puts on one page.
+const PAGE_SIZE: u32 = 100;
+/// An account's limits depend on its plan, which changes rarely.
+const READ_LIMITS_EVERY: Duration = Duration::from_secs(3600);
 
 #[derive(Clone)]
 pub struct Sellsy {
@@ -40,19 +40,19 @@ pub struct Sellsy {
     tokens: Arc<Tokens>,
 }
 
-/// Why a write to Sellsy did not end well.
+/// Why a write to Sellsy failed.
 #[derive(Debug)]
 pub enum WriteError {
-    /// It may have been carried out: look before trying again.
+    /// It may have been carried out: look in Sellsy before retrying.
     Unclear(Error),
     /// It was not carried out.
     Refused(Error),
-    /// The object that should be changed is not there.
+    /// The object to change does not exist.
     Missing,
 }
 
 impl Sellsy {
-    /// With the budget that all processes on this database share.
+    /// Uses the budget that all processes on this database share.
     pub fn new(settings: &settings::Sellsy, database: &Database, role: Role) -> anyhow::Result<Self> {
         let limits = [
             Some((Span::Second, settings.requests_per_second)),
@@ -64,38 +64,38 @@ impl Sellsy {
         Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings)) })
     }
 
-    /// A worker that cannot do without it is not ready while it is away.
+    /// Makes the API a condition of the worker's readiness: unmet while the API is unavailable.
     #[must_use]
     pub fn reporting_to(self, condition: Condition) -> Self {
         self.api.budget().report_to(condition);
         self
     }
 
-    /// The same client, whose requests go on another lane.
+    /// The same client with another lane for its requests.
     #[must_use]
     pub fn on(&self, lane: Lane) -> Self {
         Self { api: self.api.on(lane), ..self.clone() }
     }
 
-    /// Asks for the account's own limits at the start and every hour, if no other process has; ends at once when the
-    /// token may not read them.
+    /// Reads the account's own limits at the start and every hour, unless another process has. Returns if the token may not
+    /// read them.
     pub async fn learn_limits(self) {
         loop {
             let learned = async {
-                if self.api.budget().asks_for_limits(ASK_FOR_LIMITS_EVERY).await? {
-                    self.api.budget().cap(&limits(&self.quotas().await?)).await?;
+                if self.api.budget().claim_reading_limits(READ_LIMITS_EVERY).await? {
+                    self.api.budget().apply_api_limits(&limits(&self.quotas().await?)).await?;
                 }
                 Ok::<_, Error>(())
             };
             match learned.await {
                 Err(e) if e.remedy == Remedy::Park => {
-                    tracing::info!(error = %e, "Sellsy's limits cannot be read; those of the settings hold.");
+                    tracing::info!(error = %e, "Sellsy's limits cannot be read; those in the settings apply.");
                     return;
                 }
-                Err(e) => tracing::warn!(error = %e, "Sellsy's limits could not be read; it is tried again."),
+                Err(e) => tracing::warn!(error = %e, "Sellsy's limits could not be read; this is retried in an hour."),
                 Ok(()) => {}
             }
-            tokio::time::sleep(ASK_FOR_LIMITS_EVERY).await;
+            tokio::time::sleep(READ_LIMITS_EVERY).await;
         }
     }
 
@@ -104,36 +104,36 @@ impl Sellsy {
         self.send(&endpoints::QUOTAS, None, &[], None).await?.json()
     }
 
-    /// The limits of the account by window; what is unlimited is left out.
+    /// The limits of the account by window, without those that are unlimited.
     pub async fn limits(&self) -> Result<Vec<(Span, u32)>> {
         Ok(limits(&self.quotas().await?))
     }
 
-    /// Whether the credential gets a token.
+    /// Fetches a token, unless there is a valid one. Fails if the credential is wrong.
     pub async fn log_in(&self) -> Result<()> {
         self.tokens.current(&self.api).await.map(drop)
     }
 
-    /// Sends a request only to learn whether this client may; returns what Sellsy's clock says.
+    /// Sends a request only to learn whether this client is allowed to. Returns the time by Sellsy's clock.
     pub async fn probe(&self, probe: &Probe) -> Result<Option<Timestamp>> {
         let Probe { endpoint, query, body } = probe;
         let is_change = endpoint.method == Method::PUT;
         match self.exchange(endpoint, is_change.then_some(NOTHING), query, body.as_ref()).await {
             Ok(answer) => Ok(answer.date),
-            Err(Trouble::Failure(f)) if is_change && is_one_of(f.status, &[400, 404]) => Ok(None),
-            Err(trouble) => Err(trouble.into()),
+            Err(ExchangeError::Request(f)) if is_change && is_one_of(f.status, &[400, 404]) => Ok(None),
+            Err(e) => Err(e.into()),
         }
     }
 
-    /// `GET /search`: individuals, companies and contacts that match `q`, at most a page. What `q` looks into is not
-    /// documented, so the rows are candidates and not hits.
+    /// `GET /search`: individuals, companies and contacts that match `q`, at most a page. Which fields `q` is compared with
+    /// is not documented, so the caller must check each row.
     pub async fn search(&self, q: &str) -> Result<Vec<SearchRow>> {
         let query = [
             ("q", q.to_owned()),
             ("type[]", "individual".to_owned()),
             ("type[]", "company".to_owned()),
             ("type[]", "contact".to_owned()),
-            ("limit", PAGE.to_string()),
+            ("limit", PAGE_SIZE.to_string()),
         ];
         let page: Page<SearchRow> = self.send(&endpoints::SEARCH, None, &query, None).await?.json()?;
         Ok(page.data)
@@ -141,50 +141,50 @@ impl Sellsy {
 
     /// `POST /contacts/search` by one of its exact phone filters, `phone_number` or `mobile_number`.
     pub async fn contacts_by(&self, filter: &'static str, number: &str) -> Result<Vec<Contact>> {
-        let query = [("limit", PAGE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
+        let query = [("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
         let body = json!({ "filters": { filter: number } });
         let page: Page<Contact> = self.send(&endpoints::SEARCH_CONTACTS, None, &query, Some(&body)).await?.json()?;
         Ok(page.data)
     }
 
-    /// `GET /contacts/{id}/companies`: the companies of a contact, in Sellsy's order. A page, but no parameter is
-    /// documented that would set its length or get the next one; the first company is the one that counts.
+    /// `GET /contacts/{id}/companies`: the companies of a contact, in Sellsy's order. It is one page; no parameter is
+    /// documented that sets its length or gets the next one. The match rules need only the first company.
     pub async fn companies_of_contact(&self, id: i64) -> Result<Vec<Company>> {
         let page: Page<Company> = self.send(&endpoints::COMPANIES_OF_CONTACT, Some(id), &[], None).await?.json()?;
         Ok(page.data)
     }
 
-    /// `POST /individuals/search`: a page in the order of ids, from `offset` on.
+    /// `POST /individuals/search`: a page sorted by id, starting at `offset`.
     pub async fn individuals(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Individual>> {
         self.page(&endpoints::SEARCH_INDIVIDUALS, filters, offset).await
     }
 
-    /// `POST /companies/search`, likewise.
+    /// `POST /companies/search`: a page sorted by id, starting at `offset`.
     pub async fn companies(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Company>> {
         self.page(&endpoints::SEARCH_COMPANIES, filters, offset).await
     }
 
-    /// `POST /contacts/search`, likewise.
+    /// `POST /contacts/search`: a page sorted by id, starting at `offset`.
     pub async fn contacts(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Contact>> {
         self.page(&endpoints::SEARCH_CONTACTS, filters, offset).await
     }
 
-    /// `GET /individuals/{id}`; `None` when there is none any more.
+    /// `GET /individuals/{id}`; `None` if it does not exist (any more).
     pub async fn individual(&self, id: i64) -> Result<Option<Individual>> {
         self.one(&endpoints::INDIVIDUAL, id).await
     }
 
-    /// `GET /companies/{id}`, likewise.
+    /// `GET /companies/{id}`; `None` if it does not exist (any more).
     pub async fn company(&self, id: i64) -> Result<Option<Company>> {
         self.one(&endpoints::COMPANY, id).await
     }
 
-    /// `GET /contacts/{id}`, likewise.
+    /// `GET /contacts/{id}`; `None` if it does not exist (any more).
     pub async fn contact(&self, id: i64) -> Result<Option<Contact>> {
         self.one(&endpoints::CONTACT, id).await
     }
 
-    /// `POST /opportunities/search`: those of a company or individual with one of `statuses`, earliest created first.
+    /// `POST /opportunities/search`: the opportunities of a company or individual with one of `statuses`, oldest first.
     pub async fn opportunities(
         &self,
         of: &Related,
@@ -203,7 +203,7 @@ impl Sellsy {
         let mut staffs = Vec::new();
         let mut offset: Option<String> = None;
         loop {
-            let mut query = vec![("limit", PAGE.to_string())];
+            let mut query = vec![("limit", PAGE_SIZE.to_string())];
             query.extend(offset.take().map(|offset| ("offset", offset)));
             let page: Page<Staff> = self.send(&endpoints::STAFFS, None, &query, None).await?.json()?;
             offset = page.next_offset().map(ToString::to_string);
@@ -214,30 +214,30 @@ impl Sellsy {
         }
     }
 
-    /// `POST /phone-calls/search`: the newest calls of one record first.
-    pub async fn phone_calls_of(&self, related: &Related, limit: u32) -> Result<Vec<PhoneCall>> {
-        self.newest_of(&endpoints::SEARCH_PHONE_CALLS, related, limit).await
+    /// `POST /phone-calls/search`: the phone calls of one record, newest first.
+    pub async fn newest_phone_calls(&self, related: &Related, limit: u32) -> Result<Vec<PhoneCall>> {
+        self.newest(&endpoints::SEARCH_PHONE_CALLS, related, limit).await
     }
 
-    /// `POST /comments/search`: the newest comments of one record first.
-    pub async fn comments_of(&self, related: &Related, limit: u32) -> Result<Vec<Comment>> {
-        self.newest_of(&endpoints::SEARCH_COMMENTS, related, limit).await
+    /// `POST /comments/search`: the comments of one record, newest first.
+    pub async fn newest_comments(&self, related: &Related, limit: u32) -> Result<Vec<Comment>> {
+        self.newest(&endpoints::SEARCH_COMMENTS, related, limit).await
     }
 
-    /// `POST /phone-calls`. Sellsy has no idempotency key: the caller must have written down its intent.
+    /// `POST /phone-calls`. Sellsy has no idempotency key: the caller must have stored its intent.
     pub async fn create_phone_call(&self, call: &PhoneCallCreate) -> Result<PhoneCall, WriteError> {
         let answer = self.write(&endpoints::CREATE_PHONE_CALL, None, call).await?;
-        // It exists, whatever the answer looks like.
+        // The phone call was created, even if the answer cannot be read.
         answer.json().map_err(WriteError::Unclear)
     }
 
-    /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy takes it as partial.
+    /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy treats it as partial.
     pub async fn update_phone_call(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
         self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), call).await.map(drop)
     }
 
-    /// The same without owner and links, which then stay as they are in Sellsy.
-    pub async fn update_phone_call_but_links(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
+    /// `PUT /phone-calls/{id}` without owner and links, which then stay as they are in Sellsy.
+    pub async fn update_phone_call_without_links(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
         let mut body = serde_json::to_value(call).unwrap_or(Value::Null);
         if let Some(fields) = body.as_object_mut() {
             fields.retain(|name, _| name != "owner_id" && name != "related");
@@ -245,24 +245,19 @@ impl Sellsy {
         self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), &body).await.map(drop)
     }
 
-    /// `POST /comments`. As with phone calls, the caller must have written down its intent.
+    /// `POST /comments`. As with phone calls, the caller must have stored its intent.
     pub async fn create_comment(&self, comment: &CommentCreate) -> Result<Comment, WriteError> {
         let answer = self.write(&endpoints::CREATE_COMMENT, None, comment).await?;
         answer.json().map_err(WriteError::Unclear)
     }
 
-    /// `PUT /comments/{id}`: another text.
+    /// `PUT /comments/{id}`: replaces the text.
     pub async fn update_comment(&self, id: i64, text: &str) -> Result<(), WriteError> {
         let body = json!({ "description": text });
         self.write(&endpoints::UPDATE_COMMENT, Some(id), &body).await.map(drop)
     }
 
-    async fn newest_of<T: DeserializeOwned>(
-        &self,
-        endpoint: &Endpoint,
-        related: &Related,
-        limit: u32,
-    ) -> Result<Vec<T>> {
+    async fn newest<T: DeserializeOwned>(&self, endpoint: &Endpoint, related: &Related, limit: u32) -> Result<Vec<T>> {
         let query = [("limit", limit.to_string()), ("order", "id".into()), ("direction", "desc".into())];
         let body = json!({ "filters": { "related_objects": [related] } });
         let page: Page<T> = self.send(endpoint, None, &query, Some(&body)).await?.json()?;
@@ -275,7 +270,7 @@ impl Sellsy {
         filters: &Value,
         offset: Option<&str>,
     ) -> Result<Page<T>> {
-        let mut query = vec![("limit", PAGE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
+        let mut query = vec![("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
         query.extend(offset.map(|offset| ("offset", offset.to_owned())));
         let body = json!({ "filters": filters });
         self.send(endpoint, None, &query, Some(&body)).await?.json()
@@ -284,17 +279,17 @@ impl Sellsy {
     async fn one<T: DeserializeOwned>(&self, endpoint: &Endpoint, id: i64) -> Result<Option<T>> {
         match self.exchange(endpoint, Some(id), &[], None).await {
             Ok(answer) => Ok(Some(answer.json()?)),
-            Err(Trouble::Failure(f)) if f.status == Some(StatusCode::NOT_FOUND) => Ok(None),
-            Err(trouble) => Err(trouble.into()),
+            Err(ExchangeError::Request(f)) if f.status == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(e) => Err(e.into()),
         }
     }
 
     async fn write(&self, endpoint: &Endpoint, id: Option<i64>, body: &impl Serialize) -> Result<Answer, WriteError> {
         let body = serde_json::to_value(body).unwrap_or(Value::Null);
-        self.exchange(endpoint, id, &[], Some(&body)).await.map_err(|trouble| match trouble {
-            Trouble::Failure(f) if f.status == Some(StatusCode::NOT_FOUND) => WriteError::Missing,
-            Trouble::Failure(f) if f.maybe_done => WriteError::Unclear(f.into()),
-            trouble => WriteError::Refused(trouble.into()),
+        self.exchange(endpoint, id, &[], Some(&body)).await.map_err(|e| match e {
+            ExchangeError::Request(f) if f.status == Some(StatusCode::NOT_FOUND) => WriteError::Missing,
+            ExchangeError::Request(f) if f.maybe_done => WriteError::Unclear(f.into()),
+            e => WriteError::Refused(e.into()),
         })
     }
 
@@ -308,29 +303,29 @@ impl Sellsy {
         Ok(self.exchange(endpoint, id, query, body).await?)
     }
 
-    /// Sends with a token; a 401 gets one more try with a new one.
+    /// Sends with a token; after a 401, once more with a new token.
     async fn exchange(
         &self,
         endpoint: &Endpoint,
         id: Option<i64>,
         query: &[(&str, String)],
         body: Option<&Value>,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, ExchangeError> {
         let path = id.map_or_else(|| endpoint.path.to_owned(), |id| endpoint.path_of(id));
         let url = format!("{}{path}", self.base);
         let mut retried = false;
         loop {
-            let token = self.tokens.current(&self.api).await.map_err(Trouble::Token)?;
+            let token = self.tokens.current(&self.api).await.map_err(ExchangeError::Token)?;
             let mut request = self.api.request(endpoint, &url).bearer_auth(token.expose_secret()).query(query);
             if let Some(body) = body {
                 request = request.json(body);
             }
             match self.api.send(endpoint, request).await {
                 Err(f) if f.status == Some(StatusCode::UNAUTHORIZED) && !retried => {
-                    self.tokens.refused(&token).await;
+                    self.tokens.forget(&token).await;
                     retried = true;
                 }
-                result => return result.map_err(Trouble::Failure),
+                result => return result.map_err(ExchangeError::Request),
             }
         }
     }
@@ -341,22 +336,23 @@ fn is_one_of(status: Option<StatusCode>, codes: &[u16]) -> bool {
 }
 
 fn limits(quotas: &Quotas) -> Vec<(Span, u32)> {
-    let told = [(Span::Second, &quotas.per_second), (Span::Minute, &quotas.per_minute), (Span::Day, &quotas.per_day)];
+    let windows =
+        [(Span::Second, &quotas.per_second), (Span::Minute, &quotas.per_minute), (Span::Day, &quotas.per_day)];
     let limit = |quota: &QuotaLimit| quota.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
-    told.into_iter().filter_map(|(span, quota)| Some((span, limit(quota.as_ref()?)?))).collect()
+    windows.into_iter().filter_map(|(span, quota)| Some((span, limit(quota.as_ref()?)?))).collect()
 }
 
-/// Either there was no token, so nothing was sent, or the request itself failed.
-enum Trouble {
+enum ExchangeError {
+    /// There was no token, so the request was not sent.
     Token(Error),
-    Failure(Failure),
+    Request(Failure),
 }
 
-impl From<Trouble> for Error {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Token(e) => e,
-            Trouble::Failure(f) => f.into(),
+impl From<ExchangeError> for Error {
+    fn from(e: ExchangeError) -> Self {
+        match e {
+            ExchangeError::Token(e) => e,
+            ExchangeError::Request(f) => f.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sellsy's endpoints that Callbridge uses, and the requests that show whether a client may use them.
+//! The Sellsy endpoints that Callbridge uses, and the requests that show whether a client is allowed to use them.
 
 use serde_json::{Value, json};
 
@@ -23,11 +23,11 @@ pub(super) const CREATE_COMMENT: Endpoint = endpoint!(POST "/comments");
 pub(super) const UPDATE_COMMENT: Endpoint = endpoint!(PUT "/comments/{id}");
 pub(super) const GET_TOKEN: Endpoint = endpoint!(POST "/oauth2/access-tokens");
 
-/// No record has such an id, so a change of it changes nothing.
+/// An id that no record has, so that a change request changes nothing.
 pub(super) const NOTHING: i64 = 999_999_999_999;
 
-/// The cheapest request to an endpoint that needs the endpoint's scope. It writes nothing: a change is one of something that is
-/// not there, which Sellsy answers with 404 (or 400).
+/// The cheapest request to an endpoint that requires the endpoint's scope. It writes nothing: a change request names an id
+/// that does not exist, which Sellsy answers with 404 (or 400).
 #[derive(Clone, Debug)]
 pub struct Probe {
     pub(super) endpoint: Endpoint,
@@ -41,12 +41,12 @@ impl Probe {
     }
 
     pub fn staffs() -> Self {
-        Self { endpoint: STAFFS, query: one(), body: None }
+        Self { endpoint: STAFFS, query: limit_one(), body: None }
     }
 
     pub fn search() -> Self {
-        let named = [("q", "callbridge".to_owned()), ("type[]", "company".to_owned())];
-        Self { endpoint: SEARCH, query: named.into_iter().chain(one()).collect(), body: None }
+        let query = [("q", "callbridge".to_owned()), ("type[]", "company".to_owned())];
+        Self { endpoint: SEARCH, query: query.into_iter().chain(limit_one()).collect(), body: None }
     }
 
     pub fn individuals() -> Self {
@@ -82,7 +82,7 @@ impl Probe {
     }
 
     fn of_search(endpoint: Endpoint) -> Self {
-        Self { endpoint, query: one(), body: Some(json!({ "filters": {} })) }
+        Self { endpoint, query: limit_one(), body: Some(json!({ "filters": {} })) }
     }
 
     fn of_change(endpoint: Endpoint) -> Self {
@@ -90,6 +90,6 @@ impl Probe {
     }
 }
 
-fn one() -> Vec<(&'static str, String)> {
+fn limit_one() -> Vec<(&'static str, String)> {
     vec![("limit", "1".to_owned())]
 }

@@ -1,7 +1,7 @@
 //! The access token: one per process, shared by all its requests.
 //!
-//! Sources disagree on how long a token lives (1 h or 24 h), so only `expires_in` is believed. A 401 on a token that
-//! is still in use drops it; whoever comes second with the same 401 finds the new one.
+//! Sources disagree on how long a token lives (1 h or 24 h), so only `expires_in` counts. A 401 drops the token if it is still
+//! the current one; a second request with the same 401 finds the new one.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{endpoints::GET_TOKEN, wire::TokenAnswer};
 use crate::api::{Api, Failure};
 
-/// Renewed this long before its end, or at the last tenth of a short life.
+/// A token is renewed this long before it expires, or in the last tenth of a shorter life.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// The shortest life that any source tells of.
+/// The shortest life that any source gives.
 const UNSPECIFIED_LIFE_S: u64 = 3600;
 
 pub(super) struct Tokens {
@@ -45,7 +45,7 @@ impl Tokens {
         }
     }
 
-    /// A token that is good for now. One caller fetches it, the others wait for that one.
+    /// A valid token. If there is none, one task fetches it while the others wait.
     pub(super) async fn current(&self, api: &Api) -> Result<SecretString> {
         let mut current = self.current.lock().await;
         if let Some(token) = current.as_ref().filter(|token| Instant::now() < token.renew_at) {
@@ -56,8 +56,8 @@ impl Tokens {
         Ok(token.text)
     }
 
-    /// Sellsy refused this token: forget it, unless it has been replaced already.
-    pub(super) async fn refused(&self, text: &SecretString) {
+    /// Drops this token, which Sellsy refused, unless it has been replaced already.
+    pub(super) async fn forget(&self, text: &SecretString) {
         let mut current = self.current.lock().await;
         if current.as_ref().is_some_and(|token| token.text.expose_secret() == text.expose_secret()) {
             *current = None;
@@ -71,15 +71,15 @@ impl Tokens {
             "client_secret": self.client_secret.expose_secret(),
         });
         let request = api.request(&GET_TOKEN, &self.auth_url).json(&body);
-        let answer = api.send(&GET_TOKEN, request).await.map_err(refused)?;
+        let answer = api.send(&GET_TOKEN, request).await.map_err(login_error)?;
         let answer: TokenAnswer = answer.json()?;
         let life = Duration::from_secs(answer.expires_in.unwrap_or(UNSPECIFIED_LIFE_S));
         Ok(Token { text: answer.access_token, renew_at: Instant::now() + life - MARGIN.min(life / 10) })
     }
 }
 
-/// OAuth2 answers 400 or 401 to a wrong client; for the API itself 400 would mean something else.
-fn refused(failure: Failure) -> Error {
+/// OAuth 2 answers 400 or 401 to a wrong client; for the API itself, 400 means something else.
+fn login_error(failure: Failure) -> Error {
     match failure.status.map(|s| s.as_u16()) {
         Some(400 | 401 | 403) => {
             Error::retry(Code::SellsyCredential, format!("{failure}; check SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET"))

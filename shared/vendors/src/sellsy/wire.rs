@@ -1,15 +1,15 @@
 //! What Sellsy's v2 API sends and accepts, as plain types.
 //!
-//! Nothing here decides anything. A type lists the fields that some worker uses; other fields are skipped while reading and
-//! new words of an enum are kept in its `Other` ("on lists, values can be added"). Absent, `null`, `""` and `{}` mean
-//! "none": phone numbers come as `null` from one endpoint and as `""` from the next. Numbers are what people typed, with
-//! spaces and without country code, so they stay texts here; `phone` turns them into something that can be compared.
+//! These types contain no logic. A type lists the fields that some worker uses and ignores other fields. Unknown values of an
+//! enum are kept in its `Other` ("on lists, values can be added"). Absent, `null`, `""` and `{}` mean "none": phone numbers
+//! are `null` from one endpoint and `""` from another. Phone numbers are as people typed them, with spaces and without country
+//! code, so they are plain text here; `base::phone` normalises them.
 //!
 //! Other differences between what is documented and what is sent: `offset` is a number or a text, `details` of an
 //! error is an object or `[]`, `amount.value` is a text, a search row's `id` is a hash while its record's id is in
 //! `object.id`, and a record's last change is `updated_at` on individuals and companies but `updated` on contacts.
 //!
-//! Types that hold personal data print only their ids under `Debug`.
+//! `Debug` prints only the ids of types that hold personal data.
 
 mod access;
 mod comment;

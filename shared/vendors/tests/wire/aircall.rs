@@ -39,7 +39,7 @@ fn debug_shows_neither_secrets_nor_people() {
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn a_body_that_is_no_event_is_refused() {
     for body in [
         "",
         "[]",
@@ -52,7 +52,7 @@ fn what_is_no_event_is_refused() {
         assert!(Envelope::parse(body.as_bytes()).is_err(), "{body}");
     }
     let odd = Envelope::parse(br#"{"event":"call.ended","data":null}"#).unwrap();
-    assert!(odd.call().is_err(), "known event, odd payload: the envelope stands and the call does not");
+    assert!(odd.call().is_err(), "known event, odd payload: the envelope parses and the call does not");
     assert_eq!(odd.call_id(), None);
 }
 
@@ -103,7 +103,7 @@ fn a_snapshot_reads_back_as_it_was() {
     assert_eq!(
         serde_json::to_value(call(CALL_CREATED)).unwrap(),
         json!({"id": 3_811_606_147_i64, "direction": "outbound", "status": "initial", "duration": 0}),
-        "what is empty is not stored",
+        "empty fields are not stored",
     );
 }
 

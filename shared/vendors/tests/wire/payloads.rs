@@ -1,5 +1,5 @@
-//! Every payload of the reference, where it is at hand. A file that no type is meant for is named as such, so that a
-//! new one cannot go unread by mistake.
+//! Parses every reference payload, where they are available. Files that need no type are listed, so that a new file cannot go
+//! unread by mistake.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use vendors::{
     sellsy::wire::{self as sellsy, Notice},
 };
 
-/// `None`, with a word about it, when the reference is not on this machine.
+/// `None`, with a note on stdout, if the payloads are not on this machine.
 fn folder(variable: &str, default: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..").join(default);
     let folder = std::env::var_os(variable).map_or(beside, PathBuf::from);
@@ -124,9 +124,9 @@ fn rest(name: &str, body: &str) {
         name if name.contains("contact_") => !one::<Contact>(name, body).phone_numbers.is_empty(),
         name if name.contains("webhook_") => one::<Webhook>(name, body).token.is_some(),
         name if name.contains("_error_") => read::<ApiError>(name, body).text().is_some(),
-        // Text messages are no concern of ours.
+        // Callbridge does not use text messages.
         "doc_message_send_response" | "doc_group_message_send_response" => true,
-        _ => panic!("{name}: no type is meant for it"),
+        _ => panic!("{name}: no type is assigned to it"),
     };
     assert!(read_right, "{name}");
 }
@@ -170,7 +170,7 @@ fn sellsy_payload(name: &str, body: &str) {
         _ if name.contains("err") => read::<ErrorEnvelope>(name, body).error.message.is_some(),
         _ if starts("mds.webhook") => Notice::parse(body.as_bytes()).unwrap().event.is_some(),
         "splash.webhook.client-updated.form-notif" => form_notice(name, body),
-        // Endpoints and versions of the API that nobody here calls.
+        // Endpoints and versions of the API that Callbridge does not use.
         _ if starts("v1.") => true,
         "amp-labs.read.custom-fields"
         | "amp-labs.read.tasks-labels.1-first-page"
@@ -178,12 +178,12 @@ fn sellsy_payload(name: &str, body: &str) {
         | "extracted.timeline-activity.phonecall-created-then-updated"
         | "openapi.batch.207.response"
         | "pipedream.webhook-create.request" => true,
-        _ => panic!("{name}: no type is meant for it"),
+        _ => panic!("{name}: no type is assigned to it"),
     };
     assert!(read_right, "{name}");
 }
 
-/// Kept in the reference as a JSON object of form fields.
+/// The reference stores it as a JSON object of form fields.
 fn form_notice(name: &str, body: &str) -> bool {
     let fields: Value = read(name, body);
     let notif = fields["notif"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! Sellsy: hazards of pages, records, phone calls and of getting in.
+//! Sellsy: hazards of pages, records, phone calls and access.
 
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn phones_are_none_when_empty_and_stay_as_typed_otherwise() {
     let page: Page<Contact> = member(RECORDS, "contacts");
     let [rosalie, other] = &page.data[..] else { panic!("two contacts") };
     assert_eq!((rosalie.phone_number.as_deref(), rosalie.email.as_deref()), (None, None));
-    assert_eq!(rosalie.phones().collect::<Vec<_>>(), ["06.39.98.12.34"], "a fax number is no caller's");
+    assert_eq!(rosalie.phones().collect::<Vec<_>>(), ["06.39.98.12.34"], "a fax number is not a caller's");
     assert_eq!(rosalie.updated.unwrap().to_string(), "2026-09-01T06:00:00Z");
     assert_eq!((other.id, other.is_archived, other.phones().count()), (52, true, 0));
     assert_eq!(other.owner.as_ref().unwrap().kind, RecordKind::Other("thirdcontact".to_owned()));
@@ -85,7 +85,7 @@ fn a_phone_call_is_read_from_objects_and_written_as_words() {
 }
 
 #[test]
-fn getting_in() {
+fn tokens_quotas_and_staff() {
     let token: TokenAnswer = member(ACCESS, "token");
     assert_eq!((token.access_token.expose_secret(), token.expires_in), ("not-a-real-access-token", Some(86_400)));
     assert!(!format!("{token:?}").contains("not-a-real"));

@@ -14,9 +14,9 @@ pub const RETRIED: &str = "retried";
 pub const PARKED: &str = "parked";
 pub const SKIPPED: &str = "skipped";
 pub const RECONCILED: &str = "reconciled";
-pub const REPLAYED: &str = "replayed by an operator";
-pub const DROPPED: &str = "dropped by an operator";
-const INSIGHTS_FOUND: &str = "insights found";
+pub const REPLAYED: &str = "replayed";
+pub const DROPPED: &str = "dropped";
+const INSIGHTS_FOUND: &str = "insights_found";
 const ADOPTED: &str = "adopted";
 
 #[derive(Clone, Debug)]

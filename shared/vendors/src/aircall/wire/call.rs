@@ -1,7 +1,7 @@
 //! The Call object of webhooks and REST answers.
 //!
-//! Every call event carries the whole call. It is kept as the ledger's snapshot as well, so it can be written and read
-//! back without a change; empty fields are left out of the writing.
+//! Every call event carries the whole call. The ledger stores it as its snapshot, so it is serialised and read back without
+//! a change; empty fields are not serialised.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::people::{Comment, Contact, IvrOption, Number, Participant, Tag, Team,
 use crate::tolerant::{self, discreet_debug, open_enum};
 
 open_enum! {
-    /// Seen from the company.
+    /// From the company's point of view.
     Direction {
         Inbound = "inbound",
         Outbound = "outbound",
@@ -18,9 +18,9 @@ open_enum! {
 }
 
 open_enum! {
-    /// How far the call is. Missed calls and voicemails are `Done` like all others: see `answered_at` and `voicemail`.
+    /// The progress of the call. Missed calls and voicemails are `Done` like all others: see `answered_at` and `voicemail`.
     Status {
-        /// Ringing, in the menu or in the queue.
+        /// Ringing, in the voice menu or in the queue.
         Initial = "initial",
         Answered = "answered",
         Done = "done",
@@ -28,8 +28,8 @@ open_enum! {
 }
 
 open_enum! {
-    /// Why nobody took the call. Nearly always absent on outbound calls and on callback requests: whether a call was
-    /// answered is told by `answered_at` alone.
+    /// Why nobody answered the call. Nearly always absent on outbound calls and on callback requests: only `answered_at`
+    /// says whether a call was answered.
     MissedReason {
         OutOfOpeningHours = "out_of_opening_hours",
         ShortAbandoned = "short_abandoned",
@@ -40,19 +40,19 @@ open_enum! {
     }
 }
 
-/// A call as it was when the event was built. Only the id is sure to be there.
+/// A call as it was when the event was built. Only the id is always there.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// More than 32 bits.
+    /// Larger than 32 bits.
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
-    /// `CA…`, the name of this id in webhooks; see [`Call::uuid`].
+    /// `CA…`; webhooks call it `call_uuid`, see [`Call::uuid`].
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub call_uuid: Option<String>,
-    /// The same id, named as in REST answers.
+    /// The same id; REST answers call it `sid`.
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// The call in the API, not a page for people.
+    /// The URL of the call in the API, not of a web page.
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub direct_link: Option<String>,
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
@@ -67,15 +67,15 @@ pub struct Call {
     pub answered_at: Option<Timestamp>,
     #[serde(default, with = "tolerant::time", skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// Seconds from start to end, ringing and waiting included; 0 while the call is on.
+    /// Seconds from start to end, including ringing and waiting; 0 while the call is on.
     #[serde(default, deserialize_with = "tolerant::count", skip_serializing_if = "Option::is_none")]
     pub duration: Option<u64>,
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub hangup_cause: Option<String>,
-    /// A signed URL that works for minutes, and is signed anew in each event: compare and keep `asset` instead.
+    /// A signed URL that works for minutes and differs in each event: compare and store `asset` instead.
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub voicemail: Option<String>,
-    /// Like `voicemail`.
+    /// A signed URL like `voicemail`.
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
     /// The permanent page of the recording or voicemail, behind Aircall's login.
@@ -87,7 +87,7 @@ pub struct Call {
     /// The company's number. Missing on some calls.
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub number: Option<Number>,
-    /// The agent: who rings, then who answered. Missing before an agent rings and on missed calls.
+    /// The agent whose phone rings, then the one who answered. Missing before that and on missed calls.
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
     /// The other party in Aircall's own address book.
@@ -95,10 +95,10 @@ pub struct Call {
     pub contact: Option<Contact>,
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<User>,
-    /// Set after failed transfers as well.
+    /// Also set after a failed transfer.
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub transferred_by: Option<User>,
-    /// Of a transfer to a team, its first user. Set after failed transfers as well.
+    /// After a transfer to a team, its first user. Also set after a failed transfer.
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub transferred_to: Option<User>,
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
@@ -114,15 +114,15 @@ pub struct Call {
     /// The notes that the call has now, at most five.
     #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<Comment>,
-    /// As webhooks name them; see [`Call::all_participants`].
+    /// The name of the field in webhooks; see [`Call::all_participants`].
     #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
     pub participants: Vec<Participant>,
-    /// As REST answers name them.
+    /// The name of the field in REST answers.
     #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
     pub conference_participants: Vec<Participant>,
     #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
     pub ivr_options_selected: Vec<IvrOption>,
-    /// The call that asked for this callback.
+    /// The call in which this callback was requested.
     #[serde(default, deserialize_with = "tolerant::opt_id", skip_serializing_if = "Option::is_none")]
     pub automatic_callback_call_id: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::flag", skip_serializing_if = "tolerant::is_false")]
@@ -130,28 +130,34 @@ pub struct Call {
 }
 
 impl Call {
-    /// `CA…`, which joins a call with its AI insights, whichever name it came under.
+    /// `CA…`, which joins a call with its AI insights, under either name of the field.
     pub fn uuid(&self) -> Option<&str> {
         self.call_uuid.as_deref().or(self.sid.as_deref())
     }
 
-    /// Somebody picked up: an agent, or the called party of an outbound call.
+    /// Somebody answered: an agent, or the called party of an outbound call.
     pub fn was_answered(&self) -> bool {
         self.answered_at.is_some()
     }
 
-    /// Nobody is on the line any more.
+    /// The call is over.
     pub fn has_ended(&self) -> bool {
         self.ended_at.is_some() || self.status == Some(Status::Done)
     }
 
-    /// Seconds from the answer to the end, hold included; `None` when nobody answered or the call is still on.
+    /// Seconds from the answer to the end, including time on hold; `None` if nobody answered or the call is still on.
     pub fn talk_seconds(&self) -> Option<u64> {
         let talked = self.ended_at?.duration_since(self.answered_at?);
         u64::try_from(talked.as_secs()).ok()
     }
 
-    /// Who took part, under either name of the field.
+    /// It was on one of these numbers of the company. No numbers mean all of them, and a call that names none is on any.
+    pub fn is_on(&self, numbers: &[i64]) -> bool {
+        let number = self.number.as_ref().and_then(|number| number.id);
+        numbers.is_empty() || number.is_none_or(|id| numbers.contains(&id))
+    }
+
+    /// All participants, under either name of the field.
     pub fn all_participants(&self) -> impl Iterator<Item = &Participant> {
         self.participants.iter().chain(&self.conference_participants)
     }
@@ -159,4 +165,25 @@ impl Call {
 
 discreet_debug! {
     Call { id, direction, status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_on_a_number_unless_it_names_another() {
+        let on = |number: &str, numbers: &[i64]| {
+            serde_json::from_str::<Call>(&format!(r#"{{"id": 1, "number": {number}}}"#)).unwrap().is_on(numbers)
+        };
+        for (number, numbers, expected) in [
+            (r#"{"id": 7}"#, &[][..], true),
+            (r#"{"id": 7}"#, &[5, 7], true),
+            (r#"{"id": 7}"#, &[5], false),
+            ("null", &[5], true),
+            ("{}", &[5], true),
+        ] {
+            assert_eq!(on(number, numbers), expected, "{number} {numbers:?}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! A webhook delivery: who sent it, what happened, and the resource as it was then, still unread.
+//! A webhook delivery: its token, its event, and the resource at that time, not yet parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::tolerant;
 
 /// `{"resource":"call","event":"call.ended","timestamp":1646389786,"token":"…","data":{…}}`, borrowed from the body.
 ///
-/// Only `event` and `data` must be there. Route on `event`: which `resource` newer kinds of events carry is not settled.
+/// Only `event` and `data` are required. Route on `event`: which `resource` newer kinds of events carry is not documented.
 #[derive(Deserialize)]
 pub struct Envelope<'a> {
     /// `call`, `conversation_intelligence`, `user` …; empty when missing.
@@ -26,35 +26,35 @@ pub struct Envelope<'a> {
     /// When Aircall built the payload. Two events can share one second.
     #[serde(default, with = "tolerant::time")]
     pub timestamp: Option<Timestamp>,
-    /// The webhook's shared secret, which is all the authentication there is.
+    /// The webhook's shared secret, the only authentication of a delivery.
     #[serde(default, deserialize_with = "secret")]
     pub token: Option<SecretString>,
-    /// The resource, as the bytes that were sent.
+    /// The resource, exactly as it was sent.
     #[serde(borrow)]
     pub data: &'a RawValue,
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads the delivery without its data. The body must outlive the envelope.
+    /// Reads the delivery without parsing its data.
     pub fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
-        // A derived reader would take a list of the fields as well.
+        // A derived `Deserialize` would also accept an array of the fields.
         if body.trim_ascii_start().starts_with(b"[") {
             return Err(serde_json::Error::custom("expected an object"));
         }
         serde_json::from_slice(body)
     }
 
-    /// The data as the given type, for example `envelope.data_as::<Summary>()`.
+    /// Parses the data, for example `envelope.data_as::<Summary>()`.
     pub fn data_as<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_str(self.data.get())
     }
 
-    /// The data of a `call.*` event: always the whole call, never a difference.
+    /// The data of a `call.*` event: always the whole call, never only the change.
     pub fn call(&self) -> serde_json::Result<Call> {
         self.data_as()
     }
 
-    /// The call that the event is about: the id of a call itself, else the `call_id` that other resources carry.
+    /// The id of the call that the event is about: the id of a call itself, else the `call_id` of other resources.
     pub fn call_id(&self) -> Option<i64> {
         let pointers: Pointers = self.data_as().ok()?;
         if self.event.starts_with("call.") {
@@ -63,7 +63,7 @@ impl<'a> Envelope<'a> {
         pointers.call_id.or_else(|| pointers.call?.id)
     }
 
-    /// The Aircall number that the event is about, when the data names it.
+    /// The id of the Aircall number that the event is about, if the data has it.
     pub fn number_id(&self) -> Option<i64> {
         let pointers: Pointers = self.data_as().ok()?;
         pointers.number_id.or_else(|| pointers.number?.id).or_else(|| pointers.call?.number_id)
@@ -82,7 +82,7 @@ impl fmt::Debug for Envelope<'_> {
     }
 }
 
-/// The few ids that say where a delivery belongs, wherever a kind of event keeps them.
+/// The ids of call and number, in all the places where events have them.
 #[derive(Deserialize)]
 struct Pointers {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
@@ -107,7 +107,7 @@ struct Pointed {
     number_id: Option<i64>,
 }
 
-/// An empty or missing secret is none.
+/// `None` if the secret is empty or missing.
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     Ok(tolerant::text(deserializer)?.map(SecretString::from))
 }

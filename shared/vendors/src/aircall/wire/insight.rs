@@ -1,7 +1,7 @@
-//! AI insights of a call, as their webhooks and as the REST answers carry them: one type for both, since only ids and the
-//! wrapping differ (webhooks write ids as strings, REST wraps all but two answers in a key, see [`One`](super::One)).
+//! AI insights of a call. One type serves the webhook and the REST answer, since only the ids and the wrapping differ
+//! (webhooks write ids as strings, REST wraps all but two answers in a key, see [`One`](super::One)).
 //!
-//! None of them is sure to have more than it says here; an insight without content is possible and means nothing to tell.
+//! Any field may be missing. An insight without content is possible; then there is nothing to log.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -73,8 +73,8 @@ impl VoiceSentiment {
 
 /// `action_item.created`, `GET /v1/calls/:id/action_items`.
 ///
-/// Whether the webhook brings one item or all of them is not documented: a single item is read as a list of one. So a
-/// webhook's list must be added to what is known, while the REST answer is complete.
+/// Whether the webhook carries one item or all of them is not documented; a single item is read as a list of one. So a
+/// webhook's list must be added to the known items, while the REST answer is complete.
 #[derive(Clone, PartialEq)]
 pub struct ActionItems {
     pub call_id: Option<i64>,
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for ActionItems {
 
         let Either { call_id, action_items, id, content, ai_generated, created_at } =
             Either::deserialize(deserializer)?;
-        // Several texts under one id are several items, and the id is none of theirs.
+        // Several texts under one id become several items, and the id belongs to none of them.
         let id = id.filter(|_| content.len() == 1);
         let own = content.into_iter().map(|text| ActionItem { id, content: Some(text), ai_generated, created_at });
         Ok(Self { call_id, items: action_items.into_iter().chain(own).collect() })
@@ -143,13 +143,13 @@ struct Named {
 }
 
 impl CustomSummary {
-    /// What the company calls this kind of summary, for example `BANT`.
+    /// The company's name for this kind of summary, for example `BANT`.
     pub fn name(&self) -> Option<&str> {
         self.custom_summary.as_ref()?.name.as_deref()
     }
 }
 
-/// One heading of a custom summary and what the call had under it.
+/// One heading of a custom summary and its text.
 #[derive(Clone, PartialEq, Deserialize)]
 pub struct SummarySection {
     #[serde(default, deserialize_with = "tolerant::text")]

@@ -1,6 +1,6 @@
-//! Who and what hangs on a call: the company's number, agents, teams, tags, notes, contacts, participants.
+//! People and things attached to a call: the company's number, agents, teams, tags, notes, contacts, participants.
 //!
-//! All of them are abridged, and none of their fields is sure to be there.
+//! Aircall sends all of them abridged, and any of their fields may be missing.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -72,10 +72,10 @@ pub struct Tag {
     pub id: Option<i64>,
     #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of the tags that Aircall sets itself, what they mean (`queue_callback` …); REST only.
+    /// The meaning of a tag that Aircall itself set (`queue_callback` …); REST only.
     #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// `None` when Aircall set the tag.
+    /// `None` if Aircall set the tag.
     #[serde(deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub tagged_by: Option<User>,
     #[serde(with = "tolerant::time", skip_serializing_if = "Option::is_none")]
@@ -91,7 +91,7 @@ pub struct Comment {
     /// May have several lines.
     #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// `None` when the note came through the API.
+    /// `None` if the note came through the API.
     #[serde(deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]
     pub posted_by: Option<User>,
     #[serde(with = "tolerant::time", skip_serializing_if = "Option::is_none")]
@@ -134,7 +134,7 @@ pub struct ContactDetail {
     pub value: Option<String>,
 }
 
-/// Users have an id and a name and no number; outsiders have a number alone.
+/// A user has an id and a name but no number; anyone else has only a number.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Participant {

@@ -1,4 +1,4 @@
-//! What is particular to the REST API: the wrapping of answers, errors, request bodies, webhooks.
+//! Only in the REST API: the wrapping of answers, errors, request bodies, webhooks.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::envelope::secret;
 use crate::tolerant::{self, discreet_debug};
 
-/// An answer with one resource: `{"call": {…}}`. Aircall names the key after the resource; the names of all resources that
-/// are read somewhere are known here.
+/// An answer with one resource: `{"call": {…}}`. Aircall names the key after the resource; the aliases are the resources
+/// that Callbridge reads.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub struct One<T> {
@@ -52,7 +52,8 @@ pub struct Listing<T> {
     pub meta: Meta,
 }
 
-/// Where in the list a page is. Go on by `next_page_link`, not by the counts; the link has lost any `fetch_*` parameters.
+/// The position of a page in the list. Page by `next_page_link`, not by the counts. The link lacks any `fetch_*` parameters
+/// of the request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
     #[serde(default, deserialize_with = "tolerant::count")]
@@ -69,7 +70,7 @@ pub struct Meta {
     pub previous_page_link: Option<String>,
 }
 
-/// The body of an error, of the application (`error`, `troubleshoot`) or of the gateway before it (`message`).
+/// The body of an error, from the application (`error`, `troubleshoot`) or the gateway in front of it (`message`).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct ApiError {
     #[serde(default, deserialize_with = "tolerant::text")]
@@ -81,7 +82,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// The most telling of the texts.
+    /// The most informative of the texts.
     pub fn text(&self) -> Option<&str> {
         self.troubleshoot.as_deref().or(self.error.as_deref()).or(self.message.as_deref())
     }
@@ -114,7 +115,7 @@ pub struct UserAvailability {
     pub availability: Option<String>,
 }
 
-/// The body of `POST /v1/calls/:id/insight_cards`: less than 10 kB, while the call is on.
+/// The body of `POST /v1/calls/:id/insight_cards`: less than 10 kB, and only while the call is on.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct InsightCard {
     pub contents: Vec<CardLine>,
@@ -146,32 +147,32 @@ impl std::fmt::Debug for CardLine {
     }
 }
 
-/// The body of `POST /v1/calls/:id/comments`. A call takes five, and none can be edited.
+/// The body of `POST /v1/calls/:id/comments`. A call can have five, and none can be edited.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommentRequest {
     pub content: String,
 }
 
-/// The body of `POST /v1/webhooks` and of `PUT /v1/webhooks/:id`. `events` is always sent, because a body without it
-/// subscribes to every event there is.
+/// The body of `POST /v1/webhooks` and `PUT /v1/webhooks/:id`. `events` is always sent, because a body without it
+/// subscribes to all events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WebhookRequest {
     pub url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_name: Option<String>,
     pub events: Vec<String>,
-    /// `true` switches a webhook on again that Aircall has switched off.
+    /// `true` re-enables a webhook that Aircall has disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
 }
 
-/// A webhook as Aircall keeps it, with the token that its deliveries carry.
+/// A webhook of the Aircall account, with the token that its deliveries carry.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Webhook {
-    /// A UUID, the id to use.
+    /// A UUID; this is the id to use.
     #[serde(default, deserialize_with = "tolerant::text")]
     pub webhook_id: Option<String>,
-    /// An older, numeric id that some answers have as well.
+    /// An older, numeric id that some answers also have.
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub id: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::text")]

@@ -1,4 +1,4 @@
-//! Getting in and how far: access tokens, errors, quotas, the account's staff.
+//! Access to the API: tokens, errors, quotas, the account's staff.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
@@ -11,12 +11,12 @@ use crate::tolerant::{self, discreet_debug, open_enum};
 pub struct TokenAnswer {
     #[serde(deserialize_with = "secret")]
     pub access_token: SecretString,
-    /// Seconds. What the documentation says about it contradicts itself (1 h, 24 h), so only this counts.
+    /// Seconds. The documentation contradicts itself about it (1 h, 24 h), so only this value counts.
     #[serde(default, deserialize_with = "tolerant::count")]
     pub expires_in: Option<u64>,
     #[serde(default, deserialize_with = "tolerant::text")]
     pub token_type: Option<String>,
-    /// Only for the grants that people go through in a browser.
+    /// Only for grants with a login in a browser.
     #[serde(default, deserialize_with = "opt_secret")]
     pub refresh_token: Option<SecretString>,
 }
@@ -29,7 +29,7 @@ fn opt_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secre
     Ok(tolerant::text(deserializer)?.map(SecretString::from))
 }
 
-/// The token endpoint's errors are those of OAuth 2, not the API's.
+/// The body of the token endpoint's errors, which are those of OAuth 2, not of the API.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct TokenError {
     /// `invalid_client` …
@@ -54,7 +54,7 @@ pub struct ErrorBody {
     pub code: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::text")]
     pub message: Option<String>,
-    /// Of a validation error, an object from field to text; of a 404, `[]`. May quote what was sent.
+    /// For a validation error, an object from field to text; for a 404, `[]`. May quote the request.
     #[serde(default)]
     pub details: Value,
     #[serde(default)]
@@ -62,7 +62,7 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// The fields that were refused, without the texts about them.
+    /// The fields that were refused, without their texts.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.details.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str))
     }
@@ -81,7 +81,7 @@ pub struct Quotas {
     pub per_month: Option<QuotaLimit>,
 }
 
-/// A limit of requests and how much of it is gone.
+/// A limit on requests and how many are used.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct QuotaLimit {
     /// `None` is unlimited.
@@ -99,7 +99,7 @@ open_enum! {
     }
 }
 
-/// Somebody who works with Sellsy.
+/// A user of the Sellsy account.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 pub struct Staff {
     #[serde(deserialize_with = "tolerant::id")]

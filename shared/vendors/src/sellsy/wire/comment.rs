@@ -1,11 +1,11 @@
-//! The comment: text on one record, written by the token's staff. Its text is all that can be changed later.
+//! The comment: text on one record, written by the staff that the token belongs to. Only its text can be changed later.
 
 use serde::{Deserialize, Serialize};
 
 use super::record::Related;
 use crate::tolerant::{self, discreet_debug};
 
-/// A comment as Sellsy answers it.
+/// A comment as Sellsy returns it.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 pub struct Comment {
     #[serde(deserialize_with = "tolerant::id")]
@@ -20,7 +20,7 @@ pub struct CommentCreate {
     pub description: String,
     /// Exactly one.
     pub related: [Related; 1],
-    /// ISO 8601 with offset; the comment may be older than the request.
+    /// ISO 8601 with offset; it may be in the past.
     pub created: String,
 }
 

@@ -1,5 +1,5 @@
-//! What Sellsy's own webhooks say: that a record changed. Not more than a hint, since their signature is weak and their
-//! shape is known from deliveries alone; the record is to be fetched again.
+//! Sellsy's own webhooks, which say that a record changed. They are only a hint, since their signature is weak and their
+//! shape is known only from deliveries; the record must be fetched again.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Lists, which Sellsy answers a page at a time.
+//! Lists, which Sellsy returns page by page.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The `offset` of the next page, or `None` on the last one: a page with fewer rows than its limit. Past the end
-    /// Sellsy goes on giving empty pages with the old offset, so the offset alone would not end.
+    /// The `offset` of the next page, or `None` on the last one, which has fewer rows than its limit. Past the end Sellsy
+    /// keeps returning empty pages with the old offset, so following the offset alone would never end.
     pub fn next_offset(&self) -> Option<&Offset> {
         let limit = self.pagination.limit?;
         let count = self.pagination.count.unwrap_or(0);
@@ -25,7 +25,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Where a page is.
+/// The position of a page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pagination {
     /// 0 to 100.
@@ -41,7 +41,7 @@ pub struct Pagination {
     pub offset: Option<Offset>,
 }
 
-/// To be sent back as it came: a row number when paging began with `offset=0`, else an opaque text.
+/// Must be sent back unchanged: a row number when paging began with `offset=0`, else an opaque text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Offset {

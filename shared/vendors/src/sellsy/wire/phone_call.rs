@@ -1,4 +1,4 @@
-//! The phone call, which is Sellsy's own object for "somebody talked to a client on the phone".
+//! The phone call: Sellsy's own object for a telephone conversation with a client.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,7 +33,7 @@ open_enum! {
     }
 }
 
-/// A phone call as Sellsy answers it.
+/// A phone call as Sellsy returns it.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 pub struct PhoneCall {
     #[serde(deserialize_with = "tolerant::id")]
@@ -56,7 +56,7 @@ pub struct PhoneCall {
     pub duration: Option<u64>,
     #[serde(default, deserialize_with = "topic")]
     pub topic: Option<Topic>,
-    /// Written as a word, answered as `{"id": word, "name": label}`; read from both.
+    /// Requests write a word, answers have `{"id": word, "name": label}`; both are read.
     #[serde(default, deserialize_with = "result")]
     pub result: Option<CallResult>,
     #[serde(default, deserialize_with = "tolerant::list")]
@@ -95,8 +95,8 @@ pub struct PhoneCallCreate {
     pub duration: u64,
 }
 
-/// The body of `PUT /phone-calls/{id}`: the whole call again. Whether Sellsy keeps what a `PUT` leaves out is likely but not
-/// proven, and sending everything is right either way.
+/// The body of `PUT /phone-calls/{id}`: the whole call again. Sellsy probably keeps fields that a `PUT` leaves out, but this is
+/// not proven, and sending everything is right either way.
 pub type PhoneCallUpdate = PhoneCallCreate;
 
 fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CallResult>, D::Error> {

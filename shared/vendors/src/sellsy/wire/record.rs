@@ -1,4 +1,4 @@
-//! Records: individuals, companies, contacts, opportunities, and the rows of the global search that point to them.
+//! Individuals, companies, contacts, opportunities, and the rows of the global search that point to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::tolerant::{self, discreet_debug, open_enum};
 
 open_enum! {
-    /// The kind of a record. Spelled like this in `related`, in `owner` and in search rows.
+    /// The kind of an object, as in `related`, in `owner` and in search rows.
     RecordKind {
         Individual = "individual",
         Company = "company",
@@ -17,7 +17,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// What an individual or a company is to the account; exactly one at a time. Contacts have none.
+    /// The relation of an individual or a company to the account; exactly one at a time. Contacts have none.
     ThirdKind {
         Prospect = "prospect",
         Client = "client",
@@ -36,7 +36,7 @@ open_enum! {
     }
 }
 
-/// A record by kind and id: an entry of `related`, an `owner`. Ids are unique per account and kind only.
+/// An object by kind and id: an entry of `related`, an `owner`. Ids are unique only per account and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Related {
     #[serde(rename = "type")]
@@ -45,7 +45,7 @@ pub struct Related {
     pub id: i64,
 }
 
-/// Something with an id and a name: a pipeline, a step, a company of a search row.
+/// An object with an id and a name: a pipeline, a step, a company in a search row.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Named {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
@@ -60,7 +60,7 @@ pub type Linked = Named;
 /// A row of `GET /search`.
 #[derive(Clone, PartialEq, Deserialize)]
 pub struct SearchRow {
-    /// A hash, of no use elsewhere: the record's id is `object.id`.
+    /// A hash that is useless elsewhere: the record's id is `object.id`.
     #[serde(default, deserialize_with = "tolerant::text")]
     pub id: Option<String>,
     pub object: SearchObject,
@@ -72,7 +72,7 @@ pub struct SearchRow {
     pub updated: Option<Timestamp>,
     #[serde(default, deserialize_with = "tolerant::flag")]
     pub is_archived: bool,
-    /// Of companies.
+    /// Companies only.
     #[serde(default, deserialize_with = "tolerant::text")]
     pub name: Option<String>,
     #[serde(default, deserialize_with = "tolerant::text")]
@@ -89,10 +89,10 @@ pub struct SearchRow {
     pub mobile_number: Option<String>,
     #[serde(default, deserialize_with = "tolerant::text")]
     pub fax_number: Option<String>,
-    /// Of contacts.
+    /// Contacts only.
     #[serde(default, deserialize_with = "tolerant::text")]
     pub position: Option<String>,
-    /// Of contacts, in Sellsy's order.
+    /// Contacts only, in Sellsy's order.
     #[serde(default, deserialize_with = "tolerant::list")]
     pub companies: Vec<Linked>,
 }
@@ -102,7 +102,7 @@ pub struct SearchRow {
 pub struct SearchObject {
     #[serde(rename = "type")]
     pub kind: RecordKind,
-    /// `client`, `prospect` or `supplier` of individuals and companies; of others their kind once more.
+    /// For individuals and companies `client`, `prospect` or `supplier`; for others their kind again.
     #[serde(default, deserialize_with = "tolerant::opt")]
     pub sub_type: Option<ThirdKind>,
     #[serde(deserialize_with = "tolerant::id")]
@@ -169,7 +169,7 @@ pub struct Company {
     pub updated_at: Option<Timestamp>,
 }
 
-/// A person at one or more companies. Which ones is not told here: ask `/contacts/{id}/companies`.
+/// A person at one or more companies, which `/contacts/{id}/companies` lists.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contact {
     #[serde(deserialize_with = "tolerant::id")]
@@ -204,7 +204,7 @@ pub struct Contact {
 macro_rules! phones {
     ($($name:ident)+) => {
         $(impl $name {
-            /// The numbers on which somebody may call, as typed; the fax is not one of them.
+            /// The phone numbers as people typed them, without the fax number.
             pub fn phones(&self) -> impl Iterator<Item = &str> {
                 [&self.phone_number, &self.mobile_number].into_iter().filter_map(|phone| phone.as_deref())
             }
@@ -227,7 +227,7 @@ pub struct Opportunity {
     pub status: Option<OpportunityStatus>,
     #[serde(default, with = "tolerant::time")]
     pub created: Option<Timestamp>,
-    /// When the status changed last. There is no time of the last change as such.
+    /// When the status last changed. Sellsy does not give the time of other changes.
     #[serde(default, with = "tolerant::time")]
     pub updated_status: Option<Timestamp>,
     /// A date without time.

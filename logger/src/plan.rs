@@ -1,0 +1,332 @@
+//! What is done about the log of a call: one pure function, [`plan`].
+//!
+//! In go the call's row and how far the work on it has come; out comes the next step, or how the work ends. The writer
+//! carries that out and comes back with the answer, until there is an end. Nothing here asks anybody anything: ages and waits
+//! come with the row, and what Sellsy lets us write comes as [`Allowed`]. `plan/cases.md` is the table of all cases.
+//!
+//! The rules: a log that may exist is looked for before one is created; a log that a person has deleted is left deleted; a
+//! change of a log waits for others (`gather.rs`); the text of a log matters more than its links.
+
+use std::time::Duration;
+
+use base::error::{Code, Error, Remedy, Result};
+use broker::event::RecordHint;
+use ledger::{
+    calls::{CallRow, Decision, Links, Log, Stored},
+    form::LogForm,
+    resolution::Resolution,
+    timeline::Reason,
+};
+use vendors::sellsy::{WriteError, wire::PhoneCallCreate};
+
+use crate::{
+    forms::{self, Allowed},
+    gather,
+    render::Ready,
+};
+
+/// How long Sellsy may still be at work on a POST whose answer we did not get; longer than our own timeout (20 s).
+const SETTLED: Duration = Duration::from_secs(25);
+
+/// What a plan depends on beside the row.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// The message may be the one that carries a change which was put off.
+    pub(crate) carries: bool,
+    pub(crate) allowed: Allowed,
+}
+
+/// How far the work on a row has come.
+pub(crate) enum Progress<'a> {
+    /// The row was read.
+    Read,
+    /// This is the log that the call should have.
+    Rendered(&'a PhoneCallCreate),
+    /// A step for that log was carried out.
+    Answered(&'a PhoneCallCreate, Answer),
+}
+
+/// What a step has brought.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// One of ours, if there is one.
+    Found(Result<Option<(LogForm, i64)>>),
+    Adopted {
+        form: LogForm,
+        id: i64,
+    },
+    Created {
+        form: LogForm,
+        answer: Result<i64, WriteError>,
+    },
+    Updated {
+        update: Update,
+        answer: Result<(), WriteError>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) enum Action<'a> {
+    /// There is nothing to write, and this is why.
+    Skip(Reason),
+    /// Find the owner and render the log.
+    Render(Ready<'a>),
+    Step(&'a PhoneCallCreate, Step),
+    End(&'a PhoneCallCreate, End),
+}
+
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Look for a log of ours on the record, in each of these forms.
+    Find(Vec<LogForm>),
+    /// Note in the ledger that this log is ours.
+    Adopt {
+        form: LogForm,
+        id: i64,
+    },
+    /// Write the intent down, then send the POST.
+    Create(LogForm),
+    Update(Update),
+}
+
+#[derive(Debug)]
+pub(crate) struct Update {
+    pub(crate) form: LogForm,
+    pub(crate) id: i64,
+    pub(crate) links: Links,
+    /// Why Sellsy has just refused the same update with links.
+    pub(crate) refused: Option<String>,
+}
+
+/// How the work on a log ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The log is as it should be. `was_due`: what was put off has come to nothing.
+    Nothing {
+        was_due: bool,
+    },
+    /// The change waits so long for others, and this message carries it.
+    PutOff(Duration),
+    /// It was put off before, and this message carries it on.
+    Carry(Duration),
+    /// It was put off before, and another message carries it.
+    Leave,
+    /// A POST may still be in flight: try again after so long.
+    Wait(Duration),
+    Created {
+        form: LogForm,
+        id: i64,
+    },
+    Updated {
+        form: LogForm,
+        id: i64,
+        links: LinksEnd,
+    },
+    /// A person has deleted it.
+    Deleted {
+        form: LogForm,
+        id: i64,
+    },
+    /// Sellsy has refused the creation: the record may be gone since the caller was looked up.
+    LookUpAgain(Error),
+    Fail(Error),
+}
+
+/// What became of the links with an update.
+#[derive(Debug)]
+pub(crate) enum LinksEnd {
+    /// They were written, or were to be left alone.
+    Fine,
+    /// Refused: the caller is looked up again for others.
+    LookUpAgain(String),
+    /// Refused again: they are left alone from now on.
+    LeaveAlone(String),
+}
+
+/// What becomes of the intent after a POST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    Keep,
+    /// Its time is now: the POST may have been sent long after the intent was written down, when the quota was used up.
+    Renew,
+    /// Nothing was made, so there is nothing to look for.
+    Withdraw,
+}
+
+enum Next {
+    Step(Step),
+    End(End),
+}
+
+/// What is to be done next.
+pub(crate) fn plan<'a>(row: &'a CallRow, context: &Context, progress: Progress<'a>) -> Action<'a> {
+    let (log, next) = match progress {
+        Progress::Read => return ready(row).map_or_else(Action::Skip, Action::Render),
+        Progress::Rendered(log) => (log, rendered(row, context, log)),
+        Progress::Answered(log, answer) => (log, answered(row, context, answer)),
+    };
+    match next {
+        Next::Step(step) => Action::Step(log, step),
+        Next::End(end) => Action::End(log, end),
+    }
+}
+
+/// Whether the call can be logged, or why there is nothing to write.
+pub(crate) fn ready(row: &CallRow) -> Result<Ready<'_>, Reason> {
+    let resolution = match &row.decision {
+        Decision::Erased => return Err(Reason::Erased),
+        Decision::Undecided => return Err(Reason::NotResolved),
+        Decision::Reopened(resolution) | Decision::Final { resolution, .. } => resolution,
+    };
+    let record = resolution.record.as_ref().ok_or(Reason::NobodyInSellsy)?;
+    let call = row.snapshot.as_ref().ok_or(Reason::NotArrived)?;
+    match (&row.log, &row.decision) {
+        (Log::Deleted, _) => Err(Reason::LogDeleted),
+        // The text of a log that is there is kept up to date meanwhile.
+        (Log::Stored(_), _) => Ok(Ready { call, record, resolution }),
+        (_, Decision::Reopened(_)) => Err(Reason::RecordGone),
+        _ => Ok(Ready { call, record, resolution }),
+    }
+}
+
+/// Another worker holds the lease of the call and sees the change, unless it has died. To a message that was delivered before,
+/// it may have.
+pub(crate) fn not_claimed(seen_before: bool) -> Result<()> {
+    let busy = || Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died");
+    if seen_before { Err(busy()) } else { Ok(()) }
+}
+
+/// The record about which the resolver has to be asked once more: the worker that had this message before may have died
+/// before it asked.
+pub(crate) fn hint_again(row: &CallRow, seen_before: bool) -> Option<RecordHint> {
+    match &row.decision {
+        Decision::Reopened(resolution) if seen_before => hint(resolution),
+        _ => None,
+    }
+}
+
+/// The record that the call was resolved to.
+pub(crate) fn hint(resolution: &Resolution) -> Option<RecordHint> {
+    resolution.record.as_ref().map(|record| RecordHint { kind: record.kind, id: record.id })
+}
+
+/// Even if this POST has made nothing, an earlier one may have.
+pub(crate) fn intent_after(row: &CallRow, answer: &Result<i64, WriteError>) -> Intent {
+    match (answer, &row.log) {
+        (Ok(_), _) => Intent::Keep,
+        (Err(WriteError::Unclear(_)), _) => Intent::Renew,
+        (Err(WriteError::Refused(_) | WriteError::Missing), Log::Unclear { .. }) => Intent::Keep,
+        (Err(WriteError::Refused(_) | WriteError::Missing), _) => Intent::Withdraw,
+    }
+}
+
+fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
+    match &row.log {
+        Log::None | Log::Intended(_) => create(row, context),
+        Log::Unclear { age, .. } if *age < SETTLED => Next::End(End::Wait(SETTLED)),
+        Log::Unclear { form: Some(form), .. } => Next::Step(Step::Find(vec![*form])),
+        Log::Unclear { form: None, .. } | Log::Unknown => Next::Step(Step::Find(context.allowed.existing().to_vec())),
+        Log::Stored(stored) => stored_log(row, context, stored, log),
+        // Not rendered at all.
+        Log::Deleted => Next::End(End::Leave),
+    }
+}
+
+/// Is it as it should be, and if not, is it time to write it?
+fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Next {
+    let (form, id) = (stored.form, stored.id);
+    if stored.digest.as_ref() == Some(&forms::digest(form, log)) {
+        return Next::End(End::Nothing { was_due: stored.due_in.is_some() });
+    }
+    match stored.due_in {
+        // Adopted and not written since.
+        None if stored.digest.is_none() => update(row, form, id),
+        None => Next::End(End::PutOff(gather::wait(stored.writes, stored.written_age))),
+        Some(Duration::ZERO) => update(row, form, id),
+        Some(left) if context.carries => Next::End(End::Carry(left)),
+        Some(_) => Next::End(End::Leave),
+    }
+}
+
+fn answered(row: &CallRow, context: &Context, answer: Answer) -> Next {
+    match answer {
+        Answer::Found(Ok(Some((form, id)))) => Next::Step(Step::Adopt { form, id }),
+        Answer::Found(Ok(None)) => create(row, context),
+        Answer::Found(Err(e)) => Next::End(refused(row, e)),
+        // What it says may be older than what the call has become: it is written again at once.
+        Answer::Adopted { form, id } => update(row, form, id),
+        Answer::Created { form, answer } => created(row, context, form, answer),
+        Answer::Updated { update, answer } => updated(row, update, answer),
+    }
+}
+
+fn create(row: &CallRow, context: &Context) -> Next {
+    let form = match row.log {
+        // A call that was to be a comment stays one.
+        Log::Intended(LogForm::Comment) | Log::Unclear { form: Some(LogForm::Comment), .. } => Ok(LogForm::Comment),
+        _ => context.allowed.new_log(),
+    };
+    form.map_or_else(|e| Next::End(End::Fail(e)), |form| Next::Step(Step::Create(form)))
+}
+
+fn created(row: &CallRow, context: &Context, form: LogForm, answer: Result<i64, WriteError>) -> Next {
+    match answer {
+        Ok(id) => Next::End(End::Created { form, id }),
+        // The next try looks first, once Sellsy has surely finished.
+        Err(WriteError::Unclear(e)) => {
+            Next::End(End::Fail(Error { remedy: Remedy::Retry { after: Some(SETTLED) }, ..e }))
+        }
+        Err(WriteError::Refused(e)) => match context.allowed.instead_of(form, &e) {
+            Some(other) => Next::Step(Step::Create(other)),
+            None => Next::End(refused(row, e)),
+        },
+        Err(WriteError::Missing) => {
+            let message = "the creation was answered 404: the record or the resource is not there";
+            Next::End(refused(row, Error::park(Code::SellsyRejected, message)))
+        }
+    }
+}
+
+/// There is no log, and Sellsy takes none on this record. The caller is looked up again once.
+fn refused(row: &CallRow, e: Error) -> End {
+    match row.decision {
+        Decision::Final { again: false, .. } if e.code == Code::SellsyRejected => End::LookUpAgain(e),
+        _ => End::Fail(e),
+    }
+}
+
+/// Without links if a log of this form has none, if Sellsy does not take them, or if others are being looked for.
+fn update(row: &CallRow, form: LogForm, id: i64) -> Next {
+    let links = match (form, &row.decision) {
+        (LogForm::PhoneCall, Decision::Final { .. }) => row.stored().map_or(Links::Set, |stored| stored.links),
+        _ => Links::Leave,
+    };
+    Next::Step(Step::Update(Update { form, id, links, refused: None }))
+}
+
+/// A record or an opportunity that the log hangs on may be gone by now, and Sellsy then refuses the whole update: it is sent
+/// without links. Only when that is answered 404, the log itself is gone.
+fn updated(row: &CallRow, update: Update, answer: Result<(), WriteError>) -> Next {
+    let Update { form, id, links, refused } = update;
+    let without_links =
+        |refused: String| Next::Step(Step::Update(Update { form, id, links: Links::Leave, refused: Some(refused) }));
+    match (links, answer) {
+        (_, Ok(())) => Next::End(End::Updated { form, id, links: links_end(row, refused) }),
+        (Links::Set, Err(WriteError::Missing)) => without_links("PUT /phone-calls/{id}: answered 404".to_owned()),
+        (Links::Set, Err(WriteError::Refused(e))) if e.code == Code::SellsyRejected => without_links(e.message),
+        (Links::Leave, Err(WriteError::Missing)) => Next::End(End::Deleted { form, id }),
+        // An update may be repeated, whatever became of it.
+        (_, Err(WriteError::Unclear(e) | WriteError::Refused(e))) => Next::End(End::Fail(e)),
+    }
+}
+
+fn links_end(row: &CallRow, refused: Option<String>) -> LinksEnd {
+    match (refused, &row.decision) {
+        (None, _) => LinksEnd::Fine,
+        (Some(why), Decision::Final { again: false, .. }) => LinksEnd::LookUpAgain(why),
+        (Some(why), _) => LinksEnd::LeaveAlone(why),
+    }
+}
+
+#[cfg(test)]
+mod tests;

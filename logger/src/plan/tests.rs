@@ -1,0 +1,102 @@
+//! The plan against its table, and against made-up lives of a call.
+//!
+//! `table` reads `cases.md`, which is meant for people, and tries each of its lines. `properties` plays events in any order,
+//! with all kinds of accidents, against a Sellsy and a ledger in memory (`world`).
+
+use base::{
+    ids::{CallId, Kind},
+    settings::LogFallback,
+};
+use jiff::Timestamp;
+use ledger::{
+    insight::{Content, Insight},
+    resolution::{Record, Source},
+};
+use vendors::{
+    aircall::wire::{Call, Tag},
+    sellsy::wire::{CallResult, CallSource},
+};
+
+use super::*;
+use crate::render;
+
+mod properties;
+mod table;
+mod world;
+
+const STARTED_AT: i64 = 1_795_425_330;
+
+fn at(second: u8) -> Timestamp {
+    Timestamp::from_second(STARTED_AT + i64::from(second)).unwrap()
+}
+
+/// Aircall's view of the call after so many tags.
+fn view(tags: u8) -> Call {
+    let tags = (0..tags).map(|tag| Tag { name: Some(format!("tag {tag}")), ..Tag::default() }).collect();
+    Call { id: 1, started_at: Some(at(0)), ended_at: Some(at(60)), tags, ..Call::default() }
+}
+
+fn insight(version: u8) -> Insight {
+    Insight { at: at(version), content: Content::Summary { text: format!("summary {version}") } }
+}
+
+fn resolution(record: Option<i64>) -> Resolution {
+    let record = record.map(|id| Record {
+        kind: Kind::Individual,
+        id,
+        name: String::new(),
+        relation: None,
+        email: None,
+        position: None,
+        owner_id: None,
+        archived: false,
+        companies: vec![],
+    });
+    Resolution {
+        source: Source::Live,
+        as_of: None,
+        record,
+        rule: Reason::OnlyRecord,
+        opportunity: None,
+        opportunity_rule: Reason::NoOpportunity,
+        candidates: vec![],
+    }
+}
+
+/// The log that a call should have, short of everything that is the template's.
+fn log(row: &CallRow) -> Option<PhoneCallCreate> {
+    let ready = ready(row).ok()?;
+    let tags = ready.call.tags.iter().filter_map(|tag| tag.name.clone());
+    let insights = row.insights.values().map(|insight| format!("{:?}", insight.content));
+    Some(PhoneCallCreate {
+        owner_id: 11,
+        date: ready.call.started_at?.to_string(),
+        result: CallResult::Connected,
+        source: CallSource::Incoming,
+        related: render::related(ready.record, None),
+        description: tags.chain(insights).collect::<Vec<_>>().join("\n"),
+        duration: 60,
+    })
+}
+
+/// A call with its final decision and no log.
+fn row() -> CallRow {
+    CallRow::of(CallId(1), view(1), resolution(Some(7)), [].into())
+}
+
+/// A log that was written once, as long ago as you like, and says what it should.
+fn stored(row: &CallRow, form: LogForm) -> Stored {
+    Stored {
+        form,
+        id: 900,
+        digest: log(row).map(|log| forms::digest(form, &log)),
+        writes: 1,
+        written_age: Duration::from_secs(3600),
+        due_in: None,
+        links: Links::Set,
+    }
+}
+
+fn plan_error() -> Error {
+    Error::park(Code::SellsyPlan, "POST /phone-calls: answered 402")
+}

@@ -1,0 +1,357 @@
+//! Every line of `cases.md`.
+
+use super::*;
+
+const CASES: &str = include_str!("../cases.md");
+
+/// The lines of the table under this heading, its head left out. An empty cell is like the one to its left.
+fn lines(heading: &str) -> Vec<Vec<&'static str>> {
+    let (_, section) = CASES.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let lines = section.lines().filter(|line| line.starts_with('|')).skip(2).map(|line| {
+        let mut cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        for cell in 1..cells.len() {
+            if cells[cell].is_empty() {
+                cells[cell] = cells[cell - 1];
+            }
+        }
+        cells
+    });
+    lines.collect()
+}
+
+/// What is done, in the words of the tables.
+fn in_words(action: Action<'_>) -> String {
+    let links = |links| if links == Links::Set { "PUT with links" } else { "PUT without links" };
+    match action {
+        Action::Skip(why) => format!("skip: {why}"),
+        Action::Render(_) => "render".into(),
+        Action::Step(_, step) => match step {
+            Step::Find(forms) => {
+                format!("look for {}", forms.into_iter().map(LogForm::as_str).collect::<Vec<_>>().join(", "))
+            }
+            Step::Adopt { form, .. } => format!("adopt {}", form.as_str()),
+            Step::Create(form) => format!("POST {}", form.as_str()),
+            Step::Update(update) => links(update.links).into(),
+        },
+        Action::End(_, end) => match end {
+            End::Nothing { was_due: false } => "nothing".into(),
+            End::Nothing { was_due: true } => "nothing, and nothing is due".into(),
+            End::PutOff(wait) => format!("put off for {} s", wait.as_secs()),
+            End::Carry(left) => format!("carry it for {} s", left.as_secs()),
+            End::Leave => "leave it to its carrier".into(),
+            End::Wait(wait) => format!("wait {} s", wait.as_secs()),
+            End::Created { form, .. } => format!("note {}", form.as_str()),
+            End::Updated { links: LinksEnd::Fine, .. } => "note it".into(),
+            End::Updated { links: LinksEnd::LookUpAgain(_), .. } => "note it, look up again".into(),
+            End::Updated { links: LinksEnd::LeaveAlone(_), .. } => "note it, leave its links alone".into(),
+            End::Deleted { .. } => "note that a person deleted it".into(),
+            End::LookUpAgain(_) => "look up again".into(),
+            End::Fail(e) => match e.remedy {
+                Remedy::Park => format!("park {}", e.code),
+                Remedy::Retry { after: None } => format!("retry {}", e.code),
+                Remedy::Retry { after: Some(after) } => format!("retry after {} s {}", after.as_secs(), e.code),
+                Remedy::AwaitApi => format!("await {}", e.code),
+                remedy => format!("{remedy:?} {}", e.code),
+            },
+        },
+    }
+}
+
+fn state(name: &str) -> CallRow {
+    let mut row = row();
+    let (phone_call, comment) = (stored(&row, LogForm::PhoneCall), stored(&row, LogForm::Comment));
+    let (stale, now, soon) = (Some("of an older text".to_owned()), Some(Duration::ZERO), Some(Duration::from_secs(8)));
+    let unclear = |form, age| Log::Unclear { form, age: Duration::from_secs(age) };
+    if name.starts_with("reopened") {
+        row.decision = Decision::Reopened(resolution(Some(7)));
+    }
+    row.log = match name {
+        "not resolved" | "nobody found" | "no view of the call" | "no log" | "no log, second decision" => Log::None,
+        "reopened, no log" => Log::None,
+        "phone_call intended with the claim" => Log::Intended(LogForm::PhoneCall),
+        "comment intended with the claim" => Log::Intended(LogForm::Comment),
+        "brought by Aircall's list" => Log::Unknown,
+        "POST phone_call unclear since 24 s" => unclear(Some(LogForm::PhoneCall), 24),
+        "POST phone_call unclear since 25 s" => unclear(Some(LogForm::PhoneCall), 25),
+        "reopened, POST phone_call unclear since 25 s" => unclear(Some(LogForm::PhoneCall), 25),
+        "POST comment unclear since 25 s" => unclear(Some(LogForm::Comment), 25),
+        "POST of any form unclear since 25 s" => unclear(None, 25),
+        "logged" | "reopened, logged" | "erased" => Log::Stored(phone_call),
+        "logged, written twice, 5 s ago" => {
+            Log::Stored(Stored { writes: 2, written_age: Duration::from_secs(5), ..phone_call })
+        }
+        "logged as comment" => Log::Stored(comment),
+        "logged, a change due in 8 s" => Log::Stored(Stored { digest: stale, due_in: soon, ..phone_call }),
+        "logged, a change due in 8 s was undone" => Log::Stored(Stored { due_in: soon, ..phone_call }),
+        "logged, a change due now" | "reopened, a change due now" => {
+            Log::Stored(Stored { digest: stale, due_in: now, ..phone_call })
+        }
+        "logged as comment, a change due now" => Log::Stored(Stored { digest: stale, due_in: now, ..comment }),
+        "adopted, not written since" => Log::Stored(Stored { digest: None, ..phone_call }),
+        "comment adopted, not written since" => Log::Stored(Stored { digest: None, ..comment }),
+        "links refused" => Log::Stored(Stored { links: Links::Leave, ..phone_call }),
+        "links refused, a change due now" => {
+            Log::Stored(Stored { links: Links::Leave, digest: stale, due_in: now, ..phone_call })
+        }
+        "log deleted by a person" => Log::Deleted,
+        name => unreachable!("what is {name}?"),
+    };
+    match name {
+        "not resolved" => row.decision = Decision::Undecided,
+        "nobody found" => row.decision = Decision::Final { resolution: resolution(None), again: false },
+        "no log, second decision" => row.decision = Decision::Final { resolution: resolution(Some(7)), again: true },
+        "no view of the call" => row.snapshot = None,
+        "erased" => (row.decision, row.snapshot) = (Decision::Erased, None),
+        _ => {}
+    }
+    row
+}
+
+/// What the ledger makes of a message. Nothing is taken in of an erased call.
+fn take_in(row: &mut CallRow, message: &str) {
+    if row.decision == Decision::Erased {
+        return;
+    }
+    match message {
+        "resolved" => {
+            let again = matches!(row.decision, Decision::Reopened(_) | Decision::Final { again: true, .. });
+            row.decision = Decision::Final { resolution: resolution(Some(7)), again };
+        }
+        "tag" => row.snapshot = Some(view(2)),
+        "insight" => drop(row.insights.insert("summary".into(), insight(1))),
+        _ => {}
+    }
+}
+
+fn context(carries: bool, refused: bool, fallback: LogFallback) -> Context {
+    Context { carries, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
+}
+
+/// The first thing that is done beside rendering.
+fn first(row: &CallRow, context: &Context) -> String {
+    let asks = if hint_again(row, context.carries).is_some() { "ask the resolver again, " } else { "" };
+    let rendered = log(row);
+    let action = match (plan(row, context, Progress::Read), &rendered) {
+        (Action::Render(_), Some(log)) => plan(row, context, Progress::Rendered(log)),
+        (action, _) => action,
+    };
+    format!("{asks}{}", in_words(action))
+}
+
+#[test]
+fn a_message_has_come() {
+    use LogFallback::{Comment, Park};
+    let columns = [
+        ("resolved", context(false, false, Park)),
+        ("tag", context(false, false, Park)),
+        ("insight", context(false, false, Park)),
+        ("", context(true, false, Park)),
+        ("tag", context(true, false, Park)),
+        ("", context(false, true, Park)),
+        ("", context(false, true, Comment)),
+    ];
+    let lines = lines("A message has come");
+    assert!(lines.len() > 25);
+    for line in lines {
+        let [name, cells @ ..] = line.as_slice() else { unreachable!() };
+        assert_eq!(cells.len(), columns.len(), "{name}");
+        for ((message, context), expected) in columns.iter().zip(cells) {
+            let mut row = state(name);
+            take_in(&mut row, message);
+            assert_eq!(first(&row, context), *expected, "{name}: {message}, {context:?}");
+        }
+    }
+}
+
+/// Logs without an earlier POST that ended unclear, and with one.
+fn logs() -> [Vec<Log>; 2] {
+    let unclear = |form| Log::Unclear { form, age: SETTLED };
+    let forms = [LogForm::PhoneCall, LogForm::Comment];
+    let mut nothing_unclear = vec![Log::None, Log::Unknown];
+    nothing_unclear.extend(forms.map(Log::Intended));
+    [nothing_unclear, vec![unclear(None), unclear(Some(forms[0])), unclear(Some(forms[1]))]]
+}
+
+fn decided(again: bool, log: Log) -> CallRow {
+    let mut row = row();
+    row.decision = Decision::Final { resolution: resolution(Some(7)), again };
+    row.log = log;
+    row
+}
+
+fn after(row: &CallRow, context: &Context, answer: Answer) -> String {
+    in_words(plan(row, context, Progress::Answered(&log(row).unwrap(), answer)))
+}
+
+fn failure(name: &str) -> Error {
+    match name {
+        "400" => Error::park(Code::SellsyRejected, "answered 400"),
+        "402" => plan_error(),
+        "403" => Error::park(Code::SellsyForbidden, "answered 403"),
+        "no clear end" | "no connection" | "no answer" => Error::retry(Code::SellsyUnavailable, name),
+        "nothing can be sent" => Error::new(Code::SellsyUnavailable, Remedy::AwaitApi, name),
+        name => unreachable!("what is {name}?"),
+    }
+}
+
+fn answer<T>(name: &str, done: T) -> Result<T, WriteError> {
+    match name {
+        "done" => Ok(done),
+        "404" => Err(WriteError::Missing),
+        "no clear end" => Err(WriteError::Unclear(failure(name))),
+        name => Err(WriteError::Refused(failure(name))),
+    }
+}
+
+/// Splits off the settings that a cell names.
+fn settings(cell: &str) -> (&str, LogFallback) {
+    match cell.strip_suffix(", LOG_FALLBACK=comment") {
+        Some(cell) => (cell, LogFallback::Comment),
+        None => (cell, LogFallback::Park),
+    }
+}
+
+fn form(name: &str) -> LogForm {
+    match name {
+        "phone_call" | "a phone_call" => LogForm::PhoneCall,
+        "comment" | "a comment" => LogForm::Comment,
+        name => unreachable!("what is {name}?"),
+    }
+}
+
+#[test]
+fn a_log_was_looked_for() {
+    for line in lines("A log was looked for") {
+        let (cell, fallback) = settings(line[0]);
+        let (cell, refused) = cell.strip_suffix(", phone calls are refused").map_or((cell, false), |cell| (cell, true));
+        let [_, unclear] = logs();
+        for log in [Log::Unknown].into_iter().chain(unclear) {
+            let of_a_comment = matches!(log, Log::Unclear { form: Some(LogForm::Comment), .. });
+            let found = match cell {
+                "none" if of_a_comment => continue,
+                "none, and the POST that ended unclear was of a comment" if !of_a_comment => continue,
+                "none" | "none, and the POST that ended unclear was of a comment" => Ok(None),
+                "a phone_call" | "a comment" => Ok(Some((form(cell), 900))),
+                cell => Err(failure(cell)),
+            };
+            for (again, expected) in [(false, line[1]), (true, line[2])] {
+                let row = decided(again, log.clone());
+                let did = after(&row, &context(false, refused, fallback), Answer::Found(found.clone()));
+                assert_eq!(did, expected, "{}, {:?}", line[0], row.log);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_adopted_log_is_written_at_once() {
+    let [_, unclear] = logs();
+    for log in [Log::Unknown].into_iter().chain(unclear) {
+        for (form, expected) in [(LogForm::PhoneCall, "PUT with links"), (LogForm::Comment, "PUT without links")] {
+            let row = decided(false, log.clone());
+            let context = context(false, false, LogFallback::Park);
+            assert_eq!(after(&row, &context, Answer::Adopted { form, id: 900 }), expected);
+            // The next message would do the same.
+            let mut read_again = row.clone();
+            read_again.log = Log::Stored(Stored { digest: None, ..stored(&row, form) });
+            assert_eq!(first(&read_again, &context), expected);
+        }
+    }
+}
+
+#[test]
+fn a_post_was_answered() {
+    let intent_in_words = |intent| match intent {
+        Intent::Keep => "keep",
+        Intent::Renew => "renew",
+        Intent::Withdraw => "withdraw",
+    };
+    for line in lines("A POST was answered") {
+        let [form_name, cell, intents @ .., first, second] = line.as_slice() else { unreachable!() };
+        let ((cell, fallback), form) = (settings(cell), form(form_name));
+        for (logs, intent) in logs().into_iter().zip(intents) {
+            for log in logs {
+                for (again, expected) in [(false, first), (true, second)] {
+                    let row = decided(again, log.clone());
+                    assert_eq!(intent_in_words(intent_after(&row, &answer(cell, 900))), *intent, "{line:?}, {log:?}");
+                    let did = after(
+                        &row,
+                        &context(false, false, fallback),
+                        Answer::Created { form, answer: answer(cell, 900) },
+                    );
+                    assert_eq!(did, *expected, "{line:?}, {log:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_put_was_answered() {
+    let refused = || Some("answered 400".to_owned());
+    for line in lines("A PUT was answered") {
+        let columns = [
+            (false, Links::Set, None),
+            (false, Links::Leave, None),
+            (false, Links::Leave, refused()),
+            (true, Links::Leave, refused()),
+        ];
+        for ((again, links, refused), expected) in columns.into_iter().zip(&line[1..]) {
+            let row = decided(again, Log::Stored(stored(&row(), LogForm::PhoneCall)));
+            let update = Update { form: LogForm::PhoneCall, id: 900, links, refused };
+            let answered = Answer::Updated { update, answer: answer(line[0], ()) };
+            assert_eq!(after(&row, &context(false, false, LogFallback::Park), answered), *expected, "{line:?}");
+        }
+    }
+}
+
+/// Of every state and every path, whatever is answered: a POST is sent only if no log can exist, or if it was looked for in each
+/// form that one may have.
+#[test]
+fn nothing_is_created_before_it_was_looked_for() {
+    let mut paths = 0;
+    for line in lines("A message has come") {
+        for message in ["resolved", "tag", ""] {
+            for fallback in [LogFallback::Park, LogFallback::Comment] {
+                for refused in [false, true] {
+                    let mut row = state(line[0]);
+                    take_in(&mut row, message);
+                    let Some(log) = log(&row) else { continue };
+                    let context = context(true, refused, fallback);
+                    let first = plan(&row, &context, Progress::Rendered(&log));
+                    paths += follow(&row, &context, &log, first, false);
+                }
+            }
+        }
+    }
+    assert!(paths > 500, "{paths} paths");
+}
+
+fn follow(row: &CallRow, context: &Context, log: &PhoneCallCreate, action: Action<'_>, looked: bool) -> usize {
+    const ANSWERS: [&str; 7] = ["done", "no clear end", "no connection", "400", "402", "403", "404"];
+    let answers: Vec<Answer> = match action {
+        Action::Skip(_) | Action::Render(_) | Action::End(..) => return 1,
+        Action::Step(_, Step::Find(forms)) => {
+            let found = forms.iter().map(|&form| Ok(Some((form, 900))));
+            let failed = ["400", "403", "no answer"].map(|name| Err(failure(name)));
+            found.chain([Ok(None)]).chain(failed).map(Answer::Found).collect()
+        }
+        Action::Step(_, Step::Adopt { form, id }) => vec![Answer::Adopted { form, id }],
+        Action::Step(_, Step::Create(form)) => {
+            let may_exist = matches!(row.log, Log::Unclear { .. } | Log::Unknown);
+            assert!(looked || !may_exist, "{row:?}");
+            assert!(!matches!(row.log, Log::Stored(_) | Log::Deleted), "{row:?}");
+            ANSWERS.map(|name| Answer::Created { form, answer: answer(name, 900) }).into()
+        }
+        Action::Step(_, Step::Update(update)) => {
+            let again = || Update { refused: update.refused.clone(), ..update };
+            ANSWERS.map(|name| Answer::Updated { update: again(), answer: answer(name, ()) }).into()
+        }
+    };
+    let follow = |answer| {
+        let looked = looked || matches!(answer, Answer::Found(Ok(None)));
+        follow(row, context, log, plan(row, context, Progress::Answered(log, answer)), looked)
+    };
+    answers.into_iter().map(follow).sum()
+}

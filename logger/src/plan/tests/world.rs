@@ -1,0 +1,290 @@
+//! A ledger and a Sellsy in memory, with a clock, and a writer that carries out plans as `writer.rs` does.
+//!
+//! Messages are handled one after the other: in life the lease sees to that. A writer may die at any request; its lease then runs
+//! out, and its message comes again.
+
+use std::{cell::OnceCell, cmp::Reverse, collections::BinaryHeap};
+
+use super::*;
+
+mod sellsy;
+
+use sellsy::Died;
+pub(super) use sellsy::{Fate, Kept, Sellsy};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Event {
+    /// So many tags.
+    View(u8),
+    Insight(u8),
+    /// The caller is this record.
+    Resolved(i64),
+    /// A person deletes the log, if the ledger knows it.
+    Deletion,
+}
+
+/// In the order in which they are handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Message {
+    at: Duration,
+    number: usize,
+    event: Event,
+    seen_before: bool,
+    put_off: bool,
+}
+
+/// Why the work on a row was broken off.
+enum Broken {
+    Failed(Error),
+    Died,
+}
+
+impl From<Died> for Broken {
+    fn from(_: Died) -> Self {
+        Broken::Died
+    }
+}
+
+pub(super) struct World {
+    messages: BinaryHeap<Reverse<Message>>,
+    numbers: usize,
+    /// What the ledger has, but for its ages: see [`World::read`].
+    row: CallRow,
+    views: u8,
+    insights: u8,
+    intent_at: Duration,
+    written_at: Duration,
+    due_at: Option<Duration>,
+    lease_until: Duration,
+    pub(super) sellsy: Sellsy,
+    pub(super) deleted_by_person: bool,
+    pub(super) parked: usize,
+}
+
+impl World {
+    pub(super) fn of(row: CallRow) -> Self {
+        let now = Duration::from_secs(100_000);
+        let (age, due_in) = match &row.log {
+            Log::Unclear { age, .. } => (*age, None),
+            Log::Stored(stored) => (stored.written_age, stored.due_in),
+            _ => (Duration::ZERO, None),
+        };
+        let mut world = Self {
+            messages: BinaryHeap::new(),
+            numbers: 0,
+            views: row.snapshot.as_ref().map_or(0, |call| u8::try_from(call.tags.len()).unwrap()),
+            row,
+            insights: 0,
+            intent_at: now - age,
+            written_at: now - age,
+            due_at: due_in.map(|due| now + due),
+            lease_until: Duration::ZERO,
+            sellsy: Sellsy { now, ..Sellsy::default() },
+            deleted_by_person: false,
+            parked: 0,
+        };
+        if let Some(due) = due_in {
+            // What carries the change.
+            world.send(due, Event::View(0), true, true);
+        }
+        world
+    }
+
+    fn now(&self) -> Duration {
+        self.sellsy.now
+    }
+
+    /// A message that arrives after so long.
+    pub(super) fn send(&mut self, after: Duration, event: Event, seen_before: bool, put_off: bool) {
+        self.numbers += 1;
+        let message = Message { at: self.now() + after, number: self.numbers, event, seen_before, put_off };
+        self.messages.push(Reverse(message));
+    }
+
+    /// Until nothing is in flight any more.
+    pub(super) fn run(&mut self) {
+        for _ in 0..2000 {
+            let Some(Reverse(message)) = self.messages.pop() else { return self.sellsy.pass(SETTLED) };
+            self.sellsy.pass(message.at.saturating_sub(self.now()));
+            self.handle(message);
+        }
+        panic!("it never ends: {:?}", self.row.log);
+    }
+
+    fn handle(&mut self, message: Message) {
+        if !message.put_off {
+            self.take_in(message.event);
+        }
+        if self.lease_until > self.now() {
+            if let Err(busy) = not_claimed(message.seen_before) {
+                self.failed(message, &busy);
+            }
+            return;
+        }
+        let row = self.claim();
+        match self.work(&row, message.seen_before) {
+            Ok(None) => {}
+            Ok(Some(later)) => self.send(hop(later), message.event, true, true),
+            Err(Broken::Failed(e)) => self.failed(message, &e),
+            Err(Broken::Died) => {
+                self.lease_until = self.now() + Duration::from_secs(120);
+                return self.send(Duration::ZERO, message.event, true, message.put_off);
+            }
+        }
+        if matches!(self.row.log, Log::Intended(_)) {
+            self.row.log = Log::None;
+        }
+    }
+
+    fn failed(&mut self, message: Message, e: &Error) {
+        match e.remedy {
+            Remedy::Retry { after } => {
+                self.send(after.unwrap_or(Duration::from_secs(5)), message.event, true, message.put_off);
+            }
+            _ => self.parked += 1,
+        }
+    }
+
+    /// The newest view and the newest insight count. A second decision is made of a reopened call only.
+    fn take_in(&mut self, event: Event) {
+        match (event, &self.row.decision) {
+            (Event::View(version), _) if version > self.views => {
+                self.views = version;
+                self.row.snapshot = Some(view(version));
+            }
+            (Event::Insight(version), _) if version > self.insights => {
+                self.insights = version;
+                self.row.insights.insert("summary".into(), insight(version));
+            }
+            (Event::Resolved(record), Decision::Undecided) => self.decide(record, false),
+            (Event::Resolved(record), Decision::Reopened(first)) if *first != resolution(Some(record)) => {
+                self.decide(record, true);
+            }
+            (Event::Deletion, _) if self.row.stored().is_some() && !self.sellsy.logs.is_empty() => {
+                self.sellsy.logs.clear();
+                self.deleted_by_person = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, record: i64, again: bool) {
+        self.row.decision = Decision::Final { resolution: resolution(Some(record)), again };
+    }
+
+    /// Writes the intent down if nothing speaks against a first POST.
+    fn claim(&mut self) -> CallRow {
+        if self.row.log == Log::None && ready(&self.row).is_ok() {
+            self.row.log = Log::Intended(LogForm::PhoneCall);
+            self.intent_at = self.now();
+        }
+        self.read()
+    }
+
+    pub(super) fn read(&self) -> CallRow {
+        let mut row = self.row.clone();
+        match &mut row.log {
+            Log::Unclear { age, .. } => *age = self.now() - self.intent_at,
+            Log::Stored(stored) => {
+                stored.written_age = self.now() - self.written_at;
+                stored.due_in = self.due_at.map(|due| due.saturating_sub(self.now()));
+            }
+            _ => {}
+        }
+        row
+    }
+
+    fn work(&mut self, row: &CallRow, carries: bool) -> Result<Option<Duration>, Broken> {
+        let rendered = OnceCell::new();
+        let mut progress = Progress::Read;
+        loop {
+            let context = Context { carries, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
+            progress = match plan(row, &context, progress) {
+                Action::Skip(_) => return Ok(None),
+                Action::Render(_) => Progress::Rendered(rendered.get_or_init(|| log(row).unwrap())),
+                Action::Step(log, step) => Progress::Answered(log, self.step(row, log, step)?),
+                Action::End(log, end) => return self.end(log, end),
+            };
+        }
+    }
+
+    fn step(&mut self, row: &CallRow, log: &PhoneCallCreate, step: Step) -> Result<Answer, Died> {
+        Ok(match step {
+            Step::Find(forms) => Answer::Found(self.sellsy.find(&forms)?),
+            Step::Adopt { form, id } => {
+                self.written(form, id, None);
+                Answer::Adopted { form, id }
+            }
+            Step::Create(form) => Answer::Created { form, answer: self.create(row, log, form)? },
+            Step::Update(update) => {
+                let answer = self.sellsy.put(log, &update)?;
+                Answer::Updated { update, answer }
+            }
+        })
+    }
+
+    fn create(&mut self, row: &CallRow, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>, Died> {
+        if row.log != Log::Intended(form) {
+            self.intent_at = self.now();
+        }
+        // So it is for those who come after this writer has died.
+        self.row.log = Log::Unclear { form: Some(form), age: Duration::ZERO };
+        let answer = self.sellsy.post(log, form)?;
+        match intent_after(row, &answer) {
+            Intent::Keep => {}
+            Intent::Renew => self.intent_at = self.now(),
+            Intent::Withdraw => self.row.log = if row.log == Log::Unknown { Log::Unknown } else { Log::None },
+        }
+        Ok(answer)
+    }
+
+    fn end(&mut self, log: &PhoneCallCreate, end: End) -> Result<Option<Duration>, Broken> {
+        match end {
+            End::Nothing { was_due: false } | End::Leave => {}
+            End::Nothing { was_due: true } => self.due_at = None,
+            End::PutOff(wait) => {
+                self.due_at = Some(self.now() + wait);
+                return Ok(Some(wait));
+            }
+            End::Carry(left) => return Ok(Some(left)),
+            End::Wait(after) => {
+                let remedy = Remedy::Retry { after: Some(after) };
+                return Err(Broken::Failed(Error::new(Code::CallBusy, remedy, "unclear")));
+            }
+            End::Created { form, id } => self.written(form, id, Some(forms::digest(form, log))),
+            End::Updated { form, id, links } => {
+                match (links, &mut self.row.log) {
+                    (LinksEnd::LookUpAgain(_), _) => self.reopen(),
+                    (LinksEnd::LeaveAlone(_), Log::Stored(stored)) => stored.links = Links::Leave,
+                    _ => {}
+                }
+                self.written(form, id, Some(forms::digest(form, log)));
+            }
+            End::Deleted { .. } => self.row.log = Log::Deleted,
+            End::LookUpAgain(_) => self.reopen(),
+            End::Fail(e) => return Err(Broken::Failed(e)),
+        }
+        Ok(None)
+    }
+
+    fn written(&mut self, form: LogForm, id: i64, digest: Option<String>) {
+        let (writes, links) = self.row.stored().map_or((0, Links::Set), |stored| (stored.writes, stored.links));
+        let written_age = Duration::ZERO;
+        self.row.log = Log::Stored(Stored { form, id, digest, writes: writes + 1, written_age, due_in: None, links });
+        (self.written_at, self.due_at) = (self.now(), None);
+    }
+
+    /// The resolver answers soon, with a record that is there.
+    fn reopen(&mut self) {
+        if let Decision::Final { resolution, again: false } = &self.row.decision {
+            self.row.decision = Decision::Reopened(resolution.clone());
+            self.due_at = None;
+            self.send(Duration::from_secs(3), Event::Resolved(8), false, false);
+        }
+    }
+}
+
+/// Delay queues come in two sizes here, so a message may come back before its time, or a little after.
+fn hop(later: Duration) -> Duration {
+    Duration::from_secs(if later.as_secs() < 30 { 5 } else { 30 })
+}

@@ -1,0 +1,120 @@
+//! A Sellsy that has accidents.
+
+use super::super::*;
+
+/// What becomes of one request.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Fate {
+    NoConnection,
+    /// No answer came, and nothing was done.
+    Lost,
+    /// No answer came. A POST is carried out so many seconds later.
+    Late(u8),
+    /// The writer dies before it has sent the request, or after Sellsy has carried it out.
+    DiesBefore,
+    DiesAfter,
+}
+
+/// A log, by the digest of what it was written with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Kept {
+    pub(in super::super) id: i64,
+    pub(in super::super) form: LogForm,
+    pub(in super::super) text: String,
+}
+
+#[derive(Default)]
+pub(in super::super) struct Sellsy {
+    pub(super) now: Duration,
+    pub(in super::super) logs: Vec<Kept>,
+    pub(super) in_flight: Vec<(Duration, Kept)>,
+    /// Of the next requests; those after them end well.
+    pub(in super::super) fates: Vec<Fate>,
+    /// There are no phone calls in the plan.
+    pub(in super::super) no_phone_calls: bool,
+    /// A record that is gone: no log may hang on it.
+    pub(in super::super) gone: Option<i64>,
+    pub(in super::super) created: usize,
+    pub(in super::super) requests: usize,
+}
+
+/// The writer, at a request.
+pub(super) struct Died;
+
+impl Sellsy {
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now += time;
+        for (_, log) in self.in_flight.extract_if(.., |(at, _)| *at <= self.now) {
+            self.created += 1;
+            self.logs.push(log);
+        }
+    }
+
+    /// `act` gets the time at which it is carried out.
+    fn request<T>(
+        &mut self,
+        act: impl FnOnce(&mut Self, Duration) -> Result<T, WriteError>,
+    ) -> Result<Result<T, WriteError>, Died> {
+        self.requests += 1;
+        let now = self.now;
+        let Some(fate) = self.fates.pop() else {
+            let answer = act(self, now);
+            self.pass(Duration::ZERO);
+            return Ok(answer);
+        };
+        match fate {
+            Fate::NoConnection => Ok(Err(WriteError::Refused(unavailable()))),
+            Fate::Lost => Ok(Err(WriteError::Unclear(unavailable()))),
+            Fate::Late(seconds) => {
+                let _ = act(self, now + Duration::from_secs(seconds.into()));
+                Ok(Err(WriteError::Unclear(unavailable())))
+            }
+            Fate::DiesBefore => Err(Died),
+            Fate::DiesAfter => {
+                let _ = act(self, now);
+                Err(Died)
+            }
+        }
+    }
+
+    pub(super) fn find(&mut self, forms: &[LogForm]) -> Result<Result<Option<(LogForm, i64)>>, Died> {
+        let found = self.request(|sellsy, _| {
+            let of = |form: &LogForm| sellsy.logs.iter().find(|log| log.form == *form);
+            Ok(forms.iter().find_map(of).map(|log| (log.form, log.id)))
+        })?;
+        Ok(found.map_err(|_| unavailable()))
+    }
+
+    pub(super) fn post(&mut self, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>, Died> {
+        self.request(|sellsy, at| {
+            if form == LogForm::PhoneCall && sellsy.no_phone_calls {
+                return Err(WriteError::Refused(plan_error()));
+            }
+            sellsy.hangs(log)?;
+            let id = 900 + i64::try_from(sellsy.requests).unwrap();
+            sellsy.in_flight.push((at, Kept { id, form, text: forms::digest(form, log) }));
+            Ok(id)
+        })
+    }
+
+    pub(super) fn put(&mut self, log: &PhoneCallCreate, update: &Update) -> Result<Result<(), WriteError>, Died> {
+        self.request(|sellsy, _| {
+            if update.links == Links::Set {
+                sellsy.hangs(log)?;
+            }
+            let kept = sellsy.logs.iter_mut().find(|log| log.id == update.id).ok_or(WriteError::Missing)?;
+            kept.text = forms::digest(update.form, log);
+            Ok(())
+        })
+    }
+
+    fn hangs(&self, log: &PhoneCallCreate) -> Result<(), WriteError> {
+        let gone = log.related.iter().any(|related| Some(related.id) == self.gone);
+        let rejected = || WriteError::Refused(Error::park(Code::SellsyRejected, "answered 400"));
+        if gone { Err(rejected()) } else { Ok(()) }
+    }
+}
+
+fn unavailable() -> Error {
+    Error::retry(Code::SellsyUnavailable, "no answer")
+}

@@ -1,0 +1,147 @@
+//! How the work on a row ends: what is noted in the ledger and on the timeline, and what becomes of the message and the
+//! lease.
+
+use std::time::Duration;
+
+use base::{
+    error::{Code, Error, Remedy, Result},
+    ids::CallId,
+    trace::Traceparent,
+};
+use broker::{
+    amqp::Outcome,
+    event::{DIRECTORY_CHANGED, RecordHint},
+};
+use ledger::{
+    calls::{self, CallRow, Decision, Written},
+    form::LogForm,
+    timeline::{self, Entry, SellsyLog, What},
+};
+use vendors::sellsy::wire::PhoneCallCreate;
+
+use super::{Ended, Work, Writer};
+use crate::{
+    forms,
+    plan::{self, End, LinksEnd},
+};
+
+impl Writer {
+    pub(super) async fn end(&self, work: Work<'_>, log: &PhoneCallCreate, end: End) -> Result<Ended> {
+        let Work { claim, row, .. } = work;
+        let outcome = match end {
+            End::Created { form, id } => {
+                let what = What::Logged { log: SellsyLog::new(form, id), related: log.related.clone() };
+                let line = Entry::new("logger", what);
+                return self.written(work, log, form, id, line).await;
+            }
+            End::Updated { form, id, links } => {
+                self.links(work, links).await?;
+                let line = Entry::new("logger", What::LogUpdated(SellsyLog::new(form, id)));
+                return self.written(work, log, form, id, line).await;
+            }
+            End::Fail(e) => return Err(e),
+            End::Wait(wait) => {
+                let remedy = Remedy::Retry { after: Some(wait) };
+                return Err(Error::new(Code::CallBusy, remedy, "a creation ended unclear a moment ago"));
+            }
+            End::Nothing { was_due } => {
+                if was_due {
+                    calls::nothing_due(&self.database.client().await?, claim.lease, row.call_id).await?;
+                }
+                Outcome::Done
+            }
+            End::PutOff(wait) => {
+                self.put_off(work, wait).await?;
+                Outcome::Later(wait)
+            }
+            End::Carry(left) => Outcome::Later(left),
+            End::Leave => Outcome::Done,
+            End::Deleted { form, id } => {
+                self.deleted(row, form, id).await?;
+                Outcome::Done
+            }
+            End::LookUpAgain(e) => {
+                self.reopen(work, &e.message).await?;
+                Outcome::Done
+            }
+        };
+        self.ended(work, outcome).await
+    }
+
+    /// Without a write: the lease is given back.
+    pub(super) async fn ended(&self, work: Work<'_>, outcome: Outcome) -> Result<Ended> {
+        self.withdraw(work.claim, work.row).await?;
+        let changed = calls::release(&self.database.client().await?, work.claim.lease, work.row).await?;
+        Ok((outcome, changed))
+    }
+
+    /// The whole log is in Sellsy: that is noted and the lease given back, in one statement.
+    async fn written(
+        &self,
+        work: Work<'_>,
+        log: &PhoneCallCreate,
+        form: LogForm,
+        id: i64,
+        line: Entry,
+    ) -> Result<Ended> {
+        let digest = forms::digest(form, log);
+        let written = Written { form, sellsy_id: id, digest: &digest };
+        let client = self.database.client().await?;
+        let changed = calls::record_written(&client, work.row, written, line, Some(work.claim.lease)).await?;
+        Ok((Outcome::Done, changed))
+    }
+
+    async fn put_off(&self, work: Work<'_>, wait: Duration) -> Result<()> {
+        let (row, client) = (work.row, self.database.client().await?);
+        calls::put_off(&client, work.claim.lease, row.call_id, wait).await?;
+        let entry = Entry::new("logger", What::PutOff { in_s: wait.as_secs() });
+        timeline::add(&client, row.call_id, [entry]).await
+    }
+
+    async fn deleted(&self, row: &CallRow, form: LogForm, id: i64) -> Result<()> {
+        let client = self.database.client().await?;
+        calls::record_gone(&client, row.call_id).await?;
+        let entry = Entry::new("logger", What::LogDeleted(SellsyLog::new(form, id)));
+        timeline::add(&client, row.call_id, [entry]).await
+    }
+
+    async fn links(&self, work: Work<'_>, links: LinksEnd) -> Result<()> {
+        if !matches!(links, LinksEnd::Fine) {
+            // It may also be the owner, if a staff has left since the list was fetched.
+            self.owners.forget().await;
+        }
+        match links {
+            LinksEnd::Fine => Ok(()),
+            LinksEnd::LookUpAgain(refused) => self.reopen(work, &refused).await,
+            LinksEnd::LeaveAlone(refused) => {
+                let client = self.database.client().await?;
+                calls::record_links_refused(&client, work.row.call_id).await?;
+                let entry = Entry::new("logger", What::LinksRefused { error: refused });
+                timeline::add(&client, work.row.call_id, [entry]).await
+            }
+        }
+    }
+
+    /// Sellsy does not take this record or opportunity, which may have gone since it was looked up.
+    async fn reopen(&self, work: Work<'_>, what: &str) -> Result<()> {
+        let (row, client) = (work.row, self.database.client().await?);
+        if !calls::reopen(&client, row.call_id).await? {
+            // By a statement of an earlier try that was held up on its way: the next try sees it in the row.
+            return Err(Error::retry(Code::CallBusy, "the caller is being looked up again already"));
+        }
+        let entry = Entry::new("logger", What::RecordRefused { error: what.into() });
+        timeline::add(&client, row.call_id, [entry]).await?;
+        drop(client);
+        match &row.decision {
+            Decision::Final { resolution, .. } | Decision::Reopened(resolution) => match plan::hint(resolution) {
+                Some(hint) => self.look_up_again(row.call_id, hint, work.trace).await,
+                None => Ok(()),
+            },
+            Decision::Erased | Decision::Undecided => Ok(()),
+        }
+    }
+
+    pub(super) async fn look_up_again(&self, call_id: CallId, hint: RecordHint, trace: Traceparent) -> Result<()> {
+        self.publisher.fact(DIRECTORY_CHANGED, call_id, &hint, trace).await
+    }
+}

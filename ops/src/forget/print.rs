@@ -1,0 +1,96 @@
+//! Prints what was found and what has to be done by hand, as a table for people or as JSON for programs.
+
+use comfy_table::{Table, presets};
+use ledger::erase::Concerned;
+use serde_json::json;
+
+use super::{Arguments, Found};
+
+/// What was found: the JSON key, the text for people, and the number.
+fn counts(found: &Found) -> [(&'static str, &'static str, i64); 8] {
+    let sum = |per_call: fn(&Concerned) -> i64| found.calls.iter().map(per_call).sum();
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    [
+        ("calls", "calls", count(found.calls.len())),
+        ("ai_insights_of_calls", "AI insights of calls", sum(|call| call.insights)),
+        ("lines_of_timelines", "lines of timelines", sum(|call| call.lines)),
+        ("calls_waiting_for_a_record", "calls waiting for a record", sum(|call| i64::from(call.unmatched))),
+        ("records_of_the_phone_directory", "records of the phone directory", count(found.records.len())),
+        ("remembered_misses", "remembered misses", found.misses),
+        ("messages_in_the_inbox", "messages in the inbox", count(found.inbox.len())),
+        ("parked_messages", "dead letters", count(found.letters.len())),
+    ]
+}
+
+/// The logs in Sellsy, which are not deleted: call, form, id.
+fn logs(found: &Found) -> impl Iterator<Item = (i64, &str, i64)> {
+    found
+        .calls
+        .iter()
+        .filter_map(|call| Some((call.call_id, call.log_form.as_deref().unwrap_or("phone_call"), call.sellsy_id?)))
+}
+
+pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.json {
+        // Only one JSON document is printed: here if nothing will be erased, otherwise after the erasure.
+        if arguments.dry_run || found.is_nothing() {
+            json(found, false, false)?;
+        }
+        return Ok(());
+    }
+    if found.is_nothing() {
+        println!("Nothing is stored about this number.");
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["found", "how many"]);
+    for (_, what, n) in counts(found) {
+        table.add_row([what.to_owned(), n.to_string()]);
+    }
+    println!("{table}");
+    if arguments.dry_run {
+        notes(found);
+    }
+    Ok(())
+}
+
+/// After the erasure. `remaining`: new events came in meanwhile.
+pub(super) fn erased(found: &Found, remaining: bool, arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.json {
+        return json(found, true, remaining);
+    }
+    println!("Erased. A row with only its id remains of each call, so that a late event does not log it again.");
+    notes(found);
+    if remaining {
+        println!("Something new came in meanwhile: run it again.");
+    }
+    Ok(())
+}
+
+fn notes(found: &Found) {
+    let logs: Vec<String> =
+        logs(found).map(|(call, form, id)| format!("  {form} {id} (Aircall call {call})")).collect();
+    if !logs.is_empty() {
+        println!("The logs in Sellsy are not deleted. To be done there by readers:\n{}", logs.join("\n"));
+    }
+    if !found.records.is_empty() {
+        let records: Vec<String> = found.records.iter().map(|(kind, id)| format!("{kind} {id}")).collect();
+        println!("Unless they are erased in Sellsy too, the next synchronisation brings back: {}", records.join(", "));
+    }
+    if !found.other_numbers.is_empty() {
+        println!("The same records have other numbers. Forget them too: {}", found.other_numbers.join(", "));
+    }
+}
+
+fn json(found: &Found, erased: bool, remaining: bool) -> anyhow::Result<()> {
+    let counts: serde_json::Map<_, _> =
+        counts(found).into_iter().map(|(key, _, n)| (key.to_owned(), n.into())).collect();
+    let logs: Vec<_> = logs(found).map(|(call, form, id)| json!({ "call_id": call, "form": form, "id": id })).collect();
+    let records: Vec<_> = found.records.iter().map(|(kind, id)| json!({ "kind": kind, "id": id })).collect();
+    let all = json!({
+        "found": counts, "erased": erased, "something_new": remaining, "logs_in_sellsy": logs,
+        "records_in_sellsy": records, "other_numbers": found.other_numbers,
+    });
+    println!("{}", serde_json::to_string_pretty(&all)?);
+    Ok(())
+}

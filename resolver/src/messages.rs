@@ -1,0 +1,25 @@
+//! What the resolver's queue brings: calls that have ended, and records that may have changed.
+
+use std::sync::Arc;
+
+use base::error::Result;
+use broker::{
+    amqp::{Handler, Incoming, Outcome},
+    event::DIRECTORY_CHANGED,
+};
+
+use crate::{calls::Calls, hints::Hints};
+
+pub(crate) struct Messages {
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) hints: Hints,
+}
+
+impl Handler for Messages {
+    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        match message.event.kind.as_str() {
+            DIRECTORY_CHANGED => self.hints.handle(message).await,
+            _ => self.calls.ended(message).await,
+        }
+    }
+}

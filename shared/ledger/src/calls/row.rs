@@ -1,0 +1,208 @@
+//! The row of a call as the logger sees it: what its log is made of, and what is known of that log.
+//!
+//! The columns could contradict each other; what is made of them here cannot. Combinations that no statement writes are read
+//! as the state in which the least can go wrong: a log that may exist is looked for before one is created, and a call whose log
+//! was deleted or whose data were erased is left alone.
+
+use std::time::Duration;
+
+use base::ids::CallId;
+use jiff::Timestamp;
+use tokio_postgres::{Row, types::Json};
+use vendors::aircall::wire::Call;
+
+use crate::{form::LogForm, insight::Insights, resolution::Resolution};
+
+/// What [`read`] needs. Spans are reckoned by the database's clock alone.
+pub(super) const ROW: &str =
+    "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
+                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
+                   extract(epoch from now() - intent_at)::float8 as intent_age,
+                   extract(epoch from now() - written_at)::float8 as written_age,
+                   extract(epoch from due_at - now())::float8 as due_in";
+
+/// Everything that the log of a call is made of, and what was written of it.
+#[derive(Clone, Debug)]
+pub struct CallRow {
+    pub call_id: CallId,
+    /// Aircall's newest view of the call.
+    pub snapshot: Option<Call>,
+    pub insights: Insights,
+    pub decision: Decision,
+    pub log: Log,
+    pub(super) wanted: i64,
+}
+
+/// Where the call is to be logged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// The data of the call were deleted. Nothing is done about it any more.
+    Erased,
+    /// The call has not been resolved yet.
+    Undecided,
+    /// Sellsy did not take what this resolution links the log to: the caller is being looked up again.
+    Reopened(Resolution),
+    Final {
+        resolution: Resolution,
+        /// The first decision was reopened. There is no third one.
+        again: bool,
+    },
+}
+
+/// The log of the call in Sellsy, as far as the ledger knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// There is none, and no request for one has been sent.
+    None,
+    /// Likewise. The intent to create one was written down with the claim.
+    Intended(LogForm),
+    /// Aircall's list brought the call in: a ledger that is gone, or was restored, may have logged it before.
+    Unknown,
+    /// A request to create it was sent, or was about to be, so long ago, and its end is not known.
+    Unclear {
+        /// `None`: it may be of any form.
+        form: Option<LogForm>,
+        age: Duration,
+    },
+    Stored(Stored),
+    /// A person has deleted it in Sellsy.
+    Deleted,
+}
+
+/// A log that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub form: LogForm,
+    pub id: i64,
+    /// Of what was written last; `None` if it was adopted and not written since: what it says may be old.
+    pub digest: Option<String>,
+    /// How often it was written, and how long ago the last time was.
+    pub writes: i32,
+    pub written_age: Duration,
+    /// Changes since the last write are gathered for so long; zero when it is time to write them.
+    pub due_in: Option<Duration>,
+    /// [`Links::Leave`]: Sellsy does not take its links, old or new.
+    pub links: Links,
+}
+
+/// Whether an update brings the log's owner and links along; a comment's cannot be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    Set,
+    /// They stay as they are in Sellsy.
+    Leave,
+}
+
+impl CallRow {
+    /// A row that is not from the ledger: a call with its final resolution, not logged yet.
+    pub fn of(call_id: CallId, snapshot: Call, resolution: Resolution, insights: Insights) -> Self {
+        let decision = Decision::Final { resolution, again: false };
+        Self { call_id, snapshot: Some(snapshot), insights, decision, log: Log::None, wanted: 0 }
+    }
+
+    /// The log, if it is there.
+    pub fn stored(&self) -> Option<&Stored> {
+        match &self.log {
+            Log::Stored(stored) => Some(stored),
+            _ => None,
+        }
+    }
+}
+
+/// The columns that decision and log are read from.
+#[derive(Debug, Default)]
+struct Columns {
+    erased: bool,
+    resolution: Option<Resolution>,
+    looked_up_at: Option<Timestamp>,
+    resolved_at: Option<Timestamp>,
+    reopened_at: Option<Timestamp>,
+    listed: bool,
+    sellsy_id: Option<i64>,
+    form: Option<LogForm>,
+    digest: Option<String>,
+    writes: i32,
+    written_age: Option<Duration>,
+    due_in: Option<Duration>,
+    intent_age: Option<Duration>,
+    /// The intent was written by the statement that has read this row.
+    intended: bool,
+    links_refused: bool,
+    gone: bool,
+}
+
+impl Columns {
+    fn states(self) -> (Decision, Log) {
+        let log = self.log();
+        (self.decision(), log)
+    }
+
+    fn log(&self) -> Log {
+        if self.gone {
+            return Log::Deleted;
+        }
+        if let Some(id) = self.sellsy_id {
+            return Log::Stored(Stored {
+                form: self.form.unwrap_or(LogForm::PhoneCall),
+                id,
+                digest: self.digest.clone().filter(|digest| !digest.is_empty()),
+                writes: self.writes,
+                written_age: self.written_age.unwrap_or_default(),
+                due_in: self.due_in,
+                links: if self.links_refused { Links::Leave } else { Links::Set },
+            });
+        }
+        match (self.intent_age, self.form) {
+            (Some(_), Some(form)) if self.intended => Log::Intended(form),
+            (Some(age), form) => Log::Unclear { form, age },
+            // A form is written down with an intent and goes with it.
+            (None, Some(_)) => Log::Unknown,
+            (None, None) if self.listed => Log::Unknown,
+            (None, None) => Log::None,
+        }
+    }
+
+    fn decision(self) -> Decision {
+        match (self.resolution, self.resolved_at) {
+            _ if self.erased => Decision::Erased,
+            // Before the end of the call there is only the look-up that was made for the card.
+            (None, _) | (_, None) => Decision::Undecided,
+            (Some(resolution), Some(_)) if self.reopened_at > self.looked_up_at => Decision::Reopened(resolution),
+            (Some(resolution), Some(_)) => Decision::Final { resolution, again: self.reopened_at.is_some() },
+        }
+    }
+}
+
+/// `intended`: this statement has written the intent down, and nothing has been sent for it.
+pub(super) fn read(row: &Row, intended: bool) -> CallRow {
+    let span = |name: &str| row.get::<_, Option<f64>>(name).map(|s| Duration::from_secs_f64(s.max(0.0)));
+    let is_set = |name: &str| row.get::<_, Option<Timestamp>>(name).is_some();
+    let (decision, log) = Columns {
+        erased: is_set("erased_at"),
+        resolution: row.get::<_, Option<Json<Resolution>>>("resolution").map(|Json(resolution)| resolution),
+        looked_up_at: row.get("looked_up_at"),
+        resolved_at: row.get("resolved_at"),
+        reopened_at: row.get("reopened_at"),
+        listed: is_set("reconciled_at"),
+        sellsy_id: row.get("sellsy_id"),
+        form: row.get::<_, Option<&str>>("log_form").map(LogForm::parse),
+        digest: row.get("digest"),
+        writes: row.get("writes"),
+        written_age: span("written_age"),
+        due_in: span("due_in"),
+        intent_age: span("intent_age"),
+        intended,
+        links_refused: is_set("links_refused_at"),
+        gone: is_set("gone_at"),
+    }
+    .states();
+    let mut snapshot = row.get::<_, Option<Json<Call>>>("snapshot").map(|Json(call)| call);
+    if let Some(call) = &mut snapshot {
+        call.external_transferred_to = row.get::<_, Option<String>>("forwarded_to");
+    }
+    let Json(insights) = row.get("insights");
+    CallRow { call_id: CallId(row.get("call_id")), snapshot, insights, decision, log, wanted: row.get("wanted") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Why: the rule that chose a record or an opportunity, or why nothing is done about a call.
+//!
+//! A reason is an enum, so that code that shows it in another language matches on it and cannot miss one. `Display` is the
+//! English sentence. Both are stored: the sentence under the field's name, for people, for SQL and for versions that read
+//! nothing else, and under `<field>_key` the reason itself, which is what is read back (docs/decisions/0014).
+
+use std::fmt;
+
+use base::{error::Error, ids::Kind};
+use serde::{Deserialize, Serialize};
+
+/// Keys and names of details are stored and are read by programs: none is ever renamed (docs/timeline.md).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "key", content = "detail", rename_all = "snake_case")]
+pub enum Reason {
+    // Why this record, or why none.
+    OnlyRecord,
+    OnlyUsableRecord,
+    /// There are other kinds, which come after; `n` records are of this one.
+    KindFirst {
+        kind: Kind,
+        n: usize,
+    },
+    FirstOfKind {
+        n: usize,
+        kind: Kind,
+    },
+    NoRecord,
+    AllArchived,
+    Withheld,
+    Internal,
+    Unusable,
+
+    // Why this opportunity, or why none.
+    EarliestOpportunity,
+    NoOpportunity,
+    NobodyFound,
+    Supplier,
+    NoCompany,
+    CompanyIsSupplier,
+
+    // What is not done, and why.
+    NoCard(Box<Reason>),
+    NotLogged(Box<Reason>),
+    NotWritten(Box<Reason>),
+    NoInsights(Box<Reason>),
+
+    /// The data of the call were deleted ([`super::super::erase`]).
+    Erased,
+    CallEnded,
+    ShownBefore,
+    ShownBeforeOrEnded,
+    /// Aircall takes no card any more; `status` as HTTP writes it, `404 Not Found`.
+    CardRefused {
+        status: String,
+    },
+    NotResolved,
+    NobodyInSellsy,
+    NotArrived,
+    RecordGone,
+    LogDeleted,
+    UnknownToAircall,
+    OtherNumber,
+    TooShort {
+        lasted_s: u64,
+        more_than_s: u32,
+    },
+    TooLong {
+        lasted_s: u64,
+        less_than_s: u32,
+    },
+    /// An event of Aircall that carries nothing for a log.
+    NothingForLog {
+        event: String,
+    },
+    NoContent {
+        event: String,
+    },
+    /// Something failed that is not tried again.
+    Failed {
+        code: String,
+        error: String,
+    },
+    /// Only ever read: a sentence of another version, as it was written.
+    Other(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::OnlyRecord => "the only record with this number",
+            Reason::OnlyUsableRecord => "the only record with this number that is not archived",
+            Reason::KindFirst { kind, n: 1 } => return write!(f, "{kind} before the other kinds"),
+            Reason::KindFirst { kind, n } => {
+                return write!(f, "{kind} before the other kinds, and the first of {n}");
+            }
+            Reason::FirstOfKind { n, kind } => return write!(f, "the first of {n} records of kind {kind}"),
+            Reason::NoRecord => "no usable record has this number",
+            Reason::AllArchived => "every record with this number is archived",
+            Reason::Withheld => "the number is withheld: there is nobody to look up",
+            Reason::Internal => "an internal number or a short code: it is not looked up",
+            Reason::Unusable => "what was dialled is no phone number: it is not looked up",
+            Reason::EarliestOpportunity => "the earliest created one that is open or late",
+            Reason::NoOpportunity => "no opportunity is open or late",
+            Reason::NobodyFound => "there is no record",
+            Reason::Supplier => "a supplier has no opportunity",
+            Reason::NoCompany => "a contact without a company has no opportunity",
+            Reason::CompanyIsSupplier => "the contact's company is a supplier: no opportunity",
+            Reason::NoCard(why) => return write!(f, "no card: {why}"),
+            Reason::NotLogged(why) => return write!(f, "not logged: {why}"),
+            Reason::NotWritten(why) => return write!(f, "not written: {why}"),
+            Reason::NoInsights(why) => return write!(f, "no insights: {why}"),
+            Reason::Erased => "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it",
+            Reason::CallEnded => "the call has ended",
+            Reason::ShownBefore => "it was shown before",
+            Reason::ShownBeforeOrEnded => "it was shown before, or the call has ended",
+            Reason::CardRefused { status } => return write!(f, "Aircall answered {status}, the call is over"),
+            Reason::NotResolved => "it has not been resolved yet",
+            Reason::NobodyInSellsy => "nobody in Sellsy has its number",
+            Reason::NotArrived => "the call itself has not arrived yet",
+            Reason::RecordGone => "its record is gone from Sellsy; the caller is looked up again",
+            Reason::LogDeleted => "a person has deleted its log in Sellsy",
+            Reason::UnknownToAircall => "Aircall does not know this call",
+            Reason::OtherNumber => "the call was on another number",
+            Reason::TooShort { lasted_s, more_than_s } => {
+                let bound = grouped(*more_than_s);
+                return write!(f, "the call lasted {lasted_s} s, and only calls of more than {bound} s get them");
+            }
+            Reason::TooLong { lasted_s, less_than_s } => {
+                let bound = grouped(*less_than_s);
+                return write!(f, "the call lasted {lasted_s} s, and only calls of less than {bound} s get them");
+            }
+            Reason::NothingForLog { event } => return write!(f, "{event} carries nothing for a log"),
+            Reason::NoContent { event } => return write!(f, "{event} has no content, and Aircall has none either"),
+            Reason::Failed { code, error } => return write!(f, "{code}: {error}"),
+            Reason::Other(sentence) => sentence,
+        })
+    }
+}
+
+/// 10,800
+fn grouped(n: u32) -> String {
+    if n < 1000 { n.to_string() } else { format!("{},{:03}", grouped(n / 1000), n % 1000) }
+}
+
+impl From<Error> for Reason {
+    fn from(e: Error) -> Self {
+        Self::Failed { code: e.code.as_str().into(), error: e.message }
+    }
+}

@@ -1,0 +1,160 @@
+//! One line and one reason of every variant, for tests: that each has a French sentence, and that each is read as it was written.
+
+use base::ids::Kind;
+use std::borrow::Cow;
+
+use base::ids::Vendor;
+use jiff::Timestamp;
+use serde_json::json;
+use vendors::sellsy::wire::{RecordKind, Related};
+
+use super::{
+    super::resolution::{RecordRef, Source},
+    Answer, ApiRequest, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, View, What,
+};
+
+/// The samples in the order of their variants. A variant without one does not compile.
+macro_rules! samples {
+    ($type:ty { $($variant:pat => [$($sample:expr),+ $(,)?],)+ }) => {{
+        let _: fn($type) = |all| match all { $($variant => {})+ };
+        let mut samples = Vec::new();
+        $($(
+            let sample: $type = $sample;
+            debug_assert!(matches!(sample, $variant), "{sample:?}");
+            samples.push(sample);
+        )+)+
+        samples
+    }};
+}
+
+pub fn reasons() -> Vec<Reason> {
+    let event = || "summary.created".to_owned();
+    samples!(Reason {
+        Reason::OnlyRecord => [Reason::OnlyRecord],
+        Reason::OnlyUsableRecord => [Reason::OnlyUsableRecord],
+        Reason::KindFirst { .. } => [
+            Reason::KindFirst { kind: Kind::Individual, n: 1 },
+            Reason::KindFirst { kind: Kind::Company, n: 2 },
+        ],
+        Reason::FirstOfKind { .. } => [Reason::FirstOfKind { n: 3, kind: Kind::Contact }],
+        Reason::NoRecord => [Reason::NoRecord],
+        Reason::AllArchived => [Reason::AllArchived],
+        Reason::Withheld => [Reason::Withheld],
+        Reason::Internal => [Reason::Internal],
+        Reason::Unusable => [Reason::Unusable],
+        Reason::EarliestOpportunity => [Reason::EarliestOpportunity],
+        Reason::NoOpportunity => [Reason::NoOpportunity],
+        Reason::NobodyFound => [Reason::NobodyFound],
+        Reason::Supplier => [Reason::Supplier],
+        Reason::NoCompany => [Reason::NoCompany],
+        Reason::CompanyIsSupplier => [Reason::CompanyIsSupplier],
+        Reason::NoCard(_) => [Reason::NoCard(Reason::CallEnded.into())],
+        Reason::NotLogged(_) => [Reason::NotLogged(Reason::Withheld.into())],
+        Reason::NotWritten(_) => [Reason::NotWritten(Reason::NotResolved.into())],
+        Reason::NoInsights(_) => [Reason::NoInsights(Reason::OtherNumber.into())],
+        Reason::Erased => [Reason::Erased],
+        Reason::CallEnded => [Reason::CallEnded],
+        Reason::ShownBefore => [Reason::ShownBefore],
+        Reason::ShownBeforeOrEnded => [Reason::ShownBeforeOrEnded],
+        Reason::CardRefused { .. } => [Reason::CardRefused { status: "404 Not Found".into() }],
+        Reason::NotResolved => [Reason::NotResolved],
+        Reason::NobodyInSellsy => [Reason::NobodyInSellsy],
+        Reason::NotArrived => [Reason::NotArrived],
+        Reason::RecordGone => [Reason::RecordGone],
+        Reason::LogDeleted => [Reason::LogDeleted],
+        Reason::UnknownToAircall => [Reason::UnknownToAircall],
+        Reason::OtherNumber => [Reason::OtherNumber],
+        Reason::TooShort { .. } => [Reason::TooShort { lasted_s: 60, more_than_s: 60 }],
+        Reason::TooLong { .. } => [Reason::TooLong { lasted_s: 10_800, less_than_s: 10_800 }],
+        Reason::NothingForLog { .. } => [Reason::NothingForLog { event: event() }],
+        Reason::NoContent { .. } => [Reason::NoContent { event: event() }],
+        Reason::Failed { .. } => [Reason::Failed { code: "SELLSY_UNAVAILABLE".into(), error: "no answer".into() }],
+        Reason::Other(_) => [Reason::Other("a sentence of another version".into())],
+    })
+}
+
+pub fn lines() -> Vec<What> {
+    let log = SellsyLog::PhoneCall(9001);
+    let error = || "PUT /phone-calls/{id}: answered 404".to_owned();
+    let failure = || Failure { code: "SELLSY_REJECTED".into(), error: error(), attempts: 2 };
+    let letter = || DeadLetter { message: "0199".into(), code: "SELLSY_REJECTED".into(), attempts: 2 };
+    let mut lines = samples!(What {
+        What::LookedUp(_) => [What::LookedUp(decision())],
+        What::Decided(_) => [What::Decided(Decision { looked_up_at: Some(Timestamp::UNIX_EPOCH), ..decision() })],
+        What::DecidedAgain(_) => [What::DecidedAgain(nobody())],
+        What::CardShown {} => [What::CardShown {}],
+        What::NoCardShown {} => [What::NoCardShown {}],
+        What::Skipped { .. } => [What::Skipped { reason: Reason::NoCard(Reason::ShownBefore.into()) }],
+        What::Retried(_) => [What::Retried(failure())],
+        What::Parked(_) => [What::Parked(failure())],
+        What::Logged { .. } => [
+            What::Logged { log, related: vec![Related { kind: RecordKind::Individual, id: 2001 }] },
+        ],
+        What::LogUpdated(_) => [What::LogUpdated(SellsyLog::Comment(7))],
+        What::AdoptedUnclear(_) => [What::AdoptedUnclear(log)],
+        What::AdoptedUnknown(_) => [What::AdoptedUnknown(log)],
+        What::LogDeleted(_) => [What::LogDeleted(log)],
+        What::LinksRefused { .. } => [What::LinksRefused { error: error() }],
+        What::RecordRefused { .. } => [What::RecordRefused { error: error() }],
+        What::PutOff { .. } => [What::PutOff { in_s: 20 }],
+        What::InsightsFound { .. } => [What::InsightsFound { insights: vec!["summary".into()], fetched: true }],
+        What::Replayed(_) => [What::Replayed(letter())],
+        What::Dropped(_) => [What::Dropped(letter())],
+        What::Request(_) => [request(Answer::Status(201), None), request(Answer::None, Some(2))],
+        What::Event { .. } => [event(View::Created)],
+        What::Other { .. } => [What::Other { what: "of another version".into(), detail: json!({ "n": 3 }) }],
+    });
+    lines.extend(views().into_iter().skip(1).map(event));
+    lines
+}
+
+fn views() -> Vec<View> {
+    samples!(View {
+        View::Created => [View::Created],
+        View::Ended => [View::Ended],
+        View::Tagged => [View::Tagged],
+        View::Untagged => [View::Untagged],
+        View::Commented => [View::Commented],
+        View::Transferred => [View::Transferred],
+        View::VoicemailLeft => [View::VoicemailLeft],
+        View::AssetsGenerated => [View::AssetsGenerated],
+        View::Reconciled => [View::Reconciled],
+        View::Other(_) => [View::Other("call.hungup".into())],
+    })
+}
+
+fn event(kind: View) -> What {
+    What::Event { kind, detail: Seen { occurred_at: Timestamp::UNIX_EPOCH } }
+}
+
+fn decision() -> Decision {
+    let record = RecordRef { kind: Kind::Individual, id: 2001 };
+    Decision {
+        record: Some(record),
+        rule: Reason::KindFirst { kind: Kind::Individual, n: 1 },
+        opportunity: Some(6001),
+        opportunity_rule: Reason::EarliestOpportunity,
+        candidates: vec![record, RecordRef { kind: Kind::Contact, id: 4001 }],
+        source: Source::Directory,
+        as_of: Some(Timestamp::UNIX_EPOCH),
+        looked_up_at: None,
+    }
+}
+
+fn nobody() -> Decision {
+    Decision {
+        record: None,
+        rule: Reason::NoRecord,
+        opportunity: None,
+        opportunity_rule: Reason::NobodyFound,
+        candidates: Vec::new(),
+        source: Source::Remembered,
+        as_of: None,
+        looked_up_at: None,
+    }
+}
+
+fn request(status: Answer, times: Option<u32>) -> What {
+    let request = Cow::Borrowed("POST /phone-calls");
+    What::Request(ApiRequest { api: Vendor::Sellsy, request, status, times, ms: 38 })
+}

@@ -1,0 +1,271 @@
+//! What a line of the timeline tells, with its details.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use base::ids::Vendor;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use vendors::sellsy::wire::Related;
+
+use super::{
+    super::{
+        form::LogForm,
+        resolution::{RecordRef, Resolution, Source},
+    },
+    Reason, legacy, stored,
+};
+
+/// Everything that a line can tell. The key of a variant is the column `what`, its fields are the column `detail`. Both are
+/// read by programs and from rows that other versions wrote: none is ever renamed (docs/timeline.md).
+///
+/// `Display` is the English sentence, without the details.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", content = "detail", rename_all = "snake_case")]
+pub enum What {
+    /// The look-up for the card.
+    LookedUp(Decision),
+    Decided(Decision),
+    DecidedAgain(Decision),
+    CardShown {},
+    NoCardShown {},
+    Skipped {
+        #[serde(flatten, with = "stored::reason")]
+        reason: Reason,
+    },
+    Retried(Failure),
+    Parked(Failure),
+    Logged {
+        #[serde(flatten)]
+        log: SellsyLog,
+        related: Vec<Related>,
+    },
+    LogUpdated(SellsyLog),
+    /// Its creation had ended unclear.
+    AdoptedUnclear(SellsyLog),
+    /// The ledger did not know of it.
+    AdoptedUnknown(SellsyLog),
+    LogDeleted(SellsyLog),
+    LinksRefused {
+        error: String,
+    },
+    /// Sellsy takes no log on that record or opportunity; the caller is looked up again.
+    RecordRefused {
+        error: String,
+    },
+    PutOff {
+        in_s: u64,
+    },
+    InsightsFound {
+        /// Their keys, which may have the name of a custom summary in them but nothing that was said.
+        insights: Vec<String>,
+        fetched: bool,
+    },
+    Replayed(DeadLetter),
+    Dropped(DeadLetter),
+    Request(ApiRequest),
+    /// The line of an event is written by the statement that takes the event in ([`super::super::calls`]): its kind is the key.
+    #[serde(untagged)]
+    Event {
+        #[serde(rename = "what")]
+        kind: View,
+        detail: Seen,
+    },
+    /// Only ever read: the line of another version, as it was written.
+    #[serde(untagged)]
+    Other {
+        what: String,
+        detail: Value,
+    },
+}
+
+/// What showed the call: an event of Aircall, or Aircall's list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum View {
+    #[serde(rename = "call.created")]
+    Created,
+    #[serde(rename = "call.ended")]
+    Ended,
+    #[serde(rename = "call.tagged")]
+    Tagged,
+    #[serde(rename = "call.untagged")]
+    Untagged,
+    #[serde(rename = "call.commented")]
+    Commented,
+    #[serde(rename = "call.external_transferred")]
+    Transferred,
+    #[serde(rename = "call.voicemail_left")]
+    VoicemailLeft,
+    #[serde(rename = "call.comm_assets_generated")]
+    AssetsGenerated,
+    #[serde(rename = "reconciled")]
+    Reconciled,
+    #[serde(untagged)]
+    Other(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)] // With more to tell, it is the line of a newer version.
+pub struct Seen {
+    pub occurred_at: Timestamp,
+}
+
+/// A decision in ids and reasons: no name, no number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub record: Option<RecordRef>,
+    #[serde(flatten, with = "stored::rule")]
+    pub rule: Reason,
+    pub opportunity: Option<i64>,
+    #[serde(flatten, with = "stored::opportunity_rule")]
+    pub opportunity_rule: Reason,
+    pub candidates: Vec<RecordRef>,
+    pub source: Source,
+    pub as_of: Option<Timestamp>,
+    /// When it is not the line's own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_up_at: Option<Timestamp>,
+}
+
+impl From<&Resolution> for Decision {
+    fn from(resolution: &Resolution) -> Self {
+        Self {
+            record: resolution.record.as_ref().map(RecordRef::from),
+            rule: resolution.rule.clone(),
+            opportunity: resolution.opportunity.as_ref().map(|o| o.id),
+            opportunity_rule: resolution.opportunity_rule.clone(),
+            candidates: resolution.candidates.iter().map(RecordRef::from).collect(),
+            source: resolution.source,
+            as_of: resolution.as_of,
+            looked_up_at: None,
+        }
+    }
+}
+
+/// Why a message was set aside, for a while or as a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// One of [`base::error::Code`], of any version.
+    pub code: String,
+    pub error: String,
+    pub attempts: u32,
+}
+
+/// The log of the call in Sellsy, by its form there: its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SellsyLog {
+    PhoneCall(i64),
+    Comment(i64),
+}
+
+impl SellsyLog {
+    pub fn new(form: LogForm, id: i64) -> Self {
+        match form {
+            LogForm::PhoneCall => Self::PhoneCall(id),
+            LogForm::Comment => Self::Comment(id),
+        }
+    }
+}
+
+/// A dead letter that an operator has replayed or dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The message's id.
+    pub message: String,
+    pub code: String,
+    pub attempts: u32,
+}
+
+/// A request to one of the two APIs, or several with the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiRequest {
+    pub api: Vendor,
+    /// The endpoint with its ids left out.
+    pub request: Cow<'static, str>,
+    pub status: Answer,
+    /// `None`: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// How long the last one took.
+    pub ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    #[serde(rename = "no answer")]
+    None,
+    #[serde(untagged)]
+    Status(u16),
+}
+
+impl What {
+    /// From the columns `what` and `detail`, of any version.
+    pub fn read(what: &str, detail: Value) -> Self {
+        match serde_json::from_value(Value::from_iter([("what", legacy::key(what).into()), ("detail", detail)])) {
+            Ok(Self::Other { detail, .. }) => Self::Other { what: what.into(), detail },
+            Ok(known) => known,
+            // Not reached: `Other` takes everything.
+            Err(_) => Self::Other { what: what.into(), detail: Value::Null },
+        }
+    }
+
+    /// The columns `what` and `detail`.
+    pub fn columns(&self) -> (String, Value) {
+        let mut stored = serde_json::to_value(self).unwrap_or_default();
+        let what = stored["what"].as_str().map(str::to_owned);
+        (what.unwrap_or_default(), stored["detail"].take())
+    }
+
+    /// The details for people: by name, without what is null and without the keys that have their sentence beside them.
+    pub fn details(&self) -> BTreeMap<String, String> {
+        let Value::Object(details) = self.columns().1 else { return BTreeMap::new() };
+        let shown = details.into_iter().filter(|(name, value)| !value.is_null() && !name.ends_with("_key"));
+        let text = |value| if let Value::String(text) = value { text } else { value.to_string() };
+        shown.map(|(name, value)| (name, text(value))).collect()
+    }
+
+    /// What failed, if that is what the line tells.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Retried(failure) | Self::Parked(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LookedUp(_) => "looked up",
+            Self::Decided(_) => "decided",
+            Self::DecidedAgain(_) => "resolved again",
+            Self::CardShown {} => "card shown",
+            Self::NoCardShown {} => "no card was shown during the call",
+            Self::Skipped { .. } => "skipped",
+            Self::Retried(_) => "retried",
+            Self::Parked(_) => "parked",
+            Self::Logged { .. } => "logged",
+            Self::LogUpdated(_) => "log updated",
+            Self::AdoptedUnclear(_) => "a log whose creation had ended unclear was found and adopted",
+            Self::AdoptedUnknown(_) => "a log that the ledger did not know was found and adopted",
+            Self::LogDeleted(_) => "a person has deleted the log in Sellsy; it stays deleted",
+            Self::LinksRefused { .. } => "Sellsy does not take the links of the log; they stay as they are there",
+            Self::RecordRefused { .. } => "refused by Sellsy; the caller is looked up again",
+            Self::PutOff { .. } => "changed; it is written together with what else changes soon",
+            Self::InsightsFound { .. } => "insights found",
+            Self::Replayed(_) => "replayed by an operator",
+            Self::Dropped(_) => "dropped by an operator",
+            Self::Request(_) => "request",
+            Self::Event { kind, .. } => return kind.fmt(f),
+            Self::Other { what, .. } => what,
+        })
+    }
+}
+
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Its name on the wire.
+        self.serialize(f)
+    }
+}
