@@ -113,7 +113,7 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
         (
             "TIME_ZONE",
             "Mars/Olympus".into(),
-            ("setting TIME_ZONE", "failed", "no IANA time zone", "set a valid TIME_ZONE"),
+            ("setting TIME_ZONE", "failed", "must be an IANA time zone", "set a valid TIME_ZONE"),
         ),
         (
             "AIRCALL_WEBHOOK_TOKENS",

@@ -83,7 +83,7 @@ async fn what_always_fails_climbs_every_rung_and_is_parked_at_every_stage() -> R
     stack.sandbox.set_faults([]).await?;
     for stage in ["resolver", "logger", "insights"] {
         let (said, fine) = stack.callbridge(&["dead", "replay", "--stage", stage]).await?;
-        assert!(fine && said.contains("1 message replayed."), "{stage}: {said}");
+        assert!(fine && said.contains("1 dead letter replayed."), "{stage}: {said}");
     }
     stack.sandbox.logged(second, SOON).await?;
     stack.sandbox.log_of(first, crate::GATHERED, says(&["Un devis."])).await?;
