@@ -1,4 +1,4 @@
-//! `ALERT_WEBHOOK_URL`: each thing that somebody has to act on is told once by all replicas together.
+//! `ALERT_WEBHOOK_URL`: each thing that somebody has to act on is reported once by all replicas together.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! One budget for all replicas: nobody is refused because of our own speed, and what is refused all the same stops everybody.
+//! One budget for all replicas: Sellsy refuses no request because of our own speed, and a refusal stops all replicas.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     let ledger = stack.ledger().await?;
     assert_eq!(ledger.sellsy_minute().await?, 1000);
     stack.environment.insert("SELLSY_REQUESTS_PER_MINUTE".into(), "1000".into());
-    // The account's own limit counts where it is lower: whoever starts after an hour reads it.
+    // The account's own limit counts where it is lower: a worker that starts after an hour reads it.
     stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&json!({ "second": 50, "minute": 700 }))).await?;
     ledger.quotas_age().await?;
     let late = stack.start("logger").await?;

@@ -1,4 +1,4 @@
-//! `callbridge check`: a healthy installation is told so, and each of many broken ones by its fault and its cure.
+//! `callbridge check`: it finds nothing wrong with a healthy installation, and for each of many broken ones the fault and its cure.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ async fn finds(stack: &Stack, case: &str, (what, state, says, cure): Expected<'_
     Ok(told)
 }
 
-/// A PostgreSQL that knows nobody's password.
+/// A PostgreSQL that refuses every password.
 async fn refusing_database() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("postgres://callbridge:sesame@{}/callbridge?sslmode=disable", listener.local_addr()?);

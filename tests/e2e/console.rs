@@ -1,4 +1,4 @@
-//! `callbridge console` over HTTP: who gets in, what the pages tell, and what their buttons do.
+//! `callbridge console` over HTTP: who gets in, what the pages show, and what their buttons do.
 
 mod browser;
 
@@ -231,7 +231,7 @@ async fn pages_tell_where_calls_are_and_why() -> Result<()> {
         "{french}"
     );
 
-    // A process tells what it lacks, and again when it is ready.
+    // A process reports what it is missing, and again when it is ready.
     let page = operator.says_often("/", ">Ready<", 4).await?;
     for worker in harness::WORKERS {
         assert!(page.contains(worker), "{worker}: {page}");
@@ -262,7 +262,7 @@ async fn a_process_that_dies_is_missed() -> Result<()> {
     operator.says_often("/", ">Ready<", 4).await?;
     workers.remove(3).terminate(SOON).await?;
     workers.remove(2).kill().await?;
-    // A process tells that it lives every 10 s, and is taken for dead after 30.
+    // A process reports that it lives every 10 s, and is considered dead after 30.
     stack.ledger().await?.replicas_age("logger").await?;
     let page = operator.says("/", "Not running").await?;
     let process =
@@ -342,7 +342,7 @@ async fn parked_messages_are_retried_one_by_one_by_group_and_all() -> Result<()>
     stack.down().await
 }
 
-/// While a letter is held up, whoever looks sees how far the replay is, and a second one is refused.
+/// While a replay is blocked at a dead letter, the page shows its progress, and a second replay is refused.
 #[tokio::test]
 async fn a_long_replay_shows_its_progress() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("console_long").await?;

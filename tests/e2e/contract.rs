@@ -1,6 +1,6 @@
 //! Whether what the workers send to Sellsy, and what the sandbox answers in its place, is what Sellsy documents.
 //!
-//! Every other test stands on the sandbox; this one holds the sandbox, and the workers with it, against Sellsy's own OpenAPI
+//! Every other test relies on the sandbox; this one compares the sandbox, and the workers with it, with Sellsy's own OpenAPI
 //! document, as far as that can tell without an account. The document is Sellsy's and not in this repository: its place
 //! is `SELLSY_OPENAPI`, or else `../shared/reference/sellsy/openapi.json` beside the workspace. Where neither is there,
 //! or `SELLSY_OPENAPI` is empty, the test says so and passes.

@@ -2,8 +2,8 @@
 //! in the end there is exactly one log, and it is whole.
 //!
 //! Kill means SIGKILL while Sellsy keeps the logger waiting, before or after it has done the work. Then a new logger finds
-//! what the dead one has left. What a dead logger holds up for two minutes is moved on in the ledger, which is how the time
-//! passes here ([`harness::Ledger::time_passes`]).
+//! the state that the dead one has left. Instead of waiting two minutes for a dead logger's lease, the tests move time in the
+//! ledger ([`harness::Ledger::time_passes`]).
 
 use std::time::Duration;
 
@@ -177,7 +177,7 @@ async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Resul
     stack.down().await
 }
 
-/// Whether the logger's last statement, by which the ledger gets to know that Sellsy has answered, is still carried out.
+/// Whether the logger's last statement, which records Sellsy's answer in the ledger, is still carried out.
 const LEDGER_KNOWS: [bool; 2] = [false, true];
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn a_logger_killed_before_or_after_the_ledger_knows_leaves_one_log() -> Re
         };
         eventually(SOON, waits).await.context("the logger waits for the ledger")?;
         if ledger_knows {
-            // A process that stands still acks nothing.
+            // A stopped process acks nothing.
             logger.signal("-STOP").await?;
             lock.unlock().await?;
             ledger.call_that(id, SOON, |row| row.log.is_some()).await.context("the ledger knows")?;

@@ -44,7 +44,7 @@ async fn waiting(stack: &Stack) -> Result<u32> {
     stack.depth(&stack.names.work(Stage::Logger)).await
 }
 
-/// Letters that somebody had in hand count again as soon as the broker has let go of whoever it was.
+/// Dead letters that a command was reading are counted again once the broker has closed its connection.
 async fn back(stack: &Stack, all: u32) -> Result<()> {
     stack.parked(Stage::Logger, all, SOON).await.context("the letters are back")?;
     ensure!(waiting(stack).await? == 0, "something was replayed");
@@ -132,7 +132,7 @@ async fn looking_takes_nothing_away() -> Result<()> {
     for look in 0..24 {
         assert_eq!(list(&stack).await?[0]["count"], 1, "look {look}");
     }
-    // Of several at once each waits until those before it have put the letters back.
+    // Of several at once each waits until those before it have requeued the dead letters.
     for round in 0..3 {
         let all = try_join_all((0..3).map(|_| list(&stack))).await?;
         assert!(all.iter().all(|groups| groups[0]["count"] == 1), "round {round}: {all:?}");
@@ -197,7 +197,7 @@ async fn a_replay_that_is_killed_loses_nothing() -> Result<()> {
     let all: BTreeSet<_> = calls.iter().copied().collect();
     let whole = || async { (letters(&stack).await.ok()? + waiting(&stack).await.ok()? >= 60).then_some(()) };
     eventually(SOON, whole).await.context("a letter is lost")?;
-    // A killed one may have left no letter at all, if it was quick.
+    // A killed replay may have left no dead letter, if it was quick.
     stack.callbridge(&["dead", "replay", "--all"]).await?;
     assert_eq!(letters(&stack).await?, 0);
     logged_once(&mut stack, &all.into_iter().collect::<Vec<_>>()).await?;
@@ -227,7 +227,7 @@ async fn dropping_asks_and_what_ingest_parked_is_not_replayed() -> Result<()> {
     stack.down().await
 }
 
-/// A queue that nobody has looked at for long; more than RabbitMQ hands out at once by itself.
+/// A queue that nobody has looked at for long; more than RabbitMQ delivers at once.
 #[tokio::test]
 async fn thousands_of_letters_are_listed_replayed_and_dropped() -> Result<()> {
     const LETTERS: u32 = 10_000;

@@ -115,7 +115,7 @@ async fn a_record_that_is_gone_since_is_resolved_again() -> Result<()> {
     let log = stack.sandbox.logged(id, SOON).await?;
     assert_eq!(log["individual_id"], 2005, "{log}");
     assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1);
-    // Of this number nobody is left: the call ends unmatched, and nothing is parked.
+    // No record with this number is left: the call ends unmatched, and nothing is parked.
     stack.sandbox.delete("individuals/2003").await?;
     let id = stack.sandbox.play(&slow_call("+33 6 39 98 00 03")).await?;
     let unmatched = stack.ledger().await?.call_that(id, SOON, |row| row.unmatched).await;

@@ -31,7 +31,7 @@ async fn comment(stack: &Stack, call: i64, words: &str) -> Result<Value> {
     Ok(comments[0].clone())
 }
 
-/// Two tags: the first is put off, the second finds that the time has come.
+/// Two tags: the first is deferred, the second comes when its time is up.
 async fn tag(stack: &Stack, call: i64, data: &mut Value) -> Result<()> {
     stack.sandbox.tag(call, data, "first").await?;
     let ledger = stack.ledger().await?;

@@ -46,7 +46,7 @@ async fn forget(stack: &Stack, arguments: &[&str]) -> Result<(String, Option<i32
     Ok((process.output(), ended.code()))
 }
 
-/// The person calls and is logged, is told of in the notes of another call, and calls while Sellsy refuses logs; ingest has a
+/// The person calls and is logged, is named in a note of another call, and calls while Sellsy refuses logs; ingest has a
 /// webhook with the number that it did not understand. The workers have ended, and a message waits in the inbox.
 async fn known_everywhere(stack: &mut Stack) -> Result<(Vec<i64>, i64)> {
     let mut workers = stack.start_all().await?;
@@ -123,7 +123,7 @@ async fn nothing_is_left_of_a_person_who_is_forgotten() -> Result<()> {
     stack.down().await
 }
 
-/// Aircall tells of the calls once more.
+/// Aircall sends the calls once more.
 async fn nothing_comes_back(stack: &mut Stack, theirs: &[i64]) -> Result<()> {
     let ledger = stack.ledger().await?;
     ledger.empty_inbox().await?;

@@ -130,7 +130,7 @@ async fn a_wrong_credential_is_not_taken_for_none() -> Result<()> {
     // The resolver's card was refused as well; the insights worker asked for the summary and for the ping.
     let asked = asked(&stack).await?;
     assert_eq!((asked.get("GET /v1/calls/{id}/summary"), asked.get("GET /v1/ping")), (Some(&1), Some(&1)), "{asked:?}");
-    // Somebody mends the setting: the insight has waited.
+    // Somebody fixes the setting: the insight has waited.
     let insights = workers.pop().context("the insights worker")?;
     assert_eq!(insights.name, "insights");
     drop(insights);

@@ -1,4 +1,4 @@
-//! The delay ladder, for every stage: what always fails waits on each rung once and is parked from the last, alone.
+//! The delay ladder, for every stage: a message that always fails waits on each rung once and is parked after the last, alone.
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
@@ -15,7 +15,7 @@ use crate::{CLIENT, SOON};
 /// Contact 4001, whose companies have to be asked for.
 const CONTACT: &str = "+33 6 39 98 40 01";
 
-/// An answer of a shape that is not documented: the API is not away, and to try again may help.
+/// An answer of an undocumented shape: the API is available, and a retry may help.
 fn faults(summary_of: i64) -> [Fault; 4] {
     let odd = json!({ "data": 5, "summary": 5 });
     [
@@ -79,7 +79,7 @@ async fn what_always_fails_climbs_every_rung_and_is_parked_at_every_stage() -> R
     assert!(answer.status().is_success());
     stack.parked(Stage::Ingest, 1, SOON).await?;
 
-    // The cause is mended, and one command brings all of it to its end.
+    // The cause is fixed, and one command for each stage replays everything.
     stack.sandbox.set_faults([]).await?;
     for stage in ["resolver", "logger", "insights"] {
         let (said, fine) = stack.callbridge(&["dead", "replay", "--stage", stage]).await?;

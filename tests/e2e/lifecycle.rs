@@ -44,7 +44,7 @@ async fn a_worker_without_broker_and_database_waits_and_says_so() -> Result<()> 
 #[tokio::test]
 async fn workers_become_ready_in_any_order() -> Result<()> {
     let mut stack = Stack::new("order").await?;
-    // All at once, the last first: whoever is first declares the topology and applies the migrations.
+    // All at once, the last first: the first to start declares the topology and applies the migrations.
     let mut workers = Vec::new();
     for worker in WORKERS.iter().rev() {
         workers.push(stack.start(worker).await?);
@@ -88,7 +88,7 @@ async fn wrong_settings_stop_a_worker_at_once_with_every_problem_named() -> Resu
 #[tokio::test]
 async fn stopping_under_load_loses_no_message() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("stopping").await?;
-    // Sellsy takes its time, so that messages are in hand when the workers are told to stop.
+    // Sellsy is slow, so that messages are in flight when the workers are stopped.
     stack.sandbox.set_faults([sellsy("*").takes(Duration::from_secs(1))]).await?;
     let mut calls = Vec::new();
     for n in 0..40 {

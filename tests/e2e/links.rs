@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// A log and what tells it to change.
+/// A log, and the tags that make it change.
 struct Log<'a> {
     stack: &'a Stack,
     call: i64,
@@ -39,7 +39,7 @@ impl<'a> Log<'a> {
         self.until(says(&[&tag])).await
     }
 
-    /// What is put off becomes due at once, and another tag brings the call to the logger.
+    /// Deferred changes become due at once, and another tag brings the call to the logger.
     async fn until(&mut self, enough: impl Fn(&Value) -> bool) -> Result<()> {
         for _ in 0..SOON.as_secs() {
             if self.stack.sandbox.log_of(self.call, Duration::from_secs(1), &enough).await.is_ok() {

@@ -1,4 +1,4 @@
-//! The broker goes away while calls arrive, or the database does, or Sellsy: nothing is lost and work goes on by itself.
+//! Broker, database or Sellsy become unavailable while calls arrive: nothing is lost, and work resumes automatically.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back(
     database.cut();
     tokio::time::sleep(Duration::from_secs(5)).await;
     database.restore();
-    // The lease of the attempt that failed stands for two minutes.
+    // The lease of the failed attempt lasts two minutes.
     stack.sandbox.logged(call, SOON).await?;
     assert_eq!(stack.ledger().await?.lines(Line::is_attempt).await?, 0, "an outage costs no attempt");
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// As many as a worker has in hand.
+/// As many as a worker has in flight.
 const MESSAGES: usize = 8;
 
 /// A call, and an AI insight of it whose content has to be fetched from Aircall.
@@ -38,7 +38,7 @@ async fn parked(stack: &Stack) -> Option<u32> {
     stack.depth(&stack.names.dead(Stage::Insights)).await.ok()
 }
 
-/// Kills the worker as soon as it has the poison in hand; false once the poison is parked.
+/// Kills the worker as soon as it handles the poison; false once the poison is parked.
 async fn dies(stack: &Stack, worker: &mut Process, before: u64) -> Result<bool> {
     let poisoned = || async {
         let poisoned = fired(stack).await? > before;
@@ -70,7 +70,7 @@ async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
         (usize::try_from(waiting) == Ok(MESSAGES)).then_some(())
     };
     eventually(SOON, waiting).await.context("all insights wait")?;
-    // The first in the queue; the others take long enough to be in hand when the worker dies.
+    // The first in the queue; the others take long enough to be in flight when the worker dies.
     let poison = aircall(&format!("/v1/calls/{}/summary", calls[0])).hangs(Before);
     stack.sandbox.set_faults([aircall("*").takes(Duration::from_millis(300)), poison]).await?;
     let mut deaths = 0;
@@ -93,7 +93,7 @@ async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
     assert_eq!(seen, (&json!("insights"), &json!("DELIVERY_LIMIT"), &json!(1), &json!(calls[0])), "{list}");
     assert!(list[0]["newest"].is_string() && list[0]["example"]["trace_id"].is_string(), "{list}");
 
-    // The cause is mended, and the letter goes the way of the others.
+    // The cause is fixed, and the message is handled like the others.
     stack.sandbox.set_faults([]).await?;
     let (said, replayed) = stack.callbridge(&["dead", "replay", "--code", "DELIVERY_LIMIT"]).await?;
     assert!(replayed && said.contains("1 dead letter replayed."), "{said}");

@@ -24,7 +24,7 @@ async fn two_of_every_worker_write_one_log_per_call() -> Result<()> {
     for worker in &workers {
         worker.until_ready(SOON).await?;
     }
-    // Both ingests have the webhook, so that every event comes twice by itself; the sandbox doubles and swaps some more.
+    // Both ingests have the webhook, so that every event comes twice; the sandbox doubles and swaps some more.
     for ingest in workers.iter().filter(|worker| worker.name == "ingest") {
         stack.sandbox.deliver_to(&ingest.url).await?;
     }

@@ -86,13 +86,13 @@ async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && output.contains("individual"), "{output}");
     assert!(knows("+33639986666").await?, "{output}");
-    // Nothing tells of a deletion: only reading everything finds it.
+    // No webhook reports a deletion: only reading everything finds it.
     stack.sandbox.delete(&format!("individuals/{person}")).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && knows("+33639986666").await?, "{output}");
     let (output, good) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
     assert!(good && !knows("+33639986666").await?, "{output}");
-    // What goes wrong is told at once.
+    // A failure is reported at once.
     stack.sandbox.set_faults([sellsy("/companies/search").answers(503)]).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(!good && output.contains("company: SELLSY_UNAVAILABLE"), "{output}");

@@ -72,7 +72,7 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
         let spans: Vec<_> = received.iter().filter(|(_, span)| traces.contains(&span.trace_id)).cloned().collect();
         (traces, spans)
     };
-    // Each process sends its spans by itself, so the last step may come before others. An insight may be there before the log
+    // Each process sends its own spans, so the last step may come before others. An insight may be there before the log
     // is, and then it is part of the first write.
     let steps = [
         "ingest call.ended",

@@ -1,4 +1,4 @@
-//! Sellsy or Aircall is away for everybody: work waits, no message loses an attempt, and it goes on by itself.
+//! Sellsy or Aircall is unavailable for everybody: work waits, no message loses an attempt, and it resumes automatically.
 
 use std::time::Duration;
 

@@ -108,7 +108,7 @@ impl Bare {
         Ok(channel.basic_publish("".into(), self.name(), options, body.as_bytes(), persistent).await?)
     }
 
-    /// How many a second are taken and acked of so many that wait, one by one acked, eight in hand.
+    /// How many messages a second are consumed from a queue with this many, each acked on its own, eight in flight.
     pub(crate) async fn consumes_per_s(&self, waiting: usize, body: impl Fn(i64) -> String) -> Result<f64> {
         self.channel().await?.queue_purge(self.name(), lapin::options::QueuePurgeOptions::default()).await?;
         let channel = self.channel().await?;

@@ -18,7 +18,7 @@ const TURNS: usize = 4;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let lasts = form.pick(Duration::from_millis(700), Duration::from_secs(4));
-    // The one that is the same all the time stands beside the one that grows.
+    // One that stays the same, to compare with the one that grows.
     let (small, grows) = (Site::up(&THOUSAND).await?, Site::up(&THOUSAND).await?);
     let mut figures = Vec::new();
     for calls in form.pick(vec![10_000], vec![10_000, 1_000_000]) {

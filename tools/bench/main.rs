@@ -1,6 +1,6 @@
 //! `make bench`: how fast and how cheap, on real RabbitMQ and PostgreSQL, with release builds.
 //!
-//! Machines differ, so a figure stands beside a reference that was measured in the same run wherever there is one. The
+//! Machines differ, so a figure is shown beside a reference measured in the same run, where there is one. The
 //! table is printed; `target/bench/report.json` holds the same for programs. `make bench what=directory` runs one part.
 
 mod bare;

@@ -40,7 +40,7 @@ impl Figure {
         Self { key, of: None, name: name.into(), value, unit, reference: None, as_ratio: false, reach: None }
     }
 
-    /// One whose ratio to what stands beside it counts.
+    /// One whose ratio to its reference counts.
     pub(crate) fn ratio(key: &'static str, name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { as_ratio: true, ..Self::new(key, name, value, unit) }
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const LATENCY: Duration = Duration::from_millis(100);
-/// More than four replicas have in hand, so that none waits for calls.
+/// More than four replicas have in flight, so that none waits for calls.
 const LINES: usize = 256;
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {

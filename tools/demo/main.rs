@@ -1,7 +1,7 @@
 //! `make demo`: a morning of calls on real RabbitMQ and PostgreSQL, with the sandbox for Aircall and Sellsy.
 //!
-//! The calls stand in `morning.toml`, each with what is expected of it. In the middle of the morning the broker
-//! goes away for some seconds and Sellsy stumbles. At the end a table shows what landed where and why; the exit code is
+//! The calls are in `morning.toml`, each with what is expected of it. In the middle of the morning the broker is unavailable
+//! for some seconds and a request to Sellsy fails. At the end a table shows what landed where and why; the exit code is
 //! 0 only if every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then stay up,
 //! so that a newcomer can look around with `callbridge`.
 
@@ -100,7 +100,7 @@ async fn stay(stack: &Stack) -> Result<()> {
     let console = stack.start_console().await?;
     println!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
     println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
-    // Those of the workers, so that every command works; but its log is nobody's business here.
+    // Those of the workers, so that every command works; the level of their logs does not matter here.
     let wanted = stack.environment.iter().filter(|(name, _)| !["HTTP_LISTEN", "RUST_LOG"].contains(&name.as_str()));
     let settings: Vec<_> = wanted.map(|(name, value)| format!("{name}='{value}'")).collect();
     println!(

@@ -13,7 +13,7 @@ pub(crate) struct Morning {
     pub(crate) calls: Vec<Call>,
     #[serde(rename = "conversation")]
     pub(crate) conversations: Vec<Conversation>,
-    /// Calls that come in while the broker is away and Sellsy stumbles.
+    /// Calls that come in while the broker is unavailable and a request to Sellsy fails.
     #[serde(rename = "call_during_outage")]
     pub(crate) calls_during_outage: Vec<Call>,
 }

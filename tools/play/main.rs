@@ -1,7 +1,7 @@
 //! Plays calls at a sandbox that runs already, and judges what became of them: for `tests/compose.sh`.
 //!
-//! The calls and the truth about them follow from the seed, as in a soak, and so does the verdict. Nothing here moves time on
-//! or looks at queues: who works on the calls, where, and what breaks meanwhile is somebody else's business. With `--judge`
+//! The calls and the truth about them follow from the seed, as in a soak, and so does the verdict. Nothing here moves time
+//! or reads queues, and which workers handle the calls, where, and what breaks meanwhile does not matter. With `--judge`
 //! nothing is played; the calls of an earlier run with the same options are judged once more.
 
 use std::{process::ExitCode, time::Duration};
@@ -33,7 +33,7 @@ struct Options {
     seconds: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// When the first call happens, in seconds since 1970; now unless told
+    /// When the first call happens, in seconds since 1970 [default: now]
     #[arg(long)]
     begins: Option<i64>,
     /// So many seconds without any progress are taken for the end

@@ -1,4 +1,4 @@
-//! `make soak`: calls under random faults for as long as one likes; `make faults`: every fault by itself, measured.
+//! `make soak`: calls under random faults for as long as one likes; `make faults`: every fault on its own, measured.
 //!
 //! It starts a RabbitMQ and a PostgreSQL that are nobody else's, so that the broker can be stopped, and ends them afterwards.
 //! The exit code is 0 only if every call ended where it should, and Sellsy holds nothing else.
@@ -41,7 +41,7 @@ struct Options {
     /// So many seeds in a row
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Every fault by itself instead of the mixture
+    /// Every fault on its own instead of the mixture
     #[arg(long)]
     table: bool,
     /// Write the tables into docs/faults.md

@@ -40,14 +40,14 @@ const SHOWN: [(&str, &str, &str); 7] = [
     ("call", "phone", "fr"),
 ];
 
-/// Of the pictures in the documents, which shall stay small files.
+/// Of the pictures in the documents, which should be small files.
 const HIGHEST: u64 = 1300;
 const SMALLER: f64 = 0.7;
 
-struct Desk {
+struct PageCheck {
     browser: Browser,
     console: Process,
-    /// Faults of all pages, so that one run tells them all.
+    /// Faults of all pages, so that one run reports all of them.
     faults: Vec<String>,
 }
 
@@ -70,11 +70,11 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     workers[2].terminate(SOON).await?;
     workers[2] = stack.start("logger").await?;
     let console = stack.start_console().await?;
-    let mut desk = Desk { browser, console, faults: Vec::new() };
+    let mut check = PageCheck { browser, console, faults: Vec::new() };
 
-    desk.look("login", "/login").await?;
-    desk.log_in_by_keyboard().await?;
-    desk.why_within_two_clicks(wrong).await?;
+    check.look("login", "/login").await?;
+    check.log_in_by_keyboard().await?;
+    check.why_within_two_clicks(wrong).await?;
     for (name, path) in [
         ("overview", "/".to_owned()),
         ("calls", "/calls".into()),
@@ -85,12 +85,12 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("explained", "/dead?explain=SELLSY_FORBIDDEN".into()),
         ("directory", "/directory".into()),
     ] {
-        desk.look(name, &path).await?;
+        check.look(name, &path).await?;
     }
-    desk.one_click_retries(&stack, parked).await?;
-    ensure!(desk.faults.is_empty(), "{}", desk.faults.join("\n"));
-    desk.browser.quit().await?;
-    drop((workers, desk.console));
+    check.one_click_retries(&stack, parked).await?;
+    ensure!(check.faults.is_empty(), "{}", check.faults.join("\n"));
+    check.browser.quit().await?;
+    drop((workers, check.console));
     stack.down().await
 }
 
@@ -145,7 +145,7 @@ async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
     Ok((wrong, last))
 }
 
-impl Desk {
+impl PageCheck {
     /// In every way: is anything wrong with it? And a picture.
     async fn look(&mut self, name: &str, path: &str) -> Result<()> {
         for lang in ["en", "fr"] {
@@ -200,7 +200,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Somebody says that this call is on the wrong record: from the first page, two clicks tell why it is there.
+    /// Somebody says that this call is on the wrong record: from the first page, two clicks show why it is there.
     async fn why_within_two_clicks(&self, wrong: i64) -> Result<()> {
         self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
         self.browser.link("Calls").await?.click().await?;

@@ -2,7 +2,7 @@
 //!
 //! In comes the document and one recorded exchange; out come findings, each a line that names what is not as documented,
 //! without the values. The document is OpenAPI 3.0, whose schemas are almost JSON Schema: [`Document::new`] translates the
-//! rest once. Everything else is read as it stands: what the document does not name is a finding.
+//! rest once. Everything else is read as written: what the document does not name is a finding.
 
 use anyhow::Context;
 use jsonschema::{ValidationError, error::ValidationErrorKind};

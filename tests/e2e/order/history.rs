@@ -1,4 +1,4 @@
-//! Made-up calls and all that happens to them, written as lines and told as the webhooks that Aircall would send.
+//! Invented calls and all that happens to them, written as lines and turned into the webhooks that Aircall would send.
 
 use anyhow::{Context, Result, bail};
 use harness::build::{AGENT, NUMBER, STARTED_AT, Webhook, webhook};
@@ -42,7 +42,7 @@ pub(super) const KNOWABLE: &[History] = &[
         says: &["Tags : VIP", "/recording", "Rappeler", "vers l’extérieur : +33199009901"],
         silent: &["Devis"],
     },
-    // The summary is corrected, and once more; the rest stands side by side.
+    // The summary is corrected twice; the other insights are kept side by side.
     History {
         script: "0 created, 6 answered, 400 hungup, 430 ended, 440 summary Un devis., 441 topics devis, 445 summary Deux devis.,
                  445 action_item 9, 446 sentiment NEGATIVE, 447 action_item 10, 450 sentiment NEUTRAL, 460 summary Trois devis.,
@@ -69,7 +69,7 @@ pub(super) const UNKNOWABLE: &[History] = &[
 ];
 
 impl History {
-    /// The webhooks in their true order, as Aircall tells them of this call.
+    /// The webhooks of this call in their true order.
     pub(super) fn webhooks(&self, call_id: i64) -> Result<Vec<Webhook>> {
         let mut call = json!({
             "id": call_id, "direction": "inbound", "status": "initial", "missed_call_reason": null, "started_at": STARTED_AT,
@@ -87,7 +87,7 @@ impl History {
                     happen(&mut call, what, about, now)?;
                     let mut told = call.clone();
                     if what == "external_transferred" {
-                        // No other event tells it.
+                        // Only this event carries it.
                         told["external_transferred_to"] = json!(about);
                     }
                     (format!("call.{what}"), told)

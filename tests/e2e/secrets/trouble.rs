@@ -209,7 +209,7 @@ async fn unroutable(stack: &Stack) -> Result<()> {
     connection.close(200, "done".into()).await.context("the broker")
 }
 
-/// Database and broker go away in the middle of the work, and come back.
+/// Database and broker become unavailable in the middle of the work, and come back.
 async fn outages(
     stack: &Stack,
     workers: &[Process],

@@ -31,7 +31,7 @@ fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace());
-    // What cargo tells a test about its package would look like a change to build scripts that watch these variables.
+    // Variables that cargo sets for a test would look like a change to build scripts that watch them.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {

@@ -127,7 +127,7 @@ fn reaper(label: &str) -> anyhow::Result<Child> {
     shell.spawn().context("sh")
 }
 
-/// Past the test runner, which would keep it from whoever waits.
+/// To stderr itself: the test runner captures `eprintln!`.
 pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "tests: {what}");
 }

@@ -16,7 +16,7 @@ pub(crate) async fn create(server: &str, name: &str) -> Result<()> {
     connect(server).await?.batch_execute(&format!("create database {name}")).await.context("create database")
 }
 
-/// With the connections of whoever still has one.
+/// Connections that are still open are ended.
 pub(crate) async fn remove(server: &str, name: &str) -> Result<()> {
     let drop = format!("drop database if exists {name} with (force)");
     connect(server).await?.batch_execute(&drop).await.context("drop database")

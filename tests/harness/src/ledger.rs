@@ -1,7 +1,7 @@
 //! The ledger and the tables beside it, as tests see them: rows to be looked at, time that passes, things that get lost.
 //!
 //! All SQL that tests use is here, a function for each statement, so that a change of the tables is met in one place. It is
-//! written anew and shares nothing with the workers' statements: a test does not ask the code that it tests.
+//! separate from the workers' statements: a test does not rely on the code that it tests.
 
 mod budget;
 mod calls;

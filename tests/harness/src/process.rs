@@ -23,10 +23,10 @@ pub struct Process {
 
 /// How long a program may take from its start until it listens.
 const UNTIL_LISTENING: Duration = Duration::from_secs(20);
-/// How long one may take to end that cannot refuse.
+/// How long a process may take to end after SIGKILL.
 const UNTIL_KILLED: Duration = Duration::from_secs(10);
 
-/// A child that ends with this value, however that goes. The drop waits for its end, so that nothing of it is left then.
+/// A child that is killed when this is dropped. The drop waits for its end, so that no process is left then.
 #[derive(Debug)]
 pub(crate) struct Running(Mutex<Child>);
 
@@ -60,7 +60,7 @@ impl Drop for Running {
 }
 
 impl Process {
-    /// Starts `binary` with nothing but `environment` and waits until its output tells where it listens.
+    /// Starts `binary` with nothing but `environment` and waits until its output says where it listens.
     pub async fn start(
         binary: &str,
         arguments: &[String],
@@ -87,7 +87,7 @@ impl Process {
         Ok(Self { name: binary.into(), log, url: String::new(), running })
     }
 
-    /// Waits until its output tells where it listens.
+    /// Waits until its output says where it listens.
     pub(crate) async fn listens(&mut self) -> Result<()> {
         let listening = || async { address(&self.output()) };
         match eventually(UNTIL_LISTENING, listening).await {

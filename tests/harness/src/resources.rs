@@ -1,7 +1,7 @@
 //! What a stack has taken of machine and services: processes, a database, queues.
 //!
-//! All of it is given back by [`Resources::release`], or else when this is dropped: by a panic, by an error, by a task that was
-//! aborted. What people want to read after a failure stays: the logs, and beside them what the database held.
+//! [`Resources::release`] gives all of it back at the end of a test; otherwise the drop does, after a panic, an error or an aborted
+//! task. What people want to read after a failure is kept: the logs, and beside them the tables of the database.
 
 use std::{
     path::PathBuf,
@@ -19,7 +19,7 @@ use tokio::{runtime, time::timeout};
 
 use crate::{Ledger, Process, Services, database, process::Running};
 
-/// For the removal in a drop, which nobody can wait for in another way.
+/// Bounds the removal in a drop, which blocks its thread.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
 /// What the database held when a test failed.
 const TABLES: &str = "tables.txt";
@@ -35,7 +35,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    /// Creates the database. Queues are made by whoever declares them.
+    /// Creates the database; the workers declare the queues.
     pub(crate) async fn take(name: String, services: &Services, logs: PathBuf) -> Result<Self> {
         database::create(&services.database_url, &name).await?;
         let (processes, queues) = (Mutex::default(), Mutex::default());
@@ -54,7 +54,7 @@ impl Resources {
         locked(&self.queues).push(queue);
     }
 
-    /// Of those that still run.
+    /// Of the processes that still run.
     pub(crate) fn pids(&self) -> Vec<u32> {
         locked(&self.processes).iter().filter_map(|process| process.upgrade()?.pid()).collect()
     }
@@ -72,7 +72,7 @@ impl Resources {
         killed.into_iter().collect::<Result<_, _>>().context("a process does not end")
     }
 
-    /// After the processes: a worker whose queue is gone would declare it anew.
+    /// After the processes: a worker whose queue is deleted declares it again.
     async fn remove(&self) -> Result<()> {
         let database = database::remove(&self.services.database_url, &self.name);
         let (queues, database) = tokio::join!(self.remove_queues(), database);
@@ -108,7 +108,7 @@ impl Drop for Resources {
         if self.released {
             return;
         }
-        // On a thread with a runtime of its own: the one that we may be in cannot be waited for, and may be about to end.
+        // On a thread with a runtime of its own: blocking on the current runtime is not possible, and it may be shutting down.
         let removed = std::thread::scope(|scope| {
             let removal = scope.spawn(|| {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

@@ -208,7 +208,7 @@ pub fn related(log: &Value) -> Vec<(String, i64)> {
     related.filter_map(|one| Some((one["type"].as_str()?.to_owned(), one["id"].as_i64()?))).collect()
 }
 
-/// Whether this is a call's log or comment, by the line that stands alone in each.
+/// Whether this is a call's log or comment, by its marker line.
 pub fn is_log_of(log: &Value, call_id: i64) -> bool {
     let marker = format!("Aircall call {call_id}");
     log["description"].as_str().is_some_and(|text| text.lines().any(|line| line == marker))

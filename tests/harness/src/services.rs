@@ -88,7 +88,7 @@ fn script(own: Option<&str>) -> Command {
 
 async fn brought_up(own: Option<&str>) -> anyhow::Result<Services> {
     install_tls();
-    // Not by output(), which would take stderr as well: what the script says while it works is for whoever waits.
+    // Not by output(), which would capture stderr as well: the script reports its progress there.
     let services = script(own).arg("env").stdout(Stdio::piped()).spawn().context("services.sh")?;
     let output = services.wait_with_output().await.context("services.sh")?;
     ensure!(output.status.success(), "scripts/services.sh could not bring the services up");

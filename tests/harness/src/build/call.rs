@@ -1,7 +1,7 @@
 //! A call for the sandbox to play: `call("+33 6 39 98 41 07").lasting(125).recorded().after(2, tag("VIP"))`.
 //!
-//! What is not said is as in most tests: inbound, answered, on the first number, by the first agent. The keys and what they
-//! mean stand in `sandbox/README.md`.
+//! Defaults are what most tests need: inbound, answered, on the first number, by the first agent. `sandbox/README.md` explains the
+//! keys.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -129,7 +129,7 @@ pub fn untag(name: &str) -> Event {
     event("call.untagged").with("tags", json!([name]))
 }
 
-/// Whose note it is says [`Event::by`]; without it, nobody's.
+/// [`Event::by`] names its author.
 pub fn note(text: &str) -> Event {
     event("call.commented").with("content", text)
 }

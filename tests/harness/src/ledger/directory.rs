@@ -43,7 +43,7 @@ impl Ledger {
         self.value("select record->>'relation' from directory_records where kind = $1 and id = $2", &[&kind, &id]).await
     }
 
-    /// Numbers that are known to be nobody's.
+    /// Numbers that are known to belong to no record.
     pub async fn misses(&self) -> Result<i64> {
         self.value("select count(*) from directory_misses", &[]).await
     }

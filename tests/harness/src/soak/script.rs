@@ -4,7 +4,7 @@
 //! compared with the truth word by word: what is lacking, left over, doubled or another call's shows at once.
 //!
 //! Most calls have just ended, so that reconciliation leaves them to the webhooks (it gives those five minutes). Some are of half an
-//! hour ago; they have happened wholly when they are told of, and of some of them webhooks are lost for ever. Those
+//! hour ago; they are over when their first webhook is sent, and of some of them webhooks are lost for ever. Those
 //! reconciliation must find. It promises nothing of insights, so none of theirs are lost.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -74,7 +74,7 @@ fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, old: f64) -> Call {
     let shape = Shape::of(rng, is_old);
     let caller = Number::of(rng, shape.inbound);
     let mut story = Story::new(n, &shape, shape.played(caller.digits()));
-    story.tell(rng);
+    story.add_events(rng);
     let started_at = if shape.old { now_s - rng.i64(1500..2400) } else { now_s - shape.duration };
     let call_id = FIRST_CALL + i64::try_from(n).unwrap_or_default();
     let mut play = story.call.clone().id(call_id).on(rng.i64(1001..=1003)).started_at(started_at);
@@ -207,7 +207,7 @@ impl Shape {
     }
 }
 
-/// What is said about a call after it, and what of that stands in the end.
+/// What is added to a call afterwards, and which of that its log contains in the end.
 struct Story {
     n: usize,
     call: build::Call,
@@ -220,13 +220,13 @@ struct Story {
 
 impl Story {
     fn new(n: usize, shape: &Shape, call: build::Call) -> Self {
-        // At 30 and 33 s Aircall tells of the end and of the voicemail. Of two events in one second nobody could say which is the last.
+        // At 30 and 33 s Aircall reports the end and the voicemail. Of two events in one second nobody could say which is the last.
         let seconds = BTreeSet::from([0, 30, 33]);
         let (has_insights, recording) = (shape.has_insights(), shape.recording);
         Self { n, call, seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
     }
 
-    fn tell(&mut self, rng: &mut Rng) {
+    fn add_events(&mut self, rng: &mut Rng) {
         if self.recording && rng.bool() {
             self.add(rng, 31, recording());
         }

@@ -55,7 +55,7 @@ pub(super) async fn settle(
         }
         let now = judge(truths, &site.found().await?);
         if now != verdict {
-            // While work goes on by itself, nobody is disturbed, and a slow machine is not taken for a fault.
+            // While work goes on without help, time is not moved, and a slow machine is not mistaken for a fault.
             (moved, changed) = (Instant::now(), Instant::now());
         }
         verdict = now;

@@ -1,7 +1,7 @@
 //! The one assertion in which every soak ends: what Sellsy holds is what the script says, no more and no less.
 //!
 //! Every call whose caller has a record is logged exactly once, on that record (with its company and its opportunity), under
-//! the right owner, with its final tags, notes, insights and link; no other call is logged, nothing else stands there, no
+//! the right owner, with its final tags, notes, insights and link; no other call is logged, nothing else is there, no
 //! call got two cards. It looks only at the sandbox and at the script, never at the ledger or at the workers' code.
 
 use std::{
@@ -43,7 +43,7 @@ pub struct Verdict {
     pub wrong: Vec<String>,
     /// Logs, comments and cards that should not be there.
     pub strange: Vec<String>,
-    /// Dead letters: told by whoever looked at the queues.
+    /// Dead letters, filled in by the code that reads the queues.
     pub parked: Vec<String>,
 }
 
@@ -118,7 +118,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// By the line that stands alone in every log.
+/// By the marker line of every log.
 fn calls_of(log: &Value) -> Vec<i64> {
     let text = log["description"].as_str().unwrap_or_default();
     text.lines().filter_map(|line| line.strip_prefix("Aircall call ")?.parse().ok()).collect()

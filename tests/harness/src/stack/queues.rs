@@ -1,4 +1,4 @@
-//! The queues of a stack, looked at and meddled with from outside. Each function has a connection of its own.
+//! The queues of a stack, read and changed from outside. Each function opens a connection of its own.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Stack {
         Connection::connect(&self.amqp_url, ConnectionProperties::default()).await.context("RabbitMQ")
     }
 
-    /// How many messages wait in a queue; those that somebody has in hand are not counted.
+    /// How many messages wait in a queue; those in flight are not counted.
     pub async fn depth(&self, queue: &str) -> Result<u32> {
         let connection = self.broker().await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -71,7 +71,7 @@ impl Stack {
         Ok(all)
     }
 
-    /// Takes all messages of a queue away, as a broker that has lost its disk.
+    /// Removes all messages of a queue, like a broker that has lost its disk.
     pub async fn purge(&self, queue: &str) -> Result<()> {
         let connection = self.broker().await?;
         let channel = connection.create_channel().await?;
