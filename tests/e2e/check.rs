@@ -51,7 +51,7 @@ async fn finds(stack: &Stack, case: &str, (what, state, says, cure): Expected<'_
     Ok(told)
 }
 
-/// A PostgreSQL that accepts no password.
+/// A PostgreSQL that refuses every password.
 async fn refusing_database() -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("postgres://callbridge:sesame@{}/callbridge?sslmode=disable", listener.local_addr()?);
@@ -113,7 +113,7 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
         (
             "TIME_ZONE",
             "Mars/Olympus".into(),
-            ("setting TIME_ZONE", "failed", "no IANA time zone", "set a valid TIME_ZONE"),
+            ("setting TIME_ZONE", "failed", "must be an IANA time zone", "set a valid TIME_ZONE"),
         ),
         (
             "AIRCALL_WEBHOOK_TOKENS",

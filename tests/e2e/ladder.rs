@@ -79,11 +79,11 @@ async fn what_always_fails_climbs_every_rung_and_is_parked_at_every_stage() -> R
     assert!(answer.status().is_success());
     stack.parked(Stage::Ingest, 1, SOON).await?;
 
-    // The cause is fixed, and one command completes all of them.
+    // The cause is fixed, and one command for each stage replays everything.
     stack.sandbox.set_faults([]).await?;
     for stage in ["resolver", "logger", "insights"] {
         let (said, fine) = stack.callbridge(&["dead", "replay", "--stage", stage]).await?;
-        assert!(fine && said.contains("1 message replayed."), "{stage}: {said}");
+        assert!(fine && said.contains("1 dead letter replayed."), "{stage}: {said}");
     }
     stack.sandbox.logged(second, SOON).await?;
     stack.sandbox.log_of(first, crate::GATHERED, says(&["Un devis."])).await?;

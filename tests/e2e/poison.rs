@@ -96,7 +96,7 @@ async fn a_message_that_kills_its_worker_is_parked_alone() -> Result<()> {
     // The cause is fixed, and the dead letter is handled like the others.
     stack.sandbox.set_faults([]).await?;
     let (said, replayed) = stack.callbridge(&["dead", "replay", "--code", "DELIVERY_LIMIT"]).await?;
-    assert!(replayed && said.contains("1 message replayed."), "{said}");
+    assert!(replayed && said.contains("1 dead letter replayed."), "{said}");
     handled(&stack, MESSAGES).await.context("the replayed message is handled")?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(parked(&stack).await, Some(0));

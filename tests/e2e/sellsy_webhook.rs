@@ -161,7 +161,7 @@ async fn a_change_in_sellsy_reaches_the_resolvers_queue() -> Result<()> {
     let (stack, ingest) = installation("sellsy_change").await?;
     let sandbox = &stack.sandbox;
     let url = format!("{}/webhooks/sellsy/{SECRET}", ingest.url);
-    // The first webhook has the wrong key, so its change is ignored.
+    // The first webhook has the wrong key, so its notices are refused.
     for sign_key in ["another", SECRET] {
         let webhook = json!({ "url": url, "sign_key": sign_key, "json": true });
         sandbox.control(Method::POST, "/sellsy/webhook", Some(&webhook)).await?;

@@ -33,7 +33,7 @@ struct Options {
     seconds: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// When the first call happens, in seconds since 1970; by default now
+    /// When the first call happens, in seconds since 1970 [default: now]
     #[arg(long)]
     begins: Option<i64>,
     /// Give up after this many seconds without any progress

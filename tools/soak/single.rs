@@ -1,6 +1,6 @@
 //! Every fault alone, each with its own load, and how long recovery takes.
 //!
-//! One of each worker, so that a killed one is missed. Time is not moved here, except for the gathering of changes.
+//! One of each worker, so that no other replica replaces a killed one. Time is not moved here, except for the gathering of changes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use harness::{
     relay::State,
     soak::{
         Settled, Soak,
-        faults::{Ailment, Fault, Planned, Service},
+        faults::{ApiFault, Fault, Planned, Service},
         script::Load,
     },
 };
@@ -32,16 +32,16 @@ fn all() -> Vec<(Fault, f64)> {
         all.extend(states.map(|state| (Fault::Link { service, of: None, state }, 0.0)));
     }
     all.push((Fault::BrokerStopped, 0.0));
-    let ailments = [
-        Ailment::Status(503),
-        Ailment::Status(429),
-        Ailment::Hangs,
-        Ailment::CutBefore,
-        Ailment::CutAfter,
-        Ailment::Html,
+    let faults = [
+        ApiFault::Status(503),
+        ApiFault::Status(429),
+        ApiFault::Hangs,
+        ApiFault::CutBefore,
+        ApiFault::CutAfter,
+        ApiFault::Html,
     ];
-    all.extend(ailments.map(|ailment| (Fault::Api { api: "sellsy", ailment, share: 1.0 }, 0.0)));
-    all.push((Fault::Api { api: "aircall", ailment: Ailment::Status(503), share: 1.0 }, 0.0));
+    all.extend(faults.map(|fault| (Fault::Api { api: "sellsy", fault, share: 1.0 }, 0.0)));
+    all.push((Fault::Api { api: "aircall", fault: ApiFault::Status(503), share: 1.0 }, 0.0));
     all.push((Fault::RollingRestart, 0.0));
     all.push((Fault::None, 1.0));
     all

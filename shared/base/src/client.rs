@@ -1,7 +1,7 @@
-//! The one way to make an HTTP client: for the APIs, for alerts, for spans, and for `callbridge ready`.
+//! Builds the HTTP clients for the APIs, alerts, spans and `callbridge ready`.
 //!
-//! It says who asks, gives up when no answer comes in time, and follows no redirect: a credential would go along to wherever the
-//! answer points, and a POST would become a GET.
+//! Every client sends our user agent, has a timeout, and follows no redirect: a redirect would send the credential to whatever
+//! host the answer names, and would turn a POST into a GET.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `timeout` is from sending to the last byte of the answer.
+/// `timeout` covers the time from sending to the last byte of the answer.
 pub fn new(timeout: Duration) -> anyhow::Result<Client> {
     builder(timeout)
         .build()
         .context("the HTTP client (if this machine has no certificates of CAs: install ca-certificates)")
 }
 
-/// The same, for a caller that needs less.
+/// For a caller that changes more settings of the client.
 pub fn builder(timeout: Duration) -> ClientBuilder {
     tls::install_provider();
     Client::builder()

@@ -42,6 +42,7 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
+    /// Reads what `Display` writes; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         [Kind::Individual, Kind::Company, Kind::Contact].into_iter().find(|kind| kind.to_string() == text)
     }

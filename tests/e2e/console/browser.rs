@@ -44,7 +44,7 @@ const SHOWN: [(&str, &str, &str); 7] = [
 const HIGHEST: u64 = 1300;
 const SMALLER: f64 = 0.7;
 
-struct Desk {
+struct PageCheck {
     browser: Browser,
     console: Process,
     /// The faults of all pages, so that one run reports all of them.
@@ -70,11 +70,11 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     workers[2].terminate(SOON).await?;
     workers[2] = stack.start("logger").await?;
     let console = stack.start_console().await?;
-    let mut desk = Desk { browser, console, faults: Vec::new() };
+    let mut check = PageCheck { browser, console, faults: Vec::new() };
 
-    desk.look("login", "/login").await?;
-    desk.log_in_by_keyboard().await?;
-    desk.why_within_two_clicks(wrong).await?;
+    check.look("login", "/login").await?;
+    check.log_in_by_keyboard().await?;
+    check.why_within_two_clicks(wrong).await?;
     for (name, path) in [
         ("overview", "/".to_owned()),
         ("calls", "/calls".into()),
@@ -85,12 +85,12 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("explained", "/dead?explain=SELLSY_FORBIDDEN".into()),
         ("directory", "/directory".into()),
     ] {
-        desk.look(name, &path).await?;
+        check.look(name, &path).await?;
     }
-    desk.one_click_retries(&stack, parked).await?;
-    ensure!(desk.faults.is_empty(), "{}", desk.faults.join("\n"));
-    desk.browser.quit().await?;
-    drop((workers, desk.console));
+    check.one_click_retries(&stack, parked).await?;
+    ensure!(check.faults.is_empty(), "{}", check.faults.join("\n"));
+    check.browser.quit().await?;
+    drop((workers, check.console));
     stack.down().await
 }
 
@@ -145,7 +145,7 @@ async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
     Ok((wrong, last))
 }
 
-impl Desk {
+impl PageCheck {
     /// Checks the page in every view and language, and takes a screenshot of each.
     async fn look(&mut self, name: &str, path: &str) -> Result<()> {
         for lang in ["en", "fr"] {

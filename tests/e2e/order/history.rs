@@ -42,7 +42,7 @@ pub(super) const KNOWABLE: &[History] = &[
         says: &["Tags : VIP", "/recording", "Rappeler", "vers l’extérieur : +33199009901"],
         silent: &["Devis"],
     },
-    // The summary is corrected twice; the rest is kept side by side.
+    // The summary is corrected twice; the other insights are kept side by side.
     History {
         script: "0 created, 6 answered, 400 hungup, 430 ended, 440 summary Un devis., 441 topics devis, 445 summary Deux devis.,
                  445 action_item 9, 446 sentiment NEGATIVE, 447 action_item 10, 450 sentiment NEUTRAL, 460 summary Trois devis.,
@@ -87,7 +87,7 @@ impl History {
                     happen(&mut call, what, about, now)?;
                     let mut told = call.clone();
                     if what == "external_transferred" {
-                        // No other event contains it.
+                        // Only this event carries it.
                         told["external_transferred_to"] = json!(about);
                     }
                     (format!("call.{what}"), told)

@@ -90,7 +90,7 @@ impl Soak {
             happens.spawn(async move {
                 sleep_until(began + planned.at).await;
                 say(began, format_args!("{}, for {:.1} s", planned.fault, planned.lasts.as_secs_f64()));
-                site.suffer(number, &planned).await.with_context(|| planned.fault.to_string())
+                site.inject(number, &planned).await.with_context(|| planned.fault.to_string())
             });
         }
         let player = site.clone();

@@ -11,7 +11,7 @@ use super::message::Incoming;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Nothing to do, and the timeline says why.
+    /// There is nothing to do; the reason is written to the timeline.
     Skip(Reason),
     /// Nothing is wrong, but the message must be handled again after about this time. It waits in a delay queue.
     Later(Duration),

@@ -19,7 +19,7 @@ impl Ledger {
         self.rows("select 1 from calls where call_id = $1 for update", &[&call]).await.map(drop)
     }
 
-    /// Holds the lock that a command takes before it handles dead letters.
+    /// Pretends that another command is reading the dead letters.
     pub async fn lock_dead_letters(&self) -> Result<()> {
         self.rows("select pg_advisory_lock(hashtext('callbridge dead letters'))", &[]).await.map(drop)
     }

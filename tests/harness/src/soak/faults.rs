@@ -19,7 +19,7 @@ pub enum Service {
 
 /// How an API fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ailment {
+pub enum ApiFault {
     Status(u16),
     Hangs,
     CutBefore,
@@ -47,7 +47,7 @@ pub enum Fault {
     /// For this share of its requests.
     Api {
         api: &'static str,
-        ailment: Ailment,
+        fault: ApiFault,
         share: f64,
     },
     /// Every worker gets SIGTERM and is started again, one after the other.
@@ -102,19 +102,19 @@ fn any(rng: &mut Rng, means: Means) -> Fault {
         62..66 if means.own_broker => Fault::BrokerStopped,
         66..70 => Fault::RollingRestart,
         _ => {
-            let ailments = [
-                Ailment::Status(500),
-                Ailment::Status(502),
-                Ailment::Status(503),
-                Ailment::Status(429),
-                Ailment::Hangs,
-                Ailment::CutBefore,
-                Ailment::CutAfter,
-                Ailment::Html,
+            let faults = [
+                ApiFault::Status(500),
+                ApiFault::Status(502),
+                ApiFault::Status(503),
+                ApiFault::Status(429),
+                ApiFault::Hangs,
+                ApiFault::CutBefore,
+                ApiFault::CutAfter,
+                ApiFault::Html,
             ];
             let api = if rng.u32(..4) > 0 { "sellsy" } else { "aircall" };
             let share = [1.0, 0.3][rng.usize(..2)];
-            Fault::Api { api, ailment: ailments[rng.usize(..ailments.len())], share }
+            Fault::Api { api, fault: faults[rng.usize(..faults.len())], share }
         }
     }
 }
@@ -126,15 +126,15 @@ fn somebody(rng: &mut Rng, means: Means) -> (&'static str, usize) {
 impl Fault {
     /// As the sandbox expects it.
     pub fn at_api(&self) -> Option<build::Fault> {
-        let Self::Api { api, ailment, share } = self else { return None };
+        let Self::Api { api, fault, share } = self else { return None };
         let requests = if *api == "sellsy" { sellsy("*") } else { aircall("*") };
-        let fault = match ailment {
-            Ailment::Status(429) => requests.answers(429).header("retry-after", "1"),
-            Ailment::Status(status) => requests.answers(*status),
-            Ailment::Hangs => requests.hangs(Before),
-            Ailment::CutBefore => requests.breaks(Before),
-            Ailment::CutAfter => requests.breaks(After),
-            Ailment::Html => requests.answers_with(200, "<html>Back soon</html>").header("content-type", "text/html"),
+        let fault = match fault {
+            ApiFault::Status(429) => requests.answers(429).header("retry-after", "1"),
+            ApiFault::Status(status) => requests.answers(*status),
+            ApiFault::Hangs => requests.hangs(Before),
+            ApiFault::CutBefore => requests.breaks(Before),
+            ApiFault::CutAfter => requests.breaks(After),
+            ApiFault::Html => requests.answers_with(200, "<html>Back soon</html>").header("content-type", "text/html"),
         };
         Some(fault.sometimes(*share))
     }
@@ -160,14 +160,14 @@ impl fmt::Display for Fault {
                 write!(f, "{service} {state}")
             }
             Self::BrokerStopped => write!(f, "broker stopped"),
-            Self::Api { api, ailment, share } => {
+            Self::Api { api, fault, share } => {
                 let api = if *api == "sellsy" { "Sellsy" } else { "Aircall" };
-                match ailment {
-                    Ailment::Status(status) => write!(f, "{api} answers {status}")?,
-                    Ailment::Hangs => write!(f, "{api} hangs")?,
-                    Ailment::CutBefore => write!(f, "{api} breaks connections")?,
-                    Ailment::CutAfter => write!(f, "{api} does the work and breaks the connection")?,
-                    Ailment::Html => write!(f, "{api} answers 200 with an HTML page")?,
+                match fault {
+                    ApiFault::Status(status) => write!(f, "{api} answers {status}")?,
+                    ApiFault::Hangs => write!(f, "{api} hangs")?,
+                    ApiFault::CutBefore => write!(f, "{api} breaks connections")?,
+                    ApiFault::CutAfter => write!(f, "{api} does the work and breaks the connection")?,
+                    ApiFault::Html => write!(f, "{api} answers 200 with an HTML page")?,
                 }
                 if *share < 1.0 { write!(f, ", {:.0} % of requests", share * 100.0) } else { Ok(()) }
             }

@@ -74,7 +74,7 @@ fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, old: f64) -> Call {
     let shape = Shape::of(rng, is_old);
     let caller = Number::of(rng, shape.inbound);
     let mut story = Story::new(n, &shape, shape.played(caller.digits()));
-    story.tell(rng);
+    story.add_events(rng);
     let started_at = if shape.old { now_s - rng.i64(1500..2400) } else { now_s - shape.duration };
     let call_id = FIRST_CALL + i64::try_from(n).unwrap_or_default();
     let mut play = story.call.clone().id(call_id).on(rng.i64(1001..=1003)).started_at(started_at);
@@ -226,7 +226,7 @@ impl Story {
         Self { n, call, seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
     }
 
-    fn tell(&mut self, rng: &mut Rng) {
+    fn add_events(&mut self, rng: &mut Rng) {
         if self.recording && rng.bool() {
             self.add(rng, 31, recording());
         }

@@ -30,7 +30,7 @@ pub(super) struct Site {
     slots: Vec<Slot>,
     front: Relay,
     /// The current faults of the APIs, by the number of the fault.
-    ailments: Mutex<BTreeMap<usize, Fault>>,
+    api_faults: Mutex<BTreeMap<usize, Fault>>,
 }
 
 /// The place of one worker, which successive processes fill.
@@ -86,7 +86,7 @@ impl Site {
                 slots.push(Slot::at(&stack, worker, replica).await?);
             }
         }
-        let site = Self { stack, slots, front: Relay::to_none().await?, ailments: Mutex::default() };
+        let site = Self { stack, slots, front: Relay::to_none().await?, api_faults: Mutex::default() };
         for slot in &site.slots {
             *slot.process.lock().await = Some(slot.start(&site.stack).await?);
         }
@@ -117,7 +117,7 @@ impl Site {
     }
 
     /// From the beginning of a fault to its end.
-    pub(super) async fn suffer(&self, number: usize, planned: &Planned) -> Result<()> {
+    pub(super) async fn inject(&self, number: usize, planned: &Planned) -> Result<()> {
         let services = Services::get().await?;
         match &planned.fault {
             faults::Fault::None => sleep(planned.lasts).await,
@@ -149,9 +149,9 @@ impl Site {
                 services.order(&["start-broker"]).await?;
             }
             faults::Fault::Api { .. } => {
-                self.ail(number, planned.fault.at_api()).await?;
+                self.set_api_fault(number, planned.fault.at_api()).await?;
                 sleep(planned.lasts).await;
-                self.ail(number, None).await?;
+                self.set_api_fault(number, None).await?;
             }
             faults::Fault::RollingRestart => {
                 for slot in &self.slots {
@@ -162,13 +162,13 @@ impl Site {
         Ok(())
     }
 
-    async fn ail(&self, number: usize, fault: Option<Fault>) -> Result<()> {
-        let mut ailments = self.ailments.lock().await;
+    async fn set_api_fault(&self, number: usize, fault: Option<Fault>) -> Result<()> {
+        let mut api_faults = self.api_faults.lock().await;
         match fault {
-            Some(fault) => ailments.insert(number, fault),
-            None => ailments.remove(&number),
+            Some(fault) => api_faults.insert(number, fault),
+            None => api_faults.remove(&number),
         };
-        self.stack.sandbox.set_faults(ailments.values().cloned()).await
+        self.stack.sandbox.set_faults(api_faults.values().cloned()).await
     }
 
     async fn restart(&self, slot: &Slot) -> Result<()> {
@@ -205,7 +205,7 @@ impl Site {
         Found::at(&self.stack.sandbox).await
     }
 
-    /// Ends the workers and removes what they leave behind.
+    /// Ends the workers and removes database and queues.
     pub(super) async fn close(self) -> Result<()> {
         self.stack.down().await
     }

@@ -151,7 +151,8 @@ impl Call {
         u64::try_from(talked.as_secs()).ok()
     }
 
-    /// It was on one of these numbers of the company. No numbers mean all of them, and a call that names none is on any.
+    /// Whether the call was on one of these numbers of the company. An empty list means all numbers, and a call without a number
+    /// matches any list.
     pub fn is_on(&self, numbers: &[i64]) -> bool {
         let number = self.number.as_ref().and_then(|number| number.id);
         numbers.is_empty() || number.is_none_or(|id| numbers.contains(&id))
