@@ -1,8 +1,8 @@
-//! The row of a call: Aircall's newest snapshot, the resolution, the insights. How the logger sees it is in `calls/row.rs`,
-//! and who writes what in Sellsy in `calls/writing.rs`.
+//! The row of a call: Aircall's newest snapshot, the resolution, the insights. How the logger reads the row is in
+//! `calls/row.rs`; the lease and what was written to Sellsy are in `calls/writing.rs`.
 //!
-//! Nothing here is a change applied to what was there before. A snapshot counts when it is newer than the stored
-//! one, an insight when it is newer than the stored one of its key; so duplicates and reordered deliveries leave the
+//! No function here applies a change on top of the stored value. A snapshot counts when it is newer than the stored
+//! one, an insight when it is newer than the stored one of its key. So duplicates and reordered deliveries leave the
 //! row as it is.
 
 use std::{sync::LazyLock, time::Duration};
@@ -36,15 +36,15 @@ pub use writing::{
     record_written, release, renew_intent, withdraw_intent,
 };
 
-/// The view at hand is newer than the stored one.
+/// The view in the parameters is newer than the stored one.
 const NEWER: &str = "(calls.snapshot_at is null
                       or (excluded.snapshot_at, excluded.snapshot_rank) > (calls.snapshot_at, calls.snapshot_rank))";
-/// The call can be decided by the look-up that was made for the card.
+/// The look-up that was made for the card is good enough to decide the call.
 const DECIDABLE: &str =
     "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
 
-/// Stores a view if it is the newest, with its line, and returns what is known of the caller then. `$7` and `$8` are for [`end`];
-/// without them nothing is decided.
+/// Stores a view if it is the newest, writes its timeline line, and returns what is known of the caller then. `$7` and
+/// `$8` are for [`end`]; without them nothing is decided.
 static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
@@ -71,29 +71,29 @@ static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. The timeline notes the event.
-/// That Aircall's list brought it is noted as well, before anybody writes the log. False when the data of this call were
-/// deleted: then nothing is taken in.
+/// Stores the snapshot if it is the newest; a duplicate or an older one changes nothing. Writes the event to the
+/// timeline. Also notes that Aircall's list brought the call in, before anybody writes the log. False when the data of
+/// this call were deleted: then nothing is stored.
 pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<bool> {
     Ok(take_in(client, stage, call_id, snapshot, None).await?.get(0))
 }
 
-/// What became of a view.
+/// The outcome of storing a view.
 #[derive(Clone, Debug)]
 pub enum Taken {
-    /// With what the ledger knows of who called.
+    /// Stored, or older than the stored one; with what the ledger knows of the caller.
     In(Option<Box<Known>>),
     /// The data of this call were deleted.
     Erased,
 }
 
-/// [`apply`], and what is known of the caller.
+/// Like [`apply`], and returns what is known of the caller.
 pub async fn begin(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<Taken> {
     take_in(client, stage, call_id, snapshot, None).await.map(|row| taken(&row))
 }
 
-/// [`begin`] for a call that has ended: if it was looked up within the last `fresh`, that is its final resolution. Nothing
-/// else need be asked then, and so it is one statement.
+/// Like [`begin`], for a call that has ended: if it was looked up within the last `fresh`, that look-up becomes its
+/// final resolution. No other query is needed then, which is why this is one statement.
 pub async fn end(
     client: &Client,
     stage: Stage,
@@ -147,7 +147,8 @@ pub async fn is_erased(client: &Client, call_id: CallId) -> Result<bool> {
     Ok(client.prepared_query_one(sql, &[&call_id.0]).await?.get(0))
 }
 
-/// Only the event of the transfer tells whom the call went to, so that outlives newer views. Of several the last.
+/// Only the transfer event says where the call was forwarded to, so the number outlives newer views. Of several
+/// transfers the last one counts.
 async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Timestamp) -> Result<()> {
     let sql = "update calls set forwarded_to = $2, forwarded_at = $3
                 where call_id = $1 and erased_at is null and (forwarded_at is null or (forwarded_at, forwarded_to) < ($3, $2))";
@@ -162,7 +163,7 @@ pub async fn claim_card(client: &Client, call_id: CallId) -> Result<bool> {
     Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
 }
 
-/// What the ledger knows of who called.
+/// What the ledger knows of the caller.
 #[derive(Clone, Debug)]
 pub struct Known {
     pub resolution: Resolution,
@@ -170,7 +171,7 @@ pub struct Known {
     /// The resolution is the one by which the call is logged.
     pub is_final: bool,
     pub card_shown: bool,
-    /// It became final just now, by [`end`].
+    /// [`end`] has just made it final.
     pub just_decided: bool,
 }
 
@@ -184,8 +185,8 @@ pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
     }))
 }
 
-/// Keeps a look-up made for the card, with its line; a final decision is left alone. With `claim` the call's one card is
-/// claimed as well, as by [`claim_card`]: whether it was is returned.
+/// Stores a look-up made for the card, with its timeline line; a final decision is left alone. With `claim` it also
+/// claims the call's one card, as [`claim_card`] does, and returns whether it got it.
 pub async fn keep_look_up(
     client: &Client,
     call_id: CallId,
@@ -193,7 +194,7 @@ pub async fn keep_look_up(
     claim: bool,
     line: Entry,
 ) -> Result<bool> {
-    // Whether the card is free is read under the row's lock: two replicas may be here at once.
+    // Whether the card is still unclaimed is read under the row's lock: two replicas may run this at the same time.
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with noted as ({WRITE}),
@@ -211,8 +212,8 @@ pub async fn keep_look_up(
     Ok(lines.after(kept)?.is_some_and(|row| row.get(0)))
 }
 
-/// Makes this the resolution by which the call is logged; without a record the call waits under its number for one.
-/// False when another one had been made final before.
+/// Makes this the resolution by which the call is logged. Without a record the call waits, under its number, for one to
+/// appear. False when another resolution was already final.
 pub async fn decide(
     client: &Client,
     call_id: CallId,
@@ -226,8 +227,8 @@ pub async fn decide(
     Ok(client.prepared_execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
 }
 
-/// Another decision for a call that nobody was found for, or whose record Sellsy did not take; a log that is there keeps
-/// its record if nobody is found now. Returns what is decided then; `None` when there was nothing to decide again.
+/// Decides again for a call without a match, or one whose record Sellsy refused. If nobody is found this time, a log
+/// that exists keeps its record. Returns the decision that holds then; `None` when there was nothing to decide again.
 pub async fn decide_again(
     client: &Client,
     call_id: CallId,
@@ -245,11 +246,11 @@ pub async fn decide_again(
     Ok(row.map(|r| r.get::<_, Json<Resolution>>(0).0))
 }
 
-/// Sellsy does not take the record or the opportunity that was found: the call waits for another decision. Once; false
-/// after that. An intent stays: what it may have made is looked for on the next record too, where a merge would have
-/// brought it.
+/// Sellsy refused the record or the opportunity that was found: the call waits for another decision. This happens once
+/// per call; false after that. An intent is kept: the log that it may have created is looked for on the next record
+/// too, where a merge of the two records would have moved it.
 pub async fn reopen(client: &Client, call_id: CallId) -> Result<bool> {
-    // Nobody carries a change over the decision: it is written when that has come.
+    // No delayed change waits across the decision: it is written once the decision is made.
     let sql = "update calls set reopened_at = now(), due_at = null where call_id = $1 and reopened_at is null";
     Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
 }
@@ -260,8 +261,8 @@ pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> 
     Ok(row.and_then(|r| r.get::<_, Option<Json<Call>>>(0)).map(|Json(call)| call))
 }
 
-/// Stores the insight unless a newer one of its key is there. Of two that were told in the same second, the greater one
-/// by PostgreSQL's order of JSON stands: an order that means nothing, but the same whichever came first.
+/// Stores the insight unless a newer one of its key is stored. Of two that Aircall sent in the same second, the greater
+/// one by PostgreSQL's order of JSON is kept: that order means nothing, but gives the same result whichever came first.
 pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<()> {
     let sql = "insert into calls (call_id, insights) values ($1, jsonb_build_object($2::text, $3::jsonb))
                on conflict (call_id) do update set insights = calls.insights || excluded.insights
@@ -272,7 +273,7 @@ pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) ->
     Ok(())
 }
 
-/// Unmatched calls of the last days whose number one of these is.
+/// Unmatched calls of the last days whose number is one of these.
 pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result<Vec<CallId>> {
     let sql = "select call_id from calls
                 where unmatched_number = any($1) and created_at > now() - make_interval(secs => $2::float8 * 86400)
@@ -281,8 +282,8 @@ pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result
     Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
 }
 
-/// So many messages about the call were parked, or taken out by an operator if it is negative. Those that the broker
-/// parked by itself were not counted.
+/// Adds to the number of parked messages of the call; negative when an operator took some out. Messages that the broker
+/// parked on its own were not counted.
 pub async fn count_parked(client: &Client, call_id: CallId, messages: i32) -> Result<()> {
     if messages == 0 {
         return Ok(());

@@ -1,9 +1,9 @@
-//! Deleting what is kept about people: calls that are too old (`RETENTION_DAYS`), or those of one person.
+//! Deleting what is stored about people: calls that are too old (`RETENTION_DAYS`), or those of one person.
 //!
-//! An erased call keeps its row, but nothing in it except its id, the id of its log in Sellsy and when it was erased. The row
-//! is what makes a late event, a replayed dead letter or a backfill find the call erased instead of new: nothing is taken in
-//! any more (`calls::apply` and the others look for `erased_at`), and it is never logged a second time. It holds nothing
-//! about anybody and stays.
+//! An erased call keeps its row, but nothing in it except its id, the id of its log in Sellsy and when it was erased.
+//! Because of that row, a late event, a replayed dead letter or a backfill finds the call erased instead of new:
+//! nothing is stored any more (`calls::apply` and the others look for `erased_at`), and the call is never logged a
+//! second time. The row holds nothing about any person and is kept.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ pub struct Erased {
     pub timeline: u64,
 }
 
-/// Everything of these calls but the proof that they were there. Those that are erased already are left alone.
+/// Deletes everything of these calls except the proof that they existed. Those that are already erased are left alone.
 pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
-    // All columns that are not named here are set when the row is made: the id, and counters that say nothing.
+    // All columns that are not named here are set when the row is created: the id, and counters that reveal nothing.
     let calls = "update calls
                     set erased_at = now(), snapshot = null, snapshot_at = null, snapshot_rank = null, card_at = null,
                         resolution = null, looked_up_at = null, resolved_at = null, insights = '{}', digest = null,
@@ -32,7 +32,7 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     Ok(Erased { calls, timeline })
 }
 
-/// The oldest calls that we heard of longer ago than `age`, at most so many.
+/// The oldest calls that were first seen longer ago than `age`, up to `at_most`.
 pub async fn old_calls(client: &Client, age: Duration, at_most: i64) -> Result<Vec<i64>> {
     let sql = "select call_id from calls
                 where erased_at is null and created_at < now() - make_interval(secs => $1)
@@ -41,8 +41,8 @@ pub async fn old_calls(client: &Client, age: Duration, at_most: i64) -> Result<V
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Lines of the timeline that are older than `age`: of calls that go on being changed, and of erased ones that an event
-/// came for. Lines are numbered in the order in which they were written, so the oldest are the first.
+/// Deletes lines of the timeline that are older than `age`: of calls that keep changing, and of erased calls that
+/// received an event afterwards. Lines are numbered in the order in which they were written, so the oldest come first.
 pub async fn old_lines(client: &Client, age: Duration, at_most: i64) -> Result<u64> {
     let sql = "delete from timeline where id in (
                    select id from (select id, at from timeline order by id limit $2) oldest
@@ -58,9 +58,9 @@ pub struct Concerned {
     pub log_form: Option<String>,
     /// The other party, as Aircall wrote it.
     pub raw_digits: Option<String>,
-    /// All that is kept of it.
+    /// All text that is stored of the call.
     pub text: String,
-    /// The person's record was among those that it could be of.
+    /// The person's record was among the call's candidates.
     pub by_record: bool,
     pub unmatched: bool,
     pub insights: i64,
@@ -70,8 +70,8 @@ pub struct Concerned {
 /// What people write between the digits of a number.
 pub const SEPARATORS: &str = " \t.-()/_\u{a0}\u{202f}\u{2009}\u{b7}\u{2010}\u{2011}\u{2013}";
 
-/// Calls in which these digits stand, with nothing but [`SEPARATORS`] between them, and calls that could be of one of these records (kind and
-/// id). The digits may be those of something else: whoever asks has to look.
+/// Calls that contain these digits, with nothing but [`SEPARATORS`] between them, and calls that could be of one of
+/// these records (kind and id). The digits may belong to something else: the caller has to check.
 pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)]) -> Result<Vec<Concerned>> {
     let (kinds, ids): (Vec<&str>, Vec<i64>) = records.iter().map(|(kind, id)| (kind.as_str(), *id)).unzip();
     let sql = "with candidate as (
@@ -101,7 +101,7 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
     Ok(concerned.collect())
 }
 
-/// Calls that are known from a message alone, which is deleted: what comes of them later is not taken in.
+/// Calls that are known only from a message, which is deleted: whatever arrives for them later is not stored.
 pub async fn never_seen(client: &Client, ids: &[i64]) -> Result<()> {
     let sql = "insert into calls (call_id, erased_at) select unnest($1::bigint[]), now() on conflict do nothing";
     client.execute(sql, &[&ids]).await?;

@@ -1,9 +1,9 @@
-//! What the log of a call is in Sellsy. A call that was logged in one form stays in it.
+//! The form of a call's log in Sellsy. A call that was logged in one form keeps that form.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogForm {
     PhoneCall,
-    /// Where Sellsy does not let us write phone calls.
+    /// Used where Sellsy does not let us write phone calls.
     Comment,
 }
 

@@ -1,7 +1,7 @@
 //! AI insights of a call, as the insights worker found them and the logger writes them.
 //!
-//! Each has a key under which the newest one (by `at`) stands: a corrected summary replaces the first, two action
-//! items stand side by side.
+//! Each has a key, and the newest one of a key (by `at`) is kept: a corrected summary replaces the first, while two
+//! action items are kept side by side.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Insight {
-    /// When Aircall told it; the newest of one key wins.
+    /// When Aircall sent it; the newest of one key wins.
     pub at: Timestamp,
     #[serde(flatten)]
     pub content: Content,
@@ -30,7 +30,7 @@ pub enum Content {
 pub struct Sentiment {
     /// The colleague's side of the conversation, not the caller's.
     pub internal: bool,
-    /// POSITIVE, NEUTRAL or NEGATIVE today; others may come.
+    /// POSITIVE, NEUTRAL or NEGATIVE today; Aircall may add others.
     pub value: String,
 }
 

@@ -1,7 +1,7 @@
-//! What reconciliation with Aircall's list of calls keeps: how far it is, and which calls it has brought in.
+//! What reconciliation with Aircall's list of calls stores: its progress, and which calls it has brought in.
 //!
-//! A place is written down only when everything before it has been dealt with, so whoever goes on after a crash may look
-//! at some calls twice, but leaves none out. That a call was brought in is written down after its fact is durable.
+//! Progress is stored only when everything before it has been dealt with. So a process that continues after a crash may
+//! look at some calls twice, but leaves none out. That a call was brought in is stored after its message is durable.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, types::Json};
 use vendors::aircall::wire::Call;
 
-/// How far a turn is.
+/// The progress of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is looked at, by the start of the calls.
+    /// The turn covers the calls that started from here on.
     pub since: Timestamp,
     pub until: Timestamp,
     /// All calls that started before this have been looked at.
     pub reached: Timestamp,
     pub begun_at: Timestamp,
-    /// Where the next turn begins; set when the turn has ended.
+    /// Where the next turn begins; set when this turn has ended.
     pub next_since: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub webhook_active: Option<bool>,
@@ -34,7 +34,7 @@ pub struct Known {
     pub resolved: bool,
     /// It has a record to be logged on, and no log.
     pub unlogged: bool,
-    /// What the list showed when the call was brought in from there.
+    /// What the list showed when the call was brought in from it.
     pub reconciled_view: Option<String>,
     /// Its data were deleted; it is not brought in again.
     pub erased: bool,
@@ -54,7 +54,7 @@ pub async fn progress(client: &Client, name: &str) -> Result<Option<Progress>> {
     }))
 }
 
-/// A turn over calls that started between `since` and `until` begins at `reached`.
+/// Begins a turn over calls that started between `since` and `until`, at `reached`.
 pub async fn begin(client: &Client, name: &str, since: Timestamp, until: Timestamp, reached: Timestamp) -> Result<()> {
     let sql = "insert into reconciliations (name, since, until, reached) values ($1, $2, $3, $4)
                on conflict (name) do update set since = $2, until = $3, reached = $4, begun_at = now(), ended_at = null, next_since = null";
@@ -74,7 +74,7 @@ pub async fn end(client: &Client, name: &str, next_since: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Keeps whether Aircall has an active webhook for us. True when somebody should be told that all is not `well`: once an
+/// Stores whether Aircall has an active webhook for us. True when a warning is due because all is not `well`: once an
 /// hour.
 pub async fn note_webhook(client: &Client, name: &str, active: bool, well: bool) -> Result<bool> {
     let sql = "with told as (select coalesce(webhook_told_at < now() - interval '1 hour', true) and not $3 as due
@@ -87,13 +87,13 @@ pub async fn note_webhook(client: &Client, name: &str, active: bool, well: bool)
     Ok(client.query_opt(sql, &[&name, &active, &well]).await?.is_some_and(|row| row.get(0)))
 }
 
-/// Forgets a turn that need not be gone on with.
+/// Removes a turn that need not be continued.
 pub async fn forget(client: &Client, name: &str) -> Result<()> {
     client.execute("delete from reconciliations where name = $1", &[&name]).await?;
     Ok(())
 }
 
-/// What is known of these calls, by their ids; nothing of those that are left out.
+/// What is known of these calls, by id; unknown calls are left out.
 pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> {
     let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
                       resolution->>'record' is not null and sellsy_id is null and gone_at is null,
@@ -113,7 +113,7 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
     Ok(client.query(sql, &[&ids]).await?.iter().map(of).collect())
 }
 
-/// The calls were brought in as the list showed them.
+/// Stores that the calls were brought in as the list showed them.
 pub async fn note_brought(client: &Client, ids: &[i64], views: &[String]) -> Result<()> {
     let sql = "insert into calls (call_id, reconciled_at, reconciled_view)
                select id, now(), view from unnest($1::bigint[], $2::text[]) as brought (id, view) order by id
@@ -124,7 +124,7 @@ pub async fn note_brought(client: &Client, ids: &[i64], views: &[String]) -> Res
     Ok(())
 }
 
-/// How many calls were brought in of late and are neither logged nor known to be nobody's.
+/// How many calls were brought in recently and are neither logged nor known to be unmatched.
 pub async fn unsettled(client: &Client) -> Result<i64> {
     let sql = "select count(*) from calls
                 where reconciled_at > now() - interval '10 minutes' and sellsy_id is null and gone_at is null

@@ -1,7 +1,7 @@
-//! The processes that run: every worker tells every few seconds that it lives and what it lacks.
+//! The running processes: every few seconds each worker reports that it is alive and which conditions it lacks.
 //!
-//! It is for people who look at the console, nothing else depends on it. A process that ends says goodbye; one that died
-//! stays in the list for some minutes, with the time when it was seen last.
+//! The list is only for people who look at the console; nothing else depends on it. A process that ends removes itself
+//! from the list. One that died stays in it for some minutes, with the time when it was last seen.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-/// What a process says of itself.
+/// What a process reports of itself.
 #[derive(Clone, Debug)]
 pub struct Replica {
     pub instance: Uuid,
@@ -20,7 +20,7 @@ pub struct Replica {
     pub version: String,
 }
 
-/// A process as it was seen last.
+/// A process as it was last seen.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub replica: Replica,
@@ -28,7 +28,7 @@ pub struct Seen {
     pub seen_at: Timestamp,
     /// Why it was not ready, by condition.
     pub missing: BTreeMap<String, String>,
-    /// It has not been heard of for long enough to be taken for dead.
+    /// It has not reported for long enough to be considered dead.
     pub silent: bool,
 }
 
@@ -44,7 +44,7 @@ impl Replica {
         }
     }
 
-    /// Tells that this process lives; forgets those that have been silent for minutes.
+    /// Reports that this process is alive; removes those that have been silent for minutes.
     pub async fn tell(&self, client: &Client, missing: &BTreeMap<&str, String>) -> Result<()> {
         let sql = "with old as (delete from replicas where seen_at < now() - interval '5 min' and instance <> $1)
                    insert into replicas (instance, worker, host, pid, version, missing) values ($1, $2, $3, $4, $5, $6)

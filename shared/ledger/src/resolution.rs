@@ -1,7 +1,7 @@
 //! Who called, as the resolver decided it and the logger and the operator read it.
 //!
 //! Plain data, stored as JSON in the call's row with every candidate and the rule that chose, so that "why this
-//! record?" can be answered long after. The rules themselves live in the resolver.
+//! record?" can be answered long afterwards. The rules themselves are in the resolver.
 
 use base::ids::Kind;
 use jiff::Timestamp;
@@ -59,7 +59,7 @@ pub struct Record {
     pub email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<String>,
-    /// The staff who owns the record.
+    /// The staff member who owns the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -73,7 +73,7 @@ pub struct Record {
 pub struct Company {
     pub id: i64,
     pub name: String,
-    /// Unknown when Sellsy's answer did not tell it.
+    /// Unknown when Sellsy's answer did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relation: Option<Relation>,
 }
@@ -89,20 +89,20 @@ pub struct Opportunity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// The phone directory had somebody with this number.
+    /// The phone directory had a record with this number.
     Directory,
     /// Sellsy was asked.
     Live,
-    /// Sellsy was asked a short while ago and had nobody.
+    /// Sellsy was asked recently and had no record.
     Remembered,
-    /// Nobody was asked: there is no number to look up.
+    /// Nothing was asked: there is no number to look up.
     None,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Resolution {
     pub source: Source,
-    /// When the directory had read the chosen record; `None` for other sources.
+    /// When the directory read the chosen record; `None` for other sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
     /// The record that the rules chose; `None` is unmatched.
@@ -114,6 +114,6 @@ pub struct Resolution {
     /// Why this opportunity, or why none.
     #[serde(flatten, with = "stored::opportunity_rule")]
     pub opportunity_rule: Reason,
-    /// Everybody who has the number, in order of preference.
+    /// Every record that has the number, in order of preference.
     pub candidates: Vec<Record>,
 }

@@ -1,23 +1,26 @@
 //! Aircall's view of a call, and which of two views is the newer one.
 //!
-//! Every call event carries the whole call as it was when the event was built, and Aircall tells that moment in whole
-//! seconds. Events share seconds (notes and tags are saved together), come in any order, and come again. So the order
-//! of views depends on nothing but the views, and it is total: the newest of them is the same one whatever came first.
+//! Every call event carries the whole call as it was when the event was built, and Aircall gives that moment in whole
+//! seconds. Events share seconds (notes and tags are saved together), arrive in any order, and are repeated. So the
+//! order of views depends on nothing but the views, and it is total: the newest is the same one in whatever order they
+//! arrive.
 //!
 //! The time of the event decides. Within one second it is, in this order:
 //! 1. what a call never loses: its phase (ringing, answered, ended), its notes, its recording and voicemail;
-//! 2. fewer tags from before this second: they can only have been taken away, one that is put back is dated anew;
-//! 3. `call.untagged` after all other kinds, and of two the one that leaves fewer tags: a tag is put on before it is
-//!    taken away;
-//! 4. more tags of this second, because tags are put on one after the other;
-//! 5. the usual order of the kinds, and a digest, for views that nothing else tells apart.
+//! 2. fewer tags from before this second: they can only have been removed, since a tag that is added again has a new
+//!    date;
+//! 3. `call.untagged` after all other kinds, and of two the one that leaves fewer tags: a tag is added before it is
+//!    removed;
+//! 4. more tags of this second, because tags are added one after the other;
+//! 5. the usual order of the kinds, and a digest, for views that nothing else distinguishes.
 //!
-//! A tag without a date counts as one of this second. The first two follow from what a call is and are never wrong. The third is wrong when in one second a tag is taken
-//! away and then another one put on: the log then lacks the new tag until the call's next event. The views alone do not
-//! differ from those of a tag put on and taken away again, a slip of the finger, which is the likelier of the two.
+//! A tag without a date counts as one of this second. The first two follow from what a call is and are never wrong. The
+//! third is wrong when in one second a tag is removed and then another one added: the log then lacks the new tag until
+//! the call's next event. The same views also result from adding a tag and removing it again, a slip of the finger,
+//! which is the likelier of the two.
 //!
-//! A view that is read from the REST API has no event. Its place is the second in which it was asked for, with a kind
-//! that is not an event: it then gives way to an event of that second.
+//! A view that is read from the REST API has no event. Its place is the second in which it was requested, with a kind
+//! that is not an event, so that it ranks below an event of that second.
 
 use jiff::Timestamp;
 use vendors::aircall::wire::Call;
@@ -36,7 +39,7 @@ impl<'a> Snapshot<'a> {
         Self { call, kind, at, rank: rank(kind, at, call) }
     }
 
-    /// The greater one is the newer one. Two views in one place are the same view.
+    /// The greater one is the newer one. Two views with the same place are the same view.
     pub fn place(&self) -> (Timestamp, i64) {
         (self.at, self.rank)
     }
@@ -51,11 +54,11 @@ fn rank(kind: &str, at: Timestamp, call: &Call) -> i64 {
     };
     let assets = [&call.voicemail, &call.recording, &call.asset].into_iter().flatten().count();
     let of_this_second = |tagged_at: Timestamp| tagged_at.as_second() >= at.as_second();
-    // One without a date counts as new.
+    // A tag without a date counts as new.
     let new_tags = call.tags.iter().filter(|tag| tag.tagged_at.is_none_or(of_this_second)).count();
     let old_tags = call.tags.len() - new_tags;
     let untagged = kind == "call.untagged";
-    // Each with its bits.
+    // Each part with its number of bits.
     let parts = [
         (phase, 2),
         (more(call.comments.len()), 6),
@@ -71,7 +74,7 @@ fn rank(kind: &str, at: Timestamp, call: &Call) -> i64 {
     known << 32 | i64::from(u32::from_be_bytes([*a, *b, *c, *d]))
 }
 
-/// What six bits hold. A call has at most five notes, and no agent chooses sixty tags.
+/// The most that six bits hold. A call has at most five notes, and no agent chooses sixty tags.
 const MANY: u8 = 63;
 
 fn more(count: usize) -> u8 {
@@ -82,7 +85,7 @@ fn fewer(count: usize) -> u8 {
     MANY - more(count)
 }
 
-/// When an event of this kind usually comes, for views that are alike in all that counts more.
+/// When an event of this kind usually comes, for views that do not differ in anything that counts more.
 fn usual_order(kind: &str) -> u8 {
     match kind {
         "call.created" => 1,

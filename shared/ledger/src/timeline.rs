@@ -1,10 +1,11 @@
 //! The timeline of a call: what came in, who was found and why, each API request, what was written.
 //!
-//! It is read by people who ask "why was this call logged there?". Entries hold no phone number and no text of a
-//! note or summary: those stand in the call's row, which retention and erasure clean.
+//! People read it to learn why a call was logged where it was. Entries hold no phone number and no text of a note or
+//! summary: those are stored in the call's row, which retention and erasure clean.
 //!
-//! A line is a [`What`] with its details, a [`Reason`] among them; sentences are made of it where it is shown. It is stored by a key
-//! that stays, so a sentence can be reworded at any time, and a line of another version is shown as it was written.
+//! A line is a [`What`] with its details, a [`Reason`] among them; it becomes a sentence where it is shown. It is
+//! stored under a key that never changes, so a sentence can be reworded at any time. A line of another version is shown
+//! as it was written.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub use what::{Answer, ApiRequest, DeadLetter, Decision, Failure, Seen, SellsyLo
 pub struct Entry {
     stage: &'static str,
     pub(super) what: What,
-    /// How long ago it was when it is written down.
+    /// How old the line's event is when the line is written.
     age: Duration,
 }
 
@@ -74,8 +75,8 @@ pub(super) const WRITE: &str = "insert into timeline (call_id, stage, what, deta
 /// Stages, what, details, ages.
 type Values<'a> = (Vec<&'a str>, Vec<String>, Vec<Value>, Vec<f64>);
 
-/// Lines to be written, and before them the requests that the message in hand has caused so far; these wait for other lines if
-/// they are not written after all.
+/// Lines to be written, preceded by the requests that the current message has caused so far. If the statement fails,
+/// those requests are kept and written with later lines.
 pub(super) struct Lines {
     requests: Vec<Sent>,
     /// The requests' lines are the first of them.
@@ -89,14 +90,14 @@ impl Lines {
         Self { requests, all }
     }
 
-    /// By the database's clock alone, because it is one and the workers have many: so ages, not times.
+    /// Ages instead of times: the database's one clock computes the times, because the workers have many clocks.
     pub(super) fn values(&self) -> Values<'_> {
         let all = &self.all;
         let (whats, details) = all.iter().map(|e| e.what.columns()).unzip();
         (all.iter().map(|e| e.stage).collect(), whats, details, all.iter().map(|e| e.age.as_secs_f64()).collect())
     }
 
-    /// Takes leave of the lines: they are written, or their statement has failed.
+    /// Ends the use of the lines: they are written, or their statement has failed.
     pub(super) fn after<T>(self, written: Result<T, tokio_postgres::Error>) -> Result<T> {
         if written.is_err() {
             sent::restore_requests(self.requests);
@@ -117,7 +118,7 @@ fn requested(request: &Sent) -> Entry {
     Entry::new(request.stage, what).ago(request.ended.elapsed())
 }
 
-/// Writes these lines, and before them the requests that the message in hand has caused so far.
+/// Writes these lines, preceded by the requests that the current message has caused so far.
 pub async fn add(client: &Client, call_id: CallId, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
     let lines = Lines::of(entries);
     if lines.all.is_empty() {
@@ -142,7 +143,7 @@ pub async fn failures(client: &Client, most: i64) -> Result<Vec<(CallId, Line)>>
     Ok(rows.iter().map(|r| (CallId(r.get(0)), line(r, 1))).collect())
 }
 
-/// From the columns at, stage, what, detail.
+/// Reads the columns at, stage, what, detail.
 fn line(row: &Row, first: usize) -> Line {
     let what = What::read(row.get(first + 2), row.get(first + 3));
     Line { at: row.get(first), stage: row.get(first + 1), what }

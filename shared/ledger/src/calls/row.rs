@@ -1,8 +1,8 @@
-//! The row of a call as the logger sees it: what its log is made of, and what is known of that log.
+//! The row of a call as the logger reads it: what its log is made of, and what is known of that log.
 //!
-//! The columns could contradict each other; what is made of them here cannot. Combinations that no statement writes are read
-//! as the state in which the least can go wrong: a log that may exist is looked for before one is created, and a call whose log
-//! was deleted or whose data were erased is left alone.
+//! The columns could contradict each other; the types read from them here cannot. Combinations that no statement writes
+//! are read as the state in which the least can go wrong: a log that may exist is looked for before one is created, and
+//! a call whose log was deleted or whose data were erased is left alone.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use vendors::aircall::wire::Call;
 
 use crate::{form::LogForm, insight::Insights, resolution::Resolution};
 
-/// What [`read`] needs. Spans are reckoned by the database's clock alone.
+/// The columns that [`read`] needs. Durations are computed by the database's clock alone.
 pub(super) const ROW: &str =
     "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
                    sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
@@ -21,7 +21,7 @@ pub(super) const ROW: &str =
                    extract(epoch from now() - written_at)::float8 as written_age,
                    extract(epoch from due_at - now())::float8 as due_in";
 
-/// Everything that the log of a call is made of, and what was written of it.
+/// Everything that the log of a call is made of, and what is known of that log.
 #[derive(Clone, Debug)]
 pub struct CallRow {
     pub call_id: CallId,
@@ -33,14 +33,14 @@ pub struct CallRow {
     pub(super) wanted: i64,
 }
 
-/// Where the call is to be logged.
+/// Which record the call is to be logged on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// The data of the call were deleted. Nothing is done about it any more.
     Erased,
     /// The call has not been resolved yet.
     Undecided,
-    /// Sellsy did not take what this resolution links the log to: the caller is being looked up again.
+    /// Sellsy refused the links of this resolution: the caller is being looked up again.
     Reopened(Resolution),
     Final {
         resolution: Resolution,
@@ -54,11 +54,12 @@ pub enum Decision {
 pub enum Log {
     /// There is none, and no request for one has been sent.
     None,
-    /// Likewise. The intent to create one was written down with the claim.
+    /// No request has been sent either. The intent to create the log was recorded together with the claim.
     Intended(LogForm),
-    /// Aircall's list brought the call in: a ledger that is gone, or was restored, may have logged it before.
+    /// Aircall's list brought the call in: a ledger that was lost, or restored from a backup, may have logged it
+    /// before.
     Unknown,
-    /// A request to create it was sent, or was about to be, so long ago, and its end is not known.
+    /// A request to create it was sent, or was about to be, this long ago; its outcome is not known.
     Unclear {
         /// `None`: it may be of any form.
         form: Option<LogForm>,
@@ -69,23 +70,23 @@ pub enum Log {
     Deleted,
 }
 
-/// A log that is there.
+/// A log that exists in Sellsy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     pub form: LogForm,
     pub id: i64,
-    /// Of what was written last; `None` if it was adopted and not written since: what it says may be old.
+    /// Digest of what was written last. `None` if the log was adopted and not written since: its text may be old.
     pub digest: Option<String>,
     /// How often it was written, and how long ago the last time was.
     pub writes: i32,
     pub written_age: Duration,
-    /// Changes since the last write are gathered for so long; zero when it is time to write them.
+    /// How long changes since the last write are still gathered; zero when it is time to write them.
     pub due_in: Option<Duration>,
-    /// [`Links::Leave`]: Sellsy does not take its links, old or new.
+    /// [`Links::Leave`]: Sellsy refuses its links, old or new.
     pub links: Links,
 }
 
-/// Whether an update brings the log's owner and links along; a comment's cannot be changed.
+/// Whether an update also sends the log's owner and links; a comment's cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
     Set,
@@ -94,13 +95,13 @@ pub enum Links {
 }
 
 impl CallRow {
-    /// A row that is not from the ledger: a call with its final resolution, not logged yet.
+    /// A row that does not come from the ledger: a call with its final resolution, not logged yet.
     pub fn of(call_id: CallId, snapshot: Call, resolution: Resolution, insights: Insights) -> Self {
         let decision = Decision::Final { resolution, again: false };
         Self { call_id, snapshot: Some(snapshot), insights, decision, log: Log::None, wanted: 0 }
     }
 
-    /// The log, if it is there.
+    /// The log, if it exists.
     pub fn stored(&self) -> Option<&Stored> {
         match &self.log {
             Log::Stored(stored) => Some(stored),
@@ -109,7 +110,7 @@ impl CallRow {
     }
 }
 
-/// The columns that decision and log are read from.
+/// The columns from which decision and log are read.
 #[derive(Debug, Default)]
 struct Columns {
     erased: bool,
@@ -125,7 +126,7 @@ struct Columns {
     written_age: Option<Duration>,
     due_in: Option<Duration>,
     intent_age: Option<Duration>,
-    /// The intent was written by the statement that has read this row.
+    /// The statement that read this row has also recorded the intent.
     intended: bool,
     links_refused: bool,
     gone: bool,
@@ -155,7 +156,7 @@ impl Columns {
         match (self.intent_age, self.form) {
             (Some(_), Some(form)) if self.intended => Log::Intended(form),
             (Some(age), form) => Log::Unclear { form, age },
-            // A form is written down with an intent and goes with it.
+            // A form is recorded with an intent and removed with it.
             (None, Some(_)) => Log::Unknown,
             (None, None) if self.listed => Log::Unknown,
             (None, None) => Log::None,
@@ -173,7 +174,7 @@ impl Columns {
     }
 }
 
-/// `intended`: this statement has written the intent down, and nothing has been sent for it.
+/// `intended`: this statement has recorded the intent, and nothing has been sent for it.
 pub(super) fn read(row: &Row, intended: bool) -> CallRow {
     let span = |name: &str| row.get::<_, Option<f64>>(name).map(|s| Duration::from_secs_f64(s.max(0.0)));
     let is_set = |name: &str| row.get::<_, Option<Timestamp>>(name).is_some();

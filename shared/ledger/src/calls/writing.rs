@@ -12,11 +12,11 @@ use crate::{
     timeline::{Entry, Lines, WRITE},
 };
 
-/// How long a writer may take before another one assumes that it died. Longer than a handler may run at all
-/// (90 s in the consumer loop), so that nobody who still has work in flight ever outlives its lease.
+/// How long a writer may take before another one assumes that it died. Longer than a handler may run at all (90 s in
+/// the consumer loop), so no writer still has work in flight when its lease runs out.
 const LEASE_S: f64 = 120.0;
 
-/// The row as it is, for people who look at it.
+/// Reads the row without claiming it, for people who look at it.
 pub async fn look(client: &Client, call_id: CallId) -> Result<Option<CallRow>> {
     let row = client.prepared_query_opt(&format!("select {ROW} from calls where call_id = $1"), &[&call_id.0]).await?;
     Ok(row.map(|row| row::read(&row, false)))
@@ -27,22 +27,22 @@ pub async fn look(client: &Client, call_id: CallId) -> Result<Option<CallRow>> {
 pub struct Lease(Uuid);
 
 impl Lease {
-    /// One that nobody has yet.
+    /// A new lease, which nobody holds yet.
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
 }
 
-/// Nothing speaks against the first POST of a call's log, as far as the row says; the writer looks closer.
+/// As far as the row says, nothing prevents the first POST of a call's log; the writer checks more.
 const CREATABLE: &str =
     "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
                       and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
                       and reconciled_at is null and (reopened_at > looked_up_at) is not true)";
 
-/// Notes that the call may have changed and takes the lease if nobody holds it, or if it is one of `ours`. `None`:
-/// somebody else does, and will see the change when it releases; or there is no such call. If the log is to be created, in
-/// the form given, the intent is written down at once: see [`record_intent`]. An intent of `ours` for which nothing was sent
-/// (`unsent`) is as good as none.
+/// Notes that the call may have changed, and takes the lease if nobody holds it or if it is one of `ours`. `None`:
+/// another writer holds it and will see the change when it releases; or there is no such call. If the log is to be
+/// created, in the given form, the intent is recorded at once: see [`record_intent`]. An intent of `ours` for which
+/// nothing was sent (`unsent`) counts as none.
 pub async fn claim(
     client: &Client,
     call_id: CallId,
@@ -69,12 +69,12 @@ pub async fn claim(
     Ok(row.filter(|r| r.get("mine")).map(|row| row::read(&row, row.get("intended"))))
 }
 
-/// What becomes of a lease that is given back: kept if the call has changed since.
+/// The new value of a lease that is released: it is kept if the call has changed since.
 fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
-/// Gives the lease back, unless the call has changed since `seen` was read: then it is kept and the row read again.
+/// Releases the lease, unless the call has changed since `seen` was read: then it is kept and the row read again.
 pub async fn release(client: &Client, lease: Lease, seen: &CallRow) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$3");
@@ -84,13 +84,13 @@ pub async fn release(client: &Client, lease: Lease, seen: &CallRow) -> Result<Op
     changed(client, seen, row.is_some_and(|row| row.get(0))).await
 }
 
-/// The row anew, if it has changed.
+/// The row, read again if it has changed.
 async fn changed(client: &Client, seen: &CallRow, has: bool) -> Result<Option<CallRow>> {
     if has { look(client, seen.call_id).await } else { Ok(None) }
 }
 
-/// Gives the lease back after a failure, so that the next attempt need not wait until it runs out. With `unsent`, the intent
-/// is withdrawn: nothing has been sent for it.
+/// Releases the lease after a failure, so that the next attempt need not wait until it runs out. With `unsent`, also
+/// withdraws the intent: nothing has been sent for it.
 pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: bool) -> Result<()> {
     let sql = "update calls set lease_until = null, intent_at = case when not $3 then intent_at end,
                       log_form = case when not $3 or sellsy_id is not null then log_form end
@@ -99,14 +99,14 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: boo
     Ok(())
 }
 
-/// Changes of a log that is there wait so long, for others to go along with them.
+/// Delays changes of an existing log by `wait`, so that others can be written along with them.
 pub async fn put_off(client: &Client, lease: Lease, call_id: CallId, wait: Duration) -> Result<()> {
     let sql = "update calls set due_at = now() + make_interval(secs => $3) where call_id = $1 and lease = $2";
     client.prepared_execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
     Ok(())
 }
 
-/// The changes that were put off have come to nothing.
+/// The delayed changes need no write after all.
 pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
     client
         .prepared_execute("update calls set due_at = null where call_id = $1 and lease = $2", &[&call_id.0, &lease.0])
@@ -114,22 +114,24 @@ pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Resu
     Ok(())
 }
 
-/// Written down before each POST: should we die before its answer, the next try looks for what it may have made, and
-/// not before this POST has surely ended.
+/// Recorded before each POST: if this process dies before the answer, the next attempt looks for the log that the POST
+/// may have created, and not before this POST has certainly ended.
 pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form: LogForm) -> Result<bool> {
     let sql = "update calls set intent_at = now(), log_form = $3
                 where call_id = $1 and lease = $2 and lease_until > now()";
     Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
 }
 
-/// The POST ended unclear just now; it may have been sent long after the intent, when the quota was used up.
+/// The outcome of the POST just became unclear. It may have been sent long after the intent, when the quota was used
+/// up.
 pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
     let sql = "update calls set intent_at = now() where call_id = $1 and intent_at is not null";
     client.prepared_execute(sql, &[&call_id.0]).await?;
     Ok(())
 }
 
-/// The POST surely made nothing. Bound to the lease: should this arrive late, the intent may be that of the next POST.
+/// The POST certainly created nothing. Bound to the lease: if this statement arrives late, the intent may already be
+/// that of the next POST.
 pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
     let sql =
         "update calls set intent_at = null, log_form = null where call_id = $1 and lease = $2 and sellsy_id is null";
@@ -145,8 +147,8 @@ pub struct Written<'a> {
     pub digest: &'a str,
 }
 
-/// Notes what is in Sellsy now, with its line. Not bound to the lease: it is true whoever writes it down. The lease, if it
-/// is given, is released as by [`release`].
+/// Records what is in Sellsy now, with its timeline line. Not bound to the lease: it is true whoever records it. If the
+/// lease is given, it is released as [`release`] does.
 pub async fn record_written(
     client: &Client,
     seen: &CallRow,
@@ -182,7 +184,7 @@ pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()
     Ok(())
 }
 
-/// A person deleted the log in Sellsy; it is left deleted.
+/// A person deleted the log in Sellsy; it stays deleted.
 pub async fn record_gone(client: &Client, call_id: CallId) -> Result<()> {
     client.prepared_execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! A table of pairs for the order, and made-up lives of calls for what follows from it.
+//! A table of pairs for the order of views, and generated call histories for what follows from that order.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn the_time_of_the_event_decides() {
     }
 }
 
-/// What a call never loses.
+/// Notes, recordings and the like are never lost, so the view that has them is the newer one.
 #[test]
 fn within_a_second_the_richer_view_is_newer() {
     let ended = json!({ "answered_at": NOW_S - 60, "ended_at": NOW_S - 30 });
@@ -64,7 +64,7 @@ fn within_a_second_the_richer_view_is_newer() {
         ("call.tagged", with("tags", json!([tag("VIP", NOW_S)]))),
         ("call.ended", with("asset", json!("https://assets.example/1/recording"))),
     );
-    // Alike, but for a link that is signed anew, or for the agent.
+    // Alike except for a newly signed link, or for the agent.
     let (first, again) = (with("voicemail", json!("https://example/1")), with("voicemail", json!("https://example/2")));
     newer(("call.ended", first), ("call.voicemail_left", again));
     newer(("call.created", json!({})), ("call.ringing_on_agent", json!({ "user": { "id": 501 } })));
@@ -79,22 +79,22 @@ fn within_a_second_tags_come_and_go() {
         |tags: &[&str]| json!({ "tags": tags.iter().map(|name| json!({ "id": 1, "name": name })).collect::<Vec<_>>() });
     let (before, now) = (NOW_S - 5, NOW_S);
     for (kind, one, newer_kind, other) in [
-        // Put on one after the other.
+        // Added one after the other.
         ("call.tagged", tags(&[("A", now)]), "call.tagged", tags(&[("A", now), ("B", now)])),
         ("call.ended", tags(&[]), "call.tagged", tags(&[("A", now)])),
-        // Taken away: whatever the events are, only the later view can lack the old tag.
+        // Removed: whatever the events are, only the later view can lack the old tag.
         ("call.tagged", tags(&[("A", before)]), "call.untagged", tags(&[])),
         ("call.commented", tags(&[("A", before)]), "call.voicemail_left", tags(&[])),
         // A replaced by B, in either order.
         ("call.tagged", tags(&[("A", before), ("B", now)]), "call.untagged", tags(&[("B", now)])),
         ("call.untagged", tags(&[("C", before)]), "call.untagged", tags(&[])),
-        // Put on and taken away again.
+        // Added and removed again.
         ("call.tagged", tags(&[("A", now)]), "call.untagged", tags(&[])),
         ("call.tagged", tags(&[("A", now), ("B", now)]), "call.untagged", tags(&[("B", now)])),
         ("call.untagged", tags(&[("B", now)]), "call.untagged", tags(&[])),
-        // A note that is saved with the tag tells nothing of its end.
+        // A note that is saved with the tag does not say whether the tag was removed.
         ("call.commented", tags(&[("A", now)]), "call.untagged", tags(&[])),
-        // Without dates nothing is known to be old: tags come one after the other, and only an event takes them away.
+        // Without dates no tag is known to be old: tags are added one after the other, and only an event removes them.
         ("call.tagged", undated(&["A"]), "call.tagged", undated(&["A", "B"])),
         ("call.tagged", undated(&["A"]), "call.untagged", undated(&[])),
     ] {
@@ -132,8 +132,8 @@ fn lives() -> impl Strategy<Value = Vec<Next>> {
 /// One of a call's events, as Aircall builds it.
 type Told = (&'static str, Timestamp, Call);
 
-/// The events of a life, in their true order. In a second in which a tag was taken away none is put on, unless they
-/// may come `mixed`: in such a second nobody can know what came last.
+/// The events of a history, in their true order. In a second in which a tag was removed none is added, unless they may
+/// be `mixed`: in such a second nobody can know what came last.
 fn tell(life: &[Next], mixed: bool) -> Vec<Told> {
     let (mut now, mut untagged_at) = (NOW_S, None);
     let mut told: Vec<Told> = vec![("call.created", at(now), call(&json!({})))];
@@ -190,7 +190,7 @@ fn has(call: &Call, id: u8) -> bool {
     call.tags.iter().any(|tag| tag.id == Some(i64::from(id + 1)))
 }
 
-/// What is left when each is kept if it is newer than the one before, and its place.
+/// The view that remains if each one replaces an older one, and its place.
 fn kept<'a>(told: impl IntoIterator<Item = &'a Told>) -> (Snapshot<'a>, String) {
     let views = told.into_iter().map(|(kind, at, call)| Snapshot::new(kind, *at, call));
     let kept = views.reduce(|kept, next| if next.place() > kept.place() { next } else { kept }).unwrap();
@@ -198,7 +198,7 @@ fn kept<'a>(told: impl IntoIterator<Item = &'a Told>) -> (Snapshot<'a>, String) 
     (kept, text)
 }
 
-/// All of it at least once, some of it more often, in any order.
+/// Each event at least once, some more often, in any order.
 fn shuffled(told: Vec<Told>) -> impl Strategy<Value = (Vec<Told>, Vec<usize>)> {
     let all: Vec<usize> = (0..told.len()).collect();
     let again = vec(0..told.len(), 0..=told.len());
@@ -218,7 +218,7 @@ proptest! {
         prop_assert_eq!(in_order.1, shuffled.1);
     }
 
-    /// And what is kept says what the last event said.
+    /// The stored view is what the last event said.
     #[test]
     fn the_last_event_is_kept(told in lives().prop_map(|life| tell(&life, false))) {
         let says = |call: &Call| {

@@ -1,7 +1,8 @@
 //! Lines and rules as versions before 2026-12 wrote them: English sentences, without keys.
 //!
-//! Read only. Nobody writes such rows any more, so the sentences here never change, and once the youngest of them is older
-//! than everybody's RETENTION_DAYS this file can go: what it does not know reads as `Other`, as it was written.
+//! Read only. No version writes such rows any more, so the sentences here never change. Once the youngest such row is
+//! older than every installation's RETENTION_DAYS, this file can be removed: an unknown sentence reads as `Other`, as
+//! it was written.
 
 use base::ids::Kind;
 

@@ -1,8 +1,9 @@
 //! Why: the rule that chose a record or an opportunity, or why nothing is done about a call.
 //!
-//! A reason is an enum, so that code that shows it in another language matches on it and cannot miss one. `Display` is the
-//! English sentence. Both are stored: the sentence under the field's name, for people, for SQL and for versions that read
-//! nothing else, and under `<field>_key` the reason itself, which is what is read back (docs/decisions/0014).
+//! A reason is an enum, so code that shows it in another language matches on it and cannot miss one. `Display` is the
+//! English sentence. Both are stored. The sentence is stored under the field's name, for people, for SQL and for
+//! versions that read nothing else. The reason itself is stored under `<field>_key`, and that is what is read back
+//! (docs/decisions/0014).
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ pub enum Reason {
     // Why this record, or why none.
     OnlyRecord,
     OnlyUsableRecord,
-    /// There are other kinds, which come after; `n` records are of this one.
+    /// There are other kinds, which rank lower; `n` records are of this one.
     KindFirst {
         kind: Kind,
         n: usize,
@@ -50,7 +51,7 @@ pub enum Reason {
     CallEnded,
     ShownBefore,
     ShownBeforeOrEnded,
-    /// Aircall takes no card any more; `status` as HTTP writes it, `404 Not Found`.
+    /// Aircall accepts no card any more; `status` as HTTP writes it, `404 Not Found`.
     CardRefused {
         status: String,
     },
@@ -69,19 +70,19 @@ pub enum Reason {
         lasted_s: u64,
         less_than_s: u32,
     },
-    /// An event of Aircall that carries nothing for a log.
+    /// An Aircall event that carries nothing for a log.
     NothingForLog {
         event: String,
     },
     NoContent {
         event: String,
     },
-    /// Something failed that is not tried again.
+    /// A failure that is not retried.
     Failed {
         code: String,
         error: String,
     },
-    /// Only ever read: a sentence of another version, as it was written.
+    /// Only read, never written: a sentence of another version, as that version wrote it.
     Other(String),
 }
 

@@ -1,4 +1,4 @@
-//! One line and one reason of every variant, for tests: that each has a French sentence, and that each is read as it was written.
+//! One line and one reason of every variant, for tests: each has a French sentence, and each is read as it was written.
 
 use base::ids::Kind;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use super::{
     Answer, ApiRequest, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, View, What,
 };
 
-/// The samples in the order of their variants. A variant without one does not compile.
+/// The samples in the order of their variants. A variant without a sample does not compile.
 macro_rules! samples {
     ($type:ty { $($variant:pat => [$($sample:expr),+ $(,)?],)+ }) => {{
         let _: fn($type) = |all| match all { $($variant => {})+ };

@@ -1,11 +1,12 @@
-//! How a reason is stored as a field of a line or of a resolution: as a sentence, and beside it as what it is.
+//! How a reason is stored as a field of a line or of a resolution: the sentence, and beside it the key and details.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{legacy, reason::Reason};
 
-/// A row from before there were keys has only a sentence, and the key of a newer version says nothing.
+/// A row from before there were keys has only a sentence. The key of a newer version is unknown here and reads as
+/// `Other`.
 fn read_back(sentence: String, key: Value) -> Reason {
     serde_json::from_value(key).unwrap_or_else(|_| legacy::reason(sentence))
 }

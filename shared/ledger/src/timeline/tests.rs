@@ -43,7 +43,7 @@ const DOCUMENT: &str = include_str!("../../../../docs/timeline.md");
 fn every_key_is_documented_with_its_sentence() {
     let lines = samples::lines().into_iter().filter(|what| !matches!(what, What::Other { .. } | What::Event { .. }));
     let lines = lines.map(|what| (what.columns().0, what.to_string()));
-    // The second one of a variant has another sentence and no row of its own.
+    // The second sample of a variant has another sentence and no row of its own.
     let is_second = |reason: &Reason| matches!(reason, Reason::KindFirst { n: 2, .. });
     let reasons = samples::reasons().into_iter().filter(|reason| !is_second(reason)).map(|reason| {
         let key = serde_json::to_value(&reason).unwrap()["key"].as_str().unwrap().to_owned();
@@ -55,7 +55,7 @@ fn every_key_is_documented_with_its_sentence() {
     }
 }
 
-/// Rows that versions before the keys have written.
+/// Rows that were written by versions without keys.
 #[test]
 fn old_lines_are_read_as_what_they_tell() {
     let decision = json!({ "record": "contact 7", "rule": "company before the other kinds, and the first of 2", "opportunity": null,
@@ -98,7 +98,7 @@ fn old_lines_are_read_as_what_they_tell() {
     }
 }
 
-/// Sentences that versions before the keys have written.
+/// Sentences that were written by versions without keys.
 #[test]
 fn old_reasons_are_read_as_what_they_tell() {
     for sentence in [
@@ -176,7 +176,7 @@ fn what_nobody_here_has_written_is_shown_as_it_is() {
     assert_eq!(What::read("skipped", unknown), What::Skipped { reason });
     for (what, detail) in [
         ("something new", json!({ "n": 3, "occurred_at": "2026-11-23T09:15:30Z" })),
-        // Without its details a known line tells nothing.
+        // Without its details a known line means nothing.
         ("log updated", json!({})),
         ("logged", Value::Null),
     ] {
@@ -234,7 +234,7 @@ proptest! {
         prop_assert_eq!(read_back(&read), read);
     }
 
-    /// A detail of another shape than it should be.
+    /// A detail of another shape than expected.
     #[test]
     fn a_spoilt_line_is_read_all_the_same(what in prop::sample::select(samples::lines()), n in any::<prop::sample::Index>(), other in any_json()) {
         let (key, mut detail) = what.columns();

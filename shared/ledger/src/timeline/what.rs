@@ -1,4 +1,4 @@
-//! What a line of the timeline tells, with its details.
+//! What a line of the timeline says, with its details.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -16,8 +16,8 @@ use super::{
     Reason, legacy, stored,
 };
 
-/// Everything that a line can tell. The key of a variant is the column `what`, its fields are the column `detail`. Both are
-/// read by programs and from rows that other versions wrote: none is ever renamed (docs/timeline.md).
+/// Every kind of timeline line. The key of a variant is the column `what`, its fields are the column `detail`. Programs
+/// read both, also from rows that other versions wrote: none is ever renamed (docs/timeline.md).
 ///
 /// `Display` is the English sentence, without the details.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum What {
         related: Vec<Related>,
     },
     LogUpdated(SellsyLog),
-    /// Its creation had ended unclear.
+    /// The outcome of its creation was unclear.
     AdoptedUnclear(SellsyLog),
     /// The ledger did not know of it.
     AdoptedUnknown(SellsyLog),
@@ -49,7 +49,7 @@ pub enum What {
     LinksRefused {
         error: String,
     },
-    /// Sellsy takes no log on that record or opportunity; the caller is looked up again.
+    /// Sellsy accepts no log on that record or opportunity; the caller is looked up again.
     RecordRefused {
         error: String,
     },
@@ -57,21 +57,22 @@ pub enum What {
         in_s: u64,
     },
     InsightsFound {
-        /// Their keys, which may have the name of a custom summary in them but nothing that was said.
+        /// Their keys, which may contain the name of a custom summary but nothing that was said.
         insights: Vec<String>,
         fetched: bool,
     },
     Replayed(DeadLetter),
     Dropped(DeadLetter),
     Request(ApiRequest),
-    /// The line of an event is written by the statement that takes the event in ([`super::super::calls`]): its kind is the key.
+    /// The line of an event is written by the statement that stores the event's view ([`super::super::calls`]): its
+    /// kind is the key.
     #[serde(untagged)]
     Event {
         #[serde(rename = "what")]
         kind: View,
         detail: Seen,
     },
-    /// Only ever read: the line of another version, as it was written.
+    /// Only read, never written: the line of another version, as that version wrote it.
     #[serde(untagged)]
     Other {
         what: String,
@@ -79,7 +80,7 @@ pub enum What {
     },
 }
 
-/// What showed the call: an event of Aircall, or Aircall's list.
+/// What showed the call: an Aircall event, or Aircall's list of calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum View {
     #[serde(rename = "call.created")]
@@ -122,7 +123,7 @@ pub struct Decision {
     pub candidates: Vec<RecordRef>,
     pub source: Source,
     pub as_of: Option<Timestamp>,
-    /// When it is not the line's own time.
+    /// Set when it is not the line's own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_up_at: Option<Timestamp>,
 }
@@ -142,7 +143,7 @@ impl From<&Resolution> for Decision {
     }
 }
 
-/// Why a message was set aside, for a while or as a dead letter.
+/// Why a message was delayed, or parked as a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// One of [`base::error::Code`], of any version.
@@ -151,7 +152,7 @@ pub struct Failure {
     pub attempts: u32,
 }
 
-/// The log of the call in Sellsy, by its form there: its id.
+/// The log of the call in Sellsy: its form, and its id there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SellsyLog {
@@ -200,12 +201,12 @@ pub enum Answer {
 }
 
 impl What {
-    /// From the columns `what` and `detail`, of any version.
+    /// Reads the columns `what` and `detail`, as any version wrote them.
     pub fn read(what: &str, detail: Value) -> Self {
         match serde_json::from_value(Value::from_iter([("what", legacy::key(what).into()), ("detail", detail)])) {
             Ok(Self::Other { detail, .. }) => Self::Other { what: what.into(), detail },
             Ok(known) => known,
-            // Not reached: `Other` takes everything.
+            // Not reached: `Other` accepts everything.
             Err(_) => Self::Other { what: what.into(), detail: Value::Null },
         }
     }
@@ -217,7 +218,7 @@ impl What {
         (what.unwrap_or_default(), stored["detail"].take())
     }
 
-    /// The details for people: by name, without what is null and without the keys that have their sentence beside them.
+    /// The details for people: by name, without nulls and without the keys whose sentence is shown beside them.
     pub fn details(&self) -> BTreeMap<String, String> {
         let Value::Object(details) = self.columns().1 else { return BTreeMap::new() };
         let shown = details.into_iter().filter(|(name, value)| !value.is_null() && !name.ends_with("_key"));
@@ -225,7 +226,7 @@ impl What {
         shown.map(|(name, value)| (name, text(value))).collect()
     }
 
-    /// What failed, if that is what the line tells.
+    /// The failure, if the line reports one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Retried(failure) | Self::Parked(failure) => Some(failure),

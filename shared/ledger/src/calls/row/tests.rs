@@ -1,9 +1,9 @@
-//! Columns in, states out.
+//! Every combination of columns, and the state that it is read as.
 
 use super::*;
 use crate::{resolution::Source, timeline::Reason};
 
-/// The columns that are set, and what is made of them.
+/// The columns that are set, and the state that is read from them.
 const CASES: &[(&str, &str, &str)] = &[
     // A call's life.
     ("", "undecided", "none"),
@@ -21,12 +21,12 @@ const CASES: &[(&str, &str, &str)] = &[
     ("resolution looked_up resolved sellsy_id comment digest", "final", "stored comment, written"),
     ("resolution looked_up resolved sellsy_id phone_call adopted", "final", "stored phone_call, adopted"),
     ("resolution looked_up resolved sellsy_id phone_call digest gone", "final", "deleted"),
-    // Aircall's list brought it in.
+    // Aircall's list brought the call in.
     ("listed", "undecided", "unknown"),
     ("resolution looked_up resolved listed", "final", "unknown"),
     ("resolution looked_up resolved listed intent phone_call", "final", "unclear phone_call, 7 s"),
     ("resolution looked_up resolved listed sellsy_id phone_call digest", "final", "stored phone_call, written"),
-    // Sellsy did not take the links: of a log that was to be created, and of one that is there.
+    // Sellsy refused the links: of a log that was to be created, and of a stored one.
     ("resolution looked_up resolved reopened", "reopened", "none"),
     ("resolution looked_up resolved reopened intent phone_call", "reopened", "unclear phone_call, 7 s"),
     ("resolution looked_up resolved reopened sellsy_id phone_call digest", "reopened", "stored phone_call, written"),
@@ -36,12 +36,12 @@ const CASES: &[(&str, &str, &str)] = &[
         "final again",
         "stored phone_call, written, without links",
     ),
-    // Erased: the log is left where it is.
+    // Erased: the log stays where it is.
     ("erased", "erased", "none"),
     ("erased sellsy_id phone_call", "erased", "stored phone_call, adopted"),
     ("erased comment", "erased", "unknown"),
     ("erased sellsy_id phone_call gone", "erased", "deleted"),
-    // What no statement writes. A decision that is not complete is none.
+    // What no statement writes. An incomplete decision counts as none.
     ("resolved", "undecided", "none"),
     ("resolved looked_up reopened", "undecided", "none"),
     ("resolution looked_up reopened", "undecided", "none"),
@@ -52,7 +52,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("comment listed", "undecided", "unknown"),
     ("intent", "undecided", "unclear in any form, 7 s"),
     ("intended", "undecided", "unclear in any form, 0 s"),
-    // Its id is the proof that it was made.
+    // Its id proves that it was created.
     ("sellsy_id", "undecided", "stored phone_call, adopted"),
     ("sellsy_id phone_call digest intent", "undecided", "stored phone_call, written"),
     ("sellsy_id phone_call digest intended", "undecided", "stored phone_call, written"),
@@ -61,7 +61,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("gone intent phone_call", "undecided", "deleted"),
     ("gone intended phone_call", "undecided", "deleted"),
     ("gone sellsy_id phone_call digest due intent", "undecided", "deleted"),
-    // Nothing is due of a log that is not there.
+    // Nothing is due for a log that does not exist.
     ("due", "undecided", "none"),
     ("digest adopted links_refused", "undecided", "none"),
 ];
@@ -167,7 +167,7 @@ fn each_combination_of_columns_is_one_state() {
     }
 }
 
-/// All 131,072 of them.
+/// All 131,072 combinations.
 #[test]
 fn no_combination_of_columns_forgets_a_log_that_may_exist() {
     for combination in 0..1_u32 << WORDS.len() {
