@@ -1,7 +1,7 @@
-//! `call.ended`: the decision where the call is logged.
+//! `call.ended`: decides which record the call is logged on.
 //!
-//! The ledger is written before `call.resolved` is published, and the message is acked last: dying in between brings
-//! the same message again, which finds the decision made and only publishes it once more.
+//! The ledger is written before `call.resolved` is published, and the message is acked last. If the process dies in
+//! between, the same message comes again, finds the decision made, and only publishes it once more.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ use crate::{
     plan::{self, Action, Again, Ended},
 };
 
-/// How old the card's look-up may be to decide by it: few records change during a phone call.
+/// The greatest age at which the card's look-up may still decide the call: few records change during a phone call.
 const FRESH: Duration = Duration::from_secs(30 * 60);
 
 pub(crate) struct Calls {
@@ -54,7 +54,8 @@ impl Calls {
             progress = match plan::ended(progress, number.as_ref()) {
                 Action::LookUp => Ended::Decided(self.decide(call_id, &call, number.as_ref()).await?),
                 Action::Publish(known) => {
-                    // The lines are for people and the fact is for the logger: it need not wait for them.
+                    // The timeline is for people and the message is for the logger, so the message need not wait for
+                    // the timeline.
                     let publish = self.publish(call_id, message.trace, &known.resolution);
                     let (noted, published) = tokio::join!(self.note(call_id, lines(&known)), publish);
                     return noted.and(published).map(|()| Outcome::Done);
@@ -81,11 +82,10 @@ impl Calls {
         timeline::add(&self.database.client().await?, call_id, lines).await
     }
 
-    /// For a call that nobody was found for, or whose record or opportunity Sellsy does not take any more. True if there
-    /// is somebody now.
+    /// For a call without a match, or one whose record or opportunity Sellsy refuses. True if a record is found now.
     pub(crate) async fn resolve_again(&self, call_id: CallId) -> Result<bool> {
         let Some(call) = calls::snapshot(&self.database.client().await?, call_id).await? else { return Ok(false) };
-        // What has brought this about may have sent requests for other reasons and for other calls.
+        // The message that caused this may have sent requests for other reasons and for other calls.
         Box::pin(sent::collect("resolver", self.look_up_again(call_id, &call))).await
     }
 
@@ -118,7 +118,8 @@ impl Calls {
         let resolution = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
         let just_decided = calls::decide(&client, call_id, &resolution, now, number).await?;
-        // Another replica may have been faster; what it decided may have been logged already. Or a card was shown.
+        // Another replica may have decided first, and the call may already be logged by that. Or a card was shown
+        // meanwhile.
         let decided = calls::known(&client, call_id).await?;
         let decided = decided.ok_or_else(|| Error::retry(Code::CallBusy, "the call was deleted meanwhile"))?;
         Ok(Box::new(Known { just_decided, ..decided }))
@@ -131,7 +132,7 @@ impl Calls {
     }
 }
 
-/// Written by the one who decided.
+/// The timeline lines of a decision, written by the replica that made it.
 fn lines(known: &Known) -> Vec<Entry> {
     let mut lines = Vec::with_capacity(2);
     if !known.just_decided {

@@ -1,4 +1,4 @@
-//! What the agent sees while the phone rings: who calls, from where, and what is being sold to them.
+//! What the agent sees while the phone rings: who calls, from which company, and what is being sold to them.
 
 use base::ids::Kind;
 use ledger::resolution::{Record, Relation, Resolution};
@@ -6,8 +6,8 @@ use vendors::aircall::wire::{CardLine, InsightCard};
 
 use crate::rules;
 
-/// The longest text of a line, in characters. The whole card must stay under 10 kB: with the title there are at most six
-/// lines, and a character takes at most six bytes.
+/// The longest text of a line, in characters. The whole card must stay under 10 kB: with the title there are at most
+/// six lines, and a character takes at most six bytes.
 const LONGEST: usize = 200;
 
 /// Pages of Sellsy's web application that the card and the console link to.
@@ -20,7 +20,7 @@ pub enum Page {
 }
 
 impl Page {
-    /// Seen in public code and not documented: this is the one place that knows them.
+    /// These paths were found in public code and are not documented: this is the only place that knows them.
     pub fn link(self, web_url: &str, id: i64) -> String {
         let path = match self {
             Page::Individual => "individuals",
@@ -79,7 +79,7 @@ fn type_of(record: &Record) -> &'static str {
     }
 }
 
-/// A line must not be empty, and there is always something to click on.
+/// A line must not be empty, so a record without a name still gets a text to click on.
 fn named(name: &str) -> &str {
     if name.is_empty() { "Sellsy" } else { name }
 }

@@ -1,7 +1,7 @@
 //! `call.created`: the insight card, at most one per call, ever.
 //!
-//! A card is worth something for seconds. So no failure is tried again: whatever keeps a card from being shown ends in
-//! a skip with its reason. The card is claimed in the ledger before it is pushed; dying in between costs the card, the
+//! A card is useful for seconds only, so no failure is retried: whatever prevents a card ends in a skip with its
+//! reason. The card is claimed in the ledger before it is pushed. If the process dies in between, the card is lost; the
 //! other order could show it twice.
 
 use base::{
@@ -43,7 +43,7 @@ impl Cards {
         let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &snapshot).await? else {
             return Ok(skip(Reason::Erased));
         };
-        // No connection is held while an API is asked.
+        // No database connection is held while an API is being called.
         drop(client);
         let (resolution, looked_up) = match known {
             Some(known) if known.is_final => return Ok(skip(Reason::CallEnded)),

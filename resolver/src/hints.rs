@@ -1,8 +1,8 @@
 //! `directory.changed`: a record in Sellsy may have changed.
 //!
-//! The hint is not trusted: the record is read again, and joins the directory as it is or leaves it. Calls that nobody
-//! was found for and that wait for one of its numbers are resolved again. If the hint comes from the logger, because
-//! Sellsy took no log on that record, it names the call, which is resolved again as well.
+//! The hint is not trusted: the record is read again, and is then stored in the directory as it is or removed from it.
+//! Unmatched calls that wait for one of its numbers are resolved again. A hint from the logger, sent because Sellsy
+//! accepted no log on that record, also names the call, which is resolved again too.
 
 use base::{db::Database, error::Result, ids::CallId, phone::Region};
 use broker::{

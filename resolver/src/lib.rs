@@ -1,9 +1,10 @@
-//! Who is calling, and where is the call logged?
+//! Decides who is calling and which record the call is logged on.
 //!
-//! At `call.created` the caller is looked up and the agent is shown a card; at `call.ended` the look-up is used again
-//! if it is fresh, the decision is stored with every candidate and the rule that chose, and `call.resolved` tells the
-//! logger. What is done when ([`plan`]) and the match rules ([`rules`]) are pure functions. Candidates come from the phone
-//! [`directory`], which this worker also keeps as Sellsy is; only a number that it does not have is asked for live.
+//! At `call.created` the caller is looked up and the agent is shown a card. At `call.ended` that look-up is used again
+//! if it is fresh, the decision is stored with every candidate and the rule that chose, and `call.resolved` passes it
+//! to the logger. What to do when ([`plan`]) and the match rules ([`rules`]) are pure functions. Candidates come from
+//! the phone [`directory`], which this worker also keeps in step with Sellsy; Sellsy is asked live only for a number
+//! that the directory does not have.
 
 mod calls;
 mod card;

@@ -1,8 +1,9 @@
 //! Asks Sellsy who has a number, when the directory cannot say.
 //!
-//! `GET /search` finds all three kinds at once, but neither what it looks into nor how it compares is documented; the
-//! contact filters are exact, but on what somebody typed. So each row is a suggestion: it counts only if one of its
-//! numbers, normalised, is the caller's. Requests: one, and two more when the search brings nobody usable.
+//! `GET /search` finds all three kinds at once, but neither which fields it searches nor how it compares is documented.
+//! The contact filters are exact, but compare with what somebody typed. So each row is only a suggestion: it counts
+//! only if one of its numbers, normalised, is the caller's. Requests: one, and two more when the search returns no
+//! usable record.
 
 use base::{
     error::Result,
@@ -12,7 +13,7 @@ use vendors::sellsy::Sellsy;
 
 use crate::record::{self, Listed};
 
-/// Everybody in Sellsy with this number; contacts without their companies.
+/// All records in Sellsy with this number; contacts without their companies.
 pub(crate) async fn candidates(sellsy: &Sellsy, number: &E164, region: Region) -> Result<Vec<Listed>> {
     let rows = sellsy.search(number.significant_digits()).await?;
     let rows = rows.iter().filter_map(|row| record::from_row(row, region));

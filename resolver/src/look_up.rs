@@ -25,7 +25,7 @@ use crate::{
     rules,
 };
 
-/// Opportunities are asked for in order; the first that passes the check is the one.
+/// Opportunities are requested in order; the first that passes the check is chosen.
 const OPPORTUNITIES: u32 = 5;
 
 #[derive(Clone)]
@@ -33,11 +33,11 @@ pub struct LookUp {
     sellsy: Sellsy,
     region: Region,
     database: Database,
-    /// Once the directory has been loaded it stays so.
+    /// Once the directory has been loaded it stays loaded.
     directory_loaded: Arc<AtomicBool>,
 }
 
-/// Who has a number, and how that is known.
+/// The records with a number, and where they were found.
 struct Found {
     candidates: Vec<Record>,
     /// Contacts among them whose companies are known.
@@ -106,7 +106,7 @@ impl LookUp {
         Ok((opportunity, why))
     }
 
-    /// The directory if it has somebody usable, else what was asked a short while ago, else Sellsy.
+    /// The directory's records if one of them is usable; else nobody, if a miss is remembered; else Sellsy's answer.
     async fn find(&self, number: &E164) -> Result<Found> {
         let client = self.database.client().await?;
         if self.is_loaded(&client).await? {
@@ -124,7 +124,7 @@ impl LookUp {
                 return Ok(Found { source: Source::Remembered, ..known });
             }
         }
-        // No connection is held while an API is asked.
+        // No database connection is held while an API is being called.
         drop(client);
         let listed = live::candidates(&self.sellsy, number, self.region).await?;
         self.remember(number, &listed).await?;
@@ -139,7 +139,8 @@ impl LookUp {
         Ok(self.directory_loaded.load(Ordering::Relaxed))
     }
 
-    /// What Sellsy said need not be asked again: who was found joins the directory, who was not is left alone a while.
+    /// Remembers Sellsy's answer so it need not be asked again: found records are added to the directory, a number
+    /// without any is remembered as a miss for some minutes.
     async fn remember(&self, number: &E164, listed: &[Listed]) -> Result<()> {
         let mut client = self.database.client().await?;
         let transaction = client.transaction().await?;

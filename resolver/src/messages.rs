@@ -1,4 +1,4 @@
-//! What the resolver's queue brings: calls that have ended, and records that may have changed.
+//! The messages of the resolver's queue: calls that have ended, and records that may have changed.
 
 use std::sync::Arc;
 

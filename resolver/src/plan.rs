@@ -1,7 +1,7 @@
-//! What is done about a call that has ended, or that is to be resolved again: two pure functions.
+//! What to do about a call that has ended, or that is to be resolved again: two pure functions.
 //!
-//! In goes how far the work has come, with what the ledger knows and what was found; out comes what is to be done next. Nothing
-//! here asks anybody anything. `plan/cases.md` is the table of all cases.
+//! Input: how far the work has come, what the ledger knows and what was found. Output: what to do next. Nothing here
+//! queries a database or an API. `plan/cases.md` is the table of all cases.
 
 use base::phone::E164;
 use ledger::{
@@ -15,9 +15,9 @@ use ledger::{
 pub(crate) enum Ended {
     /// What the ledger knows of the caller. A look-up that is fresh enough has been made final.
     TakenIn(Taken),
-    /// The final decision, by whichever replica.
+    /// The final decision, whichever replica made it.
     Decided(Box<Known>),
-    /// Our decision is on the timeline.
+    /// Our decision has been written to the timeline.
     Noted(Box<Known>),
     DirectoryAsked {
         known: Box<Known>,
@@ -31,7 +31,7 @@ pub(crate) enum Ended {
 
 #[derive(Debug)]
 pub(crate) enum Action<'a> {
-    /// Look the caller up now, and decide by that.
+    /// Look the caller up now, and decide by the result.
     LookUp,
     /// Publish `call.resolved`, and note the decision on the timeline if it was just made.
     Publish(Box<Known>),
@@ -40,12 +40,12 @@ pub(crate) enum Action<'a> {
     /// Ask the directory whether it knows the number by now.
     AskDirectory(Box<Known>, &'a E164),
     ResolveAgain(Box<Known>),
-    /// The call is not logged, and this is why.
+    /// The call is not logged, for this reason.
     Skip(Reason),
     Done,
 }
 
-/// Where a call that has ended is logged. `number` is the caller's, if it can be looked up.
+/// What to do next about a call that has ended. `number` is the caller's, if it can be looked up.
 pub(crate) fn ended(progress: Ended, number: Option<&E164>) -> Action<'_> {
     let nobody = |known: Box<Known>| Action::Skip(known.resolution.rule);
     match progress {
@@ -54,7 +54,7 @@ pub(crate) fn ended(progress: Ended, number: Option<&E164>) -> Action<'_> {
         // There was no look-up for a card, or it is too old.
         Ended::TakenIn(Taken::In(_)) => Action::LookUp,
         Ended::Decided(known) => decided(known),
-        // A record that has joined the directory since the look-up has found no waiting call.
+        // A record that was added to the directory after the look-up did not find this call waiting for it.
         Ended::Noted(known) => match number {
             Some(number) => Action::AskDirectory(known, number),
             None => nobody(known),
@@ -73,19 +73,19 @@ fn decided(known: Box<Known>) -> Action<'static> {
     }
 }
 
-/// What follows when a caller was looked up again, with the decision to publish.
+/// The outcome of looking a caller up again, with the decision to publish.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Again<'a> {
     /// There was nothing to decide again.
     Nothing,
     Found(&'a Resolution),
-    /// Nobody was found, and the log keeps its record. The logger waits for the decision, so it is published all the
-    /// same.
+    /// Nobody was found, and the log keeps its record. The logger waits for the decision, so it is published anyway.
     LogKeepsRecord(&'a Resolution),
     Nobody,
 }
 
-/// `found` is what the look-up has brought, `decided` what the ledger has made of it, if it was still to be decided.
+/// `found` is the result of the look-up; `decided` is the decision that the ledger stored for it, if there was one to
+/// make.
 pub(crate) fn again<'a>(found: &Resolution, decided: Option<&'a Resolution>) -> Again<'a> {
     match (&found.record, decided) {
         (_, None) => Again::Nothing,

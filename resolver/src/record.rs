@@ -1,4 +1,4 @@
-//! From Sellsy's rows to the records and numbers that the rules and the directory work on.
+//! Converts Sellsy's rows to the records and numbers that the rules and the directory use.
 
 use base::{
     ids::Kind,
@@ -123,7 +123,7 @@ fn relation(kind: Option<&ThirdKind>) -> Option<Relation> {
     }
 }
 
-/// A record can also be owned by a third party's contact; that one cannot own a call.
+/// A record can also be owned by a third party's contact, who cannot own a call.
 fn staff(owner: Option<&wire::Related>) -> Option<i64> {
     owner.filter(|owner| owner.kind == RecordKind::Staff).map(|owner| owner.id)
 }

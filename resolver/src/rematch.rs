@@ -1,4 +1,4 @@
-//! Calls that nobody was found for are resolved again when a record with their number appears.
+//! Unmatched calls are resolved again when a record with their number appears.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) struct Rematch {
 }
 
 impl Rematch {
-    /// Resolves the unmatched calls from one of these records' numbers again.
+    /// Resolves the unmatched calls from these records' numbers again.
     pub(crate) async fn numbers(&self, listed: &[Listed]) -> Result<()> {
         let usable = listed.iter().filter(|listed| !listed.record.archived);
         let numbers: Vec<&str> = usable.flat_map(|listed| &listed.numbers).map(E164::as_str).collect();

@@ -1,10 +1,11 @@
-//! What is older than `RETENTION_DAYS` is deleted: calls with all that is known of them, timelines, remembered misses. What
-//! never left the inbox is deleted by ingest.
+//! Deletes what is older than `RETENTION_DAYS`: calls with all that is known of them, timelines, remembered misses.
+//! Messages that never left the inbox are deleted by ingest.
 //!
-//! This is the resolver's work in the background because the resolver owns most of it (resolutions, unmatched numbers,
-//! misses, the directory), cannot work without the database anyway, and nobody waits for it as Aircall waits for ingest. One
-//! replica at a time (an advisory lock), in small batches with pauses, so that no call ever waits for a row that is being
-//! deleted. A call counts from when it was first heard of. The phone directory is not touched: it mirrors Sellsy.
+//! This is background work of the resolver because the resolver owns most of the data (resolutions, unmatched numbers,
+//! misses, the directory), cannot work without the database anyway, and nobody waits for it as Aircall waits for
+//! ingest. One replica at a time does it (an advisory lock), in small batches with pauses, so that no call ever waits
+//! for a row that is being deleted. A call's age counts from when it was first seen. The phone directory is not
+//! touched: it mirrors Sellsy.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub(crate) async fn run(database: Database, age: Duration) {
     }
 }
 
-/// How many calls and lines of timelines were deleted; `None` while another replica is at it.
+/// How many calls and timeline lines were deleted; `None` while another replica is doing this.
 async fn turn(database: &Database, age: Duration) -> Result<Option<(u64, u64)>> {
     let Some(client) = database.lock("retention", Duration::ZERO).await? else { return Ok(None) };
     delete(&client, age).await.map(Some)

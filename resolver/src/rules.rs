@@ -6,7 +6,7 @@
 //!    the supplier itself. A contact's opportunity is that of its company (the first that Sellsy lists); without a
 //!    company there is none. Clients and prospects have their own.
 //!
-//! Nothing here asks anybody anything: candidates in, decision and its reason out.
+//! Nothing here queries a database or an API: candidates go in, the decision and its reason come out.
 
 use base::ids::Kind;
 use ledger::{
@@ -41,13 +41,13 @@ pub fn choose(candidates: &[Record]) -> (Option<&Record>, Reason) {
     (Some(chosen), why)
 }
 
-/// The company that a contact stands for: the first that Sellsy lists. Archived companies are not among them, since
-/// whoever fetches a contact's companies leaves those out.
+/// The company that a contact belongs to: the first that Sellsy lists. Archived companies are not among them: the code
+/// that fetches a contact's companies leaves those out.
 pub fn company_of(contact: &Record) -> Option<&Company> {
     contact.companies.first()
 }
 
-/// Whose opportunities count for this record, or why nobody's do.
+/// Whose opportunities count for this record, or why there are none that count.
 pub fn opportunity_owner(record: &Record) -> Result<Related, Reason> {
     let related = |kind, id| Ok(Related { kind, id });
     match record.kind {
@@ -62,8 +62,8 @@ pub fn opportunity_owner(record: &Record) -> Result<Related, Reason> {
     }
 }
 
-/// The opportunity of `owner` among what Sellsy answered, and why. The answer is checked: Sellsy ignores filters that
-/// it does not know.
+/// The opportunity of `owner` among those in Sellsy's answer, and why. The answer is checked, because Sellsy ignores
+/// filters that it does not know.
 pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Option<&'a Opportunity>, Reason) {
     let of_owner = |o: &&Opportunity| {
         let id = match owner.kind {
@@ -74,7 +74,7 @@ pub fn choose_opportunity<'a>(owner: &Related, found: &'a [Opportunity]) -> (Opt
         id == Some(owner.id) || o.related.contains(owner)
     };
     let counts = |o: &&Opportunity| o.status.as_ref().is_some_and(|status| OPPORTUNITY_STATUSES.contains(status));
-    // One without a date of creation comes last.
+    // One without a creation date comes last.
     let order = |o: &&Opportunity| (o.created.is_none(), o.created, o.id);
     match found.iter().filter(of_owner).filter(counts).min_by_key(order) {
         Some(opportunity) => (Some(opportunity), Reason::EarliestOpportunity),

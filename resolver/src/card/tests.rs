@@ -41,7 +41,7 @@ fn resolution(record: Record, opportunity: Option<Opportunity>) -> Resolution {
     }
 }
 
-/// The lines as `label|text|link`, read from what goes over the wire.
+/// The lines as `label|text|link`, read from the JSON that is sent.
 fn lines(resolution: &Resolution, web_url: &str) -> Vec<String> {
     let card = serde_json::to_value(render(resolution, web_url).unwrap()).unwrap();
     let lines = card["contents"].as_array().unwrap().iter();
@@ -129,7 +129,8 @@ fn nobody_has_no_card() {
 
 #[test]
 fn stays_below_ten_kilobytes() {
-    // One byte, two, four, four in a family of seven characters, and those that JSON writes with two bytes and with six.
+    // One byte, two, four, four in a family of seven characters, and those that JSON writes with two bytes and with
+    // six.
     for unit in ["a", "é", "𝔸", "👩‍👩‍👧‍👦", "\"", "\\", "\u{1}", "\u{0}"] {
         for count in [1, 50, 200, 10_000] {
             let long = unit.repeat(count);

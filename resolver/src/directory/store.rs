@@ -10,29 +10,29 @@ use tokio_postgres::{Transaction, types::Json};
 
 use crate::record::Listed;
 
-/// How long nobody is believed to have a number that nobody had.
+/// How long a number that no record had is assumed to stay without one.
 const MISS_S: f64 = 600.0;
-/// How long a contact's companies are believed; linking one need not change the contact.
+/// How long a contact's stored companies are trusted; linking one need not change the contact.
 const COMPANIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// What the directory says of a number.
+/// A record that the directory has for a number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub record: Record,
     /// The companies of a contact are known and fresh; other kinds have none to know.
     pub companies_known: bool,
-    /// When we read the record last.
+    /// When the record was last read from Sellsy.
     pub seen_at: Timestamp,
 }
 
-/// Whether somebody usable has this number.
+/// Whether a usable record has this number.
 pub(crate) async fn knows(client: &Client, number: &E164) -> Result<bool> {
     let sql = "select exists (select from directory_numbers n join directory_records r using (kind, id)
                                where n.number = $1 and not r.archived)";
     Ok(client.prepared_query_one(sql, &[&number.as_str()]).await?.get(0))
 }
 
-/// Everybody with this number, in the order in which the rules prefer them.
+/// All records with this number, in the order in which the rules prefer them.
 pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
     let sql = "select r.record, r.companies, r.companies_at, r.seen_at
                  from directory_numbers n join directory_records r using (kind, id)
@@ -52,8 +52,8 @@ pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
     Ok(rows.iter().map(entry).collect())
 }
 
-/// Writes records as they are now, with their numbers; what is known of a contact's companies stays while the contact
-/// has not changed.
+/// Writes records as they are now, with their numbers. The stored companies of a contact are kept while the contact has
+/// not changed.
 pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Result<()> {
     let rows: Vec<Value> = listed.iter().map(row).collect();
     let records = "insert into directory_records as old (kind, id, record, archived, updated_at)
@@ -73,7 +73,7 @@ pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Res
                    on conflict do nothing";
     let known = "delete from directory_misses
                   using jsonb_to_recordset($1) as new(numbers text[]) where number = any(new.numbers)";
-    // A company that was archived or became a supplier changes what its contacts stand for.
+    // A company that was archived or became a supplier changes the result for its contacts.
     let of_changed = "update directory_records contact set companies_at = null
                         from (select new.id from jsonb_to_recordset($1) as new(kind text, id bigint, updated_at timestamptz)
                                 join directory_records old using (kind, id)
@@ -99,14 +99,14 @@ pub(crate) async fn put_companies(client: &Client, contact: i64, companies: &[Co
     Ok(())
 }
 
-/// Sellsy does not know it any more.
+/// Removes a record that no longer exists in Sellsy.
 pub(crate) async fn remove(client: &Client, record: &RecordHint) -> Result<()> {
     let sql = "delete from directory_records where kind = $1 and id = $2";
     client.prepared_execute(sql, &[&record.kind.to_string(), &record.id]).await?;
     Ok(())
 }
 
-/// Whether nobody had this number a short while ago.
+/// Whether a recent look-up found no record with this number.
 pub(crate) async fn is_missing(client: &Client, number: &E164) -> Result<bool> {
     let sql = "select 1 from directory_misses where number = $1 and until > now()";
     Ok(client.prepared_query_opt(sql, &[&number.as_str()]).await?.is_some())
@@ -120,7 +120,7 @@ pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<(
     Ok(())
 }
 
-/// How far a kind is.
+/// The progress of one kind.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Progress {
     pub kind: String,
@@ -129,20 +129,20 @@ pub struct Progress {
     pub pass_ended_at: Option<Timestamp>,
     #[serde(skip)]
     pub pass_cursor: Option<String>,
-    /// Read in this pass, and how many there are according to Sellsy.
+    /// Records read in this pass, and how many there are according to Sellsy.
     pub pass_rows: i64,
     pub pass_total: Option<i64>,
     pub changes_until: Option<Timestamp>,
     pub problem: Option<String>,
-    /// Somebody asked for a turn, and for one that reads everything.
+    /// When a turn was requested, and a turn that reads everything.
     pub requested_at: Option<Timestamp>,
     pub pass_requested_at: Option<Timestamp>,
-    /// When the last turn that ended well began.
+    /// When the last successful turn began.
     pub turned_at: Option<Timestamp>,
 }
 
 impl Progress {
-    /// A request is done when a turn that began after it has ended well.
+    /// A request is fulfilled when a turn that began after it has succeeded.
     pub fn is_requested(&self) -> bool {
         self.requested_at.is_some() && self.requested_at > self.turned_at
     }
@@ -175,15 +175,15 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
     Ok(rows.iter().map(progress).collect())
 }
 
-/// Asks whoever has the turn for one now; `everything` for one that reads all records again. False while the first
-/// pass has not begun: then there is nothing to ask for.
+/// Requests a turn now from the replica that has the lock; `everything` requests one that reads all records again.
+/// False while the first pass has not begun: then there is nothing to request.
 pub async fn request(client: &Client, everything: bool) -> Result<bool> {
     let sql = "update directory_sync set requested_at = now(), problem = null,
                       pass_requested_at = case when $1 then now() else pass_requested_at end";
     Ok(client.prepared_execute(sql, &[&everything]).await? > 0)
 }
 
-/// Whether a turn has been asked for and not been had.
+/// Whether a turn was requested and has not been completed yet.
 pub(crate) async fn is_requested(client: &Client) -> Result<bool> {
     let sql = "select exists (select from directory_sync
                                where requested_at > coalesce(turned_at, '-infinity') and problem is null)";
@@ -218,7 +218,7 @@ pub async fn sizes(client: &Client) -> Result<Vec<(String, i64, i64, i64)>> {
     Ok(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect())
 }
 
-/// Begins a pass; changes from a little before now on belong to what is read after it.
+/// Begins a pass. Changes from a little before now on are read again after it.
 pub(crate) async fn begin_pass(client: &Client, kind: Kind) -> Result<()> {
     let sql = "insert into directory_sync (kind, pass_started_at, changes_until) values ($1, now(), now() - interval '5 min')
                on conflict (kind) do update
@@ -228,7 +228,7 @@ pub(crate) async fn begin_pass(client: &Client, kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// The page is in; with the cursor the pass goes on, in whatever process.
+/// Stores that the page was read; the pass continues from the cursor, in whichever process.
 pub(crate) async fn note_page(
     transaction: &Transaction<'_>,
     kind: Kind,
@@ -244,7 +244,8 @@ pub(crate) async fn note_page(
     Ok(())
 }
 
-/// Everything has been read: what was not seen in this pass is not in Sellsy any more. How many those were.
+/// Everything has been read: removes the records that this pass has not seen, which no longer exist in Sellsy. Returns
+/// how many.
 pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<u64> {
     let gone = "delete from directory_records r using directory_sync s
                  where r.kind = $1 and s.kind = r.kind and r.seen_at < s.pass_started_at";
@@ -279,20 +280,20 @@ pub async fn with_number(client: &Client, number: &E164) -> Result<Vec<(String, 
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// What other numbers those people have; a company's are not one person's.
+/// The other numbers of the people who have this number; a company's numbers do not belong to one person.
 pub async fn other_numbers(client: &Client, number: &E164) -> Result<Vec<String>> {
     let sql = "select distinct other.number from directory_numbers of join directory_numbers other using (kind, id)
                 where of.number = $1 and other.number <> $1 and kind <> 'company' order by 1";
     Ok(client.prepared_query(sql, &[&number.as_str()]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Whether the number is remembered as nobody's.
+/// How many remembered misses there are for the number.
 pub async fn misses(client: &Client, number: &E164) -> Result<i64> {
     let sql = "select count(*) from directory_misses where number = $1";
     Ok(client.prepared_query_one(sql, &[&number.as_str()]).await?.get(0))
 }
 
-/// Everything that the directory knows of whoever has this number, until Sellsy tells it again.
+/// Deletes everything that the directory knows of the records with this number, until Sellsy is read again.
 pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> {
     let of_companies = "update directory_records contact set companies = null, companies_at = null
                           from directory_numbers n
@@ -307,8 +308,8 @@ pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> 
     Ok(())
 }
 
-/// Records whose name holds the text, `individual 2001` and so on: of the phone directory, which is far smaller than the
-/// ledger.
+/// Records whose name contains the text, as `individual 2001` and so on. Searches the phone directory, which is far
+/// smaller than the ledger.
 pub async fn records_named(client: &Client, text: &str) -> Result<Vec<String>> {
     let pattern: String =
         text.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"%_\\".contains(c)))).collect();
@@ -316,7 +317,7 @@ pub async fn records_named(client: &Client, text: &str) -> Result<Vec<String>> {
     Ok(client.prepared_query(sql, &[&format!("%{pattern}%")]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Remembered misses that have run out; how many those were.
+/// Deletes remembered misses that have run out and returns how many.
 pub(crate) async fn forget_old_misses(client: &Client) -> Result<u64> {
     Ok(client.prepared_execute("delete from directory_misses where until < now()", &[]).await?)
 }

@@ -1,10 +1,10 @@
-//! Keeps the directory as Sellsy is.
+//! Keeps the directory in step with Sellsy.
 //!
-//! One replica at a time (an advisory lock on a connection of its own, which falls with the connection). For each kind
-//! a pass reads every record page by page; after each page its place is written down, so that whoever goes on after a
-//! crash goes on there. What a finished pass has not seen is gone from Sellsy and is removed. Once a kind has been
-//! loaded, each turn first reads what has changed since the last one; a new pass follows once a day, because nothing
-//! tells of deletions. Requests go out one after the other: calls come first.
+//! One replica at a time does this (an advisory lock on a connection of its own, released when that connection ends).
+//! For each kind a pass reads every record page by page. Its position is stored after each page, so the next process
+//! continues there after a crash. Records that a finished pass has not seen no longer exist in Sellsy and are removed.
+//! Once a kind has been loaded, each turn first reads what has changed since the last one. A new pass follows once a
+//! day, because nothing reports deletions. Requests are sent one after the other: calls have priority.
 
 use std::time::Duration;
 
@@ -30,9 +30,9 @@ use crate::{
 
 const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
 const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// After a turn in which something failed.
+/// The pause after a turn in which something failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
-/// How soon somebody who asks for a turn gets one.
+/// How soon a requested turn begins.
 const LOOK_FOR_REQUESTS: Duration = Duration::from_secs(1);
 
 pub(crate) struct Sync {
@@ -70,7 +70,7 @@ impl Sync {
         }
     }
 
-    /// Until the next turn is due or somebody asks for one.
+    /// Waits until the next turn is due or somebody requests one.
     async fn pause(&self) {
         let asked = async {
             loop {
@@ -112,7 +112,7 @@ impl Sync {
             (Some(_), Some(ended)) => {
                 progress.is_pass_requested() || Timestamp::now().duration_since(ended) > PASS_EVERY
             }
-            // The one under way is finished first.
+            // The pass that is under way is finished first.
             (Some(_), None) => false,
         };
         if due {
@@ -154,8 +154,8 @@ impl Sync {
         }
     }
 
-    /// What has changed since the last turn. Archived records are asked for as well: whether they come unasked is not
-    /// documented, and one that was archived must stop matching.
+    /// Reads what has changed since the last turn. Archived records are requested explicitly: whether the answer
+    /// includes them otherwise is not documented, and one that was archived must stop matching.
     async fn changes(&self, client: &mut Client, kind: Kind, progress: &Progress) -> Result<()> {
         let asked_at = Timestamp::now();
         let since = progress.changes_until.unwrap_or(asked_at).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();

@@ -1,4 +1,4 @@
-//! Every line of `cases.md`.
+//! Checks every line of `cases.md`.
 
 use base::ids::Kind;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use super::*;
 
 const CASES: &str = include_str!("cases.md");
 
-/// The lines of the table under this heading, its head left out.
+/// The lines of the table under this heading, without its head.
 fn lines(heading: &str) -> Vec<Vec<&'static str>> {
     let (_, section) = CASES.split_once(&format!("\n## {heading}\n")).unwrap();
     let section = section.split("\n## ").next().unwrap_or_default();

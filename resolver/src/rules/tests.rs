@@ -1,9 +1,9 @@
-//! The rules against the help page, read twice.
+//! Checks the rules against the help page of the official integration, in two independent ways.
 //!
-//! `table` goes through every combination by name, with the help page's sentences as the expectation. `properties` makes
-//! up records and opportunities and compares with a reading that knows no keys and no sorting.
+//! `table` goes through every combination by name, with the help page's sentences as the expectation. `properties`
+//! generates records and opportunities and compares with an implementation that uses no keys and no sorting.
 //!
-//! Archived companies are not in either: a contact's companies come here without them (see `record::companies`).
+//! Archived companies are in neither: a contact's companies arrive here without them (see `record::companies`).
 
 use base::ids::Kind;
 use jiff::Timestamp;
@@ -39,14 +39,14 @@ fn company(id: i64, relation: Option<Relation>) -> Company {
     Company { id, name: String::new(), relation }
 }
 
-/// An opportunity: `status` is Sellsy's word or empty for none, `day` counts from any day on or is 0 for no date.
+/// An opportunity: `status` is Sellsy's word or empty for none, `day` counts from an arbitrary day or is 0 for no date.
 fn opportunity(id: i64, status: &str, day: u8) -> Opportunity {
     let created = (day > 0).then(|| Timestamp::from_second(1_767_600_000 + i64::from(day) * 86_400).unwrap());
     let status = (!status.is_empty()).then(|| status.to_owned().into());
     Opportunity { id, status, created, ..Opportunity::default() }
 }
 
-/// Record and opportunity, as the look-up puts the rules together.
+/// Record and opportunity, combining the rules as the look-up does.
 fn decide<'a>(records: &'a [Record], opportunities: &'a [Opportunity]) -> (Option<&'a Record>, Option<i64>) {
     let (chosen, _) = choose(records);
     let owner = chosen.and_then(|record| opportunity_owner(record).ok());

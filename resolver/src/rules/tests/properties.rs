@@ -1,4 +1,4 @@
-//! Made-up records and opportunities, and a reading of the rules by comparing one with another.
+//! Generated records and opportunities, and an implementation of the rules that compares records pair by pair.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use proptest::{prelude::*, sample::select};
 
 use super::*;
 
-/// Ids are few, so that kinds share them and opportunities meet their owners.
+/// There are few ids, so kinds share them and opportunities meet their owners.
 const IDS: std::ops::Range<i64> = 1..5;
 
 fn companies() -> impl Strategy<Value = Vec<Company>> {
@@ -28,10 +28,10 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     })
 }
 
-/// About half of them count.
+/// About half of these statuses count.
 const WORDS: [&str; 10] = ["open", "open", "late", "late", "won", "lost", "closed", "cancelled", "negotiating", ""];
 
-/// Opportunities with ids of their own, each of one company or one individual, said in one place or the other.
+/// Opportunities with ids of their own, each of one company or one individual, named in one field or the other.
 fn opportunities() -> impl Strategy<Value = Vec<Opportunity>> {
     let one = (select(&WORDS[..]), 0..4_u8, any::<bool>(), IDS, any::<bool>());
     let all = prop::collection::vec(one, 0..9).prop_map(|all| {
@@ -50,7 +50,7 @@ fn opportunities() -> impl Strategy<Value = Vec<Opportunity>> {
     all.prop_shuffle()
 }
 
-/// In one order and in another.
+/// The same items in two orders.
 fn twice<T: Clone + std::fmt::Debug>(all: impl Strategy<Value = Vec<T>>) -> impl Strategy<Value = (Vec<T>, Vec<T>)> {
     all.prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()))
 }
@@ -64,7 +64,7 @@ fn is_preferred(a: &Record, b: &Record) -> bool {
     }
 }
 
-/// The one that is preferred over each of the others.
+/// The record that is preferred over each of the others.
 fn read_record(records: &[Record]) -> Option<&Record> {
     let usable: Vec<&Record> = records.iter().filter(|record| !record.archived).collect();
     let mut best = usable.iter().filter(|a| usable.iter().all(|b| a == &b || is_preferred(a, b)));
@@ -118,7 +118,7 @@ proptest! {
         let (record, opportunity) = decide(&records, &opportunities);
         prop_assert_eq!(record, read_record(&records));
         prop_assert_eq!(opportunity, record.and_then(|record| read_opportunity(record, &opportunities)));
-        // In any order, and with the opportunities of everybody, not just of the one who was chosen.
+        // In any order, and with everybody's opportunities, not only those of the chosen record.
         prop_assert_eq!(decide(&reordered, &other_order), (record, opportunity));
         prop_assert_eq!(choose(&reordered), choose(&records));
         for record in &records {
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn a_decision_taken_again_is_the_same((records, reordered) in twice(records()), all in opportunities()) {
         let (chosen, opportunity) = decide(&records, &all);
-        // From the choice alone.
+        // From the chosen record alone.
         let alone: Vec<Record> = chosen.into_iter().cloned().collect();
         let kept: Vec<Opportunity> = all.iter().filter(|o| Some(o.id) == opportunity).cloned().collect();
         prop_assert_eq!(decide(&alone, &kept), (chosen, opportunity));

@@ -1,11 +1,11 @@
-//! Every line of the rules and every combination of what they look at.
+//! Every sentence of the rules, and every combination of what they depend on.
 
 use serde_json::json;
 
 use super::*;
 
-/// What Sellsy has of one kind with the number, as (id, archived) in the order of its answer, and which of it is "the
-/// first record that Sellsy lists", archived ones left out.
+/// Sellsy's records of one kind with the number, as (id, archived) in the order of its answer; and which of them is
+/// "the first record that Sellsy lists", without the archived ones.
 type Rows = &'static [(i64, bool)];
 const OF_ONE_KIND: [(Rows, Option<i64>); 7] = [
     (&[], None),
@@ -104,10 +104,10 @@ const LINKS: [&[&str]; 12] = [
 ];
 const LINKED: [i64; 3] = [90, 50, 70];
 
-/// The record that calls, whatever its kind. Ids count per kind, so others have the same one.
+/// The id of the calling record, whatever its kind. Ids count per kind, so records of other kinds have the same one.
 const ID: i64 = 7;
 
-/// The help page on opportunities. A type that is not known is not "supplier".
+/// The help page on opportunities. An unknown type does not count as "supplier".
 fn whose(kind: &str, relation: &str, links: &[&str]) -> Result<&'static str, Reason> {
     match (kind, relation, links) {
         // "Contact: the opportunity of its linked company."
@@ -123,13 +123,14 @@ fn whose(kind: &str, relation: &str, links: &[&str]) -> Result<&'static str, Rea
     }
 }
 
-/// Everybody who can call: the record, and whose opportunities the help page says count for it.
+/// Every kind of caller: the record, and whose opportunities count for it according to the help page.
 fn callers() -> Vec<(Record, Result<&'static str, Reason>)> {
     let mut callers = Vec::new();
     for kind in KINDS {
         for relation in ["client", "prospect", "supplier", "?"] {
             for links in LINKS {
-                // Contacts have no type. Individuals and companies have no companies; if they had, it would not matter.
+                // Contacts have no type. Individuals and companies have no linked companies; if they had, it would not
+                // matter.
                 if kind == Kind::Contact && relation != "?" {
                     continue;
                 }
@@ -178,17 +179,17 @@ const SCENES: &[Scene] = &[
     (&[(1, "late", 5), (2, "open", 3)], Some(2)),
     (&[(2, "open", 3), (1, "late", 5)], Some(2)),
     (&[(4, "open", 9), (2, "open", 8), (3, "late", 7), (1, "late", 20)], Some(3)),
-    // Those that are done are not in the way of a younger one.
+    // Closed ones do not keep a younger one from being chosen.
     (&[(1, "won", 1), (2, "lost", 2), (3, "late", 9), (4, "open", 8), (5, "cancelled", 3)], Some(4)),
     // Created at the same moment: the lowest id.
     (&[(2, "open", 3), (1, "late", 3)], Some(1)),
     (&[(9, "late", 3), (4, "open", 3), (6, "open", 3), (1, "open", 4), (2, "won", 3)], Some(4)),
-    // Without a date it comes last, and among such the lowest id first.
+    // One without a date comes last; among those, the lowest id comes first.
     (&[(1, "open", 0), (2, "late", 28)], Some(2)),
     (&[(3, "open", 0), (2, "late", 0)], Some(2)),
 ];
 
-/// Where an opportunity says whose it is.
+/// The field in which an opportunity names its owner.
 type Says = fn(Opportunity, Related) -> Opportunity;
 
 const SAYS: [Says; 3] = [
@@ -205,7 +206,7 @@ const SAYS: [Says; 3] = [
 ];
 
 /// Every caller in every scene. All owners' opportunities are in the answer, as if Sellsy had ignored the filter, and
-/// those of the wrong ones are older, open and have lower ids.
+/// those of the wrong owners are older, open and have lower ids.
 #[test]
 fn the_opportunity() {
     let owners = ["individual 7", "company 7", "company 90", "company 50", "company 70"];
@@ -223,14 +224,15 @@ fn the_opportunity() {
                         found.push(says(opportunity(1, "open", 1), related));
                     }
                 }
-                // Nobody's, and the contact's alone, which Sellsy does not let exist.
+                // One without an owner, and one of the contact alone, which Sellsy does not allow.
                 found.push(opportunity(1, "open", 1));
                 found.push(Opportunity { contact_ids: vec![ID], ..opportunity(1, "late", 1) });
                 let expected = whose.as_ref().ok().and(expected.map(|id| 100 + id));
                 for _ in 0..2 {
                     let records = [caller.clone()];
                     let (record, chosen) = decide(&records, &found);
-                    // A supplier's call is logged on the supplier, and so on: the record does not depend on it.
+                    // A supplier's call is logged on the supplier, and so on: the record does not depend on the
+                    // opportunity.
                     assert_eq!(record, Some(&caller));
                     assert_eq!(chosen, expected, "{caller:?} {whose:?} {scene:?}");
                     found.reverse();
@@ -252,6 +254,6 @@ fn why_this_opportunity() {
     ] {
         assert_eq!(choose_opportunity(&owner, &found).1, why);
     }
-    // The words that are asked for are the words that count.
+    // The statuses that are requested are the statuses that count.
     assert_eq!(OPPORTUNITY_STATUSES.map(|status| status.to_string()), ["open", "late"]);
 }
