@@ -1,8 +1,8 @@
-//! What the templates of the log may use: one context, made of the call, and nothing that expires.
+//! The values that a log template may use: one context, made from the call, without anything that expires.
 //!
-//! `docs/log-template.md` describes every field for people who write templates, and a test compares. All texts of
-//! people pass through [`clean`], and each has a limit, so that one huge note cannot push the rest out of the log. The
-//! limits of all fields together stay under that of the whole ([`crate::render::LIMIT`]).
+//! `docs/log-template.md` describes every field for people who write templates, and a test compares it with this code.
+//! All texts that people wrote pass through [`clean`], and each has a limit, so that one huge note cannot push the rest
+//! out of the log. The limits of all fields together stay under that of the whole ([`crate::render::LIMIT`]).
 
 pub(crate) mod clean;
 mod words;
@@ -14,7 +14,7 @@ use vendors::aircall::wire::{Call, Direction};
 
 use clean::{cut, cut_all, line, paragraph};
 
-// Characters that a text may have, or all texts of one kind together; and how many of a kind there may be.
+// Maximum characters of a text, or of all texts of one kind together; and the maximum number of texts of a kind.
 const NAME: usize = 60;
 const LINE: usize = 160;
 const NUMBER: usize = 40;
@@ -30,7 +30,7 @@ const SENTIMENTS: (usize, usize) = (6, 300);
 const ACTION_ITEMS: (usize, usize) = (20, 1_200);
 const CUSTOM_SECTIONS: (usize, usize) = (16, 2_500);
 
-/// How a call ended for the one who called.
+/// How a call ended for the person who called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
@@ -39,7 +39,7 @@ pub(crate) enum Outcome {
     Missed,
 }
 
-/// Answered, else a voicemail, else missed; Aircall has no word for it.
+/// Answered, else a voicemail, else missed; Aircall has no field for this.
 pub(crate) fn outcome(call: &Call) -> Outcome {
     if call.was_answered() {
         Outcome::Connected
@@ -50,7 +50,7 @@ pub(crate) fn outcome(call: &Call) -> Outcome {
     }
 }
 
-/// Who called whom. Aircall has no third word; should it invent one, the call came in.
+/// Who called whom. Aircall has no third direction; should it add one, the call counts as inbound.
 pub(crate) fn is_outbound(call: &Call) -> bool {
     call.direction == Some(Direction::Outbound)
 }
@@ -135,21 +135,22 @@ pub(crate) fn context(call: &Call, insights: &Insights, language: Language) -> C
     }
 }
 
-/// The permanent page of the recording or voicemail. What is no link, or too long to be one, is left out: cut, it
-/// would lead nowhere.
+/// The permanent page of the recording or voicemail. What is not a link, or too long for one, is left out: a link that
+/// was cut would not work.
 fn link(call: &Call) -> Option<String> {
     let link = line(call.asset.as_deref()?);
     let whole = link.starts_with("https://") && !link.contains(' ') && link.chars().count() <= LINK;
     whole.then_some(link)
 }
 
-/// The permanent link says what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`, with or without `/info`.
+/// The permanent link shows what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`, with or without
+/// `/info`.
 fn leads_to_voicemail(call: &Call) -> bool {
     call.asset.as_deref().is_some_and(|asset| asset.rsplit('/').take(3).any(|part| part == "voicemail"))
 }
 
-/// Aircall keeps both names after a transfer that failed, and of a transfer to a team it names the team's first user.
-/// So a transfer counts if the call ended with somebody else than who passed it on.
+/// Aircall keeps both names after a failed transfer, and for a transfer to a team it names the team's first user. So a
+/// transfer counts only if the call ended with somebody other than the person who transferred it.
 fn transferred_by(call: &Call) -> Option<String> {
     let (from, agent) = (call.transferred_by.as_ref()?, call.user.as_ref()?);
     let passed_on = from.id.is_some() && agent.id.is_some() && from.id != agent.id;

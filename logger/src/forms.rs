@@ -1,8 +1,9 @@
 //! A log in either of its forms: a phone call, or a comment where Sellsy does not let us write phone calls.
 //!
-//! Only the answer to a `POST /phone-calls` says whether it does: 402 if the plan has no phone calls, 403 if a scope or a right
-//! is missing. Either holds for every call until a person changes it, so it is remembered for some minutes and no
-//! request is spent on asking again. What then becomes of a call is the setting `LOG_FALLBACK` ([`Allowed`]).
+//! Only the answer to a `POST /phone-calls` says whether it does: 402 if the plan has no phone calls, 403 if a scope or
+//! a right is missing. Either holds for every call until a person changes it, so the refusal is remembered for some
+//! minutes and no request is spent on asking again. What then happens to a call depends on the setting `LOG_FALLBACK`
+//! ([`Allowed`]).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -19,9 +20,9 @@ use vendors::sellsy::{
     wire::{CommentCreate, PhoneCallCreate, Related},
 };
 
-/// How long a refusal of phone calls is believed.
+/// How long a refusal of phone calls is assumed to hold.
 const REMEMBER: Duration = Duration::from_secs(300);
-/// How many of a record's newest phone calls or comments are looked through for one of ours.
+/// How many of a record's newest phone calls or comments are searched for one of ours.
 const LOOK_BACK: u32 = 100;
 
 pub(crate) struct Forms {
@@ -30,16 +31,16 @@ pub(crate) struct Forms {
     refusal: Mutex<Option<(Instant, Error)>>,
 }
 
-/// What the logs of calls may be, as far as is known now.
+/// The forms that a log may have, as far as is known now.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowed {
     pub(crate) fallback: LogFallback,
-    /// Why there can be no phone calls.
+    /// Why no phone call can be written.
     pub(crate) refusal: Option<Error>,
 }
 
 impl Allowed {
-    /// What a new log is to be, or why there can be none.
+    /// The form of a new log, or why there can be none.
     pub(crate) fn new_log(&self) -> Result<LogForm> {
         match &self.refusal {
             None => Ok(LogForm::PhoneCall),
@@ -48,7 +49,7 @@ impl Allowed {
         }
     }
 
-    /// What a log may be that is there already.
+    /// The forms that an existing log may have.
     pub(crate) fn existing(&self) -> &'static [LogForm] {
         match self.fallback {
             LogFallback::Comment => &[LogForm::PhoneCall, LogForm::Comment],
@@ -63,7 +64,7 @@ impl Allowed {
     }
 }
 
-/// What a person has to do before Sellsy takes phone calls, if it is that which this refusal means.
+/// What a person has to do before Sellsy accepts phone calls, if that is what this refusal means.
 fn advice(e: &Error) -> Option<&'static str> {
     match e.code {
         Code::SellsyPlan => Some("add phone calls to the account's plan"),
@@ -85,7 +86,7 @@ impl Forms {
         Allowed { fallback: self.fallback, refusal }
     }
 
-    /// Remembers a refusal that holds for every call, and says what to do about it.
+    /// Remembers a refusal that holds for every call, and adds what to do about it.
     fn refused(&self, e: Error) -> Error {
         let Some(what) = advice(&e) else { return e };
         let message = format!("{}; {what}, or set LOG_FALLBACK=comment; then replay what was parked", e.message);
@@ -94,7 +95,7 @@ impl Forms {
         e
     }
 
-    /// Sellsy has no idempotency key for either: the caller must have written down its intent.
+    /// Sellsy has no idempotency key for either form: the caller must have recorded its intent.
     pub(crate) async fn create(&self, form: LogForm, log: &PhoneCallCreate) -> Result<i64, WriteError> {
         match form {
             LogForm::PhoneCall => match self.sellsy.create_phone_call(log).await {
@@ -103,7 +104,7 @@ impl Forms {
                 Err(e) => Err(e),
             },
             LogForm::Comment => {
-                // The record itself; a comment hangs on one thing only.
+                // The record itself; a comment is attached to one object only.
                 let Some(record) = log.related.first().cloned() else { return Err(WriteError::Missing) };
                 let (description, created) = (log.description.clone(), log.date.clone());
                 let comment = CommentCreate { description, related: [record], created };
@@ -112,7 +113,7 @@ impl Forms {
         }
     }
 
-    /// Always the whole log, so that it can be repeated at will.
+    /// Always sends the whole log, so it can be repeated safely.
     pub(crate) async fn update(
         &self,
         form: LogForm,
@@ -127,7 +128,7 @@ impl Forms {
         }
     }
 
-    /// The newest log on this record that has `marker` alone in a line.
+    /// The newest log on this record with a line that consists of `marker` alone.
     pub(crate) async fn find(&self, form: LogForm, record: &Related, marker: &str) -> Result<Option<i64>> {
         let logs: Vec<(i64, Option<String>)> = match form {
             LogForm::PhoneCall => {
@@ -146,7 +147,7 @@ impl Forms {
     }
 }
 
-/// Of what would be written: equal digests, nothing to write.
+/// Digest of what would be written: if it equals the stored one, there is nothing to write.
 pub(crate) fn digest(form: LogForm, log: &PhoneCallCreate) -> String {
     let bytes = match form {
         LogForm::PhoneCall => serde_json::to_vec(log).unwrap_or_default(),

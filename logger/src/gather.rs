@@ -1,13 +1,14 @@
-//! How long the changes of a log wait for others to go along with them.
+//! How long the changes of a log wait, so that several are written together.
 //!
-//! Every write costs a request of a quota that all share, and what becomes known after a call comes in a flock: recording,
-//! tags, notes, three or four insights, within a minute or two. The log is created at once. Its first change waits ten
-//! seconds; a later one half a minute, and until the last write is 55 s old. So the changes of any minute
-//! after the call cost at most two writes, and none waits longer than 55 s (`docs/decisions/0006`).
+//! Every write costs a request of a quota that all workers share, and what becomes known after a call arrives in a
+//! burst within a minute or two: recording, tags, notes, three or four insights. The log is created at once. Its first
+//! change waits ten seconds. A later one waits half a minute, and in any case until the last write is 55 s old. So the
+//! changes of any minute after the call cost at most two writes, and none waits longer than 55 s
+//! (`docs/decisions/0006`).
 
 use std::time::Duration;
 
-/// For the first change after the creation: longer than the ladder's first wait, on which early insights come back.
+/// For the first change after the creation: longer than the first retry delay, after which early insights come back.
 const FIRST: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(30);
 /// Together with [`FIRST`] more than a minute.
@@ -40,7 +41,7 @@ mod tests {
         }
     }
 
-    /// Plays changes at these seconds after the creation, as the writer treats them; says when it writes.
+    /// Simulates changes at these seconds after the creation, handled as the writer does; returns when it writes.
     fn writes(changes: &[u64]) -> Vec<u64> {
         let (mut writes, mut due) = (vec![0], None);
         for now in 0..1000 {
@@ -66,7 +67,7 @@ mod tests {
                 assert!(writes(&some).len() <= 3, "{start}, every {step} s: {:?}", writes(&some));
             }
         }
-        // Tag, recording, note and three insights as they come in life, from the creation on.
+        // Tag, recording, note and three insights at typical times after the creation.
         assert_eq!(writes(&[1, 3, 57, 70, 71, 72]), [0, 11, 87]);
     }
 }

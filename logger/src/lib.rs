@@ -1,10 +1,11 @@
-//! One Sellsy phone call per Aircall call, kept true.
+//! One Sellsy phone call per Aircall call, kept up to date.
 //!
-//! Messages only say that a call may have changed. The writer ([`writer`]) takes the call's lease, renders the log that the call
-//! should have ([`render`]: what a template may use is made in [`describe`], the template itself is in [`template`]), and
-//! carries out what [`plan`] says: to create it, update it or leave it as it is. That is decided by the call's row alone, so the
-//! order of messages does not matter. Changes of a log that is there are gathered for a while ([`gather`]), so a burst ends in
-//! few writes. Where Sellsy does not let us write phone calls, the log can be a comment ([`forms`]).
+//! Messages only say that a call may have changed. The writer ([`writer`]) takes the call's lease and renders the log
+//! that the call should have ([`render`]: the values for a template are made in [`describe`], the template itself is in
+//! [`template`]). It then carries out what [`plan`] decides: create the log, update it or leave it as it is. The
+//! decision depends on the call's row alone, so the order of messages does not matter. Changes of an existing log are
+//! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
+//! log can be a comment ([`forms`]).
 
 mod describe;
 mod forms;
@@ -35,7 +36,7 @@ use template::Template;
 const NAME: &str = "logger";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    // First, because a template that does not work is a wrong setting.
+    // First, because a template that does not work is a configuration error.
     let renderer = render::Renderer::new(&settings)?;
     let mut worker = Worker::start(NAME, settings, &[Stage::Logger], shutdown)?;
     let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
@@ -65,7 +66,7 @@ impl Logs {
     }
 }
 
-/// What the template in `file`, or the shipped one, makes of the example calls; or why the template does not work.
+/// The example calls rendered with the template in `file`, or with the built-in one; or why the template does not work.
 pub fn preview(language: Language, file: Option<&Path>) -> Result<String, String> {
     let template = match file {
         Some(file) => Template::own(file, language)?,

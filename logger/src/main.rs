@@ -1,4 +1,4 @@
-//! Settings in, `run`, exit code out; or `preview`, for people who write a template.
+//! Reads the settings, calls `run`, returns the exit code; or runs `preview`, for people who write a template.
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 

@@ -1,7 +1,7 @@
-//! Who owns a log: the staff with the agent's e-mail, else the record's owner, else the configured one.
+//! Who owns a log: the staff member with the agent's e-mail, else the record's owner, else the configured one.
 //!
-//! Sellsy cannot be asked for a staff by e-mail, so the list is fetched once and kept. An agent who is not on it may
-//! have joined since: then the list is fetched again, but not more often than every ten minutes.
+//! Sellsy cannot be asked for a staff member by e-mail, so the list is fetched once and kept. An agent who is not on it
+//! may have joined since: then the list is fetched again, but at most every ten minutes.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -21,7 +21,7 @@ pub(crate) struct Owners {
     staffs: Mutex<Option<(Instant, Emails)>>,
 }
 
-/// Ids of staffs who can own something, by e-mail in lower case.
+/// Ids of staff members who can own something, by e-mail in lower case.
 type Emails = HashMap<String, i64>;
 
 impl Owners {
@@ -41,7 +41,7 @@ impl Owners {
         })
     }
 
-    /// Sellsy has refused something of ours; perhaps a staff who has left since.
+    /// Drops the list after Sellsy has refused a request; perhaps a staff member has left since it was fetched.
     pub(crate) async fn forget(&self) {
         *self.staffs.lock().await = None;
     }
@@ -57,7 +57,7 @@ impl Owners {
         }
         let emails = match self.sellsy.staffs().await {
             Ok(staffs) => by_email(staffs),
-            // Some plans and scopes hide the other staffs; the record's owner is good enough then.
+            // Some plans and scopes hide the other staff members; then the record's owner is good enough.
             Err(e) if e.remedy == Remedy::Park => {
                 tracing::warn!(error = %e, "The staffs cannot be listed; logs go to the record's owner.");
                 Emails::new()
@@ -70,7 +70,7 @@ impl Owners {
     }
 }
 
-/// A blocked or deleted staff can own nothing. Of two with one e-mail the first counts.
+/// A blocked or deleted staff member can own nothing. Of two with one e-mail the first counts.
 fn by_email(staffs: Vec<Staff>) -> Emails {
     let mut emails = Emails::new();
     for staff in staffs {

@@ -1,11 +1,12 @@
-//! What is done about the log of a call: one pure function, [`plan`].
+//! What to do about the log of a call: one pure function, [`plan`].
 //!
-//! In go the call's row and how far the work on it has come; out comes the next step, or how the work ends. The writer
-//! carries that out and comes back with the answer, until there is an end. Nothing here asks anybody anything: ages and waits
-//! come with the row, and what Sellsy lets us write comes as [`Allowed`]. `plan/cases.md` is the table of all cases.
+//! Input: the call's row and how far the work on it has come. Output: the next step, or how the work ends. The writer
+//! carries that out and comes back with the answer, until the work has ended. Nothing here queries a database or an
+//! API: ages and waiting times come with the row, and what Sellsy lets us write comes as [`Allowed`]. `plan/cases.md`
+//! is the table of all cases.
 //!
-//! The rules: a log that may exist is looked for before one is created; a log that a person has deleted is left deleted; a
-//! change of a log waits for others (`gather.rs`); the text of a log matters more than its links.
+//! The rules: a log that may exist is looked for before one is created; a log that a person has deleted stays deleted;
+//! a change of a log waits for others (`gather.rs`); the text of a log matters more than its links.
 
 use std::time::Duration;
 
@@ -25,13 +26,13 @@ use crate::{
     render::Ready,
 };
 
-/// How long Sellsy may still be at work on a POST whose answer we did not get; longer than our own timeout (20 s).
+/// How long Sellsy may still be processing a POST whose answer we did not get; longer than our own timeout (20 s).
 const SETTLED: Duration = Duration::from_secs(25);
 
-/// What a plan depends on beside the row.
+/// What a plan depends on apart from the row.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    /// The message may be the one that carries a change which was put off.
+    /// The message may be the one that carries a delayed change.
     pub(crate) carries: bool,
     pub(crate) allowed: Allowed,
 }
@@ -46,10 +47,10 @@ pub(crate) enum Progress<'a> {
     Answered(&'a PhoneCallCreate, Answer),
 }
 
-/// What a step has brought.
+/// The result of a step.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// One of ours, if there is one.
+    /// A log of ours, if there is one.
     Found(Result<Option<(LogForm, i64)>>),
     Adopted {
         form: LogForm,
@@ -67,7 +68,7 @@ pub(crate) enum Answer {
 
 #[derive(Debug)]
 pub(crate) enum Action<'a> {
-    /// There is nothing to write, and this is why.
+    /// There is nothing to write, for this reason.
     Skip(Reason),
     /// Find the owner and render the log.
     Render(Ready<'a>),
@@ -84,7 +85,7 @@ pub(crate) enum Step {
         form: LogForm,
         id: i64,
     },
-    /// Write the intent down, then send the POST.
+    /// Record the intent, then send the POST.
     Create(LogForm),
     Update(Update),
 }
@@ -101,17 +102,17 @@ pub(crate) struct Update {
 /// How the work on a log ends.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// The log is as it should be. `was_due`: what was put off has come to nothing.
+    /// The log is as it should be. `was_due`: the delayed change needs no write after all.
     Nothing {
         was_due: bool,
     },
-    /// The change waits so long for others, and this message carries it.
+    /// The change waits this long for others, and this message carries it.
     PutOff(Duration),
-    /// It was put off before, and this message carries it on.
+    /// The change was delayed before, and this message carries it on.
     Carry(Duration),
-    /// It was put off before, and another message carries it.
+    /// The change was delayed before, and another message carries it.
     Leave,
-    /// A POST may still be in flight: try again after so long.
+    /// A POST may still be in flight: try again after this time.
     Wait(Duration),
     Created {
         form: LogForm,
@@ -122,34 +123,34 @@ pub(crate) enum End {
         id: i64,
         links: LinksEnd,
     },
-    /// A person has deleted it.
+    /// A person has deleted the log.
     Deleted {
         form: LogForm,
         id: i64,
     },
-    /// Sellsy has refused the creation: the record may be gone since the caller was looked up.
+    /// Sellsy has refused the creation: the record may have been deleted since the caller was looked up.
     LookUpAgain(Error),
     Fail(Error),
 }
 
-/// What became of the links with an update.
+/// The outcome for the links of an update.
 #[derive(Debug)]
 pub(crate) enum LinksEnd {
     /// They were written, or were to be left alone.
     Fine,
-    /// Refused: the caller is looked up again for others.
+    /// Refused: the caller is looked up again to find others.
     LookUpAgain(String),
     /// Refused again: they are left alone from now on.
     LeaveAlone(String),
 }
 
-/// What becomes of the intent after a POST.
+/// What to do with the intent after a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
     Keep,
-    /// Its time is now: the POST may have been sent long after the intent was written down, when the quota was used up.
+    /// The intent counts from now: the POST may have been sent long after it was recorded, when the quota was used up.
     Renew,
-    /// Nothing was made, so there is nothing to look for.
+    /// Nothing was created, so there is nothing to look for.
     Withdraw,
 }
 
@@ -158,7 +159,7 @@ enum Next {
     End(End),
 }
 
-/// What is to be done next.
+/// What to do next.
 pub(crate) fn plan<'a>(row: &'a CallRow, context: &Context, progress: Progress<'a>) -> Action<'a> {
     let (log, next) = match progress {
         Progress::Read => return ready(row).map_or_else(Action::Skip, Action::Render),
@@ -189,15 +190,15 @@ pub(crate) fn ready(row: &CallRow) -> Result<Ready<'_>, Reason> {
     }
 }
 
-/// Another worker holds the lease of the call and sees the change, unless it has died. To a message that was delivered before,
-/// it may have.
+/// Another worker holds the lease of the call and will see the change, unless it has died. If the message was delivered
+/// before, that worker may have died.
 pub(crate) fn not_claimed(seen_before: bool) -> Result<()> {
     let busy = || Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died");
     if seen_before { Err(busy()) } else { Ok(()) }
 }
 
 /// The record about which the resolver has to be asked once more: the worker that had this message before may have died
-/// before it asked.
+/// before asking.
 pub(crate) fn hint_again(row: &CallRow, seen_before: bool) -> Option<RecordHint> {
     match &row.decision {
         Decision::Reopened(resolution) if seen_before => hint(resolution),
@@ -210,7 +211,7 @@ pub(crate) fn hint(resolution: &Resolution) -> Option<RecordHint> {
     resolution.record.as_ref().map(|record| RecordHint { kind: record.kind, id: record.id })
 }
 
-/// Even if this POST has made nothing, an earlier one may have.
+/// Even if this POST has created nothing, an earlier one may have.
 pub(crate) fn intent_after(row: &CallRow, answer: &Result<i64, WriteError>) -> Intent {
     match (answer, &row.log) {
         (Ok(_), _) => Intent::Keep,
@@ -227,12 +228,12 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
         Log::Unclear { form: Some(form), .. } => Next::Step(Step::Find(vec![*form])),
         Log::Unclear { form: None, .. } | Log::Unknown => Next::Step(Step::Find(context.allowed.existing().to_vec())),
         Log::Stored(stored) => stored_log(row, context, stored, log),
-        // Not rendered at all.
+        // Never rendered, so this is not reached.
         Log::Deleted => Next::End(End::Leave),
     }
 }
 
-/// Is it as it should be, and if not, is it time to write it?
+/// Is the log as it should be, and if not, is it time to write it?
 fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Next {
     let (form, id) = (stored.form, stored.id);
     if stored.digest.as_ref() == Some(&forms::digest(form, log)) {
@@ -253,7 +254,7 @@ fn answered(row: &CallRow, context: &Context, answer: Answer) -> Next {
         Answer::Found(Ok(Some((form, id)))) => Next::Step(Step::Adopt { form, id }),
         Answer::Found(Ok(None)) => create(row, context),
         Answer::Found(Err(e)) => Next::End(refused(row, e)),
-        // What it says may be older than what the call has become: it is written again at once.
+        // Its text may be older than the call's present state: it is written again at once.
         Answer::Adopted { form, id } => update(row, form, id),
         Answer::Created { form, answer } => created(row, context, form, answer),
         Answer::Updated { update, answer } => updated(row, update, answer),
@@ -262,7 +263,7 @@ fn answered(row: &CallRow, context: &Context, answer: Answer) -> Next {
 
 fn create(row: &CallRow, context: &Context) -> Next {
     let form = match row.log {
-        // A call that was to be a comment stays one.
+        // A call whose log was to be a comment keeps that form.
         Log::Intended(LogForm::Comment) | Log::Unclear { form: Some(LogForm::Comment), .. } => Ok(LogForm::Comment),
         _ => context.allowed.new_log(),
     };
@@ -272,7 +273,7 @@ fn create(row: &CallRow, context: &Context) -> Next {
 fn created(row: &CallRow, context: &Context, form: LogForm, answer: Result<i64, WriteError>) -> Next {
     match answer {
         Ok(id) => Next::End(End::Created { form, id }),
-        // The next try looks first, once Sellsy has surely finished.
+        // The next attempt looks first, once Sellsy has certainly finished.
         Err(WriteError::Unclear(e)) => {
             Next::End(End::Fail(Error { remedy: Remedy::Retry { after: Some(SETTLED) }, ..e }))
         }
@@ -287,7 +288,7 @@ fn created(row: &CallRow, context: &Context, form: LogForm, answer: Result<i64, 
     }
 }
 
-/// There is no log, and Sellsy takes none on this record. The caller is looked up again once.
+/// There is no log, and Sellsy accepts none on this record. The caller is looked up again once.
 fn refused(row: &CallRow, e: Error) -> End {
     match row.decision {
         Decision::Final { again: false, .. } if e.code == Code::SellsyRejected => End::LookUpAgain(e),
@@ -295,7 +296,7 @@ fn refused(row: &CallRow, e: Error) -> End {
     }
 }
 
-/// Without links if a log of this form has none, if Sellsy does not take them, or if others are being looked for.
+/// Without links if logs of this form have none, if Sellsy refuses them, or if others are being looked for.
 fn update(row: &CallRow, form: LogForm, id: i64) -> Next {
     let links = match (form, &row.decision) {
         (LogForm::PhoneCall, Decision::Final { .. }) => row.stored().map_or(Links::Set, |stored| stored.links),
@@ -304,8 +305,8 @@ fn update(row: &CallRow, form: LogForm, id: i64) -> Next {
     Next::Step(Step::Update(Update { form, id, links, refused: None }))
 }
 
-/// A record or an opportunity that the log hangs on may be gone by now, and Sellsy then refuses the whole update: it is sent
-/// without links. Only when that is answered 404, the log itself is gone.
+/// A record or an opportunity that the log is linked to may no longer exist. Sellsy then refuses the whole update, so
+/// it is sent without links. Only if that is answered 404 is the log itself gone.
 fn updated(row: &CallRow, update: Update, answer: Result<(), WriteError>) -> Next {
     let Update { form, id, links, refused } = update;
     let without_links =
@@ -315,7 +316,7 @@ fn updated(row: &CallRow, update: Update, answer: Result<(), WriteError>) -> Nex
         (Links::Set, Err(WriteError::Missing)) => without_links("PUT /phone-calls/{id}: answered 404".to_owned()),
         (Links::Set, Err(WriteError::Refused(e))) if e.code == Code::SellsyRejected => without_links(e.message),
         (Links::Leave, Err(WriteError::Missing)) => Next::End(End::Deleted { form, id }),
-        // An update may be repeated, whatever became of it.
+        // An update may be repeated, whatever its outcome.
         (_, Err(WriteError::Unclear(e) | WriteError::Refused(e))) => Next::End(End::Fail(e)),
     }
 }

@@ -22,8 +22,8 @@ use crate::{
 
 const MARKER: &str = "Aircall call ";
 
-/// Characters of a description. Sellsy documents no limit; this many are at most 64,000 bytes, which fits into the
-/// 65,535 that a column for long texts holds at least in the usual databases.
+/// Maximum characters of a description. Sellsy documents no limit; this many are at most 64,000 bytes, which fits into
+/// the 65,535 that a column for long texts holds at least in the usual databases.
 pub(crate) const LIMIT: usize = 16_000;
 
 pub(crate) struct Renderer {
@@ -45,7 +45,7 @@ pub(crate) fn marker(call_id: CallId) -> String {
     format!("{MARKER}{call_id}")
 }
 
-/// The record first: a lost log is searched for there.
+/// The record first: the search for a log that may exist is made there.
 pub(crate) fn related(record: &Record, opportunity: Option<i64>) -> Vec<Related> {
     let kind = match record.kind {
         Kind::Individual => RecordKind::Individual,
@@ -72,7 +72,7 @@ impl Renderer {
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
         let call = ready.call;
         let date = call.started_at.or(call.ended_at).ok_or_else(|| {
-            // Sellsy takes no log without a date.
+            // Sellsy accepts no log without a date.
             Error::park(Code::MessageMalformed, "the call has no start")
         })?;
         let result = match describe::outcome(call) {
@@ -101,13 +101,13 @@ fn local(date: Timestamp, time_zone: &TimeZone) -> String {
     date.to_zoned(time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-/// What a template made of a call, under the marker line, which no template can lose or make for another call.
+/// The rendered template under the marker line, which no template can remove or write for another call.
 pub(crate) fn description(call_id: CallId, filled_in: &str) -> String {
     let marker = marker(call_id);
     let lines = filled_in.lines().map(|line| line.replace(char::is_control, " ").trim_end().to_owned());
     let lines = lines.filter(|line| line.trim() != marker).map(|line| {
         let text = line.trim();
-        // In quotes, so that it is none even if Sellsy should trim the line.
+        // In quotes, so that the line is no marker even if Sellsy trims it.
         if is_marker(text) { line.replace(text, &format!("“{text}”")) } else { line }
     });
     let text = lines.collect::<Vec<_>>().join("\n");

@@ -1,8 +1,9 @@
-//! The template of the log: a shipped one, or the operator's own (`LOG_TEMPLATE`).
+//! The template of the log: the built-in one, or the operator's own (`LOG_TEMPLATE`).
 //!
-//! An own template is read once and tried at once on the calls of `templates/examples.json`, so that a mistake stops
-//! the worker at its start and not at a call. What the examples do not reach can still fail later; then the call is
-//! parked with LOG_TEMPLATE, and the message names the line, never a value, because values are texts of people.
+//! An operator's template is read once and tried at once on the calls of `templates/examples.json`, so that a mistake
+//! stops the worker at its start and not at a call. What the examples do not reach can still fail later. Then the call
+//! is parked with LOG_TEMPLATE, and the message names the line, never a value, because values are texts that people
+//! wrote.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -50,7 +51,7 @@ impl Template {
         Self::compile(source.into()).map_err(|problem| anyhow::anyhow!("the shipped template, {problem}"))
     }
 
-    /// The operator's own template. The error names the file, the line and what is wrong there.
+    /// Reads the operator's own template. The error names the file, the line and what is wrong there.
     pub(crate) fn own(path: &Path, language: Language) -> anyhow::Result<Self, String> {
         let file = path.display();
         let source = fs::read_to_string(path).map_err(|e| format!("{file} cannot be read: {e}"))?;
@@ -79,7 +80,7 @@ impl Template {
             self.fill_in(&context).map_err(|e| format!("{} (tried on {})", explained(&e), example.name))?;
             known.extend(fields(&context));
         }
-        // What stands in a branch that no example takes.
+        // Checks the branches that no example takes.
         let template = self.environment.get_template(LOG).map_err(|e| explained(&e))?;
         let unknown: BTreeSet<_> =
             template.undeclared_variables(false).into_iter().filter(|name| !known.contains(name)).collect();
@@ -101,7 +102,7 @@ impl Template {
     }
 }
 
-/// The template engine's error in the words of somebody who writes a template. It may quote values.
+/// Explains the template engine's error to a person who writes a template. The text may quote values.
 fn explained(e: &minijinja::Error) -> String {
     let what = match e.kind() {
         ErrorKind::UndefinedError => "there is no such variable or field".to_owned(),

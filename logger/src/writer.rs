@@ -1,17 +1,18 @@
 //! Carries out what the plan says about the log of a call.
 //!
-//! [`plan`] decides, from the call's row and from what the last step has brought. Here are the lease, the row and the loop
-//! around it; the steps are in `writer/steps.rs`, how the work ends in `writer/ends.rs`.
+//! [`plan`] decides, from the call's row and from the result of the last step. This file has the lease, the row and the
+//! loop around the plan; the steps are in `writer/steps.rs`, how the work ends in `writer/ends.rs`.
 //!
-//! What if we die at any await? Before the POST nothing has happened. From the recorded intent until the ledger knows
-//! the new id, the end is unclear: the next try looks for our marker on the record and adopts what it finds.
-//! After that an update can be repeated at will, because it always carries the whole log. Two messages of
-//! one call never write at once: the second finds the lease taken and leaves its change to the worker that holds it. If that
-//! worker may have died, which a redelivery says, the message comes back later instead.
+//! What if the process dies at an await? Before the POST nothing has happened. From the recorded intent until the
+//! ledger knows the new id, the outcome is unclear: the next attempt looks for our marker on the record and adopts the
+//! log that it finds. After that an update can be repeated safely, because it always carries the whole log. Two
+//! messages of one call never write at once: the second finds the lease taken and leaves its change to the worker that
+//! holds it. If that worker may have died, which a redelivery indicates, the message comes back later instead.
 //!
-//! A change of a log that is there waits a while for others. The message that noticed it carries it: it goes through
-//! the delay queues and writes when the time has come, and the messages of later changes have nothing to do. Its death
-//! brings it back as a redelivery, and whatever came back carries.
+//! A change of an existing log waits a while for others. The message that noticed the change carries it: that message
+//! goes through the delay queues and writes when the time has come, and the messages of later changes have nothing to
+//! do. If the process dies, the message comes back as a redelivery, and a message that came back also carries the
+//! change.
 
 mod ends;
 mod steps;
@@ -65,7 +66,7 @@ struct Claim {
     unsent: AtomicBool,
 }
 
-/// What a message works on.
+/// What the handling of a message works with.
 #[derive(Clone, Copy)]
 struct Work<'a> {
     claim: &'a Claim,
@@ -74,13 +75,13 @@ struct Work<'a> {
     carries: bool,
 }
 
-/// How the work on a row has ended, and the row as it has become meanwhile.
+/// How the work on a row has ended, and the row read again if it has changed meanwhile.
 type Ended = (Outcome, Option<CallRow>);
 
 impl Handler for Writer {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
-        // What was put off has been taken in; once more would only be one more line on the timeline.
+        // A delayed message has been stored already; storing it again would only add a line to the timeline.
         if !message.delayed && !self.take_in(message).await? {
             return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
         }
@@ -97,7 +98,7 @@ impl Handler for Writer {
 }
 
 impl Writer {
-    /// What the message itself brings into the ledger. False when the data of this call were deleted.
+    /// Stores what the message itself brings in the ledger. False when the data of this call were deleted.
     async fn take_in(&self, message: &Incoming) -> Result<bool> {
         let event = &message.event;
         let client = self.database.client().await?;
@@ -130,13 +131,13 @@ impl Writer {
         }
     }
 
-    /// After a failure; does nothing if the lease was never ours.
+    /// Releases the lease after a failure; does nothing if the lease was never ours.
     async fn give_back(&self, claim: &Claim, call_id: CallId) -> Result<()> {
         let unsent = claim.unsent.load(Relaxed);
         calls::abandon(&self.database.client().await?, claim.lease, call_id, unsent).await
     }
 
-    /// Works on the row until it has not changed meanwhile.
+    /// Works on the row until it no longer changes meanwhile.
     async fn settle(&self, claim: &Claim, mut row: CallRow, message: &Incoming) -> Result<Outcome> {
         if let Some(hint) = plan::hint_again(&row, message.seen_before) {
             self.look_up_again(row.call_id, hint, message.trace).await?;
@@ -152,7 +153,7 @@ impl Writer {
         }
     }
 
-    /// One step after the other, to the end.
+    /// Carries out one step after the other, until the work has ended.
     async fn work(&self, work: Work<'_>) -> Result<Ended> {
         let rendered = OnceLock::new();
         let mut progress = Progress::Read;

@@ -1,28 +1,29 @@
-//! Texts of people made fit for a log: whatever was typed, it stays text, and it stays short enough.
+//! Makes texts that people wrote fit for a log: whatever was typed, it stays text, and it stays short enough.
 //!
-//! Control characters go, and so do the invisible ones that turn the direction of writing or hide something. Angle
-//! brackets become typographic ones, because whether Sellsy renders HTML is not documented. What is too long is cut
-//! between two characters as a reader counts them, with a sign that says so; of several texts that share a limit the
-//! longest are cut first. The same text is always cut in the same way, or each message would write the log anew.
+//! Control characters are removed, as are the invisible ones that change the direction of writing or hide something.
+//! Angle brackets become typographic ones, because whether Sellsy renders HTML is not documented. What is too long is
+//! cut between two characters as a reader counts them, with a mark that says so. Of several texts that share a limit
+//! the longest are cut first. The same text is always cut in the same way; otherwise each message would write the log
+//! again.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Stands where something was left out.
+/// Marks a place where something was left out.
 pub(crate) const CUT: &str = "[…]";
 
-/// Text of a person as one line.
+/// A person's text as one line.
 pub(crate) fn line(text: &str) -> String {
     let words = text.split_whitespace().map(|word| word.chars().filter(|c| !unwanted(*c)).map(typographic));
     words.map(String::from_iter).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Text of a person with its lines, each indented.
+/// A person's text with its lines, each indented.
 pub(crate) fn paragraph(text: &str) -> String {
     let lines = text.lines().map(line).filter(|line| !line.is_empty());
     lines.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// At most `limit` characters of a text, the sign included.
+/// At most `limit` characters of a text, including the mark.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
@@ -36,7 +37,8 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
     signed(&kept.collect::<String>())
 }
 
-/// At most `most` texts with at most `limit` characters together, beside the sign at the last if others are left out.
+/// At most `most` texts with at most `limit` characters together, not counting the mark at the last one if others are
+/// left out.
 pub(crate) fn cut_all(mut texts: Vec<String>, most: usize, limit: usize) -> Vec<String> {
     let left_out = texts.len() > most;
     texts.truncate(most);
@@ -48,7 +50,7 @@ pub(crate) fn cut_all(mut texts: Vec<String>, most: usize, limit: usize) -> Vec<
     texts
 }
 
-/// How long each may be so that all of these lengths fit into `limit` together and short ones stay whole.
+/// How long each text may be so that all of them fit into `limit` together and short ones stay whole.
 fn fair(mut lengths: Vec<usize>, limit: usize) -> usize {
     lengths.sort_unstable();
     let mut rest = limit;
@@ -75,7 +77,7 @@ fn typographic(c: char) -> char {
     }
 }
 
-/// Control characters, and what Unicode has to show nothing, or to turn the direction of what follows.
+/// Control characters, and those that Unicode defines as invisible or as changing the direction of what follows.
 fn unwanted(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -134,7 +136,7 @@ mod tests {
             ("abc👨‍👩‍👧‍👦👨‍👩‍👧‍👦", 12, "abc […]"),
             ("abc👨‍👩‍👧‍👦👨‍👩‍👧‍👦", 15, "abc👨‍👩‍👧‍👦 […]"),
             ("éééééééééééé", 10, "éééééé […]"),
-            // Nothing of one character with too many accents.
+            // A single character with too many accents leaves nothing.
             ("e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", 8, "[…]"),
         ] {
             let cut = cut(text, limit);
@@ -155,7 +157,7 @@ mod tests {
             (&[10, 200], 3, &[10, 90]),
             (&[200, 10, 200], 3, &[45, 10, 45]),
             (&[200, 200, 200], 3, &[33, 33, 33]),
-            // The fourth is left out, and the last says so.
+            // The fourth is left out, and the last one shown says so.
             (&[10, 10, 10, 10], 3, &[10, 10, 14]),
         ] {
             assert_eq!(lengths(&cut_all(texts(before), most, 100)), after, "{before:?}");

@@ -22,7 +22,7 @@ fn answered_before_voicemail_before_missed() {
         (json!({ "missed_call_reason": "short_abandoned" }), Missed),
         (json!({ "status": "done", "duration": 300 }), Missed),
         (json!({ "answered_at": 1_795_425_336 }), Connected),
-        // What a list of Aircall's says of calls that were answered.
+        // What Aircall's list of calls contains for some answered calls.
         (json!({ "answered_at": 1_795_425_336, "missed_call_reason": "agents_did_not_answer" }), Connected),
         (json!({ "answered_at": 1_795_425_336, "voicemail": "https://x.example/v" }), Connected),
         (json!({ "voicemail": "https://x.example/v" }), Voicemail),
@@ -97,11 +97,11 @@ fn a_transfer_counts_if_somebody_else_had_the_call_in_the_end() {
     let ines = json!({ "id": 3, "name": "Inès" });
     for (by, to, agent, expected) in [
         (&lea, &hugo, &hugo, json!("Léa")),
-        // To a team: Aircall names its first user, somebody else of it took the call.
+        // To a team: Aircall names its first user, but another member answered the call.
         (&lea, &hugo, &ines, json!("Léa")),
-        // It failed.
+        // The transfer failed.
         (&lea, &hugo, &lea, Value::Null),
-        // Nobody took the call, or who is not known.
+        // Nobody answered the call, or it is not known who did.
         (&lea, &hugo, &json!({}), Value::Null),
         (&lea, &hugo, &json!({ "name": "Hugo" }), Value::Null),
         (&json!({}), &hugo, &hugo, Value::Null),

@@ -1,9 +1,9 @@
-//! Aircall's codes in the words of the log's language. A code that nobody knows yet is shown as it is, made readable.
+//! Aircall's codes in the words of the log's language. An unknown code is shown as it is, made readable.
 
 use base::settings::Language;
 use vendors::aircall::wire::MissedReason;
 
-/// Why nobody took the call.
+/// Why nobody answered the call.
 pub(crate) fn missed_reason(reason: &MissedReason, language: Language) -> String {
     let (french, english) = match reason {
         MissedReason::OutOfOpeningHours => ("hors des horaires d’ouverture", "outside opening hours"),
@@ -17,7 +17,7 @@ pub(crate) fn missed_reason(reason: &MissedReason, language: Language) -> String
     in_language(language, french, english)
 }
 
-/// How somebody felt, after Aircall's AI.
+/// How somebody felt, according to Aircall's AI.
 pub(crate) fn sentiment(value: &str, language: Language) -> String {
     let (french, english) = match value {
         "POSITIVE" => ("positif", "positive"),

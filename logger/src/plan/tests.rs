@@ -1,7 +1,7 @@
-//! The plan against its table, and against made-up lives of a call.
+//! Checks the plan against its table, and against generated call histories.
 //!
-//! `table` reads `cases.md`, which is meant for people, and tries each of its lines. `properties` plays events in any order,
-//! with all kinds of accidents, against a Sellsy and a ledger in memory (`world`).
+//! `table` reads `cases.md`, which is written for people, and checks each of its lines. `properties` plays events in
+//! any order, with all kinds of accidents, against a Sellsy and a ledger in memory (`world`).
 
 use base::{
     ids::{CallId, Kind},
@@ -30,7 +30,7 @@ fn at(second: u8) -> Timestamp {
     Timestamp::from_second(STARTED_AT + i64::from(second)).unwrap()
 }
 
-/// Aircall's view of the call after so many tags.
+/// Aircall's view of the call after this many tags.
 fn view(tags: u8) -> Call {
     let tags = (0..tags).map(|tag| Tag { name: Some(format!("tag {tag}")), ..Tag::default() }).collect();
     Call { id: 1, started_at: Some(at(0)), ended_at: Some(at(60)), tags, ..Call::default() }
@@ -63,7 +63,7 @@ fn resolution(record: Option<i64>) -> Resolution {
     }
 }
 
-/// The log that a call should have, short of everything that is the template's.
+/// The log that a call should have, without anything that only the template decides.
 fn log(row: &CallRow) -> Option<PhoneCallCreate> {
     let ready = ready(row).ok()?;
     let tags = ready.call.tags.iter().filter_map(|tag| tag.name.clone());
@@ -84,7 +84,7 @@ fn row() -> CallRow {
     CallRow::of(CallId(1), view(1), resolution(Some(7)), [].into())
 }
 
-/// A log that was written once, as long ago as you like, and says what it should.
+/// A log that was written once, long ago, and says what it should.
 fn stored(row: &CallRow, form: LogForm) -> Stored {
     Stored {
         form,

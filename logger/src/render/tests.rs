@@ -57,7 +57,7 @@ struct Case {
     insights: Insights,
 }
 
-/// What is meant to change is taken over with `INSTA_UPDATE=always cargo test --workspace logs_of_all_kinds`.
+/// To accept intended changes: `INSTA_UPDATE=always cargo test --workspace logs_of_all_kinds`.
 #[test]
 fn logs_of_all_kinds_of_calls() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("tests/cases.json")).unwrap();
@@ -90,13 +90,13 @@ fn the_date_is_local_time_with_its_offset() {
     for (zone, at, expected) in [
         ("Europe/Paris", "2026-01-15T09:00:00Z", "2026-01-15T10:00:00+01:00"),
         ("Europe/Paris", "2026-07-15T09:00:00Z", "2026-07-15T11:00:00+02:00"),
-        // The hour that is left out in March.
+        // The hour that is skipped in March.
         ("Europe/Paris", "2026-03-29T00:59:59Z", "2026-03-29T01:59:59+01:00"),
         ("Europe/Paris", "2026-03-29T01:00:00Z", "2026-03-29T03:00:00+02:00"),
         // The hour that comes twice in October.
         ("Europe/Paris", "2026-10-25T00:30:00Z", "2026-10-25T02:30:00+02:00"),
         ("Europe/Paris", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00+01:00"),
-        // Another day over there.
+        // Another day in that time zone.
         ("America/New_York", "2026-11-01T03:15:00Z", "2026-10-31T23:15:00-04:00"),
         ("Asia/Kolkata", "2026-12-31T18:30:00Z", "2027-01-01T00:00:00+05:30"),
         ("UTC", "2026-06-01T00:00:00Z", "2026-06-01T00:00:00+00:00"),
@@ -136,10 +136,10 @@ fn the_marker_is_the_first_line_whatever_a_template_makes() {
         ("\n\n  \n", "Aircall call 5"),
         ("Appel\n", "Aircall call 5\nAppel"),
         ("\n\nAppel\r\n\r\nsuite  ", "Aircall call 5\nAppel\n\nsuite"),
-        // An own template may write it too; it stands there once.
+        // The operator's template may write the marker too; the log has it only once.
         ("Aircall call 5\nAppel", "Aircall call 5\nAppel"),
         ("Appel\n  Aircall call 5\t\nsuite", "Aircall call 5\nAppel\nsuite"),
-        // That of another call is none any more.
+        // The marker of another call is quoted, so it is no marker any more.
         ("Appel\nAircall call 6", "Aircall call 5\nAppel\n“Aircall call 6”"),
         ("\u{a0}Aircall call 55 \r\n", "Aircall call 5\n\u{a0}“Aircall call 55”"),
         ("voir Aircall call 6", "Aircall call 5\nvoir Aircall call 6"),

@@ -38,7 +38,7 @@ fn what_is_wrong_with_a_template_is_told_with_its_line() {
         ("a\n{% for note in notes %}\n{{ note.autor }}\n{% endfor %}", 3, "no such variable or field"),
         ("a\n{% include 'other.j2' %}", 2, "template not found"),
         ("a\n{{ call_id + tags }}", 2, "invalid operation"),
-        // Where no example comes by.
+        // In a branch that no example takes.
         ("a\n{% if direction == 'sideways' %}\n{{ agentt }}\n{% endif %}", 3, "there is no variable `agentt`"),
     ] {
         let problem = File::with(template).problem();

@@ -1,4 +1,4 @@
-//! How the work on a row ends: what is noted in the ledger and on the timeline, and what becomes of the message and the
+//! How the work on a row ends: what is noted in the ledger and on the timeline, and what happens to the message and the
 //! lease.
 
 use std::time::Duration;
@@ -68,14 +68,14 @@ impl Writer {
         self.ended(work, outcome).await
     }
 
-    /// Without a write: the lease is given back.
+    /// Ends without a write and releases the lease.
     pub(super) async fn ended(&self, work: Work<'_>, outcome: Outcome) -> Result<Ended> {
         self.withdraw(work.claim, work.row).await?;
         let changed = calls::release(&self.database.client().await?, work.claim.lease, work.row).await?;
         Ok((outcome, changed))
     }
 
-    /// The whole log is in Sellsy: that is noted and the lease given back, in one statement.
+    /// The whole log is in Sellsy: notes that and releases the lease, in one statement.
     async fn written(
         &self,
         work: Work<'_>,
@@ -107,7 +107,7 @@ impl Writer {
 
     async fn links(&self, work: Work<'_>, links: LinksEnd) -> Result<()> {
         if !matches!(links, LinksEnd::Fine) {
-            // It may also be the owner, if a staff has left since the list was fetched.
+            // The cause may also be the owner, if a staff member has left since the list was fetched.
             self.owners.forget().await;
         }
         match links {
@@ -122,11 +122,11 @@ impl Writer {
         }
     }
 
-    /// Sellsy does not take this record or opportunity, which may have gone since it was looked up.
+    /// Sellsy refuses this record or opportunity, which may have been deleted since it was looked up.
     async fn reopen(&self, work: Work<'_>, what: &str) -> Result<()> {
         let (row, client) = (work.row, self.database.client().await?);
         if !calls::reopen(&client, row.call_id).await? {
-            // By a statement of an earlier try that was held up on its way: the next try sees it in the row.
+            // A delayed statement of an earlier attempt has reopened the call: the next attempt sees that in the row.
             return Err(Error::retry(Code::CallBusy, "the caller is being looked up again already"));
         }
         let entry = Entry::new("logger", What::RecordRefused { error: what.into() });

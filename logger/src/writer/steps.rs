@@ -1,4 +1,4 @@
-//! The steps between the reading of the row and the end of the work on it.
+//! The steps between reading the row and the end of the work on it.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -38,7 +38,7 @@ impl Writer {
         })
     }
 
-    /// Our log on the record, if a creation whose end we never learned has made one.
+    /// Our log on the record, if a creation whose outcome we never learned has made one.
     async fn find(&self, row: &CallRow, log: &PhoneCallCreate, forms: &[LogForm]) -> Result<Option<(LogForm, i64)>> {
         let Some(record) = log.related.first() else { return Ok(None) };
         let marker = render::marker(row.call_id);
@@ -62,7 +62,7 @@ impl Writer {
             _ => What::AdoptedUnknown(log),
         };
         let line = Entry::new("logger", found);
-        // Without a digest it counts as not written.
+        // Without a digest the log counts as not written.
         let written = Written { form, sellsy_id: id, digest: "" };
         calls::record_written(&self.database.client().await?, row, written, line, None).await?;
         Ok(())
@@ -70,7 +70,7 @@ impl Writer {
 
     async fn create(&self, work: Work<'_>, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>> {
         let Work { claim, row, .. } = work;
-        // With the claim, if it is for this form.
+        // The claim has recorded the intent, if it is for this form.
         let intended = row.log == Log::Intended(form) && claim.unsent.load(Relaxed);
         if !intended && !calls::record_intent(&self.database.client().await?, claim.lease, row.call_id, form).await? {
             return Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"));
@@ -93,14 +93,14 @@ impl Writer {
         Ok(answer)
     }
 
-    /// It may be the owner that Sellsy rejects, if a staff has left since the list was fetched.
+    /// Sellsy may be rejecting the owner, if a staff member has left since the list was fetched.
     async fn doubt_owner(&self, e: &Error) {
         if e.code == Code::SellsyRejected {
             self.owners.forget().await;
         }
     }
 
-    /// Withdraws an intent for which nothing was sent. A failure does that by itself, with the lease.
+    /// Withdraws an intent for which nothing was sent. After a failure this happens when the lease is released.
     pub(super) async fn withdraw(&self, claim: &Claim, row: &CallRow) -> Result<()> {
         if claim.unsent.load(Relaxed) {
             calls::withdraw_intent(&self.database.client().await?, claim.lease, row.call_id).await?;

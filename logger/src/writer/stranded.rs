@@ -1,8 +1,8 @@
-//! Leases that could not be given back, because the database was unavailable when the work on their call failed.
+//! Leases that could not be released, because the database was unavailable when the work on their call failed.
 //!
-//! The next message of such a call in this process takes over from them; by themselves they would run out only after two
-//! minutes. The work for which they were taken is over. Its last statements may still arrive, held up on the way: they name
-//! the old lease, and find a new one in the row. Nothing is lost if this process dies: then they run out.
+//! The next message of such a call in this process takes them over; otherwise they would run out only after two
+//! minutes. The work for which they were taken is over. Its last statements may still arrive late: they name the old
+//! lease, and find a new one in the row. Nothing is lost if this process dies: then the leases run out.
 
 use std::{
     collections::HashMap,
@@ -15,15 +15,15 @@ use ledger::calls::Lease;
 #[derive(Default)]
 pub(crate) struct Stranded(Mutex<HashMap<CallId, Unreleased>>);
 
-/// What earlier work on a call has left behind.
+/// What earlier work on a call has left unreleased.
 #[derive(Default)]
 pub(super) struct Unreleased {
     pub(super) leases: Vec<Lease>,
-    /// Nothing has been sent for the intent that was written down with the last of them.
+    /// Nothing has been sent for the intent that was recorded together with the last lease.
     pub(super) unsent: bool,
 }
 
-/// An outage strands as many leases as messages are in flight. This many would be of outages long over.
+/// An outage strands as many leases as messages are in flight. More than this many would be from outages long past.
 const MOST: usize = 1000;
 
 impl Stranded {

@@ -1,4 +1,4 @@
-//! `docs/log-template.md` says what is: its two logs are rendered, and its table has the fields of the context.
+//! Checks `docs/log-template.md`: its two logs are what is rendered, and its table has the fields of the context.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ fn its_own_template_works() {
     assert!(filled_in.starts_with("Reçu par Hugo Lefèvre, 1:59\n  Rappeler lundi."), "{filled_in}");
 }
 
-/// Every field with all its values in the examples; `notes[].text` is a field of the things in a list.
+/// Every field with all its values in the examples; `notes[].text` is a field of the items of a list.
 fn fields(at: &str, value: &Value, into: &mut BTreeMap<String, Vec<Value>>) {
     if let Value::Object(object) = value {
         for (name, value) in object {
@@ -64,7 +64,7 @@ fn kind(values: &[Value]) -> &'static str {
     }
 }
 
-/// The limits of texts of people; what the code makes itself has none.
+/// The limits of texts that people wrote; what the code makes itself has none.
 fn at_most(field: &str) -> String {
     let thousands = |n: usize| if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) };
     let list = |(most, limit): (usize, usize)| format!("{most}, {}", thousands(limit));

@@ -7,17 +7,17 @@ use super::{
     *,
 };
 
-/// Where a life begins.
+/// The state in which a history begins.
 #[derive(Clone, Copy, Debug)]
 enum Start {
     /// Nothing is known yet.
     New,
     NoLog,
-    /// Aircall's list brought it, and an earlier ledger has logged it or not.
+    /// Aircall's list brought the call in, and an earlier ledger has logged it or not.
     Listed {
         logged: bool,
     },
-    /// A POST ended unclear so many seconds ago, and has made a log or not.
+    /// The outcome of a POST was unclear this many seconds ago, and it has created a log or not.
     Unclear {
         form: LogForm,
         age: u8,
@@ -49,7 +49,7 @@ fn starts() -> impl Strategy<Value = Start> {
     ]
 }
 
-/// Something of each kind, so that the call can be logged in the end.
+/// At least one event of each kind, so that the call can be logged in the end.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let more = prop_oneof![(2..6_u8).prop_map(Event::View), (1..4_u8).prop_map(Event::Insight)];
     vec(more, 0..6).prop_map(|mut events| {
@@ -58,7 +58,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// All of it at least once, in any order, so many seconds apart.
+/// Each event at least once, in any order, this many seconds apart.
 fn shuffled() -> impl Strategy<Value = (Vec<Event>, Vec<(Event, u8)>)> {
     events().prop_flat_map(|events| {
         let twice = vec(select(events.clone()), 0..4);
@@ -129,7 +129,7 @@ fn play(world: &mut World, events: impl IntoIterator<Item = (Event, u8)>) {
     world.run();
 }
 
-/// One log was ever made, it says what is known, and the ledger knows that.
+/// Only one log was ever created, it says what is known, and the ledger knows that.
 fn at_rest(world: &World) -> TestCaseResult {
     prop_assert_eq!((world.sellsy.created, world.parked, world.sellsy.logs.len()), (1, 0, 1));
     let row = world.read();
@@ -141,7 +141,7 @@ fn at_rest(world: &World) -> TestCaseResult {
     Ok(())
 }
 
-/// Every event once more: nothing is asked of Sellsy.
+/// Sends every event once more: no request goes to Sellsy.
 fn nothing_more(world: &mut World, events: &[Event]) -> TestCaseResult {
     let requests = world.sellsy.requests;
     play(world, events.iter().map(|event| (*event, 1)));

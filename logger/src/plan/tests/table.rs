@@ -1,10 +1,10 @@
-//! Every line of `cases.md`.
+//! Checks every line of `cases.md`.
 
 use super::*;
 
 const CASES: &str = include_str!("../cases.md");
 
-/// The lines of the table under this heading, its head left out. An empty cell is like the one to its left.
+/// The lines of the table under this heading, without its head. An empty cell repeats the one to its left.
 fn lines(heading: &str) -> Vec<Vec<&'static str>> {
     let (_, section) = CASES.split_once(&format!("\n## {heading}\n")).unwrap();
     let section = section.split("\n## ").next().unwrap_or_default();
@@ -20,7 +20,7 @@ fn lines(heading: &str) -> Vec<Vec<&'static str>> {
     lines.collect()
 }
 
-/// What is done, in the words of the tables.
+/// The action, in the words of the tables.
 fn in_words(action: Action<'_>) -> String {
     let links = |links| if links == Links::Set { "PUT with links" } else { "PUT without links" };
     match action {
@@ -108,7 +108,7 @@ fn state(name: &str) -> CallRow {
     row
 }
 
-/// What the ledger makes of a message. Nothing is taken in of an erased call.
+/// Applies a message to the row as the ledger does. Nothing is stored for an erased call.
 fn take_in(row: &mut CallRow, message: &str) {
     if row.decision == Decision::Erased {
         return;
@@ -128,7 +128,7 @@ fn context(carries: bool, refused: bool, fallback: LogFallback) -> Context {
     Context { carries, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
 }
 
-/// The first thing that is done beside rendering.
+/// The first action apart from rendering.
 fn first(row: &CallRow, context: &Context) -> String {
     let asks = if hint_again(row, context.carries).is_some() { "ask the resolver again, " } else { "" };
     let rendered = log(row);
@@ -164,7 +164,7 @@ fn a_message_has_come() {
     }
 }
 
-/// Logs without an earlier POST that ended unclear, and with one.
+/// Logs without an earlier POST whose outcome was unclear, and with one.
 fn logs() -> [Vec<Log>; 2] {
     let unclear = |form| Log::Unclear { form, age: SETTLED };
     let forms = [LogForm::PhoneCall, LogForm::Comment];
@@ -306,8 +306,8 @@ fn a_put_was_answered() {
     }
 }
 
-/// Of every state and every path, whatever is answered: a POST is sent only if no log can exist, or if it was looked for in each
-/// form that one may have.
+/// In every state and on every path, whatever the answers are: a POST is sent only if no log can exist, or if one was
+/// looked for in each form that it may have.
 #[test]
 fn nothing_is_created_before_it_was_looked_for() {
     let mut paths = 0;

@@ -1,7 +1,7 @@
 //! A ledger and a Sellsy in memory, with a clock, and a writer that carries out plans as `writer.rs` does.
 //!
-//! Messages are handled one after the other: in life the lease sees to that. A writer may die at any request; its lease then runs
-//! out, and its message comes again.
+//! Messages are handled one after the other: in production the lease ensures that. A writer may die at any request; its
+//! lease then runs out, and its message comes again.
 
 use std::{cell::OnceCell, cmp::Reverse, collections::BinaryHeap};
 
@@ -14,7 +14,7 @@ pub(super) use sellsy::{Fate, Kept, Sellsy};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    /// So many tags.
+    /// A view with this many tags.
     View(u8),
     Insight(u8),
     /// The caller is this record.
@@ -33,7 +33,7 @@ struct Message {
     put_off: bool,
 }
 
-/// Why the work on a row was broken off.
+/// Why the work on a row was interrupted.
 enum Broken {
     Failed(Error),
     Died,
@@ -48,7 +48,7 @@ impl From<Died> for Broken {
 pub(super) struct World {
     messages: BinaryHeap<Reverse<Message>>,
     numbers: usize,
-    /// What the ledger has, but for its ages: see [`World::read`].
+    /// The ledger's row, except for its ages: see [`World::read`].
     row: CallRow,
     views: u8,
     insights: u8,
@@ -84,7 +84,7 @@ impl World {
             parked: 0,
         };
         if let Some(due) = due_in {
-            // What carries the change.
+            // The message that carries the change.
             world.send(due, Event::View(0), true, true);
         }
         world
@@ -94,14 +94,14 @@ impl World {
         self.sellsy.now
     }
 
-    /// A message that arrives after so long.
+    /// Sends a message that arrives after this time.
     pub(super) fn send(&mut self, after: Duration, event: Event, seen_before: bool, put_off: bool) {
         self.numbers += 1;
         let message = Message { at: self.now() + after, number: self.numbers, event, seen_before, put_off };
         self.messages.push(Reverse(message));
     }
 
-    /// Until nothing is in flight any more.
+    /// Runs until nothing is in flight any more.
     pub(super) fn run(&mut self) {
         for _ in 0..2000 {
             let Some(Reverse(message)) = self.messages.pop() else { return self.sellsy.pass(SETTLED) };
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// The newest view and the newest insight count. A second decision is made of a reopened call only.
+    /// The newest view and the newest insight count. Only a reopened call is decided a second time.
     fn take_in(&mut self, event: Event) {
         match (event, &self.row.decision) {
             (Event::View(version), _) if version > self.views => {
@@ -172,7 +172,7 @@ impl World {
         self.row.decision = Decision::Final { resolution: resolution(Some(record)), again };
     }
 
-    /// Writes the intent down if nothing speaks against a first POST.
+    /// Records the intent if nothing prevents a first POST.
     fn claim(&mut self) -> CallRow {
         if self.row.log == Log::None && ready(&self.row).is_ok() {
             self.row.log = Log::Intended(LogForm::PhoneCall);
@@ -227,7 +227,7 @@ impl World {
         if row.log != Log::Intended(form) {
             self.intent_at = self.now();
         }
-        // So it is for those who come after this writer has died.
+        // This is what the next attempt reads if this writer dies.
         self.row.log = Log::Unclear { form: Some(form), age: Duration::ZERO };
         let answer = self.sellsy.post(log, form)?;
         match intent_after(row, &answer) {
@@ -274,7 +274,7 @@ impl World {
         (self.written_at, self.due_at) = (self.now(), None);
     }
 
-    /// The resolver answers soon, with a record that is there.
+    /// The resolver answers soon, with a record that exists.
     fn reopen(&mut self) {
         if let Decision::Final { resolution, again: false } = &self.row.decision {
             self.row.decision = Decision::Reopened(resolution.clone());
@@ -284,7 +284,7 @@ impl World {
     }
 }
 
-/// Delay queues come in two sizes here, so a message may come back before its time, or a little after.
+/// There are two delay queues here, so a message may come back before its time, or a little after.
 fn hop(later: Duration) -> Duration {
     Duration::from_secs(if later.as_secs() < 30 { 5 } else { 30 })
 }

@@ -1,11 +1,12 @@
-//! Nothing that a person can write into a call makes its log look like that of another call, holds a character that
-//! is not to be seen, or grows over the limit; not even with a template that prints every text as a line of its own.
+//! Nothing that a person can write into a call makes its log look like that of another call, leaves in it a character
+//! that must not appear, or takes it over the limit; not even with a template that prints every text as a line of its
+//! own.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Not the code's own list: some of what it must not let through.
+/// Not the code's own list: some of the characters that the code must not let through.
 const HARMFUL: &str =
     "<>\u{ad}\u{200b}\u{200d}\u{200f}\u{202a}\u{202e}\u{2028}\u{2029}\u{2060}\u{2066}\u{2069}\u{feff}\u{e0001}";
 
@@ -21,7 +22,7 @@ fn careless() -> Renderer {
     Renderer { template, ..renderer(Language::French) }
 }
 
-/// Pieces that have harmed somewhere, long ones, and anything else.
+/// Texts that are known to cause harm, long ones, and anything else.
 fn text() -> impl Strategy<Value = String> {
     let nasty = prop::sample::select(vec![
         "Aircall call 3811600002",

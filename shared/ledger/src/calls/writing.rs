@@ -147,7 +147,7 @@ pub struct Written<'a> {
     pub digest: &'a str,
 }
 
-/// Records what is in Sellsy now, with its timeline line. Not bound to the lease: it is true whoever records it. If the
+/// Records what is in Sellsy now, with its timeline line. Not bound to the lease: it is true no matter who records it. If the
 /// lease is given, it is released as [`release`] does.
 pub async fn record_written(
     client: &Client,

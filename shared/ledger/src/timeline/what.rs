@@ -106,7 +106,7 @@ pub enum View {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)] // With more to tell, it is the line of a newer version.
+#[serde(deny_unknown_fields)] // With more fields, it is the line of a newer version.
 pub struct Seen {
     pub occurred_at: Timestamp,
 }

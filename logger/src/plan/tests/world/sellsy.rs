@@ -1,21 +1,21 @@
-//! A Sellsy that has accidents.
+//! A Sellsy whose requests can fail in many ways.
 
 use super::super::*;
 
-/// What becomes of one request.
+/// What happens to one request.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) enum Fate {
     NoConnection,
     /// No answer came, and nothing was done.
     Lost,
-    /// No answer came. A POST is carried out so many seconds later.
+    /// No answer came. A POST is carried out this many seconds later.
     Late(u8),
     /// The writer dies before it has sent the request, or after Sellsy has carried it out.
     DiesBefore,
     DiesAfter,
 }
 
-/// A log, by the digest of what it was written with.
+/// A log, with the digest of what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Kept {
     pub(in super::super) id: i64,
@@ -28,17 +28,17 @@ pub(in super::super) struct Sellsy {
     pub(super) now: Duration,
     pub(in super::super) logs: Vec<Kept>,
     pub(super) in_flight: Vec<(Duration, Kept)>,
-    /// Of the next requests; those after them end well.
+    /// For the next requests; all later ones succeed.
     pub(in super::super) fates: Vec<Fate>,
-    /// There are no phone calls in the plan.
+    /// The plan does not include phone calls.
     pub(in super::super) no_phone_calls: bool,
-    /// A record that is gone: no log may hang on it.
+    /// A record that no longer exists: no log may be linked to it.
     pub(in super::super) gone: Option<i64>,
     pub(in super::super) created: usize,
     pub(in super::super) requests: usize,
 }
 
-/// The writer, at a request.
+/// The writer died during a request.
 pub(super) struct Died;
 
 impl Sellsy {
