@@ -183,7 +183,7 @@ pub(crate) fn ready(row: &CallRow) -> Result<Ready<'_>, Reason> {
     let call = row.snapshot.as_ref().ok_or(Reason::NotArrived)?;
     match (&row.log, &row.decision) {
         (Log::Deleted, _) => Err(Reason::LogDeleted),
-        // The text of a log that is there is kept up to date meanwhile.
+        // The text of an existing log is kept up to date meanwhile.
         (Log::Stored(_), _) => Ok(Ready { call, record, resolution }),
         (_, Decision::Reopened(_)) => Err(Reason::RecordGone),
         _ => Ok(Ready { call, record, resolution }),
