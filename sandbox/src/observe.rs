@@ -2,7 +2,7 @@
 //!
 //! One middleware around both APIs, so that neither knows about it. It writes each API request into the journal (readable
 //! under `/_sandbox/requests`, counted under `/_sandbox/counts`) and then applies the faults that were set for its endpoint:
-//! another answer, latency, no answer, or a connection that breaks before or after the vendor has handled the request.
+//! another answer, latency, no answer, or a connection that breaks before, after or long before the vendor handles the request.
 //! It never changes an API's answer unless a fault says so, and it does not touch `/_sandbox/…`.
 
 use std::sync::Arc;
@@ -73,9 +73,10 @@ pub async fn middleware(State(observer): State<Observer>, request: Request, next
         tokio::time::sleep(faults.latency).await;
     }
     let request = Request::from_parts(parts, Body::from(body));
-    let vendor = async || {
+    let journal = observer.journal.clone();
+    let vendor = async move || {
         let response = next.run(request).await;
-        record(&observer.journal, seq, started, response).await
+        record(&journal, seq, started, response).await
     };
     match faults.action {
         None | Some(Action::Latency { .. }) => vendor().await,
@@ -89,6 +90,17 @@ pub async fn middleware(State(observer): State<Observer>, request: Request, next
         Some(Action::Cut { when }) => {
             if when == When::After {
                 vendor().await;
+            }
+            broken()
+        }
+        Some(Action::Late { ms, hang }) => {
+            // A task of its own: the server drops this one when the client goes.
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                vendor().await;
+            });
+            if hang {
+                tokio::time::sleep(LONGEST_HANG).await;
             }
             broken()
         }

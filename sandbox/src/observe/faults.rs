@@ -38,6 +38,12 @@ pub enum Action {
     Hang { when: When },
     /// The connection breaks instead of an answer.
     Cut { when: When },
+    /// The connection breaks, or with `hang` no answer ever comes, and the vendor handles the request so much later.
+    Late {
+        ms: u64,
+        #[serde(default)]
+        hang: bool,
+    },
     /// 200 with JSON that is not the documented shape.
     WrongJson,
 }
@@ -51,6 +57,7 @@ impl Action {
             Action::Hang { when: When::After } => "hang after",
             Action::Cut { when: When::Before } => "cut before",
             Action::Cut { when: When::After } => "cut after",
+            Action::Late { .. } => "late",
             Action::WrongJson => "wrong_json",
         }
     }

@@ -72,6 +72,23 @@ async fn a_hanging_answer_never_comes_but_the_work_may_be_done() {
 }
 
 #[tokio::test]
+async fn a_late_request_is_handled_when_its_client_has_gone() {
+    let client = Client::start(unlimited()).await;
+    client.fault(json!({"path": "/comments", "times": 1, "do": {"kind": "late", "ms": 400}})).await;
+    let started = Instant::now();
+    assert!(client.send(Method::POST, "/sellsy/v2/comments", comment()).await.is_err());
+    assert!(started.elapsed() < Duration::from_millis(300));
+    assert_eq!(comments(&client).await, 0);
+    client.fault(json!({"path": "/comments", "times": 1, "do": {"kind": "late", "ms": 400, "hang": true}})).await;
+    let answer = client.send(Method::POST, "/sellsy/v2/comments", comment());
+    assert!(tokio::time::timeout(Duration::from_millis(300), answer).await.is_err(), "no answer");
+    while comments(&client).await < 2 {
+        assert!(started.elapsed() < Duration::from_secs(5), "both are handled in the end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn latency_delays_the_answer_and_wrong_json_is_json() {
     let client = Client::start(unlimited()).await;
     client.fault(json!({"path": "/staffs/{id}", "times": 1, "do": {"kind": "latency", "ms": 120}})).await;

@@ -71,6 +71,21 @@ impl Requests {
     pub fn breaks(self, when: When) -> Fault {
         self.fault(&json!({ "kind": "cut", "when": when }))
     }
+
+    /// The connection breaks, and the request is carried out so much later.
+    pub fn breaks_and_is_late(self, late: Duration) -> Fault {
+        self.late(late, false)
+    }
+
+    /// No answer ever comes, and the request is carried out so much later.
+    pub fn hangs_and_is_late(self, late: Duration) -> Fault {
+        self.late(late, true)
+    }
+
+    fn late(self, late: Duration, hang: bool) -> Fault {
+        let ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+        self.fault(&json!({ "kind": "late", "ms": ms, "hang": hang }))
+    }
 }
 
 impl Fault {
