@@ -15,9 +15,12 @@ use base::{
     settings::LogFallback,
 };
 use ledger::{calls::Links, form::LogForm};
-use vendors::sellsy::{
-    Sellsy, WriteError,
-    wire::{CommentCreate, PhoneCallCreate, Related},
+use vendors::{
+    api::LastCheck,
+    sellsy::{
+        Sellsy, WriteError,
+        wire::{CommentCreate, PhoneCallCreate, Related},
+    },
 };
 
 /// How long a refusal of phone calls is assumed to hold.
@@ -95,10 +98,15 @@ impl Forms {
         e
     }
 
-    /// Sellsy has no idempotency key for either form: the caller must have recorded its intent.
-    pub(crate) async fn create(&self, form: LogForm, log: &PhoneCallCreate) -> Result<i64, WriteError> {
+    /// Sellsy has no idempotency key for either form: the last check must record the caller's intent.
+    pub(crate) async fn create(
+        &self,
+        form: LogForm,
+        log: &PhoneCallCreate,
+        last_check: &impl LastCheck,
+    ) -> Result<i64, WriteError> {
         match form {
-            LogForm::PhoneCall => match self.sellsy.create_phone_call(log).await {
+            LogForm::PhoneCall => match self.sellsy.create_phone_call(log, last_check).await {
                 Ok(call) => Ok(call.id),
                 Err(WriteError::Refused(e)) => Err(WriteError::Refused(self.refused(e))),
                 Err(e) => Err(e),
@@ -108,23 +116,26 @@ impl Forms {
                 let Some(record) = log.related.first().cloned() else { return Err(WriteError::Missing) };
                 let (description, created) = (log.description.clone(), log.date.clone());
                 let comment = CommentCreate { description, related: [record], created };
-                self.sellsy.create_comment(&comment).await.map(|comment| comment.id)
+                self.sellsy.create_comment(&comment, last_check).await.map(|comment| comment.id)
             }
         }
     }
 
-    /// Always sends the whole log, so it can be repeated safely.
+    /// Always sends the whole log, so it can be repeated safely once the one before has surely ended.
     pub(crate) async fn update(
         &self,
         form: LogForm,
         id: i64,
         log: &PhoneCallCreate,
         links: Links,
+        last_check: &impl LastCheck,
     ) -> Result<(), WriteError> {
         match (form, links) {
-            (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log).await,
-            (LogForm::PhoneCall, Links::Leave) => self.sellsy.update_phone_call_without_links(id, log).await,
-            (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description).await,
+            (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log, last_check).await,
+            (LogForm::PhoneCall, Links::Leave) => {
+                self.sellsy.update_phone_call_without_links(id, log, last_check).await
+            }
+            (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description, last_check).await,
         }
     }
 

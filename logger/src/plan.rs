@@ -5,15 +5,16 @@
 //! API: ages and waiting times come with the row, and what Sellsy lets us write comes as [`Allowed`]. `plan/cases.md`
 //! is the table of all cases.
 //!
-//! The rules: a log that may exist is looked for before one is created; a log that a person has deleted stays deleted;
-//! a change of a log waits for others (`gather.rs`); the text of a log matters more than its links.
+//! The rules: nothing is written while an earlier request may still be carried out; a log that may exist is looked for
+//! before one is created; a log that a person has deleted stays deleted; a change of a log waits for others
+//! (`gather.rs`); the text of a log matters more than its links.
 
 use std::time::Duration;
 
-use base::error::{Code, Error, Remedy, Result};
+use base::error::{Code, Error, Result};
 use broker::event::RecordHint;
 use ledger::{
-    calls::{CallRow, Decision, Links, Log, Stored},
+    calls::{CallRow, Change, Decision, Links, Log, Stored},
     form::LogForm,
     resolution::Resolution,
     timeline::Reason,
@@ -26,14 +27,18 @@ use crate::{
     render::Ready,
 };
 
-/// How long Sellsy may still be processing a POST whose answer we did not get; longer than our own timeout (20 s).
-const SETTLED: Duration = Duration::from_secs(25);
+/// How long after its unclear end a request may still be carried out: twice as long as we wait for an answer. Something
+/// between us and Sellsy may have kept it.
+const SETTLED: Duration = Duration::from_secs(40);
 
 /// What a plan depends on apart from the row.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     /// The message may be the one that carries a delayed change.
     pub(crate) carries: bool,
+    /// The message is the first one after the call's first decision, so the call cannot have a log yet, even if the ledger
+    /// is older than Sellsy.
+    pub(crate) first: bool,
     pub(crate) allowed: Allowed,
 }
 
@@ -112,7 +117,7 @@ pub(crate) enum End {
     Carry(Duration),
     /// The change was delayed before, and another message carries it.
     Leave,
-    /// A POST may still be in flight: try again after this time.
+    /// A request may still be carried out: try again after this time.
     Wait(Duration),
     Created {
         form: LogForm,
@@ -144,13 +149,13 @@ pub(crate) enum LinksEnd {
     LeaveAlone(String),
 }
 
-/// What to do with the intent after a POST.
+/// What to do with the intent after a request that writes a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
     Keep,
-    /// The intent counts from now: the POST may have been sent long after it was recorded, when the quota was used up.
+    /// The request may still be carried out, and that time counts from now.
     Renew,
-    /// Nothing was created, so there is nothing to look for.
+    /// Nothing was written.
     Withdraw,
 }
 
@@ -211,22 +216,30 @@ pub(crate) fn hint(resolution: &Resolution) -> Option<RecordHint> {
     resolution.record.as_ref().map(|record| RecordHint { kind: record.kind, id: record.id })
 }
 
-/// Even if this POST has created nothing, an earlier one may have.
-pub(crate) fn intent_after(row: &CallRow, answer: &Result<i64, WriteError>) -> Intent {
-    match (answer, &row.log) {
-        (Ok(_), _) => Intent::Keep,
-        (Err(WriteError::Unclear(_)), _) => Intent::Renew,
-        (Err(WriteError::Refused(_) | WriteError::Missing), Log::Unclear { .. }) => Intent::Keep,
-        (Err(WriteError::Refused(_) | WriteError::Missing), _) => Intent::Withdraw,
+/// Even if this request has written nothing, an earlier one may have.
+pub(crate) fn intent_after<T>(row: &CallRow, answer: &Result<T, WriteError>) -> Intent {
+    let unclear_before = match &row.log {
+        Log::Unclear { .. } => true,
+        Log::Stored(stored) => matches!(stored.change, Change::Unclear { .. }),
+        Log::None | Log::Intended(_) | Log::Unknown | Log::Deleted => false,
+    };
+    match answer {
+        Ok(_) => Intent::Keep,
+        Err(WriteError::Unclear(_)) => Intent::Renew,
+        Err(WriteError::Refused(_) | WriteError::Missing) if unclear_before => Intent::Keep,
+        Err(WriteError::Refused(_) | WriteError::Missing) => Intent::Withdraw,
     }
 }
 
 fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
+    let find_any = || Next::Step(Step::Find(context.allowed.existing().to_vec()));
     match &row.log {
-        Log::None | Log::Intended(_) => create(row, context),
-        Log::Unclear { age, .. } if *age < SETTLED => Next::End(End::Wait(SETTLED)),
+        Log::Intended(_) => create(row, context),
+        Log::None if context.first => create(row, context),
+        Log::None | Log::Unknown => find_any(),
+        Log::Unclear { age, .. } if *age < SETTLED => Next::End(End::Wait(SETTLED - *age)),
         Log::Unclear { form: Some(form), .. } => Next::Step(Step::Find(vec![*form])),
-        Log::Unclear { form: None, .. } | Log::Unknown => Next::Step(Step::Find(context.allowed.existing().to_vec())),
+        Log::Unclear { form: None, .. } => find_any(),
         Log::Stored(stored) => stored_log(row, context, stored, log),
         // Never rendered, so this is not reached.
         Log::Deleted => Next::End(End::Leave),
@@ -236,6 +249,11 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
 /// Is the log as it should be, and if not, is it time to write it?
 fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Next {
     let (form, id) = (stored.form, stored.id);
+    if let Change::Unclear { age } = stored.change {
+        // The log may say what it said before, or what the request said: only another write makes that certain.
+        let left = SETTLED.saturating_sub(age);
+        return if left.is_zero() { update(row, form, id) } else { Next::End(End::Wait(left)) };
+    }
     if stored.digest.as_ref() == Some(&forms::digest(form, log)) {
         return Next::End(End::Nothing { was_due: stored.due_in.is_some() });
     }
@@ -274,9 +292,7 @@ fn created(row: &CallRow, context: &Context, form: LogForm, answer: Result<i64, 
     match answer {
         Ok(id) => Next::End(End::Created { form, id }),
         // The next attempt looks first, once Sellsy has certainly finished.
-        Err(WriteError::Unclear(e)) => {
-            Next::End(End::Fail(Error { remedy: Remedy::Retry { after: Some(SETTLED) }, ..e }))
-        }
+        Err(WriteError::Unclear(e)) => Next::End(End::Fail(e)),
         Err(WriteError::Refused(e)) => match context.allowed.instead_of(form, &e) {
             Some(other) => Next::Step(Step::Create(other)),
             None => Next::End(refused(row, e)),
@@ -316,7 +332,7 @@ fn updated(row: &CallRow, update: Update, answer: Result<(), WriteError>) -> Nex
         (Links::Set, Err(WriteError::Missing)) => without_links("PUT /phone-calls/{id}: answered 404".to_owned()),
         (Links::Set, Err(WriteError::Refused(e))) if e.code == Code::SellsyRejected => without_links(e.message),
         (Links::Leave, Err(WriteError::Missing)) => Next::End(End::Deleted { form, id }),
-        // An update may be repeated, whatever its outcome.
+        // After an unclear end, the next attempt writes once Sellsy has certainly finished.
         (_, Err(WriteError::Unclear(e) | WriteError::Refused(e))) => Next::End(End::Fail(e)),
     }
 }

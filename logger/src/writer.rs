@@ -3,25 +3,23 @@
 //! [`plan`] decides, from the call's row and from the result of the last step. This file has the lease, the row and the
 //! loop around the plan; the steps are in `writer/steps.rs`, how the work ends in `writer/ends.rs`.
 //!
-//! What if the process dies at an await? Before the POST nothing has happened. From the recorded intent until the
-//! ledger knows the new id, the outcome is unclear: the next attempt looks for our marker on the record and adopts the
-//! log that it finds. After that an update can be repeated safely, because it always carries the whole log. Two
-//! messages of one call never write at once: the second finds the lease taken and leaves its change to the worker that
-//! holds it. If that worker may have died, which a redelivery indicates, the message comes back later instead.
+//! What if the process dies at an await? Before a request nothing has happened. From the recorded intent until the
+//! ledger knows the answer, the outcome is unclear: the next attempt waits until the request has certainly ended. Then it
+//! looks for our marker on the record and adopts the log that it finds, or writes the whole log again. Two messages of
+//! one call never write at once: the second finds the lease taken and leaves its change to the worker that holds it. If
+//! that worker may have died, which a redelivery indicates, the message comes back later instead.
 //!
 //! A change of an existing log waits a while for others. The message that noticed the change carries it: that message
 //! goes through the delay queues and writes when the time has come, and the messages of later changes have nothing to
 //! do. If the process dies, the message comes back as a redelivery, and a message that came back also carries the
 //! change.
 
+mod claim;
 mod ends;
 mod steps;
 mod stranded;
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::sync::OnceLock;
 
 use base::{
     db::Database,
@@ -31,10 +29,10 @@ use base::{
 };
 use broker::{
     amqp::{Handler, Incoming, Outcome, Publisher},
-    event::{CALL_INSIGHTS, CALL_RESOLVED},
+    event::{CALL_INSIGHTS, CALL_RESOLVED, Resolved},
 };
 use ledger::{
-    calls::{self, CallRow, Lease, Log, Snapshot},
+    calls::{self, CallRow, Snapshot},
     insight::Insight,
     timeline::Reason,
 };
@@ -47,6 +45,7 @@ use crate::{
     render::Renderer,
 };
 
+use claim::Claim;
 pub(crate) use stranded::Stranded;
 use stranded::Unreleased;
 
@@ -59,13 +58,6 @@ pub(crate) struct Writer {
     pub(crate) stranded: Stranded,
 }
 
-/// The right to write a call's log.
-struct Claim {
-    lease: Lease,
-    /// The ledger has an intent of ours, and nothing has been sent for it.
-    unsent: AtomicBool,
-}
-
 /// What the handling of a message works with.
 #[derive(Clone, Copy)]
 struct Work<'a> {
@@ -73,6 +65,7 @@ struct Work<'a> {
     row: &'a CallRow,
     trace: Traceparent,
     carries: bool,
+    first: bool,
 }
 
 /// How the work on a row has ended, and the row read again if it has changed meanwhile.
@@ -86,11 +79,11 @@ impl Handler for Writer {
             return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
         }
         let mut unreleased = self.stranded.remove(call_id);
-        let claim = Claim { lease: Lease::fresh(), unsent: AtomicBool::new(unreleased.unsent) };
+        let claim = Claim::new(unreleased.last_request);
         let handled = Box::pin(self.claim_and_settle(&claim, &unreleased, message)).await;
         if handled.is_err() && self.give_back(&claim, call_id).await.is_err() {
             unreleased.leases.push(claim.lease);
-            unreleased.unsent = claim.unsent.into_inner();
+            unreleased.last_request = claim.last_request();
             self.stranded.keep(call_id, unreleased);
         }
         handled
@@ -118,14 +111,17 @@ impl Writer {
     }
 
     async fn claim_and_settle(&self, claim: &Claim, unreleased: &Unreleased, message: &Incoming) -> Result<Outcome> {
-        let (call_id, form) = (message.event.call_id, self.forms.allowed().new_log().ok());
+        let (call_id, first) = (message.event.call_id, is_first(message)?);
+        // Without a search, a log is created only by the first message.
+        let form = self.forms.allowed().new_log().ok().filter(|_| first);
         let client = self.database.client().await?;
-        let row = calls::claim(&client, call_id, claim.lease, &unreleased.leases, unreleased.unsent, form).await?;
+        let sent = unreleased.last_request.sent();
+        let row = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
         drop(client);
         match row {
             Some(row) => {
-                claim.unsent.store(matches!(row.log, Log::Intended(_)), Relaxed);
-                self.settle(claim, row, message).await
+                claim.granted(&row);
+                self.settle(claim, row, message, first).await
             }
             None => plan::not_claimed(message.seen_before).map(|()| Outcome::Done),
         }
@@ -133,18 +129,18 @@ impl Writer {
 
     /// Releases the lease after a failure; does nothing if the lease was never ours.
     async fn give_back(&self, claim: &Claim, call_id: CallId) -> Result<()> {
-        let unsent = claim.unsent.load(Relaxed);
-        calls::abandon(&self.database.client().await?, claim.lease, call_id, unsent).await
+        let client = self.database.client().await?;
+        calls::abandon(&client, claim.lease, call_id, claim.last_request().sent()).await
     }
 
     /// Works on the row until it no longer changes meanwhile.
-    async fn settle(&self, claim: &Claim, mut row: CallRow, message: &Incoming) -> Result<Outcome> {
+    async fn settle(&self, claim: &Claim, mut row: CallRow, message: &Incoming, first: bool) -> Result<Outcome> {
         if let Some(hint) = plan::hint_again(&row, message.seen_before) {
             self.look_up_again(row.call_id, hint, message.trace).await?;
         }
         let mut carries = message.seen_before;
         loop {
-            let (outcome, changed) = self.work(Work { claim, row: &row, trace: message.trace, carries }).await?;
+            let (outcome, changed) = self.work(Work { claim, row: &row, trace: message.trace, carries, first }).await?;
             carries |= matches!(outcome, Outcome::Later(_));
             match changed {
                 Some(changed) => row = changed,
@@ -158,7 +154,7 @@ impl Writer {
         let rendered = OnceLock::new();
         let mut progress = Progress::Read;
         loop {
-            let context = Context { carries: work.carries, allowed: self.forms.allowed() };
+            let context = Context { carries: work.carries, first: work.first, allowed: self.forms.allowed() };
             progress = match plan::plan(work.row, &context, progress) {
                 Action::Skip(why) => return self.ended(work, Outcome::Skip(Reason::NotWritten(why.into()))).await,
                 Action::Render(ready) => {
@@ -170,4 +166,10 @@ impl Writer {
             };
         }
     }
+}
+
+/// Whether this is the first message after the first decision, and no handler has begun with it before.
+fn is_first(message: &Incoming) -> Result<bool> {
+    let event = &message.event;
+    Ok(event.kind == CALL_RESOLVED && !message.begun && event.payload::<Resolved>()?.first)
 }

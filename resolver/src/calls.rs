@@ -14,15 +14,14 @@ use base::{
 };
 use broker::{
     amqp::{Incoming, Outcome, Publisher},
-    event::CALL_RESOLVED,
+    event::{CALL_RESOLVED, RecordHint, Resolved},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{
     calls::{self, Known, Snapshot},
     resolution::Resolution,
     timeline::{self, Decision, Entry, Reason, What},
 };
-use serde_json::json;
 use vendors::{aircall::wire::Call, sent};
 
 use crate::{
@@ -30,6 +29,10 @@ use crate::{
     look_up::LookUp,
     plan::{self, Action, Again, Ended},
 };
+
+/// Up to this time after its event, a first decision is not doubted: a ledger that has lost the decision since, and perhaps
+/// the log that followed from it, would get the event again later than that.
+const MOMENTS: SignedDuration = SignedDuration::from_mins(5);
 
 /// The greatest age at which the card's look-up may still decide the call: few records change during a phone call.
 const FRESH: Duration = Duration::from_secs(30 * 60);
@@ -56,7 +59,8 @@ impl Calls {
                 Action::Publish(known) => {
                     // The timeline is for people and the message is for the logger, so the message need not wait for
                     // the timeline.
-                    let publish = self.publish(call_id, message.trace, &known.resolution);
+                    let first = known.just_decided && !message.begun && is_recent(event.occurred_at);
+                    let publish = self.publish(call_id, message.trace, &known.resolution, first);
                     let (noted, published) = tokio::join!(self.note(call_id, lines(&known)), publish);
                     return noted.and(published).map(|()| Outcome::Done);
                 }
@@ -100,7 +104,7 @@ impl Calls {
         }
         drop(client);
         if let Again::Found(decided) | Again::LogKeepsRecord(decided) = again {
-            self.publish(call_id, Traceparent::for_call(call_id), decided).await?;
+            self.publish(call_id, Traceparent::for_call(call_id), decided, false).await?;
         }
         Ok(matches!(again, Again::Found(_)))
     }
@@ -125,11 +129,16 @@ impl Calls {
         Ok(Box::new(Known { just_decided, ..decided }))
     }
 
-    async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution) -> Result<()> {
-        let record = resolution.record.as_ref().map(|r| json!({ "kind": r.kind, "id": r.id }));
-        let payload = json!({ "record": record, "opportunity": resolution.opportunity.as_ref().map(|o| o.id) });
+    /// `first`: see [`Resolved`].
+    async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution, first: bool) -> Result<()> {
+        let record = resolution.record.as_ref().map(|record| RecordHint { kind: record.kind, id: record.id });
+        let payload = Resolved { record, opportunity: resolution.opportunity.as_ref().map(|o| o.id), first };
         self.publisher.fact(CALL_RESOLVED, call_id, &payload, trace).await
     }
+}
+
+fn is_recent(at: Timestamp) -> bool {
+    Timestamp::now().duration_since(at) < MOMENTS
 }
 
 /// The timeline lines of a decision, written by the replica that made it.

@@ -104,7 +104,10 @@ pub async fn middleware(State(observer): State<Observer>, request: Request, next
             }
             broken()
         }
-        Some(Action::Status { status, body, headers }) => {
+        Some(Action::Status { status, handled, body, headers }) => {
+            if handled {
+                vendor().await;
+            }
             let response = other_answer(status, &body, headers.iter());
             record(&observer.journal, seq, started, response).await
         }

@@ -31,6 +31,7 @@ mod soak;
 mod tls;
 mod tour;
 mod traces;
+mod unclear;
 mod vendors;
 mod webhook;
 

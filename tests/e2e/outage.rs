@@ -162,7 +162,7 @@ async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Res
     let call = stack.sandbox.play(&call(CLIENT)).await?;
     stack.sandbox.logged(call, SOON).await?;
     let ledger = stack.ledger().await?;
-    // Sellsy is left alone for half a minute, in case it is still working on the first one.
+    // Sellsy is left alone for 40 s, in case it is still working on the first one.
     ledger.line_that(call, 2 * SOON, Line::is_adoption).await.context("the log is adopted")?;
     assert_eq!(ledger.lines(Line::is_adoption).await?, 1);
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);

@@ -4,6 +4,7 @@
 //! any order, with all kinds of accidents, against a Sellsy and a ledger in memory (`world`).
 
 use base::{
+    error::Remedy,
     ids::{CallId, Kind},
     settings::LogFallback,
 };
@@ -94,6 +95,7 @@ fn stored(row: &CallRow, form: LogForm) -> Stored {
         written_age: Duration::from_secs(3600),
         due_in: None,
         links: Links::Set,
+        change: Change::Settled,
     }
 }
 

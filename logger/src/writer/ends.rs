@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use base::{
-    error::{Code, Error, Remedy, Result},
+    error::{Code, Error, Result},
     ids::CallId,
     trace::Traceparent,
 };
@@ -40,10 +40,6 @@ impl Writer {
                 return self.written(work, log, form, id, line).await;
             }
             End::Fail(e) => return Err(e),
-            End::Wait(wait) => {
-                let remedy = Remedy::Retry { after: Some(wait) };
-                return Err(Error::new(Code::CallBusy, remedy, "a creation ended unclear a moment ago"));
-            }
             End::Nothing { was_due } => {
                 if was_due {
                     calls::nothing_due(&self.database.client().await?, claim.lease, row.call_id).await?;
@@ -54,7 +50,7 @@ impl Writer {
                 self.put_off(work, wait).await?;
                 Outcome::Later(wait)
             }
-            End::Carry(left) => Outcome::Later(left),
+            End::Carry(left) | End::Wait(left) => Outcome::Later(left),
             End::Leave => Outcome::Done,
             End::Deleted { form, id } => {
                 self.deleted(row, form, id).await?;
@@ -70,8 +66,9 @@ impl Writer {
 
     /// Ends without a write and releases the lease.
     pub(super) async fn ended(&self, work: Work<'_>, outcome: Outcome) -> Result<Ended> {
-        self.withdraw(work.claim, work.row).await?;
-        let changed = calls::release(&self.database.client().await?, work.claim.lease, work.row).await?;
+        let Work { claim, row, .. } = work;
+        let client = self.database.client().await?;
+        let changed = calls::release(&client, claim.lease, row, claim.last_request().sent()).await?;
         Ok((outcome, changed))
     }
 
@@ -87,7 +84,7 @@ impl Writer {
         let digest = forms::digest(form, log);
         let written = Written { form, sellsy_id: id, digest: &digest };
         let client = self.database.client().await?;
-        let changed = calls::record_written(&client, work.row, written, line, Some(work.claim.lease)).await?;
+        let changed = calls::record_written(&client, work.row, written, line, work.claim.lease, true).await?;
         Ok((Outcome::Done, changed))
     }
 

@@ -1,6 +1,6 @@
 //! The steps between reading the row and the end of the work on it.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use base::error::{Code, Error, Result};
 use ledger::{
@@ -10,7 +10,10 @@ use ledger::{
 };
 use vendors::sellsy::{WriteError, wire::PhoneCallCreate};
 
-use super::{Claim, Work, Writer};
+use super::{
+    Work, Writer,
+    claim::{BeforeWrite, LastRequest},
+};
 use crate::{
     plan::{self, Answer, Intent, Step},
     render::{self, Ready},
@@ -27,12 +30,14 @@ impl Writer {
         Ok(match step {
             Step::Find(forms) => Answer::Found(self.find(work.row, log, &forms).await),
             Step::Adopt { form, id } => {
-                self.adopt(work.row, form, id).await?;
+                self.adopt(work, form, id).await?;
                 Answer::Adopted { form, id }
             }
-            Step::Create(form) => Answer::Created { form, answer: self.create(work, log, form).await? },
+            Step::Create(form) => Answer::Created { form, answer: self.create(work, log, form).await },
             Step::Update(update) => {
-                let answer = self.forms.update(update.form, update.id, log, update.links).await;
+                let check = self.before_write(work, update.form);
+                let answer = self.forms.update(update.form, update.id, log, update.links, &check).await;
+                remember(work, &answer);
                 Answer::Updated { update, answer }
             }
         })
@@ -55,7 +60,8 @@ impl Writer {
         Ok(None)
     }
 
-    async fn adopt(&self, row: &CallRow, form: LogForm, id: i64) -> Result<()> {
+    async fn adopt(&self, work: Work<'_>, form: LogForm, id: i64) -> Result<()> {
+        let Work { claim, row, .. } = work;
         let log = SellsyLog::new(form, id);
         let found = match row.log {
             Log::Unclear { .. } => What::AdoptedUnclear(log),
@@ -64,33 +70,23 @@ impl Writer {
         let line = Entry::new("logger", found);
         // Without a digest the log counts as not written.
         let written = Written { form, sellsy_id: id, digest: "" };
-        calls::record_written(&self.database.client().await?, row, written, line, None).await?;
+        calls::record_written(&self.database.client().await?, row, written, line, claim.lease, false).await?;
         Ok(())
     }
 
-    async fn create(&self, work: Work<'_>, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>> {
-        let Work { claim, row, .. } = work;
-        // The claim has recorded the intent, if it is for this form.
-        let intended = row.log == Log::Intended(form) && claim.unsent.load(Relaxed);
-        if !intended && !calls::record_intent(&self.database.client().await?, claim.lease, row.call_id, form).await? {
-            return Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"));
-        }
-        claim.unsent.store(false, Relaxed);
-        let answer = self.forms.create(form, log).await;
-        match plan::intent_after(row, &answer) {
-            Intent::Keep => {}
-            Intent::Renew => calls::renew_intent(&self.database.client().await?, row.call_id).await?,
-            Intent::Withdraw => {
-                claim.unsent.store(true, Relaxed);
-                self.withdraw(claim, row).await?;
-            }
-        }
+    async fn create(&self, work: Work<'_>, log: &PhoneCallCreate, form: LogForm) -> Result<i64, WriteError> {
+        let answer = self.forms.create(form, log, &self.before_write(work, form)).await;
+        remember(work, &answer);
         match &answer {
             Err(WriteError::Refused(e)) => self.doubt_owner(e).await,
             Err(WriteError::Missing) => self.owners.forget().await,
             Ok(_) | Err(WriteError::Unclear(_)) => {}
         }
-        Ok(answer)
+        answer
+    }
+
+    fn before_write<'a>(&'a self, work: Work<'a>, form: LogForm) -> BeforeWrite<'a> {
+        BeforeWrite { database: &self.database, claim: work.claim, row: work.row, form }
     }
 
     /// Sellsy may be rejecting the owner, if a staff member has left since the list was fetched.
@@ -99,13 +95,13 @@ impl Writer {
             self.owners.forget().await;
         }
     }
+}
 
-    /// Withdraws an intent for which nothing was sent. After a failure this happens when the lease is released.
-    pub(super) async fn withdraw(&self, claim: &Claim, row: &CallRow) -> Result<()> {
-        if claim.unsent.load(Relaxed) {
-            calls::withdraw_intent(&self.database.client().await?, claim.lease, row.call_id).await?;
-            claim.unsent.store(false, Relaxed);
-        }
-        Ok(())
+/// The ledger learns it with the release of the lease.
+fn remember<T>(work: Work<'_>, answer: &Result<T, WriteError>) {
+    match plan::intent_after(work.row, answer) {
+        Intent::Keep => {}
+        Intent::Renew => work.claim.set(LastRequest::UnclearSince(Instant::now())),
+        Intent::Withdraw => work.claim.set(LastRequest::Nothing),
     }
 }

@@ -1,7 +1,7 @@
 //! Leases that could not be released, because the database was unavailable when the work on their call failed.
 //!
 //! The next message of such a call in this process takes them over; otherwise they would run out only after two
-//! minutes. The work for which they were taken is over. Its last statements may still arrive late: they name the old
+//! minutes. The work for which they were taken is over; how its last request ended is kept with them. Its last statements may still arrive late: they name the old
 //! lease, and find a new one in the row. Nothing is lost if this process dies: then the leases run out.
 
 use std::{
@@ -12,6 +12,8 @@ use std::{
 use base::ids::CallId;
 use ledger::calls::Lease;
 
+use super::claim::LastRequest;
+
 #[derive(Default)]
 pub(crate) struct Stranded(Mutex<HashMap<CallId, Unreleased>>);
 
@@ -19,8 +21,8 @@ pub(crate) struct Stranded(Mutex<HashMap<CallId, Unreleased>>);
 #[derive(Default)]
 pub(super) struct Unreleased {
     pub(super) leases: Vec<Lease>,
-    /// Nothing has been sent for the intent that was recorded together with the last lease.
-    pub(super) unsent: bool,
+    /// What became of the request that was sent under the last lease.
+    pub(super) last_request: LastRequest,
 }
 
 /// An outage strands as many leases as messages are in flight. More than this many would be from outages long past.
@@ -34,7 +36,7 @@ impl Stranded {
         }
         let kept = all.entry(call_id).or_default();
         kept.leases.extend(unreleased.leases);
-        kept.unsent = unreleased.unsent;
+        kept.last_request = unreleased.last_request;
     }
 
     /// Only one of the messages of a call gets them.

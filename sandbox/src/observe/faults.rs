@@ -24,9 +24,11 @@ pub enum When {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// This answer, without handling the request.
+    /// This answer, without handling the request; `handled`: instead of the vendor's own, as by a gateway that lost it.
     Status {
         status: u16,
+        #[serde(default)]
+        handled: bool,
         #[serde(default)]
         body: Value,
         #[serde(default)]

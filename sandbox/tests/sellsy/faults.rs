@@ -72,6 +72,21 @@ async fn a_hanging_answer_never_comes_but_the_work_may_be_done() {
 }
 
 #[tokio::test]
+async fn another_answer_may_hide_what_the_vendor_did() {
+    let client = Client::start(unlimited()).await;
+    for (handled, done) in [(false, 0), (true, 1)] {
+        client
+            .fault(
+                json!({"path": "/comments", "times": 1, "do": {"kind": "status", "status": 408, "handled": handled}}),
+            )
+            .await;
+        let answer = client.send(Method::POST, "/sellsy/v2/comments", comment()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 408);
+        assert_eq!(comments(&client).await, done, "{handled}");
+    }
+}
+
+#[tokio::test]
 async fn a_late_request_is_handled_when_its_client_has_gone() {
     let client = Client::start(unlimited()).await;
     client.fault(json!({"path": "/comments", "times": 1, "do": {"kind": "late", "ms": 400}})).await;

@@ -30,6 +30,16 @@ pub struct RecordHint {
     pub id: i64,
 }
 
+/// The payload of `call.resolved`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    pub record: Option<RecordHint>,
+    pub opportunity: Option<i64>,
+    /// This follows the call's first decision, made moments after its end: the call cannot have a log yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Event {
     /// The fact's own id (UUID v7, so that facts sort by the time at which they were created).

@@ -30,10 +30,10 @@ mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
-pub use row::{CallRow, Decision, Links, Log, Stored};
+pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
-    Lease, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
-    record_written, release, renew_intent, withdraw_intent,
+    Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
+    record_written, release,
 };
 
 /// The view in the parameters is newer than the stored one.

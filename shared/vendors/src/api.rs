@@ -8,7 +8,7 @@
 mod endpoint;
 mod outage;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use base::{
     client,
@@ -68,6 +68,9 @@ pub struct Failure {
     pub status: Option<StatusCode>,
     /// The request may have been carried out despite the failure.
     pub maybe_done: bool,
+    /// The answer has the shape of the API's own errors. Others come from something in front of the API, such as a gateway,
+    /// and say nothing about what the API has done.
+    pub own: bool,
     pub problem: String,
     /// How long the API asked us to wait.
     pub retry_after: Option<Duration>,
@@ -75,6 +78,19 @@ pub struct Failure {
     pub unsent: Option<Error>,
     /// The cause is not this request: the API is unavailable.
     pub outage: bool,
+}
+
+/// A last check between the turn at the budget, which can take long, and the request.
+pub trait LastCheck: Sync {
+    /// An error means that the request must not be sent.
+    fn check(&self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Nothing to check.
+impl LastCheck for () {
+    async fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 impl Api {
@@ -99,9 +115,23 @@ impl Api {
 
     /// Waits for the budget, then sends.
     pub async fn send(&self, endpoint: &Endpoint, request: RequestBuilder) -> Result<Answer, Failure> {
+        self.send_checked(endpoint, request, &()).await
+    }
+
+    /// Waits for the budget, then sends if the last check allows it.
+    pub async fn send_checked(
+        &self,
+        endpoint: &Endpoint,
+        request: RequestBuilder,
+        last_check: &impl LastCheck,
+    ) -> Result<Answer, Failure> {
         let endpoint = endpoint.name;
         let mut step = trace::current().map(|trace| self.begin_span(endpoint, trace.child()));
-        if let Err(e) = self.budget.acquire(self.lane).await {
+        let allowed = async {
+            self.budget.acquire(self.lane).await?;
+            last_check.check().await
+        };
+        if let Err(e) = allowed.await {
             if let Some(step) = &mut step {
                 step.fail(e.code.as_str());
             }
@@ -176,12 +206,23 @@ impl Api {
             let date = date(&headers);
             return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
         }
+        let own = self.is_own_error(&body);
+        // The API refuses before it does anything when it says so itself, and when it limits the rate.
+        let refused = status == StatusCode::TOO_MANY_REQUESTS
+            || own && status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
         Err(Failure {
             status: Some(status),
-            maybe_done: status.is_server_error(),
+            maybe_done: !refused,
+            own,
             retry_after,
             ..self.failure(endpoint, format!("answered {status}"))
         })
+    }
+
+    /// Whether a body has the shape that the vendor documents for its errors.
+    fn is_own_error(&self, body: &[u8]) -> bool {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).unwrap_or_default();
+        profile(self.vendor).error_fields.iter().any(|name| fields.contains_key(*name))
     }
 
     fn unanswered(&self, endpoint: &'static str, e: &reqwest::Error) -> Failure {
@@ -200,6 +241,7 @@ impl Api {
             endpoint,
             status: None,
             maybe_done: false,
+            own: false,
             problem,
             retry_after: None,
             unsent: None,
@@ -297,6 +339,10 @@ impl From<Failure> for Error {
             (_, 401) | (Vendor::Aircall, 403) => {
                 Error::retry(vendor.credential, format!("{message}; check the API credential"))
             }
+            // Something in front of Sellsy: it may be gone soon, and what it says about the request means nothing.
+            (Vendor::Sellsy, 400..500) if !failure.own => {
+                Error::retry(vendor.unavailable, format!("{message}, but not by Sellsy itself"))
+            }
             (Vendor::Sellsy, 402) => {
                 Error::park(Code::SellsyPlan, format!("{message}: the account's plan does not include this"))
             }
@@ -323,6 +369,7 @@ mod tests {
             endpoint: "POST /x",
             status,
             maybe_done: false,
+            own: true,
             problem: String::new(),
             retry_after: None,
             unsent: None,
@@ -348,6 +395,11 @@ mod tests {
         ] {
             let error = Error::from(failure(vendor, status));
             assert_eq!((error.code, error.remedy), (code, remedy), "{vendor:?} {status:?}");
+        }
+        for status in [400, 402, 403, 404, 413] {
+            let by_a_gateway = Failure { own: false, ..failure(Sellsy, Some(status)) };
+            let error = Error::from(by_a_gateway);
+            assert_eq!((error.code, error.remedy), (Code::SellsyUnavailable, retry), "{status}");
         }
     }
 

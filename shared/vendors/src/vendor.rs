@@ -11,6 +11,8 @@ pub(crate) struct Profile {
     pub(crate) unavailable: Code,
     pub(crate) rejected: Code,
     pub(crate) answer: Code,
+    /// An error answer of the API itself has one of these fields.
+    pub(crate) error_fields: &'static [&'static str],
 }
 
 pub(crate) fn profile(vendor: Vendor) -> &'static Profile {
@@ -28,6 +30,7 @@ static AIRCALL: Profile = Profile {
     unavailable: Code::AircallUnavailable,
     rejected: Code::AircallRejected,
     answer: Code::AircallAnswer,
+    error_fields: &["error", "message"],
 };
 
 static SELLSY: Profile = Profile {
@@ -38,4 +41,5 @@ static SELLSY: Profile = Profile {
     unavailable: Code::SellsyUnavailable,
     rejected: Code::SellsyRejected,
     answer: Code::SellsyAnswer,
+    error_fields: &["error"],
 };

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
-/// An unclear POST is left alone for half a minute before its log is searched for.
+/// An unclear POST is left alone for 40 s before its log is searched for.
 const UNTIL_ADOPTED: Duration = Duration::from_secs(60);
 
 /// `workers` have loaded the directory, which covers the searches for all individuals, companies and contacts.
 pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result<()> {
     let sandbox = &stack.sandbox;
-    // Sellsy writes the first log, but its answer never arrives: POST /phone-calls/search, after half a minute.
+    // Sellsy writes the first log, but its answer never arrives: POST /phone-calls/search, after 40 s.
     sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
     let unclear = logged(sandbox, &answered("+33 6 39 98 00 02")).await?;
 

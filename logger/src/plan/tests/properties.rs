@@ -17,6 +17,10 @@ enum Start {
     Listed {
         logged: bool,
     },
+    /// The ledger was restored, or has lost its last seconds: it knows the decision, and not the log, if there is one.
+    Older {
+        logged: bool,
+    },
     /// The outcome of a POST was unclear this many seconds ago, and it has created a log or not.
     Unclear {
         form: LogForm,
@@ -29,22 +33,25 @@ enum Start {
         changed: bool,
         due: Option<u8>,
         links: Links,
+        /// A PUT ended unclear this many seconds ago.
+        unclear: Option<u8>,
     },
 }
 
 const FORMS: [LogForm; 2] = [LogForm::PhoneCall, LogForm::Comment];
 
 fn starts() -> impl Strategy<Value = Start> {
-    let unclear = (select(&FORMS[..]), 0..40_u8, any::<bool>());
-    let logged = (select(&FORMS[..]), any::<[bool; 3]>(), option::of(0..20_u8));
+    let unclear = (select(&FORMS[..]), 0..60_u8, any::<bool>());
+    let logged = (select(&FORMS[..]), any::<[bool; 3]>(), option::of(0..20_u8), option::of(0..60_u8));
     prop_oneof![
         Just(Start::New),
         Just(Start::NoLog),
         any::<bool>().prop_map(|logged| Start::Listed { logged }),
+        any::<bool>().prop_map(|logged| Start::Older { logged }),
         unclear.prop_map(|(form, age, made)| Start::Unclear { form, age, made }),
-        logged.prop_map(|(form, [written, changed, refused], due)| {
+        logged.prop_map(|(form, [written, changed, refused], due, unclear)| {
             let links = if refused { Links::Leave } else { Links::Set };
-            Start::Logged { form, written, changed, due, links }
+            Start::Logged { form, written, changed, due, links, unclear }
         }),
     ]
 }
@@ -78,7 +85,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     let fate = prop_oneof![
         Just(Fate::NoConnection),
         Just(Fate::Lost),
-        (0..25_u8).prop_map(Fate::Late),
+        (0..40_u8).prop_map(Fate::Late),
         Just(Fate::DiesBefore),
         Just(Fate::DiesAfter),
     ];
@@ -91,7 +98,8 @@ fn world(start: Start) -> World {
     let mut kept = |form, text: Option<String>| logs.push(Kept { id: 900, form, text: text.unwrap_or_default() });
     match start {
         Start::New => (row.snapshot, row.decision) = (None, Decision::Undecided),
-        Start::NoLog => {}
+        Start::NoLog | Start::Older { logged: false } => {}
+        Start::Older { logged: true } => kept(LogForm::PhoneCall, None),
         Start::Listed { logged } => {
             row.log = Log::Unknown;
             if logged {
@@ -104,9 +112,11 @@ fn world(start: Start) -> World {
                 kept(form, None);
             }
         }
-        Start::Logged { form, written, changed, due, links } => {
+        Start::Logged { form, written, changed, due, links, unclear } => {
             let due_in = due.map(|due| Duration::from_secs(due.into()));
-            let mut stored = Stored { due_in, links, ..stored(&row, form) };
+            let unclear = unclear.map(|age| Change::Unclear { age: Duration::from_secs(age.into()) });
+            let change = unclear.unwrap_or(Change::Settled);
+            let mut stored = Stored { due_in, links, change, ..stored(&row, form) };
             if changed {
                 stored.digest = Some("of an older text".into());
             }
@@ -116,6 +126,7 @@ fn world(start: Start) -> World {
         }
     }
     let mut world = World::of(row);
+    world.first = matches!(start, Start::New | Start::NoLog);
     (world.sellsy.created, world.sellsy.logs) = (logs.len(), logs);
     world
 }
@@ -146,7 +157,8 @@ fn nothing_more(world: &mut World, events: &[Event]) -> TestCaseResult {
     let requests = world.sellsy.requests;
     play(world, events.iter().map(|event| (*event, 1)));
     prop_assert_eq!(world.sellsy.requests, requests);
-    let context = Context { carries: true, allowed: Allowed { fallback: LogFallback::Park, refusal: None } };
+    let context =
+        Context { carries: true, first: false, allowed: Allowed { fallback: LogFallback::Park, refusal: None } };
     let row = world.read();
     let log = log(&row).unwrap();
     let action = plan(&row, &context, Progress::Rendered(&log));

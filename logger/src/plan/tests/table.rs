@@ -63,6 +63,7 @@ fn state(name: &str) -> CallRow {
     let (phone_call, comment) = (stored(&row, LogForm::PhoneCall), stored(&row, LogForm::Comment));
     let (stale, now, soon) = (Some("of an older text".to_owned()), Some(Duration::ZERO), Some(Duration::from_secs(8)));
     let unclear = |form, age| Log::Unclear { form, age: Duration::from_secs(age) };
+    let put_unclear = |age| Change::Unclear { age: Duration::from_secs(age) };
     if name.starts_with("reopened") {
         row.decision = Decision::Reopened(resolution(Some(7)));
     }
@@ -72,11 +73,11 @@ fn state(name: &str) -> CallRow {
         "phone_call intended with the claim" => Log::Intended(LogForm::PhoneCall),
         "comment intended with the claim" => Log::Intended(LogForm::Comment),
         "brought by Aircall's list" => Log::Unknown,
-        "POST phone_call unclear since 24 s" => unclear(Some(LogForm::PhoneCall), 24),
-        "POST phone_call unclear since 25 s" => unclear(Some(LogForm::PhoneCall), 25),
-        "reopened, POST phone_call unclear since 25 s" => unclear(Some(LogForm::PhoneCall), 25),
-        "POST comment unclear since 25 s" => unclear(Some(LogForm::Comment), 25),
-        "POST of any form unclear since 25 s" => unclear(None, 25),
+        "POST phone_call unclear since 39 s" => unclear(Some(LogForm::PhoneCall), 39),
+        "POST phone_call unclear since 40 s" => unclear(Some(LogForm::PhoneCall), 40),
+        "reopened, POST phone_call unclear since 40 s" => unclear(Some(LogForm::PhoneCall), 40),
+        "POST comment unclear since 40 s" => unclear(Some(LogForm::Comment), 40),
+        "POST of any form unclear since 40 s" => unclear(None, 40),
         "logged" | "reopened, logged" | "erased" => Log::Stored(phone_call),
         "logged, written twice, 5 s ago" => {
             Log::Stored(Stored { writes: 2, written_age: Duration::from_secs(5), ..phone_call })
@@ -87,6 +88,12 @@ fn state(name: &str) -> CallRow {
         "logged, a change due now" | "reopened, a change due now" => {
             Log::Stored(Stored { digest: stale, due_in: now, ..phone_call })
         }
+        "logged, a change due now is intended with the claim" => {
+            Log::Stored(Stored { digest: stale, due_in: now, change: Change::Intended, ..phone_call })
+        }
+        "logged, PUT unclear since 10 s" => Log::Stored(Stored { change: put_unclear(10), ..phone_call }),
+        "logged, PUT unclear since 40 s" => Log::Stored(Stored { change: put_unclear(40), ..phone_call }),
+        "logged as comment, PUT unclear since 40 s" => Log::Stored(Stored { change: put_unclear(40), ..comment }),
         "logged as comment, a change due now" => Log::Stored(Stored { digest: stale, due_in: now, ..comment }),
         "adopted, not written since" => Log::Stored(Stored { digest: None, ..phone_call }),
         "comment adopted, not written since" => Log::Stored(Stored { digest: None, ..comment }),
@@ -125,7 +132,12 @@ fn take_in(row: &mut CallRow, message: &str) {
 }
 
 fn context(carries: bool, refused: bool, fallback: LogFallback) -> Context {
-    Context { carries, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
+    Context { carries, first: false, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
+}
+
+/// The same for the first message after the first decision.
+fn first_of_all(context: &Context) -> Context {
+    Context { first: true, ..context.clone() }
 }
 
 /// The first action apart from rendering.
@@ -143,13 +155,14 @@ fn first(row: &CallRow, context: &Context) -> String {
 fn a_message_has_come() {
     use LogFallback::{Comment, Park};
     let columns = [
+        ("resolved", first_of_all(&context(false, false, Park))),
         ("resolved", context(false, false, Park)),
         ("tag", context(false, false, Park)),
         ("insight", context(false, false, Park)),
         ("", context(true, false, Park)),
         ("tag", context(true, false, Park)),
-        ("", context(false, true, Park)),
-        ("", context(false, true, Comment)),
+        ("", first_of_all(&context(false, true, Park))),
+        ("", first_of_all(&context(false, true, Comment))),
     ];
     let lines = lines("A message has come");
     assert!(lines.len() > 25);
@@ -260,13 +273,16 @@ fn an_adopted_log_is_written_at_once() {
     }
 }
 
-#[test]
-fn a_post_was_answered() {
-    let intent_in_words = |intent| match intent {
+fn intent_in_words(intent: Intent) -> &'static str {
+    match intent {
         Intent::Keep => "keep",
         Intent::Renew => "renew",
         Intent::Withdraw => "withdraw",
-    };
+    }
+}
+
+#[test]
+fn a_post_was_answered() {
     for line in lines("A POST was answered") {
         let [form_name, cell, intents @ .., first, second] = line.as_slice() else { unreachable!() };
         let ((cell, fallback), form) = (settings(cell), form(form_name));
@@ -288,6 +304,18 @@ fn a_post_was_answered() {
 }
 
 #[test]
+fn the_intent_of_a_put() {
+    for line in lines("A PUT was answered") {
+        let [answered, intents @ .., _, _, _, _] = line.as_slice() else { unreachable!() };
+        let changes = [Change::Intended, Change::Unclear { age: SETTLED }];
+        for (change, expected) in changes.into_iter().zip(intents) {
+            let row = decided(false, Log::Stored(Stored { change, ..stored(&row(), LogForm::PhoneCall) }));
+            assert_eq!(intent_in_words(intent_after(&row, &answer(answered, ()))), *expected, "{line:?}");
+        }
+    }
+}
+
+#[test]
 fn a_put_was_answered() {
     let refused = || Some("answered 400".to_owned());
     for line in lines("A PUT was answered") {
@@ -297,7 +325,7 @@ fn a_put_was_answered() {
             (false, Links::Leave, refused()),
             (true, Links::Leave, refused()),
         ];
-        for ((again, links, refused), expected) in columns.into_iter().zip(&line[1..]) {
+        for ((again, links, refused), expected) in columns.into_iter().zip(&line[3..]) {
             let row = decided(again, Log::Stored(stored(&row(), LogForm::PhoneCall)));
             let update = Update { form: LogForm::PhoneCall, id: 900, links, refused };
             let answered = Answer::Updated { update, answer: answer(line[0], ()) };
@@ -339,7 +367,7 @@ fn follow(row: &CallRow, context: &Context, log: &PhoneCallCreate, action: Actio
         }
         Action::Step(_, Step::Adopt { form, id }) => vec![Answer::Adopted { form, id }],
         Action::Step(_, Step::Create(form)) => {
-            let may_exist = matches!(row.log, Log::Unclear { .. } | Log::Unknown);
+            let may_exist = !matches!(row.log, Log::Intended(_));
             assert!(looked || !may_exist, "{row:?}");
             assert!(!matches!(row.log, Log::Stored(_) | Log::Deleted), "{row:?}");
             ANSWERS.map(|name| Answer::Created { form, answer: answer(name, 900) }).into()

@@ -31,6 +31,8 @@ struct Message {
     event: Event,
     seen_before: bool,
     put_off: bool,
+    /// See [`Context::first`].
+    first: bool,
 }
 
 /// Why the work on a row was interrupted.
@@ -56,6 +58,8 @@ pub(super) struct World {
     written_at: Duration,
     due_at: Option<Duration>,
     lease_until: Duration,
+    /// The next decision is the first one.
+    pub(super) first: bool,
     pub(super) sellsy: Sellsy,
     pub(super) deleted_by_person: bool,
     pub(super) parked: usize,
@@ -66,7 +70,10 @@ impl World {
         let now = Duration::from_secs(100_000);
         let (age, due_in) = match &row.log {
             Log::Unclear { age, .. } => (*age, None),
-            Log::Stored(stored) => (stored.written_age, stored.due_in),
+            Log::Stored(stored) => match stored.change {
+                Change::Unclear { age } => (age, stored.due_in),
+                _ => (stored.written_age, stored.due_in),
+            },
             _ => (Duration::ZERO, None),
         };
         let mut world = Self {
@@ -79,6 +86,7 @@ impl World {
             written_at: now - age,
             due_at: due_in.map(|due| now + due),
             lease_until: Duration::ZERO,
+            first: false,
             sellsy: Sellsy { now, ..Sellsy::default() },
             deleted_by_person: false,
             parked: 0,
@@ -97,7 +105,8 @@ impl World {
     /// Sends a message that arrives after this time.
     pub(super) fn send(&mut self, after: Duration, event: Event, seen_before: bool, put_off: bool) {
         self.numbers += 1;
-        let message = Message { at: self.now() + after, number: self.numbers, event, seen_before, put_off };
+        let first = matches!(event, Event::Resolved(_)) && std::mem::take(&mut self.first);
+        let message = Message { at: self.now() + after, number: self.numbers, event, seen_before, put_off, first };
         self.messages.push(Reverse(message));
     }
 
@@ -121,8 +130,8 @@ impl World {
             }
             return;
         }
-        let row = self.claim();
-        match self.work(&row, message.seen_before) {
+        let row = self.claim(message.first);
+        match self.work(&row, message) {
             Ok(None) => {}
             Ok(Some(later)) => self.send(hop(later), message.event, true, true),
             Err(Broken::Failed(e)) => self.failed(message, &e),
@@ -131,8 +140,10 @@ impl World {
                 return self.send(Duration::ZERO, message.event, true, message.put_off);
             }
         }
-        if matches!(self.row.log, Log::Intended(_)) {
-            self.row.log = Log::None;
+        match &mut self.row.log {
+            Log::Intended(_) => self.row.log = Log::None,
+            Log::Stored(stored) if stored.change == Change::Intended => stored.change = Change::Settled,
+            _ => {}
         }
     }
 
@@ -172,11 +183,19 @@ impl World {
         self.row.decision = Decision::Final { resolution: resolution(Some(record)), again };
     }
 
-    /// Records the intent if nothing prevents a first POST.
-    fn claim(&mut self) -> CallRow {
-        if self.row.log == Log::None && ready(&self.row).is_ok() {
+    /// Records the intent if nothing prevents a first POST, or if it is time for a PUT.
+    fn claim(&mut self, first: bool) -> CallRow {
+        let (now, is_due) = (self.now(), self.due_at.is_some_and(|due| due <= self.now()));
+        if self.row.log == Log::None && first && ready(&self.row).is_ok() {
             self.row.log = Log::Intended(LogForm::PhoneCall);
-            self.intent_at = self.now();
+            self.intent_at = now;
+        }
+        if let Log::Stored(stored) = &mut self.row.log
+            && stored.change == Change::Settled
+            && is_due
+        {
+            stored.change = Change::Intended;
+            self.intent_at = now;
         }
         self.read()
     }
@@ -188,17 +207,22 @@ impl World {
             Log::Stored(stored) => {
                 stored.written_age = self.now() - self.written_at;
                 stored.due_in = self.due_at.map(|due| due.saturating_sub(self.now()));
+                if let Change::Unclear { age } = &mut stored.change {
+                    *age = self.now() - self.intent_at;
+                }
             }
             _ => {}
         }
         row
     }
 
-    fn work(&mut self, row: &CallRow, carries: bool) -> Result<Option<Duration>, Broken> {
+    fn work(&mut self, row: &CallRow, message: Message) -> Result<Option<Duration>, Broken> {
+        let Message { seen_before: carries, first, .. } = message;
         let rendered = OnceCell::new();
         let mut progress = Progress::Read;
         loop {
-            let context = Context { carries, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
+            let context =
+                Context { carries, first, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
             progress = match plan(row, &context, progress) {
                 Action::Skip(_) => return Ok(None),
                 Action::Render(_) => Progress::Rendered(rendered.get_or_init(|| log(row).unwrap())),
@@ -217,10 +241,23 @@ impl World {
             }
             Step::Create(form) => Answer::Created { form, answer: self.create(row, log, form)? },
             Step::Update(update) => {
+                self.set_change(Change::Unclear { age: Duration::ZERO });
                 let answer = self.sellsy.put(log, &update)?;
+                match intent_after(row, &answer) {
+                    Intent::Keep => {}
+                    Intent::Renew => self.intent_at = self.now(),
+                    Intent::Withdraw => self.set_change(Change::Settled),
+                }
                 Answer::Updated { update, answer }
             }
         })
+    }
+
+    fn set_change(&mut self, change: Change) {
+        self.intent_at = self.now();
+        if let Log::Stored(stored) = &mut self.row.log {
+            stored.change = change;
+        }
     }
 
     fn create(&mut self, row: &CallRow, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>, Died> {
@@ -246,11 +283,7 @@ impl World {
                 self.due_at = Some(self.now() + wait);
                 return Ok(Some(wait));
             }
-            End::Carry(left) => return Ok(Some(left)),
-            End::Wait(after) => {
-                let remedy = Remedy::Retry { after: Some(after) };
-                return Err(Broken::Failed(Error::new(Code::CallBusy, remedy, "unclear")));
-            }
+            End::Carry(left) | End::Wait(left) => return Ok(Some(left)),
             End::Created { form, id } => self.written(form, id, Some(forms::digest(form, log))),
             End::Updated { form, id, links } => {
                 match (links, &mut self.row.log) {
@@ -270,7 +303,9 @@ impl World {
     fn written(&mut self, form: LogForm, id: i64, digest: Option<String>) {
         let (writes, links) = self.row.stored().map_or((0, Links::Set), |stored| (stored.writes, stored.links));
         let written_age = Duration::ZERO;
-        self.row.log = Log::Stored(Stored { form, id, digest, writes: writes + 1, written_age, due_in: None, links });
+        let change = Change::Settled;
+        self.row.log =
+            Log::Stored(Stored { form, id, digest, writes: writes + 1, written_age, due_in: None, links, change });
         (self.written_at, self.due_at) = (self.now(), None);
     }
 

@@ -226,8 +226,8 @@ impl<H: Handler> Consumer<H> {
             return;
         }
         let started = time::Instant::now();
-        let (call_id, result) = match Incoming::parse(&delivery) {
-            Err(e) => (None, Err(Error::malformed("the message", &e))),
+        let (call_id, begun, result) = match Incoming::parse(&delivery) {
+            Err(e) => (None, false, Err(Error::malformed("the message", &e))),
             Ok(mut incoming) => {
                 let span = tracing::info_span!(
                     "message",
@@ -242,12 +242,12 @@ impl<H: Handler> Consumer<H> {
                 step::end_span(step, result.as_ref());
                 match result {
                     None => return,
-                    Some(result) => (Some(incoming.event.call_id), result),
+                    Some(result) => (Some(incoming.event.call_id), incoming.begun, result),
                 }
             }
         };
         let settling = Settling { stage: self.stage, publisher: &self.publisher, database: &self.database };
-        let label = settling.settle(&delivery, call_id, result).await;
+        let label = settling.settle(&delivery, call_id, begun, result).await;
         settling.note(call_id, None, 0).await;
         metrics::counter!("callbridge_messages_total", "stage" => self.stage.as_str(), "outcome" => label).increment(1);
         metrics::histogram!("callbridge_message_duration_seconds", "stage" => self.stage.as_str())
@@ -281,13 +281,13 @@ impl<H: Handler> Consumer<H> {
                 Err(Error { remedy: Remedy::AwaitDatabase, message, .. }) => {
                     self.database.report_unavailable(&message);
                     // The handler may have done part of the work, as after a redelivery.
-                    incoming.seen_before = true;
+                    (incoming.seen_before, incoming.begun) = (true, true);
                 }
                 Err(Error { remedy: Remedy::AwaitApi, code, message }) => {
                     if time::Instant::now() > deadline {
                         return defer(code, message);
                     }
-                    incoming.seen_before = true;
+                    (incoming.seen_before, incoming.begun) = (true, true);
                     tokio::select! {
                         () = shutdown.cancelled() => return None,
                         () = time::sleep(RETRY_API_EVERY) => {}

@@ -27,6 +27,8 @@ const FIRST_FAILURE: &str = "callbridge-first-failure";
 /// When the handler last delayed the message ([`super::Outcome::Later`]).
 const DELAYED: &str = "callbridge-put-off";
 const LAST_FAILURE: &str = "callbridge-last-failure";
+/// A handler had begun with the message before it was deferred.
+const BEGUN: &str = "callbridge-begun";
 /// When an operator replayed the message after it was parked.
 const REPLAYED: &str = "callbridge-replayed";
 const TRACEPARENT: &str = "traceparent";
@@ -35,7 +37,8 @@ const TRACEPARENT: &str = "traceparent";
 const PROBE: &str = "callbridge.probe";
 
 /// The headers about earlier attempts, which a replayed message starts without.
-const EARLIER_ATTEMPTS: [&str; 7] = [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, DELAYED];
+const EARLIER_ATTEMPTS: [&str; 8] =
+    [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, DELAYED, BEGUN];
 
 /// A message about to be published.
 #[derive(Clone, Debug)]
@@ -91,6 +94,9 @@ pub struct Incoming {
     /// A handler may have had this message before (a redelivery, a delay, a replay). It may have died or still be running, and
     /// may have done part of the work.
     pub seen_before: bool,
+    /// A handler may have done part of the work. Unlike `seen_before`, this excludes a message that was only deferred because
+    /// the budget allowed no request.
+    pub begun: bool,
     /// The handler itself has delayed it before, with [`super::Outcome::Later`].
     pub delayed: bool,
     pub trace: Traceparent,
@@ -99,11 +105,13 @@ pub struct Incoming {
 impl Incoming {
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
         let has = |name| header(delivery, name).is_some();
-        let delayed = has(DELAYED);
+        let (attempts, delayed) = (attempts(delivery), has(DELAYED));
+        let begun = delivery.redelivered || attempts > 0 || delayed || has(REPLAYED) || has(BEGUN);
         Ok(Self {
             event: serde_json::from_slice(&delivery.data)?,
-            attempts: attempts(delivery),
-            seen_before: delivery.redelivered || has(FIRST_FAILURE) || delayed || has(REPLAYED),
+            attempts,
+            seen_before: begun || has(FIRST_FAILURE),
+            begun,
             delayed,
             trace: trace(delivery).child(),
         })
@@ -168,9 +176,14 @@ fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
     delivery.properties.headers().as_ref()?.inner().get(name)
 }
 
-/// A copy of the message with the failure in its headers.
-pub(super) fn failed_copy(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error) -> Outgoing {
-    copy(delivery, |headers| put_failure(headers, stage, attempts, error))
+/// A copy of the message with the failure in its headers. `begun`: see [`Incoming::begun`].
+pub(super) fn failed_copy(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error, begun: bool) -> Outgoing {
+    copy(delivery, |headers| {
+        put_failure(headers, stage, attempts, error);
+        if begun {
+            headers.insert(short(BEGUN), AMQPValue::Boolean(true));
+        }
+    })
 }
 
 /// A copy of a message that its handler delays.

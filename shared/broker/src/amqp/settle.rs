@@ -35,11 +35,13 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Publishes the message to its next queue if the outcome requires it, then acks. Returns the outcome's label.
+    /// Publishes the message to its next queue if the outcome requires it, then acks. Returns the outcome's label. `begun`:
+    /// see [`message::Incoming::begun`].
     pub(super) async fn settle(
         &self,
         delivery: &Delivery,
         call_id: Option<CallId>,
+        begun: bool,
         result: Result<Outcome>,
     ) -> &'static str {
         let label = match result {
@@ -57,7 +59,7 @@ impl Settling<'_> {
             }
             Err(error) => {
                 let (label, to, attempts) = self.next(delivery, &error);
-                let copy = message::failed_copy(delivery, self.stage, attempts, &error);
+                let copy = message::failed_copy(delivery, self.stage, attempts, &error, begun);
                 if !self.publish_while_delivered(delivery, to, &copy).await {
                     return "lost_connection";
                 }

@@ -52,9 +52,10 @@ pub enum Decision {
 /// The log of the call in Sellsy, as far as the ledger knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Log {
-    /// There is none, and no request for one has been sent.
+    /// None, as far as this ledger knows, and no request for one was recorded. A ledger that was restored, or that has lost
+    /// its last seconds, may be wrong.
     None,
-    /// No request has been sent either. The intent to create the log was recorded together with the claim.
+    /// The same. The intent to create the log was recorded together with the claim.
     Intended(LogForm),
     /// Aircall's list brought the call in: a ledger that was lost, or restored from a backup, may have logged it
     /// before.
@@ -84,6 +85,18 @@ pub struct Stored {
     pub due_in: Option<Duration>,
     /// [`Links::Leave`]: Sellsy refuses its links, old or new.
     pub links: Links,
+    pub change: Change,
+}
+
+/// Whether a request that changes the log may still be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// None was sent, or its outcome is known.
+    Settled,
+    /// None was sent. The intent to change the log was recorded together with the claim.
+    Intended,
+    /// One was sent, or was about to be, this long ago; its outcome is not known.
+    Unclear { age: Duration },
 }
 
 /// Whether an update also sends the log's owner and links; a comment's cannot be changed.
@@ -151,6 +164,11 @@ impl Columns {
                 written_age: self.written_age.unwrap_or_default(),
                 due_in: self.due_in,
                 links: if self.links_refused { Links::Leave } else { Links::Set },
+                change: match self.intent_age {
+                    None => Change::Settled,
+                    Some(_) if self.intended => Change::Intended,
+                    Some(age) => Change::Unclear { age },
+                },
             });
         }
         match (self.intent_age, self.form) {

@@ -33,39 +33,76 @@ impl Lease {
     }
 }
 
+/// What the ledger has to learn about the request for which an intent was recorded.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Sent {
+    /// Nothing new.
+    #[default]
+    AsRecorded,
+    /// Nothing was sent: the intent is withdrawn.
+    Nothing,
+    /// A request ended unclear this long ago: the intent counts from then.
+    Unclear(Duration),
+}
+
+impl Sent {
+    fn is_nothing(self) -> bool {
+        matches!(self, Sent::Nothing)
+    }
+
+    fn unclear_s(self) -> Option<f64> {
+        match self {
+            Sent::Unclear(age) => Some(age.as_secs_f64()),
+            Sent::AsRecorded | Sent::Nothing => None,
+        }
+    }
+}
+
 /// As far as the row says, nothing prevents the first POST of a call's log; the writer checks more.
 const CREATABLE: &str =
     "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
                       and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
                       and reconciled_at is null and (reopened_at > looked_up_at) is not true)";
+/// It is time to write the changes of a log.
+const CHANGEABLE: &str = "((intent_at is null or $6 and lease = any($4)) and sellsy_id is not null and due_at <= now() and gone_at is null and erased_at is null)";
 
 /// Notes that the call may have changed, and takes the lease if nobody holds it or if it is one of `ours`. `None`:
-/// another writer holds it and will see the change when it releases; or there is no such call. If the log is to be
-/// created, in the given form, the intent is recorded at once: see [`record_intent`]. An intent of `ours` for which
-/// nothing was sent (`unsent`) counts as none.
+/// another writer holds it and will see the change when it releases; or there is no such call.
+///
+/// If the log is to be created in the given form, or changed, the intent is recorded at once: see [`record_intent`].
+/// `sent` is what became of the intent that was recorded with the last of `ours`.
 pub async fn claim(
     client: &Client,
     call_id: CallId,
     lease: Lease,
     ours: &[Lease],
-    unsent: bool,
+    sent: Sent,
     form: Option<LogForm>,
 ) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let held = "(lease_until > now() and lease <> all($4)) is true";
-        let creates = format!("not ({held}) and $5::text is not null and {CREATABLE}");
+        let creates = format!("$5::text is not null and {CREATABLE}");
         format!(
             "update calls set wanted = wanted + 1,
                     lease = case when {held} then lease else $2 end,
                     lease_until = case when {held} then lease_until else now() + make_interval(secs => $3) end,
-                    intent_at = case when {creates} then now() else intent_at end,
-                    log_form = case when {creates} then $5 else log_form end
+                    intent_at = case when {held} then intent_at
+                                     when lease = any($4) and $7::float8 is not null then now() - make_interval(secs => $7)
+                                     when {creates} or {CHANGEABLE} then now()
+                                     when lease = any($4) and $6 then null
+                                     else intent_at end,
+                    log_form = case when {held} then log_form
+                                    when {creates} then $5
+                                    when lease = any($4) and $6 and sellsy_id is null then null
+                                    else log_form end
               where call_id = $1
           returning {ROW}, lease = $2 as mine, coalesce(intent_at = now(), false) as intended"
         )
     });
     let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
-    let row = client.prepared_query_opt(&SQL, &[&call_id.0, &lease.0, &LEASE_S, &ours, &form, &unsent]).await?;
+    let values: [&(dyn ToSql + Sync); 7] =
+        [&call_id.0, &lease.0, &LEASE_S, &ours, &form, &sent.is_nothing(), &sent.unclear_s()];
+    let row = client.prepared_query_opt(&SQL, &values).await?;
     Ok(row.filter(|r| r.get("mine")).map(|row| row::read(&row, row.get("intended"))))
 }
 
@@ -74,13 +111,21 @@ fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
-/// Releases the lease, unless the call has changed since `seen` was read: then it is kept and the row read again.
-pub async fn release(client: &Client, lease: Lease, seen: &CallRow) -> Result<Option<CallRow>> {
+/// The intent and the form after `Sent::Nothing` (`$4`).
+const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
+                         log_form = case when not $4 or sellsy_id is not null then log_form end";
+
+/// Releases the lease, unless the call has changed since `seen` was read: then it is kept and the row read again. The
+/// intent is withdrawn if nothing was sent for it.
+pub async fn release(client: &Client, lease: Lease, seen: &CallRow, sent: Sent) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$3");
-        format!("update calls set lease_until = {given_back} where call_id = $1 and lease = $2 returning wanted <> $3")
+        format!(
+            "update calls set lease_until = {given_back}, {WITHDRAWN}
+              where call_id = $1 and lease = $2 returning wanted <> $3"
+        )
     });
-    let row = client.prepared_query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted]).await?;
+    let row = client.prepared_query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted, &sent.is_nothing()]).await?;
     changed(client, seen, row.is_some_and(|row| row.get(0))).await
 }
 
@@ -89,13 +134,16 @@ async fn changed(client: &Client, seen: &CallRow, has: bool) -> Result<Option<Ca
     if has { look(client, seen.call_id).await } else { Ok(None) }
 }
 
-/// Releases the lease after a failure, so that the next attempt need not wait until it runs out. With `unsent`, also
-/// withdraws the intent: nothing has been sent for it.
-pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, unsent: bool) -> Result<()> {
-    let sql = "update calls set lease_until = null, intent_at = case when not $3 then intent_at end,
+/// Releases the lease after a failure, so that the next attempt need not wait until it runs out, and settles the intent in
+/// the same statement.
+pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, sent: Sent) -> Result<()> {
+    let sql = "update calls set lease_until = null,
+                      intent_at = case when $3 then null
+                                       when $4::float8 is not null then now() - make_interval(secs => $4)
+                                       else intent_at end,
                       log_form = case when not $3 or sellsy_id is not null then log_form end
                 where call_id = $1 and lease = $2";
-    client.prepared_execute(sql, &[&call_id.0, &lease.0, &unsent]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &lease.0, &sent.is_nothing(), &sent.unclear_s()]).await?;
     Ok(())
 }
 
@@ -114,29 +162,13 @@ pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Resu
     Ok(())
 }
 
-/// Recorded before each POST: if this process dies before the answer, the next attempt looks for the log that the POST
-/// may have created, and not before this POST has certainly ended.
+/// Recorded before each request that writes a log, unless the claim has done it a moment ago: if this process dies before
+/// the answer, the next attempt knows that the request may have been carried out. Also renews the lease, so that it
+/// outlasts the request. False if the lease has run out: then nothing may be sent.
 pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form: LogForm) -> Result<bool> {
-    let sql = "update calls set intent_at = now(), log_form = $3
+    let sql = "update calls set intent_at = now(), log_form = $3, lease_until = now() + make_interval(secs => $4)
                 where call_id = $1 and lease = $2 and lease_until > now()";
-    Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str()]).await? == 1)
-}
-
-/// The outcome of the POST just became unclear. It may have been sent long after the intent, when the quota was used
-/// up.
-pub async fn renew_intent(client: &Client, call_id: CallId) -> Result<()> {
-    let sql = "update calls set intent_at = now() where call_id = $1 and intent_at is not null";
-    client.prepared_execute(sql, &[&call_id.0]).await?;
-    Ok(())
-}
-
-/// The POST certainly created nothing. Bound to the lease: if this statement arrives late, the intent may already be
-/// that of the next POST.
-pub async fn withdraw_intent(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
-    let sql =
-        "update calls set intent_at = null, log_form = null where call_id = $1 and lease = $2 and sellsy_id is null";
-    client.prepared_execute(sql, &[&call_id.0, &lease.0]).await?;
-    Ok(())
+    Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str(), &LEASE_S]).await? == 1)
 }
 
 /// What is in Sellsy now.
@@ -147,33 +179,37 @@ pub struct Written<'a> {
     pub digest: &'a str,
 }
 
-/// Records what is in Sellsy now, with its timeline line. Not bound to the lease: it is true no matter who records it. If the
-/// lease is given, it is released as [`release`] does.
+/// Records what is in Sellsy now, with its timeline line. That the log exists is true no matter who records it. What it
+/// says is known only to the holder of the lease: after that, another writer may have changed it. With `release`, the
+/// lease is released as [`release`] does.
 pub async fn record_written(
     client: &Client,
     seen: &CallRow,
     written: Written<'_>,
     line: Entry,
-    release: Option<Lease>,
+    lease: Lease,
+    release: bool,
 ) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let given_back = given_back("$10");
+        let mine = "coalesce(lease = $9, false)";
         format!(
             "with noted as ({WRITE})
-             update calls set sellsy_id = $6, log_form = $7, digest = $8, written_at = now(), writes = writes + 1,
-                    intent_at = null, due_at = null,
-                    lease_until = case when lease = $9 then {given_back} else lease_until end
+             update calls set sellsy_id = $6, log_form = $7, written_at = now(), writes = writes + 1,
+                    digest = case when {mine} then $8 else '' end,
+                    intent_at = case when not {mine} then intent_at end,
+                    due_at = case when not {mine} then due_at end,
+                    lease_until = case when {mine} and $11 then {given_back} else lease_until end
               where call_id = $1
-          returning coalesce(lease = $9 and wanted <> $10, false)"
+          returning {mine} and $11 and wanted <> $10"
         )
     });
     let lines = Lines::of([line]);
     let (stages, whats, details, ages) = lines.values();
     let Written { form, sellsy_id, digest } = written;
-    let (form, lease) = (form.as_str(), release.map(|lease| lease.0));
-    let call_id = seen.call_id.0;
-    let values: [&(dyn ToSql + Sync); 10] =
-        [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease, &seen.wanted];
+    let (form, call_id) = (form.as_str(), seen.call_id.0);
+    let values: [&(dyn ToSql + Sync); 11] =
+        [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease.0, &seen.wanted, &release];
     let written = client.prepared_query_opt(&SQL, &values).await;
     changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
 }

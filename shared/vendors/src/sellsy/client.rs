@@ -24,7 +24,7 @@ use super::{
     },
 };
 use crate::{
-    api::{Answer, Api, Endpoint, Failure},
+    api::{Answer, Api, Endpoint, Failure, LastCheck},
     budget::{Budget, Lane, Limits, Role, Span},
 };
 
@@ -43,9 +43,9 @@ pub struct Sellsy {
 /// Why a write to Sellsy failed.
 #[derive(Debug)]
 pub enum WriteError {
-    /// It may have been carried out: look in Sellsy before retrying.
+    /// It may have been carried out, or may still be: look in Sellsy before retrying, and not at once.
     Unclear(Error),
-    /// It was not carried out.
+    /// It was not carried out: it was not sent, or Sellsy itself says so.
     Refused(Error),
     /// The object to change does not exist.
     Missing,
@@ -224,37 +224,55 @@ impl Sellsy {
         self.newest(&endpoints::SEARCH_COMMENTS, related, limit).await
     }
 
-    /// `POST /phone-calls`. Sellsy has no idempotency key: the caller must have stored its intent.
-    pub async fn create_phone_call(&self, call: &PhoneCallCreate) -> Result<PhoneCall, WriteError> {
-        let answer = self.write(&endpoints::CREATE_PHONE_CALL, None, call).await?;
+    /// `POST /phone-calls`. Sellsy has no idempotency key: the last check must store the caller's intent.
+    pub async fn create_phone_call(
+        &self,
+        call: &PhoneCallCreate,
+        last_check: &impl LastCheck,
+    ) -> Result<PhoneCall, WriteError> {
+        let answer = self.write(&endpoints::CREATE_PHONE_CALL, None, call, last_check).await?;
         // The phone call was created, even if the answer cannot be read.
         answer.json().map_err(WriteError::Unclear)
     }
 
     /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy treats it as partial.
-    pub async fn update_phone_call(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
-        self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), call).await.map(drop)
+    pub async fn update_phone_call(
+        &self,
+        id: i64,
+        call: &PhoneCallCreate,
+        last_check: &impl LastCheck,
+    ) -> Result<(), WriteError> {
+        self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), call, last_check).await.map(drop)
     }
 
     /// `PUT /phone-calls/{id}` without owner and links, which then stay as they are in Sellsy.
-    pub async fn update_phone_call_without_links(&self, id: i64, call: &PhoneCallCreate) -> Result<(), WriteError> {
+    pub async fn update_phone_call_without_links(
+        &self,
+        id: i64,
+        call: &PhoneCallCreate,
+        last_check: &impl LastCheck,
+    ) -> Result<(), WriteError> {
         let mut body = serde_json::to_value(call).unwrap_or(Value::Null);
         if let Some(fields) = body.as_object_mut() {
             fields.retain(|name, _| name != "owner_id" && name != "related");
         }
-        self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), &body).await.map(drop)
+        self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), &body, last_check).await.map(drop)
     }
 
-    /// `POST /comments`. As with phone calls, the caller must have stored its intent.
-    pub async fn create_comment(&self, comment: &CommentCreate) -> Result<Comment, WriteError> {
-        let answer = self.write(&endpoints::CREATE_COMMENT, None, comment).await?;
+    /// `POST /comments`. As with phone calls, the last check must store the caller's intent.
+    pub async fn create_comment(
+        &self,
+        comment: &CommentCreate,
+        last_check: &impl LastCheck,
+    ) -> Result<Comment, WriteError> {
+        let answer = self.write(&endpoints::CREATE_COMMENT, None, comment, last_check).await?;
         answer.json().map_err(WriteError::Unclear)
     }
 
     /// `PUT /comments/{id}`: replaces the text.
-    pub async fn update_comment(&self, id: i64, text: &str) -> Result<(), WriteError> {
+    pub async fn update_comment(&self, id: i64, text: &str, last_check: &impl LastCheck) -> Result<(), WriteError> {
         let body = json!({ "description": text });
-        self.write(&endpoints::UPDATE_COMMENT, Some(id), &body).await.map(drop)
+        self.write(&endpoints::UPDATE_COMMENT, Some(id), &body, last_check).await.map(drop)
     }
 
     async fn newest<T: DeserializeOwned>(&self, endpoint: &Endpoint, related: &Related, limit: u32) -> Result<Vec<T>> {
@@ -279,15 +297,21 @@ impl Sellsy {
     async fn one<T: DeserializeOwned>(&self, endpoint: &Endpoint, id: i64) -> Result<Option<T>> {
         match self.exchange(endpoint, Some(id), &[], None).await {
             Ok(answer) => Ok(Some(answer.json()?)),
-            Err(ExchangeError::Request(f)) if f.status == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(ExchangeError::Request(f)) if is_missing(&f) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
 
-    async fn write(&self, endpoint: &Endpoint, id: Option<i64>, body: &impl Serialize) -> Result<Answer, WriteError> {
+    async fn write(
+        &self,
+        endpoint: &Endpoint,
+        id: Option<i64>,
+        body: &impl Serialize,
+        last_check: &impl LastCheck,
+    ) -> Result<Answer, WriteError> {
         let body = serde_json::to_value(body).unwrap_or(Value::Null);
-        self.exchange(endpoint, id, &[], Some(&body)).await.map_err(|e| match e {
-            ExchangeError::Request(f) if f.status == Some(StatusCode::NOT_FOUND) => WriteError::Missing,
+        self.exchange_checked(endpoint, id, &[], Some(&body), last_check).await.map_err(|e| match e {
+            ExchangeError::Request(f) if is_missing(&f) => WriteError::Missing,
             ExchangeError::Request(f) if f.maybe_done => WriteError::Unclear(f.into()),
             e => WriteError::Refused(e.into()),
         })
@@ -303,13 +327,24 @@ impl Sellsy {
         Ok(self.exchange(endpoint, id, query, body).await?)
     }
 
-    /// Sends with a token; after a 401, once more with a new token.
     async fn exchange(
         &self,
         endpoint: &Endpoint,
         id: Option<i64>,
         query: &[(&str, String)],
         body: Option<&Value>,
+    ) -> Result<Answer, ExchangeError> {
+        self.exchange_checked(endpoint, id, query, body, &()).await
+    }
+
+    /// Sends with a token; after a 401, once more with a new token.
+    async fn exchange_checked(
+        &self,
+        endpoint: &Endpoint,
+        id: Option<i64>,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+        last_check: &impl LastCheck,
     ) -> Result<Answer, ExchangeError> {
         let path = id.map_or_else(|| endpoint.path.to_owned(), |id| endpoint.path_of(id));
         let url = format!("{}{path}", self.base);
@@ -320,7 +355,7 @@ impl Sellsy {
             if let Some(body) = body {
                 request = request.json(body);
             }
-            match self.api.send(endpoint, request).await {
+            match self.api.send_checked(endpoint, request, last_check).await {
                 Err(f) if f.status == Some(StatusCode::UNAUTHORIZED) && !retried => {
                     self.tokens.forget(&token).await;
                     retried = true;
@@ -329,6 +364,11 @@ impl Sellsy {
             }
         }
     }
+}
+
+/// Sellsy itself says that there is no such object; a gateway that does not find Sellsy says 404, too.
+fn is_missing(failure: &Failure) -> bool {
+    failure.status == Some(StatusCode::NOT_FOUND) && failure.own
 }
 
 fn is_one_of(status: Option<StatusCode>, codes: &[u16]) -> bool {

@@ -43,8 +43,13 @@ impl Requests {
         Fault(json!({ "api": self.api, "method": self.method, "path": self.path, "do": action }))
     }
 
+    /// An error in the shape that the API itself gives its errors.
     pub fn answers(self, status: u16) -> Fault {
-        self.fault(&json!({ "kind": "status", "status": status }))
+        let error = match self.api {
+            "sellsy" => json!({ "error": { "code": status, "message": "Refusé", "context": null, "details": [] } }),
+            _ => json!({ "error": "Refused", "troubleshoot": "A fault of the sandbox" }),
+        };
+        self.answers_with(status, error)
     }
 
     /// A string is answered as plain text.
@@ -98,6 +103,12 @@ impl Fault {
     /// For this share of the requests.
     pub fn sometimes(mut self, share: f64) -> Self {
         self.0["probability"] = json!(share);
+        self
+    }
+
+    /// The API carries the request out; only its answer is replaced.
+    pub fn although_done(mut self) -> Self {
+        self.0["do"]["handled"] = json!(true);
         self
     }
 

@@ -23,6 +23,13 @@ impl Ledger {
         self.run(sql, &[&requests]).await.map(drop)
     }
 
+    /// No worker may send requests to Sellsy for this long, as after a 429. Requests that need not wait longer than their
+    /// patience wait.
+    pub async fn pause_sellsy(&self, seconds: f64) -> Result<()> {
+        let sql = "update budgets set paused_until = now() + make_interval(secs => $1), paused_why = 'a test' where api = 'sellsy'";
+        self.run(sql, &[&seconds]).await.map(drop)
+    }
+
     /// The APIs that are paused: no worker sends requests to them for now.
     pub async fn paused_apis(&self) -> Result<i64> {
         self.value("select count(*) from budgets where paused_until > now()", &[]).await

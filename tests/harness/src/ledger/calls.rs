@@ -133,6 +133,15 @@ impl Ledger {
         self.run_all(lost).await
     }
 
+    /// Pretends that a ledger was restored, or has lost its last seconds, since this call was logged.
+    pub async fn forget_log(&self, call: i64) -> Result<()> {
+        let sql = "update calls set sellsy_id = null, log_form = null, digest = null, writes = 0, written_at = null,
+                          intent_at = null, due_at = null
+                    where call_id = $1 and sellsy_id is not null";
+        anyhow::ensure!(self.run(sql, &[&call]).await? == 1, "call {call} is not logged");
+        Ok(())
+    }
+
     /// Pretends that the call was not decided and that Aircall's list had a newer view of it.
     pub async fn lose_decision(&self, call: i64) -> Result<()> {
         let sql =

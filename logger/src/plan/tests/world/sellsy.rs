@@ -8,7 +8,7 @@ pub(in super::super) enum Fate {
     NoConnection,
     /// No answer came, and nothing was done.
     Lost,
-    /// No answer came. A POST is carried out this many seconds later.
+    /// No answer came. The request is carried out this many seconds later.
     Late(u8),
     /// The writer dies before it has sent the request, or after Sellsy has carried it out.
     DiesBefore,
@@ -23,11 +23,17 @@ pub(in super::super) struct Kept {
     pub(in super::super) text: String,
 }
 
+/// A request that Sellsy has yet to carry out.
+pub(super) enum Request {
+    Post(Kept),
+    Put { id: i64, text: String },
+}
+
 #[derive(Default)]
 pub(in super::super) struct Sellsy {
     pub(super) now: Duration,
     pub(in super::super) logs: Vec<Kept>,
-    pub(super) in_flight: Vec<(Duration, Kept)>,
+    pub(super) in_flight: Vec<(Duration, Request)>,
     /// For the next requests; all later ones succeed.
     pub(in super::super) fates: Vec<Fate>,
     /// The plan does not include phone calls.
@@ -44,9 +50,17 @@ pub(super) struct Died;
 impl Sellsy {
     pub(super) fn pass(&mut self, time: Duration) {
         self.now += time;
-        for (_, log) in self.in_flight.extract_if(.., |(at, _)| *at <= self.now) {
-            self.created += 1;
-            self.logs.push(log);
+        self.in_flight.sort_by_key(|(at, _)| *at);
+        for (_, request) in self.in_flight.extract_if(.., |(at, _)| *at <= self.now) {
+            match request {
+                Request::Post(log) => {
+                    self.created += 1;
+                    self.logs.push(log);
+                }
+                Request::Put { id, text } => {
+                    self.logs.iter_mut().filter(|log| log.id == id).for_each(|log| log.text.clone_from(&text));
+                }
+            }
         }
     }
 
@@ -92,18 +106,19 @@ impl Sellsy {
             }
             sellsy.hangs(log)?;
             let id = 900 + i64::try_from(sellsy.requests).unwrap();
-            sellsy.in_flight.push((at, Kept { id, form, text: forms::digest(form, log) }));
+            sellsy.in_flight.push((at, Request::Post(Kept { id, form, text: forms::digest(form, log) })));
             Ok(id)
         })
     }
 
     pub(super) fn put(&mut self, log: &PhoneCallCreate, update: &Update) -> Result<Result<(), WriteError>, Died> {
-        self.request(|sellsy, _| {
+        self.request(|sellsy, at| {
             if update.links == Links::Set {
                 sellsy.hangs(log)?;
             }
-            let kept = sellsy.logs.iter_mut().find(|log| log.id == update.id).ok_or(WriteError::Missing)?;
-            kept.text = forms::digest(update.form, log);
+            let kept = sellsy.logs.iter().find(|log| log.id == update.id).ok_or(WriteError::Missing)?;
+            let put = Request::Put { id: kept.id, text: forms::digest(update.form, log) };
+            sellsy.in_flight.push((at, put));
             Ok(())
         })
     }

@@ -18,6 +18,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "final",
         "stored phone_call, written, due in 9 s",
     ),
+    (
+        "resolution looked_up resolved sellsy_id phone_call digest due intended",
+        "final",
+        "stored phone_call, written, due in 9 s, change intended",
+    ),
+    (
+        "resolution looked_up resolved sellsy_id phone_call digest due intent",
+        "final",
+        "stored phone_call, written, due in 9 s, change unclear, 7 s",
+    ),
     ("resolution looked_up resolved sellsy_id comment digest", "final", "stored comment, written"),
     ("resolution looked_up resolved sellsy_id phone_call adopted", "final", "stored phone_call, adopted"),
     ("resolution looked_up resolved sellsy_id phone_call digest gone", "final", "deleted"),
@@ -54,8 +64,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("intended", "undecided", "unclear in any form, 0 s"),
     // Its id proves that it was created.
     ("sellsy_id", "undecided", "stored phone_call, adopted"),
-    ("sellsy_id phone_call digest intent", "undecided", "stored phone_call, written"),
-    ("sellsy_id phone_call digest intended", "undecided", "stored phone_call, written"),
+    ("sellsy_id intent", "undecided", "stored phone_call, adopted, change unclear, 7 s"),
+    ("sellsy_id phone_call digest intended", "undecided", "stored phone_call, written, change intended"),
     // A log that was deleted is not created again.
     ("gone", "undecided", "deleted"),
     ("gone intent phone_call", "undecided", "deleted"),
@@ -152,6 +162,11 @@ fn in_words((decision, log): (Decision, Log)) -> (String, String) {
             words += if stored.digest.is_some() { ", written" } else { ", adopted" };
             words += &stored.due_in.map(|due| format!(", due in {} s", due.as_secs())).unwrap_or_default();
             words += if stored.links == Links::Leave { ", without links" } else { "" };
+            words += &match stored.change {
+                Change::Settled => String::new(),
+                Change::Intended => ", change intended".into(),
+                Change::Unclear { age } => format!(", change unclear, {} s", age.as_secs()),
+            };
             words
         }
         Log::Deleted => "deleted".into(),
@@ -178,7 +193,9 @@ fn no_combination_of_columns_forgets_a_log_that_may_exist() {
         assert_eq!(decision == Decision::Erased, has(&["erased"]), "{words:?}");
         assert_eq!(log == Log::Deleted, has(&["gone"]), "{words:?}");
         if has(&["sellsy_id"]) && !has(&["gone"]) {
-            assert!(matches!(log, Log::Stored(_)), "{words:?}");
+            let Log::Stored(stored) = &log else { panic!("{words:?}: {log:?}") };
+            let unclear = has(&["intent"]) && !has(&["intended"]);
+            assert_eq!(matches!(stored.change, Change::Unclear { .. }), unclear, "{words:?}");
         }
         // Only these two are created without a search.
         if matches!(log, Log::None) {

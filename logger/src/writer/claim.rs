@@ -1,0 +1,123 @@
+//! The right to write a call's log, and the last check before each request that uses it.
+//!
+//! A handler may wait long between the claim and its request: for its turn at the budget, for the list of staffs, or
+//! because the machine sleeps. Meanwhile its lease may have run out and another replica may have written the log. So the
+//! lease is checked, and the intent recorded, between the turn and the request, unless the claim was made a moment ago.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use base::{
+    db::Database,
+    error::{Code, Error, Result},
+};
+use ledger::{
+    calls::{self, CallRow, Change, Lease, Log, Sent},
+    form::LogForm,
+};
+use vendors::api::LastCheck;
+
+/// For this long, the intent that the claim has recorded may be used without asking the ledger again.
+const FRESH: Duration = Duration::from_secs(1);
+
+pub(super) struct Claim {
+    pub(super) lease: Lease,
+    made: Moment,
+    sent: Mutex<LastRequest>,
+}
+
+/// What became of the request for which the last intent was recorded.
+#[derive(Clone, Copy, Default)]
+pub(super) enum LastRequest {
+    /// The ledger knows.
+    #[default]
+    AsRecorded,
+    /// Nothing was sent, or nothing was written.
+    Nothing,
+    UnclearSince(Instant),
+}
+
+impl LastRequest {
+    /// For the statement that tells the ledger.
+    pub(super) fn sent(self) -> Sent {
+        match self {
+            LastRequest::AsRecorded => Sent::AsRecorded,
+            LastRequest::Nothing => Sent::Nothing,
+            LastRequest::UnclearSince(since) => Sent::Unclear(since.elapsed()),
+        }
+    }
+}
+
+impl Claim {
+    /// A claim that is about to be made. `before`: what earlier work on the call could not tell the ledger.
+    pub(super) fn new(before: LastRequest) -> Self {
+        Self { lease: Lease::fresh(), made: Moment::now(), sent: Mutex::new(before) }
+    }
+
+    /// The ledger has granted the claim, and knows all that happened before.
+    pub(super) fn granted(&self, row: &CallRow) {
+        self.set(if is_intended(row, None) { LastRequest::Nothing } else { LastRequest::AsRecorded });
+    }
+
+    pub(super) fn set(&self, last: LastRequest) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    pub(super) fn last_request(&self) -> LastRequest {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The intent that was recorded with the claim may still be used for this request.
+    fn covers(&self, row: &CallRow, form: LogForm) -> bool {
+        let unused = matches!(self.last_request(), LastRequest::Nothing);
+        unused && is_intended(row, Some(form)) && self.made.is_within(FRESH)
+    }
+}
+
+/// Whether the claim has recorded an intent, for a log of this form.
+fn is_intended(row: &CallRow, form: Option<LogForm>) -> bool {
+    match &row.log {
+        Log::Intended(intended) => form.is_none_or(|form| form == *intended),
+        Log::Stored(stored) => stored.change == Change::Intended,
+        Log::None | Log::Unknown | Log::Unclear { .. } | Log::Deleted => false,
+    }
+}
+
+pub(super) struct BeforeWrite<'a> {
+    pub(super) database: &'a Database,
+    pub(super) claim: &'a Claim,
+    pub(super) row: &'a CallRow,
+    pub(super) form: LogForm,
+}
+
+impl LastCheck for BeforeWrite<'_> {
+    async fn check(&self) -> Result<()> {
+        let Self { claim, row, form, .. } = *self;
+        if !claim.covers(row, form) {
+            let client = self.database.client().await?;
+            if !calls::record_intent(&client, claim.lease, row.call_id, form).await? {
+                return Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"));
+            }
+        }
+        claim.set(LastRequest::AsRecorded);
+        Ok(())
+    }
+}
+
+/// A moment by two clocks: one stands still while the machine sleeps, the other can be set.
+struct Moment {
+    running: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { running: Instant::now(), wall: SystemTime::now() }
+    }
+
+    fn is_within(&self, span: Duration) -> bool {
+        self.running.elapsed() <= span && self.wall.elapsed().is_ok_and(|elapsed| elapsed <= span)
+    }
+}
