@@ -5,11 +5,12 @@
 //! [`template`]). It then carries out what [`plan`] decides: create the log, update it or leave it as it is. The
 //! decision depends on the call's row alone, so the order of messages does not matter. Changes of an existing log are
 //! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
-//! log can be a comment ([`forms`]).
+//! log can be a comment ([`forms`]). A call whose message was lost is handed on by the ledger ([`hand_on`]).
 
 mod describe;
 mod forms;
 mod gather;
+mod hand_on;
 mod owners;
 mod plan;
 mod render;
@@ -46,6 +47,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
     let publisher = worker.publisher.clone();
     let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
+    worker.spawn_until_shutdown(hand_on::run(database.clone(), publisher.clone()));
     let writer = writer::Writer { database, publisher, forms, owners, renderer, stranded };
     worker.consume(Stage::Logger, writer)?;
     worker.serve(Router::new()).await

@@ -19,6 +19,7 @@ mod lanes;
 mod lifecycle;
 mod limits;
 mod links;
+mod lost;
 mod order;
 mod outage;
 mod poison;

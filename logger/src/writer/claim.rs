@@ -121,3 +121,24 @@ impl Moment {
         self.running.elapsed() <= span && self.wall.elapsed().is_ok_and(|elapsed| elapsed <= span)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_passed_if_either_clock_says_so() {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let ago = Duration::from_secs(2);
+        for (running, wall, expected) in [
+            (now, wall, true),
+            (now.checked_sub(ago).unwrap(), wall, false),
+            // The machine slept, so only the clock on the wall went on.
+            (now, wall - ago, false),
+            // The clock on the wall was set back.
+            (now, wall + ago, false),
+        ] {
+            assert_eq!(Moment { running, wall }.is_within(FRESH), expected, "{running:?}, {wall:?}");
+        }
+    }
+}

@@ -71,6 +71,7 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::LogDeleted(_) => (TROUBLE, html! { (texts.log_was_deleted) }),
         What::LinksRefused { error } => (TROUBLE, html! { (texts.links_refused) " " span lang="en" { (error) } }),
         What::RecordRefused { error } => (TROUBLE, html! { (texts.refused_by_sellsy) " " span lang="en" { (error) } }),
+        What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
         What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),
         What::InsightsFound { insights, fetched } => (DECISION, found_insights(visitor, insights, *fetched)),
         What::Replayed(letter) => (EVENT, html! { (texts.was_replayed) " " (errors::link(&letter.code)) }),

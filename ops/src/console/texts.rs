@@ -223,6 +223,7 @@ texts! {
     links_refused: "Sellsy refuse les liens du compte rendu ; ils restent comme ils sont.", "Sellsy refuses the links of the log; they stay as they are.";
     refused_by_sellsy: "Refusé par Sellsy ; l’appelant est cherché de nouveau.", "Refused by Sellsy; the caller is looked up again.";
     put_off: "Changé ; écrit dans {} s avec ce qui change encore.", "Changed; to be written in {} s, together with any further changes.";
+    handed_on: "Son message s’était perdu ; Callbridge a repris l’appel.", "Its message was lost; the ledger has handed it on again.";
     insights_found: "Analyse IA :", "AI insights:";
     fetched: "demandée à Aircall", "fetched from Aircall";
     in_the_event: "reçue avec l’événement", "received with the event";

@@ -26,10 +26,13 @@ use super::{
     timeline::{Entry, Lines, WRITE},
 };
 
+mod overdue;
 mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
+use overdue::LATER;
+pub use overdue::{Overdue, handed_on, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
     Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
@@ -50,8 +53,9 @@ static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
         "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
               noted as (insert into timeline (call_id, stage, what, detail)
                         select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
-              taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
-                        select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end
+              taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at, hand_on_at)
+                        select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end,
+                               case when $2::jsonb->>'ended_at' is not null then {LATER} end
                           from kept where so
                         on conflict (call_id) do update
                            set snapshot = case when {NEWER} then excluded.snapshot else calls.snapshot end,
@@ -61,7 +65,10 @@ static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
                                                     else calls.reconciled_at end,
                                resolved_at = case when {DECIDABLE} then now() else calls.resolved_at end,
                                unmatched_number = case when {DECIDABLE} and calls.resolution->>'record' is null then $8::text
-                                                       else calls.unmatched_number end
+                                                       else calls.unmatched_number end,
+                               hand_on_at = case when {DECIDABLE} and calls.resolution->>'record' is null then null
+                                                 when excluded.hand_on_at is not null then excluded.hand_on_at
+                                                 else calls.hand_on_at end
                          where calls.erased_at is null and ({NEWER} or {DECIDABLE})
                      returning resolution, looked_up_at, resolved_at, card_at)
          select so, coalesce(taken.resolution, calls.resolution), coalesce(taken.looked_up_at, calls.looked_up_at),
@@ -221,10 +228,17 @@ pub async fn decide(
     looked_up_at: Timestamp,
     number: Option<&E164>,
 ) -> Result<bool> {
-    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4
-                where call_id = $1 and resolved_at is null and erased_at is null";
-    let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
-    Ok(client.prepared_execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4,
+                    hand_on_at = case when $5 then {LATER} end
+              where call_id = $1 and resolved_at is null and erased_at is null"
+        )
+    });
+    let found = resolution.record.is_some();
+    let number = number.filter(|_| !found).map(E164::as_str);
+    let values: [&(dyn ToSql + Sync); 5] = [&call_id.0, &Json(resolution), &looked_up_at, &number, &found];
+    Ok(client.prepared_execute(&SQL, &values).await? == 1)
 }
 
 /// Decides again for a call without a match, or one whose record Sellsy refused. If nobody is found this time, a log
@@ -235,14 +249,19 @@ pub async fn decide_again(
     resolution: &Resolution,
     number: Option<&E164>,
 ) -> Result<Option<Resolution>> {
-    let sql = "update calls set resolution = case when sellsy_id is null or $4 then $2 else resolution end,
-                      unmatched_number = case when sellsy_id is null then $3 end,
-                      looked_up_at = now(), resolved_at = now()
-                where call_id = $1 and erased_at is null and (unmatched_number is not null or reopened_at > looked_up_at)
-            returning resolution";
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "update calls set resolution = case when sellsy_id is null or $4 then $2 else resolution end,
+                    unmatched_number = case when sellsy_id is null then $3 end,
+                    looked_up_at = now(), resolved_at = now(),
+                    hand_on_at = case when sellsy_id is not null or $4 then {LATER} end
+              where call_id = $1 and erased_at is null and (unmatched_number is not null or reopened_at > looked_up_at)
+          returning resolution"
+        )
+    });
     let found = resolution.record.is_some();
     let number = number.filter(|_| !found).map(E164::as_str);
-    let row = client.prepared_query_opt(sql, &[&call_id.0, &Json(resolution), &number, &found]).await?;
+    let row = client.prepared_query_opt(&SQL, &[&call_id.0, &Json(resolution), &number, &found]).await?;
     Ok(row.map(|r| r.get::<_, Json<Resolution>>(0).0))
 }
 
@@ -264,12 +283,16 @@ pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> 
 /// Stores the insight unless a newer one of its key is stored. Of two that Aircall sent in the same second, the greater
 /// one by PostgreSQL's order of JSON is kept: that order means nothing, but gives the same result whichever came first.
 pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<()> {
-    let sql = "insert into calls (call_id, insights) values ($1, jsonb_build_object($2::text, $3::jsonb))
-               on conflict (call_id) do update set insights = calls.insights || excluded.insights
-                where calls.erased_at is null
-                  and (calls.insights->$2::text is null
-                       or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))";
-    client.prepared_execute(sql, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "insert into calls (call_id, insights, hand_on_at) values ($1, jsonb_build_object($2::text, $3::jsonb), {LATER})
+             on conflict (call_id) do update set insights = calls.insights || excluded.insights, hand_on_at = excluded.hand_on_at
+              where calls.erased_at is null
+                and (calls.insights->$2::text is null
+                     or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))"
+        )
+    });
+    client.prepared_execute(&SQL, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
     Ok(())
 }
 
@@ -288,7 +311,10 @@ pub async fn count_parked(client: &Client, call_id: CallId, messages: i32) -> Re
     if messages == 0 {
         return Ok(());
     }
-    let sql = "update calls set parked = greatest(parked + $2, 0) where call_id = $1";
+    // What an operator takes out is replayed, and a handler begins with it, or it is given up.
+    let sql = "update calls set parked = greatest(parked + $2, 0),
+                      hand_on_at = case when $2 > 0 or due_at is not null then hand_on_at end
+                where call_id = $1";
     client.prepared_execute(sql, &[&call_id.0, &messages]).await?;
     Ok(())
 }

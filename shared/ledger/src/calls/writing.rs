@@ -6,7 +6,10 @@ use base::{db::Client, error::Result, ids::CallId};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::row::{self, CallRow, ROW};
+use super::{
+    overdue::{LATER, SOON_AFTER},
+    row::{self, CallRow, ROW},
+};
 use crate::{
     form::LogForm,
     timeline::{Entry, Lines, WRITE},
@@ -86,6 +89,7 @@ pub async fn claim(
             "update calls set wanted = wanted + 1,
                     lease = case when {held} then lease else $2 end,
                     lease_until = case when {held} then lease_until else now() + make_interval(secs => $3) end,
+                    hand_on_at = {LATER},
                     intent_at = case when {held} then intent_at
                                      when lease = any($4) and $7::float8 is not null then now() - make_interval(secs => $7)
                                      when {creates} or {CHANGEABLE} then now()
@@ -111,6 +115,15 @@ fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
+/// When a call whose lease is released is handed on: never, if nothing is left to do.
+fn left_to_do(wanted: &str, due_at: &str) -> String {
+    format!(
+        "case when wanted <> {wanted} or reopened_at > looked_up_at
+                   or resolved_at is null and erased_at is null and snapshot->>'ended_at' is not null then {LATER}
+              when {due_at} is not null then greatest({due_at}, now()) + {SOON_AFTER} end"
+    )
+}
+
 /// The intent and the form after `Sent::Nothing` (`$4`).
 const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
                          log_form = case when not $4 or sellsy_id is not null then log_form end";
@@ -119,9 +132,9 @@ const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
 /// intent is withdrawn if nothing was sent for it.
 pub async fn release(client: &Client, lease: Lease, seen: &CallRow, sent: Sent) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let given_back = given_back("$3");
+        let (given_back, left) = (given_back("$3"), left_to_do("$3", "due_at"));
         format!(
-            "update calls set lease_until = {given_back}, {WITHDRAWN}
+            "update calls set lease_until = {given_back}, hand_on_at = {left}, {WITHDRAWN}
               where call_id = $1 and lease = $2 returning wanted <> $3"
         )
     });
@@ -191,7 +204,7 @@ pub async fn record_written(
     release: bool,
 ) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let given_back = given_back("$10");
+        let (given_back, left) = (given_back("$10"), left_to_do("$10", "null::timestamptz"));
         let mine = "coalesce(lease = $9, false)";
         format!(
             "with noted as ({WRITE})
@@ -199,7 +212,8 @@ pub async fn record_written(
                     digest = case when {mine} then $8 else '' end,
                     intent_at = case when not {mine} then intent_at end,
                     due_at = case when not {mine} then due_at end,
-                    lease_until = case when {mine} and $11 then {given_back} else lease_until end
+                    lease_until = case when {mine} and $11 then {given_back} else lease_until end,
+                    hand_on_at = case when {mine} and $11 then {left} else hand_on_at end
               where call_id = $1
           returning {mine} and $11 and wanted <> $10"
         )

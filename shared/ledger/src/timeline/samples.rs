@@ -96,6 +96,7 @@ pub fn lines() -> Vec<What> {
         What::LogDeleted(_) => [What::LogDeleted(log)],
         What::LinksRefused { .. } => [What::LinksRefused { error: error() }],
         What::RecordRefused { .. } => [What::RecordRefused { error: error() }],
+        What::HandedOn {} => [What::HandedOn {}],
         What::PutOff { .. } => [What::PutOff { in_s: 20 }],
         What::InsightsFound { .. } => [What::InsightsFound { insights: vec!["summary".into()], fetched: true }],
         What::Replayed(_) => [What::Replayed(letter())],

@@ -61,6 +61,8 @@ pub enum What {
         insights: Vec<String>,
         fetched: bool,
     },
+    /// Its message was lost.
+    HandedOn {},
     Replayed(DeadLetter),
     Dropped(DeadLetter),
     Request(ApiRequest),
@@ -253,6 +255,7 @@ impl fmt::Display for What {
             Self::LogDeleted(_) => "a person has deleted the log in Sellsy; it stays deleted",
             Self::LinksRefused { .. } => "Sellsy does not take the links of the log; they stay as they are there",
             Self::RecordRefused { .. } => "refused by Sellsy; the caller is looked up again",
+            Self::HandedOn {} => "its message was lost; the ledger has handed it on again",
             Self::PutOff { .. } => "changed; it is written together with what else changes soon",
             Self::InsightsFound { .. } => "insights found",
             Self::Replayed(_) => "replayed by an operator",

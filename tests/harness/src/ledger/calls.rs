@@ -112,6 +112,11 @@ impl Ledger {
         self.value("select calls::text from calls where call_id = $1", &[&call]).await
     }
 
+    /// The number of calls for which something is left to do.
+    pub async fn left_to_do(&self) -> Result<i64> {
+        self.value("select count(*) from calls where hand_on_at is not null", &[]).await
+    }
+
     /// How many calls have ids in this range, and how many different rows they have, ignoring ids and times of arrival.
     pub async fn different_rows(&self, first: i64, last: i64) -> Result<(i64, i64)> {
         let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights, forwarded_to))

@@ -23,6 +23,14 @@ impl Ledger {
         self.run_all(pauses).await
     }
 
+    /// The time after which the ledger hands calls on whose messages were lost.
+    pub async fn messages_are_overdue(&self) -> Result<()> {
+        self.run_all(
+            "update calls set hand_on_at = hand_on_at - interval '2 hours', due_at = due_at - interval '2 hours'",
+        )
+        .await
+    }
+
     /// Only the time that changes of logs wait for: see decision 0006.
     pub async fn gathering_ends(&self) -> Result<()> {
         self.run_all("update calls set due_at = due_at - interval '2 minutes' where due_at is not null").await

@@ -1,0 +1,110 @@
+//! Hands on calls for which something is left to do although their message was lost.
+//!
+//! The ledger knows them (`ledger::calls::overdue`). One replica at a time looks for them. What it publishes is what a
+//! worker would have published, so it does no harm if the message was not lost after all.
+
+use std::time::Duration;
+
+use base::{
+    db::Database,
+    error::{Error, Result},
+    ids::CallId,
+    trace::Traceparent,
+};
+use broker::{
+    amqp::{Destination, Outgoing, Publisher},
+    event::{CALL_RESOLVED, DIRECTORY_CHANGED, Event, RecordHint, Resolved},
+};
+use ledger::{
+    calls::{self, CallRow, Decision, Overdue},
+    timeline::{self, Entry, What},
+};
+use tokio::time;
+use vendors::aircall::wire::Call;
+
+use crate::plan;
+
+const CALL_ENDED: &str = "call.ended";
+const EVERY: Duration = Duration::from_secs(20);
+const BATCH: usize = 200;
+
+pub(crate) async fn run(database: Database, publisher: Publisher) {
+    loop {
+        time::sleep(EVERY).await;
+        database.available().await;
+        publisher.available().await;
+        match turn(&database, &publisher).await {
+            Ok(0) => {}
+            Ok(calls) => tracing::warn!(calls, "The messages of some calls were lost; the ledger has handed them on."),
+            Err(e) => tracing::warn!(error = %e, "Overdue calls could not be handed on; it is tried again."),
+        }
+    }
+}
+
+/// Returns how many calls were handed on; 0 also while another replica is doing this.
+async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
+    let Some(client) = database.lock("hand on", Duration::ZERO).await? else { return Ok(0) };
+    let mut handed_on = 0;
+    loop {
+        let overdue = calls::overdue(&client, BATCH as i64).await?;
+        let looked_at: Vec<CallId> = overdue.iter().map(|overdue| overdue.row.call_id).collect();
+        for call in &overdue {
+            let Some(fact) = fact(call) else { continue };
+            publish(publisher, call.row.call_id, call, fact).await?;
+            timeline::add(&client, call.row.call_id, [Entry::new("logger", What::HandedOn {})]).await?;
+            handed_on += 1;
+        }
+        calls::handed_on(&client, &looked_at).await?;
+        if looked_at.len() < BATCH {
+            return Ok(handed_on);
+        }
+    }
+}
+
+/// What to publish.
+#[derive(Debug, PartialEq)]
+enum Fact<'a> {
+    /// The call has ended and is not decided.
+    Ended(&'a Call),
+    /// The call is decided. The log, or a change of it, may be missing.
+    Resolved,
+    /// The caller has to be looked up again.
+    LookUpAgain(RecordHint),
+}
+
+/// What to publish about a call for which something was left to do for too long.
+fn fact(overdue: &Overdue) -> Option<Fact<'_>> {
+    let CallRow { snapshot, decision, .. } = &overdue.row;
+    match decision {
+        // A dead letter is replayed or dropped by an operator.
+        _ if overdue.parked => None,
+        Decision::Erased => None,
+        // A call that has not ended, or has no view yet, is brought in by reconciliation.
+        Decision::Undecided => snapshot.as_ref().filter(|call| call.has_ended()).map(Fact::Ended),
+        Decision::Reopened(resolution) => plan::hint(resolution).map(Fact::LookUpAgain),
+        Decision::Final { .. } => Some(Fact::Resolved),
+    }
+}
+
+async fn publish(publisher: &Publisher, call_id: CallId, overdue: &Overdue, fact: Fact<'_>) -> Result<()> {
+    let trace = Traceparent::for_call(call_id);
+    match fact {
+        // As Aircall would send it once more.
+        Fact::Ended(call) => {
+            let payload = serde_json::value::to_raw_value(call).map_err(|e| Error::malformed("a stored view", &e))?;
+            let ended = Event::new(CALL_ENDED, call_id, overdue.seen_at.unwrap_or_default(), payload);
+            publisher.publish(Destination::Events { kind: CALL_ENDED }, &Outgoing::event(&ended, trace)?).await
+        }
+        Fact::LookUpAgain(hint) => publisher.fact(DIRECTORY_CHANGED, call_id, &hint, trace).await,
+        Fact::Resolved => {
+            let record = match &overdue.row.decision {
+                Decision::Final { resolution, .. } => plan::hint(resolution),
+                _ => None,
+            };
+            publisher.fact(CALL_RESOLVED, call_id, &Resolved { record, ..Resolved::default() }, trace).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

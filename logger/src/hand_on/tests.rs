@@ -1,0 +1,62 @@
+use base::ids::Kind;
+use jiff::Timestamp;
+use ledger::{
+    resolution::{Record, Resolution, Source},
+    timeline::Reason,
+};
+
+use super::*;
+
+fn resolution(found: bool) -> Resolution {
+    let record = found.then(|| Record {
+        kind: Kind::Individual,
+        id: 7,
+        name: String::new(),
+        relation: None,
+        email: None,
+        position: None,
+        owner_id: None,
+        archived: false,
+        companies: vec![],
+    });
+    Resolution {
+        source: Source::Live,
+        as_of: None,
+        record,
+        rule: Reason::OnlyRecord,
+        opportunity: None,
+        opportunity_rule: Reason::NoOpportunity,
+        candidates: vec![],
+    }
+}
+
+#[test]
+fn what_is_published_follows_from_the_row() {
+    let decided = |found| Decision::Final { resolution: resolution(found), again: false };
+    for (decision, has_view, has_ended, parked, expected) in [
+        (Decision::Undecided, true, true, false, "ended"),
+        (Decision::Undecided, true, false, false, "nothing"),
+        (Decision::Undecided, false, false, false, "nothing"),
+        (Decision::Undecided, true, true, true, "nothing"),
+        (decided(true), true, true, false, "resolved"),
+        (decided(true), false, false, false, "resolved"),
+        (decided(true), true, true, true, "nothing"),
+        (decided(false), true, true, false, "resolved"),
+        (Decision::Reopened(resolution(true)), true, true, false, "look up individual 7 again"),
+        (Decision::Reopened(resolution(true)), true, true, true, "nothing"),
+        (Decision::Erased, false, false, false, "nothing"),
+    ] {
+        let call = Call { id: 1, ended_at: has_ended.then(Timestamp::now), ..Call::default() };
+        let mut row = CallRow::of(CallId(1), call, resolution(true), [].into());
+        row.decision = decision;
+        row.snapshot = row.snapshot.filter(|_| has_view);
+        let overdue = Overdue { row, seen_at: None, parked };
+        let published = match fact(&overdue) {
+            None => "nothing".into(),
+            Some(Fact::Ended(_)) => "ended".into(),
+            Some(Fact::Resolved) => "resolved".into(),
+            Some(Fact::LookUpAgain(hint)) => format!("look up {} {} again", hint.kind, hint.id),
+        };
+        assert_eq!(published, expected, "{overdue:?}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Queues are emptied behind the workers' back: what has to happen for a call follows from the ledger, so it only takes longer.
+
+use anyhow::{Context, Result};
+use base::ids::Stage;
+use broker::topology::DELAYS;
+use harness::{
+    Line, Stack,
+    build::{call, tag},
+    says,
+};
+use serde_json::Value;
+
+use crate::{CLIENT, SOON};
+
+/// All messages that wait in delay queues are lost.
+async fn delays_are_lost(stack: &Stack) -> Result<()> {
+    for (rung, _) in DELAYS {
+        stack.purge(&stack.names.delay(rung)).await?;
+    }
+    Ok(())
+}
+
+async fn handed_on(stack: &Stack, call: i64) -> Result<()> {
+    let is_handed_on = |line: &Line| line.is("handed_on");
+    stack.ledger().await?.line_that(call, SOON, is_handed_on).await.context("a line says so").map(drop)
+}
+
+#[tokio::test]
+async fn a_change_is_written_although_its_message_is_lost() -> Result<()> {
+    let (stack, workers) = Stack::running("lost_change").await?;
+    let ledger = stack.ledger().await?;
+    let id = stack.sandbox.play(&call(CLIENT)).await?;
+    ledger.call_that(id, SOON, |row| row.written && !row.leased).await?;
+    stack.sandbox.tag(id, &mut Value::Null, "PATIENT").await?;
+    ledger.call_that(id, SOON, |row| row.due && !row.leased).await.context("the change is put off")?;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    delays_are_lost(&stack).await?;
+    ledger.messages_are_overdue().await?;
+    stack.sandbox.log_of(id, SOON, says(&["PATIENT"])).await.with_context(|| format!("{:?}", stack.logs))?;
+    handed_on(&stack, id).await?;
+    ledger.call_that(id, SOON, |row| row.written && !row.due).await?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn calls_are_decided_and_logged_although_their_messages_are_lost() -> Result<()> {
+    let (mut stack, mut workers) = Stack::running("lost_calls").await?;
+    let ledger = stack.ledger().await?;
+    workers[2].terminate(SOON).await?;
+    let decided = stack.sandbox.play(&call(CLIENT)).await?;
+    ledger.call_that(decided, SOON, |row| row.resolved).await?;
+    stack.purge(&stack.names.work(Stage::Logger)).await?;
+    workers[2] = stack.start("logger").await?;
+    workers[1].terminate(SOON).await?;
+    // The tag tells the logger of the call's end.
+    let ended = stack.sandbox.play(&call(CLIENT).lasting(77).after(3, tag("VIP"))).await?;
+    let seen = |row: &harness::CallRow| !row.snapshot["ended_at"].is_null() && !row.leased;
+    ledger.call_that(ended, SOON, seen).await.context("the logger has seen the end")?;
+    stack.sandbox.delivered(SOON).await?;
+    stack.purge(&stack.names.work(Stage::Resolver)).await?;
+    workers[1] = stack.start("resolver").await?;
+    assert!(stack.sandbox.phone_calls().await?.is_empty());
+    ledger.messages_are_overdue().await?;
+    for call in [decided, ended] {
+        stack.sandbox.logged(call, SOON).await.with_context(|| format!("call {call}: {:?}", stack.logs))?;
+        handed_on(&stack, call).await?;
+        assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
+    }
+    ledger.call_that(decided, SOON, |row| row.written && !row.leased).await?;
+    ledger.call_that(ended, SOON, |row| row.written && !row.leased).await?;
+    assert_eq!(ledger.left_to_do().await?, 0, "nothing is handed on for ever");
+    drop(workers);
+    stack.down().await
+}
