@@ -131,7 +131,7 @@ await_empty_queues
 there=$(compose ps --format '{{.Service}}' ingest resolver logger insights console | sort | uniq -c | awk '{printf "%s=%s ", $2, $1}')
 [[ $there == "console=1 ingest=1 insights=1 logger=2 resolver=3 " ]] || die "other replicas than before the roll: $there"
 crashes=$(compose ps -q | xargs docker inspect -f '{{.RestartCount}} {{.Name}}' | awk '$1 > 0')
-[[ -z $crashes ]] || die "restarted by itself: $crashes"
+[[ -z $crashes ]] || die "crashed and was restarted: $crashes"
 
 settled=$(sed -n 's/^all was as it should be \([0-9]*\) s after.*/\1/p' "$logs/play.log")
 echo "compose ok: $(sed -n '$p' "$logs/judge.log"), each once, on its record, with its final text, nothing else there;" \

@@ -41,10 +41,10 @@ fn logger(arguments: &[&str], template: Option<&Path>) -> Result<Output> {
 fn a_template_that_does_not_work_stops_the_worker_like_any_wrong_setting() -> Result<()> {
     let template = file("wrong.j2", "{{ call_id }}\n{% if tags %}\n{{ tagz }}\n{% endif %}\n")?;
     let output = logger(&[], Some(&template))?;
-    let told = String::from_utf8(output.stderr)?;
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    let errors = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(2), "{errors}");
     let expected = format!("  - LOG_TEMPLATE is no template that works: {}, line 3: ", template.display());
-    assert!(told.contains(&expected) && told.contains("`tagz` is undefined"), "{told}");
+    assert!(errors.contains(&expected) && errors.contains("`tagz` is undefined"), "{errors}");
 
     let gone = logger(&[], Some(Path::new("/nowhere/log.j2")))?;
     assert_eq!(gone.status.code(), Some(2));

@@ -263,7 +263,7 @@ async fn with_installation(
     let settings = match Settings::from_environment(needs) {
         Ok(settings) => settings,
         Err(problems) => {
-            eprint!("callbridge cannot start; set valid values for these environment variables:\n{problems}");
+            eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
             return Ok(ExitCode::from(2));
         }
     };

@@ -34,7 +34,7 @@ pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
         },
     };
     let (is_ready, words) = match ask(&url).await {
-        Ok((status, body)) => (status == 200, told(status, &body)),
+        Ok((status, body)) => (status == 200, in_words(status, &body)),
         Err(e) => (false, format!("not ready: {url}: {e:#}")),
     };
     println!("{words}");
@@ -75,7 +75,7 @@ fn no_answer(e: reqwest::Error) -> anyhow::Error {
 }
 
 /// The conditions that `/readyz` reports as missing; for other addresses, only the status.
-fn told(status: u16, body: &[u8]) -> String {
+fn in_words(status: u16, body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Answer {
         missing: BTreeMap<String, String>,
@@ -112,11 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_in_words() {
+    fn an_answer_is_put_into_words() {
         let unready = br#"{"ready":false,"missing":{"broker":"connecting","database":"starting"}}"#;
-        assert_eq!(told(503, unready), "not ready: broker: connecting; database: starting");
-        assert_eq!(told(200, b"{}"), "ready");
-        assert_eq!(told(404, b""), "not ready: answered with 404");
+        assert_eq!(in_words(503, unready), "not ready: broker: connecting; database: starting");
+        assert_eq!(in_words(200, b"{}"), "ready");
+        assert_eq!(in_words(404, b""), "not ready: answered with 404");
     }
 
     async fn listening() -> (TcpListener, String) {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_answer_is_told_in_words() {
+    async fn what_is_no_answer_is_put_into_words() {
         let (listener, closed) = listening().await;
         drop(listener);
         let (listener, other) = listening().await;

@@ -80,7 +80,7 @@ impl Receiver {
 }
 
 #[tokio::test]
-async fn who_has_to_act_is_told_once() -> Result<()> {
+async fn who_has_to_act_is_alerted_once() -> Result<()> {
     let (receiver, url) = Receiver::listen().await?;
     let mut stack = Stack::new("alerts").await?;
     stack.environment.insert("ALERT_WEBHOOK_URL".into(), url);
@@ -111,7 +111,7 @@ async fn who_has_to_act_is_told_once() -> Result<()> {
     assert_eq!(receiver.until("parked", 2).await?["details"]["parked"], 2);
     tokio::time::sleep(SOON + std::time::Duration::from_secs(5)).await;
     let kinds: Vec<_> = receiver.all().iter().map(|alert| alert["kind"].clone()).collect();
-    assert_eq!(kinds.len(), 4, "what stays as it is is not told again: {kinds:?}");
+    assert_eq!(kinds.len(), 4, "what stays as it is causes no further alert: {kinds:?}");
     // Without the times, whose digits could match anything.
     let all: String = receiver
         .all()

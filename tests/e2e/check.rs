@@ -38,17 +38,18 @@ async fn check(stack: &Stack) -> Result<(Value, bool)> {
 
 /// Asserts that exactly this is found, and that the command fails unless the finding is a warning.
 async fn finds(stack: &Stack, case: &str, (what, state, says, cure): Expected<'_>) -> Result<Value> {
-    let (told, fine) = check(stack).await.with_context(|| case.to_owned())?;
-    let findings = told["findings"].as_array().context("findings")?.clone();
-    let finding = findings.iter().find(|f| f["what"] == what).with_context(|| format!("{case}: {what} in {told:#}"))?;
+    let (report, fine) = check(stack).await.with_context(|| case.to_owned())?;
+    let findings = report["findings"].as_array().context("findings")?.clone();
+    let finding =
+        findings.iter().find(|f| f["what"] == what).with_context(|| format!("{case}: {what} in {report:#}"))?;
     assert_eq!(finding["state"], state, "{case}: {finding}");
     let text = |name: &str| finding[name].as_str().unwrap_or_default();
     assert!(text("says").contains(says), "{case}: {says} in {finding}");
     assert!(text("cure").contains(cure) && (state == "not_checked" || !cure.is_empty()), "{case}: {cure} in {finding}");
     let others_failed = findings.iter().filter(|f| f["what"] != what && f["state"] == "failed").count();
-    assert_eq!(others_failed, 0, "{case}: nothing else is wrong: {told:#}");
-    assert_eq!((fine, &told["works"]), (state == "warning", &json!(state == "warning")), "{case}");
-    Ok(told)
+    assert_eq!(others_failed, 0, "{case}: nothing else is wrong: {report:#}");
+    assert_eq!((fine, &report["works"]), (state == "warning", &json!(state == "warning")), "{case}");
+    Ok(report)
 }
 
 /// A PostgreSQL that refuses every password.
@@ -128,8 +129,8 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
         let webhook_as_well = name == "AIRCALL_WEBHOOK_TOKENS";
         let case = format!("{name}={value}");
         if webhook_as_well {
-            let (told, fine) = check(stack).await?;
-            assert!(!fine && told.to_string().contains(expected.3), "{told:#}");
+            let (report, fine) = check(stack).await?;
+            assert!(!fine && report.to_string().contains(expected.3), "{report:#}");
         } else {
             finds(stack, &case, expected).await?;
         }
@@ -156,7 +157,7 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     stack.own_queue(&wrong);
     channel.queue_declare(wrong.as_str().into(), QueueDeclareOptions::durable(), FieldTable::default()).await?;
     stack.environment.insert("AMQP_NAMESPACE".into(), namespace.clone());
-    let (told, fine) = check(stack).await?;
+    let (report, fine) = check(stack).await?;
     stack.environment.insert("AMQP_NAMESPACE".into(), stack.name.clone());
     assert!(!fine);
     for (what, says, cure) in [
@@ -165,8 +166,8 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
         (format!("queue {namespace}.delay.5s"), "does not exist", "start any worker"),
         (format!("exchange {namespace}.events"), "does not exist", "start any worker"),
     ] {
-        let found = told["findings"].as_array().into_iter().flatten().find(|f| f["what"] == what.as_str());
-        let found = found.with_context(|| format!("{what} in {told:#}"))?.to_string();
+        let found = report["findings"].as_array().into_iter().flatten().find(|f| f["what"] == what.as_str());
+        let found = found.with_context(|| format!("{what} in {report:#}"))?.to_string();
         assert!(found.contains(says) && found.contains(cure), "{what}: {found}");
     }
     let nothing = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -251,10 +252,10 @@ async fn wrong_vendors(stack: &Stack) -> Result<()> {
 #[tokio::test]
 async fn a_healthy_installation_is_well_and_each_fault_has_its_cure() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("check").await?;
-    let (told, fine) = check(&stack).await?;
-    let findings = told["findings"].as_array().context("findings")?;
-    assert!(fine && findings.iter().all(|f| f["state"] == "ok"), "{told:#}");
-    assert!(findings.len() > 40, "{told:#}");
+    let (report, fine) = check(&stack).await?;
+    let findings = report["findings"].as_array().context("findings")?;
+    assert!(fine && findings.iter().all(|f| f["state"] == "ok"), "{report:#}");
+    assert!(findings.len() > 40, "{report:#}");
     let (table, fine) = stack.callbridge(&["check"]).await?;
     assert!(fine && table.contains("Everything works.") && !table.contains('\u{1b}'), "{table}");
 

@@ -51,7 +51,7 @@ async fn declared(names: &Names) -> Result<Vec<String>> {
 
 #[tokio::test]
 async fn a_test_that_panics_leaves_no_process_no_database_and_no_queue() -> Result<()> {
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     let test: JoinHandle<Result<()>> = tokio::spawn(async move {
         let (stack, workers) = Stack::running("panics").await?;
         let (name, names, logs) = (stack.name.clone(), stack.names.clone(), stack.logs.clone());
@@ -63,10 +63,10 @@ async fn a_test_that_panics_leaves_no_process_no_database_and_no_queue() -> Resu
         }
         ensure!(Services::get().await?.databases(&traces.name).await?.len() == 1);
         ensure!(declared(&traces.names).await?.len() == topology_size(&traces.names));
-        ensure!(tell.send(traces).is_ok());
+        ensure!(sender.send(traces).is_ok());
         panic!("as a test that fails");
     });
-    let Ok(traces) = told.await else { return test.await? };
+    let Ok(traces) = receiver.await else { return test.await? };
     assert!(test.await.is_err_and(|e| e.is_panic()));
     for pid in &traces.pids {
         assert!(!runs(*pid)?, "{pid} still runs");

@@ -213,7 +213,7 @@ async fn pages_tell_where_calls_are_and_why() -> Result<()> {
     assert!(operator.get("/calls?q=%25_%3F%21").await?.contains("No call matches."), "odd characters find nobody");
 
     let page = operator.get(&format!("/calls/{shared}")).await?;
-    for told in [
+    for text in [
         "the first of 2 records of kind individual",
         "Marc Roussel",
         "Anne Roussel",
@@ -222,9 +222,9 @@ async fn pages_tell_where_calls_are_and_why() -> Result<()> {
         "→",
         "201",
     ] {
-        assert!(page.contains(told), "{told}: {page}");
+        assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(page.contains(&format!("Aircall call {shared}")), "the log as it stands: {page}");
+    assert!(page.contains(&format!("Aircall call {shared}")), "the log as Sellsy has it: {page}");
     let french = operator.get(&format!("/calls/{shared}?lang=fr")).await?;
     assert!(
         french.contains("la première de 2 fiches de type particulier") && french.contains("lang=\"fr\""),

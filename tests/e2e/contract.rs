@@ -1,9 +1,8 @@
 //! Whether the requests of the workers to Sellsy, and the sandbox's answers in its place, match Sellsy's documentation.
 //!
 //! Every other test relies on the sandbox; this one compares the sandbox and the workers with Sellsy's own OpenAPI document, as
-//! far as that is possible without an account. The document is Sellsy's and not in this repository: its place is
-//! `SELLSY_OPENAPI`, or else `../shared/reference/sellsy/openapi.json` beside the workspace. Where neither exists, or
-//! `SELLSY_OPENAPI` is empty, the test says so and passes.
+//! far as that is possible without an account. The document is Sellsy's and not in this repository: `SELLSY_OPENAPI`
+//! names it. If that is not set or empty, the test says so and passes.
 
 mod direct;
 mod document;
@@ -123,20 +122,13 @@ impl Findings {
 
 /// The document, or `None` after printing why not.
 fn find() -> Result<Option<Document>> {
-    let named = std::env::var_os("SELLSY_OPENAPI").map(PathBuf::from);
-    let beside = workspace().join("../shared/reference/sellsy/openapi.json");
-    let why = match &named {
-        Some(path) if path.as_os_str().is_empty() => "SELLSY_OPENAPI is empty".to_owned(),
-        None if !beside.exists() => format!("SELLSY_OPENAPI is not set and {} is not there", beside.display()),
-        // A named file that does not exist is an error, not a reason to skip.
-        _ => {
-            let path = named.unwrap_or(beside);
-            let text = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
-            return Ok(Some(Document::new(serde_json::from_slice(&text)?)));
-        }
+    let Some(path) = std::env::var_os("SELLSY_OPENAPI").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        say("SKIPPED: the contract with Sellsy was not checked: SELLSY_OPENAPI names no document.")?;
+        return Ok(None);
     };
-    say(&format!("SKIPPED: the contract with Sellsy was not checked: {why}."))?;
-    Ok(None)
+    // A named file that does not exist is an error, not a reason to skip.
+    let text = std::fs::read(&path).with_context(|| format!("{}", path.display()))?;
+    Ok(Some(Document::new(serde_json::from_slice(&text)?)))
 }
 
 /// Not with `println`, whose output is shown only for a failing test.

@@ -86,7 +86,7 @@ async fn die_at(stack: &mut Stack, call: i64, points: &[Point], always: &[Fault]
         let hangs = sellsy(request).hangs(*when).once();
         stack.sandbox.set_faults(always.iter().cloned().chain([hangs])).await?;
         let mut logger = stack.start("logger").await?;
-        // The message may have to come back from the second rung, which is half a minute.
+        // The message may have to come back from the second retry delay, which is half a minute.
         stack.sandbox.struck(3 * SOON).await.with_context(|| format!("{point:?}: {:?}", stack.logs))?;
         logger.kill().await?;
         let logs = stack.sandbox.logs_of(call).await?.len() + stack.sandbox.comments_of(call).await?.len();
@@ -102,7 +102,7 @@ async fn late_tag(stack: &mut Stack, call: i64) -> Result<()> {
     let ledger = stack.ledger().await?;
     ledger.call_that(call, SOON, |row| row.written).await.context("the adopted log is written again")?;
     stack.sandbox.tag(call, &mut Value::Null, "late.").await?;
-    ledger.call_that(call, SOON, |row| row.due && !row.leased).await.context("the late tag is put off")?;
+    ledger.call_that(call, SOON, |row| row.due && !row.leased).await.context("the late tag is deferred")?;
     ledger.pauses_end().await?;
     logger.kill().await
 }
@@ -152,7 +152,7 @@ async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Resul
     stack.sandbox.set_faults(PHONE_CALL.map(|(request, when)| sellsy(request).breaks(when).once())).await?;
     let id = played(&stack).await?;
     let logger = stack.start("logger").await?;
-    // Each fault occurs once. One more tag brings the call back each time, sooner than the delay ladder would.
+    // Each fault occurs once. One more tag brings the call back each time, sooner than the retry delays would.
     let (mut call, mut tags, ledger) = (Value::Null, 0, stack.ledger().await?);
     let struck = async {
         while stack.sandbox.struck(Duration::from_millis(250)).await.is_err() {

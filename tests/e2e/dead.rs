@@ -127,7 +127,7 @@ async fn parked_calls_are_listed_and_replayed_and_logged_once() -> Result<()> {
 
 /// More often than RabbitMQ 4 would allow without a limit of our own.
 #[tokio::test]
-async fn looking_takes_nothing_away() -> Result<()> {
+async fn looking_removes_nothing() -> Result<()> {
     let (stack, workers, _) = parked("looking", 1).await?;
     for look in 0..24 {
         assert_eq!(list(&stack).await?[0]["count"], 1, "look {look}");

@@ -35,7 +35,7 @@ async fn comment(stack: &Stack, call: i64, words: &str) -> Result<Value> {
 async fn tag(stack: &Stack, call: i64, data: &mut Value) -> Result<()> {
     stack.sandbox.tag(call, data, "first").await?;
     let ledger = stack.ledger().await?;
-    ledger.call_that(call, SOON, |row| row.due).await.context("the tag is put off")?;
+    ledger.call_that(call, SOON, |row| row.due).await.context("the tag is deferred")?;
     ledger.pauses_end().await?;
     stack.sandbox.tag(call, data, "second").await
 }

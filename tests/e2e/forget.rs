@@ -89,8 +89,8 @@ async fn nothing_is_left_of_a_person_who_is_forgotten() -> Result<()> {
     let (said, code) = forget(&stack, &[]).await?;
     assert!(code == Some(2) && said.contains("--yes"), "nobody can be asked: {said}");
     let (said, code) = forget(&stack, &["--dry-run", "--json"]).await?;
-    let told: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
-    assert_eq!((code, &told["erased"]), (Some(0), &json!(false)), "{said}");
+    let report: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
+    assert_eq!((code, &report["erased"]), (Some(0), &json!(false)), "{said}");
     for (what, expected) in [
         ("calls", 3),
         ("ai_insights_of_calls", 1),
@@ -99,7 +99,7 @@ async fn nothing_is_left_of_a_person_who_is_forgotten() -> Result<()> {
         ("messages_in_the_inbox", 1),
         ("parked_messages", 2),
     ] {
-        assert_eq!(told["found"][what], expected, "{what} in {said}");
+        assert_eq!(report["found"][what], expected, "{what} in {said}");
     }
     let unchanged = || async { (traces(&dump(&stack).await.ok()?) == TRACES).then_some(()) };
     eventually(SOON, unchanged).await.context("a dry run changes nothing")?;

@@ -17,7 +17,7 @@ use crate::{CLIENT, GATHERED, SOON};
 
 /// The conversation-intelligence resources that a log is made of.
 const RESOURCES: [&str; 5] = ["summary", "topics", "sentiments", "action_items", "custom_summary_result"];
-/// The first delay of the ladder.
+/// The first retry delay.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 fn talk() -> Call {
@@ -46,7 +46,7 @@ fn summary_of(call: i64, content: &str) -> Webhook {
 }
 
 #[tokio::test]
-async fn all_kinds_stand_in_one_log_and_cost_no_request() -> Result<()> {
+async fn all_kinds_are_in_one_log_and_cost_no_request() -> Result<()> {
     let (stack, workers) = Stack::running("insights").await?;
     let talk = talk().after(100, event("transcription.created"));
     let talk = talk.after(100, summary("Le client veut un devis.")).after(101, topics(&["devis", "livraison"]));

@@ -1,4 +1,4 @@
-//! The delay ladder, for every stage: a message that always fails waits on each rung once, then only it is parked.
+//! The retry delays, for every stage: a message that always fails waits for each delay once, then only it is parked.
 
 use anyhow::{Context, Result};
 use base::ids::Stage;
@@ -27,7 +27,7 @@ fn faults(summary_of: i64) -> [Fault; 4] {
 }
 
 #[tokio::test]
-async fn what_always_fails_climbs_every_rung_and_is_parked_at_every_stage() -> Result<()> {
+async fn what_always_fails_waits_for_every_delay_and_is_parked_at_every_stage() -> Result<()> {
     let (stack, workers) = Stack::running("ladder").await?;
     stack.directory_loaded(SOON).await?;
     let (first, second) = (3_911_600_001, 3_911_600_002);

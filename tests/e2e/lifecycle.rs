@@ -21,13 +21,13 @@ async fn a_worker_without_broker_and_database_waits_and_says_so() -> Result<()> 
     stack.environment.insert("DATABASE_URL".into(), format!("postgres://postgres@{NOBODY}/nothing"));
     for worker in WORKERS {
         let mut process = stack.start(worker).await?;
-        let told = || async {
+        let reported = || async {
             let output = process.output();
             (output.contains("The broker is unavailable; waiting")
                 && output.contains("The database is unavailable; waiting"))
             .then_some(())
         };
-        eventually(SOON, told).await.with_context(|| format!("{worker} says nothing:\n{}", process.output()))?;
+        eventually(SOON, reported).await.with_context(|| format!("{worker} says nothing:\n{}", process.output()))?;
         let (ready, reasons) = process.readiness().await?;
         assert!(!ready, "{worker} is ready without broker and database");
         assert!(

@@ -142,7 +142,7 @@ async fn idle_connections_keep_nobody_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_flood_of_webhooks_is_told_to_come_again_and_health_is_still_told() -> Result<()> {
+async fn a_flood_of_webhooks_is_asked_to_come_again_and_health_is_still_reported() -> Result<()> {
     let (stack, ingest) = ingest("flood").await?;
     let mut slow = Vec::new();
     for _ in 0..300 {
@@ -164,7 +164,7 @@ async fn a_flood_of_webhooks_is_told_to_come_again_and_health_is_still_told() ->
 }
 
 #[tokio::test]
-async fn stopping_answers_what_is_in_hand_and_waits_for_nobody_else() -> Result<()> {
+async fn stopping_answers_what_is_in_flight_and_waits_for_nobody_else() -> Result<()> {
     let (stack, mut ingest) = ingest("stop").await?;
     let body = build::webhook("call.ended", json!({ "id": 2 })).with_token(TOKEN);
     let (body, mut idle, mut late) = (body.body().to_string(), connect(&ingest).await?, connect(&ingest).await?);

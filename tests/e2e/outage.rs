@@ -53,7 +53,7 @@ async fn all_logged_once(stack: &Stack, calls: &[i64]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn webhooks_wait_in_the_inbox_while_the_broker_is_away() -> Result<()> {
+async fn webhooks_wait_in_the_inbox_while_the_broker_is_unavailable() -> Result<()> {
     let (stack, workers, broker, _) = relayed("broker").await?;
     broker.cut();
     let calls = ten_calls(&stack).await?;
@@ -89,12 +89,12 @@ async fn work_waits_for_the_database_and_nothing_is_parked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_call_in_hand_when_the_database_goes_is_written_as_soon_as_it_is_back() -> Result<()> {
-    let (stack, workers, _, database) = relayed("in_hand").await?;
+async fn a_call_in_flight_when_the_database_goes_down_is_written_as_soon_as_it_is_back() -> Result<()> {
+    let (stack, workers, _, database) = relayed("in_flight").await?;
     stack.sandbox.set_faults([sellsy("GET /staffs").takes(Duration::from_secs(3))]).await?;
     let call = stack.sandbox.play(&call(CLIENT)).await?;
-    let in_hand = || async { (stack.sandbox.count("sellsy", "GET /staffs").await.ok()? > 0).then_some(()) };
-    eventually(SOON, in_hand).await.context("the logger has the call in hand")?;
+    let in_flight = || async { (stack.sandbox.count("sellsy", "GET /staffs").await.ok()? > 0).then_some(()) };
+    eventually(SOON, in_flight).await.context("the logger handles the call")?;
     database.cut();
     tokio::time::sleep(Duration::from_secs(5)).await;
     database.restore();

@@ -126,8 +126,8 @@ async fn what_happens_while_ingest_is_down_is_logged_once() -> Result<()> {
     assert_eq!(in_all, after.0 - before.0 + after.1 - before.1);
     assert_eq!(reconciled(&stack).await?, 30, "no more facts");
     assert_eq!((count("sellsy", "POST /phone-calls").await?, count("sellsy", "PUT /phone-calls/{id}").await?), (30, 0));
-    let told = workers[0].output().matches("Aircall has disabled the webhook").count();
-    assert_eq!(told, 1, "once an hour: {}", workers[0].output());
+    let reported = workers[0].output().matches("Aircall has disabled the webhook").count();
+    assert_eq!(reported, 1, "once an hour: {}", workers[0].output());
     drop(workers);
     stack.down().await
 }

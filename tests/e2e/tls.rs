@@ -32,12 +32,15 @@ fn trust(stack: &mut Stack, ca: &Ca) -> Result<()> {
 
 /// Why the worker is not ready, once it reports a reason for each of these conditions.
 async fn missing(worker: &Process, conditions: &[&str]) -> Result<Value> {
-    let told = || async {
-        let (_, told) = worker.readiness().await.ok()?;
-        let reason = |condition: &&str| told["missing"][*condition].as_str().is_some_and(|reason| reason != "starting");
-        conditions.iter().all(reason).then(|| told["missing"].clone())
+    let reported = || async {
+        let (_, answer) = worker.readiness().await.ok()?;
+        let reason =
+            |condition: &&str| answer["missing"][*condition].as_str().is_some_and(|reason| reason != "starting");
+        conditions.iter().all(reason).then(|| answer["missing"].clone())
     };
-    eventually(SOON, told).await.with_context(|| format!("{} has no such reasons:\n{}", worker.name, worker.output()))
+    eventually(SOON, reported)
+        .await
+        .with_context(|| format!("{} has no such reasons:\n{}", worker.name, worker.output()))
 }
 
 #[tokio::test]
@@ -76,14 +79,14 @@ async fn a_certificate_of_an_unknown_ca_is_refused_and_the_worker_says_what_to_d
         stack.environment.insert(name.into(), plain[name].clone());
     }
     let resolver = stack.start("resolver").await?;
-    let told = || async { resolver.output().contains("SSL_CERT_FILE").then_some(()) };
-    eventually(SOON, told).await.with_context(|| resolver.output())?;
+    let reported = || async { resolver.output().contains("SSL_CERT_FILE").then_some(()) };
+    eventually(SOON, reported).await.with_context(|| resolver.output())?;
     drop(resolver);
     stack.down().await
 }
 
 #[tokio::test]
-async fn wrong_ends_of_tls_are_told_apart() -> Result<()> {
+async fn wrong_ends_of_tls_are_distinguished() -> Result<()> {
     let mut stack = Stack::new("no_tls").await?;
     // Broker and database of the tests use no TLS, or an untrusted certificate.
     let amqps = stack.amqp_url.replacen("amqp://", "amqps://", 1);

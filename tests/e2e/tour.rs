@@ -82,7 +82,7 @@ async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     let ledger = stack.ledger().await?;
     let knows = async |number: &str| anyhow::Ok(ledger.records_with(number).await? == 1);
     let person = stack.sandbox.add(&individual("Tardif").client().mobile("06 39 98 66 66")).await?;
-    assert!(!knows("+33639986666").await?, "the next turn is five minutes away");
+    assert!(!knows("+33639986666").await?, "the next turn begins only in five minutes");
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && output.contains("individual"), "{output}");
     assert!(knows("+33639986666").await?, "{output}");

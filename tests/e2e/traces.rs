@@ -123,8 +123,8 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_costs_no_call() -> Result<()> {
-    let mut stack = Stack::new("traces_away").await?;
+async fn an_unavailable_collector_costs_no_call() -> Result<()> {
+    let mut stack = Stack::new("no_collector").await?;
     stack.environment.insert("OTEL_EXPORTER_OTLP_ENDPOINT".into(), "http://127.0.0.1:9".into());
     let mut workers = stack.start_all().await?;
     let call = stack.sandbox.play(&call(CLIENT)).await?;

@@ -31,8 +31,8 @@ async fn attempts(stack: &Stack) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn sellsy_away_in_every_way_costs_no_attempt() -> Result<()> {
-    let (stack, workers) = Stack::running("sellsy_away").await?;
+async fn sellsy_unavailable_in_every_way_costs_no_attempt() -> Result<()> {
+    let (stack, workers) = Stack::running("sellsy_down").await?;
     let mut calls = 0;
     for fault in [
         sellsy("*").answers(500),
@@ -79,7 +79,7 @@ async fn an_unreachable_sellsy_is_waited_for_by_all_replicas() -> Result<()> {
     tokio::time::sleep(OUTAGE).await;
     relay.restore();
     let logged = || async { (stack.sandbox.phone_calls().await.ok()?.len() == CALLS).then_some(()) };
-    eventually(RESUMED, logged).await.context("work goes on by itself")?;
+    eventually(RESUMED, logged).await.context("work goes on automatically")?;
     assert_eq!(attempts(&stack).await?, 0);
     drop(workers);
     stack.down().await
@@ -102,8 +102,8 @@ async fn one_request_that_always_fails_is_not_taken_for_an_outage() -> Result<()
 }
 
 #[tokio::test]
-async fn aircall_away_is_waited_for_as_well() -> Result<()> {
-    let (stack, workers) = Stack::running("aircall_away").await?;
+async fn an_unavailable_aircall_is_waited_for_as_well() -> Result<()> {
+    let (stack, workers) = Stack::running("aircall_down").await?;
     stack.sandbox.set_faults([aircall("*").answers(503)]).await?;
     let call = stack.sandbox.play(&call(CLIENT).lasting(90).after(100, summary("Un devis.").bare())).await?;
     waits(&workers[3], "Aircall").await?;

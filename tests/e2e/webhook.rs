@@ -64,7 +64,7 @@ async fn bad_input_is_refused_clearly_and_nothing_is_lost() -> Result<()> {
 }
 
 #[tokio::test]
-async fn other_methods_and_paths_are_told_what_is_right() -> Result<()> {
+async fn other_methods_and_paths_are_answered_with_what_is_right() -> Result<()> {
     let mut stack = Stack::new("methods").await?;
     let ingest = stack.start("ingest").await?;
     let url = format!("{}/webhooks/aircall", ingest.url);

@@ -199,8 +199,8 @@ impl<'a> Review<'a> {
             "console" => (vec!["callbridge", "console"], "CONSOLE_LISTEN", "/login", "/login"),
             worker => (vec![worker], "HTTP_LISTEN", "/healthz", "/readyz"),
         };
-        let told = list(container, "/env").iter().find(|variable| variable["name"] == listen);
-        let listens = told.map_or(setting(listen).unwrap_or_default(), |told| text(told, "/value").to_owned());
+        let set = list(container, "/env").iter().find(|variable| variable["name"] == listen);
+        let listens = set.map_or(setting(listen).unwrap_or_default(), |set| text(set, "/value").to_owned());
         let port = listens.strip_prefix("0.0.0.0:").and_then(|port| port.parse::<u16>().ok());
         let get = |path| json!({"path": path, "port": "http"});
         let seccomp = json!({"type": "RuntimeDefault"});

@@ -45,5 +45,5 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let per_s = waiting as f64 / began.elapsed().as_secs_f64();
     site.down().await?;
     let what = format!("backlog of {waiting} ended calls, to their logs, one resolver and one logger");
-    Ok(vec![Figure::new("drain_per_s", what, per_s, "/s").beside("/s: bare consume and ack, 8 in hand", consumed)])
+    Ok(vec![Figure::new("drain_per_s", what, per_s, "/s").beside("/s: bare consume and ack, 8 in flight", consumed)])
 }

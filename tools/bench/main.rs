@@ -93,7 +93,7 @@ impl Options {
         }
         report::print(&figures);
         if cfg!(debug_assertions) {
-            println!("Built without optimisation: what shall be reached is for `make bench` to say.");
+            println!("Built without optimisation: only the figures of `make bench` count.");
         }
         report::write(&figures)?;
         if self.record {

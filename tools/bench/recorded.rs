@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ratio_that_falls_under_its_share_is_told() {
+    fn a_ratio_that_falls_under_its_share_is_reported() {
         let ratios = |value: f64| Ratios::from([("scale_2".to_owned(), value)]);
         for (now, expected) in [(2.0, 0), (1.41, 0), (1.39, 1), (f64::NAN, 1)] {
             assert_eq!(fallen(&ratios(now), &ratios(2.0)).len(), expected, "{now}");

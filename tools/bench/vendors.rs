@@ -91,9 +91,9 @@ impl Vendors {
 
     /// The time at which the card or the log of a call arrives; call this before it can.
     pub(crate) fn next(&self, what: What, call: i64) -> oneshot::Receiver<Instant> {
-        let (tell, told) = oneshot::channel();
-        self.seen().awaited.insert((what, call), tell);
-        told
+        let (sender, receiver) = oneshot::channel();
+        self.seen().awaited.insert((what, call), sender);
+        receiver
     }
 
     /// Logs that arrived more than once; there must be none.

@@ -18,7 +18,7 @@ use morning::{Call, Morning};
 use report::Landed;
 
 const UNTIL_READY: Duration = Duration::from_secs(30);
-/// Measured from the last call; long enough for the ladder's first two rungs (5 s and 30 s).
+/// Measured from the last call; long enough for the first two retry delays (5 s and 30 s).
 const UNTIL_SETTLED: Duration = Duration::from_secs(90);
 const BETWEEN_CALLS: Duration = Duration::from_millis(200);
 /// Real milliseconds for a second of a recorded conversation.
@@ -130,7 +130,7 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
 /// The broker is unavailable for some seconds, and Sellsy answers the next write with 503. The calls that follow arrive
 /// meanwhile.
 async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
-    println!("  … the broker goes away, and Sellsy answers a write with 503 …");
+    println!("  … the broker goes down, and Sellsy answers a write with 503 …");
     stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(503).once()]).await?;
     broker.cut();
     let broker = broker.clone();
@@ -146,11 +146,7 @@ async fn conclude(stack: &Stack, landed: &[Landed]) -> Result<bool> {
     if let Some(first) = landed.first() {
         let log = stack.sandbox.logs_of(first.call_id).await?;
         let text = log.first().and_then(|log| log["description"].as_str()).unwrap_or_default();
-        println!(
-            "\nThe log of call {} as it stands in Sellsy:\n\n    {}\n",
-            first.call_id,
-            text.replace('\n', "\n    ")
-        );
+        println!("\nThe log of call {} as Sellsy has it:\n\n    {}\n", first.call_id, text.replace('\n', "\n    "));
     }
     let (logs, expected) =
         (stack.sandbox.phone_calls().await?.len(), landed.iter().filter(|l| l.phone_call.is_some()).count());

@@ -82,7 +82,7 @@ async fn run(options: &Options) -> Result<Verdict> {
     settle(&sandbox, &truths, Duration::from_secs(options.patience)).await
 }
 
-/// Waits until everything is right, or nothing has changed for so long that it never will be.
+/// Waits until everything is right, or nothing has changed for long enough that it never will.
 async fn settle(sandbox: &Sandbox, truths: &[Truth], patience: Duration) -> Result<Verdict> {
     let (began, mut changed) = (Instant::now(), Instant::now());
     let mut verdict = judge(truths, &Found::at(sandbox).await?);

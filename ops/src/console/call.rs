@@ -28,7 +28,7 @@ use crate::search::{self, Found, State as CallState};
 /// Tags, notes and insights arrive for a while after a call.
 const STILL_AFTER_S: i64 = 3600;
 
-struct Told {
+struct Facts {
     found: Found,
     row: Option<CallRow>,
     known: Option<Known>,
@@ -37,7 +37,7 @@ struct Told {
     log: Option<Result<String, Reason>>,
 }
 
-impl Told {
+impl Facts {
     fn is_moving(&self) -> bool {
         let age = Timestamp::now().duration_since(self.found.started_at).as_secs();
         age < STILL_AFTER_S
@@ -58,20 +58,20 @@ pub(super) async fn page(
     };
     let row = calls::look(&client, id).await?;
     let log = row.as_ref().map(|row| console.logs.text(row));
-    let told = Told { found, known: calls::known(&client, id).await?, row, lines, log };
+    let facts = Facts { found, known: calls::known(&client, id).await?, row, lines, log };
     let title = format!("{} {id}", visitor.texts().call);
     let web_url = &console.settings.sellsy.web_url;
     let body = html! {
         p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
         // An old call that no longer changes is not refreshed, so the page stays still for its reader.
-        div #live data-live=[told.is_moving().then_some("5")] {
-            (head(&visitor, &told))
+        div #live data-live=[facts.is_moving().then_some("5")] {
+            (head(&visitor, &facts))
             div.columns.wide-left {
                 div {
-                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &told, web_url)) }
-                    section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::tell(&visitor, &told.lines)) }
+                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, web_url)) }
+                    section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::timeline(&visitor, &facts.lines)) }
                 }
-                section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &told)) }
+                section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &facts)) }
             }
         }
     };
@@ -85,12 +85,12 @@ fn unknown(visitor: &Visitor) -> Response {
 /// The call has no row: one of its events was parked before it could be stored.
 fn only_a_story(visitor: &Visitor, id: CallId, lines: &[Line]) -> Response {
     let title = format!("{} {id}", visitor.texts().call);
-    let body = html! { h1 { (title) } section.panel { (story::tell(visitor, lines)) } };
+    let body = html! { h1 { (title) } section.panel { (story::timeline(visitor, lines)) } };
     layout::page(visitor, Section::Calls, &title, &body)
 }
 
-fn head(visitor: &Visitor, told: &Told) -> Markup {
-    let (texts, found, call) = (visitor.texts(), &told.found, told.found.call.as_ref());
+fn head(visitor: &Visitor, facts: &Facts) -> Markup {
+    let (texts, found, call) = (visitor.texts(), &facts.found, facts.found.call.as_ref());
     let (colour, state) = state_name(visitor, found.state);
     let team = call.and_then(|call| call.number.as_ref()?.name.clone());
     html! {
@@ -106,7 +106,7 @@ fn head(visitor: &Visitor, told: &Told) -> Markup {
         }
         @if found.state == CallState::Parked {
             div.callout role="status" {
-                p { strong { (texts.is_parked) } " " (parked_because(visitor, &told.lines)) }
+                p { strong { (texts.is_parked) } " " (parked_because(visitor, &facts.lines)) }
                 form method="post" action="/dead/replay" {
                     (visitor.token())
                     input type="hidden" name="call" value=(found.call_id);
@@ -129,10 +129,10 @@ fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
     }
 }
 
-fn why(visitor: &Visitor, told: &Told, web_url: &str) -> Markup {
+fn why(visitor: &Visitor, facts: &Facts, web_url: &str) -> Markup {
     let texts = visitor.texts();
     html! {
-        @match &told.known {
+        @match &facts.known {
             None => { p.quiet { (texts.not_decided) } }
             Some(known) => {
                 @if !known.is_final { p.quiet { (texts.only_for_card) } }
@@ -142,13 +142,13 @@ fn why(visitor: &Visitor, told: &Told, web_url: &str) -> Markup {
     }
 }
 
-fn log_of(visitor: &Visitor, told: &Told) -> Markup {
+fn log_of(visitor: &Visitor, facts: &Facts) -> Markup {
     let texts = visitor.texts();
-    let stored = told.row.as_ref().and_then(CallRow::stored);
+    let stored = facts.row.as_ref().and_then(CallRow::stored);
     let asset =
-        told.found.call.as_ref().and_then(|call| call.asset.as_deref()).filter(|asset| asset.starts_with("https://"));
+        facts.found.call.as_ref().and_then(|call| call.asset.as_deref()).filter(|asset| asset.starts_with("https://"));
     html! {
-        @match (&told.found.sellsy_id, told.found.state) {
+        @match (&facts.found.sellsy_id, facts.found.state) {
             (Some(_), CallState::Deleted) => { p { (texts.log_was_deleted) } }
             (Some(id), _) => {
                 p {
@@ -158,7 +158,7 @@ fn log_of(visitor: &Visitor, told: &Told) -> Markup {
             }
             (None, _) => { p.quiet { (texts.not_logged) } }
         }
-        @match &told.log {
+        @match &facts.log {
             None => {}
             Some(Ok(text)) => {
                 pre.log { (text) }

@@ -23,7 +23,7 @@ const WRITE: &str = "write";
 const TROUBLE: &str = "trouble";
 const QUIET: &str = "calm";
 
-pub(super) fn tell(visitor: &Visitor, lines: &[Line]) -> Markup {
+pub(super) fn timeline(visitor: &Visitor, lines: &[Line]) -> Markup {
     let began = lines.first().map(|line| line.at);
     html! {
         @if let Some(began) = began { p.quiet { (when(visitor, began)) } }

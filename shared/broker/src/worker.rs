@@ -72,7 +72,7 @@ where
 }
 
 fn wrong_settings(name: &str, problems: &Problems) -> ExitCode {
-    eprint!("{name} cannot start; correct these environment variables (see {name} --help):\n{problems}");
+    eprint!("{}", problems.cannot_start(name, &format!("{name} --help")));
     ExitCode::from(2)
 }
 
@@ -224,7 +224,7 @@ async fn report_alive(replica: Replica, database: Database, readiness: Readiness
         loop {
             database.available().await;
             let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
-            let stored = async { replica.tell(&database.client().await?, &missing).await }.await;
+            let stored = async { replica.report(&database.client().await?, &missing).await }.await;
             if let Err(e) = stored {
                 tracing::debug!(error = %e, "The list of replicas could not be written.");
             }

@@ -45,12 +45,12 @@ impl Replica {
     }
 
     /// Reports that this process is alive; removes those that have been silent for minutes.
-    pub async fn tell(&self, client: &Client, missing: &BTreeMap<&str, String>) -> Result<()> {
+    pub async fn report(&self, client: &Client, missing: &BTreeMap<&str, String>) -> Result<()> {
         let sql = "with old as (delete from replicas where seen_at < now() - interval '5 min' and instance <> $1)
                    insert into replicas (instance, worker, host, pid, version, missing) values ($1, $2, $3, $4, $5, $6)
                    on conflict (instance) do update set missing = excluded.missing, seen_at = now()";
-        let told = Json(missing);
-        client.execute(sql, &[&self.instance, &self.worker, &self.host, &self.pid, &self.version, &told]).await?;
+        let missing = Json(missing);
+        client.execute(sql, &[&self.instance, &self.worker, &self.host, &self.pid, &self.version, &missing]).await?;
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Tests the wire types against bodies that the two APIs send.
 //!
-//! `fixtures/` has small bodies with invented people, one per hazard, so these tests are useful on any machine. If recorded
-//! and documented payloads are available (`AIRCALL_PAYLOADS`, `SELLSY_PAYLOADS`, or `shared/reference/` beside the
-//! workspace), every one of them must parse too; if not, that test says so and passes.
+//! `fixtures/` has small bodies with invented people, one per hazard, so these tests are useful on any machine. If
+//! `AIRCALL_PAYLOADS` or `SELLSY_PAYLOADS` names a folder of recorded answers and of examples from the vendor's documentation,
+//! every one of them must parse too; if not, that test says so and passes.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 

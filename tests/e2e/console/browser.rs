@@ -206,8 +206,8 @@ impl PageCheck {
         self.browser.link("Calls").await?.click().await?;
         self.browser.find(&format!("a[href='/calls/{wrong}']")).await?.click().await?;
         let page = self.browser.says("Why this record?").await?;
-        for told in ["Marc Roussel", "because the first of 2 records of kind individual", "Anne Roussel", "Chosen"] {
-            ensure!(page.contains(told), "{told}: {page}");
+        for text in ["Marc Roussel", "because the first of 2 records of kind individual", "Anne Roussel", "Chosen"] {
+            ensure!(page.contains(text), "{text}: {page}");
         }
         Ok(())
     }

@@ -85,12 +85,12 @@ impl History {
                 Some(insight) => insight,
                 None => {
                     happen(&mut call, what, about, now)?;
-                    let mut told = call.clone();
+                    let mut sent = call.clone();
                     if what == "external_transferred" {
                         // Only this event carries it.
-                        told["external_transferred_to"] = json!(about);
+                        sent["external_transferred_to"] = json!(about);
                     }
-                    (format!("call.{what}"), told)
+                    (format!("call.{what}"), sent)
                 }
             };
             Ok(webhook(&event, data).at(now))

@@ -260,8 +260,8 @@ async fn wrong_settings(stack: &mut Stack) -> Result<Vec<(String, String)>> {
     stack.environment.insert("AMQP_URL".into(), amqp);
     stack.environment.insert("SELLSY_CLIENT_SECRET".into(), SELLSY_SECRET.into());
     let worker = stack.start("resolver").await?;
-    let told = || async { worker.output().contains("The broker is unavailable").then_some(()) };
-    eventually(SOON, told).await.context("a resolver that the broker does not let in")?;
+    let reported = || async { worker.output().contains("The broker is unavailable").then_some(()) };
+    eventually(SOON, reported).await.context("a resolver that the broker does not let in")?;
     drop(worker);
     Ok(texts)
 }

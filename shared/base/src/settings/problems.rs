@@ -15,6 +15,11 @@ impl Problems {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
+
+    /// What a program that cannot start prints. `described_in` has the descriptions of the settings.
+    pub fn cannot_start(&self, program: &str, described_in: &str) -> String {
+        format!("{program} cannot start; correct these environment variables (see {described_in}):\n{self}")
+    }
 }
 
 impl fmt::Display for Problems {

@@ -15,6 +15,15 @@ fn defaults_are_enough_for_a_worker_without_needs() {
 }
 
 #[test]
+fn a_program_that_cannot_start_says_what_to_correct() {
+    let problems = parse(Needs::default(), &["--concurrency=0"], &[]).unwrap_err();
+    let printed = problems.cannot_start("logger", "logger --help");
+    let (first, rest) = printed.split_once('\n').unwrap();
+    assert_eq!(first, "logger cannot start; correct these environment variables (see logger --help):");
+    assert!(rest.starts_with("  - CONCURRENCY ") && rest.ends_with('\n') && rest.lines().count() == 1, "{rest}");
+}
+
+#[test]
 fn names_every_problem_at_once_and_no_value() {
     let needs = Needs { webhook_tokens: true, aircall_api: true, sellsy_api: true, console_password: true };
     let arguments = [

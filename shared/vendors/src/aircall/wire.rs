@@ -20,11 +20,7 @@ mod rest;
 pub use call::{Call, Direction, MissedReason, Status};
 pub use envelope::Envelope;
 pub use insight::{
-    ActionItem, ActionItems, CustomSummary, Mood, PredictedCsat, Sentiment, Summary, SummarySection, Topics,
-    Transcription, TranscriptionContent, Utterance, VoiceSentiment,
+    ActionItem, ActionItems, CustomSummary, Mood, Sentiment, Summary, SummarySection, Topics, VoiceSentiment,
 };
 pub use people::{Comment, Contact, ContactDetail, IvrOption, Number, Participant, ParticipantKind, Tag, Team, User};
-pub use rest::{
-    ApiError, CardLine, CommentRequest, Company, InsightCard, Listing, Meta, One, Ping, UserAvailability, Webhook,
-    WebhookRequest,
-};
+pub use rest::{CardLine, InsightCard, Listing, Meta, One, Webhook, WebhookRequest};

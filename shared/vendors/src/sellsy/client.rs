@@ -235,7 +235,8 @@ impl Sellsy {
         answer.json().map_err(WriteError::Unclear)
     }
 
-    /// `PUT /phone-calls/{id}` with every field, so that it does not matter whether Sellsy treats it as partial.
+    /// `PUT /phone-calls/{id}` with every field. Sellsy probably keeps fields that a `PUT` leaves out, but this is not proven, and
+    /// sending everything is right either way.
     pub async fn update_phone_call(
         &self,
         id: i64,

@@ -5,9 +5,11 @@
 //! are `null` from one endpoint and `""` from another. Phone numbers are as people typed them, with spaces and without country
 //! code, so they are plain text here; `base::phone` normalises them.
 //!
-//! Other differences between what is documented and what is sent: `offset` is a number or a text, `details` of an
-//! error is an object or `[]`, `amount.value` is a text, a search row's `id` is a hash while its record's id is in
+//! Other differences between what is documented and what is sent: `offset` is a number or a text, `amount.value` is a text, a search row's `id` is a hash while its record's id is in
 //! `object.id`, and a record's last change is `updated_at` on individuals and companies but `updated` on contacts.
+//!
+//! The body of an error has no type: its texts are in French, may change and may quote the request, so only the HTTP status
+//! counts.
 //!
 //! `Debug` prints only the ids of types that hold personal data.
 
@@ -18,11 +20,11 @@ mod page;
 mod phone_call;
 mod record;
 
-pub use access::{ErrorBody, ErrorEnvelope, QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer, TokenError};
+pub use access::{QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer};
 pub use comment::{Comment, CommentCreate};
 pub use notice::{Notice, NoticeError};
 pub use page::{Offset, Page, Pagination};
-pub use phone_call::{CallResult, CallSource, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Topic};
+pub use phone_call::{CallResult, CallSource, PhoneCall, PhoneCallCreate, Topic};
 pub use record::{
     Amount, Company, Contact, Individual, Linked, Named, Opportunity, OpportunityStatus, RecordKind, Related,
     SearchObject, SearchRow, ThirdKind,

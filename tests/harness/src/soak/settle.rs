@@ -17,7 +17,7 @@ use super::{
     verdict::{Verdict, judge},
 };
 
-/// The first delay of the ladder, plus some time to work.
+/// The first retry delay, plus some time to work.
 const A_WHILE: Duration = Duration::from_secs(7);
 const QUIET_WITHIN: Duration = Duration::from_secs(120);
 

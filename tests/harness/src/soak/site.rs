@@ -185,17 +185,17 @@ impl Site {
     /// loggers are stopped meanwhile.
     pub(super) async fn time_passes(&self) -> Result<()> {
         let loggers = || self.slots.iter().filter(|slot| slot.worker == "logger");
-        let mut away = Vec::new();
+        let mut stopped = Vec::new();
         for slot in loggers() {
             let mut process = slot.process.lock().await;
             if let Some(mut process) = process.take() {
                 process.terminate(STOPS_WITHIN).await?;
             }
-            away.push(process);
+            stopped.push(process);
         }
         self.stack.ledger().await?.time_passes().await?;
         self.stack.delays_end().await?;
-        for (slot, process) in loggers().zip(&mut away) {
+        for (slot, process) in loggers().zip(&mut stopped) {
             **process = Some(slot.start(&self.stack).await?);
         }
         Ok(())

@@ -114,7 +114,7 @@ pub struct Call {
     /// The notes that the call has now, at most five.
     #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<Comment>,
-    /// The name of the field in webhooks; see [`Call::all_participants`].
+    /// The name of the field in webhooks.
     #[serde(default, deserialize_with = "tolerant::list", skip_serializing_if = "Vec::is_empty")]
     pub participants: Vec<Participant>,
     /// The name of the field in REST answers.
@@ -156,11 +156,6 @@ impl Call {
     pub fn is_on(&self, numbers: &[i64]) -> bool {
         let number = self.number.as_ref().and_then(|number| number.id);
         numbers.is_empty() || number.is_none_or(|id| numbers.contains(&id))
-    }
-
-    /// All participants, under either name of the field.
-    pub fn all_participants(&self) -> impl Iterator<Item = &Participant> {
-        self.participants.iter().chain(&self.conference_participants)
     }
 }
 

@@ -158,56 +158,6 @@ pub struct SummarySection {
     pub content: Option<String>,
 }
 
-/// `transcription.created` (no content: it must be fetched), `GET /v1/calls/:id/transcription`.
-#[derive(Clone, PartialEq, Deserialize)]
-pub struct Transcription {
-    #[serde(default, deserialize_with = "tolerant::opt_id")]
-    pub id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::opt_id")]
-    pub call_id: Option<i64>,
-    /// `call` or `voicemail`.
-    #[serde(rename = "type", default, deserialize_with = "tolerant::text")]
-    pub kind: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
-    pub content: Option<TranscriptionContent>,
-}
-
-/// What was said.
-#[derive(Clone, PartialEq, Deserialize)]
-pub struct TranscriptionContent {
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub language: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::list")]
-    pub utterances: Vec<Utterance>,
-}
-
-/// What one participant said, with times in seconds from the start of the call.
-#[derive(Clone, PartialEq, Deserialize)]
-pub struct Utterance {
-    #[serde(default)]
-    pub start_time: Option<f64>,
-    #[serde(default)]
-    pub end_time: Option<f64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub text: Option<String>,
-    #[serde(rename = "participant_type", default, deserialize_with = "tolerant::opt")]
-    pub kind: Option<ParticipantKind>,
-    #[serde(default, deserialize_with = "tolerant::opt_id")]
-    pub user_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub phone_number: Option<String>,
-}
-
-/// `GET /v1/calls/:id/predicted_csat`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct PredictedCsat {
-    #[serde(default, deserialize_with = "tolerant::opt_id")]
-    pub call_id: Option<i64>,
-    /// Out of 100.
-    #[serde(default, deserialize_with = "tolerant::count")]
-    pub score: Option<u64>,
-}
-
 discreet_debug! {
     Summary { call_id }
     Topics { call_id }
@@ -217,7 +167,4 @@ discreet_debug! {
     ActionItem { id }
     CustomSummary { id, call_id }
     SummarySection { }
-    Transcription { id, call_id }
-    TranscriptionContent { language }
-    Utterance { start_time, end_time }
 }

@@ -1,4 +1,4 @@
-//! Only in the REST API: the wrapping of answers, errors, request bodies, webhooks.
+//! Only in the REST API: the wrapping of answers, request bodies, webhooks.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -15,9 +15,7 @@ use crate::tolerant::{self, discreet_debug};
 pub struct One<T> {
     #[serde(
         alias = "call",
-        alias = "company",
         alias = "contact",
-        alias = "csat",
         alias = "custom_summary_result",
         alias = "number",
         alias = "sentiment",
@@ -25,7 +23,6 @@ pub struct One<T> {
         alias = "tag",
         alias = "team",
         alias = "topic",
-        alias = "transcription",
         alias = "user",
         alias = "webhook"
     )]
@@ -70,51 +67,6 @@ pub struct Meta {
     pub previous_page_link: Option<String>,
 }
 
-/// The body of an error, from the application (`error`, `troubleshoot`) or the gateway in front of it (`message`).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct ApiError {
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub message: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub error: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub troubleshoot: Option<String>,
-}
-
-impl ApiError {
-    /// The most informative of the texts.
-    pub fn text(&self) -> Option<&str> {
-        self.troubleshoot.as_deref().or(self.error.as_deref()).or(self.message.as_deref())
-    }
-}
-
-/// `GET /v1/ping`: `{"ping":"pong"}` with a good credential.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ping {
-    pub ping: String,
-}
-
-/// `GET /v1/company`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Company {
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::count")]
-    pub users_count: Option<u64>,
-    #[serde(default, deserialize_with = "tolerant::count")]
-    pub numbers_count: Option<u64>,
-}
-
-/// An entry of `GET /v1/users/availabilities`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct UserAvailability {
-    #[serde(default, deserialize_with = "tolerant::opt_id")]
-    pub id: Option<i64>,
-    /// `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work`.
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub availability: Option<String>,
-}
-
 /// The body of `POST /v1/calls/:id/insight_cards`: less than 10 kB, and only while the call is on.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct InsightCard {
@@ -145,12 +97,6 @@ impl std::fmt::Debug for CardLine {
             Self::ShortText { .. } => "ShortText { .. }",
         })
     }
-}
-
-/// The body of `POST /v1/calls/:id/comments`. A call can have five, and none can be edited.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct CommentRequest {
-    pub content: String,
 }
 
 /// The body of `POST /v1/webhooks` and `PUT /v1/webhooks/:id`. `events` is always sent, because a body without it
@@ -192,5 +138,4 @@ pub struct Webhook {
 
 discreet_debug! {
     InsightCard { contents }
-    CommentRequest { }
 }

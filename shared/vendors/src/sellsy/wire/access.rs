@@ -1,8 +1,7 @@
-//! Access to the API: tokens, errors, quotas, the account's staff.
+//! Access to the API: tokens, quotas, the account's staff.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use crate::tolerant::{self, discreet_debug, open_enum};
 
@@ -27,45 +26,6 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 
 fn opt_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     Ok(tolerant::text(deserializer)?.map(SecretString::from))
-}
-
-/// The body of the token endpoint's errors, which are those of OAuth 2, not of the API.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct TokenError {
-    /// `invalid_client` …
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub error: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub error_description: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub hint: Option<String>,
-}
-
-/// `{"error": {…}}`, the body of every error of the API.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct ErrorEnvelope {
-    pub error: ErrorBody,
-}
-
-/// Texts are in French and may change: branch on the HTTP status.
-#[derive(Clone, PartialEq, Deserialize)]
-pub struct ErrorBody {
-    #[serde(default, deserialize_with = "tolerant::number")]
-    pub code: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
-    pub message: Option<String>,
-    /// For a validation error, an object from field to text; for a 404, `[]`. May quote the request.
-    #[serde(default)]
-    pub details: Value,
-    #[serde(default)]
-    pub context: Value,
-}
-
-impl ErrorBody {
-    /// The fields that were refused, without their texts.
-    pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.details.as_object().into_iter().flat_map(|fields| fields.keys().map(String::as_str))
-    }
 }
 
 /// `GET /quotas`.
@@ -116,6 +76,5 @@ pub struct Staff {
 }
 
 discreet_debug! {
-    ErrorBody { code, message }
     Staff { id, status }
 }

@@ -76,7 +76,7 @@ pub struct Topic {
     pub name: Option<String>,
 }
 
-/// The body of `POST /phone-calls`.
+/// The body of `POST /phone-calls` and `PUT /phone-calls/{id}`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhoneCallCreate {
     /// The staff who made or took the call.
@@ -94,10 +94,6 @@ pub struct PhoneCallCreate {
     #[serde(default)]
     pub duration: u64,
 }
-
-/// The body of `PUT /phone-calls/{id}`: the whole call again. Sellsy probably keeps fields that a `PUT` leaves out, but this is
-/// not proven, and sending everything is right either way.
-pub type PhoneCallUpdate = PhoneCallCreate;
 
 fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CallResult>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
