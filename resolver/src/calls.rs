@@ -45,9 +45,10 @@ impl Calls {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = event.payload()?;
         let client = self.database.client().await?;
-        let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
+        let snapshot = Snapshot::new(event.view(), event.occurred_at, &call).noted(message.is_noted());
         let number = self.number(&call);
         let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, FRESH, number.as_ref()).await?;
+        message.set_noted();
         drop(client);
         let mut progress = Ended::TakenIn(taken);
         loop {

@@ -43,13 +43,14 @@ const NEWER: &str = "(calls.snapshot_at is null
 const DECIDABLE: &str =
     "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
 
-/// Stores a view if it is the newest, writes its timeline line, and returns what is known of the caller then. `$7` and
-/// `$8` are for [`end`]; without them nothing is decided.
+/// Stores a view if it is the newest, writes its timeline line unless that was done (`$9`), and returns what is known of the
+/// caller then. `$7` and `$8` are for [`end`]; without them nothing is decided.
 static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
               noted as (insert into timeline (call_id, stage, what, detail)
-                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
+                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept
+                         where so and not $9::bool),
               taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at)
                         select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end
                           from kept where so
@@ -116,9 +117,9 @@ async fn take_in(
     let (call, stage) = (Json(snapshot.call), stage.as_str());
     let (fresh_s, number) = (decide.map(|(fresh, _)| fresh.as_secs_f64()), decide.and_then(|(_, number)| number));
     let number = number.map(E164::as_str);
-    let row = client
-        .prepared_query_one(&TAKE_IN, &[&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number])
-        .await?;
+    let values: [&(dyn ToSql + Sync); 9] =
+        [&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number, &snapshot.noted];
+    let row = client.prepared_query_one(&TAKE_IN, &values).await?;
     if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| row.get(0)) {
         keep_forwarded(client, call_id, number, at).await?;
     }

@@ -3,6 +3,8 @@
 //! Our headers start with `callbridge-` (names that start with `x-` are the broker's). They say how often a stage has tried,
 //! since when it has failed and with which code, so that a dead letter explains itself.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Stage},
@@ -29,6 +31,8 @@ const DELAYED: &str = "callbridge-put-off";
 const LAST_FAILURE: &str = "callbridge-last-failure";
 /// When an operator replayed the message after it was parked.
 const REPLAYED: &str = "callbridge-replayed";
+/// A handler of this stage has written the line of the event to the call's timeline. Kept by replays.
+const NOTED: &str = "callbridge-noted";
 const TRACEPARENT: &str = "traceparent";
 
 /// The type of a message without effect, sent to test whether the queues are bound.
@@ -93,6 +97,7 @@ pub struct Incoming {
     pub seen_before: bool,
     /// The handler itself has delayed it before, with [`super::Outcome::Later`].
     pub delayed: bool,
+    noted: AtomicBool,
     pub trace: Traceparent,
 }
 
@@ -105,8 +110,19 @@ impl Incoming {
             attempts: attempts(delivery),
             seen_before: delivery.redelivered || has(FIRST_FAILURE) || delayed || has(REPLAYED),
             delayed,
+            noted: AtomicBool::new(has(NOTED)),
             trace: trace(delivery).child(),
         })
+    }
+
+    /// The line of this event is on the call's timeline: a handler writes it once, however often the message comes back. In contrast
+    /// to `seen_before`, this is certain.
+    pub fn is_noted(&self) -> bool {
+        self.noted.load(Relaxed)
+    }
+
+    pub fn set_noted(&self) {
+        self.noted.store(true, Relaxed);
     }
 }
 
@@ -169,13 +185,19 @@ fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
 }
 
 /// A copy of the message with the failure in its headers.
-pub(super) fn failed_copy(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error) -> Outgoing {
-    copy(delivery, |headers| put_failure(headers, stage, attempts, error))
+pub(super) fn failed_copy(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error, is_noted: bool) -> Outgoing {
+    copy(delivery, |headers| {
+        put_failure(headers, stage, attempts, error);
+        put_noted(headers, is_noted);
+    })
 }
 
 /// A copy of a message that its handler delays.
-pub(super) fn delayed_copy(delivery: &Delivery) -> Outgoing {
-    copy(delivery, |headers| put(headers, DELAYED, &Timestamp::now().to_string()))
+pub(super) fn delayed_copy(delivery: &Delivery, is_noted: bool) -> Outgoing {
+    copy(delivery, |headers| {
+        put(headers, DELAYED, &Timestamp::now().to_string());
+        put_noted(headers, is_noted);
+    })
 }
 
 /// A copy without headers about earlier attempts, marked as replayed.
@@ -214,6 +236,12 @@ fn put_failure(headers: &mut FieldTable, stage: Stage, attempts: u32, error: &Er
     put(headers, LAST_FAILURE, &now);
     if !headers.inner().contains_key(FIRST_FAILURE) {
         put(headers, FIRST_FAILURE, &now);
+    }
+}
+
+fn put_noted(headers: &mut FieldTable, is_noted: bool) {
+    if is_noted {
+        headers.insert(short(NOTED), AMQPValue::Boolean(true));
     }
 }
 
