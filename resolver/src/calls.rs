@@ -16,7 +16,6 @@ use broker::{
     amqp::{Incoming, Outcome, Publisher},
     event::CALL_RESOLVED,
 };
-use jiff::Timestamp;
 use ledger::{
     calls::{self, Known, Snapshot},
     resolution::Resolution,
@@ -115,10 +114,9 @@ impl Calls {
 
     /// For a call that the card's look-up cannot decide: there was none, or it is too old.
     async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Box<Known>> {
-        let now = Timestamp::now();
         let resolution = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
-        let just_decided = calls::decide(&client, call_id, &resolution, now, number).await?;
+        let just_decided = calls::decide(&client, call_id, &resolution, number).await?;
         // Another replica may have decided first, and the call may already be logged by that. Or a card was shown
         // meanwhile.
         let decided = calls::known(&client, call_id).await?;

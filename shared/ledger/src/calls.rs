@@ -215,17 +215,11 @@ pub async fn keep_look_up(
 
 /// Makes this the resolution by which the call is logged. Without a record the call waits, under its number, for one to
 /// appear. False when another resolution was already final.
-pub async fn decide(
-    client: &Client,
-    call_id: CallId,
-    resolution: &Resolution,
-    looked_up_at: Timestamp,
-    number: Option<&E164>,
-) -> Result<bool> {
-    let sql = "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4
+pub async fn decide(client: &Client, call_id: CallId, resolution: &Resolution, number: Option<&E164>) -> Result<bool> {
+    let sql = "update calls set resolution = $2, looked_up_at = now(), resolved_at = now(), unmatched_number = $3
                 where call_id = $1 and resolved_at is null and erased_at is null";
     let number = number.filter(|_| resolution.record.is_none()).map(E164::as_str);
-    Ok(client.prepared_execute(sql, &[&call_id.0, &Json(resolution), &looked_up_at, &number]).await? == 1)
+    Ok(client.prepared_execute(sql, &[&call_id.0, &Json(resolution), &number]).await? == 1)
 }
 
 /// Decides again for a call without a match, or one whose record Sellsy refused. If nobody is found this time, a log

@@ -48,10 +48,9 @@ pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
 async fn record_windows(budget: &Shared) {
     let Ok(client) = budget.database.client().await else { return };
     let Ok(windows) = store::window_status(&client).await else { return };
-    let now = jiff::Timestamp::now();
     for window in windows.into_iter().filter(|window| window.api == budget.api.as_str()) {
         let used: i64 = window.used.iter().sum();
-        let (api, paused) = (budget.api.as_str(), window.paused_until.is_some_and(|until| until > now));
+        let (api, paused) = (budget.api.as_str(), window.paused_until.is_some());
         metrics::gauge!("callbridge_budget_limit_requests", "api" => api, "window" => window.span.clone())
             .set(f64::from(window.limit));
         metrics::gauge!("callbridge_budget_used_requests", "api" => api, "window" => window.span).set(used as f64);
