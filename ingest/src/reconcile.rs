@@ -118,9 +118,9 @@ impl Reconciler {
     /// Handles one page of the list; after a failure, the next step repeats that page. False after the last page.
     pub async fn step(&self, walk: &mut Walk) -> Result<bool> {
         let Some(place) = walk.next.clone() else { return Ok(false) };
+        let (listing, asked_at) = self.aircall.calls(place.from, walk.until.as_second(), place.page.as_deref()).await?;
         // A view is dated by its request: what changed between request and answer must count as newer.
-        let asked_at = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_else(|_| Timestamp::now());
-        let listing = self.aircall.calls(place.from, walk.until.as_second(), place.page.as_deref()).await?;
+        let asked_at = asked_at.unwrap_or_else(Timestamp::now);
         let calls = &listing.items;
         walk.tally.listed += calls.len() as u64;
         self.handle_page(calls, asked_at, walk).await?;

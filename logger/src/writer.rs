@@ -104,8 +104,10 @@ impl Writer {
             }
             kind => {
                 let call: Call = event.payload()?;
-                calls::apply(&client, Stage::Logger, event.call_id, &Snapshot::new(kind, event.occurred_at, &call))
-                    .await
+                let snapshot = Snapshot::new(kind, event.occurred_at, &call).noted(message.is_noted());
+                let kept = calls::apply(&client, Stage::Logger, event.call_id, &snapshot).await?;
+                message.set_noted();
+                Ok(kept)
             }
         }
     }

@@ -67,8 +67,9 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let links_down = CancellationToken::new();
     let reconciler = reconciler(database, settings, &links_down).await?;
     let how = How { dry_run: arguments.dry_run, again: arguments.again, logs_too: true };
+    let now = client.now().await?;
     let interrupted = if how.dry_run || how.again { None } else { reconciliation::progress(&client, NAME).await? };
-    let from = interrupted.and_then(|run| resume_from(&run, window, Timestamp::now())).unwrap_or(window.0);
+    let from = interrupted.and_then(|run| resume_from(&run, window, now)).unwrap_or(window.0);
     if from > window.0 {
         eprintln!("An earlier run was interrupted: resuming with the calls from {from:.0}.");
     }

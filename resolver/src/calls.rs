@@ -48,9 +48,10 @@ impl Calls {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = event.payload()?;
         let client = self.database.client().await?;
-        let snapshot = Snapshot::new(event.view(), event.occurred_at, &call);
+        let snapshot = Snapshot::new(event.view(), event.occurred_at, &call).noted(message.is_noted());
         let number = self.number(&call);
         let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, FRESH, number.as_ref()).await?;
+        message.set_noted();
         drop(client);
         let mut progress = Ended::TakenIn(taken);
         loop {
@@ -118,10 +119,9 @@ impl Calls {
 
     /// For a call that the card's look-up cannot decide: there was none, or it is too old.
     async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Box<Known>> {
-        let now = Timestamp::now();
         let resolution = self.look_up.resolve(call).await?;
         let client = self.database.client().await?;
-        let just_decided = calls::decide(&client, call_id, &resolution, now, number).await?;
+        let just_decided = calls::decide(&client, call_id, &resolution, number).await?;
         // Another replica may have decided first, and the call may already be logged by that. Or a card was shown
         // meanwhile.
         let decided = calls::known(&client, call_id).await?;

@@ -39,10 +39,11 @@ impl Cards {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = event.payload()?;
         let client = self.database.client().await?;
-        let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call);
+        let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call).noted(message.is_noted());
         let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &snapshot).await? else {
             return Ok(skip(Reason::Erased));
         };
+        message.set_noted();
         // No database connection is held while an API is being called.
         drop(client);
         let (resolution, looked_up) = match known {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use harness::{
     Line, Process, Relay, Stack, authority,
-    build::{Before, aircall, call, sellsy, summary},
+    build::{Before, aircall, call, sellsy, summary, tag},
     eventually, says,
 };
 
@@ -111,6 +111,54 @@ async fn an_unavailable_aircall_is_waited_for_as_well() -> Result<()> {
     stack.sandbox.logged(call, SOON).await?;
     stack.sandbox.set_faults([]).await?;
     stack.sandbox.log_of(call, 2 * RESUMED, says(&["Un devis."])).await?;
+    drop(workers);
+    stack.down().await
+}
+
+/// Lines of the stage that say that this event came.
+async fn arrivals(stack: &Stack, call: i64, stage: &str, event: &str) -> Result<usize> {
+    let timeline = stack.ledger().await?.timeline(call).await?;
+    Ok(timeline.iter().filter(|line| line.stage == stage && line.is(event)).count())
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_an_api_is_handled_again_only_when_the_api_is_back() -> Result<()> {
+    let (stack, workers) = Stack::running("held").await?;
+    let ledger = stack.ledger().await?;
+    // Only the logger needs this.
+    stack.sandbox.set_faults([sellsy("/staffs").answers(503)]).await?;
+    let unlogged = stack.sandbox.play(&call(CLIENT).after(2, tag("VIP"))).await?;
+    waits(&workers[2], "Sellsy").await?;
+    tokio::time::sleep(2 * OUTAGE).await;
+    // Two messages: `call.resolved` and `call.tagged`.
+    let claims = ledger.claims(unlogged).await?;
+    assert!(claims <= 2, "{claims} claims");
+    stack.sandbox.set_faults([]).await?;
+    stack.sandbox.log_of(unlogged, RESUMED, says(&["VIP"])).await?;
+    assert_eq!(arrivals(&stack, unlogged, "logger", "call.tagged").await?, 1);
+
+    stack.sandbox.set_faults([sellsy("*").answers(503)]).await?;
+    let undecided = stack.sandbox.play(&call(CLIENT)).await?;
+    waits(&workers[1], "Sellsy").await?;
+    tokio::time::sleep(2 * OUTAGE).await;
+    assert_eq!(arrivals(&stack, undecided, "resolver", "call.ended").await?, 1, "one line while it waits");
+    stack.sandbox.set_faults([]).await?;
+    stack.sandbox.logged(undecided, RESUMED).await?;
+    assert_eq!(arrivals(&stack, undecided, "resolver", "call.ended").await?, 1, "and no more afterwards");
+    assert_eq!(attempts(&stack).await?, 0);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_webhook_has_one_line_however_often_it_is_retried() -> Result<()> {
+    let (stack, workers) = Stack::running("retried").await?;
+    stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers_nonsense().once()]).await?;
+    // Without a card, which would meet the fault first.
+    let call = stack.sandbox.play(&call(CLIENT).losing(&["call.created"])).await?;
+    stack.sandbox.logged(call, 2 * RESUMED).await?;
+    assert_eq!(attempts(&stack).await?, 1);
+    assert_eq!(arrivals(&stack, call, "resolver", "call.ended").await?, 1);
     drop(workers);
     stack.down().await
 }

@@ -61,7 +61,7 @@ impl Turns {
     }
 
     async fn turn_alone(&self, client: &Client) -> Result<Duration> {
-        let now = Timestamp::now();
+        let now = client.now().await?;
         let last = reconciliation::progress(client, NAME).await?;
         if let Some(wait) = last.as_ref().and_then(|last| self.until_due(last, now)) {
             set_webhook_gauge(last.and_then(|last| last.webhook_active));

@@ -2,7 +2,7 @@
 
 use base::{db::Client, error::Result, ids::Kind, phone::E164};
 use broker::event::RecordHint;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::resolution::{Company, Record};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::record::Listed;
 /// How long a number that no record had is assumed to stay without one.
 const MISS_S: f64 = 600.0;
 /// How long a contact's stored companies are trusted; linking one need not change the contact.
-const COMPANIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
+const COMPANIES_KEPT_S: f64 = 24.0 * 3600.0;
 
 /// A record that the directory has for a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,17 +34,15 @@ pub(crate) async fn knows(client: &Client, number: &E164) -> Result<bool> {
 
 /// All records with this number, in the order in which the rules prefer them.
 pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
-    let sql = "select r.record, r.companies, r.companies_at, r.seen_at
+    let sql = "select r.record, r.companies, r.companies_at > now() - make_interval(secs => $2), r.seen_at
                  from directory_numbers n join directory_records r using (kind, id)
                 where n.number = $1
                 order by r.archived, array_position(array['individual', 'company', 'contact'], r.kind), r.id";
-    let rows = client.prepared_query(sql, &[&number.as_str()]).await?;
-    let now = Timestamp::now();
+    let rows = client.prepared_query(sql, &[&number.as_str(), &COMPANIES_KEPT_S]).await?;
     let entry = |row: &tokio_postgres::Row| {
         let Json(mut record): Json<Record> = row.get(0);
         let companies: Option<Json<Vec<Company>>> = row.get(1);
-        let fresh = |at: Timestamp| now.duration_since(at) < COMPANIES_KEPT;
-        let known = companies.filter(|_| row.get::<_, Option<Timestamp>>(2).is_some_and(fresh));
+        let known = companies.filter(|_| row.get::<_, Option<bool>>(2) == Some(true));
         let companies_known = record.kind != Kind::Contact || known.is_some();
         record.companies = known.map(|Json(companies)| companies).unwrap_or_default();
         Entry { record, companies_known, seen_at: row.get(3) }
@@ -190,11 +188,6 @@ pub(crate) async fn is_requested(client: &Client) -> Result<bool> {
     Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
-/// The database's clock, by which requests and turns are ordered.
-pub(crate) async fn now(client: &Client) -> Result<Timestamp> {
-    Ok(client.prepared_query_one("select clock_timestamp()", &[]).await?.get(0))
-}
-
 pub(crate) async fn end_turn(client: &Client, kind: Kind, began: Timestamp) -> Result<()> {
     client
         .prepared_execute("update directory_sync set turned_at = $2 where kind = $1", &[&kind.to_string(), &began])
@@ -257,7 +250,7 @@ pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Resul
     Ok(gone)
 }
 
-/// Changes up to a little before `asked_at` have been read; the rest of the margin is for clocks that differ.
+/// Changes up to a little before `asked_at` have been read; the margin is for Sellsy's clock, which may differ from the database's.
 pub(crate) async fn note_changes(client: &Client, kind: Kind, asked_at: Timestamp) -> Result<()> {
     let sql =
         "update directory_sync set changes_until = $2::timestamptz - interval '5 min', problem = null where kind = $1";

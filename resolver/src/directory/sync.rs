@@ -101,17 +101,15 @@ impl Sync {
     }
 
     async fn kind(&self, client: &mut Client, kind: Kind) -> Result<()> {
-        let began = store::now(client).await?;
+        let began = client.now().await?;
         let all = store::progress(client).await?;
         let progress = all.into_iter().find(|p| p.kind == kind.to_string()).unwrap_or_default();
         if progress.loaded_at.is_some() {
-            self.changes(client, kind, &progress).await?;
+            self.changes(client, kind, &progress, began).await?;
         }
         let due = match (progress.pass_started_at, progress.pass_ended_at) {
             (None, _) => true,
-            (Some(_), Some(ended)) => {
-                progress.is_pass_requested() || Timestamp::now().duration_since(ended) > PASS_EVERY
-            }
+            (Some(_), Some(ended)) => progress.is_pass_requested() || began.duration_since(ended) > PASS_EVERY,
             // The pass that is under way is finished first.
             (Some(_), None) => false,
         };
@@ -156,8 +154,7 @@ impl Sync {
 
     /// Reads what has changed since the last turn. Archived records are requested explicitly: whether the answer
     /// includes them otherwise is not documented, and one that was archived must stop matching.
-    async fn changes(&self, client: &mut Client, kind: Kind, progress: &Progress) -> Result<()> {
-        let asked_at = Timestamp::now();
+    async fn changes(&self, client: &mut Client, kind: Kind, progress: &Progress, asked_at: Timestamp) -> Result<()> {
         let since = progress.changes_until.unwrap_or(asked_at).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
         let filters: &[Value] = match kind {
             Kind::Contact => &[json!({ "updated": { "start": since } })],

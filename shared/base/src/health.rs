@@ -4,17 +4,15 @@
 //! all of them are met and otherwise 503 with the reasons, so that "not ready" always says why. `GET /healthz` only
 //! says that the process is alive; `GET /metrics` answers in Prometheus' text format.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::get};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 
 /// The conditions of one worker.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<Mutex<State>>);
+pub struct Readiness(Arc<watch::Sender<State>>);
 
 #[derive(Default)]
 struct State {
@@ -34,24 +32,27 @@ impl Readiness {
 
     /// Only one of these must be met: ingest accepts webhooks as long as the broker or the database is available.
     pub fn require_any(&self, names: &[&'static str]) {
-        self.state().alternatives = names.to_vec();
+        self.0.send_modify(|state| state.alternatives = names.to_vec());
     }
 
     /// The unmet conditions, as `(condition, reason)`.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
-        let state = self.state();
+        let state = self.0.borrow();
         let met = |name: &&'static str| state.conditions.get(name).is_some_and(Option::is_none);
         let ignored: &[_] = if state.alternatives.iter().any(met) { &state.alternatives } else { &[] };
         let unmet = state.conditions.iter().filter(|(name, _)| !ignored.contains(name));
         unmet.filter_map(|(name, reason)| Some((*name, reason.clone()?))).collect()
     }
 
-    fn set(&self, name: &'static str, unmet: Option<String>) {
-        self.state().conditions.insert(name, unmet);
+    /// Returns as soon as the condition of this name is met; at once if there is none.
+    pub async fn until_met(&self, name: &str) {
+        let is_met = |state: &State| state.conditions.get(name).is_none_or(Option::is_none);
+        // The sender lives in self, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(is_met).await;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn set(&self, name: &'static str, unmet: Option<String>) {
+        self.0.send_modify(|state| drop(state.conditions.insert(name, unmet)));
     }
 }
 
@@ -88,6 +89,17 @@ fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_condition_is_waited_for() {
+        let readiness = Readiness::default();
+        let condition = readiness.condition("Sellsy");
+        let wait = || tokio::time::timeout(std::time::Duration::from_millis(20), readiness.until_met("Sellsy"));
+        assert!(wait().await.is_err());
+        let (waited, ()) = tokio::join!(wait(), async { condition.met() });
+        assert!(waited.is_ok());
+        readiness.until_met("nothing of this name").await;
+    }
 
     #[test]
     fn one_alternative_is_enough_but_not_none() {

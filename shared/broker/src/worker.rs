@@ -174,6 +174,7 @@ impl Worker {
             link,
             publisher: self.publisher.clone(),
             database: self.database.clone(),
+            readiness: self.readiness.clone(),
             concurrency: self.settings.concurrency,
             condition: self.readiness.condition(condition),
             handler,

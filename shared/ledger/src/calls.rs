@@ -46,13 +46,14 @@ const NEWER: &str = "(calls.snapshot_at is null
 const DECIDABLE: &str =
     "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
 
-/// Stores a view if it is the newest, writes its timeline line, and returns what is known of the caller then. `$7` and
-/// `$8` are for [`end`]; without them nothing is decided.
+/// Stores a view if it is the newest, writes its timeline line unless that was done (`$9`), and returns what is known of the
+/// caller then. `$7` and `$8` are for [`end`]; without them nothing is decided.
 static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "with kept as (select not exists (select from calls where call_id = $1 and erased_at is not null) as so),
               noted as (insert into timeline (call_id, stage, what, detail)
-                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept where so),
+                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept
+                         where so and not $9::bool),
               taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, reconciled_at, hand_on_at)
                         select $1, $2::jsonb, $3::timestamptz, $4::bigint, case when $6::text = 'reconciled' then now() end,
                                case when $2::jsonb->>'ended_at' is not null then {LATER} end
@@ -123,9 +124,9 @@ async fn take_in(
     let (call, stage) = (Json(snapshot.call), stage.as_str());
     let (fresh_s, number) = (decide.map(|(fresh, _)| fresh.as_secs_f64()), decide.and_then(|(_, number)| number));
     let number = number.map(E164::as_str);
-    let row = client
-        .prepared_query_one(&TAKE_IN, &[&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number])
-        .await?;
+    let values: [&(dyn ToSql + Sync); 9] =
+        [&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number, &snapshot.noted];
+    let row = client.prepared_query_one(&TAKE_IN, &values).await?;
     if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| row.get(0)) {
         keep_forwarded(client, call_id, number, at).await?;
     }
@@ -221,24 +222,17 @@ pub async fn keep_look_up(
 
 /// Makes this the resolution by which the call is logged. Without a record the call waits, under its number, for one to
 /// appear. False when another resolution was already final.
-pub async fn decide(
-    client: &Client,
-    call_id: CallId,
-    resolution: &Resolution,
-    looked_up_at: Timestamp,
-    number: Option<&E164>,
-) -> Result<bool> {
+pub async fn decide(client: &Client, call_id: CallId, resolution: &Resolution, number: Option<&E164>) -> Result<bool> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "update calls set resolution = $2, looked_up_at = $3, resolved_at = now(), unmatched_number = $4,
-                    hand_on_at = case when $5 then {LATER} end
+            "update calls set resolution = $2, looked_up_at = now(), resolved_at = now(), unmatched_number = $3,
+                    hand_on_at = case when $4 then {LATER} end
               where call_id = $1 and resolved_at is null and erased_at is null"
         )
     });
     let found = resolution.record.is_some();
     let number = number.filter(|_| !found).map(E164::as_str);
-    let values: [&(dyn ToSql + Sync); 5] = [&call_id.0, &Json(resolution), &looked_up_at, &number, &found];
-    Ok(client.prepared_execute(&SQL, &values).await? == 1)
+    Ok(client.prepared_execute(&SQL, &[&call_id.0, &Json(resolution), &number, &found]).await? == 1)
 }
 
 /// Decides again for a call without a match, or one whose record Sellsy refused. If nobody is found this time, a log

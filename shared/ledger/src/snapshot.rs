@@ -32,11 +32,18 @@ pub struct Snapshot<'a> {
     pub(super) kind: &'a str,
     at: Timestamp,
     rank: i64,
+    pub(super) noted: bool,
 }
 
 impl<'a> Snapshot<'a> {
     pub fn new(kind: &'a str, at: Timestamp, call: &'a Call) -> Self {
-        Self { call, kind, at, rank: rank(kind, at, call) }
+        Self { call, kind, at, rank: rank(kind, at, call), noted: false }
+    }
+
+    /// With `true`, the line of the event is on the timeline already and is not written again.
+    #[must_use]
+    pub fn noted(self, noted: bool) -> Self {
+        Self { noted, ..self }
     }
 
     /// The greater one is the newer one. Two views with the same place are the same view.

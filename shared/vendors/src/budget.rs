@@ -20,7 +20,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -91,6 +91,7 @@ impl Budget {
             is_guest,
             last_report: Mutex::default(),
             condition: OnceLock::new(),
+            unavailable: AtomicBool::new(false),
         };
         let budget = Self(Arc::new(shared));
         tokio::spawn(watch::run(Arc::downgrade(&budget.0), process));
@@ -160,11 +161,24 @@ impl Budget {
 
     /// The API is unavailable: pauses all processes for this long.
     pub(crate) async fn report_unavailable(&self, pause: Duration) {
-        self.mark_unavailable();
         let paused =
             async { store::pause_unavailable(&self.0.database.client().await?, self.0.api, pause, UNAVAILABLE).await };
         if let Err(e) = paused.await {
             tracing::warn!(api = self.api(), error = %e, "An API is unavailable, but the other processes could not be paused.");
+        }
+        // Only now: once this process knows of the pause, it looks in the database whether it is over.
+        self.mark_unavailable();
+    }
+
+    /// The pause of an unavailable API is ended by one process, or expires if that process dies. The others learn it here, once a
+    /// second, and not from their messages, which wait.
+    async fn look_whether_available(&self) {
+        if !self.0.unavailable.load(Ordering::Relaxed) {
+            return;
+        }
+        let paused = async { store::is_paused(&self.0.database.client().await?, self.0.api, UNAVAILABLE).await };
+        if let Ok(false) = paused.await {
+            self.mark_available();
         }
     }
 
@@ -190,8 +204,9 @@ impl Budget {
         }
     }
 
-    /// Updates readiness; returns the error for a request that was not sent.
-    fn mark_unavailable(&self) -> Error {
+    /// Updates readiness, for which messages wait; returns the error for a request that was not sent.
+    pub(crate) fn mark_unavailable(&self) -> Error {
+        self.0.unavailable.store(true, Ordering::Relaxed);
         let Profile { name: api, unavailable: code, .. } = profile(self.0.api);
         if let Some(condition) = self.0.condition.get() {
             condition.unmet(format!("{api} does not answer; work waits for it"));
@@ -200,6 +215,7 @@ impl Budget {
     }
 
     fn mark_available(&self) {
+        self.0.unavailable.store(false, Ordering::Relaxed);
         if let Some(condition) = self.0.condition.get() {
             condition.met();
         }

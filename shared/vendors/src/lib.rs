@@ -9,3 +9,5 @@ pub mod sellsy;
 pub mod sent;
 mod tolerant;
 mod vendor;
+
+pub use vendor::condition_of;

@@ -22,6 +22,11 @@ pub(crate) fn profile(vendor: Vendor) -> &'static Profile {
     }
 }
 
+/// The name under which the API with this error code is a condition of a worker's readiness.
+pub fn condition_of(unavailable: Code) -> Option<&'static str> {
+    [&AIRCALL, &SELLSY].into_iter().find(|profile| profile.unavailable == unavailable).map(|profile| profile.name)
+}
+
 static AIRCALL: Profile = Profile {
     name: "Aircall",
     budget: Code::AircallBudget,

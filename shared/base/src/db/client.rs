@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use deadpool_postgres::{ClientWrapper, Object};
+use jiff::Timestamp;
 use tokio_postgres::{Error, Row, types::ToSql};
 
 /// A connection. It returns to the pool when it is dropped, unless it was detached.
@@ -31,6 +32,12 @@ impl Client {
             Origin::Pool(connection) => Self(Origin::Own(Object::take(connection))),
             own @ Origin::Own(_) => Self(own),
         }
+    }
+
+    /// The time by the database's clock, the only one by which stored times are written and compared: those of the machines may
+    /// differ.
+    pub async fn now(&self) -> Result<Timestamp, Error> {
+        Ok(self.prepared_query_one("select clock_timestamp()", &[]).await?.get(0))
     }
 
     pub async fn prepared_query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {

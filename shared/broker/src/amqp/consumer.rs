@@ -11,7 +11,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use base::{
     db::Database,
     error::{Code, Error, Remedy, Result},
-    health::Condition,
+    health::{Condition, Readiness},
     ids::Stage,
     trace,
 };
@@ -25,7 +25,7 @@ use lapin::{
 use tokio::{sync::Semaphore, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use vendors::sent;
+use vendors::{condition_of, sent};
 
 use super::{
     handler::{Handler, Outcome},
@@ -52,8 +52,8 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// and counts that as a delivery. Before that it is deferred, which needs only the broker.
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 const DEFER_FOR: Duration = Duration::from_secs(30);
-/// How often a held message is tried again while an API is unavailable.
-const RETRY_API_EVERY: Duration = Duration::from_secs(1);
+/// A held message is not handled again sooner than this, whatever the API does.
+const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 
 pub struct Consumer<H> {
     pub stage: Stage,
@@ -61,6 +61,8 @@ pub struct Consumer<H> {
     pub link: Link,
     pub publisher: Publisher,
     pub database: Database,
+    /// Has a condition for each API that the handler needs: unmet while the API is unavailable.
+    pub readiness: Readiness,
     pub concurrency: u16,
     pub condition: Condition,
     pub handler: H,
@@ -226,8 +228,8 @@ impl<H: Handler> Consumer<H> {
             return;
         }
         let started = time::Instant::now();
-        let (call_id, begun, result) = match Incoming::parse(&delivery) {
-            Err(e) => (None, false, Err(Error::malformed("the message", &e))),
+        let (incoming, result) = match Incoming::parse(&delivery) {
+            Err(e) => (None, Err(Error::malformed("the message", &e))),
             Ok(mut incoming) => {
                 let span = tracing::info_span!(
                     "message",
@@ -242,20 +244,21 @@ impl<H: Handler> Consumer<H> {
                 step::end_span(step, result.as_ref());
                 match result {
                     None => return,
-                    Some(result) => (Some(incoming.event.call_id), incoming.begun, result),
+                    Some(result) => (Some(incoming), result),
                 }
             }
         };
+        let call_id = incoming.as_ref().map(|incoming| incoming.event.call_id);
         let settling = Settling { stage: self.stage, publisher: &self.publisher, database: &self.database };
-        let label = settling.settle(&delivery, call_id, begun, result).await;
+        let label = settling.settle(&delivery, incoming.as_ref(), result).await;
         settling.note(call_id, None, 0).await;
         metrics::counter!("callbridge_messages_total", "stage" => self.stage.as_str(), "outcome" => label).increment(1);
         metrics::histogram!("callbridge_message_duration_seconds", "stage" => self.stage.as_str())
             .record(started.elapsed().as_secs_f64());
     }
 
-    /// Runs the handler, and again while the database or an API is unavailable. `None` at shutdown: the message is not settled,
-    /// so the broker requeues it.
+    /// Runs the handler, and again when the database or the API that was unavailable is back. `None` at shutdown: the message is
+    /// not settled, so the broker requeues it.
     async fn handle(&self, incoming: &mut Incoming, shutdown: &CancellationToken) -> Option<Result<Outcome>> {
         let deadline = time::Instant::now() + LONGEST_HOLD;
         let defer =
@@ -284,17 +287,26 @@ impl<H: Handler> Consumer<H> {
                     (incoming.seen_before, incoming.begun) = (true, true);
                 }
                 Err(Error { remedy: Remedy::AwaitApi, code, message }) => {
-                    if time::Instant::now() > deadline {
-                        return defer(code, message);
-                    }
                     (incoming.seen_before, incoming.begun) = (true, true);
                     tokio::select! {
                         () = shutdown.cancelled() => return None,
-                        () = time::sleep(RETRY_API_EVERY) => {}
+                        () = time::sleep_until(deadline) => return defer(code, message),
+                        () = self.api_available(code) => {}
                     }
                 }
                 result => return Some(result),
             }
+        }
+    }
+}
+
+impl<H> Consumer<H> {
+    /// Waits until the API that this code blames is available again. What the wait costs does not depend on how many messages
+    /// wait: the API's budget looks for all of them (`vendors::budget`).
+    async fn api_available(&self, unavailable: Code) {
+        time::sleep(SHORTEST_HOLD).await;
+        if let Some(api) = condition_of(unavailable) {
+            self.readiness.until_met(api).await;
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Our headers start with `callbridge-` (names that start with `x-` are the broker's). They say how often a stage has tried,
 //! since when it has failed and with which code, so that a dead letter explains itself.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Stage},
@@ -31,6 +33,8 @@ const LAST_FAILURE: &str = "callbridge-last-failure";
 const BEGUN: &str = "callbridge-begun";
 /// When an operator replayed the message after it was parked.
 const REPLAYED: &str = "callbridge-replayed";
+/// A handler of this stage has written the line of the event to the call's timeline. Kept by replays.
+const NOTED: &str = "callbridge-noted";
 const TRACEPARENT: &str = "traceparent";
 
 /// The type of a message without effect, sent to test whether the queues are bound.
@@ -99,6 +103,7 @@ pub struct Incoming {
     pub begun: bool,
     /// The handler itself has delayed it before, with [`super::Outcome::Later`].
     pub delayed: bool,
+    noted: AtomicBool,
     pub trace: Traceparent,
 }
 
@@ -113,8 +118,19 @@ impl Incoming {
             seen_before: begun || has(FIRST_FAILURE),
             begun,
             delayed,
+            noted: AtomicBool::new(has(NOTED)),
             trace: trace(delivery).child(),
         })
+    }
+
+    /// The line of this event is on the call's timeline: a handler writes it once, however often the message comes back. In contrast
+    /// to `seen_before`, this is certain.
+    pub fn is_noted(&self) -> bool {
+        self.noted.load(Relaxed)
+    }
+
+    pub fn set_noted(&self) {
+        self.noted.store(true, Relaxed);
     }
 }
 
@@ -176,19 +192,29 @@ fn header<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a AMQPValue> {
     delivery.properties.headers().as_ref()?.inner().get(name)
 }
 
-/// A copy of the message with the failure in its headers. `begun`: see [`Incoming::begun`].
-pub(super) fn failed_copy(delivery: &Delivery, stage: Stage, attempts: u32, error: &Error, begun: bool) -> Outgoing {
+/// A copy of the message with the failure in its headers, and with what is known of the attempt that failed.
+pub(super) fn failed_copy(
+    delivery: &Delivery,
+    stage: Stage,
+    attempts: u32,
+    error: &Error,
+    incoming: Option<&Incoming>,
+) -> Outgoing {
     copy(delivery, |headers| {
         put_failure(headers, stage, attempts, error);
-        if begun {
+        put_noted(headers, incoming.is_some_and(Incoming::is_noted));
+        if incoming.is_some_and(|incoming| incoming.begun) {
             headers.insert(short(BEGUN), AMQPValue::Boolean(true));
         }
     })
 }
 
 /// A copy of a message that its handler delays.
-pub(super) fn delayed_copy(delivery: &Delivery) -> Outgoing {
-    copy(delivery, |headers| put(headers, DELAYED, &Timestamp::now().to_string()))
+pub(super) fn delayed_copy(delivery: &Delivery, is_noted: bool) -> Outgoing {
+    copy(delivery, |headers| {
+        put(headers, DELAYED, &Timestamp::now().to_string());
+        put_noted(headers, is_noted);
+    })
 }
 
 /// A copy without headers about earlier attempts, marked as replayed.
@@ -227,6 +253,12 @@ fn put_failure(headers: &mut FieldTable, stage: Stage, attempts: u32, error: &Er
     put(headers, LAST_FAILURE, &now);
     if !headers.inner().contains_key(FIRST_FAILURE) {
         put(headers, FIRST_FAILURE, &now);
+    }
+}
+
+fn put_noted(headers: &mut FieldTable, is_noted: bool) {
+    if is_noted {
+        headers.insert(short(NOTED), AMQPValue::Boolean(true));
     }
 }
 

@@ -21,7 +21,7 @@ use vendors::sent;
 use super::{
     handler::Outcome,
     ladder::{self, Step},
-    message::{self, Outgoing},
+    message::{self, Incoming, Outgoing},
     publisher::{Destination, Publisher},
 };
 
@@ -35,15 +35,14 @@ pub(super) struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Publishes the message to its next queue if the outcome requires it, then acks. Returns the outcome's label. `begun`:
-    /// see [`message::Incoming::begun`].
+    /// Publishes the message to its next queue if the outcome requires it, then acks. Returns the outcome's label.
     pub(super) async fn settle(
         &self,
         delivery: &Delivery,
-        call_id: Option<CallId>,
-        begun: bool,
+        incoming: Option<&Incoming>,
         result: Result<Outcome>,
     ) -> &'static str {
+        let call_id = incoming.map(|incoming| incoming.event.call_id);
         let label = match result {
             Ok(Outcome::Done) => "done",
             Ok(Outcome::Skip(reason)) => {
@@ -52,14 +51,15 @@ impl Settling<'_> {
             }
             Ok(Outcome::Later(wait)) => {
                 let to = Destination::Delay { rung: ladder::hop(wait), back_to: self.stage };
-                if !self.publish_while_delivered(delivery, to, &message::delayed_copy(delivery)).await {
+                let is_noted = incoming.is_some_and(Incoming::is_noted);
+                if !self.publish_while_delivered(delivery, to, &message::delayed_copy(delivery, is_noted)).await {
                     return "lost_connection";
                 }
                 "put_off"
             }
             Err(error) => {
                 let (label, to, attempts) = self.next(delivery, &error);
-                let copy = message::failed_copy(delivery, self.stage, attempts, &error, begun);
+                let copy = message::failed_copy(delivery, self.stage, attempts, &error, incoming);
                 if !self.publish_while_delivered(delivery, to, &copy).await {
                     return "lost_connection";
                 }

@@ -7,10 +7,11 @@ use base::{
     ids::{CallId, Vendor},
     settings,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::wire::{Call, InsightCard, Listing, One, Webhook, WebhookRequest};
 use crate::{
@@ -105,10 +106,15 @@ impl Aircall {
 
     /// `GET /v1/calls`: a page of the calls that started between two times (UNIX seconds), oldest first. `page` is the query
     /// part of the last page's `next_page_link`. The link itself is not followed: that could send the credential elsewhere.
-    pub async fn calls(&self, from: i64, to: i64, page: Option<&str>) -> Result<Listing<Call>> {
+    /// Also returns when it was requested by Aircall's clock, by which its events are dated.
+    pub async fn calls(&self, from: i64, to: i64, page: Option<&str>) -> Result<(Listing<Call>, Option<Timestamp>)> {
         let first = || format!("from={from}&to={to}&order=asc&per_page={MOST_PER_PAGE}");
         let query = page.map_or_else(first, str::to_owned);
-        self.get(&CALLS, &format!("{}?{query}", CALLS.path)).await?.json()
+        let began = Instant::now();
+        let answer = self.get(&CALLS, &format!("{}?{query}", CALLS.path)).await?;
+        let asked_at =
+            answer.date.map(|date| date - SignedDuration::from_secs(began.elapsed().as_secs().cast_signed()));
+        Ok((answer.json()?, asked_at))
     }
 
     /// `GET /v1/ping`: fails if the credential is not accepted. Returns the time by Aircall's clock.

@@ -27,8 +27,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(3);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A probe answered this recently is valid for all requests that failed at the same time.
 const PROBE_VALID: Duration = Duration::from_millis(500);
-/// A pause must last until the next probe has ended.
-const PAUSE: Duration = PROBE_EVERY.saturating_add(PROBE_TIMEOUT);
+/// A pause must last until the next probe has ended, which may also have to wait for the budget: else all messages that wait
+/// would be handled once more during the outage.
+const PAUSE: Duration = PROBE_EVERY.saturating_add(PROBE_TIMEOUT).saturating_add(Duration::from_secs(2));
 
 #[derive(Debug, Default)]
 pub(super) struct Outages {
@@ -46,6 +47,7 @@ impl Outages {
         }
         let mut answered = self.answered.lock().await;
         if self.unavailable.load(Ordering::Relaxed) {
+            budget.mark_unavailable();
             return true;
         }
         if answered.is_some_and(|at| at.elapsed() < PROBE_VALID) {

@@ -2,7 +2,10 @@
 
 use std::{
     num::NonZeroU32,
-    sync::{OnceLock, atomic::AtomicU32},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU32},
+    },
 };
 
 use base::{db::Database, health::Condition, ids::Vendor};
@@ -33,6 +36,8 @@ pub(super) struct Shared {
     pub(super) last_report: Mutex<Option<Instant>>,
     /// The worker is not ready while the API is unavailable.
     pub(super) condition: OnceLock<Condition>,
+    /// This process has met the pause of an unavailable API and does not know yet that it is over.
+    pub(super) unavailable: AtomicBool,
 }
 
 #[derive(Default)]

@@ -89,6 +89,12 @@ pub(super) async fn pause_unavailable(client: &Client, api: Vendor, after: Durat
     Ok(())
 }
 
+/// Whether all processes are paused for this reason.
+pub(super) async fn is_paused(client: &Client, api: Vendor, why: &str) -> Result<bool> {
+    let sql = "select exists (select from budgets where api = $1 and paused_why = $2 and paused_until > now())";
+    Ok(client.prepared_query_one(sql, &[&api.as_str(), &why]).await?.get(0))
+}
+
 /// Ends the pause that has this reason.
 pub(super) async fn end_pause(client: &Client, api: Vendor, why: &str) -> Result<()> {
     let sql = "update budgets set paused_until = now() where api = $1 and paused_why = $2 and paused_until > now()";

@@ -1,4 +1,5 @@
-//! Makes a budget visible: how many requests wait in this process, and the windows as metrics.
+//! Makes a budget visible: how many requests wait in this process, and the windows as metrics. Also notices, for all messages of
+//! this process that wait for an unavailable API, that the API is back.
 
 use std::{
     sync::{Weak, atomic::Ordering},
@@ -8,19 +9,21 @@ use std::{
 use tokio::time;
 use uuid::Uuid;
 
-use super::{lane::Lane, state::Shared, store};
+use super::{Budget, lane::Lane, state::Shared, store};
 
-const STORE_WAITING_EVERY: Duration = Duration::from_secs(1);
-/// How often the windows are recorded as metrics, in seconds.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often the windows are recorded as metrics, in ticks.
 const RECORD_EVERY: u64 = 15;
 
-/// Stores how many requests wait in this process, and deletes old rows; ends when the budget is dropped.
+/// Once a second: looks whether an unavailable API is back, and stores how many requests wait in this process. Ends when the budget
+/// is dropped.
 pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
     let process = Uuid::now_v7();
     let mut stored = [0; Lane::COUNT];
     for tick in 0_u64.. {
-        time::sleep(STORE_WAITING_EVERY).await;
+        time::sleep(EVERY).await;
         let Some(budget) = budget.upgrade() else { return };
+        Budget(budget.clone()).look_whether_available().await;
         let waiting = Lane::ALL.map(|lane| budget.lanes[lane as usize].waiting.load(Ordering::Relaxed));
         for (lane, waiting) in Lane::ALL.iter().zip(waiting) {
             metrics::gauge!("callbridge_budget_waiting", "api" => budget.api.as_str(), "lane" => lane.as_str())
@@ -45,10 +48,9 @@ pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
 async fn record_windows(budget: &Shared) {
     let Ok(client) = budget.database.client().await else { return };
     let Ok(windows) = store::window_status(&client).await else { return };
-    let now = jiff::Timestamp::now();
     for window in windows.into_iter().filter(|window| window.api == budget.api.as_str()) {
         let used: i64 = window.used.iter().sum();
-        let (api, paused) = (budget.api.as_str(), window.paused_until.is_some_and(|until| until > now));
+        let (api, paused) = (budget.api.as_str(), window.paused_until.is_some());
         metrics::gauge!("callbridge_budget_limit_requests", "api" => api, "window" => window.span.clone())
             .set(f64::from(window.limit));
         metrics::gauge!("callbridge_budget_used_requests", "api" => api, "window" => window.span).set(used as f64);

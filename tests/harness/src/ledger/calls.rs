@@ -107,6 +107,11 @@ impl Ledger {
         }
     }
 
+    /// How often a logger has wanted to write the call's log, which is once for each handling of a message.
+    pub async fn claims(&self, call: i64) -> Result<i64> {
+        self.value("select wanted::bigint from calls where call_id = $1", &[&call]).await
+    }
+
     /// The whole row of a call, as text.
     pub async fn whole_row(&self, call: i64) -> Result<String> {
         self.value("select calls::text from calls where call_id = $1", &[&call]).await
