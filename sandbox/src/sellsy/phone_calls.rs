@@ -108,7 +108,9 @@ fn page(store: &Store, paging: &Paging, wanted: impl Fn(&PhoneCall) -> bool) -> 
 }
 
 pub(super) fn show(call: &PhoneCall, store: &Store) -> Value {
-    views::phone_call(call, &store.zone, &store.topics)
+    let texts = store.texts;
+    let description = call.description.as_deref().map(|text| texts.give_back(text));
+    views::phone_call(call, description, &store.zone, &store.topics)
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
