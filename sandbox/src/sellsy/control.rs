@@ -93,7 +93,7 @@ async fn show_phone_calls(State(account): State<Account>) -> Json<Vec<Value>> {
 
 fn with_history(store: &Store) -> Vec<Value> {
     let show = |call| {
-        let mut view = views::phone_call(call, call.description.clone(), &store.zone, &store.topics);
+        let mut view = views::phone_call(call, call.description.as_deref(), &store.zone, &store.topics);
         view["history"] = json!(call.history);
         view
     };

@@ -20,7 +20,7 @@ pub(super) enum Texts {
     BrSlash,
     /// Each line in `<p>`.
     Paragraphs,
-    /// Accented letters, quotes, what HTML reserves, and the second of two blanks as entities.
+    /// Blanks, accented letters, quotes and what HTML reserves as entities.
     Entities,
 }
 
@@ -44,7 +44,7 @@ impl Texts {
                 lines.join("<br />\n")
             }
             Texts::Paragraphs => text.lines().map(|line| format!("<p>{line}</p>")).collect(),
-            Texts::Entities => text.replace("  ", " \u{a0}").chars().map(entity).collect(),
+            Texts::Entities => text.chars().map(entity).collect(),
         }
     }
 }
@@ -62,7 +62,7 @@ fn reserved(c: char) -> String {
 
 fn entity(c: char) -> String {
     match c {
-        '\u{a0}' => "&nbsp;".to_owned(),
+        ' ' | '\u{a0}' => "&nbsp;".to_owned(),
         'à' => "&agrave;".to_owned(),
         'ç' => "&ccedil;".to_owned(),
         'è' => "&egrave;".to_owned(),
@@ -89,12 +89,12 @@ mod tests {
             (Texts::Paragraphs, "<p>Aircall call 5</p><p>Répondu & noté</p><p>  l'été <soon></p>"),
             (
                 Texts::Entities,
-                "Aircall call 5\nR&eacute;pondu &amp; not&eacute;\n &nbsp;l&#039;&eacute;t&eacute; &lt;soon&gt;",
+                "Aircall&nbsp;call&nbsp;5\nR&eacute;pondu&nbsp;&amp;&nbsp;not&eacute;\n&nbsp;&nbsp;l&#039;&eacute;t&eacute;&nbsp;&lt;soon&gt;",
             ),
         ] {
             assert_eq!(texts.give_back(text), expected, "{texts:?}");
         }
-        assert_eq!(Texts::Entities.give_back("25 €"), "25 &#8364;");
+        assert_eq!(Texts::Entities.give_back("25 €"), "25&nbsp;&#8364;");
     }
 
     #[test]

@@ -181,7 +181,7 @@ pub(super) fn staff(staff: &Staff, zone: &TimeZone) -> Value {
     })
 }
 
-pub(super) fn phone_call(call: &PhoneCall, description: Option<String>, zone: &TimeZone, topics: &[Topic]) -> Value {
+pub(super) fn phone_call(call: &PhoneCall, description: Option<&str>, zone: &TimeZone, topics: &[Topic]) -> Value {
     let related_id = |kind| call.related.iter().find(|related| related.kind == kind).map(|related| related.id);
     let topic = topics.iter().find(|topic| Some(topic.id) == call.topic);
     let topic = topic.map_or(json!({}), |topic| json!({"topic": {"id": topic.id, "name": topic.name}}));

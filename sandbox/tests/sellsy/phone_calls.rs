@@ -48,6 +48,10 @@ async fn a_call_is_logged_changed_found_and_deleted() {
     });
     assert_eq!(ids(&client.find("/phone-calls/search?order=id&direction=desc", lost).await), [id]);
     assert_eq!(ids(&client.find("/phone-calls/search", json!({"companies": [3002]})).await), [] as [u64; 0]);
+    let ignored = |ignores: bool| Some(json!({"phones": "digits", "ignores_filters": ignores}));
+    client.control(Method::PUT, "/sellsy/search", ignored(true)).await;
+    assert_eq!(ids(&client.find("/phone-calls/search", json!({"companies": [3002]})).await), [id]);
+    client.control(Method::PUT, "/sellsy/search", ignored(false)).await;
 
     let seen = client.control(Method::GET, "/sellsy/phone-calls", None).await;
     let history: Vec<_> = seen[0]["history"].as_array().unwrap().iter().map(|write| &write["method"]).collect();

@@ -128,6 +128,12 @@ impl Sandbox {
         self.control(Method::DELETE, &format!("/sellsy/{record}"), None).await.map(drop)
     }
 
+    /// Whether Sellsy's searches of phone calls and comments answer with everything, whatever their filters.
+    pub async fn ignore_filters(&self, ignores: bool) -> anyhow::Result<()> {
+        let settings = json!({ "phones": "digits", "ignores_filters": ignores });
+        self.control(Method::PUT, "/sellsy/search", Some(&settings)).await.map(drop)
+    }
+
     /// How Sellsy gives back the texts of phone calls and comments from now on: one of [`TEXTS`], or `as_sent`.
     pub async fn set_texts(&self, texts: &str) -> anyhow::Result<()> {
         self.control(Method::PUT, "/sellsy/texts", Some(&json!({ "as": texts }))).await.map(drop)
