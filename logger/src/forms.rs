@@ -12,21 +12,26 @@ use std::{
 
 use base::{
     error::{Code, Error, Result},
+    ids::CallId,
     settings::LogFallback,
 };
+use jiff::{SignedDuration, Timestamp};
 use ledger::{calls::Links, form::LogForm};
+use serde_json::{Value, json};
 use vendors::{
     api::LastCheck,
     sellsy::{
         Sellsy, WriteError,
-        wire::{CommentCreate, PhoneCallCreate, Related},
+        wire::{CommentCreate, Page, PhoneCallCreate, Related},
     },
 };
 
+use crate::marker;
+
 /// How long a refusal of phone calls is assumed to hold.
 const REMEMBER: Duration = Duration::from_secs(300);
-/// How many of a record's newest phone calls or comments are searched for one of ours.
-const LOOK_BACK: u32 = 100;
+/// A log is made after its call began. Clocks may differ, and Sellsy may read a filter's time in a zone of its own.
+const MARGIN: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) struct Forms {
     sellsy: Sellsy,
@@ -139,23 +144,52 @@ impl Forms {
         }
     }
 
-    /// The newest log on this record with a line that consists of `marker` alone.
-    pub(crate) async fn find(&self, form: LogForm, record: &Related, marker: &str) -> Result<Option<i64>> {
-        let logs: Vec<(i64, Option<String>)> = match form {
+    /// The call's log on this record, if there is one; of two, the older one.
+    ///
+    /// The search is narrowed by the time of creation, which is never before the call and which nobody can change. A
+    /// person can change the log's date, direction and owner, so these would hide a log. Oldest first, because most logs
+    /// are made soon after their call: one request, unless the record has got a hundred logs between the two. Only the
+    /// marker decides, so a Sellsy that ignores a filter makes the search longer and not wrong.
+    pub(crate) async fn find(
+        &self,
+        form: LogForm,
+        record: &Related,
+        call_id: CallId,
+        log: &PhoneCallCreate,
+    ) -> Result<Option<i64>> {
+        let (filters, mut offset) = (filters(record, log), None);
+        loop {
+            let page = self.page(form, &filters, offset.as_deref()).await?;
+            offset = page.next_offset().map(ToString::to_string);
+            let is_ours = |text: &Option<String>| text.as_deref().and_then(marker::first) == Some(call_id);
+            let found = page.data.into_iter().find(|(_, text)| is_ours(text));
+            if found.is_some() || offset.is_none() {
+                return Ok(found.map(|(id, _)| id));
+            }
+        }
+    }
+
+    /// A page of logs: their ids and texts.
+    async fn page(&self, form: LogForm, filters: &Value, offset: Option<&str>) -> Result<Page<(i64, Option<String>)>> {
+        Ok(match form {
             LogForm::PhoneCall => {
-                let calls = self.sellsy.newest_phone_calls(record, LOOK_BACK).await?;
-                calls.into_iter().map(|call| (call.id, call.description)).collect()
+                self.sellsy.phone_calls(filters, offset).await?.map(|call| (call.id, call.description))
             }
             LogForm::Comment => {
-                let comments = self.sellsy.newest_comments(record, LOOK_BACK).await?;
-                comments.into_iter().map(|comment| (comment.id, comment.description)).collect()
+                self.sellsy.comments(filters, offset).await?.map(|comment| (comment.id, comment.description))
             }
-        };
-        let ours = |text: &Option<String>| {
-            text.as_deref().is_some_and(|text| text.lines().any(|line| line.trim_end() == marker))
-        };
-        Ok(logs.into_iter().find(|(_, text)| ours(text)).map(|(id, _)| id))
+        })
     }
+}
+
+/// What every log of this call on this record meets, of either form. (A comment is created with the date of its call.)
+fn filters(record: &Related, log: &PhoneCallCreate) -> Value {
+    let mut filters = json!({ "related_objects": [record] });
+    let since = log.date.parse::<Timestamp>().and_then(|date| date.checked_sub(MARGIN));
+    if let Ok(since) = since {
+        filters["created"] = json!({ "start": since.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string() });
+    }
+    filters
 }
 
 /// Digest of what would be written: if it equals the stored one, there is nothing to write.
@@ -165,4 +199,36 @@ pub(crate) fn digest(form: LogForm, log: &PhoneCallCreate) -> String {
         LogForm::Comment => log.description.clone().into_bytes(),
     };
     blake3::hash(&bytes).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use vendors::sellsy::wire::{CallResult, CallSource, RecordKind};
+
+    use super::*;
+
+    #[test]
+    fn a_search_is_narrowed_by_what_nobody_can_change() {
+        let record = Related { kind: RecordKind::Individual, id: 2001 };
+        let log = |date: &str| PhoneCallCreate {
+            owner_id: 11,
+            date: date.to_owned(),
+            result: CallResult::Connected,
+            source: CallSource::Incoming,
+            related: vec![record.clone()],
+            description: String::new(),
+            duration: 0,
+        };
+        let of_record = json!([{ "type": "individual", "id": 2001 }]);
+        for (date, expected) in [
+            (
+                "2026-11-23T10:15:30+01:00",
+                json!({ "related_objects": of_record, "created": { "start": "2026-11-22T09:15:30+00:00" } }),
+            ),
+            // Without a time that can be read, all logs of the record are searched.
+            ("", json!({ "related_objects": of_record })),
+        ] {
+            assert_eq!(filters(&record, &log(date)), expected, "{date:?}");
+        }
+    }
 }

@@ -5,12 +5,14 @@
 //! [`template`]). It then carries out what [`plan`] decides: create the log, update it or leave it as it is. The
 //! decision depends on the call's row alone, so the order of messages does not matter. Changes of an existing log are
 //! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
-//! log can be a comment ([`forms`]). A call whose message was lost is handed on by the ledger ([`hand_on`]).
+//! log can be a comment ([`forms`]). A log whose id the ledger does not know is found by its [`marker`]. A call whose
+//! message was lost is handed on by the ledger ([`hand_on`]).
 
 mod describe;
 mod forms;
 mod gather;
 mod hand_on;
+mod marker;
 mod owners;
 mod plan;
 mod render;

@@ -17,10 +17,9 @@ use vendors::{
 
 use crate::{
     describe::{self, Outcome, clean},
+    marker,
     template::Template,
 };
-
-const MARKER: &str = "Aircall call ";
 
 /// Maximum characters of a description. Sellsy documents no limit; this many are at most 64,000 bytes, which fits into
 /// the 65,535 that a column for long texts holds at least in the usual databases.
@@ -38,11 +37,6 @@ pub(crate) struct Ready<'a> {
     pub(crate) call: &'a Call,
     pub(crate) record: &'a Record,
     pub(crate) resolution: &'a Resolution,
-}
-
-/// The line by which a log of ours is recognised: the first of its description.
-pub(crate) fn marker(call_id: CallId) -> String {
-    format!("{MARKER}{call_id}")
 }
 
 /// The record first: the search for a log that may exist is made there.
@@ -103,20 +97,18 @@ fn local(date: Timestamp, time_zone: &TimeZone) -> String {
 
 /// The rendered template under the marker line, which no template can remove or write for another call.
 pub(crate) fn description(call_id: CallId, filled_in: &str) -> String {
-    let marker = marker(call_id);
+    let marker = marker::of(call_id);
     let lines = filled_in.lines().map(|line| line.replace(char::is_control, " ").trim_end().to_owned());
     let lines = lines.filter(|line| line.trim() != marker).map(|line| {
         let text = line.trim();
         // In quotes, so that the line is no marker even if Sellsy trims it.
-        if is_marker(text) { line.replace(text, &format!("“{text}”")) } else { line }
+        if marker::is_line(text) { line.replace(text, &format!("“{text}”")) } else { line }
     });
     let text = lines.collect::<Vec<_>>().join("\n");
-    clean::cut(format!("{marker}\n{}", text.trim_matches('\n')).trim_end(), LIMIT)
-}
-
-fn is_marker(line: &str) -> bool {
-    let id = line.strip_prefix(MARKER);
-    id.is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_digit()))
+    let text = text.trim_matches('\n');
+    // If Sellsy loses the line break, a digit would make the marker that of another call.
+    let dash = if text.starts_with(|c: char| c.is_ascii_digit()) { "– " } else { "" };
+    clean::cut(format!("{marker}\n{dash}{text}").trim_end(), LIMIT)
 }
 
 #[cfg(test)]

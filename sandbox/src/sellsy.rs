@@ -37,6 +37,7 @@ mod search;
 mod seed;
 mod staffs;
 mod store;
+mod texts;
 mod views;
 
 /// A handle on the account; clones share all state.

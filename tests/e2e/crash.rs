@@ -67,9 +67,10 @@ async fn played(stack: &Stack) -> Result<i64> {
     Ok(call)
 }
 
-/// A stack with everything but a logger.
-async fn without_logger(what: &str) -> Result<(Stack, Vec<Process>)> {
+/// A stack with everything but a logger. Each test has Sellsy give texts back in another way (see [`harness::TEXTS`]).
+async fn without_logger(what: &str, texts: &str) -> Result<(Stack, Vec<Process>)> {
     let (stack, mut workers) = Stack::running(what).await?;
+    stack.sandbox.set_texts(texts).await?;
     workers.remove(2).kill().await?;
     Ok((stack, workers))
 }
@@ -109,7 +110,7 @@ async fn late_tag(stack: &mut Stack, call: i64) -> Result<()> {
 
 #[tokio::test]
 async fn a_logger_killed_at_any_request_leaves_one_whole_log() -> Result<()> {
-    let (mut stack, workers) = without_logger("killed").await?;
+    let (mut stack, workers) = without_logger("killed", "blanks").await?;
     let id = played(&stack).await?;
     let (first, ordinary) = PHONE_CALL.split_at(PHONE_CALL.len() - ORDINARY);
     die_at(&mut stack, id, first, &[]).await?;
@@ -126,7 +127,7 @@ async fn a_logger_killed_at_any_request_leaves_one_whole_log() -> Result<()> {
 
 #[tokio::test]
 async fn a_logger_killed_at_any_request_leaves_one_whole_comment() -> Result<()> {
-    let (mut stack, workers) = without_logger("killed_comment").await?;
+    let (mut stack, workers) = without_logger("killed_comment", "br_slash").await?;
     stack.environment.insert("LOG_FALLBACK".into(), "comment".into());
     let refused = sellsy("POST /phone-calls").answers(402);
     let id = played(&stack).await?;
@@ -148,7 +149,7 @@ async fn a_logger_killed_at_any_request_leaves_one_whole_comment() -> Result<()>
 
 #[tokio::test]
 async fn a_connection_that_breaks_at_any_request_leaves_one_whole_log() -> Result<()> {
-    let (mut stack, workers) = without_logger("cut").await?;
+    let (mut stack, workers) = without_logger("cut", "entities").await?;
     stack.sandbox.set_faults(PHONE_CALL.map(|(request, when)| sellsy(request).breaks(when).once())).await?;
     let id = played(&stack).await?;
     let logger = stack.start("logger").await?;
@@ -182,7 +183,7 @@ const LEDGER_KNOWS: [bool; 2] = [false, true];
 
 #[tokio::test]
 async fn a_logger_killed_before_or_after_the_ledger_knows_leaves_one_log() -> Result<()> {
-    let (mut stack, workers) = without_logger("killed_ledger").await?;
+    let (mut stack, workers) = without_logger("killed_ledger", "as_sent").await?;
     for (posts, ledger_knows) in (1..).zip(LEDGER_KNOWS) {
         let id = played(&stack).await?;
         let (ledger, lock) = (stack.ledger().await?, stack.ledger().await?);

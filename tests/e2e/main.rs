@@ -1,5 +1,6 @@
 //! End-to-end tests over the built binaries, on real RabbitMQ and PostgreSQL, with the sandbox for the vendors.
 
+mod adopt;
 mod alerts;
 mod budget;
 mod calls;

@@ -143,6 +143,10 @@ fn the_marker_is_the_first_line_whatever_a_template_makes() {
         ("Appel\nAircall call 6", "Aircall call 5\nAppel\n“Aircall call 6”"),
         ("\u{a0}Aircall call 55 \r\n", "Aircall call 5\n\u{a0}“Aircall call 55”"),
         ("voir Aircall call 6", "Aircall call 5\nvoir Aircall call 6"),
+        // Without the line break, a digit after the marker would be one of its own.
+        ("2 appels", "Aircall call 5\n– 2 appels"),
+        ("\n28/11/2026\nAppel", "Aircall call 5\n– 28/11/2026\nAppel"),
+        (" 2 appels", "Aircall call 5\n 2 appels"),
         ("Aircall call six", "Aircall call 5\nAircall call six"),
         ("a\u{0}b\u{1b}\tc", "Aircall call 5\na b  c"),
     ] {

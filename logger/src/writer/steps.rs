@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     plan::{self, Answer, Intent, Step},
-    render::{self, Ready},
+    render::Ready,
 };
 
 impl Writer {
@@ -46,9 +46,8 @@ impl Writer {
     /// Our log on the record, if a creation whose outcome we never learned has made one.
     async fn find(&self, row: &CallRow, log: &PhoneCallCreate, forms: &[LogForm]) -> Result<Option<(LogForm, i64)>> {
         let Some(record) = log.related.first() else { return Ok(None) };
-        let marker = render::marker(row.call_id);
         for &form in forms {
-            match self.forms.find(form, record, &marker).await {
+            match self.forms.find(form, record, row.call_id, log).await {
                 Ok(Some(id)) => return Ok(Some((form, id))),
                 Ok(None) => {}
                 Err(e) => {

@@ -18,7 +18,7 @@ use super::filters::{DateTime, Filters, Range, Schema};
 use super::paging::{Key, Paging};
 use super::request::{self, Id, Parameters};
 use super::seed::now;
-use super::store::{Comment, Related, RelatedKind};
+use super::store::{Comment, Related, RelatedKind, Store};
 use super::views;
 
 const FIELDS: [&str; 6] = ["description", "timetracking", "related", "parent_id", "mentioned_staff_ids", "created"];
@@ -57,7 +57,7 @@ pub(super) async fn create(
         parent_id,
         related: related.map(|related| related.0).into_iter().collect(),
     };
-    let answer = shape.apply(views::comment(&comment, &store.zone));
+    let answer = shape.apply(show(&comment, &store));
     store.comments.insert(comment.id, comment);
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -79,7 +79,7 @@ pub(super) async fn update(
         comment.description = description;
     }
     comment.updated = now();
-    let answer = shape.apply(views::comment(&comment, &store.zone));
+    let answer = shape.apply(show(&comment, &store));
     store.comments.insert(id.0, comment);
     Ok(Json(answer))
 }
@@ -97,8 +97,14 @@ pub(super) async fn search(
         "updated" => Key::field(comment.updated.to_string(), comment.id),
         _ => Key::id(comment.id),
     };
-    let rows = store.comments.values().filter(|comment| wanted.meets(comment)).map(|comment| (key(comment), comment));
-    Ok(paging.page(rows.collect(), |comment| views::comment(comment, &store.zone)))
+    let ignored = store.search.ignores_filters;
+    let rows = store.comments.values().filter(|comment| ignored || wanted.meets(comment));
+    let rows = rows.map(|comment| (key(comment), comment));
+    Ok(paging.page(rows.collect(), |comment| show(comment, &store)))
+}
+
+fn show(comment: &Comment, store: &Store) -> Value {
+    views::comment(comment, &store.texts.give_back(&comment.description), &store.zone)
 }
 
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `/_sandbox/sellsy/…`: a test looks inside the account, and changes it as a person in Sellsy's pages would.
 //!
-//! Records have the data file's shape here; phone calls have the API's shape, with their history. Nothing here counts as a
-//! request to the API.
+//! Records have the data file's shape here; phone calls and comments have the API's shape, with their texts as they were sent,
+//! and phone calls their history. Nothing here counts as a request to the API.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use super::notices::{Change, Webhook};
 use super::seed::{Opportunity, Quotas, Record, SearchSettings, now};
 use super::store::{Kind, Store};
-use super::{Account, phone_calls, views};
+use super::texts::TextSettings;
+use super::{Account, views};
 
 pub(super) fn router() -> Router<Account> {
     Router::new()
@@ -26,6 +27,7 @@ pub(super) fn router() -> Router<Account> {
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
         .route("/search", get(show_search).put(set_search))
+        .route("/texts", get(show_texts).put(set_texts))
         .route("/webhook", post(set_webhook))
         .route("/{kind}", post(add))
         .route("/{kind}/{id}", patch(change).delete(remove))
@@ -81,7 +83,7 @@ async fn state(State(account): State<Account>) -> Json<Value> {
         "contacts": records(Kind::Contact),
         "opportunities": store.opportunities.values().map(|row| views::opportunity(row, zone)).collect::<Vec<_>>(),
         "phone_calls": with_history(&store),
-        "comments": store.comments.values().map(|comment| views::comment(comment, zone)).collect::<Vec<_>>(),
+        "comments": store.comments.values().map(|comment| views::comment(comment, &comment.description, zone)).collect::<Vec<_>>(),
     }))
 }
 
@@ -91,7 +93,7 @@ async fn show_phone_calls(State(account): State<Account>) -> Json<Vec<Value>> {
 
 fn with_history(store: &Store) -> Vec<Value> {
     let show = |call| {
-        let mut view = phone_calls::show(call, store);
+        let mut view = views::phone_call(call, call.description.as_deref(), &store.zone, &store.topics);
         view["history"] = json!(call.history);
         view
     };
@@ -247,5 +249,14 @@ async fn show_search(State(account): State<Account>) -> Json<SearchSettings> {
 
 async fn set_search(State(account): State<Account>, Json(settings): Json<SearchSettings>) -> Json<SearchSettings> {
     account.store().search = settings;
+    Json(settings)
+}
+
+async fn show_texts(State(account): State<Account>) -> Json<TextSettings> {
+    Json(TextSettings { texts: account.store().texts })
+}
+
+async fn set_texts(State(account): State<Account>, Json(settings): Json<TextSettings>) -> Json<TextSettings> {
+    account.store().texts = settings.texts;
     Json(settings)
 }

@@ -98,7 +98,9 @@ pub(super) async fn list(State(account): State<Account>, parameters: Parameters)
 pub(super) async fn search(State(account): State<Account>, parameters: Parameters, body: Bytes) -> Answer {
     let paging = Paging::parse(&parameters, &["id"])?;
     let wanted = Wanted::parse(Filters::parse(&body, Schema::Open, true)?)?;
-    Ok(page(&account.store(), &paging, |call| wanted.meets(call)))
+    let store = account.store();
+    let ignored = store.search.ignores_filters;
+    Ok(page(&store, &paging, |call| ignored || wanted.meets(call)))
 }
 
 fn page(store: &Store, paging: &Paging, wanted: impl Fn(&PhoneCall) -> bool) -> Json<Value> {
@@ -108,7 +110,9 @@ fn page(store: &Store, paging: &Paging, wanted: impl Fn(&PhoneCall) -> bool) -> 
 }
 
 pub(super) fn show(call: &PhoneCall, store: &Store) -> Value {
-    views::phone_call(call, &store.zone, &store.topics)
+    let texts = store.texts;
+    let description = call.description.as_deref().map(|text| texts.give_back(text));
+    views::phone_call(call, description.as_deref(), &store.zone, &store.topics)
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

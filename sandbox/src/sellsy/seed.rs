@@ -54,6 +54,9 @@ pub struct Quotas {
 #[serde(deny_unknown_fields)]
 pub struct SearchSettings {
     pub phones: PhoneSearch,
+    /// Searches of phone calls and comments answer with everything, whatever the filters; others have seen Sellsy do so.
+    #[serde(default)]
+    pub ignores_filters: bool,
 }
 
 /// How the global search matches phone fields, which Sellsy does not document.

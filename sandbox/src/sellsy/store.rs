@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, Topic};
+use super::texts::Texts;
 
 /// The kinds of record that a caller can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +91,7 @@ pub(super) struct Comment {
 pub(super) struct Store {
     pub(super) zone: TimeZone,
     pub(super) search: SearchSettings,
+    pub(super) texts: Texts,
     pub(super) topics: Vec<Topic>,
     pub(super) token_staff_id: u64,
     pub(super) staffs: BTreeMap<u64, Staff>,
@@ -108,6 +110,7 @@ impl Store {
         let mut store = Store {
             zone,
             search: seed.search,
+            texts: Texts::default(),
             topics: seed.topics.clone(),
             token_staff_id: seed.token_staff_id,
             staffs: seed.staffs.iter().map(|staff| (staff.id, staff.clone())).collect(),

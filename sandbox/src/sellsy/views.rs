@@ -181,7 +181,7 @@ pub(super) fn staff(staff: &Staff, zone: &TimeZone) -> Value {
     })
 }
 
-pub(super) fn phone_call(call: &PhoneCall, zone: &TimeZone, topics: &[Topic]) -> Value {
+pub(super) fn phone_call(call: &PhoneCall, description: Option<&str>, zone: &TimeZone, topics: &[Topic]) -> Value {
     let related_id = |kind| call.related.iter().find(|related| related.kind == kind).map(|related| related.id);
     let topic = topics.iter().find(|topic| Some(topic.id) == call.topic);
     let topic = topic.map_or(json!({}), |topic| json!({"topic": {"id": topic.id, "name": topic.name}}));
@@ -189,7 +189,7 @@ pub(super) fn phone_call(call: &PhoneCall, zone: &TimeZone, topics: &[Topic]) ->
         "id": call.id,
         "owner": staff_ref(Some(call.owner_id)),
         "source": call.source,
-        "description": call.description,
+        "description": description,
         "updated": local(call.updated, zone),
         "created": local(call.created, zone),
         "duration": call.duration,
@@ -219,12 +219,12 @@ fn result_name(id: &str) -> &'static str {
     }
 }
 
-pub(super) fn comment(comment: &Comment, zone: &TimeZone) -> Value {
+pub(super) fn comment(comment: &Comment, description: &str, zone: &TimeZone) -> Value {
     let related_id = |kind| comment.related.iter().find(|related: &&Related| related.kind == kind).map(|r| r.id);
     json!({
         "id": comment.id,
         "owner": staff_ref(Some(comment.owner_id)),
-        "description": comment.description,
+        "description": description,
         "created": local(comment.created, zone),
         "updated": local(comment.updated, zone),
         "parent_id": comment.parent_id,

@@ -48,6 +48,10 @@ async fn a_call_is_logged_changed_found_and_deleted() {
     });
     assert_eq!(ids(&client.find("/phone-calls/search?order=id&direction=desc", lost).await), [id]);
     assert_eq!(ids(&client.find("/phone-calls/search", json!({"companies": [3002]})).await), [] as [u64; 0]);
+    let ignored = |ignores: bool| Some(json!({"phones": "digits", "ignores_filters": ignores}));
+    client.control(Method::PUT, "/sellsy/search", ignored(true)).await;
+    assert_eq!(ids(&client.find("/phone-calls/search", json!({"companies": [3002]})).await), [id]);
+    client.control(Method::PUT, "/sellsy/search", ignored(false)).await;
 
     let seen = client.control(Method::GET, "/sellsy/phone-calls", None).await;
     let history: Vec<_> = seen[0]["history"].as_array().unwrap().iter().map(|write| &write["method"]).collect();
@@ -119,4 +123,36 @@ async fn a_comment_is_the_fallback() {
     let gone =
         client.api(Method::PUT, &format!("/comments/{}", comment["id"]), Some(json!({"description": "x"}))).await;
     assert_eq!(gone.0, 404);
+}
+
+#[tokio::test]
+async fn every_answer_gives_texts_back_in_the_way_that_was_chosen() {
+    let client = Client::start(unlimited()).await;
+    client.control(Method::PUT, "/sellsy/texts", Some(json!({"as": "br"}))).await;
+    let sent = "Aircall call 1\nVIP";
+    let description = |row: &Value| row["description"].as_str().unwrap().to_owned();
+
+    let (_, made) = client.api(Method::POST, "/phone-calls", Some(with("description", json!(sent)))).await;
+    let path = format!("/phone-calls/{}", made["id"]);
+    let (_, changed) = client.api(Method::PUT, &path, Some(json!({"duration": 1}))).await;
+    let found = client.find("/phone-calls/search", json!({})).await;
+    let listed = client.get("/phone-calls").await;
+    for row in [&made, &changed, &found["data"][0], &listed["data"][0], &client.get(&path).await] {
+        assert_eq!(description(row), "Aircall call 1<br>VIP");
+    }
+
+    let body = json!({"description": sent, "related": [{"type": "company", "id": 3001}]});
+    let (_, comment) = client.api(Method::POST, "/comments", Some(body)).await;
+    let path = format!("/comments/{}", comment["id"]);
+    let (_, changed) = client.api(Method::PUT, &path, Some(json!({"description": sent}))).await;
+    let found = client.find("/comments/search", json!({})).await;
+    for row in [&comment, &changed, &found["data"][0]] {
+        assert_eq!(description(row), "Aircall call 1<br>VIP");
+    }
+
+    // What was sent stays stored, and a test sees that.
+    assert_eq!(description(&client.control(Method::GET, "/sellsy/phone-calls", None).await[0]), sent);
+    assert_eq!(description(&client.control(Method::GET, "/sellsy", None).await["comments"][0]), sent);
+    client.control(Method::PUT, "/sellsy/texts", Some(json!({"as": "as_sent"}))).await;
+    assert_eq!(description(&client.find("/phone-calls/search", json!({})).await["data"][0]), sent);
 }

@@ -26,7 +26,7 @@ pub use browser::{Browser, View};
 pub use ledger::{CallRow, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
 pub use process::Process;
 pub use relay::{Relay, State, authority};
-pub use sandbox::{Sandbox, TOKEN, is_log_of, related, says};
+pub use sandbox::{Sandbox, TEXTS, TOKEN, is_log_of, related, says};
 pub use services::Services;
 pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};
 pub use tls::{Begins, Ca};

@@ -19,6 +19,9 @@ use crate::{
 /// The token of the webhook that the sandbox delivers to ingest.
 pub const TOKEN: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
+/// The ways in which Sellsy may give back a text otherwise than it was sent, for [`Sandbox::set_texts`].
+pub const TEXTS: [&str; 6] = ["blanks", "joined", "br", "br_slash", "paragraphs", "entities"];
+
 pub struct Sandbox {
     url: String,
     http: reqwest::Client,
@@ -123,6 +126,17 @@ impl Sandbox {
     /// A person deletes an object in Sellsy: a record, or e.g. `phone-calls/5000001`.
     pub async fn delete(&self, record: &str) -> anyhow::Result<()> {
         self.control(Method::DELETE, &format!("/sellsy/{record}"), None).await.map(drop)
+    }
+
+    /// Whether Sellsy's searches of phone calls and comments answer with everything, whatever their filters.
+    pub async fn ignore_filters(&self, ignores: bool) -> anyhow::Result<()> {
+        let settings = json!({ "phones": "digits", "ignores_filters": ignores });
+        self.control(Method::PUT, "/sellsy/search", Some(&settings)).await.map(drop)
+    }
+
+    /// How Sellsy gives back the texts of phone calls and comments from now on: one of [`TEXTS`], or `as_sent`.
+    pub async fn set_texts(&self, texts: &str) -> anyhow::Result<()> {
+        self.control(Method::PUT, "/sellsy/texts", Some(&json!({ "as": texts }))).await.map(drop)
     }
 
     /// Replaces all faults; an empty list ends them.

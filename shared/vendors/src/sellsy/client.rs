@@ -214,14 +214,14 @@ impl Sellsy {
         }
     }
 
-    /// `POST /phone-calls/search`: the phone calls of one record, newest first.
-    pub async fn newest_phone_calls(&self, related: &Related, limit: u32) -> Result<Vec<PhoneCall>> {
-        self.newest(&endpoints::SEARCH_PHONE_CALLS, related, limit).await
+    /// `POST /phone-calls/search`: a page sorted by id, starting at `offset`.
+    pub async fn phone_calls(&self, filters: &Value, offset: Option<&str>) -> Result<Page<PhoneCall>> {
+        self.page(&endpoints::SEARCH_PHONE_CALLS, filters, offset).await
     }
 
-    /// `POST /comments/search`: the comments of one record, newest first.
-    pub async fn newest_comments(&self, related: &Related, limit: u32) -> Result<Vec<Comment>> {
-        self.newest(&endpoints::SEARCH_COMMENTS, related, limit).await
+    /// `POST /comments/search`: a page sorted by id, starting at `offset`.
+    pub async fn comments(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Comment>> {
+        self.page(&endpoints::SEARCH_COMMENTS, filters, offset).await
     }
 
     /// `POST /phone-calls`. Sellsy has no idempotency key: the last check must store the caller's intent.
@@ -274,13 +274,6 @@ impl Sellsy {
     pub async fn update_comment(&self, id: i64, text: &str, last_check: &impl LastCheck) -> Result<(), WriteError> {
         let body = json!({ "description": text });
         self.write(&endpoints::UPDATE_COMMENT, Some(id), &body, last_check).await.map(drop)
-    }
-
-    async fn newest<T: DeserializeOwned>(&self, endpoint: &Endpoint, related: &Related, limit: u32) -> Result<Vec<T>> {
-        let query = [("limit", limit.to_string()), ("order", "id".into()), ("direction", "desc".into())];
-        let body = json!({ "filters": { "related_objects": [related] } });
-        let page: Page<T> = self.send(endpoint, None, &query, Some(&body)).await?.json()?;
-        Ok(page.data)
     }
 
     async fn page<T: DeserializeOwned>(

@@ -16,6 +16,11 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The same page with something else in place of each row.
+    pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
+        Page { data: self.data.into_iter().map(of).collect(), pagination: self.pagination }
+    }
+
     /// The `offset` of the next page, or `None` on the last one, which has fewer rows than its limit. Past the end Sellsy
     /// keeps returning empty pages with the old offset, so following the offset alone would never end.
     pub fn next_offset(&self) -> Option<&Offset> {
