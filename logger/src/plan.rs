@@ -31,14 +31,25 @@ use crate::{
 /// between us and Sellsy may have kept it.
 const SETTLED: Duration = Duration::from_secs(40);
 
+/// How long after a decision its message should have come.
+const MOMENTS: Duration = Duration::from_secs(5);
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The call's first decision, a moment ago, and no handler has begun with this message: the call cannot have a log yet,
+    /// even if the ledger is older than Sellsy.
+    FirstDecision,
+    Decision,
+    Other,
+}
+
 /// What a plan depends on apart from the row.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     /// The message may be the one that carries a delayed change.
     pub(crate) carries: bool,
-    /// The message is the first one after the call's first decision, so the call cannot have a log yet, even if the ledger
-    /// is older than Sellsy.
-    pub(crate) first: bool,
+    pub(crate) news: News,
     pub(crate) allowed: Allowed,
 }
 
@@ -117,7 +128,7 @@ pub(crate) enum End {
     Carry(Duration),
     /// The change was delayed before, and another message carries it.
     Leave,
-    /// A request may still be carried out: try again after this time.
+    /// A request may still be carried out, or another message is about to create the log: try again after this time.
     Wait(Duration),
     Created {
         form: LogForm,
@@ -235,8 +246,13 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
     let find_any = || Next::Step(Step::Find(context.allowed.existing().to_vec()));
     match &row.log {
         Log::Intended(_) => create(row, context),
-        Log::None if context.first => create(row, context),
-        Log::None | Log::Unknown => find_any(),
+        Log::None => match (context.news, row.decided_age) {
+            (News::FirstDecision, _) => create(row, context),
+            // The message of the first decision is on its way, and needs no search.
+            (News::Other, Some(age)) if age < MOMENTS => Next::End(End::Wait(MOMENTS - age)),
+            (News::Decision | News::Other, _) => find_any(),
+        },
+        Log::Unknown => find_any(),
         Log::Unclear { age, .. } if *age < SETTLED => Next::End(End::Wait(SETTLED - *age)),
         Log::Unclear { form: Some(form), .. } => Next::Step(Step::Find(vec![*form])),
         Log::Unclear { form: None, .. } => find_any(),

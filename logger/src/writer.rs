@@ -41,7 +41,7 @@ use vendors::aircall::wire::Call;
 use crate::{
     forms::Forms,
     owners::Owners,
-    plan::{self, Action, Context, Progress},
+    plan::{self, Action, Context, News, Progress},
     render::Renderer,
 };
 
@@ -65,7 +65,7 @@ struct Work<'a> {
     row: &'a CallRow,
     trace: Traceparent,
     carries: bool,
-    first: bool,
+    news: News,
 }
 
 /// How the work on a row has ended, and the row read again if it has changed meanwhile.
@@ -113,9 +113,9 @@ impl Writer {
     }
 
     async fn claim_and_settle(&self, claim: &Claim, unreleased: &Unreleased, message: &Incoming) -> Result<Outcome> {
-        let (call_id, first) = (message.event.call_id, is_first(message)?);
-        // Without a search, a log is created only by the first message.
-        let form = self.forms.allowed().new_log().ok().filter(|_| first);
+        let (call_id, news) = (message.event.call_id, news(message)?);
+        // No other message creates a log without looking for one.
+        let form = self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision);
         let client = self.database.client().await?;
         let sent = unreleased.last_request.sent();
         let row = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
@@ -123,7 +123,7 @@ impl Writer {
         match row {
             Some(row) => {
                 claim.granted(&row);
-                self.settle(claim, row, message, first).await
+                self.settle(claim, row, message, news).await
             }
             None => plan::not_claimed(message.seen_before).map(|()| Outcome::Done),
         }
@@ -136,13 +136,13 @@ impl Writer {
     }
 
     /// Works on the row until it no longer changes meanwhile.
-    async fn settle(&self, claim: &Claim, mut row: CallRow, message: &Incoming, first: bool) -> Result<Outcome> {
+    async fn settle(&self, claim: &Claim, mut row: CallRow, message: &Incoming, news: News) -> Result<Outcome> {
         if let Some(hint) = plan::hint_again(&row, message.seen_before) {
             self.look_up_again(row.call_id, hint, message.trace).await?;
         }
         let mut carries = message.seen_before;
         loop {
-            let (outcome, changed) = self.work(Work { claim, row: &row, trace: message.trace, carries, first }).await?;
+            let (outcome, changed) = self.work(Work { claim, row: &row, trace: message.trace, carries, news }).await?;
             carries |= matches!(outcome, Outcome::Later(_));
             match changed {
                 Some(changed) => row = changed,
@@ -156,7 +156,7 @@ impl Writer {
         let rendered = OnceLock::new();
         let mut progress = Progress::Read;
         loop {
-            let context = Context { carries: work.carries, first: work.first, allowed: self.forms.allowed() };
+            let context = Context { carries: work.carries, news: work.news, allowed: self.forms.allowed() };
             progress = match plan::plan(work.row, &context, progress) {
                 Action::Skip(why) => return self.ended(work, Outcome::Skip(Reason::NotWritten(why.into()))).await,
                 Action::Render(ready) => {
@@ -170,8 +170,11 @@ impl Writer {
     }
 }
 
-/// Whether this is the first message after the first decision, and no handler has begun with it before.
-fn is_first(message: &Incoming) -> Result<bool> {
+fn news(message: &Incoming) -> Result<News> {
     let event = &message.event;
-    Ok(event.kind == CALL_RESOLVED && !message.begun && event.payload::<Resolved>()?.first)
+    if event.kind != CALL_RESOLVED {
+        return Ok(News::Other);
+    }
+    let is_first = !message.begun && event.payload::<Resolved>()?.first;
+    Ok(if is_first { News::FirstDecision } else { News::Decision })
 }

@@ -158,7 +158,7 @@ fn nothing_more(world: &mut World, events: &[Event]) -> TestCaseResult {
     play(world, events.iter().map(|event| (*event, 1)));
     prop_assert_eq!(world.sellsy.requests, requests);
     let context =
-        Context { carries: true, first: false, allowed: Allowed { fallback: LogFallback::Park, refusal: None } };
+        Context { carries: true, news: News::Other, allowed: Allowed { fallback: LogFallback::Park, refusal: None } };
     let row = world.read();
     let log = log(&row).unwrap();
     let action = plan(&row, &context, Progress::Rendered(&log));

@@ -69,6 +69,7 @@ fn state(name: &str) -> CallRow {
     }
     row.log = match name {
         "not resolved" | "nobody found" | "no view of the call" | "no log" | "no log, second decision" => Log::None,
+        "no log, decided 2 s ago" => Log::None,
         "reopened, no log" => Log::None,
         "phone_call intended with the claim" => Log::Intended(LogForm::PhoneCall),
         "comment intended with the claim" => Log::Intended(LogForm::Comment),
@@ -109,6 +110,7 @@ fn state(name: &str) -> CallRow {
         "nobody found" => row.decision = Decision::Final { resolution: resolution(None), again: false },
         "no log, second decision" => row.decision = Decision::Final { resolution: resolution(Some(7)), again: true },
         "no view of the call" => row.snapshot = None,
+        "no log, decided 2 s ago" => row.decided_age = Some(Duration::from_secs(2)),
         "erased" => (row.decision, row.snapshot) = (Decision::Erased, None),
         _ => {}
     }
@@ -132,12 +134,12 @@ fn take_in(row: &mut CallRow, message: &str) {
 }
 
 fn context(carries: bool, refused: bool, fallback: LogFallback) -> Context {
-    Context { carries, first: false, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
+    Context { carries, news: News::Other, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
 }
 
-/// The same for the first message after the first decision.
-fn first_of_all(context: &Context) -> Context {
-    Context { first: true, ..context.clone() }
+/// The same for another message.
+fn about(news: News, context: Context) -> Context {
+    Context { news, ..context }
 }
 
 /// The first action apart from rendering.
@@ -155,14 +157,14 @@ fn first(row: &CallRow, context: &Context) -> String {
 fn a_message_has_come() {
     use LogFallback::{Comment, Park};
     let columns = [
-        ("resolved", first_of_all(&context(false, false, Park))),
-        ("resolved", context(false, false, Park)),
+        ("resolved", about(News::FirstDecision, context(false, false, Park))),
+        ("resolved", about(News::Decision, context(false, false, Park))),
         ("tag", context(false, false, Park)),
         ("insight", context(false, false, Park)),
         ("", context(true, false, Park)),
         ("tag", context(true, false, Park)),
-        ("", first_of_all(&context(false, true, Park))),
-        ("", first_of_all(&context(false, true, Comment))),
+        ("", about(News::FirstDecision, context(false, true, Park))),
+        ("", about(News::FirstDecision, context(false, true, Comment))),
     ];
     let lines = lines("A message has come");
     assert!(lines.len() > 25);

@@ -31,7 +31,7 @@ struct Message {
     event: Event,
     seen_before: bool,
     put_off: bool,
-    /// See [`Context::first`].
+    /// See [`News::FirstDecision`].
     first: bool,
 }
 
@@ -57,6 +57,7 @@ pub(super) struct World {
     intent_at: Duration,
     written_at: Duration,
     due_at: Option<Duration>,
+    decided_at: Option<Duration>,
     lease_until: Duration,
     /// The next decision is the first one.
     pub(super) first: bool,
@@ -85,6 +86,7 @@ impl World {
             intent_at: now - age,
             written_at: now - age,
             due_at: due_in.map(|due| now + due),
+            decided_at: None,
             lease_until: Duration::ZERO,
             first: false,
             sellsy: Sellsy { now, ..Sellsy::default() },
@@ -181,6 +183,7 @@ impl World {
 
     fn decide(&mut self, record: i64, again: bool) {
         self.row.decision = Decision::Final { resolution: resolution(Some(record)), again };
+        self.decided_at = Some(self.now());
     }
 
     /// Records the intent if nothing prevents a first POST, or if it is time for a PUT.
@@ -202,6 +205,7 @@ impl World {
 
     pub(super) fn read(&self) -> CallRow {
         let mut row = self.row.clone();
+        row.decided_age = self.decided_at.map(|at| self.now() - at);
         match &mut row.log {
             Log::Unclear { age, .. } => *age = self.now() - self.intent_at,
             Log::Stored(stored) => {
@@ -217,12 +221,16 @@ impl World {
     }
 
     fn work(&mut self, row: &CallRow, message: Message) -> Result<Option<Duration>, Broken> {
-        let Message { seen_before: carries, first, .. } = message;
+        let carries = message.seen_before;
+        let news = match message.event {
+            Event::Resolved(_) if message.first => News::FirstDecision,
+            Event::Resolved(_) => News::Decision,
+            _ => News::Other,
+        };
         let rendered = OnceCell::new();
         let mut progress = Progress::Read;
         loop {
-            let context =
-                Context { carries, first, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
+            let context = Context { carries, news, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
             progress = match plan(row, &context, progress) {
                 Action::Skip(_) => return Ok(None),
                 Action::Render(_) => Progress::Rendered(rendered.get_or_init(|| log(row).unwrap())),

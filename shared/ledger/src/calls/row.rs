@@ -17,6 +17,7 @@ use crate::{form::LogForm, insight::Insights, resolution::Resolution};
 pub(super) const ROW: &str =
     "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
                    sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
+                   extract(epoch from now() - resolved_at)::float8 as decided_age,
                    extract(epoch from now() - intent_at)::float8 as intent_age,
                    extract(epoch from now() - written_at)::float8 as written_age,
                    extract(epoch from due_at - now())::float8 as due_in";
@@ -29,6 +30,8 @@ pub struct CallRow {
     pub snapshot: Option<Call>,
     pub insights: Insights,
     pub decision: Decision,
+    /// How long ago that was decided; `None` if it is not decided, or if it does not matter.
+    pub decided_age: Option<Duration>,
     pub log: Log,
     pub(super) wanted: i64,
 }
@@ -111,7 +114,7 @@ impl CallRow {
     /// A row that does not come from the ledger: a call with its final resolution, not logged yet.
     pub fn of(call_id: CallId, snapshot: Call, resolution: Resolution, insights: Insights) -> Self {
         let decision = Decision::Final { resolution, again: false };
-        Self { call_id, snapshot: Some(snapshot), insights, decision, log: Log::None, wanted: 0 }
+        Self { call_id, snapshot: Some(snapshot), insights, decision, decided_age: None, log: Log::None, wanted: 0 }
     }
 
     /// The log, if it exists.
@@ -220,7 +223,15 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         call.external_transferred_to = row.get::<_, Option<String>>("forwarded_to");
     }
     let Json(insights) = row.get("insights");
-    CallRow { call_id: CallId(row.get("call_id")), snapshot, insights, decision, log, wanted: row.get("wanted") }
+    CallRow {
+        call_id: CallId(row.get("call_id")),
+        snapshot,
+        insights,
+        decision,
+        decided_age: span("decided_age"),
+        log,
+        wanted: row.get("wanted"),
+    }
 }
 
 #[cfg(test)]

@@ -116,12 +116,18 @@ fn given_back(wanted: &str) -> String {
 }
 
 /// When a call whose lease is released is handed on: never, if nothing is left to do.
-fn left_to_do(wanted: &str, due_at: &str) -> String {
+fn left_to_do(wanted: &str) -> String {
     format!(
-        "case when wanted <> {wanted} or reopened_at > looked_up_at
-                   or resolved_at is null and erased_at is null and snapshot->>'ended_at' is not null then {LATER}
-              when {due_at} is not null then greatest({due_at}, now()) + {SOON_AFTER} end"
+        "case when wanted <> {wanted} or reopened_at > looked_up_at or erased_at is null and
+                   case when resolved_at is null then snapshot->>'ended_at' is not null
+                        else sellsy_id is null and gone_at is null and resolution->'record'->'id' is not null end then {LATER}
+              when due_at is not null then greatest(due_at, now()) + {SOON_AFTER} end"
     )
+}
+
+/// The same after the log was written: only the links may be missing.
+fn written_left(wanted: &str) -> String {
+    format!("case when wanted <> {wanted} or reopened_at > looked_up_at then {LATER} end")
 }
 
 /// The intent and the form after `Sent::Nothing` (`$4`).
@@ -132,7 +138,7 @@ const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
 /// intent is withdrawn if nothing was sent for it.
 pub async fn release(client: &Client, lease: Lease, seen: &CallRow, sent: Sent) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left) = (given_back("$3"), left_to_do("$3", "due_at"));
+        let (given_back, left) = (given_back("$3"), left_to_do("$3"));
         format!(
             "update calls set lease_until = {given_back}, hand_on_at = {left}, {WITHDRAWN}
               where call_id = $1 and lease = $2 returning wanted <> $3"
@@ -204,7 +210,7 @@ pub async fn record_written(
     release: bool,
 ) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left) = (given_back("$10"), left_to_do("$10", "null::timestamptz"));
+        let (given_back, left) = (given_back("$10"), written_left("$10"));
         let mine = "coalesce(lease = $9, false)";
         format!(
             "with noted as ({WRITE})
