@@ -6,7 +6,7 @@
 
 use base::{
     db::Database,
-    error::{Code, Error, Result},
+    error::{Code, Error, Remedy, Result},
     ids::CallId,
 };
 use broker::{
@@ -39,7 +39,27 @@ pub(crate) struct Insights {
 }
 
 impl Handler for Insights {
+    /// An event that has to wait is noted in the ledger, which outlives the queue in which it waits.
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        let handled = self.find(message).await;
+        let (call_id, kind) = (message.event.call_id, message.event.kind.as_str());
+        match &handled {
+            Err(Error { remedy: Remedy::Retry { .. } | Remedy::Defer { .. }, .. }) => {
+                calls::await_insight(&self.database.client().await?, call_id, kind).await?;
+            }
+            // The database, or an API, is waited for; a dead letter is kept.
+            Err(_) => {}
+            Ok(_) if message.begun || message.event.is_empty() => {
+                calls::insight_handled(&self.database.client().await?, call_id, kind).await?;
+            }
+            Ok(_) => {}
+        }
+        handled
+    }
+}
+
+impl Insights {
+    async fn find(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, kind) = (message.event.call_id, message.event.kind.as_str());
         let Some(resource) = read::resource(kind) else {
             return Ok(Outcome::Skip(Reason::NothingForLog { event: kind.into() }));
@@ -63,9 +83,7 @@ impl Handler for Insights {
         timeline::add(&self.database.client().await?, call_id, [entry]).await?;
         Ok(Outcome::Done)
     }
-}
 
-impl Insights {
     /// The call if it has ended, or the reason to skip it. An error if it has not ended yet.
     async fn ended_call(&self, message: &Incoming) -> Result<Result<Call, Reason>> {
         let call_id = message.event.call_id;

@@ -25,7 +25,8 @@ use vendors::aircall::wire::Call;
 use crate::plan;
 
 const CALL_ENDED: &str = "call.ended";
-const EVERY: Duration = Duration::from_secs(20);
+/// How often the ledger is asked.
+const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
 
 pub(crate) async fn run(database: Database, publisher: Publisher) {
@@ -43,14 +44,22 @@ pub(crate) async fn run(database: Database, publisher: Publisher) {
 
 /// Returns how many calls were handed on; 0 also while another replica is doing this.
 async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
+    if !calls::any_overdue(&database.client().await?).await? {
+        return Ok(0);
+    }
     let Some(client) = database.lock("hand on", Duration::ZERO).await? else { return Ok(0) };
     let mut handed_on = 0;
     loop {
         let overdue = calls::overdue(&client, BATCH as i64).await?;
         let looked_at: Vec<CallId> = overdue.iter().map(|overdue| overdue.row.call_id).collect();
         for call in &overdue {
-            let Some(fact) = fact(call) else { continue };
-            publish(publisher, call.row.call_id, call, fact).await?;
+            let facts = facts(call);
+            if facts.is_empty() {
+                continue;
+            }
+            for fact in facts {
+                publish(publisher, call.row.call_id, call, fact).await?;
+            }
             timeline::add(&client, call.row.call_id, [Entry::new("logger", What::HandedOn {})]).await?;
             handed_on += 1;
         }
@@ -70,20 +79,25 @@ enum Fact<'a> {
     Resolved,
     /// The caller has to be looked up again.
     LookUpAgain(RecordHint),
+    /// An insight event of this kind came. What it carried is lost, so the insight is fetched from Aircall.
+    Insight(&'a str),
 }
 
 /// What to publish about a call for which something was left to do for too long.
-fn fact(overdue: &Overdue) -> Option<Fact<'_>> {
+fn facts(overdue: &Overdue) -> Vec<Fact<'_>> {
     let CallRow { snapshot, decision, .. } = &overdue.row;
-    match decision {
-        // A dead letter is replayed or dropped by an operator.
-        _ if overdue.parked => None,
-        Decision::Erased => None,
+    // A dead letter is replayed or dropped by an operator.
+    if overdue.parked || *decision == Decision::Erased {
+        return Vec::new();
+    }
+    let of_the_call = match decision {
         // A call that has not ended, or has no view yet, is brought in by reconciliation.
         Decision::Undecided => snapshot.as_ref().filter(|call| call.has_ended()).map(Fact::Ended),
         Decision::Reopened(resolution) => plan::hint(resolution).map(Fact::LookUpAgain),
-        Decision::Final { .. } => Some(Fact::Resolved),
-    }
+        Decision::Final { .. } | Decision::Erased => Some(Fact::Resolved),
+    };
+    let insights = overdue.insights_awaited.iter().map(|kind| Fact::Insight(kind));
+    of_the_call.into_iter().chain(insights).collect()
 }
 
 async fn publish(publisher: &Publisher, call_id: CallId, overdue: &Overdue, fact: Fact<'_>) -> Result<()> {
@@ -95,6 +109,7 @@ async fn publish(publisher: &Publisher, call_id: CallId, overdue: &Overdue, fact
             let ended = Event::new(CALL_ENDED, call_id, overdue.seen_at.unwrap_or_default(), payload);
             publisher.publish(Destination::Events { kind: CALL_ENDED }, &Outgoing::event(&ended, trace)?).await
         }
+        Fact::Insight(kind) => publisher.fact(kind, call_id, &serde_json::json!({}), trace).await,
         Fact::LookUpAgain(hint) => publisher.fact(DIRECTORY_CHANGED, call_id, &hint, trace).await,
         Fact::Resolved => {
             let record = match &overdue.row.decision {

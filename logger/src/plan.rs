@@ -206,11 +206,12 @@ pub(crate) fn ready(row: &CallRow) -> Result<Ready<'_>, Reason> {
     }
 }
 
-/// Another worker holds the lease of the call and will see the change, unless it has died. If the message was delivered
-/// before, that worker may have died.
-pub(crate) fn not_claimed(seen_before: bool) -> Result<()> {
+/// Whether this message is done, because the writer that has held the call's lease since `held_for` will see the change.
+/// That writer may have died if the message was delivered before: its own may be among those. But if the message has
+/// waited since it was last refused, and the lease is younger, then another writer has taken the call over meanwhile.
+pub(crate) fn not_claimed(seen_before: bool, waited: Duration, held_for: Duration) -> Result<()> {
     let busy = || Error::retry(Code::CallBusy, "another worker holds this call, or held it when it died");
-    if seen_before { Err(busy()) } else { Ok(()) }
+    if seen_before && held_for >= waited { Err(busy()) } else { Ok(()) }
 }
 
 /// The record about which the resolver has to be asked once more: the worker that had this message before may have died

@@ -19,7 +19,7 @@ mod ends;
 mod steps;
 mod stranded;
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use base::{
     db::Database,
@@ -32,7 +32,7 @@ use broker::{
     event::{CALL_INSIGHTS, CALL_RESOLVED, Resolved},
 };
 use ledger::{
-    calls::{self, CallRow, Snapshot},
+    calls::{self, CallRow, Claimed, Snapshot},
     insight::Insight,
     timeline::Reason,
 };
@@ -118,14 +118,19 @@ impl Writer {
         let form = self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision);
         let client = self.database.client().await?;
         let sent = unreleased.last_request.sent();
-        let row = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
+        let claimed = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
         drop(client);
-        match row {
-            Some(row) => {
+        match claimed {
+            Claimed::Ours(row) => {
                 claim.granted(&row);
-                self.settle(claim, row, message, news).await
+                self.settle(claim, *row, message, news).await
             }
-            None => plan::not_claimed(message.seen_before).map(|()| Outcome::Done),
+            Claimed::Held { age } => {
+                plan::not_claimed(message.seen_before, message.waited(), age).map(|()| Outcome::Done)
+            }
+            Claimed::NoCall => {
+                plan::not_claimed(message.seen_before, Duration::ZERO, Duration::ZERO).map(|()| Outcome::Done)
+            }
         }
     }
 

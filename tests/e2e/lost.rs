@@ -5,10 +5,10 @@ use base::ids::Stage;
 use broker::topology::DELAYS;
 use harness::{
     Line, Stack,
-    build::{call, tag},
+    build::{STARTED_AT, call, summary, tag, webhook},
     says,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
 
@@ -70,6 +70,32 @@ async fn calls_are_decided_and_logged_although_their_messages_are_lost() -> Resu
     ledger.call_that(decided, SOON, |row| row.written && !row.leased).await?;
     ledger.call_that(ended, SOON, |row| row.written && !row.leased).await?;
     assert_eq!(ledger.left_to_do().await?, 0, "nothing is handed on for ever");
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_insight_is_found_although_its_message_is_lost() -> Result<()> {
+    const CALL: i64 = 3_811_699_999;
+    let (stack, workers) = Stack::running("lost_insight").await?;
+    let ledger = stack.ledger().await?;
+    let data = json!({ "id": "81330225", "call_id": CALL.to_string(), "content": "Le client veut un devis." });
+    stack.sandbox.send([webhook("summary.created", data).at(STARTED_AT + 170)]).await?;
+    let waits = |line: &Line| line.stage == "insights" && line.is(harness::RETRIED);
+    ledger.line_that(CALL, SOON, waits).await.context("the insight waits for its call")?;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    delays_are_lost(&stack).await?;
+    let talk = call(CLIENT).id(CALL).lasting(90).after(100, summary("Le client veut un devis."));
+    stack.sandbox.play(&talk.losing(&["summary.created"])).await?;
+    ledger.call_that(CALL, SOON, |row| row.written && !row.leased).await?;
+    ledger.messages_are_overdue().await?;
+    let is_in_the_log = || async {
+        ledger.gathering_ends().await.ok()?;
+        says(&["un devis"])(stack.sandbox.logs_of(CALL).await.ok()?.first()?).then_some(())
+    };
+    harness::eventually(2 * SOON, is_in_the_log).await.with_context(|| format!("{:?}", stack.logs))?;
+    let nothing_left = || async { (ledger.left_to_do().await.ok()? == 0).then_some(()) };
+    harness::eventually(SOON, nothing_left).await.context("nothing is handed on for ever")?;
     drop(workers);
     stack.down().await
 }

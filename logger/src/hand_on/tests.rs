@@ -33,30 +33,34 @@ fn resolution(found: bool) -> Resolution {
 #[test]
 fn what_is_published_follows_from_the_row() {
     let decided = |found| Decision::Final { resolution: resolution(found), again: false };
-    for (decision, has_view, has_ended, parked, expected) in [
-        (Decision::Undecided, true, true, false, "ended"),
-        (Decision::Undecided, true, false, false, "nothing"),
-        (Decision::Undecided, false, false, false, "nothing"),
-        (Decision::Undecided, true, true, true, "nothing"),
-        (decided(true), true, true, false, "resolved"),
-        (decided(true), false, false, false, "resolved"),
-        (decided(true), true, true, true, "nothing"),
-        (decided(false), true, true, false, "resolved"),
-        (Decision::Reopened(resolution(true)), true, true, false, "look up individual 7 again"),
-        (Decision::Reopened(resolution(true)), true, true, true, "nothing"),
-        (Decision::Erased, false, false, false, "nothing"),
+    let awaited = &["summary.created", "topics.created"][..];
+    for (decision, has_view, has_ended, parked, awaited, expected) in [
+        (Decision::Undecided, true, true, false, &[][..], "ended"),
+        (Decision::Undecided, true, false, false, &[], ""),
+        (Decision::Undecided, false, false, false, &[], ""),
+        (Decision::Undecided, false, false, false, awaited, "summary.created, topics.created"),
+        (Decision::Undecided, true, true, true, awaited, ""),
+        (decided(true), true, true, false, &[], "resolved"),
+        (decided(true), true, true, false, awaited, "resolved, summary.created, topics.created"),
+        (decided(true), false, false, false, &[], "resolved"),
+        (decided(true), true, true, true, awaited, ""),
+        (decided(false), true, true, false, &[], "resolved"),
+        (Decision::Reopened(resolution(true)), true, true, false, &[], "look up individual 7 again"),
+        (Decision::Reopened(resolution(true)), true, true, true, &[], ""),
+        (Decision::Erased, false, false, false, awaited, ""),
     ] {
         let call = Call { id: 1, ended_at: has_ended.then(Timestamp::now), ..Call::default() };
         let mut row = CallRow::of(CallId(1), call, resolution(true), [].into());
         row.decision = decision;
         row.snapshot = row.snapshot.filter(|_| has_view);
-        let overdue = Overdue { row, seen_at: None, parked };
-        let published = match fact(&overdue) {
-            None => "nothing".into(),
-            Some(Fact::Ended(_)) => "ended".into(),
-            Some(Fact::Resolved) => "resolved".into(),
-            Some(Fact::LookUpAgain(hint)) => format!("look up {} {} again", hint.kind, hint.id),
-        };
-        assert_eq!(published, expected, "{overdue:?}");
+        let insights_awaited = awaited.iter().map(ToString::to_string).collect();
+        let overdue = Overdue { row, seen_at: None, insights_awaited, parked };
+        let published = facts(&overdue).into_iter().map(|fact| match fact {
+            Fact::Ended(_) => "ended".into(),
+            Fact::Resolved => "resolved".into(),
+            Fact::LookUpAgain(hint) => format!("look up {} {} again", hint.kind, hint.id),
+            Fact::Insight(kind) => kind.to_owned(),
+        });
+        assert_eq!(published.collect::<Vec<String>>().join(", "), expected, "{overdue:?}");
     }
 }

@@ -102,3 +102,25 @@ fn stored(row: &CallRow, form: LogForm) -> Stored {
 fn plan_error() -> Error {
     Error::park(Code::SellsyPlan, "POST /phone-calls: answered 402")
 }
+
+#[test]
+fn a_message_is_left_to_a_writer_that_is_alive() {
+    for (seen_before, waited_s, held_for_s, is_done) in [
+        // The writer will see the change.
+        (false, 0, 1, true),
+        // The message was delivered again: its writer may be the one that holds the lease, and be dead.
+        (true, 0, 0, false),
+        (true, 0, 40, false),
+        // The lease is older than the wait, so it is still that of the writer that may be dead.
+        (true, 30, 36, false),
+        // Several messages of the call have waited for the lease to run out, and one of them has it now.
+        (true, 120, 0, true),
+    ] {
+        let [waited, held_for] = [waited_s, held_for_s].map(Duration::from_secs);
+        assert_eq!(
+            not_claimed(seen_before, waited, held_for).is_ok(),
+            is_done,
+            "{seen_before}, {waited_s}, {held_for_s}"
+        );
+    }
+}

@@ -69,6 +69,11 @@ impl Event {
         now.saturating_sub(created.unwrap_or(now))
     }
 
+    /// The ledger has handed it on: what it carried is lost.
+    pub fn is_empty(&self) -> bool {
+        self.payload.get() == "{}"
+    }
+
     /// The source of the view of the call in the payload, which orders it among other views: the event's kind, or
     /// reconciliation.
     pub fn view(&self) -> &str {

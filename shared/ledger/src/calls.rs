@@ -32,11 +32,11 @@ mod writing;
 
 pub use super::snapshot::Snapshot;
 use overdue::LATER;
-pub use overdue::{Overdue, handed_on, overdue};
+pub use overdue::{Overdue, any_overdue, handed_on, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
-    Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent, record_links_refused,
-    record_written, release,
+    Claimed, Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent,
+    record_links_refused, record_written, release,
 };
 
 /// The view in the parameters is newer than the stored one.
@@ -287,6 +287,29 @@ pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) ->
         )
     });
     client.prepared_execute(&SQL, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
+    Ok(())
+}
+
+/// Notes that an insight event of this kind came and could not be handled yet, so that it is not forgotten with its message.
+pub async fn await_insight(client: &Client, call_id: CallId, kind: &str) -> Result<()> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "insert into calls (call_id, insights_awaited, hand_on_at) values ($1, array[$2::text], {LATER})
+             on conflict (call_id) do update
+                set insights_awaited = array_remove(coalesce(calls.insights_awaited, '{{}}'), $2) || $2::text,
+                    hand_on_at = coalesce(calls.hand_on_at, excluded.hand_on_at)
+              where calls.erased_at is null"
+        )
+    });
+    client.prepared_execute(&SQL, &[&call_id.0, &kind]).await?;
+    Ok(())
+}
+
+/// The event was handled after all.
+pub async fn insight_handled(client: &Client, call_id: CallId, kind: &str) -> Result<()> {
+    let sql = "update calls set insights_awaited = nullif(array_remove(insights_awaited, $2), '{}')
+                where call_id = $1 and insights_awaited is not null";
+    client.prepared_execute(sql, &[&call_id.0, &kind]).await?;
     Ok(())
 }
 

@@ -127,7 +127,8 @@ impl World {
             self.take_in(message.event);
         }
         if self.lease_until > self.now() {
-            if let Err(busy) = not_claimed(message.seen_before) {
+            let held_for = Duration::from_secs(120) - (self.lease_until - self.now());
+            if let Err(busy) = not_claimed(message.seen_before, Duration::ZERO, held_for) {
                 self.failed(message, &busy);
             }
             return;

@@ -38,6 +38,12 @@ fn at_least(wait: Duration, lowest: usize) -> &'static str {
     rungs.iter().find(|(_, ttl)| *ttl >= wait).unwrap_or(&DELAYS[DELAYS.len() - 1]).0
 }
 
+/// How long a message has waited at least after the failure that was counted last.
+pub(super) fn waited(attempts: u32) -> Duration {
+    let last = attempts.checked_sub(1).and_then(|last| DELAYS.get(last as usize));
+    last.map_or(Duration::ZERO, |(_, ttl)| *ttl)
+}
+
 /// The next rung for a message that must not come back late: the longest that fits into `wait`. A long wait takes several.
 pub(super) fn hop(wait: Duration) -> &'static str {
     // The wait was calculated a moment ago, so a rung may be longer by the time since then.
@@ -66,6 +72,13 @@ mod tests {
             (0, Remedy::Park, Step::Park),
         ] {
             assert_eq!(next(attempts, remedy), expected, "{attempts} {remedy:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_waited_for_its_last_rung() {
+        for (attempts, s) in [(0, 0), (1, 5), (2, 30), (3, 120), (5, 3600), (6, 0)] {
+            assert_eq!(waited(attempts).as_secs(), s, "{attempts}");
         }
     }
 

@@ -3,7 +3,10 @@
 //! Our headers start with `callbridge-` (names that start with `x-` are the broker's). They say how often a stage has tried,
 //! since when it has failed and with which code, so that a dead letter explains itself.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
 
 use base::{
     error::{Code, Error, Result},
@@ -18,6 +21,7 @@ use lapin::{
 };
 use uuid::Uuid;
 
+use super::ladder;
 use crate::{event::Event, topology::short};
 
 const ATTEMPTS: &str = "callbridge-attempts";
@@ -101,6 +105,7 @@ pub struct Incoming {
     /// A handler may have done part of the work. Unlike `seen_before`, this excludes a message that was only deferred because
     /// the budget allowed no request.
     pub begun: bool,
+    redelivered: bool,
     /// The handler itself has delayed it before, with [`super::Outcome::Later`].
     pub delayed: bool,
     noted: AtomicBool,
@@ -108,6 +113,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// How long the message has waited at least since its last attempt, if the broker has not delivered it twice since.
+    pub fn waited(&self) -> Duration {
+        if self.redelivered { Duration::ZERO } else { ladder::waited(self.attempts) }
+    }
+
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
         let has = |name| header(delivery, name).is_some();
         let (attempts, delayed) = (attempts(delivery), has(DELAYED));
@@ -117,6 +127,7 @@ impl Incoming {
             attempts,
             seen_before: begun || has(FIRST_FAILURE),
             begun,
+            redelivered: delivery.redelivered,
             delayed,
             noted: AtomicBool::new(has(NOTED)),
             trace: trace(delivery).child(),

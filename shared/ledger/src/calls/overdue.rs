@@ -21,19 +21,29 @@ pub struct Overdue {
     pub row: CallRow,
     /// The time of its view.
     pub seen_at: Option<Timestamp>,
+    /// Kinds of insight events that came and were not handled.
+    pub insights_awaited: Vec<String>,
     /// Its message may be a dead letter, which is an operator's business.
     pub parked: bool,
+}
+
+/// Whether any call is overdue; asked often, and an empty index answers.
+pub async fn any_overdue(client: &Client) -> Result<bool> {
+    let sql = "select exists (select from calls where hand_on_at <= now())";
+    Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
 /// The most overdue calls.
 pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
     let sql = format!(
-        "select {ROW}, snapshot_at, parked > 0 as parked from calls where hand_on_at <= now() order by hand_on_at limit $1"
+        "select {ROW}, snapshot_at, insights_awaited, parked > 0 as parked
+           from calls where hand_on_at <= now() order by hand_on_at limit $1"
     );
     let rows = client.prepared_query(&sql, &[&at_most]).await?;
     let overdue = |row: &tokio_postgres::Row| Overdue {
         row: row::read(row, false),
         seen_at: row.get("snapshot_at"),
+        insights_awaited: row.get::<_, Option<_>>("insights_awaited").unwrap_or_default(),
         parked: row.get("parked"),
     };
     Ok(rows.iter().map(overdue).collect())

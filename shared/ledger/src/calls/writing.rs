@@ -61,6 +61,17 @@ impl Sent {
     }
 }
 
+/// What became of a claim.
+#[derive(Debug)]
+pub enum Claimed {
+    Ours(Box<CallRow>),
+    /// Another writer holds the lease, since this time. It will see the change when it releases the lease, unless it has died.
+    Held {
+        age: Duration,
+    },
+    NoCall,
+}
+
 /// As far as the row says, nothing prevents the first POST of a call's log; the writer checks more.
 const CREATABLE: &str =
     "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
@@ -69,8 +80,7 @@ const CREATABLE: &str =
 /// It is time to write the changes of a log.
 const CHANGEABLE: &str = "((intent_at is null or $6 and lease = any($4)) and sellsy_id is not null and due_at <= now() and gone_at is null and erased_at is null)";
 
-/// Notes that the call may have changed, and takes the lease if nobody holds it or if it is one of `ours`. `None`:
-/// another writer holds it and will see the change when it releases; or there is no such call.
+/// Notes that the call may have changed, and takes the lease if nobody holds it or if it is one of `ours`.
 ///
 /// If the log is to be created in the given form, or changed, the intent is recorded at once: see [`record_intent`].
 /// `sent` is what became of the intent that was recorded with the last of `ours`.
@@ -81,7 +91,7 @@ pub async fn claim(
     ours: &[Lease],
     sent: Sent,
     form: Option<LogForm>,
-) -> Result<Option<CallRow>> {
+) -> Result<Claimed> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let held = "(lease_until > now() and lease <> all($4)) is true";
         let creates = format!("$5::text is not null and {CREATABLE}");
@@ -100,14 +110,19 @@ pub async fn claim(
                                     when lease = any($4) and $6 and sellsy_id is null then null
                                     else log_form end
               where call_id = $1
-          returning {ROW}, lease = $2 as mine, coalesce(intent_at = now(), false) as intended"
+          returning {ROW}, lease = $2 as mine, coalesce(intent_at = now(), false) as intended,
+                    $3 - extract(epoch from lease_until - now())::float8 as lease_age"
         )
     });
     let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
     let values: [&(dyn ToSql + Sync); 7] =
         [&call_id.0, &lease.0, &LEASE_S, &ours, &form, &sent.is_nothing(), &sent.unclear_s()];
     let row = client.prepared_query_opt(&SQL, &values).await?;
-    Ok(row.filter(|r| r.get("mine")).map(|row| row::read(&row, row.get("intended"))))
+    Ok(match row {
+        None => Claimed::NoCall,
+        Some(row) if row.get("mine") => Claimed::Ours(Box::new(row::read(&row, row.get("intended")))),
+        Some(row) => Claimed::Held { age: Duration::from_secs_f64(row.get::<_, f64>("lease_age").max(0.0)) },
+    })
 }
 
 /// The new value of a lease that is released: it is kept if the call has changed since.
@@ -118,16 +133,18 @@ fn given_back(wanted: &str) -> String {
 /// When a call whose lease is released is handed on: never, if nothing is left to do.
 fn left_to_do(wanted: &str) -> String {
     format!(
-        "case when wanted <> {wanted} or reopened_at > looked_up_at or erased_at is null and
+        "case when wanted <> {wanted} or reopened_at > looked_up_at or insights_awaited is not null or erased_at is null and
                    case when resolved_at is null then snapshot->>'ended_at' is not null
                         else sellsy_id is null and gone_at is null and resolution->'record'->'id' is not null end then {LATER}
               when due_at is not null then greatest(due_at, now()) + {SOON_AFTER} end"
     )
 }
 
-/// The same after the log was written: only the links may be missing.
+/// The same after the log was written: only links or insights may be missing.
 fn written_left(wanted: &str) -> String {
-    format!("case when wanted <> {wanted} or reopened_at > looked_up_at then {LATER} end")
+    format!(
+        "case when wanted <> {wanted} or reopened_at > looked_up_at or insights_awaited is not null then {LATER} end"
+    )
 }
 
 /// The intent and the form after `Sent::Nothing` (`$4`).
