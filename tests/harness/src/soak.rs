@@ -6,6 +6,7 @@
 //! fail again.
 
 pub mod callers;
+mod clock;
 pub mod faults;
 pub mod script;
 mod settle;
@@ -45,7 +46,7 @@ pub struct Soak {
 impl Soak {
     /// A mixture of all faults.
     pub fn mixture(seed: u64, load: Load, own_broker: bool) -> Self {
-        let means = Means { replicas: 2, own_broker };
+        let means = Means { replicas: 2, own_broker, all_kinds: faults::ALL_KINDS };
         let longest = Duration::from_secs(if load.over > Duration::from_secs(120) { 20 } else { 6 });
         // Different numbers than the ones the script is made from.
         let faults = faults::plan(&mut Rng::with_seed(!seed), load.over, longest, means);

@@ -28,6 +28,15 @@ impl Ledger {
         self.run_all("update calls set due_at = due_at - interval '2 minutes' where due_at is not null").await
     }
 
+    /// Pretends that the ledger was restored to its state of so many seconds ago, as far as it concerns logs that were made
+    /// since. Only while no logger is running.
+    pub async fn set_back(&self, seconds: u32) -> Result<()> {
+        let sql = "update calls set sellsy_id = null, log_form = null, digest = null, writes = 0, written_at = null, intent_at = null
+                    where intent_at > now() - make_interval(secs => $1)
+                       or call_id in (select call_id from timeline where what = 'logged' and at > now() - make_interval(secs => $1))";
+        self.run(sql, &[&f64::from(seconds)]).await.map(drop)
+    }
+
     /// The five minutes in which reconciliation leaves a call to the webhooks.
     pub async fn grace_ends(&self) -> Result<()> {
         self.run_all("update calls set snapshot_at = least(snapshot_at, now() - interval '10 minutes')").await
