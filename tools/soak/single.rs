@@ -19,6 +19,7 @@ use crate::{docs, seconds, table};
 
 const LASTS: Duration = Duration::from_secs(10);
 const AT: Duration = Duration::from_secs(3);
+const LATER: Duration = Duration::from_secs(10);
 /// The time from an unclear creation until its log has been looked for.
 const SEARCHED_WITHIN: Duration = Duration::from_secs(60);
 const CALLS: usize = 150;
@@ -103,6 +104,10 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
 fn planned(fault: &Fault) -> Vec<Planned> {
     let planned = |lasts, fault| Planned { at: AT, lasts, fault };
     match fault {
+        // When there is something to lose.
+        Fault::LedgerSetBack { .. } | Fault::DelaysPurged => {
+            vec![Planned { at: LATER, lasts: LASTS, fault: fault.clone() }]
+        }
         Fault::Texts(_) => {
             let unclear = Fault::Api { api: "sellsy", fault: ApiFault::CutAfter, share: 1.0 };
             vec![planned(LASTS, unclear), planned(LASTS + SEARCHED_WITHIN, fault.clone())]

@@ -37,6 +37,12 @@ impl Ledger {
         self.run(sql, &[&f64::from(seconds)]).await.map(drop)
     }
 
+    /// How many logs were made in the last so many seconds.
+    pub async fn logged_since(&self, seconds: u32) -> Result<i64> {
+        let sql = "select count(*) from timeline where what = 'logged' and at > now() - make_interval(secs => $1)";
+        self.value(sql, &[&f64::from(seconds)]).await
+    }
+
     /// The five minutes in which reconciliation leaves a call to the webhooks.
     pub async fn grace_ends(&self) -> Result<()> {
         self.run_all("update calls set snapshot_at = least(snapshot_at, now() - interval '10 minutes')").await

@@ -23,6 +23,8 @@ use super::{
 };
 use crate::{Process, Relay, Services, Stack, State, WORKERS, authority, build::Fault, eventually};
 
+/// How much a fault that loses things waits for.
+const SOME: i64 = 20;
 const SOON: Duration = Duration::from_secs(60);
 /// Workers give their handlers 8 s after SIGTERM.
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
@@ -154,11 +156,8 @@ impl Site {
                     self.restart(slot).await?;
                 }
             }
-            faults::Fault::LedgerSetBack { seconds } => {
-                let set_back = async || self.stack.ledger().await?.set_back(*seconds).await;
-                self.without_loggers(set_back).await?;
-            }
-            faults::Fault::DelaysPurged => self.purge_delays().await?,
+            faults::Fault::LedgerSetBack { seconds } => self.set_ledger_back(*seconds, lasts).await?,
+            faults::Fault::DelaysPurged => self.purge_delays(lasts).await?,
             faults::Fault::Clock { worker, replica, seconds } => {
                 let slot = self.slot(worker, *replica)?;
                 let mut environment = slot.environment.clone();
@@ -199,11 +198,28 @@ impl Site {
         links.iter().for_each(|link| link.restore());
     }
 
-    /// Once the broker runs, if another fault has stopped it.
-    async fn purge_delays(&self) -> Result<()> {
-        for (rung, _) in DELAYS {
-            let queue = self.stack.names.delay(rung);
-            let purged = || async { self.stack.purge(&queue).await.ok() };
+    /// As soon as there are logs to lose, but not later than `within`.
+    async fn set_ledger_back(&self, seconds: u32, within: Duration) -> Result<()> {
+        let ledger = self.stack.ledger().await?;
+        let some = || async { (ledger.logged_since(seconds).await.ok()? >= SOME).then_some(()) };
+        eventually(within, some).await;
+        self.without_loggers(async || ledger.set_back(seconds).await).await
+    }
+
+    /// As soon as there are messages to lose, but not later than `within`; in any case once the broker runs, if another fault
+    /// has stopped it.
+    async fn purge_delays(&self, within: Duration) -> Result<()> {
+        let queues: Vec<_> = DELAYS.iter().map(|(rung, _)| self.stack.names.delay(rung)).collect();
+        let some = || async {
+            let mut delayed = 0;
+            for queue in &queues {
+                delayed += i64::from(self.stack.depth(queue).await.ok()?);
+            }
+            (delayed >= SOME).then_some(())
+        };
+        eventually(within, some).await;
+        for queue in &queues {
+            let purged = || async { self.stack.purge(queue).await.ok() };
             eventually(SOON, purged).await.with_context(|| format!("{queue} could not be purged"))?;
         }
         Ok(())
