@@ -19,6 +19,9 @@ use crate::{docs, seconds, table};
 
 const LASTS: Duration = Duration::from_secs(10);
 const AT: Duration = Duration::from_secs(3);
+const LATER: Duration = Duration::from_secs(10);
+/// The time from an unclear creation until its log has been looked for.
+const SEARCHED_WITHIN: Duration = Duration::from_secs(60);
 const CALLS: usize = 150;
 const OVER: Duration = Duration::from_secs(15);
 const SEED: u64 = 1;
@@ -43,6 +46,13 @@ fn all() -> Vec<(Fault, f64)> {
     all.extend(faults.map(|fault| (Fault::Api { api: "sellsy", fault, share: 1.0 }, 0.0)));
     all.push((Fault::Api { api: "aircall", fault: ApiFault::Status(503), share: 1.0 }, 0.0));
     all.push((Fault::RollingRestart, 0.0));
+    all.push((Fault::Texts("joined"), 0.0));
+    for (worker, seconds) in WORKERS.into_iter().flat_map(|worker| [(worker, 30), (worker, -30)]) {
+        all.push((Fault::Clock { worker, replica: 1, seconds }, 0.0));
+    }
+    let late = [5, 15, 30].map(|late_s| Fault::Api { api: "sellsy", fault: ApiFault::Late(late_s), share: 1.0 });
+    all.extend(late.map(|fault| (fault, 0.0)));
+    all.extend([Fault::LedgerSetBack { seconds: 10 }, Fault::DelaysPurged].map(|fault| (fault, 0.0)));
     all.push((Fault::None, 1.0));
     all
 }
@@ -67,7 +77,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
             name: "fault",
             seed: SEED,
             load: Load { calls: CALLS, over: OVER, old },
-            faults: vec![Planned { at: AT, lasts: LASTS, fault: fault.clone() }],
+            faults: planned(&fault),
             replicas: 1,
             // Less than the time that reconciliation leaves to the webhooks.
             patience: Duration::from_secs(240),
@@ -85,10 +95,26 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
     Ok(good)
 }
 
+/// How texts are given back matters only where a log is looked for: after creations whose outcome is unclear.
+fn planned(fault: &Fault) -> Vec<Planned> {
+    let planned = |lasts, fault| Planned { at: AT, lasts, fault };
+    match fault {
+        // When there is something to lose.
+        Fault::LedgerSetBack { .. } | Fault::DelaysPurged => {
+            vec![Planned { at: LATER, lasts: LASTS, fault: fault.clone() }]
+        }
+        Fault::Texts(_) => {
+            let unclear = Fault::Api { api: "sellsy", fault: ApiFault::CutAfter, share: 1.0 };
+            vec![planned(LASTS, unclear), planned(LASTS + SEARCHED_WITHIN, fault.clone())]
+        }
+        fault => vec![planned(LASTS, fault.clone())],
+    }
+}
+
 fn row(fault: &Fault, settled: &Settled) -> Vec<String> {
     let verdict = &settled.verdict;
     let lasts = match fault {
-        Fault::RollingRestart | Fault::None => "–".into(),
+        Fault::RollingRestart | Fault::LedgerSetBack { .. } | Fault::DelaysPurged | Fault::None => "–".into(),
         _ => format!("{} s", LASTS.as_secs()),
     };
     vec![

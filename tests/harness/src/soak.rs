@@ -6,6 +6,7 @@
 //! fail again.
 
 pub mod callers;
+mod clock;
 pub mod faults;
 pub mod script;
 mod settle;

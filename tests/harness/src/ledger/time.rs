@@ -8,10 +8,12 @@ use super::Ledger;
 use crate::eventually;
 
 impl Ledger {
-    /// Moves the ledger by two minutes: leases run out, unclear creations have settled, deferred changes are due. Only while no logger
+    /// Moves the ledger by two minutes: leases run out, unclear creations have settled, deferred changes are due, and calls are handed
+    /// on whose messages were lost. Only while no logger
     /// is running, or two of them would believe that they hold the lease of the same call.
     pub async fn time_passes(&self) -> Result<()> {
         self.run_all("update calls set lease_until = lease_until - interval '2 minutes'").await?;
+        self.messages_are_overdue().await?;
         self.pauses_end().await
     }
 
@@ -25,15 +27,31 @@ impl Ledger {
 
     /// The time after which the ledger hands calls on whose messages were lost.
     pub async fn messages_are_overdue(&self) -> Result<()> {
-        self.run_all(
-            "update calls set hand_on_at = hand_on_at - interval '2 hours', due_at = due_at - interval '2 hours'",
-        )
-        .await
+        let overdue =
+            "update calls set hand_on_at = hand_on_at - interval '2 hours', due_at = due_at - interval '2 hours'
+                        where hand_on_at is not null";
+        self.run_all(overdue).await
     }
 
     /// Only the time that changes of logs wait for: see decision 0006.
     pub async fn gathering_ends(&self) -> Result<()> {
         self.run_all("update calls set due_at = due_at - interval '2 minutes' where due_at is not null").await
+    }
+
+    /// Pretends that the ledger was restored to its state of so many seconds ago, as far as it concerns logs that were made
+    /// since. Only while no logger is running.
+    pub async fn set_back(&self, seconds: u32) -> Result<()> {
+        let sql = "update calls set sellsy_id = null, log_form = null, digest = null, writes = 0, written_at = null, intent_at = null,
+                           hand_on_at = now() + interval '75 minutes'
+                    where intent_at > now() - make_interval(secs => $1)
+                       or call_id in (select call_id from timeline where what = 'logged' and at > now() - make_interval(secs => $1))";
+        self.run(sql, &[&f64::from(seconds)]).await.map(drop)
+    }
+
+    /// How many logs were made in the last so many seconds.
+    pub async fn logged_since(&self, seconds: u32) -> Result<i64> {
+        let sql = "select count(*) from timeline where what = 'logged' and at > now() - make_interval(secs => $1)";
+        self.value(sql, &[&f64::from(seconds)]).await
     }
 
     /// The five minutes in which reconciliation leaves a call to the webhooks.

@@ -10,6 +10,9 @@ use crate::{
     relay::State,
 };
 
+/// The requests that change something in Sellsy.
+const WRITES: [&str; 4] = ["POST /phone-calls", "PUT /phone-calls/{id}", "POST /comments", "PUT /comments/{id}"];
+
 /// A service that the workers reach through relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -26,6 +29,8 @@ pub enum ApiFault {
     /// The request is carried out, but no answer arrives.
     CutAfter,
     Html,
+    /// The connection breaks, and what changes something in Sellsy is carried out this many seconds later.
+    Late(u64),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +57,20 @@ pub enum Fault {
     },
     /// Every worker gets SIGTERM and is started again, one after the other.
     RollingRestart,
+    /// The ledger forgets the logs of the last seconds, as if it had been restored, while no logger runs.
+    LedgerSetBack {
+        seconds: u32,
+    },
+    /// The broker loses all messages that are delayed.
+    DelaysPurged,
+    /// The clock of one worker is this many seconds ahead, or behind if that is negative.
+    Clock {
+        worker: &'static str,
+        replica: usize,
+        seconds: i64,
+    },
+    /// Sellsy gives descriptions back without line breaks: see [`crate::TEXTS`].
+    Texts(&'static str),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,9 +90,13 @@ pub struct Means {
     pub own_broker: bool,
 }
 
-/// Sequential and overlapping faults until the time is over; each lasts at most `longest`.
+/// Sequential and overlapping faults until the time is over; each lasts at most `longest`, or from the beginning to the end.
 pub fn plan(rng: &mut Rng, over: Duration, longest: Duration, means: Means) -> Vec<Planned> {
     let mut planned = Vec::new();
+    // For the whole run, or only now and then.
+    if rng.u32(..3) == 0 {
+        planned.push(Planned { at: Duration::ZERO, lasts: over, fault: without_line_breaks(rng) });
+    }
     let mut at = Duration::from_secs(2);
     while let Some(left) = over.checked_sub(at) {
         let lasts = Duration::from_millis(rng.u64(500..=millis(longest))).min(left);
@@ -89,18 +112,29 @@ fn millis(duration: Duration) -> u64 {
 
 fn any(rng: &mut Rng, means: Means) -> Fault {
     match rng.u32(..100) {
-        0..30 => {
+        0..25 => {
             let (worker, replica) = somebody(rng, means);
             Fault::Killed { worker, replica }
         }
-        30..62 => {
+        25..52 => {
             let service = [Service::Broker, Service::Database][rng.usize(..2)];
             let state = [State::Cut, State::Stalled, State::Refusing][rng.usize(..3)];
             let of = (rng.u32(..3) > 0).then(|| somebody(rng, means));
             Fault::Link { service, of, state }
         }
-        62..66 if means.own_broker => Fault::BrokerStopped,
-        66..70 => Fault::RollingRestart,
+        52..56 if means.own_broker => Fault::BrokerStopped,
+        56..60 => Fault::RollingRestart,
+        60..65 => without_line_breaks(rng),
+        65..71 => {
+            let (worker, replica) = somebody(rng, means);
+            Fault::Clock { worker, replica, seconds: [30, -30][rng.usize(..2)] }
+        }
+        71..75 => Fault::LedgerSetBack { seconds: [5, 20][rng.usize(..2)] },
+        75..78 => Fault::DelaysPurged,
+        78..82 => {
+            let (late_s, share) = ([5, 15, 30][rng.usize(..3)], [1.0, 0.3][rng.usize(..2)]);
+            Fault::Api { api: "sellsy", fault: ApiFault::Late(late_s), share }
+        }
         _ => {
             let faults = [
                 ApiFault::Status(500),
@@ -119,14 +153,18 @@ fn any(rng: &mut Rng, means: Means) -> Fault {
     }
 }
 
+fn without_line_breaks(rng: &mut Rng) -> Fault {
+    Fault::Texts(["blanks", "joined"][rng.usize(..2)])
+}
+
 fn somebody(rng: &mut Rng, means: Means) -> (&'static str, usize) {
     (WORKERS[rng.usize(..WORKERS.len())], rng.usize(1..=means.replicas))
 }
 
 impl Fault {
     /// As the sandbox expects it.
-    pub fn at_api(&self) -> Option<build::Fault> {
-        let Self::Api { api, fault, share } = self else { return None };
+    pub fn at_api(&self) -> Vec<build::Fault> {
+        let Self::Api { api, fault, share } = self else { return Vec::new() };
         let requests = if *api == "sellsy" { sellsy("*") } else { aircall("*") };
         let fault = match fault {
             ApiFault::Status(429) => requests.answers(429).header("retry-after", "1"),
@@ -135,8 +173,20 @@ impl Fault {
             ApiFault::CutBefore => requests.breaks(Before),
             ApiFault::CutAfter => requests.breaks(After),
             ApiFault::Html => requests.answers_with(200, "<html>Back soon</html>").header("content-type", "text/html"),
+            ApiFault::Late(_) => {
+                let late = |requests| sellsy(requests).breaks_and_is_late(self.carried_out_after());
+                return WRITES.map(|requests| late(requests).sometimes(*share)).into();
+            }
         };
-        Some(fault.sometimes(*share))
+        vec![fault.sometimes(*share)]
+    }
+
+    /// How long after the end of the fault requests that met it may still be carried out.
+    pub fn carried_out_after(&self) -> Duration {
+        match self {
+            Self::Api { fault: ApiFault::Late(seconds), .. } => Duration::from_secs(*seconds),
+            _ => Duration::ZERO,
+        }
     }
 }
 
@@ -168,10 +218,18 @@ impl fmt::Display for Fault {
                     ApiFault::CutBefore => write!(f, "{api} breaks connections")?,
                     ApiFault::CutAfter => write!(f, "{api} does the work and breaks the connection")?,
                     ApiFault::Html => write!(f, "{api} answers 200 with an HTML page")?,
+                    ApiFault::Late(s) => write!(f, "{api} breaks connections and carries out writes {s} s later")?,
                 }
                 if *share < 1.0 { write!(f, ", {:.0} % of requests", share * 100.0) } else { Ok(()) }
             }
             Self::RollingRestart => write!(f, "every worker restarted in turn (SIGTERM)"),
+            Self::LedgerSetBack { seconds } => write!(f, "the ledger set back by {seconds} s"),
+            Self::DelaysPurged => write!(f, "the delay queues purged"),
+            Self::Clock { worker, replica, seconds } => {
+                let side = if *seconds < 0 { "behind" } else { "ahead" };
+                write!(f, "the clock of {worker} {replica} {} s {side}", seconds.abs())
+            }
+            Self::Texts(texts) => write!(f, "Sellsy gives texts back without line breaks ({texts})"),
         }
     }
 }
@@ -188,6 +246,8 @@ mod tests {
         assert!(planned.iter().all(|planned| planned.at + planned.lasts <= over));
         let kinds: std::collections::BTreeSet<_> = planned.iter().map(|planned| planned.fault.to_string()).collect();
         // 8 workers to kill, 54 links of one or all, 2 APIs with 8 failures and 2 shares, the broker, the restart.
-        assert_eq!(kinds.len(), 8 + 54 + 32 + 2, "{kinds:#?}");
+        let before = 8 + 54 + 32 + 2;
+        // 8 clocks in 2 ways, 2 ways of texts, 2 of the ledger, the delay queues, 3 delays of late writes with 2 shares.
+        assert_eq!(kinds.len(), before + 16 + 2 + 2 + 1 + 6, "{kinds:#?}");
     }
 }

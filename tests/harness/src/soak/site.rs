@@ -11,16 +11,23 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use broker::topology::DELAYS;
 use reqwest::Method;
 use serde_json::json;
-use tokio::{sync::Mutex, time::sleep};
+use tokio::{
+    sync::{Mutex, RwLock},
+    time::sleep,
+};
 
 use super::{
+    clock,
     faults::{self, Planned, Service},
     verdict::Found,
 };
-use crate::{Process, Relay, Services, Stack, WORKERS, authority, build::Fault};
+use crate::{Process, Relay, Services, Stack, State, WORKERS, authority, build::Fault, eventually};
 
+/// How much a fault that loses things waits for.
+const SOME: i64 = 20;
 const SOON: Duration = Duration::from_secs(60);
 /// Workers give their handlers 8 s after SIGTERM.
 const STOPS_WITHIN: Duration = Duration::from_secs(30);
@@ -29,8 +36,13 @@ pub(super) struct Site {
     pub(super) stack: Stack,
     slots: Vec<Slot>,
     front: Relay,
-    /// The current faults of the APIs, by the number of the fault.
-    api_faults: Mutex<BTreeMap<usize, Fault>>,
+    /// The current faults of the APIs, by the number of the planned fault.
+    api_faults: Mutex<BTreeMap<usize, Vec<Fault>>>,
+    /// How Sellsy gives texts back, by the number of the fault; the last one holds.
+    texts: Mutex<BTreeMap<usize, &'static str>>,
+    /// Held while writes may be carried out late. The ledger is not set back then: that a write is still to be carried out
+    /// would be known to nobody, and such a log is created twice (docs/operating.md names the case).
+    late: RwLock<()>,
 }
 
 /// The place of one worker, which successive processes fill.
@@ -66,9 +78,13 @@ impl Slot {
     }
 
     async fn start(&self, stack: &Stack) -> Result<Process> {
+        self.start_in(stack, &self.environment).await
+    }
+
+    async fn start_in(&self, stack: &Stack, environment: &BTreeMap<String, String>) -> Result<Process> {
         let start = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
         let log = format!("{}-{}.{start}", self.worker, self.replica);
-        let mut process = stack.spawn(self.worker, &[], &self.environment, &log).await?;
+        let mut process = stack.spawn(self.worker, &[], environment, &log).await?;
         process.listens().await?;
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(authority(&process.url)?);
         Ok(process)
@@ -86,7 +102,14 @@ impl Site {
                 slots.push(Slot::at(&stack, worker, replica).await?);
             }
         }
-        let site = Self { stack, slots, front: Relay::to_none().await?, api_faults: Mutex::default() };
+        let site = Self {
+            stack,
+            slots,
+            front: Relay::to_none().await?,
+            api_faults: Mutex::default(),
+            texts: Mutex::default(),
+            late: RwLock::default(),
+        };
         for slot in &site.slots {
             *slot.process.lock().await = Some(slot.start(&site.stack).await?);
         }
@@ -118,72 +141,145 @@ impl Site {
 
     /// From the beginning of a fault to its end.
     pub(super) async fn inject(&self, number: usize, planned: &Planned) -> Result<()> {
-        let services = Services::get().await?;
+        let lasts = planned.lasts;
         match &planned.fault {
-            faults::Fault::None => sleep(planned.lasts).await,
-            faults::Fault::Killed { worker, replica } => {
-                let whose = |slot: &&Slot| slot.worker == *worker && slot.replica == *replica;
-                let slot = self.slots.iter().find(whose).context("a worker to kill")?;
-                let mut process = slot.process.lock().await;
-                if let Some(mut process) = process.take() {
-                    process.kill().await?;
-                }
-                sleep(planned.lasts).await;
-                *process = Some(slot.start(&self.stack).await?);
-                self.show_the_way();
-            }
-            faults::Fault::Link { service, of, state } => {
-                let concerned = |slot: &&Slot| of.is_none_or(|of| of == (slot.worker, slot.replica));
-                let links = self.slots.iter().filter(concerned).map(|slot| match service {
-                    Service::Broker => &slot.broker,
-                    Service::Database => &slot.database,
-                });
-                let links: Vec<&Relay> = links.collect();
-                links.iter().for_each(|link| link.set(*state));
-                sleep(planned.lasts).await;
-                links.iter().for_each(|link| link.restore());
-            }
+            faults::Fault::None => sleep(lasts).await,
+            faults::Fault::Killed { worker, replica } => self.kill(self.slot(worker, *replica)?, lasts).await?,
+            faults::Fault::Link { service, of, state } => self.break_links(*service, *of, *state, lasts).await,
             faults::Fault::BrokerStopped => {
+                let services = Services::get().await?;
                 services.order(&["stop-broker"]).await?;
-                sleep(planned.lasts).await;
+                sleep(lasts).await;
                 services.order(&["start-broker"]).await?;
             }
             faults::Fault::Api { .. } => {
-                self.set_api_fault(number, planned.fault.at_api()).await?;
-                sleep(planned.lasts).await;
-                self.set_api_fault(number, None).await?;
+                let is_late = planned.fault.carried_out_after() > Duration::ZERO;
+                let _late = if is_late { Some(self.late.read().await) } else { None };
+                self.set_api_faults(number, planned.fault.at_api()).await?;
+                sleep(lasts).await;
+                self.set_api_faults(number, Vec::new()).await?;
+                sleep(planned.fault.carried_out_after()).await;
             }
             faults::Fault::RollingRestart => {
                 for slot in &self.slots {
                     self.restart(slot).await?;
                 }
             }
+            faults::Fault::LedgerSetBack { seconds } => self.set_ledger_back(*seconds, lasts).await?,
+            faults::Fault::DelaysPurged => self.purge_delays(lasts).await?,
+            faults::Fault::Clock { worker, replica, seconds } => {
+                let slot = self.slot(worker, *replica)?;
+                let mut environment = slot.environment.clone();
+                environment.extend(clock::shifted_by(*seconds).await?);
+                self.restart_in(slot, &environment).await?;
+                sleep(lasts).await;
+                self.restart(slot).await?;
+            }
+            faults::Fault::Texts(texts) => {
+                self.set_texts(number, Some(texts)).await?;
+                sleep(lasts).await;
+                self.set_texts(number, None).await?;
+            }
         }
         Ok(())
     }
 
-    async fn set_api_fault(&self, number: usize, fault: Option<Fault>) -> Result<()> {
-        let mut api_faults = self.api_faults.lock().await;
-        match fault {
-            Some(fault) => api_faults.insert(number, fault),
-            None => api_faults.remove(&number),
-        };
-        self.stack.sandbox.set_faults(api_faults.values().cloned()).await
-    }
-
-    async fn restart(&self, slot: &Slot) -> Result<()> {
+    async fn kill(&self, slot: &Slot, lasts: Duration) -> Result<()> {
         let mut process = slot.process.lock().await;
         if let Some(mut process) = process.take() {
-            process.terminate(STOPS_WITHIN).await?;
+            process.kill().await?;
         }
+        sleep(lasts).await;
         *process = Some(slot.start(&self.stack).await?);
         self.show_the_way();
         Ok(())
     }
 
-    /// Pretends that two minutes have passed for leases and unclear creations, and that everything in the delay queues is due. The
-    /// loggers are stopped meanwhile.
+    async fn break_links(&self, service: Service, of: Option<(&str, usize)>, state: State, lasts: Duration) {
+        let concerned = |slot: &&Slot| of.is_none_or(|of| of == (slot.worker, slot.replica));
+        let links = self.slots.iter().filter(concerned).map(|slot| match service {
+            Service::Broker => &slot.broker,
+            Service::Database => &slot.database,
+        });
+        let links: Vec<&Relay> = links.collect();
+        links.iter().for_each(|link| link.set(state));
+        sleep(lasts).await;
+        links.iter().for_each(|link| link.restore());
+    }
+
+    /// As soon as there are logs to lose, but not later than `within`.
+    async fn set_ledger_back(&self, seconds: u32, within: Duration) -> Result<()> {
+        let ledger = self.stack.ledger().await?;
+        let some = || async { (ledger.logged_since(seconds).await.ok()? >= SOME).then_some(()) };
+        eventually(within, some).await;
+        let _none_is_late = self.late.write().await;
+        self.without_loggers(async || ledger.set_back(seconds).await).await
+    }
+
+    /// As soon as there are messages to lose, but not later than `within`; in any case once the broker runs, if another fault
+    /// has stopped it.
+    async fn purge_delays(&self, within: Duration) -> Result<()> {
+        let queues: Vec<_> = DELAYS.iter().map(|(rung, _)| self.stack.names.delay(rung)).collect();
+        let some = || async {
+            let mut delayed = 0;
+            for queue in &queues {
+                delayed += i64::from(self.stack.depth(queue).await.ok()?);
+            }
+            (delayed >= SOME).then_some(())
+        };
+        eventually(within, some).await;
+        for queue in &queues {
+            let purged = || async { self.stack.purge(queue).await.ok() };
+            eventually(SOON, purged).await.with_context(|| format!("{queue} could not be purged"))?;
+        }
+        Ok(())
+    }
+
+    fn slot(&self, worker: &str, replica: usize) -> Result<&Slot> {
+        let whose = |slot: &&Slot| slot.worker == worker && slot.replica == replica;
+        self.slots.iter().find(whose).with_context(|| format!("there is no {worker} {replica}"))
+    }
+
+    async fn set_api_faults(&self, number: usize, faults: Vec<Fault>) -> Result<()> {
+        let mut api_faults = self.api_faults.lock().await;
+        api_faults.insert(number, faults);
+        self.stack.sandbox.set_faults(api_faults.values().flatten().cloned()).await
+    }
+
+    async fn set_texts(&self, number: usize, way: Option<&'static str>) -> Result<()> {
+        let mut texts = self.texts.lock().await;
+        match way {
+            Some(way) => texts.insert(number, way),
+            None => texts.remove(&number),
+        };
+        self.stack.sandbox.set_texts(texts.values().last().copied().unwrap_or("as_sent")).await
+    }
+
+    async fn restart(&self, slot: &Slot) -> Result<()> {
+        self.restart_in(slot, &slot.environment).await
+    }
+
+    async fn restart_in(&self, slot: &Slot, environment: &BTreeMap<String, String>) -> Result<()> {
+        let mut process = slot.process.lock().await;
+        if let Some(mut process) = process.take() {
+            process.terminate(STOPS_WITHIN).await?;
+        }
+        *process = Some(slot.start_in(&self.stack, environment).await?);
+        self.show_the_way();
+        Ok(())
+    }
+
+    /// Pretends that two minutes have passed for leases and unclear creations, and that everything in the delay queues is due.
     pub(super) async fn time_passes(&self) -> Result<()> {
+        let pass = async || {
+            self.stack.ledger().await?.time_passes().await?;
+            self.stack.delays_end().await
+        };
+        self.without_loggers(pass).await
+    }
+
+    /// Does something while all loggers are stopped.
+    async fn without_loggers(&self, what: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
         let loggers = || self.slots.iter().filter(|slot| slot.worker == "logger");
         let mut stopped = Vec::new();
         for slot in loggers() {
@@ -193,8 +289,7 @@ impl Site {
             }
             stopped.push(process);
         }
-        self.stack.ledger().await?.time_passes().await?;
-        self.stack.delays_end().await?;
+        what().await?;
         for (slot, process) in loggers().zip(&mut stopped) {
             **process = Some(slot.start(&self.stack).await?);
         }
