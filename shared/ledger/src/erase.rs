@@ -21,7 +21,8 @@ pub struct Erased {
 pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     // All columns that are not named here are set when the row is created: the id, and counters that reveal nothing.
     let calls = "update calls
-                    set erased_at = now(), snapshot = null, snapshot_at = null, snapshot_rank = null, card_at = null,
+                    set erased_at = now(), snapshot = null, snapshot_at = null, snapshot_rank = null,
+                        snapshot_parts = null, card_at = null,
                         resolution = null, looked_up_at = null, resolved_at = null, insights = '{}', digest = null,
                         intent_at = null, unmatched_number = null, reopened_at = null, due_at = null,
                         links_refused_at = null, forwarded_to = null, forwarded_at = null,
