@@ -33,11 +33,12 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     Ok(Erased { calls, timeline })
 }
 
-/// The oldest calls that were first seen longer ago than `age`, up to `at_most`.
+/// The oldest calls that were first seen longer ago than `age`, up to `at_most`. The expression is that of an index which does not
+/// have the erased calls (migration V16), however many there are.
 pub async fn old_calls(client: &Client, age: Duration, at_most: i64) -> Result<Vec<i64>> {
     let sql = "select call_id from calls
-                where erased_at is null and created_at < now() - make_interval(secs => $1)
-                order by created_at limit $2";
+                where case when erased_at is null then created_at end < now() - make_interval(secs => $1)
+                order by case when erased_at is null then created_at end limit $2";
     let rows = client.query(sql, &[&age.as_secs_f64(), &at_most]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
