@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use harness::{
-    Process, RECONCILED, Stack,
-    build::{Call, aircall, call, tag},
+    CallRow, Process, RECONCILED, Stack,
+    build::{Call, aircall, call, tag, webhook},
     eventually, says,
 };
 use reqwest::Method;
@@ -232,6 +232,44 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
     assert_eq!(writes().await?, before);
     each_logged_once(&stack, &[tagged, ended]).await?;
     assert_eq!(stack.dead_letters().await?, []);
+    drop(workers);
+    stack.down().await
+}
+
+/// The list shows A, a webhook adds B, and the webhook that removes B is lost: the list shows what it has shown before.
+#[tokio::test]
+async fn a_list_that_shows_what_it_showed_before_is_compared_all_the_same() -> Result<()> {
+    let (stack, workers) = reconciling("again").await?;
+    let ledger = stack.ledger().await?;
+    let all = ["call.created", "call.answered", "call.hungup", "call.ended", "call.tagged"];
+    let id = stack.sandbox.play(&past_call(1800).losing(&all).after(200, tag("VIP"))).await?;
+    stack.sandbox.log_of(id, SOON, says(&["Tags : VIP"])).await?;
+
+    for _ in 0..2 {
+        // Not in the second in which the list was asked.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let mut call = stack.sandbox.call(id).await?;
+        let now = now_s();
+        call["tags"].as_array_mut().context("tags")?.push(json!({ "id": 77, "name": "Devis", "tagged_at": now }));
+        stack.sandbox.send([webhook("call.tagged", call).at(now)]).await?;
+        let tagged = |row: &CallRow| row.snapshot["tags"].to_string().contains("Devis");
+        ledger.call_that(id, SOON, tagged).await?;
+        // The five minutes of the webhooks pass.
+        let removed = async {
+            while ledger.call(id).await?.is_some_and(|row| tagged(&row)) {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                ledger.grace_ends().await?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(SOON, removed).await.context("the tag that is gone stays in the ledger")??;
+    }
+    ledger.pauses_end().await?;
+    let log = stack.sandbox.log_of(id, 2 * SOON, |log| says(&["VIP"])(log) && !says(&["Devis"])(log)).await;
+    log.context("the log has only what is left")?;
+    let facts = reconciled(&stack).await?;
+    turns(&stack, 3).await?;
+    assert_eq!(reconciled(&stack).await?, facts, "and then nothing more is brought in");
     drop(workers);
     stack.down().await
 }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base::db::Client;
 use harness::{
     Line, SKIPPED, Stack,
     build::{Call, call, webhook},
     eventually,
 };
+
+use ledger::erase;
 
 use crate::{CLIENT, SOON};
 
@@ -89,5 +92,34 @@ async fn old_calls_are_deleted_and_never_logged_again() -> Result<()> {
     let log = ledger.call(old).await?.and_then(|row| row.log);
     assert!(log.is_some(), "the log can still be found");
     drop((workers, resolvers));
+    stack.down().await
+}
+
+/// How many calls the search for due ones finds, and how many rows it reads for that.
+async fn search(client: &Client) -> Result<(usize, i64)> {
+    client.batch_execute("begin").await?;
+    let due = erase::old_calls(client, Duration::from_secs(30 * 86_400), 500).await?.len();
+    let sql = "select (seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint from pg_stat_xact_user_tables where relname = 'calls'";
+    let read = client.query_one(sql, &[]).await?.try_get(0)?;
+    client.batch_execute("rollback").await?;
+    Ok((due, read))
+}
+
+#[tokio::test]
+async fn retention_costs_what_is_due_and_not_what_was() -> Result<()> {
+    let mut stack = Stack::new("erased").await?;
+    // It applies the migrations.
+    let worker = stack.start("logger").await?;
+    worker.until_ready(SOON).await?;
+    drop(worker);
+    let ledger = stack.ledger().await?;
+    ledger.fill_with_erased(300_000, 10).await?;
+    // With what the planner knows of an empty table, and of this one.
+    let (unknown, client) = (stack.connection().await?, stack.connection().await?);
+    let before = search(&unknown).await?;
+    ledger.analyze_calls().await?;
+    let after = search(&client).await?;
+    assert!(before.0 == 10 && after.0 == 10, "{before:?} {after:?}");
+    assert!(before.1 <= 100 && after.1 <= 100, "rows read for 10 due calls: {} and {}", before.1, after.1);
     stack.down().await
 }

@@ -21,7 +21,8 @@ pub struct Erased {
 pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     // All columns that are not named here are set when the row is created: the id, and counters that reveal nothing.
     let calls = "update calls
-                    set erased_at = now(), snapshot = null, snapshot_at = null, snapshot_rank = null, card_at = null,
+                    set erased_at = now(), snapshot = null, snapshot_at = null, snapshot_rank = null,
+                        snapshot_parts = null, card_at = null,
                         resolution = null, looked_up_at = null, resolved_at = null, insights = '{}', digest = null,
                         intent_at = null, unmatched_number = null, reopened_at = null, due_at = null,
                         links_refused_at = null, forwarded_to = null, forwarded_at = null,
@@ -32,11 +33,12 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     Ok(Erased { calls, timeline })
 }
 
-/// The oldest calls that were first seen longer ago than `age`, up to `at_most`.
+/// The oldest calls that were first seen longer ago than `age`, up to `at_most`. The expression is that of an index which does not
+/// have the erased calls (migration V17), however many there are.
 pub async fn old_calls(client: &Client, age: Duration, at_most: i64) -> Result<Vec<i64>> {
     let sql = "select call_id from calls
-                where erased_at is null and created_at < now() - make_interval(secs => $1)
-                order by created_at limit $2";
+                where case when erased_at is null then created_at end < now() - make_interval(secs => $1)
+                order by case when erased_at is null then created_at end limit $2";
     let rows = client.query(sql, &[&age.as_secs_f64(), &at_most]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -1,11 +1,12 @@
-//! Aircall's view of a call, and which of two views is the newer one.
+//! Aircall's view of a call, which of two views is the newer one, and what is known after several of them.
 //!
 //! Every call event carries the whole call as it was when the event was built, and Aircall gives that moment in whole
 //! seconds. Events share seconds (notes and tags are saved together), arrive in any order, and are repeated. So the
 //! order of views depends on nothing but the views, and it is total: the newest is the same one in whatever order they
 //! arrive.
 //!
-//! The time of the event decides. Within one second it is, in this order:
+//! An ended call never goes back: a view of a call that goes on is older than any of an ended one. Apart from that, the
+//! time of the event decides. Within one second it is, in this order:
 //! 1. what a call never loses: its phase (ringing, answered, ended), its notes, its recording and voicemail;
 //! 2. fewer tags from before this second: they can only have been removed, since a tag that is added again has a new
 //!    date;
@@ -22,22 +23,53 @@
 //! A view that is read from the REST API has no event. Its place is the second in which it was requested, with a kind
 //! that is not an event, so that it ranks below an event of that second.
 
+pub(super) mod merge;
+
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use vendors::aircall::wire::Call;
 
 /// Aircall's view of a call, with its place in the order of views.
+///
+/// **A view never takes away.** An event can lack what an earlier one told: `call.ended` may come without the link that
+/// `call.comm_assets_generated` brought, and Aircall may send an old body again with a new time. So the ledger keeps what
+/// follows from all views of the call that have arrived, in whatever order ([`merge`]):
+///
+/// - The newest view counts for the agent, the status, the duration and the like, which may also become empty.
+/// - Each other field and each note is as the newest view has it that has it at all.
+/// - A tag that a view shows is there, until a newer view that knows better lacks it. Only two kinds know better:
+///   `call.untagged`, which Aircall sends because a tag was removed, and Aircall's list of calls, which shows the call as it
+///   is at the moment at which we ask, and which alone shows a removal whose event was lost. Any other view may be stale.
+/// - Those two take away only tags that were added before them, by the tag's own date. Without a date, a tag was added when
+///   it was seen. A tag that was added in the very second of a removal counts as removed, unless a later event shows it.
+///
+/// | stored | then comes | stays |
+/// | --- | --- | --- |
+/// | recording, asset, voicemail | any view without | they stay |
+/// | a note | any view without | it stays |
+/// | the end, the answer | a view of before, whatever its time | the call has ended, was answered |
+/// | who transferred the call | `call.ended` without | it stays |
+/// | the agent whose phone rang | `call.ended` of a missed call, without an agent | no agent |
+/// | tag A | any other event without A | A |
+/// | tag A | `call.untagged` without A | no A |
+/// | A removed at 12:05 | an event with A, added at 12:00 | no A |
+/// | A removed at 12:05 | an event with A, added at 12:06 | A |
+/// | A added at 12:06 | `call.untagged` of 12:05 without A, late | A |
+/// | A | Aircall's list, asked now, without A (its removal was lost) | no A |
+/// | A added after the list was asked | Aircall's list without A, late | A |
 #[derive(Clone, Debug)]
 pub struct Snapshot<'a> {
     pub(super) call: &'a Call,
     pub(super) kind: &'a str,
-    at: Timestamp,
-    rank: i64,
+    place: Place,
     pub(super) noted: bool,
 }
 
 impl<'a> Snapshot<'a> {
     pub fn new(kind: &'a str, at: Timestamp, call: &'a Call) -> Self {
-        Self { call, kind, at, rank: rank(kind, at, call), noted: false }
+        Self { call, kind, place: Place { at, rank: rank(kind, at, call) }, noted: false }
     }
 
     /// With `true`, the line of the event is on the timeline already and is not written again.
@@ -47,8 +79,38 @@ impl<'a> Snapshot<'a> {
     }
 
     /// The greater one is the newer one. Two views with the same place are the same view.
-    pub fn place(&self) -> (Timestamp, i64) {
+    pub fn place(&self) -> Place {
+        self.place
+    }
+}
+
+/// The place of a view in the order of all views of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub(super) at: Timestamp,
+    pub(super) rank: i64,
+}
+
+impl Place {
+    /// The order by time alone, in which an event may be newer than one of an ended call: for what is told apart from the phase.
+    pub(super) fn time(self) -> (Timestamp, i64) {
         (self.at, self.rank)
+    }
+}
+
+/// The phase is the first part of the rank.
+pub(super) const PHASE_SHIFT: u32 = 56;
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = |place: &Self| (place.rank >> PHASE_SHIFT, place.at, place.rank);
+        order(self).cmp(&order(other))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

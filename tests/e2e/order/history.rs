@@ -42,6 +42,13 @@ pub(super) const KNOWABLE: &[History] = &[
         says: &["Tags : VIP", "/recording", "Rappeler", "vers l’extérieur : +33199009901"],
         silent: &["Devis"],
     },
+    // An old body comes again with a new time, and an event that knows less.
+    History {
+        script: "0 created, 6 answered, 100 hungup, 101 transferred, 105 comm_assets_generated recording, 130 ended, 140 tagged VIP,
+                 150 tagged Devis, 160 commented Rappeler, 170 untagged Devis, 300 stale, 310 stale",
+        says: &["Tags : VIP", "Rappeler", "/recording", "Transféré par : Hugo Lefèvre"],
+        silent: &["Devis"],
+    },
     // The summary is corrected twice; the other insights are kept side by side.
     History {
         script: "0 created, 6 answered, 400 hungup, 430 ended, 440 summary Un devis., 441 topics devis, 445 summary Deux devis.,
@@ -77,14 +84,20 @@ impl History {
             "raw_digits": CLIENT, "number": { "id": NUMBER, "name": "Accueil Paris", "digits": "+33 1 99 00 10 01" },
             "archived": false, "teams": [], "comments": [], "tags": [],
         });
+        // The call at its hang-up, which `stale` sends once more.
+        let mut early = call.clone();
         let lines = self.script.split(',').map(|line| line.trim().splitn(3, ' ').collect::<Vec<_>>());
         let events = lines.map(|line| {
             let (second, what, about) = (line[0], line[1], line.get(2).copied().unwrap_or_default());
             let now = STARTED_AT + second.parse::<i64>()?;
             let (event, data) = match insight(call_id, what, about) {
                 Some(insight) => insight,
+                None if what == "stale" => ("call.ended".into(), early.clone()),
                 None => {
                     happen(&mut call, what, about, now)?;
+                    if what == "hungup" {
+                        early = call.clone();
+                    }
                     let mut sent = call.clone();
                     if what == "external_transferred" {
                         // Only this event carries it.
@@ -126,6 +139,7 @@ fn happen(call: &mut Value, what: &str, about: &str, now: i64) -> Result<()> {
             notes.push(json!({ "id": notes.len() + 1, "content": about, "posted_by": agent, "posted_at": now }));
         }
         "archived" => call["archived"] = json!(true),
+        "transferred" => call["transferred_by"] = json!({ "id": 502, "name": "Hugo Lefèvre" }),
         "created" | "ended" | "external_transferred" => {}
         what => bail!("what is {what}?"),
     }

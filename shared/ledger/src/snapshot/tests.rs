@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod merging;
+
 /// The second in which the events of the table happen.
 const NOW_S: i64 = 1_795_000_000;
 
@@ -33,11 +35,15 @@ fn newer((kind, fields): (&str, Value), (newer_kind, newer_fields): (&str, Value
 
 #[test]
 fn the_time_of_the_event_decides() {
-    let (rich, poor) = (call(&json!({ "ended_at": NOW_S, "comments": [{ "id": 1 }] })), call(&json!({})));
-    for (seconds, expected) in [(1, true), (0, false), (-1, false)] {
+    let (ended, ringing) = (json!({ "ended_at": NOW_S }), json!({}));
+    let rich = json!({ "ended_at": NOW_S, "comments": [{ "id": 1 }] });
+    for (poor, seconds, expected) in
+        [(&ended, 1, true), (&ended, 0, false), (&ended, -1, false), (&ringing, 1, false), (&ringing, -1, false)]
+    {
+        let (poor, rich) = (call(poor), call(&rich));
         let poor = Snapshot::new("call.created", at(NOW_S + seconds), &poor);
         let rich = Snapshot::new("call.commented", at(NOW_S), &rich);
-        assert_eq!(poor.place() > rich.place(), expected, "{seconds} s later");
+        assert_eq!(poor.place() > rich.place(), expected, "{seconds} s later, ended or not");
     }
 }
 

@@ -124,7 +124,7 @@ impl Ledger {
 
     /// How many calls have ids in this range, and how many different rows they have, ignoring ids and times of arrival.
     pub async fn different_rows(&self, first: i64, last: i64) -> Result<(i64, i64)> {
-        let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, insights, forwarded_to))
+        let sql = "select count(*), count(distinct (snapshot, snapshot_at, snapshot_rank, snapshot_parts, insights, forwarded_to))
                      from calls where call_id between $1 and $2";
         let rows = self.rows(sql, &[&first, &last]).await?;
         let row = rows.first().context("a row")?;

@@ -35,6 +35,20 @@ impl Ledger {
         self.value(sql, &[]).await
     }
 
+    /// Pretends that this many calls were erased long ago, and that some more are of the same age and are not.
+    pub async fn fill_with_erased(&self, erased: i64, due: i64) -> Result<()> {
+        let sql = "insert into calls (call_id, created_at, erased_at)
+                   select 2000000000 + n, now() - interval '60 days' + make_interval(secs => n::float8), case when n <= $1::bigint then now() end
+                     from generate_series(1, $1::bigint + $2::bigint) n";
+        self.run_all("set statement_timeout = 0").await?;
+        self.run(sql, &[&erased, &due]).await.map(drop)
+    }
+
+    /// The planner learns what is in the table of calls.
+    pub async fn analyze_calls(&self) -> Result<()> {
+        self.run_all("analyze calls").await
+    }
+
     /// Pretends that a worker of a later version has migrated the tables.
     pub async fn migrate_further(&self) -> Result<()> {
         let newer = "insert into refinery_schema_history (version, name, applied_on, checksum)
