@@ -36,6 +36,7 @@ use ledger::{
     insight::Insight,
     timeline::Reason,
 };
+use tokio::time;
 use vendors::aircall::wire::Call;
 
 use crate::{
@@ -48,6 +49,10 @@ use crate::{
 use claim::Claim;
 pub(crate) use stranded::Stranded;
 use stranded::Unreleased;
+
+/// The message of the first decision is the only one that needs no search, and tags or notes that come in the same moment hold
+/// the lease for some milliseconds only.
+const PAUSES_FOR_FIRST_MS: [u64; 5] = [50, 100, 200, 400, 800];
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
@@ -116,10 +121,17 @@ impl Writer {
         let (call_id, news) = (message.event.call_id, news(message)?);
         // No other message creates a log without looking for one.
         let form = self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision);
-        let client = self.database.client().await?;
         let sent = unreleased.last_request.sent();
-        let claimed = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
-        drop(client);
+        let mut pauses = if news == News::FirstDecision { &PAUSES_FOR_FIRST_MS[..] } else { &[] }.iter();
+        let claimed = loop {
+            let client = self.database.client().await?;
+            let claimed = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
+            drop(client);
+            match (&claimed, pauses.next()) {
+                (Claimed::Held { .. }, Some(pause)) => time::sleep(Duration::from_millis(*pause)).await,
+                _ => break claimed,
+            }
+        };
         match claimed {
             Claimed::Ours(row) => {
                 claim.granted(&row);
