@@ -2,9 +2,9 @@
 //!
 //! Every write costs a request of a quota that all workers share, and what becomes known after a call arrives in a
 //! burst within a minute or two: recording, tags, notes, three or four insights. The log is created at once. Its first
-//! change waits ten seconds. A later one waits half a minute, and in any case until the last write is 55 s old. So the
-//! changes of any minute after the call cost at most two writes, and none waits longer than 55 s
-//! (`docs/decisions/0006`).
+//! change waits ten seconds. A later one waits half a minute, and in any case until the last write is 55 s old. So two
+//! updates are at least 55 s apart, the changes of a minute cost at most two of them (three writes with the creation),
+//! and none waits longer than 55 s (`docs/decisions/0006`).
 
 use std::time::Duration;
 

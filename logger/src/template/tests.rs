@@ -26,7 +26,7 @@ impl Drop for File {
 }
 
 #[test]
-fn what_is_wrong_with_a_template_is_told_with_its_line() {
+fn what_is_wrong_with_a_template_is_reported_with_its_line() {
     for (template, line, words) in [
         ("{{ agent }\n", 1, "syntax error"),
         ("a\n\n{% if tags %}\n", 3, "syntax error"),
@@ -47,7 +47,7 @@ fn what_is_wrong_with_a_template_is_told_with_its_line() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told() {
+fn a_file_that_cannot_be_read_is_reported() {
     let gone = Template::own(Path::new("/nowhere/log.j2"), Language::French).unwrap_err();
     assert!(gone.starts_with("/nowhere/log.j2 cannot be read: "), "{gone}");
     assert!(File::with([0x41, 0xff]).problem().starts_with(" cannot be read: "));

@@ -12,7 +12,7 @@ use super::Verdict;
 /// The first RabbitMQ whose quorum queues dead-letter at least once and expire messages.
 const BROKER: (u32, u32) = (3, 10);
 /// The oldest PostgreSQL that is still maintained at the time of writing.
-const DATABASE: i32 = 14;
+const DATABASE: i32 = 15;
 /// A larger difference shows as odd times in logs and timelines ...
 const ODD: SignedDuration = SignedDuration::from_secs(10);
 /// ... and with more than this, events are taken as newer or older than they are.
@@ -142,8 +142,8 @@ mod tests {
             (broker_version(Some("4.1.0-rc.1")), Ok),
             (broker_version(Some("?")), Failed),
             (broker_version(None), Ok),
-            (database_version(130_018), Warning),
-            (database_version(140_000), Ok),
+            (database_version(140_024), Warning),
+            (database_version(150_000), Ok),
             (database_version(170_002), Ok),
             (migrations(Some(8), 8), Ok),
             (migrations(Some(7), 8), Failed),

@@ -33,7 +33,7 @@ use vendors::aircall::wire::Call;
 
 /// Aircall's view of a call, with its place in the order of views.
 ///
-/// **A view never takes away.** An event can lack what an earlier one told: `call.ended` may come without the link that
+/// **A view never takes away.** An event can lack what an earlier one had: `call.ended` may come without the link that
 /// `call.comm_assets_generated` brought, and Aircall may send an old body again with a new time. So the ledger keeps what
 /// follows from all views of the call that have arrived, in whatever order ([`merge`]):
 ///
@@ -92,7 +92,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The order by time alone, in which an event may be newer than one of an ended call: for what is told apart from the phase.
+    /// The order by time alone, in which an event may be newer than one of an ended call: for what does not depend on the phase.
     pub(super) fn time(self) -> (Timestamp, i64) {
         (self.at, self.rank)
     }

@@ -112,9 +112,9 @@ fn its_table_has_every_variable_with_type_example_and_limit() {
     documented.sort_unstable();
     assert_eq!(documented, known.keys().cloned().collect::<Vec<_>>());
     for row in rows {
-        let [field, kind_told, _, example, limit] = row[..] else { panic!("{row:?}") };
+        let [field, kind_named, _, example, limit] = row[..] else { panic!("{row:?}") };
         let values = &known[field];
-        assert_eq!(kind_told, kind(values), "{field}");
+        assert_eq!(kind_named, kind(values), "{field}");
         assert_eq!(limit, at_most(field), "{field}");
         let seen: Vec<_> = values.iter().map(Value::to_string).collect();
         // Spaces after commas are for the reader; a long text is shown by its beginning.
@@ -123,6 +123,6 @@ fn its_table_has_every_variable_with_type_example_and_limit() {
             Some(beginning) => seen.iter().any(|value| value.starts_with(beginning)),
             None => seen.contains(&example),
         };
-        assert!(is_seen || (example.is_empty() && kind_told == "list"), "{field}: {example} is none of {seen:?}");
+        assert!(is_seen || (example.is_empty() && kind_named == "list"), "{field}: {example} is none of {seen:?}");
     }
 }

@@ -80,11 +80,7 @@ pub const METRICS: &[Metric] = &[
         "How old a fact was when its handling began for the first time",
     ),
     histogram("callbridge_message_duration_seconds", &["stage"], "Handling of a message, until it was acknowledged"),
-    counter(
-        "callbridge_messages_total",
-        &["stage", "outcome"],
-        "Handled messages by outcome: done, skipped, delayed, retried or parked",
-    ),
+    counter("callbridge_messages_total", &["stage", "outcome"], "Handled messages by outcome"),
     counter("callbridge_publish_failures_total", &[], "Publishes that the broker did not confirm"),
     gauge(
         "callbridge_queue_messages",

@@ -136,15 +136,15 @@ fn lives() -> impl Strategy<Value = Vec<Next>> {
 }
 
 /// One of a call's events, as Aircall builds it.
-type Told = (&'static str, Timestamp, Call);
+type Sent = (&'static str, Timestamp, Call);
 
 /// The events of a history, in their true order. In a second in which a tag was removed none is added, unless they may
 /// be `mixed`: in such a second nobody can know what came last.
-fn tell(life: &[Next], mixed: bool) -> Vec<Told> {
+fn events_of(life: &[Next], mixed: bool) -> Vec<Sent> {
     let (mut now, mut untagged_at) = (NOW_S, None);
-    let mut told: Vec<Told> = vec![("call.created", at(now), call(&json!({})))];
+    let mut sent: Vec<Sent> = vec![("call.created", at(now), call(&json!({})))];
     for next in life {
-        let mut call = told[told.len() - 1].2.clone();
+        let mut call = sent[sent.len() - 1].2.clone();
         let kind = match next {
             Next::Second => None,
             Next::Answer if !call.was_answered() && !call.has_ended() => {
@@ -160,11 +160,11 @@ fn tell(life: &[Next], mixed: bool) -> Vec<Told> {
                 Some("call.comm_assets_generated")
             }
             Next::Voicemail if call.has_ended() && !call.was_answered() => {
-                call.voicemail = Some(format!("https://example/{}", told.len()));
+                call.voicemail = Some(format!("https://example/{}", sent.len()));
                 Some("call.voicemail_left")
             }
             Next::Note if call.comments.len() < 5 => {
-                let comment = json!({ "id": told.len() + 1, "content": "Rappeler" });
+                let comment = json!({ "id": sent.len() + 1, "content": "Rappeler" });
                 call.comments.push(serde_json::from_value(comment).unwrap());
                 Some("call.commented")
             }
@@ -185,11 +185,11 @@ fn tell(life: &[Next], mixed: bool) -> Vec<Told> {
             _ => continue,
         };
         match kind {
-            Some(kind) => told.push((kind, at(now), call)),
+            Some(kind) => sent.push((kind, at(now), call)),
             None => now += 1,
         }
     }
-    told
+    sent
 }
 
 fn has(call: &Call, id: u8) -> bool {
@@ -197,19 +197,19 @@ fn has(call: &Call, id: u8) -> bool {
 }
 
 /// The view that remains if each one replaces an older one, and its place.
-fn kept<'a>(told: impl IntoIterator<Item = &'a Told>) -> (Snapshot<'a>, String) {
-    let views = told.into_iter().map(|(kind, at, call)| Snapshot::new(kind, *at, call));
+fn kept<'a>(sent: impl IntoIterator<Item = &'a Sent>) -> (Snapshot<'a>, String) {
+    let views = sent.into_iter().map(|(kind, at, call)| Snapshot::new(kind, *at, call));
     let kept = views.reduce(|kept, next| if next.place() > kept.place() { next } else { kept }).unwrap();
     let text = serde_json::to_string(kept.call).unwrap();
     (kept, text)
 }
 
 /// Each event at least once, some more often, in any order.
-fn shuffled(told: Vec<Told>) -> impl Strategy<Value = (Vec<Told>, Vec<usize>)> {
-    let all: Vec<usize> = (0..told.len()).collect();
-    let again = vec(0..told.len(), 0..=told.len());
+fn shuffled(sent: Vec<Sent>) -> impl Strategy<Value = (Vec<Sent>, Vec<usize>)> {
+    let all: Vec<usize> = (0..sent.len()).collect();
+    let again = vec(0..sent.len(), 0..=sent.len());
     let order = again.prop_flat_map(move |again| Just([all.clone(), again].concat()).prop_shuffle());
-    (Just(told), order)
+    (Just(sent), order)
 }
 
 proptest! {
@@ -217,20 +217,20 @@ proptest! {
 
     #[test]
     fn every_order_with_repeats_ends_alike(
-        (told, order) in lives().prop_map(|life| tell(&life, true)).prop_flat_map(shuffled),
+        (sent, order) in lives().prop_map(|life| events_of(&life, true)).prop_flat_map(shuffled),
     ) {
-        let (in_order, shuffled) = (kept(&told), kept(order.iter().map(|index| &told[*index])));
+        let (in_order, shuffled) = (kept(&sent), kept(order.iter().map(|index| &sent[*index])));
         prop_assert_eq!(in_order.0.place(), shuffled.0.place());
         prop_assert_eq!(in_order.1, shuffled.1);
     }
 
     /// The stored view is what the last event said.
     #[test]
-    fn the_last_event_is_kept(told in lives().prop_map(|life| tell(&life, false))) {
+    fn the_last_event_is_kept(sent in lives().prop_map(|life| events_of(&life, false))) {
         let says = |call: &Call| {
             let tags: BTreeSet<_> = call.tags.iter().map(|tag| tag.id).collect();
             (call.has_ended(), call.was_answered(), call.comments.len(), call.asset.is_some(), call.voicemail.is_some(), tags)
         };
-        prop_assert_eq!(says(kept(&told).0.call), says(&told[told.len() - 1].2));
+        prop_assert_eq!(says(kept(&sent).0.call), says(&sent[sent.len() - 1].2));
     }
 }

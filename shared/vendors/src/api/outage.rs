@@ -1,4 +1,4 @@
-//! Tells an outage of an API from a failure of one request.
+//! Distinguishes an outage of an API from a failure of one request.
 //!
 //! A failed request is followed by a probe: a GET of the same address, without credentials and without effect, within the
 //! budget like all requests. Any answer except a server error or an HTML page shows that the API is available (most likely

@@ -13,8 +13,8 @@ fn joined(views: &[View]) -> Joined {
 }
 
 /// Each view is joined with what was stored, as the ledger does.
-fn fold<'a>(told: impl IntoIterator<Item = &'a Told>) -> Joined {
-    let views = told.into_iter().map(|(kind, at, call)| Joined::of(&Snapshot::new(kind, *at, call)));
+fn fold<'a>(sent: impl IntoIterator<Item = &'a Sent>) -> Joined {
+    let views = sent.into_iter().map(|(kind, at, call)| Joined::of(&Snapshot::new(kind, *at, call)));
     views.reduce(|stored, view| read_back(&stored).join(view)).unwrap()
 }
 
@@ -156,32 +156,32 @@ fn a_view_alone_is_stored_as_it_came() {
     assert_eq!((joined.call(), joined.parts()), (serde_json::to_value(&call).unwrap(), None));
 }
 
-/// A tag that is removed in the second in which it was added: an old body that shows it later cannot be told from one that shows a
+/// A tag that is removed in the second in which it was added: an old body that shows it later cannot be distinguished from one that shows a
 /// tag which was added once more.
-fn has_a_slip(told: &[Told]) -> bool {
-    told.windows(2).any(|pair| {
+fn has_a_slip(sent: &[Sent]) -> bool {
+    sent.windows(2).any(|pair| {
         let [(_, _, before), (_, at, after)] = pair else { return false };
         before.tags.iter().any(|tag| !after.tags.contains(tag) && tag.tagged_at == Some(*at))
     })
 }
 
 /// Old bodies that Aircall sends again as if they were new, each some seconds after the last event.
-fn restamped(told: &[Told], again: &[(usize, i64)]) -> Vec<Told> {
-    let last = told[told.len() - 1].1;
+fn restamped(sent: &[Sent], again: &[(usize, i64)]) -> Vec<Sent> {
+    let last = sent[sent.len() - 1].1;
     let stale = again.iter().map(|(index, seconds)| {
-        let call = told[index % told.len()].2.clone();
+        let call = sent[index % sent.len()].2.clone();
         let kind = if call.has_ended() { "call.ended" } else { "call.created" };
         (kind, at(last.as_second() + seconds), call)
     });
-    told.iter().cloned().chain(stale).collect()
+    sent.iter().cloned().chain(stale).collect()
 }
 
-fn lives_with_old_bodies() -> impl Strategy<Value = (Vec<Told>, Vec<Told>)> {
+fn lives_with_old_bodies() -> impl Strategy<Value = (Vec<Sent>, Vec<Sent>)> {
     let again = vec((0..24_usize, 1..9_i64), 0..4);
     (lives(), again).prop_map(|(life, again)| {
-        let told = tell(&life, false);
-        let all = restamped(&told, &again);
-        (told, all)
+        let sent = events_of(&life, false);
+        let all = restamped(&sent, &again);
+        (sent, all)
     })
 }
 
@@ -190,11 +190,11 @@ proptest! {
 
     #[test]
     fn nothing_depends_on_order_or_repeats(
-        (told, order) in (lives(), vec((0..24_usize, 1..9_i64), 0..4))
-            .prop_map(|(life, again)| restamped(&tell(&life, true), &again)).prop_flat_map(shuffled),
+        (sent, order) in (lives(), vec((0..24_usize, 1..9_i64), 0..4))
+            .prop_map(|(life, again)| restamped(&events_of(&life, true), &again)).prop_flat_map(shuffled),
     ) {
-        let in_order = stored(&fold(&told));
-        let views: Vec<&Told> = order.iter().map(|index| &told[*index]).collect();
+        let in_order = stored(&fold(&sent));
+        let views: Vec<&Sent> = order.iter().map(|index| &sent[*index]).collect();
         prop_assert_eq!(&in_order, &stored(&fold(views.iter().copied())));
         // Two halves, joined only in the end.
         let (one, other) = views.split_at(views.len() / 2);
@@ -204,13 +204,13 @@ proptest! {
     }
 
     #[test]
-    fn old_bodies_change_nothing((told, all) in lives_with_old_bodies().prop_filter("a slip", |(told, _)| !has_a_slip(told))) {
+    fn old_bodies_change_nothing((sent, all) in lives_with_old_bodies().prop_filter("a slip", |(sent, _)| !has_a_slip(sent))) {
         let says = |call: &Call| {
             let tags: BTreeSet<_> = call.tags.iter().map(|tag| (tag.id, tag.tagged_at)).collect();
             let notes: BTreeSet<_> = call.comments.iter().map(|note| note.id).collect();
             (call.ended_at, call.answered_at, notes, call.asset.clone(), call.voicemail.is_some(), tags)
         };
         let known: Call = serde_json::from_value(fold(&all).call()).unwrap();
-        prop_assert_eq!(says(&known), says(&told[told.len() - 1].2));
+        prop_assert_eq!(says(&known), says(&sent[sent.len() - 1].2));
     }
 }
