@@ -44,15 +44,15 @@ impl Handler for Insights {
         let handled = self.find(message).await;
         let (call_id, kind) = (message.event.call_id, message.event.kind.as_str());
         match &handled {
-            Err(Error { remedy: Remedy::Retry { .. } | Remedy::Defer { .. }, .. }) => {
+            Err(Error { remedy: Remedy::Retry { .. } | Remedy::Defer { .. } | Remedy::AwaitApi, .. }) => {
                 calls::await_insight(&self.database.client().await?, call_id, kind).await?;
             }
-            // The database, or an API, is waited for; a dead letter is kept.
-            Err(_) => {}
-            Ok(_) if message.begun || message.event.is_empty() => {
+            Err(Error { remedy: Remedy::AwaitDatabase, .. }) => {}
+            // Done, or a dead letter, which is kept.
+            Ok(_) | Err(Error { remedy: Remedy::Park, .. }) if message.seen_before || message.event.is_empty() => {
                 calls::insight_handled(&self.database.client().await?, call_id, kind).await?;
             }
-            Ok(_) => {}
+            Ok(_) | Err(_) => {}
         }
         handled
     }

@@ -28,6 +28,8 @@ const CALL_ENDED: &str = "call.ended";
 /// How often the ledger is asked.
 const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
+/// A call that kills its workers is not handed on for ever.
+const MOST: i16 = 3;
 
 pub(crate) async fn run(database: Database, publisher: Publisher) {
     loop {
@@ -51,20 +53,26 @@ async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
     let mut handed_on = 0;
     loop {
         let overdue = calls::overdue(&client, BATCH as i64).await?;
-        let looked_at: Vec<CallId> = overdue.iter().map(|overdue| overdue.row.call_id).collect();
         for call in &overdue {
-            let facts = facts(call);
+            let (call_id, facts) = (call.row.call_id, facts(call));
             if facts.is_empty() {
-                continue;
+                calls::handed_on(&client, call_id, call.hand_ons, false).await?;
+            } else if call.hand_ons >= MOST {
+                tracing::error!(
+                    call_id = call_id.0,
+                    "A call was handed on {MOST} times, and no worker has finished with it."
+                );
+                calls::handed_on(&client, call_id, call.hand_ons, true).await?;
+            } else {
+                for fact in facts {
+                    publish(publisher, call_id, call, fact).await?;
+                }
+                timeline::add(&client, call_id, [Entry::new("logger", What::HandedOn {})]).await?;
+                calls::handed_on(&client, call_id, call.hand_ons + 1, false).await?;
+                handed_on += 1;
             }
-            for fact in facts {
-                publish(publisher, call.row.call_id, call, fact).await?;
-            }
-            timeline::add(&client, call.row.call_id, [Entry::new("logger", What::HandedOn {})]).await?;
-            handed_on += 1;
         }
-        calls::handed_on(&client, &looked_at).await?;
-        if looked_at.len() < BATCH {
+        if overdue.len() < BATCH {
             return Ok(handed_on);
         }
     }
@@ -86,15 +94,14 @@ enum Fact<'a> {
 /// What to publish about a call for which something was left to do for too long.
 fn facts(overdue: &Overdue) -> Vec<Fact<'_>> {
     let CallRow { snapshot, decision, .. } = &overdue.row;
-    // A dead letter is replayed or dropped by an operator.
-    if overdue.parked || *decision == Decision::Erased {
-        return Vec::new();
-    }
     let of_the_call = match decision {
+        Decision::Erased => return Vec::new(),
+        // A dead letter is replayed or dropped by an operator. A change that is due has a message of its own.
+        _ if overdue.parked && overdue.row.stored().is_none_or(|log| log.due_in.is_none()) => None,
         // A call that has not ended, or has no view yet, is brought in by reconciliation.
         Decision::Undecided => snapshot.as_ref().filter(|call| call.has_ended()).map(Fact::Ended),
         Decision::Reopened(resolution) => plan::hint(resolution).map(Fact::LookUpAgain),
-        Decision::Final { .. } | Decision::Erased => Some(Fact::Resolved),
+        Decision::Final { .. } => Some(Fact::Resolved),
     };
     let insights = overdue.insights_awaited.iter().map(|kind| Fact::Insight(kind));
     of_the_call.into_iter().chain(insights).collect()

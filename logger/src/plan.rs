@@ -14,7 +14,7 @@ use std::time::Duration;
 use base::error::{Code, Error, Result};
 use broker::event::RecordHint;
 use ledger::{
-    calls::{CallRow, Change, Decision, Links, Log, Stored},
+    calls::{CallRow, Change, Decision, FIRST_WITHIN, Links, Log, Stored},
     form::LogForm,
     resolution::Resolution,
     timeline::Reason,
@@ -30,9 +30,6 @@ use crate::{
 /// How long after its unclear end a request may still be carried out: twice as long as we wait for an answer. Something
 /// between us and Sellsy may have kept it.
 const SETTLED: Duration = Duration::from_secs(40);
-
-/// How long after a decision its message should have come.
-const MOMENTS: Duration = Duration::from_secs(5);
 
 /// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,10 +245,10 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
     match &row.log {
         Log::Intended(_) => create(row, context),
         Log::None => match (context.news, row.decided_age) {
-            (News::FirstDecision, _) => create(row, context),
+            (News::FirstDecision, age) if age.is_none_or(|age| age < FIRST_WITHIN) => create(row, context),
             // The message of the first decision is on its way, and needs no search.
-            (News::Other, Some(age)) if age < MOMENTS => Next::End(End::Wait(MOMENTS - age)),
-            (News::Decision | News::Other, _) => find_any(),
+            (News::Other, Some(age)) if age < FIRST_WITHIN => Next::End(End::Wait(FIRST_WITHIN - age)),
+            _ => find_any(),
         },
         Log::Unknown => find_any(),
         Log::Unclear { age, .. } if *age < SETTLED => Next::End(End::Wait(SETTLED - *age)),

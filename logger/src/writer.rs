@@ -23,7 +23,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use base::{
     db::Database,
-    error::Result,
+    error::{Code, Error, Remedy, Result},
     ids::{CallId, Stage},
     trace::Traceparent,
 };
@@ -79,8 +79,8 @@ type Ended = (Outcome, Option<CallRow>);
 impl Handler for Writer {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
-        // A delayed message has been stored already; storing it again would only add a line to the timeline.
-        if !message.delayed && !self.take_in(message).await? {
+        // Also for a delayed message: a ledger that was set back meanwhile may have lost what it brought.
+        if !self.take_in(message).await? {
             return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
         }
         let mut unreleased = self.stranded.remove(call_id);
@@ -136,6 +136,11 @@ impl Writer {
             Claimed::Ours(row) => {
                 claim.granted(&row);
                 self.settle(claim, *row, message, news).await
+            }
+            // Only this message may create the log without a search, so it is kept.
+            Claimed::Held { .. } if news == News::FirstDecision => {
+                let remedy = Remedy::Defer { after: Duration::from_secs(5) };
+                Err(Error::new(Code::CallBusy, remedy, "another worker holds this call"))
             }
             Claimed::Held { age } => {
                 plan::not_claimed(message.seen_before, message.waited(), age).map(|()| Outcome::Done)

@@ -99,3 +99,23 @@ async fn an_insight_is_found_although_its_message_is_lost() -> Result<()> {
     drop(workers);
     stack.down().await
 }
+
+#[tokio::test]
+async fn nothing_is_left_to_do_for_a_log_that_a_person_has_deleted() -> Result<()> {
+    let (stack, workers) = Stack::running("deleted").await?;
+    let ledger = stack.ledger().await?;
+    let id = stack.sandbox.play(&call(CLIENT)).await?;
+    let row = ledger.call_that(id, SOON, |row| row.written && !row.leased).await?;
+    stack.sandbox.delete(&format!("phone-calls/{}", row.log.context("the log")?)).await?;
+    stack.sandbox.tag(id, &mut Value::Null, "late.").await?;
+    ledger.call_that(id, SOON, |row| row.due && !row.leased).await?;
+    let gone = || async {
+        ledger.gathering_ends().await.ok()?;
+        let row = ledger.call(id).await.ok()??;
+        (row.gone && !row.leased).then_some(())
+    };
+    harness::eventually(SOON, gone).await.context("the deletion is noticed")?;
+    assert_eq!(ledger.left_to_do().await?, 0);
+    drop(workers);
+    stack.down().await
+}

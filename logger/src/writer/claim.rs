@@ -40,6 +40,17 @@ pub(super) enum LastRequest {
 }
 
 impl LastRequest {
+    /// What is known when both could not be told to the ledger: a message that has sent nothing must not hide that another
+    /// one's request may still be carried out.
+    pub(super) fn and_then(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::UnclearSince(one), Self::UnclearSince(other)) => Self::UnclearSince(one.max(other)),
+            (unclear @ Self::UnclearSince(_), _) | (_, unclear @ Self::UnclearSince(_)) => unclear,
+            (known, Self::AsRecorded) => known,
+            (_, known) => known,
+        }
+    }
+
     /// For the statement that tells the ledger.
     pub(super) fn sent(self) -> Sent {
         match self {
@@ -125,6 +136,27 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_still_be_carried_out_is_not_forgotten() {
+        use LastRequest::{AsRecorded, Nothing, UnclearSince};
+        let in_words = |last: LastRequest| match last {
+            AsRecorded => "as recorded",
+            Nothing => "nothing",
+            UnclearSince(_) => "unclear",
+        };
+        let unclear = UnclearSince(Instant::now());
+        for (one, other, expected) in [
+            (AsRecorded, AsRecorded, "as recorded"),
+            (AsRecorded, Nothing, "nothing"),
+            (Nothing, AsRecorded, "nothing"),
+            (unclear, AsRecorded, "unclear"),
+            (AsRecorded, unclear, "unclear"),
+            (unclear, Nothing, "unclear"),
+        ] {
+            assert_eq!(in_words(one.and_then(other)), expected, "{} and {}", in_words(one), in_words(other));
+        }
+    }
 
     #[test]
     fn a_moment_has_passed_if_either_clock_says_so() {

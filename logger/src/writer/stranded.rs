@@ -32,11 +32,11 @@ impl Stranded {
     pub(super) fn keep(&self, call_id: CallId, unreleased: Unreleased) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
-            all.clear();
+            all.retain(|_, kept| matches!(kept.last_request, LastRequest::UnclearSince(_)));
         }
         let kept = all.entry(call_id).or_default();
         kept.leases.extend(unreleased.leases);
-        kept.last_request = unreleased.last_request;
+        kept.last_request = kept.last_request.and_then(unreleased.last_request);
     }
 
     /// Only one of the messages of a call gets them.

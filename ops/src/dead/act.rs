@@ -195,7 +195,7 @@ async fn carry_out_one(dead_letters: &DeadLetters, action: Action, held: Unacked
         let client = dead_letters.database.client().await?;
         timeline::add(&client, call_id, [Entry::new(letter.stage.as_str(), what)]).await?;
         // Counted before it is replayed, because it may be parked again at once.
-        calls::count_parked(&client, call_id, -1).await?;
+        calls::count_parked(&client, call_id, -1, action == Action::Drop).await?;
     }
     let outcome = match action {
         Action::Replay => held.replay(&dead_letters.publisher).await,
@@ -204,7 +204,7 @@ async fn carry_out_one(dead_letters: &DeadLetters, action: Action, held: Unacked
     if let (Err(_), Some(call_id)) = (&outcome, letter.call_id)
         && let Ok(client) = dead_letters.database.client().await
     {
-        let _ = calls::count_parked(&client, call_id, 1).await;
+        let _ = calls::count_parked(&client, call_id, 1, false).await;
     }
     outcome.with_context(|| format!("dead letter {} could not be {}", letter.id, action.participle()))
 }

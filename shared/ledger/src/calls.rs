@@ -39,8 +39,8 @@ use overdue::LATER;
 pub use overdue::{Overdue, any_overdue, handed_on, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
-    Claimed, Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone, record_intent,
-    record_links_refused, record_written, release,
+    Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone,
+    record_intent, record_links_refused, record_written, release,
 };
 
 /// The look-up that was made for the card is good enough to decide the call.
@@ -363,15 +363,14 @@ pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result
 }
 
 /// Adds to the number of parked messages of the call; negative when an operator took some out. Messages that the broker
-/// parked on its own were not counted.
-pub async fn count_parked(client: &Client, call_id: CallId, messages: i32) -> Result<()> {
+/// parked on its own were not counted. If one was dropped, the ledger does not hand its work on either.
+pub async fn count_parked(client: &Client, call_id: CallId, messages: i32, dropped: bool) -> Result<()> {
     if messages == 0 {
         return Ok(());
     }
-    // What an operator takes out is replayed, and a handler begins with it, or it is given up.
     let sql = "update calls set parked = greatest(parked + $2, 0),
-                      hand_on_at = case when $2 > 0 or due_at is not null then hand_on_at end
+                      hand_on_at = case when not $3 or due_at is not null or insights_awaited is not null then hand_on_at end
                 where call_id = $1";
-    client.prepared_execute(sql, &[&call_id.0, &messages]).await?;
+    client.prepared_execute(sql, &[&call_id.0, &messages, &dropped]).await?;
     Ok(())
 }

@@ -222,7 +222,7 @@ impl Api {
     /// Whether a body has the shape that the vendor documents for its errors.
     fn is_own_error(&self, body: &[u8]) -> bool {
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).unwrap_or_default();
-        profile(self.vendor).error_fields.iter().any(|name| fields.contains_key(*name))
+        (profile(self.vendor).is_error)(&fields)
     }
 
     fn unanswered(&self, endpoint: &'static str, e: &reqwest::Error) -> Failure {

@@ -1,6 +1,7 @@
 //! The name and the error codes of each API.
 
 use base::{error::Code, ids::Vendor};
+use serde_json::{Map, Value};
 
 /// A vendor's name for people, and its error codes.
 pub(crate) struct Profile {
@@ -11,8 +12,8 @@ pub(crate) struct Profile {
     pub(crate) unavailable: Code,
     pub(crate) rejected: Code,
     pub(crate) answer: Code,
-    /// An error answer of the API itself has one of these fields.
-    pub(crate) error_fields: &'static [&'static str],
+    /// Whether an answer has the shape of the API's own errors.
+    pub(crate) is_error: fn(&Map<String, Value>) -> bool,
 }
 
 pub(crate) fn profile(vendor: Vendor) -> &'static Profile {
@@ -35,7 +36,7 @@ static AIRCALL: Profile = Profile {
     unavailable: Code::AircallUnavailable,
     rejected: Code::AircallRejected,
     answer: Code::AircallAnswer,
-    error_fields: &["error", "message"],
+    is_error: |fields| fields.contains_key("error") || fields.contains_key("message"),
 };
 
 static SELLSY: Profile = Profile {
@@ -46,5 +47,6 @@ static SELLSY: Profile = Profile {
     unavailable: Code::SellsyUnavailable,
     rejected: Code::SellsyRejected,
     answer: Code::SellsyAnswer,
-    error_fields: &["error"],
+    // Gateways also answer with a field of this name, which is a text then.
+    is_error: |fields| fields.get("error").is_some_and(Value::is_object),
 };

@@ -190,7 +190,8 @@ impl World {
     /// Records the intent if nothing prevents a first POST, or if it is time for a PUT.
     fn claim(&mut self, first: bool) -> CallRow {
         let (now, is_due) = (self.now(), self.due_at.is_some_and(|due| due <= self.now()));
-        if self.row.log == Log::None && first && ready(&self.row).is_ok() {
+        let is_young = self.decided_at.is_none_or(|at| now - at < FIRST_WITHIN);
+        if self.row.log == Log::None && first && is_young && ready(&self.row).is_ok() {
             self.row.log = Log::Intended(LogForm::PhoneCall);
             self.intent_at = now;
         }

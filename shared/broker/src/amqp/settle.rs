@@ -127,7 +127,7 @@ impl Settling<'_> {
         let Some(call_id) = call_id.filter(|id| is_needed && *id != CallId::NONE) else { return };
         let written = async {
             let client = self.database.client().await?;
-            calls::count_parked(&client, call_id, parked).await?;
+            calls::count_parked(&client, call_id, parked, false).await?;
             timeline::add(&client, call_id, entry).await
         };
         if let Err(e) = written.await {

@@ -25,6 +25,8 @@ pub struct Overdue {
     pub insights_awaited: Vec<String>,
     /// Its message may be a dead letter, which is an operator's business.
     pub parked: bool,
+    /// It was handed on this often, and no worker has finished its work on it since: perhaps it kills them.
+    pub hand_ons: i16,
 }
 
 /// Whether any call is overdue; asked often, and an empty index answers.
@@ -36,7 +38,7 @@ pub async fn any_overdue(client: &Client) -> Result<bool> {
 /// The most overdue calls.
 pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
     let sql = format!(
-        "select {ROW}, snapshot_at, insights_awaited, parked > 0 as parked
+        "select {ROW}, snapshot_at, insights_awaited, parked > 0 as parked, hand_ons
            from calls where hand_on_at <= now() order by hand_on_at limit $1"
     );
     let rows = client.prepared_query(&sql, &[&at_most]).await?;
@@ -45,14 +47,17 @@ pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
         seen_at: row.get("snapshot_at"),
         insights_awaited: row.get::<_, Option<_>>("insights_awaited").unwrap_or_default(),
         parked: row.get("parked"),
+        hand_ons: row.get("hand_ons"),
     };
     Ok(rows.iter().map(overdue).collect())
 }
 
-/// Their messages are on the way again, unless they were settled meanwhile.
-pub async fn handed_on(client: &Client, calls: &[CallId]) -> Result<()> {
-    let sql = format!("update calls set hand_on_at = {LATER} where call_id = any($1) and hand_on_at <= now()");
-    let ids: Vec<i64> = calls.iter().map(|call| call.0).collect();
-    client.prepared_execute(&sql, &[&ids]).await?;
+/// It was handed on so often, and is handed on again later, unless it was settled meanwhile, or if that was the `last` time.
+pub async fn handed_on(client: &Client, call_id: CallId, hand_ons: i16, last: bool) -> Result<()> {
+    let sql = format!(
+        "update calls set hand_on_at = case when not $3 then {LATER} end, hand_ons = $2
+          where call_id = $1 and hand_on_at <= now()"
+    );
+    client.prepared_execute(&sql, &[&call_id.0, &hand_ons, &last]).await?;
     Ok(())
 }

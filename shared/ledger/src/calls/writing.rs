@@ -72,11 +72,20 @@ pub enum Claimed {
     NoCall,
 }
 
+/// For this long after a decision, only its own message creates the log, without a search. After that every message may, and
+/// looks for a log first. If both could happen at once, a ledger that is set back in between would lead to two logs.
+pub const FIRST_WITHIN: Duration = Duration::from_secs(300);
+
 /// As far as the row says, nothing prevents the first POST of a call's log; the writer checks more.
-const CREATABLE: &str =
-    "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
-                      and snapshot is not null and resolved_at is not null and resolution->'record'->'id' is not null
-                      and reconciled_at is null and (reopened_at > looked_up_at) is not true)";
+fn creatable() -> String {
+    format!(
+        "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
+                      and snapshot is not null and resolved_at > now() - make_interval(secs => {}) and resolution->'record'->'id' is not null
+                      and reconciled_at is null and (reopened_at > looked_up_at) is not true)",
+        FIRST_WITHIN.as_secs()
+    )
+}
+
 /// It is time to write the changes of a log.
 const CHANGEABLE: &str = "((intent_at is null or $6 and lease = any($4)) and sellsy_id is not null and due_at <= now() and gone_at is null and erased_at is null)";
 
@@ -94,7 +103,7 @@ pub async fn claim(
 ) -> Result<Claimed> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let held = "(lease_until > now() and lease <> all($4)) is true";
-        let creates = format!("$5::text is not null and {CREATABLE}");
+        let creates = format!("$5::text is not null and {}", creatable());
         format!(
             "update calls set wanted = wanted + 1,
                     lease = case when {held} then lease else $2 end,
@@ -130,12 +139,16 @@ fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
-/// When a call whose lease is released is handed on: never, if nothing is left to do.
+/// When a call whose lease is released is handed on: never, if nothing is left to do. `$4`: nothing was sent for the intent.
 fn left_to_do(wanted: &str) -> String {
+    let undecided = "resolved_at is null and snapshot->>'ended_at' is not null";
+    let unlogged = "resolved_at is not null and sellsy_id is null and resolution->'record'->'id' is not null";
+    // Adopted and not written since, or a request may still be carried out.
+    let unsettled = "sellsy_id is not null and (digest = '' or intent_at is not null and not $4)";
     format!(
-        "case when wanted <> {wanted} or reopened_at > looked_up_at or insights_awaited is not null or erased_at is null and
-                   case when resolved_at is null then snapshot->>'ended_at' is not null
-                        else sellsy_id is null and gone_at is null and resolution->'record'->'id' is not null end then {LATER}
+        "case when wanted <> {wanted} or reopened_at > looked_up_at or insights_awaited is not null then {LATER}
+              when erased_at is not null or gone_at is not null then null
+              when ({undecided}) or ({unlogged}) or ({unsettled}) then {LATER}
               when due_at is not null then greatest(due_at, now()) + {SOON_AFTER} end"
     )
 }
@@ -157,7 +170,7 @@ pub async fn release(client: &Client, lease: Lease, seen: &CallRow, sent: Sent) 
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let (given_back, left) = (given_back("$3"), left_to_do("$3"));
         format!(
-            "update calls set lease_until = {given_back}, hand_on_at = {left}, {WITHDRAWN}
+            "update calls set lease_until = {given_back}, hand_on_at = {left}, hand_ons = 0, {WITHDRAWN}
               where call_id = $1 and lease = $2 returning wanted <> $3"
         )
     });
@@ -236,7 +249,7 @@ pub async fn record_written(
                     intent_at = case when not {mine} then intent_at end,
                     due_at = case when not {mine} then due_at end,
                     lease_until = case when {mine} and $11 then {given_back} else lease_until end,
-                    hand_on_at = case when {mine} and $11 then {left} else hand_on_at end
+                    hand_on_at = case when {mine} and $11 then {left} else hand_on_at end, hand_ons = 0
               where call_id = $1
           returning {mine} and $11 and wanted <> $10"
         )
@@ -259,6 +272,7 @@ pub async fn record_links_refused(client: &Client, call_id: CallId) -> Result<()
 
 /// A person deleted the log in Sellsy; it stays deleted.
 pub async fn record_gone(client: &Client, call_id: CallId) -> Result<()> {
-    client.prepared_execute("update calls set gone_at = now() where call_id = $1", &[&call_id.0]).await?;
+    let sql = "update calls set gone_at = now(), due_at = null where call_id = $1";
+    client.prepared_execute(sql, &[&call_id.0]).await?;
     Ok(())
 }

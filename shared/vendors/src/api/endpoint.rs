@@ -12,6 +12,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether a request only reads: searches are POSTs.
+    pub(crate) fn is_read(&self) -> bool {
+        self.method == Method::GET || self.path.ends_with("/search")
+    }
+
     /// The path with `{id}` replaced.
     pub(crate) fn path_of(&self, id: i64) -> String {
         self.path.replace("{id}", &id.to_string())

@@ -331,7 +331,7 @@ impl Sellsy {
         self.exchange_checked(endpoint, id, query, body, &()).await
     }
 
-    /// Sends with a token; after a 401, once more with a new token.
+    /// Sends with a token; after a 401, once more with a new token, unless that could write something twice.
     async fn exchange_checked(
         &self,
         endpoint: &Endpoint,
@@ -350,7 +350,11 @@ impl Sellsy {
                 request = request.json(body);
             }
             match self.api.send_checked(endpoint, request, last_check).await {
-                Err(f) if f.status == Some(StatusCode::UNAUTHORIZED) && !retried => {
+                Err(f)
+                    if f.status == Some(StatusCode::UNAUTHORIZED)
+                        && !retried
+                        && (!f.maybe_done || endpoint.is_read()) =>
+                {
                     self.tokens.forget(&token).await;
                     retried = true;
                 }

@@ -143,10 +143,10 @@ impl Ledger {
         self.run_all(lost).await
     }
 
-    /// Pretends that a ledger was restored, or has lost its last seconds, since this call was logged.
+    /// Pretends that a ledger was restored, or has lost its last seconds, since this call was logged some minutes ago.
     pub async fn forget_log(&self, call: i64) -> Result<()> {
         let sql = "update calls set sellsy_id = null, log_form = null, digest = null, writes = 0, written_at = null,
-                          intent_at = null, due_at = null
+                          intent_at = null, due_at = null, resolved_at = resolved_at - interval '10 minutes'
                     where call_id = $1 and sellsy_id is not null";
         anyhow::ensure!(self.run(sql, &[&call]).await? == 1, "call {call} is not logged");
         Ok(())
