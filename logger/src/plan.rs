@@ -123,9 +123,9 @@ pub(crate) enum End {
     PutOff(Duration),
     /// The change was delayed before, and this message carries it on.
     Carry(Duration),
-    /// The change was delayed before, and another message carries it.
+    /// Another message carries it: the change was delayed before, or the log is about to be created.
     Leave,
-    /// A request may still be carried out, or another message is about to create the log: try again after this time.
+    /// A request may still be carried out: try again after this time.
     Wait(Duration),
     Created {
         form: LogForm,
@@ -246,8 +246,8 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
         Log::Intended(_) => create(row, context),
         Log::None => match (context.news, row.decided_age) {
             (News::FirstDecision, age) if age.is_none_or(|age| age < FIRST_WITHIN) => create(row, context),
-            // The message of the first decision is on its way, and needs no search.
-            (News::Other, Some(age)) if age < FIRST_WITHIN => Next::End(End::Wait(FIRST_WITHIN - age)),
+            // The message of the first decision is on its way, and needs no search. If it is lost, the call is handed on.
+            (News::Other, Some(age)) if age < FIRST_WITHIN => Next::End(End::Leave),
             _ => find_any(),
         },
         Log::Unknown => find_any(),

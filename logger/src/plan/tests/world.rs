@@ -21,6 +21,8 @@ pub(super) enum Event {
     Resolved(i64),
     /// A person deletes the log, if the ledger knows it.
     Deletion,
+    /// The ledger hands the call on: a log is still missing, and no message may say so any more.
+    HandedOn,
 }
 
 /// In the order in which they are handled.
@@ -58,6 +60,7 @@ pub(super) struct World {
     written_at: Duration,
     due_at: Option<Duration>,
     decided_at: Option<Duration>,
+    is_handed_on: bool,
     lease_until: Duration,
     /// The next decision is the first one.
     pub(super) first: bool,
@@ -87,6 +90,7 @@ impl World {
             written_at: now - age,
             due_at: due_in.map(|due| now + due),
             decided_at: None,
+            is_handed_on: false,
             lease_until: Duration::ZERO,
             first: false,
             sellsy: Sellsy { now, ..Sellsy::default() },
@@ -133,6 +137,9 @@ impl World {
             }
             return;
         }
+        if message.event == Event::HandedOn {
+            self.is_handed_on = false;
+        }
         let row = self.claim(message.first);
         match self.work(&row, message) {
             Ok(None) => {}
@@ -142,6 +149,11 @@ impl World {
                 self.lease_until = self.now() + Duration::from_secs(120);
                 return self.send(Duration::ZERO, message.event, true, message.put_off);
             }
+        }
+        let lacks_a_log = matches!(self.row.log, Log::None | Log::Intended(_) | Log::Unknown);
+        if lacks_a_log && matches!(self.row.decision, Decision::Final { .. }) && !self.is_handed_on {
+            self.is_handed_on = true;
+            self.send(Duration::from_secs(75 * 60), Event::HandedOn, false, false);
         }
         match &mut self.row.log {
             Log::Intended(_) => self.row.log = Log::None,
@@ -226,7 +238,7 @@ impl World {
         let carries = message.seen_before;
         let news = match message.event {
             Event::Resolved(_) if message.first => News::FirstDecision,
-            Event::Resolved(_) => News::Decision,
+            Event::Resolved(_) | Event::HandedOn => News::Decision,
             _ => News::Other,
         };
         let rendered = OnceCell::new();

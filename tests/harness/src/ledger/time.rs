@@ -12,14 +12,18 @@ impl Ledger {
     /// on whose messages were lost. Only while no logger
     /// is running, or two of them would believe that they hold the lease of the same call.
     pub async fn time_passes(&self) -> Result<()> {
-        let leases = "update calls set lease_until = lease_until - interval '2 minutes', resolved_at = resolved_at - interval '2 minutes'";
+        let leases = "update calls set lease_until = lease_until - interval '2 minutes'";
         self.run_all(leases).await?;
         self.messages_are_overdue().await?;
         self.pauses_end().await
     }
 
-    /// The same except for the leases, so loggers may be running.
+    /// The same except for the leases, so loggers may be running. Calls without a log no longer wait for the message of their
+    /// decision.
     pub async fn pauses_end(&self) -> Result<()> {
+        let decided_long_ago = "update calls set resolved_at = resolved_at - interval '10 minutes'
+                                 where sellsy_id is null and resolved_at > now() - interval '5 minutes'";
+        self.run_all(decided_long_ago).await?;
         let pauses =
             "update calls set intent_at = intent_at - interval '2 minutes', due_at = due_at - interval '2 minutes'
                        where intent_at is not null or due_at is not null";
