@@ -360,4 +360,4 @@ fn links_end(row: &CallRow, refused: Option<String>) -> LinksEnd {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,35 +1,14 @@
-use base::ids::Kind;
 use jiff::Timestamp;
 use ledger::{
     calls::{Change, Links, Log, Stored},
     form::LogForm,
-    resolution::{Record, Resolution, Source},
-    timeline::Reason,
+    resolution::Resolution,
 };
 
 use super::*;
 
 fn resolution(found: bool) -> Resolution {
-    let record = found.then(|| Record {
-        kind: Kind::Individual,
-        id: 7,
-        name: String::new(),
-        relation: None,
-        email: None,
-        position: None,
-        owner_id: None,
-        archived: false,
-        companies: vec![],
-    });
-    Resolution {
-        source: Source::Live,
-        as_of: None,
-        record,
-        rule: Reason::OnlyRecord,
-        opportunity: None,
-        opportunity_rule: Reason::NoOpportunity,
-        candidates: vec![],
-    }
+    plan::tests::resolution(found.then_some(7))
 }
 
 #[test]

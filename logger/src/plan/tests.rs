@@ -41,7 +41,7 @@ fn insight(version: u8) -> Insight {
     Insight { at: at(version), content: Content::Summary { text: format!("summary {version}") } }
 }
 
-fn resolution(record: Option<i64>) -> Resolution {
+pub(crate) fn resolution(record: Option<i64>) -> Resolution {
     let record = record.map(|id| Record {
         kind: Kind::Individual,
         id,
