@@ -41,6 +41,13 @@ pub(crate) enum News {
     Other,
 }
 
+impl News {
+    /// Only messages of a decision create a log soon after it.
+    pub(crate) fn is_decision(self) -> bool {
+        matches!(self, News::FirstDecision | News::Decision)
+    }
+}
+
 /// What a plan depends on apart from the row.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {

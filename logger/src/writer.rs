@@ -50,9 +50,11 @@ use claim::Claim;
 pub(crate) use stranded::Stranded;
 use stranded::Unreleased;
 
-/// The message of the first decision is the only one that needs no search, and tags or notes that come in the same moment hold
-/// the lease for some milliseconds only.
-const PAUSES_FOR_FIRST_MS: [u64; 5] = [50, 100, 200, 400, 800];
+/// The message of a decision looks this often whether the lease is free, because tags or notes that come in the same moment
+/// hold it for some milliseconds only.
+const LOOKS_MS: [u64; 5] = [50, 100, 200, 400, 800];
+/// Then it comes back after this time.
+const HELD: Duration = Duration::from_secs(5);
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
@@ -122,24 +124,22 @@ impl Writer {
         // No other message creates a log without looking for one.
         let form = self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision);
         let sent = unreleased.last_request.sent();
-        let mut pauses = if news == News::FirstDecision { &PAUSES_FOR_FIRST_MS[..] } else { &[] }.iter();
-        let claimed = loop {
+        let claim_it = async || {
             let client = self.database.client().await?;
-            let claimed = calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await?;
-            drop(client);
-            match (&claimed, pauses.next()) {
-                (Claimed::Held { .. }, Some(pause)) => time::sleep(Duration::from_millis(*pause)).await,
-                _ => break claimed,
-            }
+            calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await
         };
+        let mut claimed = claim_it().await?;
+        if news.is_decision() && matches!(claimed, Claimed::Held { .. }) && self.is_soon_free(call_id).await? {
+            claimed = claim_it().await?;
+        }
         match claimed {
             Claimed::Ours(row) => {
                 claim.granted(&row);
                 self.settle(claim, *row, message, news).await
             }
-            // Only this message may create the log without a search, so it is kept.
-            Claimed::Held { .. } if news == News::FirstDecision => {
-                let remedy = Remedy::Defer { after: Duration::from_secs(5) };
+            // The holder does not create the log if its own message is about something else ([`plan`]), so this one is kept.
+            Claimed::Held { .. } if news.is_decision() => {
+                let remedy = Remedy::Defer { after: HELD };
                 Err(Error::new(Code::CallBusy, remedy, "another worker holds this call"))
             }
             Claimed::Held { age } => {
@@ -149,6 +149,17 @@ impl Writer {
                 plan::not_claimed(message.seen_before, Duration::ZERO, Duration::ZERO).map(|()| Outcome::Done)
             }
         }
+    }
+
+    /// Waits a moment for the holder of the lease; a look costs no write.
+    async fn is_soon_free(&self, call_id: CallId) -> Result<bool> {
+        for pause in LOOKS_MS {
+            time::sleep(Duration::from_millis(pause)).await;
+            if calls::is_free(&self.database.client().await?, call_id).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Releases the lease after a failure; does nothing if the lease was never ours.

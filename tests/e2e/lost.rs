@@ -74,6 +74,23 @@ async fn calls_are_decided_and_logged_although_their_messages_are_lost() -> Resu
     stack.down().await
 }
 
+/// A tag is handled in the moment in which the decision comes, and its handler does not create the log.
+#[tokio::test]
+async fn a_decision_is_not_left_to_a_handler_that_leaves_the_log_to_it() -> Result<()> {
+    let (stack, workers) = Stack::running("left_to_each_other").await?;
+    let ledger = stack.ledger().await?;
+    // Decided long after its end, so that even the first decision's message looks for a log.
+    let id = stack.sandbox.play(&call(CLIENT).started_at(STARTED_AT).losing(&["call.ended"])).await?;
+    ledger.call_that(id, SOON, |row| !row.snapshot.is_null()).await?;
+    ledger.lease(id, SOON / 6).await?;
+    let ended = stack.sandbox.call(id).await?;
+    let at = ended["ended_at"].as_i64().context("ended_at")?;
+    stack.sandbox.send([webhook("call.ended", ended).at(at)]).await?;
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    drop(workers);
+    stack.down().await
+}
+
 #[tokio::test]
 async fn an_insight_is_found_although_its_message_is_lost() -> Result<()> {
     const CALL: i64 = 3_811_699_999;

@@ -39,7 +39,7 @@ use overdue::LATER;
 pub use overdue::{Overdue, any_overdue, handed_on, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
-    Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, look, nothing_due, put_off, record_gone,
+    Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,
     record_intent, record_links_refused, record_written, release,
 };
 

@@ -134,6 +134,12 @@ pub async fn claim(
     })
 }
 
+/// Whether nobody holds the lease of the call's log.
+pub async fn is_free(client: &Client, call_id: CallId) -> Result<bool> {
+    let sql = "select from calls where call_id = $1 and lease_until > now()";
+    Ok(client.prepared_query_opt(sql, &[&call_id.0]).await?.is_none())
+}
+
 /// The new value of a lease that is released: it is kept if the call has changed since.
 fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")

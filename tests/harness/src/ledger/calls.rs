@@ -143,6 +143,13 @@ impl Ledger {
         self.run_all(lost).await
     }
 
+    /// Pretends that some logger works on the call for so long, for another message than that of a decision.
+    pub async fn lease(&self, call: i64, within: Duration) -> Result<()> {
+        let sql = "update calls set lease = gen_random_uuid(), lease_until = now() + make_interval(secs => $2) where call_id = $1";
+        anyhow::ensure!(self.run(sql, &[&call, &within.as_secs_f64()]).await? == 1, "call {call} is not in the ledger");
+        Ok(())
+    }
+
     /// Pretends that a ledger was restored, or has lost its last seconds, since this call was logged some minutes ago.
     pub async fn forget_log(&self, call: i64) -> Result<()> {
         let sql = "update calls set sellsy_id = null, log_form = null, digest = null, writes = 0, written_at = null,
