@@ -17,6 +17,7 @@ pub const EVENTS: &[&str] = &[
     "call.ended",
     "call.tagged",
     "call.untagged",
+    "call.transferred",
     "call.external_transferred",
     "call.commented",
     "call.voicemail_left",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use harness::{
     Line, RETRIED, SKIPPED, Stack,
-    build::{STARTED_AT, call, note, summary, tag, topics},
+    build::{STARTED_AT, call, note, summary, tag, topics, webhook},
     related, says,
 };
 use reqwest::Method;
@@ -39,6 +39,28 @@ async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
     assert_eq!(stack.sandbox.count("sellsy", "GET /search").await?, 0);
     assert_eq!(stack.sandbox.count("sellsy", "POST /opportunities/search").await?, 1);
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn who_transferred_a_call_stays_known_although_its_end_does_not_say_so() -> Result<()> {
+    let (stack, workers) = Stack::running("handed_over").await?;
+    let id = stack.sandbox.play(&call(CLIENT).by(502).started_at(STARTED_AT).losing(&["call.ended"])).await?;
+    stack.sandbox.delivered(SOON).await?;
+    let ended = stack.sandbox.call(id).await?;
+    let at = ended["ended_at"].as_i64().context("ended_at")?;
+    let mut transferred = ended.clone();
+    transferred["ended_at"] = Value::Null;
+    transferred["status"] = json!("answered");
+    transferred["transferred_by"] = json!({ "id": 501, "name": "Élodie Marchand" });
+    transferred["transferred_to"] = transferred["user"].clone();
+    assert!(ended["transferred_by"].is_null());
+    stack
+        .sandbox
+        .send([webhook("call.transferred", transferred).at(at - 30), webhook("call.ended", ended).at(at)])
+        .await?;
+    stack.sandbox.log_of(id, GATHERED, says(&["Hugo Lefèvre", "Transféré par : Élodie Marchand"])).await?;
     drop(workers);
     stack.down().await
 }

@@ -117,6 +117,30 @@ async fn an_insight_is_found_although_its_message_is_lost() -> Result<()> {
     stack.down().await
 }
 
+/// An insight that came before its call is noted. When it turns out that the log needs none, the call is not handed on.
+#[tokio::test]
+async fn nothing_is_left_to_do_for_an_insight_that_waited_in_vain() -> Result<()> {
+    const CALL: i64 = 3_811_699_998;
+    let (stack, workers) = Stack::running("vain_insight").await?;
+    let ledger = stack.ledger().await?;
+    let data = json!({ "id": "81330226", "call_id": CALL.to_string(), "content": "Une minute." });
+    stack.sandbox.send([webhook("summary.created", data).at(STARTED_AT + 170)]).await?;
+    ledger
+        .line_that(CALL, SOON, |line| line.stage == "insights" && line.is(harness::RETRIED))
+        .await
+        .context("it waits")?;
+    // Too short for insights.
+    stack.sandbox.play(&call(CLIENT).id(CALL).lasting(60)).await?;
+    ledger
+        .line_that(CALL, SOON, |line| line.stage == "insights" && line.is(harness::SKIPPED))
+        .await
+        .context("in vain")?;
+    let nothing_left = || async { (ledger.left_to_do().await.ok()? == 0).then_some(()) };
+    harness::eventually(SOON, nothing_left).await.context("nothing is handed on")?;
+    drop(workers);
+    stack.down().await
+}
+
 #[tokio::test]
 async fn nothing_is_left_to_do_for_a_log_that_a_person_has_deleted() -> Result<()> {
     let (stack, workers) = Stack::running("deleted").await?;

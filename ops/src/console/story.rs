@@ -91,6 +91,7 @@ fn event(visitor: &Visitor, kind: &View) -> Option<&'static str> {
         View::Untagged => texts.event_untagged,
         View::Commented => texts.event_commented,
         View::Transferred => texts.event_transferred,
+        View::TransferredOutside => texts.event_transferred_outside,
         View::VoicemailLeft => texts.event_voicemail,
         View::AssetsGenerated => texts.event_assets,
         View::Reconciled => texts.event_reconciled,

@@ -206,7 +206,8 @@ texts! {
     event_tagged: "Aircall : un tag a été ajouté.", "Aircall: a tag was added.";
     event_untagged: "Aircall : un tag a été retiré.", "Aircall: a tag was removed.";
     event_commented: "Aircall : une note a été écrite.", "Aircall: a note was written.";
-    event_transferred: "Aircall : l’appel a été transféré vers l’extérieur.", "Aircall: the call was transferred to an external number.";
+    event_transferred: "Aircall : l’appel a été transféré.", "Aircall: the call was transferred.";
+    event_transferred_outside: "Aircall : l’appel a été transféré vers l’extérieur.", "Aircall: the call was transferred to an external number.";
     event_voicemail: "Aircall : un message vocal a été laissé.", "Aircall: a voicemail was left.";
     event_assets: "Aircall : l’enregistrement est prêt.", "Aircall: the recording is ready.";
     event_reconciled: "Trouvé dans la liste d’appels d’Aircall ; aucun webhook ne l’avait apporté.", "Found in Aircall’s list of calls; no webhook had brought it.";

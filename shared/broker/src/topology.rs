@@ -34,6 +34,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
             "call.resolved",
             "call.tagged",
             "call.untagged",
+            "call.transferred",
             "call.external_transferred",
             "call.commented",
             "call.voicemail_left",

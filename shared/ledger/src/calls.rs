@@ -35,7 +35,7 @@ mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
-use overdue::LATER;
+use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
@@ -345,11 +345,18 @@ pub async fn await_insight(client: &Client, call_id: CallId, kind: &str) -> Resu
     Ok(())
 }
 
-/// The event was handled after all.
+/// The event was handled after all. If nobody works on the call and nothing else is left to do, it is not handed on.
 pub async fn insight_handled(client: &Client, call_id: CallId, kind: &str) -> Result<()> {
-    let sql = "update calls set insights_awaited = nullif(array_remove(insights_awaited, $2), '{}')
-                where call_id = $1 and insights_awaited is not null";
-    client.prepared_execute(sql, &[&call_id.0, &kind]).await?;
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let (others, left) =
+            ("nullif(array_remove(insights_awaited, $2), '{}')", left_to_do("false", "false", "false"));
+        format!(
+            "update calls set insights_awaited = {others},
+                    hand_on_at = case when {others} is not null or lease_until > now() then hand_on_at else {left} end
+              where call_id = $1 and insights_awaited is not null"
+        )
+    });
+    client.prepared_execute(&SQL, &[&call_id.0, &kind]).await?;
     Ok(())
 }
 

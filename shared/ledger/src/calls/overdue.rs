@@ -13,7 +13,27 @@ use super::row::{self, CallRow, ROW};
 /// (1 h), so that a message that waits for its next attempt is not overtaken.
 pub(super) const LATER: &str = "now() + interval '75 minutes'";
 /// The same after the time at which a change is due, when its message should have come.
-pub(super) const SOON_AFTER: &str = "interval '1 minute'";
+const SOON_AFTER: &str = "interval '1 minute'";
+
+/// When a call that nobody works on is handed on: never, if nothing is left to do. The conditions: it has changed meanwhile,
+/// insights are awaited, nothing was sent for the intent.
+pub(super) fn left_to_do(changed: &str, awaited: &str, unsent: &str) -> String {
+    let undecided = "resolved_at is null and snapshot->>'ended_at' is not null";
+    let unlogged = "resolved_at is not null and sellsy_id is null and resolution->'record'->'id' is not null";
+    // Adopted and not written since, or a request may still be carried out.
+    let unsettled = format!("sellsy_id is not null and (digest = '' or intent_at is not null and not {unsent})");
+    format!(
+        "case when {changed} or reopened_at > looked_up_at or {awaited} then {LATER}
+              when erased_at is not null or gone_at is not null then null
+              when ({undecided}) or ({unlogged}) or ({unsettled}) then {LATER}
+              when due_at is not null then greatest(due_at, now()) + {SOON_AFTER} end"
+    )
+}
+
+/// The same after the log was written: only links or insights may be missing.
+pub(super) fn left_when_written(changed: &str) -> String {
+    format!("case when {changed} or reopened_at > looked_up_at or insights_awaited is not null then {LATER} end")
+}
 
 /// A call for which something was left to do for too long.
 #[derive(Debug)]

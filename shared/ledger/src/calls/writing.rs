@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
-    overdue::{LATER, SOON_AFTER},
+    overdue::{LATER, left_to_do, left_when_written},
     row::{self, CallRow, ROW},
 };
 use crate::{
@@ -145,27 +145,6 @@ fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
-/// When a call whose lease is released is handed on: never, if nothing is left to do. `$4`: nothing was sent for the intent.
-fn left_to_do(wanted: &str) -> String {
-    let undecided = "resolved_at is null and snapshot->>'ended_at' is not null";
-    let unlogged = "resolved_at is not null and sellsy_id is null and resolution->'record'->'id' is not null";
-    // Adopted and not written since, or a request may still be carried out.
-    let unsettled = "sellsy_id is not null and (digest = '' or intent_at is not null and not $4)";
-    format!(
-        "case when wanted <> {wanted} or reopened_at > looked_up_at or insights_awaited is not null then {LATER}
-              when erased_at is not null or gone_at is not null then null
-              when ({undecided}) or ({unlogged}) or ({unsettled}) then {LATER}
-              when due_at is not null then greatest(due_at, now()) + {SOON_AFTER} end"
-    )
-}
-
-/// The same after the log was written: only links or insights may be missing.
-fn written_left(wanted: &str) -> String {
-    format!(
-        "case when wanted <> {wanted} or reopened_at > looked_up_at or insights_awaited is not null then {LATER} end"
-    )
-}
-
 /// The intent and the form after `Sent::Nothing` (`$4`).
 const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
                          log_form = case when not $4 or sellsy_id is not null then log_form end";
@@ -174,7 +153,7 @@ const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
 /// intent is withdrawn if nothing was sent for it.
 pub async fn release(client: &Client, lease: Lease, seen: &CallRow, sent: Sent) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left) = (given_back("$3"), left_to_do("$3"));
+        let (given_back, left) = (given_back("$3"), left_to_do("wanted <> $3", "insights_awaited is not null", "$4"));
         format!(
             "update calls set lease_until = {given_back}, hand_on_at = {left}, hand_ons = 0, {WITHDRAWN}
               where call_id = $1 and lease = $2 returning wanted <> $3"
@@ -246,7 +225,7 @@ pub async fn record_written(
     release: bool,
 ) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left) = (given_back("$10"), written_left("$10"));
+        let (given_back, left) = (given_back("$10"), left_when_written("wanted <> $10"));
         let mine = "coalesce(lease = $9, false)";
         format!(
             "with noted as ({WRITE})

@@ -117,6 +117,7 @@ fn views() -> Vec<View> {
         View::Untagged => [View::Untagged],
         View::Commented => [View::Commented],
         View::Transferred => [View::Transferred],
+        View::TransferredOutside => [View::TransferredOutside],
         View::VoicemailLeft => [View::VoicemailLeft],
         View::AssetsGenerated => [View::AssetsGenerated],
         View::Reconciled => [View::Reconciled],

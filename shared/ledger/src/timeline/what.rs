@@ -95,8 +95,10 @@ pub enum View {
     Untagged,
     #[serde(rename = "call.commented")]
     Commented,
-    #[serde(rename = "call.external_transferred")]
+    #[serde(rename = "call.transferred")]
     Transferred,
+    #[serde(rename = "call.external_transferred")]
+    TransferredOutside,
     #[serde(rename = "call.voicemail_left")]
     VoicemailLeft,
     #[serde(rename = "call.comm_assets_generated")]
