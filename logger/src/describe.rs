@@ -135,6 +135,25 @@ pub(crate) fn context(call: &Call, insights: &Insights, language: Language) -> C
     }
 }
 
+impl Context {
+    /// With shorter notes and insights, which make a log long: each halving halves their limits. Facts and links are kept.
+    pub(crate) fn shortened(mut self, halvings: u32) -> Self {
+        let all = |texts: Vec<String>, (most, limit): (usize, usize)| cut_all(texts, most, limit >> halvings);
+        let notes = all(self.notes.iter().map(|note| note.text.clone()).collect(), NOTES);
+        for (note, text) in self.notes.iter_mut().zip(notes) {
+            note.text = text;
+        }
+        self.summary = self.summary.map(|text| cut(&text, SUMMARY >> halvings));
+        self.action_items = all(self.action_items, ACTION_ITEMS);
+        let mut sections: Vec<_> = self.custom_summaries.iter_mut().flat_map(|custom| &mut custom.sections).collect();
+        let texts = all(sections.iter().map(|section| section.text.clone()).collect(), CUSTOM_SECTIONS);
+        for (section, text) in sections.iter_mut().zip(texts) {
+            section.text = text;
+        }
+        self
+    }
+}
+
 /// The permanent page of the recording or voicemail. What is not a link, or too long for one, is left out: a link that
 /// was cut would not work.
 fn link(call: &Call) -> Option<String> {

@@ -113,7 +113,7 @@ impl Forms {
         match form {
             LogForm::PhoneCall => match self.sellsy.create_phone_call(log, last_check).await {
                 Ok(call) => Ok(call.id),
-                Err(WriteError::Refused(e)) => Err(WriteError::Refused(self.refused(e))),
+                Err(WriteError::Refused(e, field)) => Err(WriteError::Refused(self.refused(e), field)),
                 Err(e) => Err(e),
             },
             LogForm::Comment => {

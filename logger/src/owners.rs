@@ -1,9 +1,15 @@
-//! Who owns a log: the staff member with the agent's e-mail, else the record's owner, else the configured one.
+//! Who owns a log: the staff member with the agent's e-mail, else the record's owner, else the configured one; the first
+//! who can own something, as far as is known.
 //!
 //! Sellsy cannot be asked for a staff member by e-mail, so the list is fetched once and kept. An agent who is not on it
-//! may have joined since: then the list is fetched again, but at most every ten minutes.
+//! may have joined since: then the list is fetched again, but at most every ten minutes. While it is fetched, or if that
+//! fails, the old list is used.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
 
 use base::error::{Code, Error, Remedy, Result};
 use tokio::{sync::Mutex, time::Instant};
@@ -14,70 +20,194 @@ use vendors::sellsy::{
 
 const KEEP: Duration = Duration::from_secs(3600);
 const KEEP_IF_UNKNOWN: Duration = Duration::from_secs(600);
+/// After a failure, and after a doubt: somebody may have left since the list was fetched.
+const KEEP_IF_DOUBTED: Duration = Duration::from_secs(60);
 
 pub(crate) struct Owners {
     sellsy: Sellsy,
     default: Option<i64>,
-    staffs: Mutex<Option<(Instant, Emails)>>,
+    known: StdMutex<Known>,
+    /// Held while the list is being fetched.
+    fetching: Mutex<()>,
 }
 
-/// Ids of staff members who can own something, by e-mail in lower case.
-type Emails = HashMap<String, i64>;
+#[derive(Default)]
+struct Known {
+    list: Option<Arc<Staffs>>,
+    /// When the list was fetched, or was to be.
+    at: Option<Instant>,
+    doubted: bool,
+    /// The last failure, for those who waited for the first list.
+    failed: Option<(Instant, Error)>,
+    /// Owners whom Sellsy has refused.
+    refused: HashMap<i64, Instant>,
+}
+
+/// The staff members who can own something.
+#[derive(Debug, Default)]
+struct Staffs {
+    /// Their ids by e-mail in lower case.
+    by_email: HashMap<String, i64>,
+    /// Empty if the list cannot be read: then nobody is known to be unable.
+    ids: HashSet<i64>,
+}
 
 impl Owners {
     pub(crate) fn new(sellsy: Sellsy, default: Option<i64>) -> Self {
-        Self { sellsy, default, staffs: Mutex::default() }
+        Self { sellsy, default, known: StdMutex::default(), fetching: Mutex::default() }
     }
 
     pub(crate) async fn of(&self, agent_email: Option<&str>, record_owner: Option<i64>) -> Result<i64> {
-        let staff = match agent_email.map(str::to_lowercase) {
-            Some(email) => self.staff(&email).await?,
-            None => None,
-        };
-        staff.or(record_owner).or(self.default).ok_or_else(|| {
+        let email = agent_email.map(str::to_lowercase);
+        let staffs = self.staffs(email.as_deref()).await?;
+        let agent = email.and_then(|email| staffs.by_email.get(&email).copied());
+        let refused = |id: i64| self.known(|known| known.refused.get(&id).is_some_and(|at| at.elapsed() < KEEP));
+        choose([agent, record_owner, self.default], &staffs.ids, refused).ok_or_else(|| {
             let message =
                 "neither the agent's e-mail nor the record's owner names a Sellsy staff: set SELLSY_DEFAULT_OWNER_ID";
             Error::park(Code::SellsyNoOwner, message)
         })
     }
 
-    /// Drops the list after Sellsy has refused a request; perhaps a staff member has left since it was fetched.
-    pub(crate) async fn forget(&self) {
-        *self.staffs.lock().await = None;
+    /// Sellsy has refused a request; perhaps a staff member has left since the list was fetched.
+    pub(crate) fn doubt(&self) {
+        self.known(|known| known.doubted = true);
     }
 
-    async fn staff(&self, email: &str) -> Result<Option<i64>> {
-        let mut kept = self.staffs.lock().await;
-        if let Some((since, emails)) = kept.as_ref() {
-            let found = emails.get(email).copied();
-            let keep = if found.is_some() { KEEP } else { KEEP_IF_UNKNOWN };
-            if since.elapsed() < keep {
-                return Ok(found);
-            }
-        }
-        let emails = match self.sellsy.staffs().await {
-            Ok(staffs) => by_email(staffs),
-            // Some plans and scopes hide the other staff members; then the record's owner is good enough.
-            Err(e) if e.remedy == Remedy::Park => {
-                tracing::warn!(error = %e, "The staffs cannot be listed; logs go to the record's owner.");
-                Emails::new()
-            }
-            Err(e) => return Err(e),
+    /// Sellsy has refused this owner.
+    pub(crate) fn refused(&self, owner: i64) {
+        self.known(|known| known.refused.insert(owner, Instant::now()));
+    }
+
+    fn known<T>(&self, of: impl FnOnce(&mut Known) -> T) -> T {
+        of(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn staffs(&self, email: Option<&str>) -> Result<Arc<Staffs>> {
+        let began = Instant::now();
+        let (old, is_fresh) = self.known(|known| (known.list.clone(), known.is_fresh(email)));
+        let _fetching = match &old {
+            Some(old) if is_fresh => return Ok(old.clone()),
+            // Somebody else is fetching it.
+            Some(old) => match self.fetching.try_lock() {
+                Ok(fetching) => fetching,
+                Err(_) => return Ok(old.clone()),
+            },
+            None => self.fetching.lock().await,
         };
-        let found = emails.get(email).copied();
-        *kept = Some((Instant::now(), emails));
-        Ok(found)
+        // Somebody else has fetched the first list meanwhile, or failed to.
+        if let (None, Some(list)) = (&old, self.known(|known| known.list.clone())) {
+            return Ok(list);
+        }
+        if let Some((_, e)) = self.known(|known| known.failed.clone().filter(|(at, _)| *at > began)) {
+            return Err(e);
+        }
+        let fetched = match self.sellsy.staffs().await {
+            Ok(staffs) => Ok(Staffs::of(staffs)),
+            // Some plans and scopes hide the other staff members; then the record's owner is good enough.
+            Err(e) if e.remedy == Remedy::Park && old.is_none() => {
+                tracing::warn!(error = %e, "The staffs cannot be listed; logs go to the record's owner.");
+                Ok(Staffs::default())
+            }
+            Err(e) => Err(e),
+        };
+        self.known(|known| known.take(fetched))
     }
 }
 
-/// A blocked or deleted staff member can own nothing. Of two with one e-mail the first counts.
-fn by_email(staffs: Vec<Staff>) -> Emails {
-    let mut emails = Emails::new();
-    for staff in staffs {
-        let usable = staff.status.as_ref().is_none_or(|status| *status == StaffStatus::Ok);
-        if let Some(email) = staff.email.filter(|_| usable) {
-            emails.entry(email.to_lowercase()).or_insert(staff.id);
+impl Known {
+    fn is_fresh(&self, email: Option<&str>) -> bool {
+        let is_unknown =
+            email.is_some_and(|email| self.list.as_ref().is_none_or(|list| !list.by_email.contains_key(email)));
+        let keep = match (self.doubted, is_unknown) {
+            (true, _) => KEEP_IF_DOUBTED,
+            (false, true) => KEEP_IF_UNKNOWN,
+            (false, false) => KEEP,
+        };
+        self.at.is_some_and(|at| at.elapsed() < keep)
+    }
+
+    /// The new list, or the old one if it could not be fetched.
+    fn take(&mut self, fetched: Result<Staffs>) -> Result<Arc<Staffs>> {
+        self.at = Some(Instant::now());
+        self.doubted = fetched.is_err();
+        match (fetched, &self.list) {
+            (Ok(staffs), _) => Ok(self.list.insert(Arc::new(staffs)).clone()),
+            (Err(e), Some(old)) => {
+                tracing::warn!(error = %e, "The staffs cannot be listed; the list that was fetched before is used.");
+                Ok(old.clone())
+            }
+            (Err(e), None) => {
+                self.failed = Some((Instant::now(), e.clone()));
+                Err(e)
+            }
         }
     }
-    emails
+}
+
+impl Staffs {
+    /// A blocked or deleted staff member can own nothing. Of two with one e-mail the first counts.
+    fn of(staffs: Vec<Staff>) -> Self {
+        let usable = staffs.into_iter().filter(|staff| staff.status.as_ref().is_none_or(|s| *s == StaffStatus::Ok));
+        let mut able = Self::default();
+        for staff in usable {
+            able.ids.insert(staff.id);
+            if let Some(email) = staff.email {
+                able.by_email.entry(email.to_lowercase()).or_insert(staff.id);
+            }
+        }
+        able
+    }
+}
+
+/// The first in line who is not known to be unable to own something. If all of them are, the last one: Sellsy decides.
+fn choose(line: [Option<i64>; 3], able: &HashSet<i64>, refused: impl Fn(i64) -> bool) -> Option<i64> {
+    let is_able = |id: &i64| (able.is_empty() || able.contains(id)) && !refused(*id);
+    let line = || line.into_iter().flatten();
+    line().find(is_able).or_else(|| line().last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_list_is_better_than_none() {
+        let staffs = |id| Staffs { by_email: [("agent@example.com".to_owned(), id)].into(), ids: [id].into() };
+        let failure = || Error::retry(Code::SellsyUnavailable, "no answer");
+        let mut known = Known::default();
+        assert!(known.take(Err(failure())).is_err() && known.failed.is_some(), "there is no list yet");
+        assert_eq!(known.take(Ok(staffs(1))).unwrap().ids, [1].into());
+        assert!(known.is_fresh(Some("agent@example.com")) && known.is_fresh(Some("other@example.com")));
+        known.doubted = true;
+        known.at = Instant::now().checked_sub(KEEP_IF_DOUBTED);
+        assert!(!known.is_fresh(Some("agent@example.com")));
+        assert_eq!(known.take(Err(failure())).unwrap().ids, [1].into(), "the old one serves");
+        assert!(known.is_fresh(Some("agent@example.com")), "and it is not asked for with each call");
+        assert_eq!(known.take(Ok(staffs(2))).unwrap().ids, [2].into());
+        assert!(!known.doubted);
+    }
+
+    #[test]
+    fn the_next_in_line_owns_the_log_if_somebody_cannot() {
+        let (agent, owner, default) = (Some(1), Some(2), Some(3));
+        for (line, able, refused, expected) in [
+            ([agent, owner, default], &[1, 2, 3][..], None, Some(1)),
+            ([None, owner, default], &[1, 2, 3], None, Some(2)),
+            // The record's owner was blocked, or has left.
+            ([None, owner, default], &[1, 3], None, Some(3)),
+            // Sellsy refuses somebody who is on the list.
+            ([agent, owner, default], &[1, 2, 3], Some(1), Some(2)),
+            // The list cannot be read.
+            ([None, owner, default], &[], None, Some(2)),
+            ([None, owner, default], &[], Some(2), Some(3)),
+            // There is nobody else.
+            ([None, owner, None], &[1], None, Some(2)),
+            ([None, None, default], &[1], Some(3), Some(3)),
+            ([None, None, None], &[1], None, None),
+        ] {
+            let able = able.iter().copied().collect();
+            assert_eq!(choose(line, &able, |id| Some(id) == refused), expected, "{line:?}, {able:?}, {refused:?}");
+        }
+    }
 }

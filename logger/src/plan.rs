@@ -1,7 +1,7 @@
 //! What to do about the log of a call: one pure function, [`plan`].
 //!
 //! Input: the call's row and how far the work on it has come. Output: the next step, or how the work ends. The writer
-//! carries that out and comes back with the answer, until the work has ended. Nothing here queries a database or an
+//! carries that out and comes back with the answer, until the work has ended. First, [`ready`] says whether there is anything to log. Nothing here queries a database or an
 //! API: ages and waiting times come with the row, and what Sellsy lets us write comes as [`Allowed`]. `plan/cases.md`
 //! is the table of all cases.
 //!
@@ -24,7 +24,7 @@ use vendors::sellsy::{WriteError, wire::PhoneCallCreate};
 use crate::{
     forms::{self, Allowed},
     gather,
-    render::Ready,
+    render::{self, Ready},
 };
 
 /// How long after its unclear end a request may still be carried out: twice as long as we wait for an answer. Something
@@ -57,14 +57,12 @@ pub(crate) struct Context {
     pub(crate) allowed: Allowed,
 }
 
-/// How far the work on a row has come.
+/// How far the work on a call has come that is [`ready`].
 pub(crate) enum Progress<'a> {
-    /// The row was read.
-    Read,
-    /// This is the log that the call should have.
+    /// This is the log that it should have.
     Rendered(&'a PhoneCallCreate),
     /// A step for that log was carried out.
-    Answered(&'a PhoneCallCreate, Answer),
+    Answered(Answer),
 }
 
 /// The result of a step.
@@ -77,7 +75,7 @@ pub(crate) enum Answer {
         id: i64,
     },
     Created {
-        form: LogForm,
+        creation: Creation,
         answer: Result<i64, WriteError>,
     },
     Updated {
@@ -87,13 +85,9 @@ pub(crate) enum Answer {
 }
 
 #[derive(Debug)]
-pub(crate) enum Action<'a> {
-    /// There is nothing to write, for this reason.
-    Skip(Reason),
-    /// Find the owner and render the log.
-    Render(Ready<'a>),
-    Step(&'a PhoneCallCreate, Step),
-    End(&'a PhoneCallCreate, End),
+pub(crate) enum Action {
+    Step(Step),
+    End(End),
 }
 
 #[derive(Debug)]
@@ -106,8 +100,15 @@ pub(crate) enum Step {
         id: i64,
     },
     /// Record the intent, then send the POST.
-    Create(LogForm),
+    Create(Creation),
     Update(Update),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Creation {
+    pub(crate) form: LogForm,
+    /// Why Sellsy has just refused the same with its links, a company or an opportunity: now on the record alone.
+    pub(crate) refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -137,6 +138,7 @@ pub(crate) enum End {
     Created {
         form: LogForm,
         id: i64,
+        links: LinksEnd,
     },
     Updated {
         form: LogForm,
@@ -153,7 +155,7 @@ pub(crate) enum End {
     Fail(Error),
 }
 
-/// The outcome for the links of an update.
+/// The outcome for the links of a log.
 #[derive(Debug)]
 pub(crate) enum LinksEnd {
     /// They were written, or were to be left alone.
@@ -174,21 +176,11 @@ pub(crate) enum Intent {
     Withdraw,
 }
 
-enum Next {
-    Step(Step),
-    End(End),
-}
-
 /// What to do next.
-pub(crate) fn plan<'a>(row: &'a CallRow, context: &Context, progress: Progress<'a>) -> Action<'a> {
-    let (log, next) = match progress {
-        Progress::Read => return ready(row).map_or_else(Action::Skip, Action::Render),
-        Progress::Rendered(log) => (log, rendered(row, context, log)),
-        Progress::Answered(log, answer) => (log, answered(row, context, answer)),
-    };
-    match next {
-        Next::Step(step) => Action::Step(log, step),
-        Next::End(end) => Action::End(log, end),
+pub(crate) fn plan(row: &CallRow, context: &Context, progress: Progress<'_>) -> Action {
+    match progress {
+        Progress::Rendered(log) => rendered(row, context, log),
+        Progress::Answered(answer) => answered(row, context, answer),
     }
 }
 
@@ -242,91 +234,112 @@ pub(crate) fn intent_after<T>(row: &CallRow, answer: &Result<T, WriteError>) -> 
     match answer {
         Ok(_) => Intent::Keep,
         Err(WriteError::Unclear(_)) => Intent::Renew,
-        Err(WriteError::Refused(_) | WriteError::Missing) if unclear_before => Intent::Keep,
-        Err(WriteError::Refused(_) | WriteError::Missing) => Intent::Withdraw,
+        Err(WriteError::Refused(..) | WriteError::Missing) if unclear_before => Intent::Keep,
+        Err(WriteError::Refused(..) | WriteError::Missing) => Intent::Withdraw,
     }
 }
 
-fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Next {
-    let find_any = || Next::Step(Step::Find(context.allowed.existing().to_vec()));
+fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Action {
+    let find_any = || Action::Step(Step::Find(context.allowed.existing().to_vec()));
     match &row.log {
         Log::Intended(_) => create(row, context),
         Log::None => match (context.news, row.decided_age) {
             (News::FirstDecision, age) if age.is_none_or(|age| age < FIRST_WITHIN) => create(row, context),
             // The message of the first decision is on its way, and needs no search. If it is lost, the call is handed on.
-            (News::Other, Some(age)) if age < FIRST_WITHIN => Next::End(End::Leave),
+            (News::Other, Some(age)) if age < FIRST_WITHIN => Action::End(End::Leave),
             _ => find_any(),
         },
         Log::Unknown => find_any(),
-        Log::Unclear { age, .. } if *age < SETTLED => Next::End(End::Wait(SETTLED - *age)),
-        Log::Unclear { form: Some(form), .. } => Next::Step(Step::Find(vec![*form])),
+        Log::Unclear { age, .. } if *age < SETTLED => Action::End(End::Wait(SETTLED - *age)),
+        Log::Unclear { form: Some(form), .. } => Action::Step(Step::Find(vec![*form])),
         Log::Unclear { form: None, .. } => find_any(),
         Log::Stored(stored) => stored_log(row, context, stored, log),
         // Never rendered, so this is not reached.
-        Log::Deleted => Next::End(End::Leave),
+        Log::Deleted => Action::End(End::Leave),
     }
 }
 
 /// Is the log as it should be, and if not, is it time to write it?
-fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Next {
+fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Action {
     let (form, id) = (stored.form, stored.id);
     if let Change::Unclear { age } = stored.change {
         // The log may say what it said before, or what the request said: only another write makes that certain.
         let left = SETTLED.saturating_sub(age);
-        return if left.is_zero() { update(row, form, id) } else { Next::End(End::Wait(left)) };
+        return if left.is_zero() { update(row, form, id) } else { Action::End(End::Wait(left)) };
     }
     if stored.digest.as_ref() == Some(&forms::digest(form, log)) {
-        return Next::End(End::Nothing { was_due: stored.due_in.is_some() });
+        return Action::End(End::Nothing { was_due: stored.due_in.is_some() });
     }
     match stored.due_in {
         // Adopted and not written since.
         None if stored.digest.is_none() => update(row, form, id),
-        None => Next::End(End::PutOff(gather::wait(stored.writes, stored.written_age))),
+        None => Action::End(End::PutOff(gather::wait(stored.writes, stored.written_age))),
         Some(Duration::ZERO) => update(row, form, id),
-        Some(left) if context.carries => Next::End(End::Carry(left)),
-        Some(_) => Next::End(End::Leave),
+        Some(left) if context.carries => Action::End(End::Carry(left)),
+        Some(_) => Action::End(End::Leave),
     }
 }
 
-fn answered(row: &CallRow, context: &Context, answer: Answer) -> Next {
+fn answered(row: &CallRow, context: &Context, answer: Answer) -> Action {
     match answer {
-        Answer::Found(Ok(Some((form, id)))) => Next::Step(Step::Adopt { form, id }),
+        Answer::Found(Ok(Some((form, id)))) => Action::Step(Step::Adopt { form, id }),
         Answer::Found(Ok(None)) => create(row, context),
-        Answer::Found(Err(e)) => Next::End(refused(row, e)),
+        Answer::Found(Err(e)) => Action::End(refused_on_record(row, e)),
         // Its text may be older than the call's present state: it is written again at once.
         Answer::Adopted { form, id } => update(row, form, id),
-        Answer::Created { form, answer } => created(row, context, form, answer),
+        Answer::Created { creation, answer } => created(row, context, creation, answer),
         Answer::Updated { update, answer } => updated(row, update, answer),
     }
 }
 
-fn create(row: &CallRow, context: &Context) -> Next {
+fn create(row: &CallRow, context: &Context) -> Action {
     let form = match row.log {
         // A call whose log was to be a comment keeps that form.
         Log::Intended(LogForm::Comment) | Log::Unclear { form: Some(LogForm::Comment), .. } => Ok(LogForm::Comment),
         _ => context.allowed.new_log(),
     };
-    form.map_or_else(|e| Next::End(End::Fail(e)), |form| Next::Step(Step::Create(form)))
-}
-
-fn created(row: &CallRow, context: &Context, form: LogForm, answer: Result<i64, WriteError>) -> Next {
-    match answer {
-        Ok(id) => Next::End(End::Created { form, id }),
-        // The next attempt looks first, once Sellsy has certainly finished.
-        Err(WriteError::Unclear(e)) => Next::End(End::Fail(e)),
-        Err(WriteError::Refused(e)) => match context.allowed.instead_of(form, &e) {
-            Some(other) => Next::Step(Step::Create(other)),
-            None => Next::End(refused(row, e)),
-        },
-        Err(WriteError::Missing) => {
-            let message = "the creation was answered 404: the record or the resource is not there";
-            Next::End(refused(row, Error::park(Code::SellsyRejected, message)))
-        }
+    match form {
+        Ok(form) => Action::Step(Step::Create(Creation { form, refused: None })),
+        Err(e) => Action::End(End::Fail(e)),
     }
 }
 
+fn created(row: &CallRow, context: &Context, creation: Creation, answer: Result<i64, WriteError>) -> Action {
+    let Creation { form, refused } = creation;
+    let e = match answer {
+        Ok(id) => {
+            let links = refused.map_or(LinksEnd::Fine, LinksEnd::LeaveAlone);
+            return Action::End(End::Created { form, id, links });
+        }
+        // The next attempt looks first, once Sellsy has certainly finished.
+        Err(WriteError::Unclear(e)) => return Action::End(End::Fail(e)),
+        Err(WriteError::Refused(e, _)) => e,
+        Err(WriteError::Missing) => {
+            Error::park(Code::SellsyRejected, "the creation was answered 404: the record or the resource is not there")
+        }
+    };
+    if let Some(form) = context.allowed.instead_of(form, &e) {
+        return Action::Step(Step::Create(Creation { form, refused }));
+    }
+    // The caller was looked up again, and Sellsy still refuses: perhaps not the record, but what else the log is linked to.
+    if e.code == Code::SellsyRejected && is_second_decision(row) && refused.is_none() && has_links(row) {
+        return Action::Step(Step::Create(Creation { form, refused: Some(e.message) }));
+    }
+    Action::End(refused_on_record(row, e))
+}
+
+fn is_second_decision(row: &CallRow) -> bool {
+    matches!(row.decision, Decision::Final { again: true, .. })
+}
+
+/// Whether the log is linked to more than the record.
+fn has_links(row: &CallRow) -> bool {
+    let links = |ready: Ready<'_>| render::related(ready.record, ready.resolution.opportunity.as_ref().map(|o| o.id));
+    ready(row).is_ok_and(|ready| links(ready).len() > 1)
+}
+
 /// There is no log, and Sellsy accepts none on this record. The caller is looked up again once.
-fn refused(row: &CallRow, e: Error) -> End {
+fn refused_on_record(row: &CallRow, e: Error) -> End {
     match row.decision {
         Decision::Final { again: false, .. } if e.code == Code::SellsyRejected => End::LookUpAgain(e),
         _ => End::Fail(e),
@@ -334,27 +347,27 @@ fn refused(row: &CallRow, e: Error) -> End {
 }
 
 /// Without links if logs of this form have none, if Sellsy refuses them, or if others are being looked for.
-fn update(row: &CallRow, form: LogForm, id: i64) -> Next {
+fn update(row: &CallRow, form: LogForm, id: i64) -> Action {
     let links = match (form, &row.decision) {
         (LogForm::PhoneCall, Decision::Final { .. }) => row.stored().map_or(Links::Set, |stored| stored.links),
         _ => Links::Leave,
     };
-    Next::Step(Step::Update(Update { form, id, links, refused: None }))
+    Action::Step(Step::Update(Update { form, id, links, refused: None }))
 }
 
 /// A record or an opportunity that the log is linked to may no longer exist. Sellsy then refuses the whole update, so
 /// it is sent without links. Only if that is answered 404 is the log itself gone.
-fn updated(row: &CallRow, update: Update, answer: Result<(), WriteError>) -> Next {
+fn updated(row: &CallRow, update: Update, answer: Result<(), WriteError>) -> Action {
     let Update { form, id, links, refused } = update;
     let without_links =
-        |refused: String| Next::Step(Step::Update(Update { form, id, links: Links::Leave, refused: Some(refused) }));
+        |refused: String| Action::Step(Step::Update(Update { form, id, links: Links::Leave, refused: Some(refused) }));
     match (links, answer) {
-        (_, Ok(())) => Next::End(End::Updated { form, id, links: links_end(row, refused) }),
+        (_, Ok(())) => Action::End(End::Updated { form, id, links: links_end(row, refused) }),
         (Links::Set, Err(WriteError::Missing)) => without_links("PUT /phone-calls/{id}: answered 404".to_owned()),
-        (Links::Set, Err(WriteError::Refused(e))) if e.code == Code::SellsyRejected => without_links(e.message),
-        (Links::Leave, Err(WriteError::Missing)) => Next::End(End::Deleted { form, id }),
+        (Links::Set, Err(WriteError::Refused(e, _))) if e.code == Code::SellsyRejected => without_links(e.message),
+        (Links::Leave, Err(WriteError::Missing)) => Action::End(End::Deleted { form, id }),
         // After an unclear end, the next attempt writes once Sellsy has certainly finished.
-        (_, Err(WriteError::Unclear(e) | WriteError::Refused(e))) => Next::End(End::Fail(e)),
+        (_, Err(WriteError::Unclear(e) | WriteError::Refused(e, _))) => Action::End(End::Fail(e)),
     }
 }
 

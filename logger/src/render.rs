@@ -1,5 +1,7 @@
 //! The log that a call should have: from the ledger's row to the body of `POST /phone-calls`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Kind},
@@ -25,10 +27,15 @@ use crate::{
 /// the 65,535 that a column for long texts holds at least in the usual databases.
 pub(crate) const LIMIT: usize = 16_000;
 
+/// How often the texts of a log that Sellsy refuses as too long are halved, twice at a time.
+const HALVINGS: [u32; 3] = [0, 2, 4];
+
 pub(crate) struct Renderer {
     template: Template,
     language: Language,
     time_zone: TimeZone,
+    /// The shortest description that Sellsy has refused as too long, in characters.
+    too_long: AtomicUsize,
 }
 
 /// What is known of a call once it can be logged.
@@ -60,7 +67,8 @@ impl Renderer {
                 .map_err(|problem| Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))?,
             None => Template::shipped(language)?,
         };
-        Ok(Self { template, language, time_zone: settings.time_zone.clone() })
+        let too_long = AtomicUsize::new(usize::MAX);
+        Ok(Self { template, language, time_zone: settings.time_zone.clone(), too_long })
     }
 
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
@@ -85,9 +93,23 @@ impl Renderer {
         })
     }
 
+    /// The description, as long as Sellsy accepts it as far as is known.
     pub(crate) fn text(&self, row: &CallRow, ready: &Ready<'_>) -> Result<String> {
-        let context = describe::context(ready.call, &row.insights, self.language);
-        Ok(description(row.call_id, &self.template.render(&context)?))
+        let mut text = String::new();
+        for halvings in HALVINGS {
+            let context = describe::context(ready.call, &row.insights, self.language).shortened(halvings);
+            text = description(row.call_id, &self.template.render(&context)?);
+            text = clean::cut(&text, LIMIT >> halvings);
+            if text.chars().count() < self.too_long.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        Ok(text)
+    }
+
+    /// Sellsy has refused this description as too long.
+    pub(crate) fn refused(&self, description: &str) {
+        self.too_long.fetch_min(description.chars().count(), Ordering::Relaxed);
     }
 }
 

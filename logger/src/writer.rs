@@ -19,7 +19,7 @@ mod ends;
 mod steps;
 mod stranded;
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use base::{
     db::Database,
@@ -186,19 +186,20 @@ impl Writer {
 
     /// Carries out one step after the other, until the work has ended.
     async fn work(&self, work: Work<'_>) -> Result<Ended> {
-        let rendered = OnceLock::new();
-        let mut progress = Progress::Read;
+        let ready = match plan::ready(work.row) {
+            Ok(ready) => ready,
+            Err(why) => return self.ended(work, Outcome::Skip(Reason::NotWritten(why.into()))).await,
+        };
+        let mut log = self.render(work.row, &ready).await?;
+        let mut progress = Progress::Rendered(&log);
         loop {
             let context = Context { carries: work.carries, news: work.news, allowed: self.forms.allowed() };
-            progress = match plan::plan(work.row, &context, progress) {
-                Action::Skip(why) => return self.ended(work, Outcome::Skip(Reason::NotWritten(why.into()))).await,
-                Action::Render(ready) => {
-                    let log = self.render(work.row, &ready).await?;
-                    Progress::Rendered(rendered.get_or_init(|| log))
+            match plan::plan(work.row, &context, progress) {
+                Action::Step(step) => {
+                    progress = Progress::Answered(self.step(work, &ready, &mut log, step).await?);
                 }
-                Action::Step(log, step) => Progress::Answered(log, self.step(work, log, step).await?),
-                Action::End(log, end) => return self.end(work, log, end).await,
-            };
+                Action::End(end) => return self.end(work, &log, end).await,
+            }
         }
     }
 }

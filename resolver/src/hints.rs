@@ -1,18 +1,39 @@
 //! `directory.changed`: a record in Sellsy may have changed.
 //!
 //! The hint is not trusted: the record is read again, and is then stored in the directory as it is or removed from it.
-//! Unmatched calls that wait for one of its numbers are resolved again. A hint from the logger, sent because Sellsy
-//! accepted no log on that record, also names the call, which is resolved again too.
+//! Unmatched calls that wait for one of its numbers are resolved again.
+//!
+//! A hint from the logger, sent because Sellsy accepted no log on that record, names the call, which waits for its log: it is
+//! followed at once. What Sellsy itself reports comes in thousands when somebody imports contacts, so it is only noted,
+//! each record once. One replica follows the notes with what calls leave of the budget ([`Hints::run`]), and if there are
+//! many, it requests one turn of the directory instead, which reads a hundred changed records with each request.
 
-use base::{db::Database, error::Result, ids::CallId, phone::Region};
+use std::time::Duration;
+
+use base::{
+    db::Database,
+    error::{Remedy, Result},
+    ids::{CallId, Kind},
+    phone::Region,
+};
 use broker::{
-    amqp::{Incoming, Outcome},
+    amqp::{Handler, Incoming, Outcome},
     event::RecordHint,
 };
+use tokio::time;
 use vendors::sellsy::Sellsy;
 
-use crate::{directory::sync, rematch::Rematch};
+use crate::{
+    directory::{store, sync},
+    rematch::Rematch,
+};
 
+const EVERY: Duration = Duration::from_secs(1);
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// A turn costs some requests even if nothing has changed, a note exactly one.
+const MANY: usize = 50;
+
+#[derive(Clone)]
 pub(crate) struct Hints {
     pub(crate) database: Database,
     pub(crate) sellsy: Sellsy,
@@ -20,15 +41,71 @@ pub(crate) struct Hints {
     pub(crate) rematch: Rematch,
 }
 
-impl Hints {
-    pub(crate) async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+impl Handler for Hints {
+    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let event = &message.event;
         let hint: RecordHint = event.payload()?;
-        let listed = sync::refresh(&self.sellsy, self.region, &self.database, &hint).await?;
-        self.rematch.numbers(&listed).await?;
-        if event.call_id != CallId::NONE {
-            self.rematch.calls.resolve_again(event.call_id).await?;
+        if event.call_id == CallId::NONE {
+            store::note_hint(&self.database.client().await?, &hint).await?;
+            return Ok(Outcome::Done);
         }
+        if hint.kind == Kind::Contact {
+            // Sellsy may have refused one of its companies.
+            store::doubt_companies(&self.database.client().await?, hint.id).await?;
+        }
+        self.follow(&hint).await?;
+        self.rematch.calls.resolve_again(event.call_id).await?;
         Ok(Outcome::Done)
+    }
+}
+
+impl Hints {
+    async fn follow(&self, hint: &RecordHint) -> Result<()> {
+        let listed = sync::refresh(&self.sellsy, self.region, &self.database, hint).await?;
+        self.rematch.numbers(&listed).await
+    }
+
+    /// Follows what was noted.
+    pub(crate) async fn run(self) {
+        loop {
+            time::sleep(EVERY).await;
+            self.database.available().await;
+            if let Err(e) = self.turn().await {
+                tracing::warn!(error = %e, "Records that Sellsy reported could not be read; it is tried again.");
+                time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+
+    async fn turn(&self) -> Result<()> {
+        if store::hints(&self.database.client().await?, 1).await?.is_empty() {
+            return Ok(());
+        }
+        let Some(client) = self.database.lock("hints", Duration::ZERO).await? else { return Ok(()) };
+        loop {
+            let hints = store::hints(&client, MANY + 1).await?;
+            if hints.is_empty() {
+                return Ok(());
+            }
+            if hints.len() > MANY {
+                // Records that were deleted are noticed by the next pass.
+                let hints = store::request_instead_of_hints(&client).await?;
+                tracing::info!(
+                    hints,
+                    "Sellsy reported many changes; the directory reads all that has changed instead."
+                );
+                return Ok(());
+            }
+            for noted in hints {
+                match self.follow(&noted.hint).await {
+                    Err(e) if e.remedy == Remedy::Park => {
+                        let RecordHint { kind, id } = noted.hint;
+                        tracing::warn!(error = %e, %kind, id, "A record that Sellsy reported cannot be read; the next pass will.");
+                    }
+                    followed => followed?,
+                }
+                store::hint_followed(&client, &noted).await?;
+            }
+        }
     }
 }

@@ -44,6 +44,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
+    // Hints take a connection of the database for a moment only.
     let mut worker = Worker::start(NAME, settings, &[Stage::Cards, Stage::Resolver], shutdown.clone())?;
     let database = worker.database.clone();
     let aircall = Aircall::new(&worker.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
@@ -56,10 +57,13 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let rematch = Rematch { calls: calls.clone(), days };
     let hints = hints::Hints { database: database.clone(), sellsy: sellsy.clone(), region, rematch: rematch.clone() };
     let background = sellsy.on(Lane::Background);
+    let reported = hints::Hints { sellsy: background.clone(), ..hints.clone() };
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     worker.spawn_until_shutdown(retention::run(database.clone(), retention));
     worker.consume(Stage::Cards, cards)?;
-    worker.consume(Stage::Resolver, messages::Messages { calls, hints })?;
+    worker.consume(Stage::Resolver, messages::Messages { calls, hints: hints.clone() })?;
+    worker.consume(Stage::Hints, hints)?;
+    worker.spawn_until_shutdown(reported.run());
     worker.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
     worker.serve(Router::new()).await
 }

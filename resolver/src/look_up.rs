@@ -1,13 +1,16 @@
 //! From a call's number to a decision: candidates from the directory or from Sellsy, rules, opportunity.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use base::{
     db::{self, Database},
-    error::Result,
+    error::{Code, Error, Result},
     ids::Kind,
     phone::{Caller, E164, Region, classify},
 };
@@ -25,6 +28,8 @@ use crate::{
     rules,
 };
 
+/// How long a missing right is assumed to be missing.
+const REMEMBER_REFUSAL: Duration = Duration::from_secs(300);
 /// Opportunities are requested in order; the first that passes the check is chosen.
 const OPPORTUNITIES: u32 = 5;
 
@@ -35,6 +40,8 @@ pub struct LookUp {
     database: Database,
     /// Once the directory has been loaded it stays loaded.
     directory_loaded: Arc<AtomicBool>,
+    opportunities: Arc<Right>,
+    companies: Arc<Right>,
 }
 
 /// The records with a number, and where they were found.
@@ -48,7 +55,8 @@ struct Found {
 
 impl LookUp {
     pub fn new(sellsy: Sellsy, region: Region, database: Database) -> Self {
-        Self { sellsy, region, database, directory_loaded: Arc::default() }
+        let (opportunities, companies) = (Arc::default(), Arc::default());
+        Self { sellsy, region, database, directory_loaded: Arc::default(), opportunities, companies }
     }
 
     /// The number to look up, if the call has one.
@@ -71,14 +79,19 @@ impl LookUp {
         rules::sort(&mut found.candidates);
         let (chosen, rule) = rules::choose(&found.candidates);
         let mut record = chosen.cloned();
+        let mut companies_refused = None;
         if let Some(contact) = record.as_mut().filter(|record| record.kind == Kind::Contact)
             && !found.companies_known.contains(&contact.id)
         {
-            contact.companies = self.companies(contact.id).await?;
+            match self.companies.allows(self.read_companies(contact.id)).await? {
+                Ok(companies) => contact.companies = companies,
+                Err(code) => companies_refused = Some(Reason::CompaniesRefused { code: code.to_string() }),
+            }
         }
-        let (opportunity, opportunity_rule) = match record.as_ref() {
-            None => (None, Reason::NobodyFound),
-            Some(record) => self.opportunity(record).await?,
+        let (opportunity, opportunity_rule) = match (record.as_ref(), companies_refused) {
+            (None, _) => (None, Reason::NobodyFound),
+            (Some(_), Some(why)) => (None, why),
+            (Some(record), None) => self.opportunity(record).await?,
         };
         Ok(Resolution {
             source: found.source,
@@ -96,7 +109,11 @@ impl LookUp {
             Err(why) => return Ok((None, why)),
             Ok(owner) => owner,
         };
-        let found = self.sellsy.opportunities(&owner, &rules::OPPORTUNITY_STATUSES, OPPORTUNITIES).await?;
+        let search = self.sellsy.opportunities(&owner, &rules::OPPORTUNITY_STATUSES, OPPORTUNITIES);
+        let found = match self.opportunities.allows(search).await? {
+            Ok(found) => found,
+            Err(code) => return Ok((None, Reason::OpportunitiesRefused { code: code.to_string() })),
+        };
         let (opportunity, why) = rules::choose_opportunity(&owner, &found);
         let opportunity = opportunity.map(|o| Opportunity {
             id: o.id,
@@ -152,10 +169,35 @@ impl LookUp {
         Ok(())
     }
 
-    async fn companies(&self, contact: i64) -> Result<Vec<Company>> {
+    async fn read_companies(&self, contact: i64) -> Result<Vec<Company>> {
         let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?);
         store::put_companies(&self.database.client().await?, contact, &companies).await?;
         Ok(companies)
+    }
+}
+
+/// Whether the API client may read something. That it may not holds until a person changes it, and is no reason to leave
+/// a call without its log; so it is remembered for some minutes, in which no request is spent on asking again.
+#[derive(Default)]
+struct Right(Mutex<Option<(Instant, Code)>>);
+
+impl Right {
+    async fn allows<T>(&self, request: impl Future<Output = Result<T>>) -> Result<Result<T, Code>> {
+        let refused = self.known().filter(|(at, _)| at.elapsed() < REMEMBER_REFUSAL);
+        if let Some((_, code)) = refused {
+            return Ok(Err(code));
+        }
+        match request.await {
+            Err(Error { code: code @ (Code::SellsyPlan | Code::SellsyForbidden), .. }) => {
+                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), code));
+                Ok(Err(code))
+            }
+            answer => answer.map(Ok),
+        }
+    }
+
+    fn known(&self) -> Option<(Instant, Code)> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

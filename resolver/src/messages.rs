@@ -1,4 +1,4 @@
-//! The messages of the resolver's queue: calls that have ended, and records that may have changed.
+//! The messages of the resolver's queue: calls that have ended, and hints that a version before left there.
 
 use std::sync::Arc;
 

@@ -25,6 +25,7 @@ mod order;
 mod outage;
 mod poison;
 mod reconcile;
+mod refused;
 mod replicas;
 mod retention;
 mod secrets;

@@ -16,14 +16,14 @@ const CONTACT: &str =
 /// printf '%s' SECRET CONTACT | sha1sum
 const SIGNATURE: &str = "4cc8b70642238013eca9d61413aa919beff11096";
 
-/// An installation with only ingest, so that hints stay in the resolver's queue.
+/// An installation with only ingest, so that hints stay in the queue of hints.
 async fn installation(what: &str) -> Result<(Stack, Process)> {
     let mut stack = Stack::new(what).await?;
     stack.environment.insert("SELLSY_WEBHOOK_SECRET".into(), SECRET.into());
     let ingest = stack.start("ingest").await?;
     ingest.until_ready(SOON).await?;
     // It is ready before it has a channel, because the inbox is available.
-    let queue = stack.names.work(Stage::Resolver);
+    let queue = stack.names.work(Stage::Hints);
     eventually(SOON, || async { stack.depth(&queue).await.ok() }).await.context("ingest declares the queues")?;
     Ok((stack, ingest))
 }
@@ -45,18 +45,18 @@ async fn send(
 }
 
 async fn hints(stack: &Stack) -> Result<u32> {
-    stack.depth(&stack.names.work(Stage::Resolver)).await
+    stack.depth(&stack.names.work(Stage::Hints)).await
 }
 
 async fn until_hints(stack: &Stack, number: u32) -> Result<()> {
     let there = || async { (hints(stack).await.ok()? == number).then_some(()) };
-    eventually(SOON, there).await.with_context(|| format!("{number} hints in the resolver's queue"))
+    eventually(SOON, there).await.with_context(|| format!("{number} hints in the queue of hints"))
 }
 
-/// Takes every fact out of the resolver's queue: kind, call and payload.
+/// Takes every fact out of the queue of hints: kind, call and payload.
 async fn taken(stack: &Stack) -> Result<Vec<(Value, Value, Value)>> {
     let mut facts = Vec::new();
-    for message in stack.take(&stack.names.work(Stage::Resolver)).await? {
+    for message in stack.take(&stack.names.work(Stage::Hints)).await? {
         let mut fact: Value = serde_json::from_slice(&message.data)?;
         facts.push((fact["kind"].take(), fact["call_id"].take(), fact["payload"].take()));
     }
@@ -157,7 +157,7 @@ async fn without_the_setting_there_is_no_such_way_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_change_in_sellsy_reaches_the_resolvers_queue() -> Result<()> {
+async fn a_change_in_sellsy_reaches_the_queue_of_hints() -> Result<()> {
     let (stack, ingest) = installation("sellsy_change").await?;
     let sandbox = &stack.sandbox;
     let url = format!("{}/webhooks/sellsy/{SECRET}", ingest.url);

@@ -10,10 +10,7 @@ use std::{
     fs, io,
 };
 
-use base::{
-    ids::Stage,
-    settings::{Needs, Settings},
-};
+use base::settings::{Needs, Settings};
 use broker::topology::{Names, WORK_QUEUES};
 use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, networking::v1 as networking, policy::v1 as policy};
 use serde::{Serialize, de::DeserializeOwned};
@@ -275,8 +272,7 @@ impl<'a> Review<'a> {
     fn scaling(&mut self) {
         let namespace = self.files["settings.env"].lines().find_map(|line| line.strip_prefix("AMQP_NAMESPACE="));
         let queues = Names::new(namespace.unwrap_or_default());
-        let consumer = |stage: Stage| if stage == Stage::Cards { "resolver" } else { stage.as_str() };
-        let wanted = WORK_QUEUES.iter().map(|queue| (queues.work(queue.stage), consumer(queue.stage)));
+        let wanted = WORK_QUEUES.iter().map(|queue| (queues.work(queue.stage), queue.stage.worker()));
         let mut watched = BTreeMap::new();
         for (name, object) in self.of_kind("ScaledObject") {
             for trigger in list(object, "/spec/triggers") {

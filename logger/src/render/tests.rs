@@ -13,7 +13,12 @@ const LANGUAGES: [(&str, Language); 2] = [("fr", Language::French), ("en", Langu
 
 fn renderer(language: Language) -> Renderer {
     let time_zone = TimeZone::get("Europe/Paris").unwrap();
-    Renderer { template: Template::shipped(language).unwrap(), language, time_zone }
+    Renderer {
+        template: Template::shipped(language).unwrap(),
+        language,
+        time_zone,
+        too_long: AtomicUsize::new(usize::MAX),
+    }
 }
 
 fn resolution() -> Resolution {
@@ -159,4 +164,29 @@ fn what_is_too_long_as_a_whole_is_cut_at_its_end() {
     let text = description(CallId(5), &"é".repeat(LIMIT));
     assert_eq!(text.chars().count(), LIMIT);
     assert!(text.starts_with("Aircall call 5\néé") && text.ends_with("é […]"));
+}
+
+#[test]
+fn a_text_that_was_refused_is_made_shorter_and_keeps_what_matters() {
+    let note = |n: u32| json!({ "id": n, "content": "Le devis comprend la pose. ".repeat(100) });
+    let asset = "https://assets.aircall.io/calls/5/recording";
+    let fields = json!({ "id": 5, "direction": "inbound", "started_at": 1_795_425_330, "answered_at": 1_795_425_336,
+                         "ended_at": 1_795_425_430, "duration": 100, "asset": asset, "comments": [note(1), note(2)] });
+    let call: Call = serde_json::from_value(fields).unwrap();
+    let row = CallRow::of(CallId(5), call, crate::plan::tests::resolution(Some(7)), Insights::new());
+    let ready = crate::plan::ready(&row).unwrap();
+    let renderer = renderer(Language::French);
+    let mut texts = vec![renderer.text(&row, &ready).unwrap()];
+    for _ in 0..2 {
+        renderer.refused(texts.last().unwrap());
+        texts.push(renderer.text(&row, &ready).unwrap());
+    }
+    let lengths: Vec<_> = texts.iter().map(|text| text.chars().count()).collect();
+    assert!(lengths[0] > 3_000 && lengths[1] < 1_200 && lengths[2] < 500, "{lengths:?}");
+    for text in &texts {
+        assert!(text.starts_with("Aircall call 5\n") && text.contains(asset) && text.contains("Le devis"), "{text}");
+    }
+    // There is nothing shorter.
+    renderer.refused(texts.last().unwrap());
+    assert_eq!(renderer.text(&row, &ready).unwrap(), texts[2]);
 }

@@ -29,7 +29,8 @@ impl Writer {
     pub(super) async fn end(&self, work: Work<'_>, log: &PhoneCallCreate, end: End) -> Result<Ended> {
         let Work { claim, row, .. } = work;
         let outcome = match end {
-            End::Created { form, id } => {
+            End::Created { form, id, links } => {
+                self.links(work, links).await?;
                 let what = What::Logged { log: SellsyLog::new(form, id), related: log.related.clone() };
                 let line = Entry::new("logger", what);
                 return self.written(work, log, form, id, line).await;
@@ -105,7 +106,7 @@ impl Writer {
     async fn links(&self, work: Work<'_>, links: LinksEnd) -> Result<()> {
         if !matches!(links, LinksEnd::Fine) {
             // The cause may also be the owner, if a staff member has left since the list was fetched.
-            self.owners.forget().await;
+            self.owners.doubt();
         }
         match links {
             LinksEnd::Fine => Ok(()),

@@ -8,36 +8,47 @@ use ledger::{
     form::LogForm,
     timeline::{Entry, SellsyLog, What},
 };
-use vendors::sellsy::{WriteError, wire::PhoneCallCreate};
+use vendors::sellsy::{Field, WriteError, wire::PhoneCallCreate};
 
 use super::{
     Work, Writer,
     claim::{BeforeWrite, LastRequest},
 };
 use crate::{
-    plan::{self, Answer, Intent, Step},
+    plan::{self, Answer, Creation, Intent, Step, Update},
     render::Ready,
 };
 
 impl Writer {
     pub(super) async fn render(&self, row: &CallRow, ready: &Ready<'_>) -> Result<PhoneCallCreate> {
-        let agent = ready.call.user.as_ref().and_then(|user| user.email.as_deref());
-        let owner_id = self.owners.of(agent, ready.record.owner_id).await?;
-        self.renderer.render(row, ready, owner_id)
+        self.renderer.render(row, ready, self.owner(ready).await?)
     }
 
-    pub(super) async fn step(&self, work: Work<'_>, log: &PhoneCallCreate, step: Step) -> Result<Answer> {
+    async fn owner(&self, ready: &Ready<'_>) -> Result<i64> {
+        let agent = ready.call.user.as_ref().and_then(|user| user.email.as_deref());
+        self.owners.of(agent, ready.record.owner_id).await
+    }
+
+    /// Carries out the step. The log may change on the way, if Sellsy refuses its owner or its length.
+    pub(super) async fn step(
+        &self,
+        work: Work<'_>,
+        ready: &Ready<'_>,
+        log: &mut PhoneCallCreate,
+        step: Step,
+    ) -> Result<Answer> {
         Ok(match step {
             Step::Find(forms) => Answer::Found(self.find(work.row, log, &forms).await),
             Step::Adopt { form, id } => {
                 self.adopt(work, form, id).await?;
                 Answer::Adopted { form, id }
             }
-            Step::Create(form) => Answer::Created { form, answer: self.create(work, log, form).await },
+            Step::Create(creation) => {
+                let answer = self.create(work, ready, log, &creation).await?;
+                Answer::Created { creation, answer }
+            }
             Step::Update(update) => {
-                let check = self.before_write(work, update.form);
-                let answer = self.forms.update(update.form, update.id, log, update.links, &check).await;
-                remember(work, &answer);
+                let answer = self.update(work, ready, log, &update).await?;
                 Answer::Updated { update, answer }
             }
         })
@@ -51,7 +62,7 @@ impl Writer {
                 Ok(Some(id)) => return Ok(Some((form, id))),
                 Ok(None) => {}
                 Err(e) => {
-                    self.doubt_owner(&e).await;
+                    self.doubt_owner(&e);
                     return Err(e);
                 }
             }
@@ -73,15 +84,74 @@ impl Writer {
         Ok(())
     }
 
-    async fn create(&self, work: Work<'_>, log: &PhoneCallCreate, form: LogForm) -> Result<i64, WriteError> {
-        let answer = self.forms.create(form, log, &self.before_write(work, form)).await;
-        remember(work, &answer);
+    async fn create(
+        &self,
+        work: Work<'_>,
+        ready: &Ready<'_>,
+        log: &mut PhoneCallCreate,
+        creation: &Creation,
+    ) -> Result<Result<i64, WriteError>> {
+        if creation.refused.is_some() {
+            log.related.truncate(1);
+        }
+        let answer = loop {
+            let answer = self.forms.create(creation.form, log, &self.before_write(work, creation.form)).await;
+            remember(work, &answer);
+            match answer {
+                Err(WriteError::Refused(_, Some(field))) if self.put_right(work.row, ready, log, field).await? => {}
+                answer => break answer,
+            }
+        };
         match &answer {
-            Err(WriteError::Refused(e)) => self.doubt_owner(e).await,
-            Err(WriteError::Missing) => self.owners.forget().await,
+            Err(WriteError::Refused(e, _)) => self.doubt_owner(e),
+            Err(WriteError::Missing) => self.owners.doubt(),
             Ok(_) | Err(WriteError::Unclear(_)) => {}
         }
-        answer
+        Ok(answer)
+    }
+
+    async fn update(
+        &self,
+        work: Work<'_>,
+        ready: &Ready<'_>,
+        log: &mut PhoneCallCreate,
+        update: &Update,
+    ) -> Result<Result<(), WriteError>> {
+        loop {
+            let check = self.before_write(work, update.form);
+            let answer = self.forms.update(update.form, update.id, log, update.links, &check).await;
+            remember(work, &answer);
+            match answer {
+                Err(WriteError::Refused(_, Some(field))) if self.put_right(work.row, ready, log, field).await? => {}
+                answer => return Ok(answer),
+            }
+        }
+    }
+
+    /// Gives the log another owner, or a shorter text, after Sellsy has refused what it had. False if there is no other.
+    async fn put_right(
+        &self,
+        row: &CallRow,
+        ready: &Ready<'_>,
+        log: &mut PhoneCallCreate,
+        field: Field,
+    ) -> Result<bool> {
+        match field {
+            Field::Owner => {
+                self.owners.refused(log.owner_id);
+                let owner_id = self.owner(ready).await?;
+                let is_another = owner_id != log.owner_id;
+                log.owner_id = owner_id;
+                Ok(is_another)
+            }
+            Field::Description => {
+                self.renderer.refused(&log.description);
+                let description = self.renderer.text(row, ready)?;
+                let is_shorter = description.len() < log.description.len();
+                log.description = description;
+                Ok(is_shorter)
+            }
+        }
     }
 
     fn before_write<'a>(&'a self, work: Work<'a>, form: LogForm) -> BeforeWrite<'a> {
@@ -89,9 +159,9 @@ impl Writer {
     }
 
     /// Sellsy may be rejecting the owner, if a staff member has left since the list was fetched.
-    async fn doubt_owner(&self, e: &Error) {
+    fn doubt_owner(&self, e: &Error) {
         if e.code == Code::SellsyRejected {
-            self.owners.forget().await;
+            self.owners.doubt();
         }
     }
 }

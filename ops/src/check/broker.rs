@@ -1,6 +1,6 @@
 //! RabbitMQ: whether it is reachable, its version, and whether the topology exists and is consumed.
 
-use base::{ids::Stage, settings::Settings};
+use base::settings::Settings;
 use broker::topology::{self, Binding, Names, Purpose, Queue};
 use futures_util::future::join_all;
 
@@ -89,13 +89,10 @@ async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding
 fn queue_verdict(purpose: Purpose, messages: u32, consumers: u32) -> Verdict {
     let counts = format!("{messages} messages, {consumers} consumers");
     match purpose {
-        Purpose::Work(stage) if consumers == 0 => {
-            let worker = if stage == Stage::Cards { "resolver" } else { stage.as_str() };
-            Verdict::failed(
-                format!("{counts}: no worker consumes it"),
-                format!("start {worker}; if it is running, its /readyz says what it waits for"),
-            )
-        }
+        Purpose::Work(stage) if consumers == 0 => Verdict::failed(
+            format!("{counts}: no worker consumes it"),
+            format!("start {}; if it is running, its /readyz says what it waits for", stage.worker()),
+        ),
         Purpose::Dead(stage) if messages > 0 => Verdict::warning(
             format!("{messages} dead letters"),
             format!("`callbridge dead list --stage {}` says why, and docs/errors.md what to do", stage.as_str()),
@@ -137,6 +134,8 @@ fn problem_verdict(problem: &Problem) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use base::ids::Stage;
+
     use super::*;
     use crate::check::State;
 

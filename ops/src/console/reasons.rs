@@ -41,6 +41,12 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::Supplier => "un fournisseur n’a pas d’opportunité",
         Reason::NoCompany => "un contact sans société n’a pas d’opportunité",
         Reason::CompanyIsSupplier => "la société du contact est un fournisseur : pas d’opportunité",
+        Reason::OpportunitiesRefused { code } => {
+            return html! { "Sellsy ne nous laisse pas lire les opportunités (" (code) ") : aucune" };
+        }
+        Reason::CompaniesRefused { code } => {
+            return html! { "Sellsy ne nous laisse pas lire les sociétés d’un contact (" (code) ") : pas d’opportunité" };
+        }
         Reason::NoCard(why) => return html! { "pas de carte : " (sentence(why)) },
         Reason::NotLogged(why) => return html! { "pas enregistré : " (sentence(why)) },
         Reason::NotWritten(why) => return html! { "rien n’est écrit : " (sentence(why)) },

@@ -54,18 +54,31 @@ pub enum Stage {
     Ingest,
     Cards,
     Resolver,
+    Hints,
     Logger,
     Insights,
 }
 
 impl Stage {
-    pub const ALL: [Stage; 5] = [Stage::Ingest, Stage::Cards, Stage::Resolver, Stage::Logger, Stage::Insights];
+    pub const ALL: [Stage; 6] =
+        [Stage::Ingest, Stage::Cards, Stage::Resolver, Stage::Hints, Stage::Logger, Stage::Insights];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Stage::Ingest => "ingest",
             Stage::Cards => "cards",
             Stage::Resolver => "resolver",
+            Stage::Hints => "hints",
+            Stage::Logger => "logger",
+            Stage::Insights => "insights",
+        }
+    }
+
+    /// The worker that works on this stage.
+    pub fn worker(self) -> &'static str {
+        match self {
+            Stage::Ingest => "ingest",
+            Stage::Cards | Stage::Resolver | Stage::Hints => "resolver",
             Stage::Logger => "logger",
             Stage::Insights => "insights",
         }

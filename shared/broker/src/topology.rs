@@ -27,7 +27,8 @@ pub struct WorkQueue {
 
 pub const WORK_QUEUES: &[WorkQueue] = &[
     WorkQueue { stage: Stage::Cards, binds: &["call.created"], expires_after: Some(Duration::from_secs(30)) },
-    WorkQueue { stage: Stage::Resolver, binds: &["call.ended", "directory.changed"], expires_after: None },
+    WorkQueue { stage: Stage::Resolver, binds: &["call.ended"], expires_after: None },
+    WorkQueue { stage: Stage::Hints, binds: &["directory.changed"], expires_after: None },
     WorkQueue {
         stage: Stage::Logger,
         binds: &[
@@ -171,6 +172,9 @@ pub fn bindings(names: &Names) -> Vec<Binding> {
     work.chain(DELAYS.iter().map(delay)).collect()
 }
 
+/// Bindings of earlier versions. The queue would get these facts a second time.
+const OUTDATED: &[(Stage, &str)] = &[(Stage::Resolver, "directory.changed")];
+
 /// Declares everything; does nothing if it exists already.
 pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
     for exchange in exchanges(names) {
@@ -183,6 +187,10 @@ pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
     for Binding { exchange, queue, key } in bindings(names) {
         let options = QueueBindOptions::default();
         channel.queue_bind(short(&queue), short(&exchange), short(key), options, FieldTable::default()).await?;
+    }
+    for (stage, key) in OUTDATED {
+        let (queue, exchange) = (names.work(*stage), names.events());
+        channel.queue_unbind(short(&queue), short(&exchange), short(key), FieldTable::default()).await?;
     }
     Ok(())
 }

@@ -164,6 +164,7 @@ impl Worker {
         let condition = match stage {
             Stage::Cards => "consumer of cards",
             Stage::Resolver => "consumer of resolver",
+            Stage::Hints => "consumer of hints",
             Stage::Logger => "consumer of logger",
             Stage::Insights => "consumer of insights",
             Stage::Ingest => anyhow::bail!("ingest has no work queue"),

@@ -71,6 +71,8 @@ pub struct Failure {
     /// The answer has the shape of the API's own errors. Others come from something in front of the API, such as a gateway,
     /// and say nothing about what the API has done.
     pub own: bool,
+    /// The names of the fields that the API's own error is about.
+    pub(crate) fields: Vec<String>,
     pub problem: String,
     /// How long the API asked us to wait.
     pub retry_after: Option<Duration>,
@@ -206,7 +208,10 @@ impl Api {
             let date = date(&headers);
             return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
         }
-        let own = self.is_own_error(&body);
+        let error: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body).unwrap_or_default();
+        let own = (profile(self.vendor).is_error)(&error);
+        let details = error.get("error").and_then(|error| error.get("details")?.as_object());
+        let fields = details.into_iter().flat_map(|details| details.keys().cloned()).collect();
         // The API refuses before it does anything when it says so itself, and when it limits the rate.
         let refused = status == StatusCode::TOO_MANY_REQUESTS
             || own && status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
@@ -214,15 +219,10 @@ impl Api {
             status: Some(status),
             maybe_done: !refused,
             own,
+            fields,
             retry_after,
             ..self.failure(endpoint, format!("answered {status}"))
         })
-    }
-
-    /// Whether a body has the shape that the vendor documents for its errors.
-    fn is_own_error(&self, body: &[u8]) -> bool {
-        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).unwrap_or_default();
-        (profile(self.vendor).is_error)(&fields)
     }
 
     fn unanswered(&self, endpoint: &'static str, e: &reqwest::Error) -> Failure {
@@ -242,6 +242,7 @@ impl Api {
             status: None,
             maybe_done: false,
             own: false,
+            fields: Vec::new(),
             problem,
             retry_after: None,
             unsent: None,
@@ -370,6 +371,7 @@ mod tests {
             status,
             maybe_done: false,
             own: true,
+            fields: Vec::new(),
             problem: String::new(),
             retry_after: None,
             unsent: None,

@@ -8,5 +8,5 @@ mod endpoints;
 mod token;
 pub mod wire;
 
-pub use client::{Sellsy, WriteError};
+pub use client::{Field, Sellsy, WriteError};
 pub use endpoints::Probe;

@@ -3,7 +3,7 @@
 //! Messages are handled one after the other: in production the lease ensures that. A writer may die at any request; its
 //! lease then runs out, and its message comes again.
 
-use std::{cell::OnceCell, cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::*;
 
@@ -241,16 +241,14 @@ impl World {
             Event::Resolved(_) | Event::HandedOn => News::Decision,
             _ => News::Other,
         };
-        let rendered = OnceCell::new();
-        let mut progress = Progress::Read;
+        let Some(log) = log(row) else { return Ok(None) };
+        let mut progress = Progress::Rendered(&log);
         loop {
             let context = Context { carries, news, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
-            progress = match plan(row, &context, progress) {
-                Action::Skip(_) => return Ok(None),
-                Action::Render(_) => Progress::Rendered(rendered.get_or_init(|| log(row).unwrap())),
-                Action::Step(log, step) => Progress::Answered(log, self.step(row, log, step)?),
-                Action::End(log, end) => return self.end(log, end),
-            };
+            match plan(row, &context, progress) {
+                Action::Step(step) => progress = Progress::Answered(self.step(row, &log, step)?),
+                Action::End(end) => return self.end(&log, end),
+            }
         }
     }
 
@@ -261,7 +259,10 @@ impl World {
                 self.written(form, id, None);
                 Answer::Adopted { form, id }
             }
-            Step::Create(form) => Answer::Created { form, answer: self.create(row, log, form)? },
+            Step::Create(creation) => {
+                let answer = self.create(row, log, creation.form)?;
+                Answer::Created { creation, answer }
+            }
             Step::Update(update) => {
                 self.set_change(Change::Unclear { age: Duration::ZERO });
                 let answer = self.sellsy.put(log, &update)?;
@@ -306,7 +307,7 @@ impl World {
                 return Ok(Some(wait));
             }
             End::Carry(left) | End::Wait(left) => return Ok(Some(left)),
-            End::Created { form, id } => self.written(form, id, Some(forms::digest(form, log))),
+            End::Created { form, id, .. } => self.written(form, id, Some(forms::digest(form, log))),
             End::Updated { form, id, links } => {
                 match (links, &mut self.row.log) {
                     (LinksEnd::LookUpAgain(_), _) => self.reopen(),

@@ -39,6 +39,13 @@ pub enum Reason {
     Supplier,
     NoCompany,
     CompanyIsSupplier,
+    /// Sellsy answers 402 or 403; `code` says which.
+    OpportunitiesRefused {
+        code: String,
+    },
+    CompaniesRefused {
+        code: String,
+    },
 
     // What is not done, and why.
     NoCard(Box<Reason>),
@@ -107,6 +114,12 @@ impl fmt::Display for Reason {
             Reason::Supplier => "a supplier has no opportunity",
             Reason::NoCompany => "a contact without a company has no opportunity",
             Reason::CompanyIsSupplier => "the contact's company is a supplier: no opportunity",
+            Reason::OpportunitiesRefused { code } => {
+                return write!(f, "Sellsy does not let us read opportunities ({code}): none");
+            }
+            Reason::CompaniesRefused { code } => {
+                return write!(f, "Sellsy does not let us read a contact's companies ({code}): no opportunity");
+            }
             Reason::NoCard(why) => return write!(f, "no card: {why}"),
             Reason::NotLogged(why) => return write!(f, "not logged: {why}"),
             Reason::NotWritten(why) => return write!(f, "not written: {why}"),

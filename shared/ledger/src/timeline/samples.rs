@@ -48,6 +48,8 @@ pub fn reasons() -> Vec<Reason> {
         Reason::Supplier => [Reason::Supplier],
         Reason::NoCompany => [Reason::NoCompany],
         Reason::CompanyIsSupplier => [Reason::CompanyIsSupplier],
+        Reason::OpportunitiesRefused { .. } => [Reason::OpportunitiesRefused { code: "SELLSY_FORBIDDEN".into() }],
+        Reason::CompaniesRefused { .. } => [Reason::CompaniesRefused { code: "SELLSY_PLAN".into() }],
         Reason::NoCard(_) => [Reason::NoCard(Reason::CallEnded.into())],
         Reason::NotLogged(_) => [Reason::NotLogged(Reason::Withheld.into())],
         Reason::NotWritten(_) => [Reason::NotWritten(Reason::NotResolved.into())],

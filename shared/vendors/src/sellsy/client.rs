@@ -45,10 +45,28 @@ pub struct Sellsy {
 pub enum WriteError {
     /// It may have been carried out, or may still be: look in Sellsy before retrying, and not at once.
     Unclear(Error),
-    /// It was not carried out: it was not sent, or Sellsy itself says so.
-    Refused(Error),
+    /// It was not carried out: it was not sent, or Sellsy itself says so, perhaps because of this field.
+    Refused(Error, Option<Field>),
     /// The object to change does not exist.
     Missing,
+}
+
+/// A field of a log for which another value can be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Owner,
+    Description,
+}
+
+impl Field {
+    /// The first of the fields that an error of Sellsy's names.
+    fn of(names: &[String]) -> Option<Self> {
+        names.iter().find_map(|name| match name.as_str() {
+            "owner_id" | "owner" => Some(Field::Owner),
+            "description" => Some(Field::Description),
+            _ => None,
+        })
+    }
 }
 
 impl Sellsy {
@@ -307,7 +325,11 @@ impl Sellsy {
         self.exchange_checked(endpoint, id, &[], Some(&body), last_check).await.map_err(|e| match e {
             ExchangeError::Request(f) if is_missing(&f) => WriteError::Missing,
             ExchangeError::Request(f) if f.maybe_done => WriteError::Unclear(f.into()),
-            e => WriteError::Refused(e.into()),
+            ExchangeError::Request(f) => {
+                let field = Field::of(&f.fields);
+                WriteError::Refused(f.into(), field)
+            }
+            ExchangeError::Token(e) => WriteError::Refused(e, None),
         })
     }
 

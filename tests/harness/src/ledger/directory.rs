@@ -15,6 +15,11 @@ impl Ledger {
         self.value("select coalesce(sum(pass_rows), 0)::bigint from directory_sync where kind = $1", &[&kind]).await
     }
 
+    /// Whether a turn was requested, and has been made since.
+    pub async fn directory_has_turned_on_request(&self) -> Result<bool> {
+        self.value("select count(*) > 0 from directory_sync where turned_at > requested_at", &[]).await
+    }
+
     pub async fn directory_size(&self) -> Result<i64> {
         self.value("select count(*) from directory_records", &[]).await
     }

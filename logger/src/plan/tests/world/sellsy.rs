@@ -77,7 +77,7 @@ impl Sellsy {
             return Ok(answer);
         };
         match fate {
-            Fate::NoConnection => Ok(Err(WriteError::Refused(unavailable()))),
+            Fate::NoConnection => Ok(Err(WriteError::Refused(unavailable(), None))),
             Fate::Lost => Ok(Err(WriteError::Unclear(unavailable()))),
             Fate::Late(seconds) => {
                 let _ = act(self, now + Duration::from_secs(seconds.into()));
@@ -102,7 +102,7 @@ impl Sellsy {
     pub(super) fn post(&mut self, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>, Died> {
         self.request(|sellsy, at| {
             if form == LogForm::PhoneCall && sellsy.no_phone_calls {
-                return Err(WriteError::Refused(plan_error()));
+                return Err(WriteError::Refused(plan_error(), None));
             }
             sellsy.hangs(log)?;
             let id = 900 + i64::try_from(sellsy.requests).unwrap();
@@ -125,7 +125,7 @@ impl Sellsy {
 
     fn hangs(&self, log: &PhoneCallCreate) -> Result<(), WriteError> {
         let gone = log.related.iter().any(|related| Some(related.id) == self.gone);
-        let rejected = || WriteError::Refused(Error::park(Code::SellsyRejected, "answered 400"));
+        let rejected = || WriteError::Refused(Error::park(Code::SellsyRejected, "answered 400"), None);
         if gone { Err(rejected()) } else { Ok(()) }
     }
 }
