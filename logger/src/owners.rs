@@ -160,11 +160,13 @@ impl Staffs {
     }
 }
 
-/// The first in line who is not known to be unable to own something. If all of them are, the last one: Sellsy decides.
+/// The first in line who can own something, as far as is known. If there is none: somebody whom Sellsy has not refused,
+/// although the list says no, and in the end the last in line. Sellsy decides.
 fn choose(line: [Option<i64>; 3], able: &HashSet<i64>, refused: impl Fn(i64) -> bool) -> Option<i64> {
-    let is_able = |id: &i64| (able.is_empty() || able.contains(id)) && !refused(*id);
     let line = || line.into_iter().flatten();
-    line().find(is_able).or_else(|| line().last())
+    let mut untried = line().filter(|id| !refused(*id));
+    let is_able = |id: &i64| able.is_empty() || able.contains(id);
+    untried.clone().find(is_able).or_else(|| untried.next()).or_else(|| line().last())
 }
 
 #[cfg(test)]
@@ -201,6 +203,8 @@ mod tests {
             // The list cannot be read.
             ([None, owner, default], &[], None, Some(2)),
             ([None, owner, default], &[], Some(2), Some(3)),
+            // The one who is on the list was refused.
+            ([None, owner, default], &[1, 3], Some(3), Some(2)),
             // There is nobody else.
             ([None, owner, None], &[1], None, Some(2)),
             ([None, None, default], &[1], Some(3), Some(3)),
