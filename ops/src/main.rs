@@ -260,14 +260,13 @@ async fn with_installation(
     connections: usize,
     command: impl AsyncFnOnce(Installation) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let settings = match Settings::from_environment(needs) {
+    let settings = match Settings::from_environment(needs).and_then(|settings| tls::check().map(|()| settings)) {
         Ok(settings) => settings,
         Err(problems) => {
             eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
             return Ok(ExitCode::from(2));
         }
     };
-    tls::check()?;
     let readiness = Readiness::default();
     let condition = readiness.condition("database");
     let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;

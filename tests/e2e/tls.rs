@@ -101,6 +101,8 @@ async fn wrong_ends_of_tls_are_distinguished() -> Result<()> {
         stack.environment.insert("SSL_CERT_FILE".into(), file.clone());
         let mut worker = stack.spawn("ingest", &[], &stack.environment, "named").await?;
         assert_eq!(worker.wait(SOON).await?.code(), Some(2), "{file}");
+        let mut command = stack.begin(&["dead", "list"]).await?;
+        assert_eq!(command.wait(SOON).await?.code(), Some(2), "{file}: {}", command.output());
         assert!(worker.output().contains("- SSL_CERT_FILE: "), "{}", worker.output());
     }
     stack.down().await
