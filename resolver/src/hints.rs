@@ -90,10 +90,9 @@ impl Hints {
             if hints.len() > MANY {
                 // Records that were deleted are noticed by the next pass.
                 let hints = store::request_instead_of_hints(&client).await?;
-                tracing::info!(
-                    hints,
-                    "Sellsy reported many changes; the directory reads all that has changed instead."
-                );
+                if hints > 0 {
+                    tracing::info!(hints, "Sellsy reported many changes; one turn of the directory reads them.");
+                }
                 return Ok(());
             }
             for noted in hints {

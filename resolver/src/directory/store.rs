@@ -135,9 +135,11 @@ pub(crate) async fn hint_followed(client: &Client, noted: &Noted) -> Result<()> 
 }
 
 /// Requests a turn and forgets all that is noted, in one statement: what is noted meanwhile is kept. Returns how many there were.
+/// Not more than once a minute, because each turn reads again what the last one may have missed.
 pub(crate) async fn request_instead_of_hints(client: &Client) -> Result<i64> {
-    let sql = "with gone as (delete from directory_hints returning 1),
-                    turn as (update directory_sync set requested_at = now(), problem = null)
+    let sql = "with turn as (update directory_sync set requested_at = now(), problem = null
+                              where coalesce(requested_at, '-infinity') < now() - interval '1 min' returning 1),
+                    gone as (delete from directory_hints where exists (select from turn) returning 1)
                select count(*) from gone";
     Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
