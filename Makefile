@@ -42,7 +42,7 @@ test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
 	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags)
 
 fuzz: fuzz_target = $(or $(what),webhook)
-fuzz: ## hostile input for two minutes: what=webhook, sellsy or phone; seconds=600 (needs cargo-fuzz)
+fuzz: ## hostile input for two minutes: what=webhook, call, rows, sellsy or phone; seconds=600 (needs cargo-fuzz)
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz --locked"; exit 1; }
 	@mkdir -p fuzz/target/found/$(fuzz_target)
 	@# A sanitizer needs unstable compiler flags, which the pinned compiler accepts with RUSTC_BOOTSTRAP.

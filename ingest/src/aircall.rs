@@ -115,7 +115,7 @@ fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdic
         && !rules.number_ids.is_empty()
         && !rules.number_ids.contains(&number)
     {
-        return Verdict::Ignore("other_number");
+        return Verdict::OtherNumber(CallId(call_id));
     }
     let occurred_at = envelope.timestamp.unwrap_or_else(Timestamp::now);
     let event = Event::new(envelope.event.as_ref(), CallId(call_id), occurred_at, envelope.data.to_owned());
@@ -160,6 +160,7 @@ mod tests {
         match judge(body.as_bytes(), &rules) {
             Verdict::Publish(events) => format!("publish {} {}", events[0].kind, events[0].call_id),
             Verdict::Ignore(reason) => format!("ignore {reason}"),
+            Verdict::OtherNumber(_) => "ignore other_number".into(),
             Verdict::Park { error, body } => {
                 assert!(!String::from_utf8_lossy(&body).contains("secret"), "the token is kept");
                 format!("park {}", error.message)

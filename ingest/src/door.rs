@@ -17,7 +17,7 @@ use axum::{
 use base::{
     db::Database,
     error::Error,
-    ids::Stage,
+    ids::{CallId, Stage},
     telemetry::{
         self,
         spans::{Span, SpanKind},
@@ -29,6 +29,7 @@ use broker::{
     event::Event,
 };
 use futures_util::{StreamExt, future::join_all};
+use ledger::filtered;
 use serde_json::json;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -55,6 +56,8 @@ pub enum Verdict {
     Publish(Vec<Event>),
     /// Accepted and not needed; the reason is a metric's label.
     Ignore(&'static str),
+    /// A call on a number that is not ours, which is noted for the AI events that name only the call.
+    OtherNumber(CallId),
     /// From an authorised sender, but not understood. `body` is free of secrets, because people read it.
     Park {
         error: Error,
@@ -182,6 +185,12 @@ impl Door {
         match verdict {
             Verdict::Publish(events) => self.accept(&events).await,
             Verdict::Ignore(reason) => Ok(Accepted::Ignored(reason)),
+            Verdict::OtherNumber(call_id) => {
+                // If it cannot be noted, Aircall is asked about the call later.
+                let noted = async { filtered::note(&self.database.client().await?, call_id).await };
+                let _ = timeout(INBOX_TIMEOUT, noted).await;
+                Ok(Accepted::Ignored("other_number"))
+            }
             Verdict::Park { error, body } => {
                 tracing::error!(source, bytes, error = %error, "A webhook was not understood; it is parked.");
                 self.park(body, &error).await

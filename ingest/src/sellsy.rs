@@ -153,6 +153,7 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(", "),
             Verdict::Ignore(reason) => format!("ignore {reason}"),
+            Verdict::OtherNumber(_) => unreachable!("Sellsy has no numbers"),
             Verdict::Park { error, body: kept } => {
                 assert_eq!(kept, body.as_bytes());
                 error.message.replace("from Sellsy: ", "park ")

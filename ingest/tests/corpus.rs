@@ -14,6 +14,7 @@ fn name(verdict: &Verdict) -> String {
         Verdict::Publish(_) => "publish".into(),
         Verdict::Ignore(_) => "ignore".into(),
         Verdict::Park { .. } => "park".into(),
+        Verdict::OtherNumber(_) => "ignore".into(),
         Verdict::Refuse(refusal) => refusal.label(),
     }
 }

@@ -14,7 +14,7 @@ use broker::{
     event::CALL_INSIGHTS,
 };
 use ledger::{
-    calls,
+    calls, filtered,
     insight::{Content, Insight},
     timeline::{self, Entry, Reason, What},
 };
@@ -95,11 +95,17 @@ impl Insights {
         if calls::is_erased(&client, call_id).await? {
             return Ok(Err(Reason::Erased));
         }
+        if !self.number_ids.is_empty() && filtered::has(&client, call_id).await? {
+            return Ok(Err(Reason::OtherNumber));
+        }
         drop(client);
         if message.attempts >= FETCH_FROM_ATTEMPT {
             match self.aircall.call(call_id).await? {
                 None => return Ok(Err(Reason::UnknownToAircall)),
-                Some(call) if !call.is_on(&self.number_ids) => return Ok(Err(Reason::OtherNumber)),
+                Some(call) if !call.is_on(&self.number_ids) => {
+                    filtered::note(&self.database.client().await?, call_id).await?;
+                    return Ok(Err(Reason::OtherNumber));
+                }
                 Some(call) if call.has_ended() => return Ok(Ok(call)),
                 Some(_) => {}
             }

@@ -27,6 +27,7 @@ use base::{
     settings::{Language, Settings},
 };
 use broker::worker::Worker;
+use jiff::tz::TimeZone;
 use ledger::{calls::CallRow, timeline::Reason};
 use tokio_util::sync::CancellationToken;
 use vendors::{
@@ -61,6 +62,11 @@ pub struct Logs(render::Renderer);
 impl Logs {
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
         Ok(Self(render::Renderer::new(settings)?))
+    }
+
+    /// By the template that is built in, with times in UTC.
+    pub fn shipped(language: Language) -> anyhow::Result<Self> {
+        Ok(Self(render::Renderer::with(Template::shipped(language)?, language, TimeZone::UTC)))
     }
 
     /// The text of the log that the call should have now, or why it has none.

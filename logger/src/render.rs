@@ -67,8 +67,11 @@ impl Renderer {
                 .map_err(|problem| Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))?,
             None => Template::shipped(language)?,
         };
-        let too_long = AtomicUsize::new(usize::MAX);
-        Ok(Self { template, language, time_zone: settings.time_zone.clone(), too_long })
+        Ok(Self::with(template, language, settings.time_zone.clone()))
+    }
+
+    pub(crate) fn with(template: Template, language: Language, time_zone: TimeZone) -> Self {
+        Self { template, language, time_zone, too_long: AtomicUsize::new(usize::MAX) }
     }
 
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {

@@ -13,7 +13,7 @@ use base::{
     db::{Client, Database},
     error::Result,
 };
-use ledger::erase;
+use ledger::{erase, filtered};
 use tokio::time;
 
 use crate::directory::store;
@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_secs(600);
 /// A batch takes some ten milliseconds.
 const BATCH: i64 = 500;
 const BETWEEN: Duration = Duration::from_millis(100);
+/// Aircall sends AI events within minutes of a call.
+const LATE_INSIGHTS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(crate) async fn run(database: Database, age: Duration) {
     loop {
@@ -64,5 +66,6 @@ async fn delete(client: &Client, age: Duration) -> Result<(u64, u64)> {
         time::sleep(BETWEEN).await;
     }
     store::forget_old_misses(client).await?;
+    filtered::forget_old(client, age.min(LATE_INSIGHTS)).await?;
     Ok((calls, lines))
 }

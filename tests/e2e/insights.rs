@@ -148,7 +148,7 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     stack.environment.insert("AIRCALL_NUMBER_IDS".into(), "1001".into());
     let workers = stack.start_all().await?;
     assert_eq!(workers.len(), WORKERS.len());
-    // For an unknown call, and for one on a number that is not ours: Aircall is asked about it in the end.
+    // For an unknown call Aircall is asked in the end; that the other one is on a number that is not ours is known.
     let unknown = 3_811_999_999;
     let other = stack.sandbox.play(&talk().on(1002).after(100, summary("Pas pour nous."))).await?;
     stack.sandbox.send([summary_of(unknown, "De qui ?")]).await?;
@@ -177,6 +177,8 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     assert_eq!(noted(&stack, unknown, SKIPPED).await?, "no insights: Aircall does not know this call");
     assert_eq!(noted(&stack, other, SKIPPED).await?, "no insights: the call was on another number");
     assert!(stack.sandbox.logs_of(other).await?.is_empty());
+    let climbed = stack.ledger().await?.lines(|line| line.call == other && line.is(RETRIED)).await?;
+    assert_eq!(climbed, 0, "its number was known");
     drop(workers);
     stack.down().await
 }

@@ -13,12 +13,7 @@ const LANGUAGES: [(&str, Language); 2] = [("fr", Language::French), ("en", Langu
 
 fn renderer(language: Language) -> Renderer {
     let time_zone = TimeZone::get("Europe/Paris").unwrap();
-    Renderer {
-        template: Template::shipped(language).unwrap(),
-        language,
-        time_zone,
-        too_long: AtomicUsize::new(usize::MAX),
-    }
+    Renderer::with(Template::shipped(language).unwrap(), language, time_zone)
 }
 
 fn resolution() -> Resolution {

@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod erase;
+pub mod filtered;
 pub mod form;
 pub mod insight;
 pub mod reconciliation;
