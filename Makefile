@@ -8,7 +8,7 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench bench-short soak faults test screenshots fuzz run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench bench-short soak faults test test-all screenshots fuzz run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +40,9 @@ faults: build ## every fault on its own, then ten seeds of the mixture: the tabl
 test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
 	@# The end-to-end tests wait more than they work: half as many again as there are cores. One opens a thousand connections.
 	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags)
+
+test-all: build ## those and the slow ones, every night
+	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags) -- --include-ignored
 
 fuzz: fuzz_target = $(or $(what),webhook)
 fuzz: ## hostile input for two minutes: what=webhook, call, rows, sellsy or phone; seconds=600 (needs cargo-fuzz)
