@@ -52,7 +52,16 @@ async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
     let Some(client) = database.lock("hand on", Duration::ZERO).await? else { return Ok(0) };
     let mut handed_on = 0;
     loop {
-        let overdue = calls::overdue(&client, BATCH as i64).await?;
+        let mut overdue = calls::overdue(&client, BATCH as i64).await?;
+        // A broker that was lost has taken its dead letters with it, and nobody can replay them.
+        if overdue.iter().any(|call| call.parked)
+            && publisher.count_dead().await?.iter().all(|(_, letters)| *letters == 0)
+        {
+            for call in overdue.iter_mut().filter(|call| call.parked) {
+                calls::has_no_dead_letters(&client, call.row.call_id).await?;
+                call.parked = false;
+            }
+        }
         for call in &overdue {
             let (call_id, facts) = (call.row.call_id, facts(call));
             if facts.is_empty() {

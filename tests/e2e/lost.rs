@@ -5,7 +5,7 @@ use base::ids::Stage;
 use broker::topology::DELAYS;
 use harness::{
     Line, Stack,
-    build::{STARTED_AT, call, summary, tag, webhook},
+    build::{STARTED_AT, call, sellsy, summary, tag, webhook},
     says,
 };
 use serde_json::{Value, json};
@@ -87,6 +87,26 @@ async fn a_decision_is_not_left_to_a_handler_that_leaves_the_log_to_it() -> Resu
     let at = ended["ended_at"].as_i64().context("ended_at")?;
     stack.sandbox.send([webhook("call.ended", ended).at(at)]).await?;
     stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_call_is_logged_although_its_dead_letter_is_lost() -> Result<()> {
+    let (stack, workers) = Stack::running("lost_letter").await?;
+    let ledger = stack.ledger().await?;
+    stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers(400).once()]).await?;
+    // Without a card, which would meet the fault first.
+    let id = stack.sandbox.play(&call(CLIENT).losing(&["call.created"])).await?;
+    stack.parked(Stage::Resolver, 1, SOON).await?;
+    ledger.call_that(id, SOON, |row| row.parked == 1).await?;
+    ledger.messages_are_overdue().await?;
+    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    assert!(stack.sandbox.logs_of(id).await?.is_empty(), "a dead letter is an operator's business");
+    stack.purge(&stack.names.dead(Stage::Resolver)).await?;
+    ledger.messages_are_overdue().await?;
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    handed_on(&stack, id).await?;
     drop(workers);
     stack.down().await
 }

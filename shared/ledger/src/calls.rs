@@ -36,7 +36,7 @@ mod writing;
 
 pub use super::snapshot::Snapshot;
 use overdue::{LATER, left_to_do};
-pub use overdue::{Overdue, any_overdue, handed_on, overdue};
+pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
     Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,

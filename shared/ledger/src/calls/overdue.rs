@@ -72,6 +72,12 @@ pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
     Ok(rows.iter().map(overdue).collect())
 }
 
+/// The broker has no dead letters any more, so none keeps the call back.
+pub async fn has_no_dead_letters(client: &Client, call_id: CallId) -> Result<()> {
+    client.prepared_execute("update calls set parked = 0 where call_id = $1", &[&call_id.0]).await?;
+    Ok(())
+}
+
 /// It was handed on so often, and is handed on again later, unless it was settled meanwhile, or if that was the `last` time.
 pub async fn handed_on(client: &Client, call_id: CallId, hand_ons: i16, last: bool) -> Result<()> {
     let sql = format!(
