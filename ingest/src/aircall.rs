@@ -52,8 +52,7 @@ impl Aircall {
             let message = "send Content-Type: application/json";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", message));
         }
-        let _slot = self.door.acquire_slot()?;
-        let body = door::receive(request.into_body()).await?;
+        let (body, _share) = self.door.receive(request.into_body()).await?;
         self.door.carry_out(SOURCE, body.len(), judge(&body, &self.rules)).await
     }
 }

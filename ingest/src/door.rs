@@ -5,7 +5,7 @@
 //! the inbox has stored the event, and 503 when neither can: the sender then sends it again. Of a refused body, only the
 //! size is logged.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     Json,
@@ -31,12 +31,12 @@ use broker::{
 use futures_util::{StreamExt, future::join_all};
 use ledger::filtered;
 use serde_json::json;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::timeout;
 
-use crate::inbox::{self, Waiting};
+use crate::{
+    bodies::{Bodies, Share},
+    inbox::{self, Waiting},
+};
 
 /// The largest recorded event has 5 kB; Aircall bounds notes, tags and participants.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -45,9 +45,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 const INBOX_TIMEOUT: Duration = Duration::from_millis(1400);
 /// The `Retry-After` of a 503 when nothing can store the event.
 const RETRY_AFTER_S: &str = "30";
-/// Each may have a body in memory. A webhook takes a few milliseconds, so only a flood reaches this limit.
-const MOST_AT_ONCE: usize = 256;
-/// The `Retry-After` when all slots are taken: no body is waited for longer than 2 s.
+/// The `Retry-After` when the bodies take too much memory: none is waited for longer than 2 s.
 const RETRY_AFTER_BUSY_S: &str = "2";
 
 /// What a webhook means, and so what happens to it.
@@ -93,7 +91,7 @@ pub struct Refusal {
 pub(crate) struct Door {
     publisher: Publisher,
     database: Database,
-    slots: Arc<Semaphore>,
+    bodies: Bodies,
 }
 
 /// Counts the answer and turns it into HTTP.
@@ -134,31 +132,22 @@ pub(crate) fn content_type(request: &Request) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The body, unless it is too large or too slow.
-pub(crate) async fn receive(body: Body) -> Result<Bytes, Refusal> {
-    match timeout(BODY_TIMEOUT, read(body)).await {
-        Ok(Ok(body)) => Ok(body.into()),
-        Ok(Err(TooLarge)) => {
-            tracing::warn!(limit_bytes = LARGEST_BODY, "A webhook was refused: its body is too large.");
-            let message = format!("the body is larger than {LARGEST_BODY} bytes");
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", message))
-        }
-        Err(_) => {
-            let message = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "SLOW_BODY", message))
-        }
-    }
+/// Why a body was not read to its end.
+enum Unread {
+    TooLarge,
+    GivesWay,
 }
 
-struct TooLarge;
-
 /// A client that disconnects gets no answer anyway: what has arrived is judged like any other body.
-async fn read(body: Body) -> Result<Vec<u8>, TooLarge> {
+async fn read(body: Body, share: &Share) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     let mut chunks = body.into_data_stream();
     while let Some(Ok(chunk)) = chunks.next().await {
         if bytes.len() + chunk.len() > LARGEST_BODY {
-            return Err(TooLarge);
+            return Err(Unread::TooLarge);
+        }
+        if !share.grow(chunk.len()) {
+            return Err(Unread::GivesWay);
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -167,17 +156,37 @@ async fn read(body: Body) -> Result<Vec<u8>, TooLarge> {
 
 impl Door {
     pub(crate) fn new(publisher: Publisher, database: Database) -> Self {
-        Self { publisher, database, slots: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
+        Self { publisher, database, bodies: Bodies::default() }
     }
 
-    /// To be kept while a webhook is handled. Without a free slot it is refused before its body is read. That is counted but
-    /// not logged, so that a flood does not also fill the disk.
-    pub(crate) fn acquire_slot(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        self.slots.clone().try_acquire_owned().map_err(|_| {
-            let message = format!("{MOST_AT_ONCE} webhooks are being handled already; send it again");
-            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message);
-            Refusal { header: Some((header::RETRY_AFTER, RETRY_AFTER_BUSY_S)), ..refusal }
-        })
+    /// The body, unless it is too large or too slow. Its share of the memory is to be kept while it is handled.
+    pub(crate) async fn receive(&self, body: Body) -> Result<(Bytes, Share), Refusal> {
+        let (mut share, give_way) = self.bodies.begin();
+        let read = tokio::select! {
+            read = timeout(BODY_TIMEOUT, read(body, &share)) => read,
+            Ok(()) = give_way => Ok(Err(Unread::GivesWay)),
+        };
+        match read {
+            Ok(Ok(body)) => {
+                share.arrived();
+                Ok((body.into(), share))
+            }
+            Ok(Err(Unread::TooLarge)) => {
+                tracing::warn!(limit_bytes = LARGEST_BODY, "A webhook was refused: its body is too large.");
+                let message = format!("the body is larger than {LARGEST_BODY} bytes");
+                Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", message))
+            }
+            // Counted but not logged, so that a flood does not also fill the disk.
+            Ok(Err(Unread::GivesWay)) => {
+                let message = "too many bodies are arriving, and this one is the slowest; send it again";
+                let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message);
+                Err(Refusal { header: Some((header::RETRY_AFTER, RETRY_AFTER_BUSY_S)), ..refusal })
+            }
+            Err(_) => {
+                let message = format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "SLOW_BODY", message))
+            }
+        }
     }
 
     /// Does what the verdict says. `bytes` is the size of the body, for the log.

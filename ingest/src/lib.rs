@@ -11,6 +11,7 @@
 
 mod aircall;
 mod alerts;
+mod bodies;
 mod depths;
 mod door;
 pub mod inbox;

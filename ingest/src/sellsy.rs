@@ -71,9 +71,8 @@ impl Sellsy {
                 "send Content-Type: application/json, or application/x-www-form-urlencoded with the field notif";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_A_NOTICE", message));
         }
-        let _slot = self.door.acquire_slot()?;
         let (head, body) = request.into_parts();
-        let body = door::receive(body).await?;
+        let (body, _share) = self.door.receive(body).await?;
         let signature = head.headers.get(SIGNATURE).map(HeaderValue::as_bytes);
         self.door.carry_out(SOURCE, body.len(), judge(&body, signature, &self.secret)).await
     }

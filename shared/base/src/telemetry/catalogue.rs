@@ -72,7 +72,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "callbridge_http_turned_away_total",
         &[],
-        "Connections that were refused, because the most that are allowed were open, each with a request in flight",
+        "Connections that were refused, because the most that are allowed were open, each with a request that was being answered",
     ),
     histogram(
         "callbridge_message_age_seconds",
