@@ -22,4 +22,4 @@ pub use failure::{broker_error, unavailable};
 pub use handler::{Handler, Outcome};
 pub use link::Link;
 pub use message::{Incoming, Outgoing};
-pub use publisher::{Destination, Publisher};
+pub use publisher::{Destination, Publisher, Unpublished};

@@ -1,5 +1,9 @@
 //! Confirmed publishes: confirm mode is on, `mandatory` is set, and only `Ack` without a returned message is success.
 //!
+//! A channel carries one message at a time. When the broker returns a message because no queue takes it, the confirmation that
+//! follows does not say so; lapin passes the return on with whatever it confirms next, which on a shared channel may be
+//! another message (decision 0020). A publisher opens as many channels as it publishes messages at the same time.
+//!
 //! A publisher never waits for an unavailable broker: it fails at once, and the caller decides (ingest writes to the inbox,
 //! the consumer loop keeps its delivery). A confirmation that does not come in time is a failure too; the message may then
 //! exist twice, which every stage tolerates.
@@ -10,7 +14,7 @@ use std::{
 };
 
 use base::{
-    error::Result,
+    error::{Error, Result},
     ids::{CallId, Stage},
     trace::Traceparent,
 };
@@ -20,7 +24,7 @@ use lapin::{
 };
 use serde::Serialize;
 use tokio::{
-    sync::OwnedMutexGuard,
+    sync::{OwnedMutexGuard, Semaphore},
     time::{self, Instant},
 };
 
@@ -38,6 +42,11 @@ use crate::{
 /// For opening the channel and declaring the topology. A busy broker needs some seconds to create new queues.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 const REOPEN_AFTER: Duration = Duration::from_millis(250);
+/// And so messages in flight. Further ones wait for their turn, within their timeout.
+const MOST_CHANNELS: usize = 32;
+/// When no queue takes a message, the topology is declared again: somebody may have removed a queue or a binding. At most this
+/// often, because it may also be a kind that no queue binds.
+const DECLARE_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +61,38 @@ pub enum Destination<'a> {
     Work(Stage),
 }
 
-/// A channel in confirm mode and its connection.
-type Open = (Arc<Connection>, Channel);
+/// Why a message is not published, as far as is known.
+#[derive(Debug)]
+pub enum Unpublished {
+    /// No queue takes it. The broker is well.
+    NoQueue(Error),
+    /// The broker is unavailable or slow, or has refused the message.
+    Unavailable(Error),
+}
+
+impl From<Unpublished> for Error {
+    fn from(unpublished: Unpublished) -> Self {
+        match unpublished {
+            Unpublished::NoQueue(e) | Unpublished::Unavailable(e) => e,
+        }
+    }
+}
+
+/// The channels in confirm mode that carry no message right now.
+#[derive(Default)]
+struct Idle {
+    /// The connection on which the topology was declared, and when. The channels are its own.
+    declared: Option<(Arc<Connection>, Instant)>,
+    channels: Vec<Channel>,
+}
 
 #[derive(Clone)]
 pub struct Publisher {
     link: Link,
     names: Names,
     timeout: Duration,
-    open: Arc<Mutex<Option<Open>>>,
+    idle: Arc<Mutex<Idle>>,
+    places: Arc<Semaphore>,
     /// Held while a channel is opened.
     opening: Arc<tokio::sync::Mutex<()>>,
 }
@@ -68,12 +100,22 @@ pub struct Publisher {
 impl Publisher {
     /// `timeout` bounds everything from opening the channel to the confirmation.
     pub fn new(link: Link, names: Names, timeout: Duration) -> Self {
-        Self { link, names, timeout, open: Arc::default(), opening: Arc::default() }
+        let places = Arc::new(Semaphore::new(MOST_CHANNELS));
+        Self { link, names, timeout, idle: Arc::default(), places, opening: Arc::default() }
+    }
+
+    /// The same publisher with another timeout.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
     }
 
     /// Declares the topology and opens the channel before the first publish needs it.
     pub async fn prepare(&self) -> Result<()> {
-        self.channel().await.map(drop)
+        let connection = self.connection()?;
+        let channel = self.channel(&connection).await?;
+        self.put_back(&connection, channel);
+        Ok(())
     }
 
     /// Returns as soon as there is a channel to publish on.
@@ -90,12 +132,13 @@ impl Publisher {
     }
 
     pub async fn publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<()> {
+        Ok(self.try_publish(to, message).await?)
+    }
+
+    /// The same for callers to whom the reason matters.
+    pub async fn try_publish(&self, to: Destination<'_>, message: &Outgoing) -> Result<(), Unpublished> {
         let deadline = Instant::now() + self.timeout;
-        let published = match time::timeout_at(deadline, self.channel()).await {
-            Ok(Ok(channel)) => self.publish_on(&channel, deadline, to, message).await,
-            Ok(Err(e)) => Err(e),
-            Err(_) => Err(unavailable(format!("no channel within {} ms", self.timeout.as_millis()))),
-        };
+        let published = self.publish_before(deadline, to, message).await;
         if published.is_err() {
             metrics::counter!("callbridge_publish_failures_total").increment(1);
         }
@@ -119,35 +162,48 @@ impl Publisher {
         Ok(stages.into_iter().zip(depths).map(|(stage, depth)| (stage, depth.messages)).collect())
     }
 
-    async fn publish_on(
+    async fn publish_before(
         &self,
-        channel: &Channel,
         deadline: Instant,
         to: Destination<'_>,
         message: &Outgoing,
-    ) -> Result<()> {
-        match time::timeout_at(deadline, self.send(channel, to, message)).await {
-            Ok(sent) => sent,
-            Err(_) => {
-                // A channel that did not confirm in time is not used for the next message.
-                self.open().take_if(|(_, open)| open == channel);
-                Err(unavailable(format!("no confirmation within {} ms", self.timeout.as_millis())))
-            }
+    ) -> Result<(), Unpublished> {
+        let too_late = |lacking: &str| {
+            Unpublished::Unavailable(unavailable(format!("no {lacking} within {} ms", self.timeout.as_millis())))
+        };
+        let connection = self.connection().map_err(Unpublished::Unavailable)?;
+        let channel = async {
+            let place = self.places.acquire().await.map_err(|_| unavailable("the publisher is closed"))?;
+            Ok((self.channel(&connection).await?, place))
+        };
+        let channel = time::timeout_at(deadline, channel).await.map_err(|_| too_late("channel"))?;
+        let (channel, _place) = channel.map_err(Unpublished::Unavailable)?;
+        // A channel that did not confirm in time is not used for another message.
+        let sent = time::timeout_at(deadline, self.send(&channel, to, message)).await;
+        let sent = sent.map_err(|_| too_late("confirmation"))?;
+        if matches!(sent, Err(Unpublished::NoQueue(_))) {
+            self.declare_again(DECLARE_AGAIN_AFTER);
         }
+        self.put_back(&connection, channel);
+        sent
     }
 
-    async fn send(&self, channel: &Channel, to: Destination<'_>, message: &Outgoing) -> Result<()> {
+    /// The channel must carry nothing else: that is how we know that a returned message is this one.
+    async fn send(&self, channel: &Channel, to: Destination<'_>, message: &Outgoing) -> Result<(), Unpublished> {
         let (exchange, routing_key) = self.address(to);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, key) = (short(&exchange), short(&routing_key));
-        let promise = channel.basic_publish(exchange, key, options, &message.body, message.properties.clone()).await;
-        match promise.map_err(broker_error)?.await.map_err(broker_error)? {
+        let confirmed = async {
+            channel.basic_publish(exchange, key, options, &message.body, message.properties.clone()).await?.await
+        };
+        let refused = |why: &str| Err(Unpublished::Unavailable(unavailable(why)));
+        match confirmed.await.map_err(|e| Unpublished::Unavailable(broker_error(e)))? {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(_)) => {
-                Err(unavailable(format!("no queue takes {routing_key}; the topology is incomplete")))
-            }
-            Confirmation::Nack(_) => Err(unavailable("the broker refused the message")),
-            Confirmation::NotRequested => Err(unavailable("confirm mode is off")),
+            Confirmation::Ack(Some(_)) => Err(Unpublished::NoQueue(unavailable(format!(
+                "no queue takes {routing_key}; the topology is incomplete"
+            )))),
+            Confirmation::Nack(_) => refused("the broker refused the message"),
+            Confirmation::NotRequested => refused("confirm mode is off"),
         }
     }
 
@@ -160,40 +216,77 @@ impl Publisher {
         }
     }
 
-    async fn channel(&self) -> Result<Channel> {
-        let connection = self.link.current().ok_or_else(|| unavailable("there is no connection"))?;
-        if let Some(channel) = self.usable(&connection) {
-            return Ok(channel);
-        }
-        let opening = self.opening.clone().lock_owned().await;
-        if let Some(channel) = self.usable(&connection) {
-            return Ok(channel);
-        }
-        // In a separate task: the publish times out long before, and the next one would have to declare all queues again.
-        let opened = tokio::spawn(self.clone().open_channel(connection, opening));
-        opened.await.map_err(|_| unavailable("the channel was not opened"))?
+    fn connection(&self) -> Result<Arc<Connection>> {
+        self.link.current().ok_or_else(|| unavailable("there is no connection"))
     }
 
-    async fn open_channel(self, connection: Arc<Connection>, _opening: OwnedMutexGuard<()>) -> Result<Channel> {
+    /// A channel that carries nothing.
+    async fn channel(&self, connection: &Arc<Connection>) -> Result<Channel> {
+        loop {
+            if let Some(channel) = self.take(connection) {
+                return Ok(channel);
+            }
+            let opening = self.opening.clone().lock_owned().await;
+            if let Some(channel) = self.take(connection) {
+                return Ok(channel);
+            }
+            // In a separate task: if this publish times out before, the next one finds the channel open and all queues declared.
+            let opened = tokio::spawn(self.clone().open_channel(connection.clone(), opening));
+            opened.await.map_err(|_| unavailable("the channel was not opened"))??;
+        }
+    }
+
+    async fn open_channel(self, connection: Arc<Connection>, _opening: OwnedMutexGuard<()>) -> Result<()> {
+        let is_declared = self.idle().is_declared_on(&connection);
         let opening = async {
             let channel = connection.create_channel().await?;
-            topology::declare(&channel, &self.names).await?;
+            if !is_declared {
+                topology::declare(&channel, &self.names).await?;
+            }
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             Ok(channel)
         };
         let channel = Link::request(&connection, OPEN_TIMEOUT, opening).await.map_err(broker_error)?;
-        *self.open() = Some((connection, channel.clone()));
-        Ok(channel)
+        let mut idle = self.idle();
+        if !is_declared {
+            *idle = Idle { declared: Some((connection, Instant::now())), channels: Vec::new() };
+        }
+        idle.channels.push(channel);
+        Ok(())
     }
 
-    /// The open channel, if it belongs to this connection and is usable.
-    fn usable(&self, connection: &Arc<Connection>) -> Option<Channel> {
-        let open = self.open();
-        let usable = |(of, channel): &&Open| Arc::ptr_eq(of, connection) && channel.status().connected();
-        open.as_ref().filter(usable).map(|(_, channel)| channel.clone())
+    fn take(&self, connection: &Arc<Connection>) -> Option<Channel> {
+        let mut idle = self.idle();
+        if !idle.is_declared_on(connection) {
+            return None;
+        }
+        std::iter::from_fn(|| idle.channels.pop()).find(|channel| channel.status().connected())
     }
 
-    fn open(&self) -> MutexGuard<'_, Option<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn put_back(&self, connection: &Arc<Connection>, channel: Channel) {
+        if !channel.status().connected() {
+            // The broker has closed it: an exchange may be missing.
+            self.declare_again(Duration::ZERO);
+            return;
+        }
+        let mut idle = self.idle();
+        if idle.is_declared_on(connection) && idle.channels.len() < MOST_CHANNELS {
+            idle.channels.push(channel);
+        }
+    }
+
+    /// Has the next channel declare the topology, unless that was done less than `after` ago.
+    fn declare_again(&self, after: Duration) {
+        self.idle().declared.take_if(|(_, at)| at.elapsed() >= after);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Idle {
+    fn is_declared_on(&self, connection: &Arc<Connection>) -> bool {
+        self.declared.as_ref().is_some_and(|(on, _)| Arc::ptr_eq(on, connection))
     }
 }
