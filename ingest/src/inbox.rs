@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base::{db::Client, error::Result};
-use tokio_postgres::Transaction;
+use tokio_postgres::{GenericClient, Transaction};
 
 /// A message in the inbox: a fact, or a dead letter if `dead` is set.
 #[derive(Clone, Debug)]
@@ -23,19 +23,23 @@ pub(crate) async fn put(client: &Client, message: &Waiting) -> Result<()> {
     Ok(())
 }
 
-/// The oldest messages, removed when the transaction commits. `None` while another replica relays.
-pub(crate) async fn take_oldest(transaction: &Transaction<'_>, at_most: i64) -> Result<Option<Vec<Waiting>>> {
+/// The oldest messages after the one with the id `after`, locked until the transaction ends, so that none is published after
+/// it was erased. `None` while another replica relays.
+pub(crate) async fn lock_oldest(
+    transaction: &Transaction<'_>,
+    after: i64,
+    at_most: i64,
+) -> Result<Option<Vec<(i64, Waiting)>>> {
     let only_one = "select pg_try_advisory_xact_lock(hashtext('callbridge inbox'))";
     if !transaction.query_one(only_one, &[]).await?.get::<_, bool>(0) {
         return Ok(None);
     }
-    let sql = "with oldest as (select id from inbox order by id limit $1),
-                    gone as (delete from inbox using oldest where inbox.id = oldest.id returning inbox.*)
-               select kind, trace, error_code, error, body from gone order by id";
-    let rows = transaction.query(sql, &[&at_most]).await?;
+    let sql = "select id, kind, trace, error_code, error, body from inbox where id > $1 order by id limit $2
+                  for update skip locked";
+    let rows = transaction.query(sql, &[&after, &at_most]).await?;
     let waiting = rows.iter().map(|r| {
-        let dead = r.get::<_, Option<String>>(2).zip(r.get::<_, Option<String>>(3));
-        Waiting { kind: r.get(0), trace: r.get(1), dead, body: r.get(4) }
+        let dead = r.get::<_, Option<String>>(3).zip(r.get::<_, Option<String>>(4));
+        (r.get(0), Waiting { kind: r.get(1), trace: r.get(2), dead, body: r.get(5) })
     });
     Ok(Some(waiting.collect()))
 }
@@ -46,7 +50,7 @@ pub async fn all(client: &Client) -> Result<Vec<(i64, Vec<u8>)>> {
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-pub async fn remove(client: &tokio_postgres::Client, ids: &[i64]) -> Result<()> {
+pub async fn remove(client: &impl GenericClient, ids: &[i64]) -> Result<()> {
     client.execute("delete from inbox where id = any($1)", &[&ids]).await?;
     Ok(())
 }

@@ -1,16 +1,25 @@
 //! Broker, database or Sellsy becomes unavailable while calls arrive: nothing is lost, and work resumes on its own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use base::health::Readiness;
-use broker::amqp::{Link, depth};
+use base::{
+    health::Readiness,
+    ids::{CallId, Stage},
+    trace::Traceparent,
+};
+use broker::{
+    amqp::{Link, Publisher, depth},
+    event::Event,
+};
+use futures_util::future::join_all;
 use harness::{
-    Line, Process, Relay, Stack, State, WORKERS, authority,
-    build::{After, call, sellsy},
+    Line, Process, Relay, Stack, State, TOKEN, WORKERS, authority,
+    build::{After, call, sellsy, webhook},
     eventually,
 };
-use serde_json::json;
+use lapin::types::FieldTable;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
@@ -168,6 +177,116 @@ async fn a_log_whose_answer_never_came_is_adopted_and_not_written_twice() -> Res
     assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1);
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 1);
     drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_fact_that_no_queue_takes_is_never_confirmed() -> Result<()> {
+    let stack = Stack::new("unroutable").await?;
+    let down = CancellationToken::new();
+    let condition = Readiness::default().condition("broker");
+    let link = Link::start(&stack.amqp_url.clone().into(), "facts".into(), condition, down.clone());
+    link.connected().await.context("the broker")?;
+    let publisher = Publisher::new(link, stack.names.clone(), SOON);
+    publisher.prepare().await?;
+    // Many at a time, without a pause, so that the broker confirms several together.
+    let publisher = &publisher;
+    let published = join_all((0..64).map(|n| async move {
+        let mut wrong = 0;
+        for m in 0..100 {
+            let kind = if (n + m) % 3 == 0 { "nothing.binds" } else { "call.ended" };
+            let confirmed = publisher.fact(kind, CallId(n), &json!({}), Traceparent::start()).await.is_ok();
+            wrong += i32::from(confirmed != (kind == "call.ended"));
+        }
+        wrong
+    }));
+    let (began, wrong) = (Instant::now(), published.await.into_iter().sum::<i32>());
+    println!("6,400 facts in {:.1?}", began.elapsed());
+    assert_eq!(wrong, 0, "so many facts were confirmed though no queue took them, or the other way round");
+    down.cancel();
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_binding_that_was_removed_is_declared_again_and_its_fact_gets_through() -> Result<()> {
+    let mut stack = Stack::new("unbound").await?;
+    let ingest = stack.start("ingest").await?;
+    ingest.until_ready(SOON).await?;
+    let connection = stack.broker().await?;
+    let (queue, events) = (stack.names.work(Stage::Resolver), stack.names.events());
+    let channel = connection.create_channel().await?;
+    channel
+        .queue_unbind(queue.as_str().into(), events.as_str().into(), "call.ended".into(), FieldTable::default())
+        .await?;
+    let body = webhook("call.ended", json!({ "id": 1 })).with_token(TOKEN);
+    let sent = reqwest::Client::new().post(format!("{}/webhooks/aircall", ingest.url)).json(&body).send().await?;
+    assert_eq!(sent.json::<Value>().await?["inbox"], json!(true), "it waits in the inbox");
+    stack.inbox_empty(SOON).await?;
+    assert_eq!(calls_in_queue(&stack).await?, 1);
+    drop(ingest);
+    stack.down().await
+}
+
+/// Ingest alone, with 300 webhooks in its inbox, and the relay to its broker, which is still cut.
+async fn full_inbox(what: &str) -> Result<(Stack, Process, Relay)> {
+    let mut stack = Stack::new(what).await?;
+    let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
+    stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    let ingest = stack.start("ingest").await?;
+    ingest.until_ready(SOON).await?;
+    broker.cut();
+    let (client, url) = (reqwest::Client::new(), format!("{}/webhooks/aircall", ingest.url));
+    for call in 1..=CALLS {
+        let body = webhook("call.ended", json!({ "id": call, "comments": ["x".repeat(1000)] })).with_token(TOKEN);
+        client.post(&url).json(&body).send().await?.error_for_status()?;
+    }
+    assert_eq!(stack.ledger().await?.inbox().await?, i64::from(CALLS));
+    Ok((stack, ingest, broker))
+}
+
+const CALLS: u32 = 300;
+
+async fn calls_in_queue(stack: &Stack) -> Result<u32> {
+    let (readiness, down) = (Readiness::default(), CancellationToken::new());
+    let condition = readiness.condition("broker");
+    let link = Link::start(&stack.amqp_url.clone().into(), "depth".into(), condition, down.clone());
+    link.connected().await.context("the broker")?;
+    let depths = depth::read_all(&link, &[stack.names.work(Stage::Resolver)]).await?;
+    down.cancel();
+    Ok(depths[0].messages)
+}
+
+/// 40 kB a second: a hundred of these messages need four seconds.
+#[tokio::test]
+async fn the_inbox_is_emptied_into_a_slow_broker_without_beginning_again() -> Result<()> {
+    let (stack, ingest, broker) = full_inbox("slow_broker").await?;
+    broker.slow_down(40_000);
+    broker.restore();
+    stack.inbox_empty(2 * SOON).await?;
+    let published = calls_in_queue(&stack).await?;
+    println!("{published} messages for {CALLS} in the inbox");
+    assert!((CALLS..CALLS + 30).contains(&published), "{published} messages for {CALLS}");
+    drop(ingest);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_message_in_the_inbox_that_no_queue_takes_holds_up_no_other() -> Result<()> {
+    let (stack, ingest, broker) = full_inbox("no_queue").await?;
+    let ledger = stack.ledger().await?;
+    ledger.empty_inbox().await?;
+    let event = |kind: &str| -> Result<String> {
+        Ok(serde_json::to_string(&Event::with_payload(kind, CallId(1), &json!({}))?)?)
+    };
+    for _ in 0..120 {
+        ledger.add_to_inbox("nothing.binds", &event("nothing.binds")?).await?;
+    }
+    ledger.add_to_inbox("call.ended", &event("call.ended")?).await?;
+    broker.restore();
+    let through =
+        || async { (ledger.inbox().await.ok()? == 120 && calls_in_queue(&stack).await.ok()? == 1).then_some(()) };
+    eventually(SOON, through).await.context("the message behind them gets through, they stay")?;
+    drop(ingest);
     stack.down().await
 }
 

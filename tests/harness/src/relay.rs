@@ -3,12 +3,16 @@
 //! Cut: it ends every connection, and accepts a new one only to end it. Stalled: no byte flows any more; connections stay open,
 //! and new ones are accepted and hang, as behind a firewall that drops packets. Refusing: it ends every connection, and nothing
 //! listens at its address, as if the service did not exist. Bytes in transit when a stall began arrive when it is over.
-//! A relay can also lead to several instances of a service, which take connections in turn.
+//! A relay can also be slow, and it can lead to several instances of a service, which take connections in turn.
 
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -16,6 +20,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream, tcp},
     sync::watch,
+    time::sleep,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +39,8 @@ pub struct Relay {
     services: Arc<Mutex<Vec<String>>>,
     /// The bytes of a client that trigger a stall.
     last_words: Arc<Mutex<Option<&'static [u8]>>>,
+    /// How many bytes a second a client's connection carries; 0: as many as it can.
+    bytes_per_s: Arc<AtomicU32>,
 }
 
 /// The most connections that may wait to be accepted.
@@ -56,6 +63,7 @@ impl Relay {
             state: Arc::new(watch::Sender::new(State::Open)),
             services: Arc::default(),
             last_words: Arc::default(),
+            bytes_per_s: Arc::default(),
         };
         tokio::spawn(relay.clone().serve(address, listener));
         Ok(relay)
@@ -74,6 +82,19 @@ impl Relay {
     /// does not get through.
     pub fn stall_after(&self, words: &'static [u8]) {
         *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    }
+
+    /// Lets clients send no more than this in a second, each; 0 ends that.
+    pub fn slow_down(&self, bytes_per_s: u32) {
+        self.bytes_per_s.store(bytes_per_s, Relaxed);
+    }
+
+    /// How long a client has to wait after so many bytes.
+    fn pace(&self, bytes: usize) -> Duration {
+        match self.bytes_per_s.load(Relaxed) {
+            0 => Duration::ZERO,
+            bytes_per_s => Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_s)),
+        }
     }
 
     pub fn state(&self) -> State {
@@ -136,8 +157,11 @@ impl Relay {
         flowing(&mut state.clone()).await;
         let server = self.connect().await?;
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-        let up = pump(from_client, to_server, state.clone(), |bytes| self.heard(bytes));
-        tokio::try_join!(up, pump(from_server, to_client, state, |_| {})).map(drop)
+        let up = pump(from_client, to_server, state.clone(), |bytes| {
+            self.heard(bytes);
+            self.pace(bytes.len())
+        });
+        tokio::try_join!(up, pump(from_server, to_client, state, |_| Duration::ZERO)).map(drop)
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
@@ -165,7 +189,7 @@ async fn pump(
     mut from: tcp::OwnedReadHalf,
     mut to: tcp::OwnedWriteHalf,
     mut state: watch::Receiver<State>,
-    heard: impl Fn(&[u8]),
+    heard: impl Fn(&[u8]) -> Duration,
 ) -> io::Result<()> {
     let mut bytes = vec![0; 16 * 1024];
     loop {
@@ -175,7 +199,10 @@ async fn pump(
         if read == 0 {
             return to.shutdown().await;
         }
-        heard(&bytes[..read]);
+        let pause = heard(&bytes[..read]);
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
         to.write_all(&bytes[..read]).await?;
     }
 }
@@ -189,8 +216,6 @@ pub fn authority(url: &str) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -250,14 +275,14 @@ mod tests {
             relay.set(state);
             ends(&mut before).await;
             // The listener needs a moment to close.
-            tokio::time::sleep(A_MOMENT).await;
+            sleep(A_MOMENT).await;
             match (TcpStream::connect(&relay.address).await, state) {
                 (Ok(mut taken), State::Cut) => ends(&mut taken).await,
                 (Err(e), State::Refusing) => assert_eq!(e.kind(), io::ErrorKind::ConnectionRefused),
                 (connection, _) => panic!("{state:?}: {connection:?}"),
             }
             relay.restore();
-            tokio::time::sleep(A_MOMENT).await;
+            sleep(A_MOMENT).await;
         }
         hears(&mut TcpStream::connect(&relay.address).await.unwrap(), "a").await;
     }
