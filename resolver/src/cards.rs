@@ -71,7 +71,7 @@ impl Cards {
 
     async fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {
         let entry = match answer? {
-            CardAnswer::TooLate(status) => {
+            CardAnswer::Refused(status) => {
                 return Ok(skip(Reason::CardRefused { status: status.to_string() }));
             }
             CardAnswer::Shown => Entry::new("resolver", What::CardShown {}),

@@ -57,6 +57,9 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::CallEnded => "l’appel est terminé",
         Reason::ShownBefore => "elle a déjà été affichée",
         Reason::ShownBeforeOrEnded => "elle a déjà été affichée, ou l’appel est terminé",
+        Reason::CardRefused { status } if status.starts_with("400") => {
+            return html! { "Aircall a répondu " (status) " : il n’a pas accepté la fiche" };
+        }
         Reason::CardRefused { status } => return html! { "Aircall a répondu " (status) ", l’appel est terminé" },
         Reason::NotResolved => "l’appelant n’a pas encore été cherché",
         Reason::NobodyInSellsy => "personne dans Sellsy ne porte ce numéro",

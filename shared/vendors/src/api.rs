@@ -7,6 +7,7 @@
 
 mod endpoint;
 mod outage;
+mod wait;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -19,7 +20,10 @@ use base::{
     trace::{self, Traceparent},
 };
 use jiff::Timestamp;
-use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
+use reqwest::{
+    RequestBuilder, StatusCode,
+    header::{AUTHORIZATION, HeaderMap},
+};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -30,7 +34,7 @@ use crate::{
 };
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::endpoint;
-use outage::Outages;
+use outage::{Outages, Probe};
 
 /// From sending to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -44,6 +48,8 @@ pub struct Api {
     budget: Budget,
     lane: Lane,
     outages: Arc<Outages>,
+    /// The address of a request that asks for nothing.
+    probe_url: Arc<str>,
 }
 
 /// An answer with a status of 2xx.
@@ -96,10 +102,11 @@ impl LastCheck for () {
 }
 
 impl Api {
-    /// For a vendor's client. Requests use [`Lane::Bulk`]; [`Self::on`] changes that.
-    pub fn new(vendor: Vendor, budget: Budget) -> anyhow::Result<Self> {
+    /// For a vendor's client. Requests use [`Lane::Bulk`]; [`Self::on`] changes that. A GET of `probe_url` with a credential
+    /// must be cheap and have no effect: it finds out whether the API is available.
+    pub fn new(vendor: Vendor, budget: Budget, probe_url: String) -> anyhow::Result<Self> {
         let client = client::new(TIMEOUT)?;
-        Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default() })
+        Ok(Self { vendor, client, budget, lane: Lane::Bulk, outages: Arc::default(), probe_url: probe_url.into() })
     }
 
     pub fn on(&self, lane: Lane) -> Self {
@@ -127,8 +134,8 @@ impl Api {
         request: RequestBuilder,
         last_check: &impl LastCheck,
     ) -> Result<Answer, Failure> {
-        let endpoint = endpoint.name;
-        let mut step = trace::current().map(|trace| self.begin_span(endpoint, trace.child()));
+        let name = endpoint.name;
+        let mut step = trace::current().map(|trace| self.begin_span(name, trace.child()));
         let allowed = async {
             self.budget.acquire(self.lane).await?;
             last_check.check().await
@@ -137,15 +144,15 @@ impl Api {
             if let Some(step) = &mut step {
                 step.fail(e.code.as_str());
             }
-            return Err(Failure { unsent: Some(e.clone()), ..self.failure(endpoint, e.message) });
+            return Err(Failure { unsent: Some(e.clone()), ..self.failure(name, e.message) });
         }
         let started = Instant::now();
-        let (result, url) = match request.build() {
+        let (result, probe) = match request.build() {
             Ok(request) => {
-                let url = request.url().clone();
-                (self.exchange(endpoint, request).await, Some(url))
+                let probe = self.probe_like(&request);
+                (self.exchange(endpoint, request).await, probe)
             }
-            Err(e) => (Err(self.unanswered(endpoint, &e)), None),
+            Err(e) => (Err(self.unanswered(name, &e)), None),
         };
         let status = match &result {
             Ok(answer) => answer.status.as_u16().to_string(),
@@ -161,23 +168,35 @@ impl Api {
                 step.fail(&status);
             }
         }
-        sent::add(self.vendor, endpoint, status.parse().unwrap_or_default(), took);
-        tracing::debug!(api = self.vendor.as_str(), endpoint, status, duration_ms, "A request was answered.");
-        metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => endpoint, "status" => status)
+        sent::add(self.vendor, name, status.parse().unwrap_or_default(), took);
+        tracing::debug!(api = self.vendor.as_str(), endpoint = name, status, duration_ms, "A request was answered.");
+        metrics::counter!("callbridge_api_requests_total", "api" => self.vendor.as_str(), "endpoint" => name, "status" => status)
             .increment(1);
-        metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => endpoint)
+        metrics::histogram!("callbridge_api_request_duration_seconds", "api" => self.vendor.as_str(), "endpoint" => name)
             .record(took.as_secs_f64());
         match result {
             // The failure may concern only this request. A probe shows whether the API is unavailable.
             Err(failure) if failure.is_unavailable() => {
-                let outage = match url {
-                    Some(url) => self.outages.confirm(&self.client, &self.budget, &url).await,
+                let outage = match probe {
+                    Some(probe) => self.outages.confirm(&self.budget, probe).await,
                     None => false,
                 };
                 Err(Failure { outage, ..failure })
             }
             result => result,
         }
+    }
+
+    /// A request that asks for nothing, with the credential of `request`. A login has its credential in the body, and no request
+    /// with it is without effect: it is sent again as it is.
+    fn probe_like(&self, request: &reqwest::Request) -> Option<Probe> {
+        let request = match request.headers().get(AUTHORIZATION) {
+            Some(credential) => {
+                self.client.get(&*self.probe_url).header(AUTHORIZATION, credential.clone()).build().ok()?
+            }
+            None => request.try_clone()?,
+        };
+        Some(Probe { client: self.client.clone(), vendor: profile(self.vendor), request })
     }
 
     /// The span lasts from waiting for the budget until the answer arrives; its `sent_ms` excludes the wait.
@@ -191,26 +210,27 @@ impl Api {
         step
     }
 
-    async fn exchange(&self, endpoint: &'static str, request: reqwest::Request) -> Result<Answer, Failure> {
+    async fn exchange(&self, endpoint: &Endpoint, request: reqwest::Request) -> Result<Answer, Failure> {
+        let Endpoint { name: endpoint, any_body, .. } = *endpoint;
         let response = self.client.execute(request).await.map_err(|e| self.unanswered(endpoint, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
-        let retry_after = retry_after(&headers);
+        let retry_after = wait::retry_after(&headers);
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.budget.report_rate_limited(retry_after).await;
         } else {
             self.budget.report_remaining(&remaining(&headers)).await;
         }
-        if let Some(problem) = outage::invalid_success(status, &headers, &body) {
+        if let Some(problem) = outage::invalid_success(status, &headers, &body, any_body) {
             return Err(Failure { status: None, maybe_done: true, ..self.failure(endpoint, problem.to_owned()) });
         }
         if status.is_success() {
-            let date = date(&headers);
+            let date = wait::date(&headers);
             return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
         }
-        let error: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body).unwrap_or_default();
-        let own = (profile(self.vendor).is_error)(&error);
-        let details = error.get("error").and_then(|error| error.get("details")?.as_object());
+        let own = profile(self.vendor).is_own_error(&body);
+        let error: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let details = error.pointer("/error/details").and_then(|details| details.as_object());
         let fields = details.into_iter().flat_map(|details| details.keys().cloned()).collect();
         // The API refuses before it does anything when it says so itself, and when it limits the rate.
         let refused = status == StatusCode::TOO_MANY_REQUESTS
@@ -252,10 +272,14 @@ impl Api {
 }
 
 impl Failure {
-    /// No answer, or a status that blames the API.
+    /// No answer, or one that does not come from the API or says that it cannot answer.
     fn is_unavailable(&self) -> bool {
-        let by_status = |status: StatusCode| status.is_server_error() || matches!(status.as_u16(), 408 | 425);
+        let by_status = |status| outage::is_server_failure(status) || self.is_by_gateway();
         self.unsent.is_none() && self.status.is_none_or(by_status)
+    }
+
+    fn is_by_gateway(&self) -> bool {
+        self.status.is_some_and(|status| outage::is_by_gateway(status, self.own))
     }
 }
 
@@ -268,22 +292,6 @@ fn no_connection(e: &reqwest::Error) -> String {
     let deepest = deepest.to_string();
     let explained = tls::explain(deepest.clone());
     if explained == deepest { "no connection".into() } else { format!("no connection: {explained}") }
-}
-
-/// `Retry-After` in seconds, or Aircall's reset time: a UNIX time in seconds or, from 10^12 on, milliseconds. It is
-/// compared with the answer's `Date`, the vendor's clock, from which ours may differ.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = number(headers, "retry-after").or_else(|| {
-        let reset = number(headers, "x-aircallapi-reset")?;
-        let now_s = date(headers).unwrap_or_else(Timestamp::now).as_second();
-        Some(if reset >= 1_000_000_000_000 { reset / 1000 } else { reset } - now_s)
-    })?;
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
-}
-
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let date = headers.get("date")?.to_str().ok()?;
-    jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
 }
 
 /// The remaining requests by window, according to the answer; negative after more requests than allowed.
@@ -321,7 +329,7 @@ impl Answer {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        let message = failure.to_string();
+        let (message, by_gateway) = (failure.to_string(), failure.is_by_gateway());
         if let Some(unsent) = failure.unsent {
             return unsent;
         }
@@ -330,6 +338,10 @@ impl From<Failure> for Error {
             return Error::new(vendor.unavailable, Remedy::AwaitApi, message);
         }
         let Some(status) = failure.status else { return Error::retry(vendor.unavailable, message) };
+        if by_gateway {
+            let message = format!("{message}, but not by {} itself", vendor.name);
+            return Error::new(vendor.unavailable, Remedy::Retry { after: failure.retry_after }, message);
+        }
         match (failure.vendor, status.as_u16()) {
             (_, 429) => Error::new(
                 vendor.rate_limited,
@@ -339,10 +351,6 @@ impl From<Failure> for Error {
             // A person has to fix a credential; until then the message is retried with growing delays, then parked.
             (_, 401) | (Vendor::Aircall, 403) => {
                 Error::retry(vendor.credential, format!("{message}; check the API credential"))
-            }
-            // Something in front of Sellsy: it may be gone soon, and what it says about the request means nothing.
-            (Vendor::Sellsy, 400..500) if !failure.own => {
-                Error::retry(vendor.unavailable, format!("{message}, but not by Sellsy itself"))
             }
             (Vendor::Sellsy, 402) => {
                 Error::park(Code::SellsyPlan, format!("{message}: the account's plan does not include this"))
@@ -398,36 +406,21 @@ mod tests {
             let error = Error::from(failure(vendor, status));
             assert_eq!((error.code, error.remedy), (code, remedy), "{vendor:?} {status:?}");
         }
-        for status in [400, 402, 403, 404, 413] {
-            let by_a_gateway = Failure { own: false, ..failure(Sellsy, Some(status)) };
-            let error = Error::from(by_a_gateway);
-            assert_eq!((error.code, error.remedy), (Code::SellsyUnavailable, retry), "{status}");
+        for status in [301, 302, 400, 402, 403, 404, 405, 413] {
+            for (vendor, code) in [(Sellsy, Code::SellsyUnavailable), (Aircall, Code::AircallUnavailable)] {
+                let by_a_gateway = Failure { own: false, ..failure(vendor, Some(status)) };
+                assert!(by_a_gateway.is_unavailable(), "{vendor:?} {status}: a probe finds out");
+                let error = Error::from(by_a_gateway);
+                assert_eq!((error.code, error.remedy), (code, retry), "{vendor:?} {status}");
+            }
         }
     }
 
-    fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
+    pub(super) fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
         let header = |(name, value): &(&'static str, &'static str)| {
             (name.parse::<reqwest::header::HeaderName>().unwrap(), value.parse().unwrap())
         };
         of.iter().map(header).collect()
-    }
-
-    #[test]
-    fn reads_how_long_to_wait() {
-        // 1_600_000_000 by the vendor's clock.
-        let date = ("date", "Sun, 13 Sep 2020 12:26:40 GMT");
-        let s = Duration::from_secs;
-        for (name, value, expected) in [
-            ("retry-after", "7", Some(s(7))),
-            ("retry-after", "soon", None),
-            ("x-aircallapi-reset", "1600000020", Some(s(20))),
-            ("x-aircallapi-reset", "1600000020000", Some(s(20))),
-            ("x-aircallapi-reset", "1599999999", Some(s(0))),
-        ] {
-            assert_eq!(retry_after(&headers(&[date, (name, value)])), expected, "{name}: {value}");
-        }
-        // Without a date our own clock is used.
-        assert_eq!(retry_after(&headers(&[("x-aircallapi-reset", "1600000020")])), Some(s(0)));
     }
 
     #[test]

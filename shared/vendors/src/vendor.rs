@@ -16,6 +16,14 @@ pub(crate) struct Profile {
     pub(crate) is_error: fn(&Map<String, Value>) -> bool,
 }
 
+impl Profile {
+    /// Whether a body has the shape that the vendor documents for its errors.
+    pub(crate) fn is_own_error(&self, body: &[u8]) -> bool {
+        let fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        (self.is_error)(&fields)
+    }
+}
+
 pub(crate) fn profile(vendor: Vendor) -> &'static Profile {
     match vendor {
         Vendor::Aircall => &AIRCALL,
@@ -47,6 +55,25 @@ static SELLSY: Profile = Profile {
     unavailable: Code::SellsyUnavailable,
     rejected: Code::SellsyRejected,
     answer: Code::SellsyAnswer,
-    // Gateways also answer with a field of this name, which is a text then.
-    is_error: |fields| fields.get("error").is_some_and(Value::is_object),
+    is_error: is_error_of_sellsy,
 };
+
+/// The errors that OAuth 2 (RFC 6749, section 5.2) knows.
+const LOGIN_ERRORS: [&str; 6] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+];
+
+/// The API's errors are objects, those of the token's address are codes. Gateways also answer with a field of this name, whose
+/// text is something else.
+fn is_error_of_sellsy(fields: &Map<String, Value>) -> bool {
+    match fields.get("error") {
+        Some(Value::Object(_)) => true,
+        Some(Value::String(code)) => LOGIN_ERRORS.contains(&code.as_str()) || fields.contains_key("error_description"),
+        _ => false,
+    }
+}

@@ -58,7 +58,7 @@ pub enum Reason {
     CallEnded,
     ShownBefore,
     ShownBeforeOrEnded,
-    /// Aircall accepts no card any more; `status` as HTTP writes it, `404 Not Found`.
+    /// Aircall accepts no card any more, or not this one (400); `status` as HTTP writes it, `404 Not Found`.
     CardRefused {
         status: String,
     },
@@ -128,6 +128,9 @@ impl fmt::Display for Reason {
             Reason::CallEnded => "the call has ended",
             Reason::ShownBefore => "it was shown before",
             Reason::ShownBeforeOrEnded => "it was shown before, or the call has ended",
+            Reason::CardRefused { status } if status.starts_with("400") => {
+                return write!(f, "Aircall answered {status}: it did not accept the card");
+            }
             Reason::CardRefused { status } => return write!(f, "Aircall answered {status}, the call is over"),
             Reason::NotResolved => "it has not been resolved yet",
             Reason::NobodyInSellsy => "nobody in Sellsy has its number",

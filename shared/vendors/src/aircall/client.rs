@@ -22,7 +22,7 @@ use crate::{
 const PING: Endpoint = endpoint!(GET "/v1/ping");
 const CALLS: Endpoint = endpoint!(GET "/v1/calls");
 const CALL: Endpoint = endpoint!(GET "/v1/calls/{id}");
-const SHOW_CARD: Endpoint = endpoint!(POST "/v1/calls/{id}/insight_cards");
+const SHOW_CARD: Endpoint = endpoint!(POST "/v1/calls/{id}/insight_cards", any_body: true);
 const WEBHOOKS: Endpoint = endpoint!(GET "/v1/webhooks");
 const CREATE_WEBHOOK: Endpoint = endpoint!(POST "/v1/webhooks");
 const UPDATE_WEBHOOK: Endpoint = endpoint!(PUT "/v1/webhooks/{id}");
@@ -42,15 +42,16 @@ const MOST_PER_PAGE: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardAnswer {
     Shown,
-    /// The call is over or not known (400, 404, 405): a card is useless now.
-    TooLate(StatusCode),
+    /// The call is over or not known (404, 405), or Aircall does not accept the card (400): another attempt is useless.
+    Refused(StatusCode),
 }
 
 impl Aircall {
     /// Uses the budget that all processes on this database share.
     pub fn new(settings: &settings::Aircall, database: &Database, role: Role) -> anyhow::Result<Self> {
         let limits = Limits(vec![(Span::Minute, settings.requests_per_minute)]);
-        let api = Api::new(Vendor::Aircall, Budget::new(database.clone(), role, Vendor::Aircall, limits))?;
+        let budget = Budget::new(database.clone(), role, Vendor::Aircall, limits);
+        let api = Api::new(Vendor::Aircall, budget, format!("{}{}", settings.api_url, PING.path))?;
         Ok(Self {
             api,
             base: settings.api_url.clone(),
@@ -78,8 +79,8 @@ impl Aircall {
         let request = self.request(&SHOW_CARD, &SHOW_CARD.path_of(call_id.0)).json(card);
         match self.api.send(&SHOW_CARD, request).await {
             Ok(_) => Ok(CardAnswer::Shown),
-            Err(Failure { status: Some(status), .. }) if matches!(status.as_u16(), 400 | 404 | 405) => {
-                Ok(CardAnswer::TooLate(status))
+            Err(Failure { status: Some(status), own: true, .. }) if matches!(status.as_u16(), 400 | 404 | 405) => {
+                Ok(CardAnswer::Refused(status))
             }
             Err(failure) => Err(failure.into()),
         }
@@ -98,7 +99,7 @@ impl Aircall {
     pub async fn insight<T: DeserializeOwned>(&self, call_id: CallId, resource: Resource) -> Result<Option<T>> {
         let endpoint = resource.endpoint();
         let answer = self.get(&endpoint, &endpoint.path_of(call_id.0)).await;
-        if matches!(&answer, Err(f) if f.status == Some(StatusCode::FORBIDDEN)) {
+        if matches!(&answer, Err(f) if f.own && f.status == Some(StatusCode::FORBIDDEN)) {
             self.get(&PING, PING.path).await?;
         }
         found_or_none(answer, true)
@@ -184,11 +185,12 @@ impl Resource {
     }
 }
 
+/// Only Aircall's own words say that there is none: a gateway answers 403 and 404, too.
 fn found_or_none<T: DeserializeOwned>(answer: Result<Answer, Failure>, forbidden_is_none: bool) -> Result<Option<T>> {
     match answer {
         Ok(answer) => answer.json().map(Some),
-        Err(Failure { status: Some(StatusCode::NOT_FOUND), .. }) => Ok(None),
-        Err(Failure { status: Some(StatusCode::FORBIDDEN), .. }) if forbidden_is_none => Ok(None),
+        Err(Failure { status: Some(StatusCode::NOT_FOUND), own: true, .. }) => Ok(None),
+        Err(Failure { status: Some(StatusCode::FORBIDDEN), own: true, .. }) if forbidden_is_none => Ok(None),
         Err(failure) => Err(Error::from(failure)),
     }
 }

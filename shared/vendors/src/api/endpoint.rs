@@ -9,6 +9,8 @@ pub struct Endpoint {
     pub(crate) path: &'static str,
     /// Method and path, as in metrics, timelines and errors. It never contains an id.
     pub(crate) name: &'static str,
+    /// A success needs no body, and its body is not read.
+    pub(crate) any_body: bool,
 }
 
 impl Endpoint {
@@ -25,10 +27,14 @@ impl Endpoint {
 
 macro_rules! endpoint {
     ($method:ident $path:literal) => {
+        $crate::api::endpoint!($method $path, any_body: false)
+    };
+    ($method:ident $path:literal, any_body: $any_body:literal) => {
         $crate::api::Endpoint {
             method: ::reqwest::Method::$method,
             path: $path,
             name: concat!(stringify!($method), " ", $path),
+            any_body: $any_body,
         }
     };
 }

@@ -78,7 +78,8 @@ impl Sellsy {
             settings.requests_per_day.map(|limit| (Span::Day, limit)),
         ];
         let limits = Limits(limits.into_iter().flatten().collect());
-        let api = Api::new(Vendor::Sellsy, Budget::new(database.clone(), role, Vendor::Sellsy, limits))?;
+        let budget = Budget::new(database.clone(), role, Vendor::Sellsy, limits);
+        let api = Api::new(Vendor::Sellsy, budget, endpoints::outage_probe(&settings.api_url))?;
         Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings)) })
     }
 
@@ -138,7 +139,7 @@ impl Sellsy {
         let is_change = endpoint.method == Method::PUT;
         match self.exchange(endpoint, is_change.then_some(NOTHING), query, body.as_ref()).await {
             Ok(answer) => Ok(answer.date),
-            Err(ExchangeError::Request(f)) if is_change && is_one_of(f.status, &[400, 404]) => Ok(None),
+            Err(ExchangeError::Request(f)) if is_change && f.own && is_one_of(f.status, &[400, 404]) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
@@ -386,7 +387,7 @@ impl Sellsy {
     }
 }
 
-/// Sellsy itself says that there is no such object; a gateway that does not find Sellsy says 404, too.
+/// Sellsy itself says that there is no such object; a gateway that does not find Sellsy answers 404, too.
 fn is_missing(failure: &Failure) -> bool {
     failure.status == Some(StatusCode::NOT_FOUND) && failure.own
 }

@@ -23,6 +23,12 @@ pub(super) const CREATE_COMMENT: Endpoint = endpoint!(POST "/comments");
 pub(super) const UPDATE_COMMENT: Endpoint = endpoint!(PUT "/comments/{id}");
 pub(super) const GET_TOKEN: Endpoint = endpoint!(POST "/oauth2/access-tokens");
 
+/// The address that shows whether Sellsy is available: the id of one staff member. All clients may read it, because logs need an
+/// owner, and it is in the account's data, while a gateway may know the quotas by itself.
+pub(super) fn outage_probe(base: &str) -> String {
+    format!("{base}{}?limit=1&field[]=id", STAFFS.path)
+}
+
 /// An id that no record has, so that a change request changes nothing.
 pub(super) const NOTHING: i64 = 999_999_999_999;
 

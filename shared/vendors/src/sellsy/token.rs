@@ -9,6 +9,7 @@ use base::{
     error::{Code, Error, Result},
     settings,
 };
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
@@ -78,10 +79,10 @@ impl Tokens {
     }
 }
 
-/// OAuth 2 answers 400 or 401 to a wrong client; for the API itself, 400 means something else.
+/// OAuth 2 answers 400 or 401 to a wrong client; for the API itself, 400 means something else. A gateway's refusal says nothing.
 fn login_error(failure: Failure) -> Error {
     match failure.status.map(|s| s.as_u16()) {
-        Some(400 | 401 | 403) => {
+        Some(400 | 401 | 403) if failure.own || failure.status == Some(StatusCode::UNAUTHORIZED) => {
             Error::retry(Code::SellsyCredential, format!("{failure}; check SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET"))
         }
         _ => failure.into(),
