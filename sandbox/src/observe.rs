@@ -3,6 +3,7 @@
 //! One middleware around both APIs, so that neither knows about it. It writes each API request into the journal (readable
 //! under `/_sandbox/requests`, counted under `/_sandbox/counts`) and then applies the faults that were set for its endpoint:
 //! another answer, latency, no answer, or a connection that breaks before, after or long before the vendor handles the request.
+//! Faults hit only signed requests: the edge refuses an unsigned one with 401, whatever the backend does.
 //! It never changes an API's answer unless a fault says so, and it does not touch `/_sandbox/…`.
 
 use std::sync::Arc;
@@ -10,14 +11,15 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use faults::{Action, Faults, When};
+use faults::{Action, Faults, Strike, When};
 use journal::{Arrival, Journal};
 
+pub mod answers;
 pub mod faults;
 pub mod journal;
 
@@ -60,7 +62,11 @@ pub async fn middleware(State(observer): State<Observer>, request: Request, next
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let faults = observer.faults.strike(api, parts.method.as_str(), &path);
+    let faults = if is_signed(&path, &parts.headers, &body) {
+        observer.faults.strike(api, parts.method.as_str(), &path)
+    } else {
+        Strike::default()
+    };
     let seq = observer.journal.arrived(&Arrival {
         api,
         method: parts.method.as_str(),
@@ -111,11 +117,24 @@ pub async fn middleware(State(observer): State<Observer>, request: Request, next
             let response = other_answer(status, &body, headers.iter());
             record(&observer.journal, seq, started, response).await
         }
+        Some(Action::Answer { name }) => {
+            let (status, body, headers) = name.answer(api);
+            let response = other_answer(status, &body, headers.iter());
+            record(&observer.journal, seq, started, response).await
+        }
         Some(Action::WrongJson) => {
             let response = other_answer(200, &serde_json::json!(["not", "the", "documented", "shape"]), [].into_iter());
             record(&observer.journal, seq, started, response).await
         }
     }
+}
+
+/// Whether a request carries a credential, right or wrong. A login has it in its body, all others in a header.
+fn is_signed(path: &str, headers: &HeaderMap, body: &Bytes) -> bool {
+    if path.starts_with("/oauth2/") {
+        return String::from_utf8_lossy(body).contains("client_secret");
+    }
+    headers.contains_key(header::AUTHORIZATION)
 }
 
 /// Notes how a request was answered; the answer passes through unchanged.

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod alerts;
+mod answers;
 mod budget;
 mod calls;
 mod changes;

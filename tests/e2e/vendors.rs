@@ -12,12 +12,12 @@ use harness::{
 use crate::{CLIENT, SOON};
 
 /// Measured from the return of an API.
-const RESUMED: Duration = Duration::from_secs(15);
-const OUTAGE: Duration = Duration::from_secs(7);
+pub(crate) const RESUMED: Duration = Duration::from_secs(15);
+pub(crate) const OUTAGE: Duration = Duration::from_secs(7);
 const CALLS: usize = 6;
 
 /// The worker reports that it waits for this API.
-async fn waits(worker: &Process, api: &str) -> Result<()> {
+pub(crate) async fn waits(worker: &Process, api: &str) -> Result<()> {
     let waits = || async {
         let (ready, reasons) = worker.readiness().await.ok()?;
         (!ready && reasons["missing"][api].as_str()?.contains("does not answer")).then_some(())
@@ -26,7 +26,7 @@ async fn waits(worker: &Process, api: &str) -> Result<()> {
 }
 
 /// Attempts counted on the timelines of all calls, for any stage.
-async fn attempts(stack: &Stack) -> Result<usize> {
+pub(crate) async fn attempts(stack: &Stack) -> Result<usize> {
     stack.ledger().await?.lines(Line::is_attempt).await
 }
 

@@ -10,7 +10,7 @@ use harness::{
     relay::State,
     soak::{
         Settled, Soak,
-        faults::{ApiFault, Fault, Planned, Service},
+        faults::{API_FAULTS, ApiFault, Fault, Planned, Service},
         script::Load,
     },
 };
@@ -35,15 +35,7 @@ fn all() -> Vec<(Fault, f64)> {
         all.extend(states.map(|state| (Fault::Link { service, of: None, state }, 0.0)));
     }
     all.push((Fault::BrokerStopped, 0.0));
-    let faults = [
-        ApiFault::Status(503),
-        ApiFault::Status(429),
-        ApiFault::Hangs,
-        ApiFault::CutBefore,
-        ApiFault::CutAfter,
-        ApiFault::Html,
-    ];
-    all.extend(faults.map(|fault| (Fault::Api { api: "sellsy", fault, share: 1.0 }, 0.0)));
+    all.extend(API_FAULTS.map(|fault| (Fault::Api { api: "sellsy", fault, share: 1.0 }, 0.0)));
     all.push((Fault::Api { api: "aircall", fault: ApiFault::Status(503), share: 1.0 }, 0.0));
     all.push((Fault::RollingRestart, 0.0));
     all.push((Fault::Texts("joined"), 0.0));

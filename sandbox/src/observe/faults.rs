@@ -1,6 +1,6 @@
 //! The faults that a test or the demo has set, in a list that is replaced as a whole.
 //!
-//! A fault applies to a request if it matches, has not used up its `times`, and its roll is below `probability`. Latencies add
+//! A fault applies to a signed request if it matches, has not used up its `times`, and its roll is below `probability`. Latencies add
 //! up; of the other faults, the first that applies hits the request. The rolls come from a fixed seed, so that the same
 //! requests in the same order meet the same faults.
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Api;
+use super::answers::Named;
 use crate::lock;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -34,6 +35,8 @@ pub enum Action {
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
+    /// One of [`super::answers`] by its name, without handling the request.
+    Answer { name: Named },
     /// Handled as usual, after a delay.
     Latency { ms: u64 },
     /// No answer ever comes; `after`: although the vendor has handled the request.
@@ -54,6 +57,7 @@ impl Action {
     pub fn name(&self) -> &'static str {
         match self {
             Action::Status { .. } => "status",
+            Action::Answer { name } => name.name(),
             Action::Latency { .. } => "latency",
             Action::Hang { when: When::Before } => "hang before",
             Action::Hang { when: When::After } => "hang after",

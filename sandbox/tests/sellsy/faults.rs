@@ -51,7 +51,8 @@ async fn a_cut_connection_carries_no_answer() {
     let client = Client::start(unlimited()).await;
     client.fault(json!({"path": "*", "do": {"kind": "cut", "when": "before"}})).await;
     let mut connection = tokio::net::TcpStream::connect(client.base.trim_start_matches("http://")).await.unwrap();
-    connection.write_all(b"GET /sellsy/v2/quotas HTTP/1.1\r\nhost: sandbox\r\n\r\n").await.unwrap();
+    let request = b"GET /sellsy/v2/quotas HTTP/1.1\r\nhost: sandbox\r\nauthorization: Bearer x\r\n\r\n";
+    connection.write_all(request).await.unwrap();
     let mut got = Vec::new();
     connection.read_to_end(&mut got).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&got), "");
@@ -141,4 +142,39 @@ async fn the_journal_lists_requests_and_answers() {
     let since = list[1]["seq"].as_u64().unwrap();
     let list = client.control(Method::GET, &format!("/requests?since_seq={since}"), None).await;
     assert_eq!((&list[0]["status"], &list[0]["response_body"]), (&json!(200), &Value::Null));
+}
+
+#[tokio::test]
+async fn an_unsigned_request_gets_401_from_the_edge_also_during_a_fault() {
+    let client = Client::start(unlimited()).await;
+    client.fault(json!({"path": "*", "do": {"kind": "answer", "name": "backend"}})).await;
+    let unsigned = async |path: &str| reqwest::get(format!("{}{path}", client.base)).await.unwrap().status().as_u16();
+    assert_eq!(unsigned("/aircall/v1/ping").await, 401);
+    assert_eq!(unsigned("/sellsy/v2/staffs").await, 401);
+    assert_eq!(client.control(Method::GET, "/faults", None).await["faults"][0]["fired"], 0);
+    assert_eq!(client.api(Method::GET, "/staffs", None).await.0, 503);
+    let login = json!({"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"});
+    let login = client.send(Method::POST, "/sellsy/oauth2/access-tokens", Some(login)).await.unwrap();
+    assert_eq!(login.status().as_u16(), 503);
+}
+
+#[tokio::test]
+async fn an_answer_by_its_name_is_not_the_vendors() {
+    let client = Client::start(unlimited()).await;
+    for (name, status, kind) in [
+        ("maintenance", 302, "text/html"),
+        ("firewall", 403, "text/html; charset=utf-8"),
+        ("page_not_found", 404, "text/html; charset=utf-8"),
+        ("route_not_found", 404, "application/json"),
+        ("empty", 200, "text/html"),
+        ("too_long", 400, "application/json"),
+        ("retry_after_huge", 429, "application/json"),
+    ] {
+        client.fault(json!({"path": "*", "do": {"kind": "answer", "name": name}})).await;
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let request = http.get(format!("{}/sellsy/v2/staffs", client.base)).bearer_auth("any");
+        let answer = request.send().await.unwrap();
+        let found = (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap());
+        assert_eq!(found, (status, kind), "{name}");
+    }
 }

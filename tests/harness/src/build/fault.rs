@@ -57,6 +57,11 @@ impl Requests {
         self.fault(&json!({ "kind": "status", "status": status, "body": body.into() }))
     }
 
+    /// An answer that the sandbox knows by this name, such as `firewall`: see `sandbox/src/observe/answers.rs`.
+    pub fn answers_as(self, name: &str) -> Fault {
+        self.fault(&json!({ "kind": "answer", "name": name }))
+    }
+
     /// JSON that does not have the documented shape.
     pub fn answers_nonsense(self) -> Fault {
         self.fault(&json!({ "kind": "wrong_json" }))

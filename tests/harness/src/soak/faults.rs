@@ -29,9 +29,31 @@ pub enum ApiFault {
     /// The request is carried out, but no answer arrives.
     CutAfter,
     Html,
+    /// Gateways and odd quotas: an answer that the sandbox knows by this name.
+    Named(&'static str),
     /// The connection breaks, and what changes something in Sellsy is carried out this many seconds later.
     Late(u64),
 }
+
+/// All failures of an API but late writes, which only Sellsy has.
+pub const API_FAULTS: [ApiFault; 15] = [
+    ApiFault::Status(500),
+    ApiFault::Status(502),
+    // As in life, unsigned requests are answered with 401 meanwhile.
+    ApiFault::Status(503),
+    ApiFault::Status(429),
+    ApiFault::Hangs,
+    ApiFault::CutBefore,
+    ApiFault::CutAfter,
+    ApiFault::Html,
+    ApiFault::Named("maintenance"),
+    ApiFault::Named("firewall"),
+    ApiFault::Named("page_not_found"),
+    ApiFault::Named("reset_span"),
+    ApiFault::Named("reset_past"),
+    ApiFault::Named("retry_after_zero"),
+    ApiFault::Named("limited"),
+];
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -136,19 +158,9 @@ fn any(rng: &mut Rng, means: Means) -> Fault {
             Fault::Api { api: "sellsy", fault: ApiFault::Late(late_s), share }
         }
         _ => {
-            let faults = [
-                ApiFault::Status(500),
-                ApiFault::Status(502),
-                ApiFault::Status(503),
-                ApiFault::Status(429),
-                ApiFault::Hangs,
-                ApiFault::CutBefore,
-                ApiFault::CutAfter,
-                ApiFault::Html,
-            ];
             let api = if rng.u32(..4) > 0 { "sellsy" } else { "aircall" };
             let share = [1.0, 0.3][rng.usize(..2)];
-            Fault::Api { api, fault: faults[rng.usize(..faults.len())], share }
+            Fault::Api { api, fault: API_FAULTS[rng.usize(..API_FAULTS.len())], share }
         }
     }
 }
@@ -173,6 +185,7 @@ impl Fault {
             ApiFault::CutBefore => requests.breaks(Before),
             ApiFault::CutAfter => requests.breaks(After),
             ApiFault::Html => requests.answers_with(200, "<html>Back soon</html>").header("content-type", "text/html"),
+            ApiFault::Named(name) => requests.answers_as(name),
             ApiFault::Late(_) => {
                 let late = |requests| sellsy(requests).breaks_and_is_late(self.carried_out_after());
                 return WRITES.map(|requests| late(requests).sometimes(*share)).into();
@@ -218,6 +231,7 @@ impl fmt::Display for Fault {
                     ApiFault::CutBefore => write!(f, "{api} breaks connections")?,
                     ApiFault::CutAfter => write!(f, "{api} does the work and breaks the connection")?,
                     ApiFault::Html => write!(f, "{api} answers 200 with an HTML page")?,
+                    ApiFault::Named(name) => write!(f, "{api} answers as a gateway or an odd quota ({name})")?,
                     ApiFault::Late(s) => write!(f, "{api} breaks connections and carries out writes {s} s later")?,
                 }
                 if *share < 1.0 { write!(f, ", {:.0} % of requests", share * 100.0) } else { Ok(()) }
@@ -245,8 +259,8 @@ mod tests {
         let planned = plan(&mut Rng::with_seed(1), over, longest, means);
         assert!(planned.iter().all(|planned| planned.at + planned.lasts <= over));
         let kinds: std::collections::BTreeSet<_> = planned.iter().map(|planned| planned.fault.to_string()).collect();
-        // 8 workers to kill, 54 links of one or all, 2 APIs with 8 failures and 2 shares, the broker, the restart.
-        let before = 8 + 54 + 32 + 2;
+        // 8 workers to kill, 54 links of one or all, 2 APIs with 15 failures and 2 shares, the broker, the restart.
+        let before = 8 + 54 + 60 + 2;
         // 8 clocks in 2 ways, 2 ways of texts, 2 of the ledger, the delay queues, 3 delays of late writes with 2 shares.
         assert_eq!(kinds.len(), before + 16 + 2 + 2 + 1 + 6, "{kinds:#?}");
     }
