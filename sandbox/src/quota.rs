@@ -1,7 +1,7 @@
 //! How many requests an account has left, counted the way a strict vendor counts.
 //!
 //! Sliding windows over one exact log of instants, without buckets or rounding: a client that is even one request over a
-//! limit in any window is refused. Both accounts use it: Aircall with a minute, Sellsy with a second, a minute and a day. It
+//! limit in any window is refused. Both accounts use it: Aircall with a minute, Sellsy with a second, a minute, a day and a month. It
 //! knows nothing of HTTP; the accounts turn its answers into their own headers and errors.
 
 use std::collections::VecDeque;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const DAY: Duration = Duration::from_secs(86_400);
+pub const MONTH: Duration = Duration::from_secs(31 * 86_400);
 
 /// One window: its length and how many requests fit into it; `None` means that they are only counted.
 #[derive(Debug, Clone, Copy)]

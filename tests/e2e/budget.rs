@@ -118,3 +118,32 @@ async fn every_request_is_counted_probes_of_an_outage_too() -> Result<()> {
     drop(workers);
     stack.down().await
 }
+
+#[tokio::test]
+async fn a_limit_that_only_the_account_knows_is_respected_when_others_have_used_it_up() -> Result<()> {
+    for (span, limits) in [("day", json!({ "day": 1000 })), ("month", json!({ "month": 1000 }))] {
+        let mut stack = Stack::new("told").await?;
+        stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&limits)).await?;
+        let workers = stack.start_all().await?;
+        let learned = || async { (stack.sandbox.count("sellsy", "GET /quotas").await.ok()? > 0).then_some(()) };
+        eventually(SOON, learned).await.context("the account's limits are read")?;
+        let first = stack.sandbox.play(&call(CLIENT)).await?;
+        stack.sandbox.logged(first, SOON).await?;
+        assert_eq!(stack.ledger().await?.sellsy_held().await?, "", "{span}");
+        // As if other programs had used the rest.
+        let used = stack.sandbox.requests("sellsy").await?;
+        let nearly = json!({ span: used + 8 });
+        stack.sandbox.control(Method::PUT, "/sellsy/quotas", Some(&nearly)).await?;
+        for _ in 0..3 {
+            stack.sandbox.play(&call(CLIENT)).await?;
+        }
+        let held = || async {
+            let why = stack.ledger().await.ok()?.sellsy_held().await.ok()?;
+            why.contains(&format!("this {span}'s requests")).then_some(())
+        };
+        eventually(SOON, held).await.with_context(|| format!("the {span}'s rest is left to ringing calls"))?;
+        drop(workers);
+        stack.down().await?;
+    }
+    Ok(())
+}

@@ -76,6 +76,8 @@ pub(super) fn quotas(settings: &Sellsy, allowed: &[(Span, u32)]) -> Verdict {
         Span::Second => ("SELLSY_REQUESTS_PER_SECOND", Some(settings.requests_per_second)),
         Span::Minute => ("SELLSY_REQUESTS_PER_MINUTE", Some(settings.requests_per_minute)),
         Span::Day => ("SELLSY_REQUESTS_PER_DAY", settings.requests_per_day),
+        // No setting: the account's own applies.
+        Span::Month => ("", None),
     };
     let above: Vec<(String, String)> = allowed
         .iter()

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 use super::Account;
 use super::errors::Error;
 use super::seed::Quotas;
-use crate::quota::{DAY, Limit, MINUTE, Remaining, SECOND, Windows};
+use crate::quota::{DAY, Limit, MINUTE, MONTH, Remaining, SECOND, Windows};
 
-const HEADERS: [HeaderName; 3] = [
+const HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-quota-remaining-by-second"),
     HeaderName::from_static("x-quota-remaining-by-minute"),
     HeaderName::from_static("x-quota-remaining-by-day"),
+    HeaderName::from_static("x-quota-remaining-by-month"),
 ];
 
 #[derive(Debug)]
@@ -30,20 +31,22 @@ pub(super) struct Quota {
 impl Quota {
     pub(super) fn new(quotas: &Quotas) -> Quota {
         let limit = |length, requests: Option<u32>| Limit { length, requests: requests.filter(|n| *n > 0) };
-        let limits = [limit(SECOND, quotas.second), limit(MINUTE, quotas.minute), limit(DAY, quotas.day)];
+        let (second, minute) = (limit(SECOND, quotas.second), limit(MINUTE, quotas.minute));
+        let limits = [second, minute, limit(DAY, quotas.day), limit(MONTH, quotas.month)];
         Quota { windows: Windows::new(&limits).counting_refused(), retry_after: quotas.retry_after }
     }
 
     /// Sets new limits; requests that were counted stay counted.
     pub(super) fn set(&mut self, quotas: &Quotas) {
         let positive = |requests: Option<u32>| requests.filter(|n| *n > 0);
-        self.windows.set_limits(&[positive(quotas.second), positive(quotas.minute), positive(quotas.day)]);
+        let limits = [quotas.second, quotas.minute, quotas.day, quotas.month];
+        self.windows.set_limits(&limits.map(positive));
         self.retry_after = quotas.retry_after;
     }
 
     pub(super) fn settings(&self) -> Quotas {
         let limit = |window: usize| self.windows.limits().get(window).and_then(|limit| limit.requests);
-        Quotas { second: limit(0), minute: limit(1), day: limit(2), retry_after: self.retry_after }
+        Quotas { second: limit(0), minute: limit(1), day: limit(2), month: limit(3), retry_after: self.retry_after }
     }
 
     /// As `GET /quotas` shows it.
@@ -57,7 +60,7 @@ impl Quota {
             "api_rate_seconds": rate(0),
             "api_rate_minutes": rate(1),
             "api_rate_days": rate(2),
-            "api_rate_months": {"limit": null, "used": used.get(2)},
+            "api_rate_months": rate(3),
         })
     }
 }

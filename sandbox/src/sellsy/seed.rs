@@ -45,6 +45,8 @@ pub struct Quotas {
     pub minute: Option<u32>,
     #[serde(default)]
     pub day: Option<u32>,
+    #[serde(default)]
+    pub month: Option<u32>,
     /// Whether a 429 has `Retry-After`; the documentation does not promise it.
     #[serde(default)]
     pub retry_after: bool,

@@ -300,6 +300,7 @@ fn remaining(headers: &HeaderMap) -> Vec<(budget::Span, i64)> {
         (budget::Span::Second, "x-quota-remaining-by-second"),
         (budget::Span::Minute, "x-quota-remaining-by-minute"),
         (budget::Span::Day, "x-quota-remaining-by-day"),
+        (budget::Span::Month, "x-quota-remaining-by-month"),
         (budget::Span::Minute, "x-aircallapi-remaining"),
     ];
     spans.into_iter().filter_map(|(span, name)| Some((span, number(headers, name)?))).collect()

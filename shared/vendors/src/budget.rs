@@ -1,6 +1,6 @@
 //! One budget per API, shared by all processes: every request takes from it before it is sent.
 //!
-//! The windows (a second, a minute, a day) are rows in PostgreSQL, updated by one statement and the database's clock, so
+//! The windows (a second, a minute, a day, a month) are rows in PostgreSQL, updated by one statement and the database's clock, so
 //! that any number of replicas together stays within the limits. A process takes a slice of several requests: as many as are
 //! waiting in it, or twice as many as last time if those were used up in time ([`FRESH`]), at most the largest slice, which
 //! depends on the rate. Requests of a slice that are not used in time are lost. `governor` keeps each process within the same
@@ -89,6 +89,7 @@ impl Budget {
             limits,
             declared: OnceCell::new_with(is_guest.then_some(())),
             is_guest,
+            known: std::sync::Mutex::default(),
             last_report: Mutex::default(),
             condition: OnceLock::new(),
             unavailable: AtomicBool::new(false),
@@ -232,7 +233,9 @@ impl Budget {
         let mut client = self.0.database.client().await?;
         let api_limits = store::api_limits(&client, self.0.api).await?;
         let windows = windows(&self.0.limits, &api_limits);
-        store::declare(&mut client, self.0.api, &windows).await
+        store::declare(&mut client, self.0.api, &windows).await?;
+        self.0.set_known(windows.iter().map(|window| (window.span, i64::from(window.max_requests))).collect());
+        Ok(())
     }
 
     /// Whether this process should read the API's limits now: one of all processes does, once in `every`.
@@ -263,13 +266,14 @@ impl Budget {
     /// The remaining requests in the API's windows, as the API reports them. Stored only if few remain.
     pub(crate) async fn report_remaining(&self, remaining: &[(Span, i64)]) {
         // Each with its floor: below it, if other clients of the API have used the rest, only cards are sent.
+        let known = self.0.known();
         let low = |(span, remaining): &(Span, i64)| {
-            let limit = self.0.limits.0.iter().find(|(of, _)| of == span).map(|(_, limit)| i64::from(limit.get()))?;
+            let limit = known.iter().find(|(of, _)| of == span).map(|(_, limit)| *limit)?;
             let floor = match span {
                 // Too short for a report to reach the others in time.
                 Span::Second => return None,
                 Span::Minute => (limit / 20).max(2),
-                Span::Day => (limit / 100).max(2),
+                Span::Day | Span::Month => (limit / 100).max(2),
             };
             (*remaining < floor).then_some((*span, *remaining, floor))
         };
@@ -317,11 +321,13 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The limit for `governor`, with bursts of a tenth of it. `None` for a day: one process cannot enforce that.
+/// The limit for `governor`, with bursts of a tenth of it. `None` for a day or a month: one process cannot enforce that.
 fn quota(span: Span, limit: NonZeroU32) -> Option<Quota> {
     let burst = NonZeroU32::new(limit.get() / 10).unwrap_or(NonZeroU32::MIN);
     let every = Duration::from_secs_f64(span.length_s() / f64::from(limit.get()));
-    Quota::with_period(every).filter(|_| span != Span::Day).map(|quota| quota.allow_burst(burst))
+    Quota::with_period(every)
+        .filter(|_| matches!(span, Span::Second | Span::Minute))
+        .map(|quota| quota.allow_burst(burst))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! A second and a minute are paced (GCRA): one request per interval, plus a small burst. Of `n` requests allowed in a
 //! window, `b` are reserved for the burst and the rest sets the interval, so that no window of that length, wherever it
 //! begins, sees more than `n`. The window is calculated a little longer than it is, because of network latency: a slow
-//! request and a fast one after it arrive closer together than they were sent. A day is too long to pace: requests are counted.
+//! request and a fast one after it arrive closer together than they were sent. A day and a month are too long to pace: requests
+//! are counted.
 //!
 //! Lanes share the pace but differ in their burst: bulk leaves some of it to cards, and background is sent only when no other
 //! request is ahead. So a card never waits behind logs, and logs never wait behind the directory.
@@ -22,16 +23,18 @@ pub enum Span {
     Second,
     Minute,
     Day,
+    Month,
 }
 
 impl Span {
-    pub const ALL: [Span; 3] = [Span::Second, Span::Minute, Span::Day];
+    pub const ALL: [Span; 4] = [Span::Second, Span::Minute, Span::Day, Span::Month];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Span::Second => "second",
             Span::Minute => "minute",
             Span::Day => "day",
+            Span::Month => "month",
         }
     }
 
@@ -40,6 +43,8 @@ impl Span {
             Span::Second => 1.0,
             Span::Minute => 60.0,
             Span::Day => 86_400.0,
+            // A calendar month has no more.
+            Span::Month => 31.0 * 86_400.0,
         }
     }
 }
@@ -66,7 +71,7 @@ pub fn window(span: Span, limit: NonZeroU32) -> Window {
         Span::Second => paced(max_requests, (max_requests / 3).max(2), span.length_s() + JITTER_OF_A_SECOND_S),
         // At least three, so that each lane has one more than the next.
         Span::Minute => paced(max_requests, (max_requests / 60).max(3), span.length_s() + JITTER_S),
-        Span::Day => {
+        Span::Day | Span::Month => {
             let all_but = |share: i32| max_requests - max_requests / share;
             Policy::Counted { cap: [max_requests, all_but(50), all_but(10)] }
         }

@@ -3,7 +3,7 @@
 use std::{
     num::NonZeroU32,
     sync::{
-        OnceLock,
+        OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32},
     },
 };
@@ -32,12 +32,24 @@ pub(super) struct Shared {
     pub(super) declared: OnceCell<()>,
     /// See [`super::Role`].
     pub(super) is_guest: bool,
+    /// The limits that apply, lower ones of the API's own included; as last stored or read.
+    pub(super) known: std::sync::Mutex<Vec<(Span, i64)>>,
     /// When the API's remaining requests were last stored.
     pub(super) last_report: Mutex<Option<Instant>>,
     /// The worker is not ready while the API is unavailable.
     pub(super) condition: OnceLock<Condition>,
     /// This process has met the pause of an unavailable API and does not know yet that it is over.
     pub(super) unavailable: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn known(&self) -> Vec<(Span, i64)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_known(&self, limits: Vec<(Span, i64)>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
 }
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! The budget's tables: calls of its SQL functions (migrations V4 and V8), and queries for alerts, console and metrics.
+//! The budget's tables: calls of its SQL functions (migrations V4, V8 and V19), and queries for alerts, console and metrics.
 
 use std::time::Duration;
 
@@ -149,6 +149,7 @@ pub(super) async fn store_waiting(
 ) -> Result<()> {
     let sql = "with old as (delete from budget_waiting where seen_at < now() - interval '1 min'),
                     spent as (delete from budget_spent where at < now() - case span when 'second' then interval '3 min'
+                                                                                    when 'day' then interval '32 days'
                                                                                     else interval '26 hours' end)
                insert into budget_waiting (process, worker, api, lane, waiting)
                select $1, $2, $3, (lane - 1)::int, waiting from unnest($4::int[]) with ordinality as w(waiting, lane)
@@ -157,12 +158,10 @@ pub(super) async fn store_waiting(
     Ok(())
 }
 
-/// The APIs whose requests of the day are used up for logs and insights.
+/// The APIs whose requests of the day or the month are used up for logs and insights.
 pub async fn exhausted_apis(client: &Client) -> Result<Vec<String>> {
-    let sql = "select w.api from budget_windows w
-                where w.cap[2] <= (select coalesce(sum(n), 0) from budget_spent s
-                                    where s.api = w.api and s.span = 'hour' and s.at > now() - interval '25 hours')
-                order by 1";
+    let sql = "select distinct w.api from budget_windows w
+                where w.cap is not null and w.cap[2] <= budget_used(w.api, w.span, now()) order by 1";
     Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 
@@ -193,7 +192,8 @@ pub async fn window_status(client: &Client) -> Result<Vec<WindowStatus>> {
     let sql = "select w.api, w.span, w.max_requests,
                       array(select coalesce(sum(n), 0) from generate_series(0, 2) l
                               left join budget_spent s on s.lane = l and s.api = w.api
-                               and s.span = case when w.cap is null then 'second' else 'hour' end
+                               and s.span = case when w.cap is null then 'second'
+                                             when w.span = 'month' then 'day' else 'hour' end
                                and s.at > now() - make_interval(secs => w.length_s)
                              group by l order by l)::bigint[],
                       array(select coalesce(sum(waiting), 0) from generate_series(0, 2) l

@@ -9,7 +9,7 @@ use std::{
 use tokio::time;
 use uuid::Uuid;
 
-use super::{Budget, lane::Lane, state::Shared, store};
+use super::{Budget, Span, WindowStatus, lane::Lane, state::Shared, store};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the windows are recorded as metrics, in ticks.
@@ -44,11 +44,18 @@ pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
     }
 }
 
-/// Records the windows of this API as metrics. They are the same in every process.
+/// Records the windows of this API as metrics, and keeps their limits. They are the same in every process.
 async fn record_windows(budget: &Shared) {
     let Ok(client) = budget.database.client().await else { return };
-    let Ok(windows) = store::window_status(&client).await else { return };
-    for window in windows.into_iter().filter(|window| window.api == budget.api.as_str()) {
+    let Ok(mut windows) = store::window_status(&client).await else { return };
+    windows.retain(|window| window.api == budget.api.as_str());
+    // Another process may have read the API's own limits.
+    let known = |window: &WindowStatus| {
+        let span = Span::ALL.into_iter().find(|span| span.as_str() == window.span)?;
+        Some((span, i64::from(window.limit)))
+    };
+    budget.set_known(windows.iter().filter_map(known).collect());
+    for window in windows {
         let used: i64 = window.used.iter().sum();
         let (api, paused) = (budget.api.as_str(), window.paused_until.is_some());
         metrics::gauge!("callbridge_budget_limit_requests", "api" => api, "window" => window.span.clone())

@@ -397,8 +397,12 @@ fn is_one_of(status: Option<StatusCode>, codes: &[u16]) -> bool {
 }
 
 fn limits(quotas: &Quotas) -> Vec<(Span, u32)> {
-    let windows =
-        [(Span::Second, &quotas.per_second), (Span::Minute, &quotas.per_minute), (Span::Day, &quotas.per_day)];
+    let windows = [
+        (Span::Second, &quotas.per_second),
+        (Span::Minute, &quotas.per_minute),
+        (Span::Day, &quotas.per_day),
+        (Span::Month, &quotas.per_month),
+    ];
     let limit = |quota: &QuotaLimit| quota.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX));
     windows.into_iter().filter_map(|(span, quota)| Some((span, limit(quota.as_ref()?)?))).collect()
 }
