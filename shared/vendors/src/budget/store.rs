@@ -1,4 +1,4 @@
-//! The budget's tables: calls of its SQL functions (migrations V4, V8 and V19), and queries for alerts, console and metrics.
+//! The budget's tables: calls of its SQL functions (migrations V4, V8 and V20), and queries for alerts, console and metrics.
 
 use std::time::Duration;
 
