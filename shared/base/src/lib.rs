@@ -12,5 +12,6 @@ pub mod ids;
 pub mod phone;
 pub mod settings;
 pub mod telemetry;
+pub mod text;
 pub mod tls;
 pub mod trace;
