@@ -16,7 +16,7 @@ use base::{
     error::{Code, Error, Remedy},
     ids::Vendor,
     telemetry::spans::{Span, SpanKind},
-    tls,
+    text, tls,
     trace::{self, Traceparent},
 };
 use jiff::Timestamp;
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use crate::{
     budget::{self, Budget, Lane},
+    rows::{self, PartlyRead},
     sent,
     vendor::profile,
 };
@@ -228,8 +229,9 @@ impl Api {
             let date = wait::date(&headers);
             return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
         }
-        let own = profile(self.vendor).is_own_error(&body);
-        let error: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let readable = text::readable(&body);
+        let own = profile(self.vendor).is_own_error(&readable);
+        let error: serde_json::Value = serde_json::from_slice(&readable).unwrap_or_default();
         let details = error.pointer("/error/details").and_then(|details| details.as_object());
         let fields = details.into_iter().flat_map(|details| details.keys().cloned()).collect();
         // The API refuses before it does anything when it says so itself, and when it limits the rate.
@@ -311,9 +313,16 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 }
 
 impl Answer {
+    /// Parses a list. Items that cannot be read are left out and reported.
+    pub(crate) fn list<L: DeserializeOwned + PartlyRead>(&self) -> Result<L, Error> {
+        let list: L = self.json()?;
+        rows::report(self.vendor, self.endpoint, list.unreadable());
+        Ok(list)
+    }
+
     /// Parses the body. A body of another shape is the vendor's fault and may be temporary, so the error is retried.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|e| {
+        serde_json::from_slice(&text::readable(&self.body)).map_err(|e| {
             // Only the position: serde's message would quote values.
             Error::retry(
                 profile(self.vendor).answer,

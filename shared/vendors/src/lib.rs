@@ -5,6 +5,7 @@
 pub mod aircall;
 pub mod api;
 pub mod budget;
+mod rows;
 pub mod sellsy;
 pub mod sent;
 mod tolerant;

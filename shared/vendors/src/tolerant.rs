@@ -6,13 +6,18 @@
 //! spellings into one Rust value, so that a wire type stays a plain list of fields.
 //!
 //! They never guess. A list where an object should be is an error, because a parked delivery is noticed, while a field that
-//! quietly became `None` is not.
+//! quietly became `None` is not. Where an error would cost more than the field itself, it is `None` all the same: a time
+//! in a form that nobody knows ([`time`]), the fields of a row among many ([`lenient`]), the text of an insight
+//! ([`prose`]).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// An index entry of PostgreSQL holds 2,704 bytes, a character has up to four.
+const LONGEST_NAME: usize = 250;
 
 /// `None` for absent (with `#[serde(default)]`), `null`, `{}`, `[]` and `""`; otherwise the value, which must then parse.
 pub(crate) fn opt<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -28,6 +33,46 @@ where
         // A derived `Deserialize` would also accept an array of the fields.
         Value::Array(_) => Err(D::Error::custom("expected an object or a word, not a list")),
         value => T::deserialize(value).map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// The items of a list that can be read, and how many others there are.
+pub(crate) fn readable<T: DeserializeOwned>(items: Vec<Value>) -> (Vec<T>, u64) {
+    let (mut read, mut unreadable) = (Vec::with_capacity(items.len()), 0);
+    for item in items {
+        match strict(&item).and_then(|()| T::deserialize(item).ok()) {
+            Some(item) => read.push(item),
+            None => unreadable += 1,
+        }
+    }
+    (read, unreadable)
+}
+
+/// A derived `Deserialize` would also accept an array of the fields.
+fn strict(item: &Value) -> Option<()> {
+    (!item.is_array()).then_some(())
+}
+
+/// Fields of one row among many, where an error would fail the whole page: what cannot be read is none.
+pub(crate) mod lenient {
+    use super::*;
+
+    pub(crate) fn opt<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+        Ok(super::opt(Value::deserialize(deserializer)?).unwrap_or_default())
+    }
+
+    pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+        Ok(super::text(Value::deserialize(deserializer)?).unwrap_or_default())
+    }
+
+    /// Without the items that cannot be read.
+    pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        let items: Vec<Value> = super::list(Value::deserialize(deserializer)?).unwrap_or_default();
+        Ok(readable(items).0)
+    }
+
+    pub(crate) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {
+        Ok(super::ids(Value::deserialize(deserializer)?).unwrap_or_default())
     }
 }
 
@@ -63,6 +108,33 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
         Value::Number(number) => Ok(Some(number.to_string())),
         _ => Err(D::Error::custom("expected a text")),
     }
+}
+
+/// A name or a number as it was typed, cut after 250 characters: indexes of the database hold it.
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(text(deserializer)?.map(|name| match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => name[..end].to_owned(),
+        None => name,
+    }))
+}
+
+/// The text of an insight in whatever shape it comes: the texts of a list or an object are its lines.
+pub(crate) fn prose<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(phrases(deserializer)?.join("\n")).filter(|text| !text.is_empty()))
+}
+
+/// All texts and numbers in a value, in its order.
+pub(crate) fn phrases<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    fn gather(value: &Value, phrases: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| gather(item, phrases)),
+            Value::Object(fields) => fields.values().for_each(|item| gather(item, phrases)),
+            other => phrases.extend(text(other).ok().flatten()),
+        }
+    }
+    let mut phrases = Vec::new();
+    gather(&Value::deserialize(deserializer)?, &mut phrases);
+    Ok(phrases)
 }
 
 /// A list of texts; a single text is a list of one, and empty texts are skipped.
@@ -133,23 +205,29 @@ fn whole_part(number: f64) -> Option<i64> {
     (number.abs() < 9e15).then_some(number as i64)
 }
 
-/// A point in time: UNIX seconds (or milliseconds, from 10^11 on), also as a numeric string, or ISO 8601 with an offset.
-/// Serialised as UNIX seconds, as Aircall does, or as ISO if it has a fraction.
+/// A point in time: UNIX seconds (or milliseconds, from 10^11 on), also as a numeric string, or ISO 8601; without an offset
+/// it is UTC. Anything else is `None`: Sellsy writes `0000-00-00 00:00:00` and `-0001-11-30` where it has no time, and a time
+/// that nobody can read is no reason to lose a call or a record. Serialised as UNIX seconds, as Aircall does, or as ISO if
+/// it has a fraction.
 pub(crate) mod time {
     use super::*;
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        if let Some(seconds) = integer(&value) {
-            return from_unix(seconds).map(Some).ok_or_else(|| D::Error::custom("a time out of range"));
-        }
-        match value {
-            Value::Null => Ok(None),
-            Value::Object(fields) if fields.is_empty() => Ok(None),
-            Value::String(text) if text.trim().is_empty() => Ok(None),
-            Value::String(text) => text.trim().parse().map(Some).map_err(|_| D::Error::custom("expected a time")),
-            _ => Err(D::Error::custom("expected a time")),
-        }
+        let time = match (integer(&value), value) {
+            (Some(seconds), _) => from_unix(seconds),
+            (None, Value::String(text)) => from_iso(text.trim()),
+            (None, _) => None,
+        };
+        Ok(time.filter(|time| USABLE_S.contains(&time.as_second())))
+    }
+
+    /// From 1970 to the end of 2999: the database and every other reader can hold it.
+    const USABLE_S: std::ops::Range<i64> = 0..32_503_680_000;
+
+    fn from_iso(text: &str) -> Option<Timestamp> {
+        let in_utc = || text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+        text.parse().ok().or_else(|| in_utc().map(|time| time.timestamp()))
     }
 
     pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {

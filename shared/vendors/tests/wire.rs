@@ -8,6 +8,8 @@
 
 #[path = "wire/aircall.rs"]
 mod aircall;
+#[path = "wire/odd.rs"]
+mod odd;
 #[path = "wire/payloads.rs"]
 mod payloads;
 #[path = "wire/sellsy.rs"]

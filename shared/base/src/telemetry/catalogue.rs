@@ -92,6 +92,11 @@ pub const METRICS: &[Metric] = &[
         &["lack"],
         "Calls brought in from Aircall's list, by what no webhook had brought",
     ),
+    counter(
+        "callbridge_unreadable_rows_total",
+        &["api", "endpoint"],
+        "Rows of lists that could not be read and were left out; the same row counts each time its list is read",
+    ),
     gauge(
         "callbridge_webhook_active",
         &[],

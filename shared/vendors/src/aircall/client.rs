@@ -115,7 +115,7 @@ impl Aircall {
         let answer = self.get(&CALLS, &format!("{}?{query}", CALLS.path)).await?;
         let asked_at =
             answer.date.map(|date| date - SignedDuration::from_secs(began.elapsed().as_secs().cast_signed()));
-        Ok((answer.json()?, asked_at))
+        Ok((answer.list()?, asked_at))
     }
 
     /// `GET /v1/ping`: fails if the credential is not accepted. Returns the time by Aircall's clock.
@@ -128,7 +128,7 @@ impl Aircall {
         let mut all = Vec::new();
         for page in 1.. {
             let path = format!("{}?page={page}&per_page={MOST_PER_PAGE}", WEBHOOKS.path);
-            let listing: Listing<Webhook> = self.get(&WEBHOOKS, &path).await?.json()?;
+            let listing: Listing<Webhook> = self.get(&WEBHOOKS, &path).await?.list()?;
             let is_last = listing.items.len() < MOST_PER_PAGE;
             all.extend(listing.items);
             if is_last {

@@ -20,7 +20,7 @@ use super::{
     token::Tokens,
     wire::{
         Comment, CommentCreate, Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall,
-        PhoneCallCreate, QuotaLimit, Quotas, Related, SearchRow, Staff,
+        PhoneCallCreate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff,
     },
 };
 use crate::{
@@ -144,32 +144,29 @@ impl Sellsy {
         }
     }
 
-    /// `GET /search`: individuals, companies and contacts that match `q`, at most a page. Which fields `q` is compared with
-    /// is not documented, so the caller must check each row.
-    pub async fn search(&self, q: &str) -> Result<Vec<SearchRow>> {
-        let query = [
-            ("q", q.to_owned()),
-            ("type[]", "individual".to_owned()),
-            ("type[]", "company".to_owned()),
-            ("type[]", "contact".to_owned()),
-            ("limit", PAGE_SIZE.to_string()),
-        ];
-        let page: Page<SearchRow> = self.send(&endpoints::SEARCH, None, &query, None).await?.json()?;
-        Ok(page.data)
+    /// `GET /search`: records of these kinds that match `q`, at most a page, and whether there may be more. Which fields
+    /// `q` is compared with is not documented, so the caller must check each row.
+    pub async fn search(&self, q: &str, kinds: &[RecordKind]) -> Result<(Vec<SearchRow>, bool)> {
+        let mut query = vec![("q", q.to_owned())];
+        query.extend(kinds.iter().map(|kind| ("type[]", kind.to_string())));
+        query.push(("limit", PAGE_SIZE.to_string()));
+        let page: Page<SearchRow> = self.send(&endpoints::SEARCH, None, &query, None).await?.list()?;
+        let is_full = page.data.len() as u64 + page.unreadable >= u64::from(PAGE_SIZE);
+        Ok((page.data, is_full))
     }
 
     /// `POST /contacts/search` by one of its exact phone filters, `phone_number` or `mobile_number`.
     pub async fn contacts_by(&self, filter: &'static str, number: &str) -> Result<Vec<Contact>> {
         let query = [("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
         let body = json!({ "filters": { filter: number } });
-        let page: Page<Contact> = self.send(&endpoints::SEARCH_CONTACTS, None, &query, Some(&body)).await?.json()?;
+        let page: Page<Contact> = self.send(&endpoints::SEARCH_CONTACTS, None, &query, Some(&body)).await?.list()?;
         Ok(page.data)
     }
 
     /// `GET /contacts/{id}/companies`: the companies of a contact, in Sellsy's order. It is one page; no parameter is
     /// documented that sets its length or gets the next one. The match rules need only the first company.
     pub async fn companies_of_contact(&self, id: i64) -> Result<Vec<Company>> {
-        let page: Page<Company> = self.send(&endpoints::COMPANIES_OF_CONTACT, Some(id), &[], None).await?.json()?;
+        let page: Page<Company> = self.send(&endpoints::COMPANIES_OF_CONTACT, Some(id), &[], None).await?.list()?;
         Ok(page.data)
     }
 
@@ -213,7 +210,7 @@ impl Sellsy {
         let query = [("limit", limit.to_string()), ("order", "created".into()), ("direction", "asc".into())];
         let body = json!({ "filters": { "statuses": statuses, "related_objects": [of] } });
         let page: Page<Opportunity> =
-            self.send(&endpoints::SEARCH_OPPORTUNITIES, None, &query, Some(&body)).await?.json()?;
+            self.send(&endpoints::SEARCH_OPPORTUNITIES, None, &query, Some(&body)).await?.list()?;
         Ok(page.data)
     }
 
@@ -224,7 +221,7 @@ impl Sellsy {
         loop {
             let mut query = vec![("limit", PAGE_SIZE.to_string())];
             query.extend(offset.take().map(|offset| ("offset", offset)));
-            let page: Page<Staff> = self.send(&endpoints::STAFFS, None, &query, None).await?.json()?;
+            let page: Page<Staff> = self.send(&endpoints::STAFFS, None, &query, None).await?.list()?;
             offset = page.next_offset().map(ToString::to_string);
             staffs.extend(page.data);
             if offset.is_none() {
@@ -304,7 +301,7 @@ impl Sellsy {
         let mut query = vec![("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
         query.extend(offset.map(|offset| ("offset", offset.to_owned())));
         let body = json!({ "filters": filters });
-        self.send(endpoint, None, &query, Some(&body)).await?.json()
+        self.send(endpoint, None, &query, Some(&body)).await?.list()
     }
 
     async fn one<T: DeserializeOwned>(&self, endpoint: &Endpoint, id: i64) -> Result<Option<T>> {

@@ -82,7 +82,7 @@ pub struct Call {
     #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub asset: Option<String>,
     /// The other party's number in both directions, pretty (`+33 1 23 45 67 89`), or `anonymous`.
-    #[serde(default, deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant::name", skip_serializing_if = "Option::is_none")]
     pub raw_digits: Option<String>,
     /// The company's number. Missing on some calls.
     #[serde(default, deserialize_with = "tolerant::opt", skip_serializing_if = "Option::is_none")]

@@ -92,9 +92,9 @@ struct Pointers {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     number_id: Option<i64>,
     /// Only real-time transcription nests its call.
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     call: Option<Pointed>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     number: Option<Pointed>,
 }
 

@@ -14,7 +14,7 @@ use crate::tolerant::{self, discreet_debug, open_enum};
 pub struct Summary {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub call_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::prose")]
     pub content: Option<String>,
     #[serde(default, with = "tolerant::time")]
     pub created_at: Option<Timestamp>,
@@ -25,7 +25,7 @@ pub struct Summary {
 pub struct Topics {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub call_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::texts")]
+    #[serde(default, deserialize_with = "tolerant::phrases")]
     pub content: Vec<String>,
     #[serde(default, with = "tolerant::time")]
     pub created_at: Option<Timestamp>,
@@ -45,22 +45,22 @@ open_enum! {
 pub struct Sentiment {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub call_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::list")]
+    #[serde(default, deserialize_with = "tolerant::lenient::list")]
     pub participants: Vec<VoiceSentiment>,
 }
 
 /// How one participant sounded.
 #[derive(Clone, PartialEq, Deserialize)]
 pub struct VoiceSentiment {
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     participant_type: Option<ParticipantKind>,
-    #[serde(rename = "type", default, deserialize_with = "tolerant::opt")]
+    #[serde(rename = "type", default, deserialize_with = "tolerant::lenient::opt")]
     rest_type: Option<ParticipantKind>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub phone_number: Option<String>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub user_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub value: Option<Mood>,
 }
 
@@ -86,7 +86,7 @@ pub struct ActionItems {
 pub struct ActionItem {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::prose")]
     pub content: Option<String>,
     #[serde(default, deserialize_with = "tolerant::flag")]
     pub ai_generated: bool,
@@ -100,11 +100,11 @@ impl<'de> Deserialize<'de> for ActionItems {
         struct Either {
             #[serde(default, deserialize_with = "tolerant::opt_id")]
             call_id: Option<i64>,
-            #[serde(default, deserialize_with = "tolerant::list")]
+            #[serde(default, deserialize_with = "tolerant::lenient::list")]
             action_items: Vec<ActionItem>,
             #[serde(default, deserialize_with = "tolerant::opt_id")]
             id: Option<i64>,
-            #[serde(default, deserialize_with = "tolerant::texts")]
+            #[serde(default, deserialize_with = "tolerant::phrases")]
             content: Vec<String>,
             #[serde(default, deserialize_with = "tolerant::flag")]
             ai_generated: bool,
@@ -128,17 +128,17 @@ pub struct CustomSummary {
     pub id: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub call_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub language: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     custom_summary: Option<Named>,
-    #[serde(rename = "summary_template_results", default, deserialize_with = "tolerant::list")]
+    #[serde(rename = "summary_template_results", default, deserialize_with = "tolerant::lenient::list")]
     pub sections: Vec<SummarySection>,
 }
 
 #[derive(Clone, PartialEq, Deserialize)]
 struct Named {
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     name: Option<String>,
 }
 
@@ -152,9 +152,9 @@ impl CustomSummary {
 /// One heading of a custom summary and its text.
 #[derive(Clone, PartialEq, Deserialize)]
 pub struct SummarySection {
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::prose")]
     pub content: Option<String>,
 }
 

@@ -45,10 +45,10 @@ pub struct Number {
 pub struct User {
     #[serde(deserialize_with = "tolerant::opt_id", skip_serializing_if = "Option::is_none")]
     pub id: Option<i64>,
-    #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "tolerant::name", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// As the agent typed it: compare without regard to case.
-    #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "tolerant::name", skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::envelope::secret;
 use crate::tolerant::{self, discreet_debug};
@@ -30,9 +31,19 @@ pub struct One<T> {
 }
 
 /// A page of a list: `{"calls": […], "meta": {…}}`, with the key named after the resource.
+///
+/// Items are read one by one: one that cannot be read is left out and counted.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(bound(deserialize = "T: DeserializeOwned"))]
+#[serde(from = "Items", bound(deserialize = "T: DeserializeOwned"))]
 pub struct Listing<T> {
+    pub items: Vec<T>,
+    pub meta: Meta,
+    /// Items of the answer that could not be read.
+    pub unreadable: u64,
+}
+
+#[derive(Deserialize)]
+struct Items {
     #[serde(
         default,
         alias = "calls",
@@ -44,9 +55,16 @@ pub struct Listing<T> {
         alias = "webhooks",
         deserialize_with = "tolerant::list"
     )]
-    pub items: Vec<T>,
-    #[serde(default)]
-    pub meta: Meta,
+    items: Vec<Value>,
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
+    meta: Option<Meta>,
+}
+
+impl<T: DeserializeOwned> From<Items> for Listing<T> {
+    fn from(list: Items) -> Self {
+        let (items, unreadable) = tolerant::readable(list.items);
+        Self { items, meta: list.meta.unwrap_or_default(), unreadable }
+    }
 }
 
 /// The position of a page in the list. Page by `next_page_link`, not by the counts. The link lacks any `fetch_*` parameters

@@ -64,14 +64,14 @@ open_enum! {
 pub struct Staff {
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub firstname: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub lastname: Option<String>,
     /// As typed: compare without regard to case.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub email: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub status: Option<StaffStatus>,
 }
 

@@ -1,6 +1,7 @@
 //! Sellsy's own webhooks, which say that a record changed. They are only a hint, since their signature is weak and their
 //! shape is known only from deliveries; the record must be fetched again.
 
+use base::text;
 use serde::Deserialize;
 
 use crate::tolerant;
@@ -39,10 +40,10 @@ impl Notice {
     /// Reads a body in JSON mode (`{…}`) or in form mode (`notif=` and the JSON, percent-encoded).
     pub fn parse(body: &[u8]) -> Result<Self, NoticeError> {
         if body.trim_ascii_start().starts_with(b"{") {
-            return Ok(serde_json::from_slice(body)?);
+            return Ok(serde_json::from_slice(&text::readable(body))?);
         }
         let mut fields = form_urlencoded::parse(body.trim_ascii());
         let (_, notif) = fields.find(|(name, _)| name == "notif").ok_or(NoticeError::NoNotif)?;
-        Ok(serde_json::from_str(&notif)?)
+        Ok(serde_json::from_slice(&text::readable(notif.as_bytes()))?)
     }
 }

@@ -2,30 +2,49 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::tolerant;
 
 /// `{"data": […], "pagination": {…}}`.
+///
+/// Rows are read one by one: one that cannot be read is left out and counted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound(deserialize = "T: DeserializeOwned"))]
+#[serde(from = "Rows", bound(deserialize = "T: DeserializeOwned"))]
 pub struct Page<T> {
-    #[serde(default, deserialize_with = "tolerant::list")]
     pub data: Vec<T>,
-    #[serde(default)]
     pub pagination: Pagination,
+    /// Rows of the answer that could not be read.
+    #[serde(skip)]
+    pub unreadable: u64,
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    #[serde(default, deserialize_with = "tolerant::list")]
+    data: Vec<Value>,
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
+    pagination: Option<Pagination>,
+}
+
+impl<T: DeserializeOwned> From<Rows> for Page<T> {
+    fn from(rows: Rows) -> Self {
+        let (data, unreadable) = tolerant::readable(rows.data);
+        Self { data, pagination: rows.pagination.unwrap_or_default(), unreadable }
+    }
 }
 
 impl<T> Page<T> {
     /// The same page with something else in place of each row.
     pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
-        Page { data: self.data.into_iter().map(of).collect(), pagination: self.pagination }
+        Page { data: self.data.into_iter().map(of).collect(), pagination: self.pagination, unreadable: self.unreadable }
     }
 
     /// The `offset` of the next page, or `None` on the last one, which has fewer rows than its limit. Past the end Sellsy
     /// keeps returning empty pages with the old offset, so following the offset alone would never end.
     pub fn next_offset(&self) -> Option<&Offset> {
         let limit = self.pagination.limit?;
-        let count = self.pagination.count.unwrap_or(0);
+        let count = self.pagination.count.unwrap_or(self.data.len() as u64 + self.unreadable);
         if limit == 0 || count < limit { None } else { self.pagination.offset.as_ref() }
     }
 }
@@ -42,7 +61,7 @@ pub struct Pagination {
     /// Rows on all pages.
     #[serde(default, deserialize_with = "tolerant::count")]
     pub total: Option<u64>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub offset: Option<Offset>,
 }
 

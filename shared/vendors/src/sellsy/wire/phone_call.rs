@@ -38,9 +38,9 @@ open_enum! {
 pub struct PhoneCall {
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub source: Option<CallSource>,
     #[serde(default, deserialize_with = "tolerant::text")]
     pub description: Option<String>,
@@ -59,7 +59,7 @@ pub struct PhoneCall {
     /// Requests write a word, answers have `{"id": word, "name": label}`; both are read.
     #[serde(default, deserialize_with = "result")]
     pub result: Option<CallResult>,
-    #[serde(default, deserialize_with = "tolerant::list")]
+    #[serde(default, deserialize_with = "tolerant::lenient::list")]
     pub related: Vec<Related>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub company_id: Option<i64>,

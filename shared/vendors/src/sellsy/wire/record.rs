@@ -1,4 +1,7 @@
 //! Individuals, companies, contacts, opportunities, and the rows of the global search that point to them.
+//!
+//! Only its id is needed of a row: an owner, a number or a time that cannot be read is none, because the record is worth more
+//! than one of its fields.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,7 +53,7 @@ pub struct Related {
 pub struct Named {
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub name: Option<String>,
 }
 
@@ -61,10 +64,10 @@ pub type Linked = Named;
 #[derive(Clone, PartialEq, Deserialize)]
 pub struct SearchRow {
     /// A hash that is useless elsewhere: the record's id is `object.id`.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub id: Option<String>,
     pub object: SearchObject,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
     #[serde(default, with = "tolerant::time")]
     pub created: Option<Timestamp>,
@@ -73,27 +76,27 @@ pub struct SearchRow {
     #[serde(default, deserialize_with = "tolerant::flag")]
     pub is_archived: bool,
     /// Companies only.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub civility: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub first_name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub last_name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub email: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub phone_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub mobile_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub fax_number: Option<String>,
     /// Contacts only.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub position: Option<String>,
     /// Contacts only, in Sellsy's order.
-    #[serde(default, deserialize_with = "tolerant::list")]
+    #[serde(default, deserialize_with = "tolerant::lenient::list")]
     pub companies: Vec<Linked>,
 }
 
@@ -103,7 +106,7 @@ pub struct SearchObject {
     #[serde(rename = "type")]
     pub kind: RecordKind,
     /// For individuals and companies `client`, `prospect` or `supplier`; for others their kind again.
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub sub_type: Option<ThirdKind>,
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
@@ -114,23 +117,23 @@ pub struct SearchObject {
 pub struct Individual {
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
-    #[serde(rename = "type", default, deserialize_with = "tolerant::opt")]
+    #[serde(rename = "type", default, deserialize_with = "tolerant::lenient::opt")]
     pub kind: Option<ThirdKind>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub civility: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub first_name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub last_name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub email: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub phone_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub mobile_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub fax_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
     #[serde(default, deserialize_with = "tolerant::flag")]
     pub is_archived: bool,
@@ -145,21 +148,21 @@ pub struct Individual {
 pub struct Company {
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
-    #[serde(rename = "type", default, deserialize_with = "tolerant::opt")]
+    #[serde(rename = "type", default, deserialize_with = "tolerant::lenient::opt")]
     pub kind: Option<ThirdKind>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub email: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub phone_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub mobile_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub fax_number: Option<String>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub main_contact_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
     #[serde(default, deserialize_with = "tolerant::flag")]
     pub is_archived: bool,
@@ -174,23 +177,23 @@ pub struct Company {
 pub struct Contact {
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub civility: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub first_name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub last_name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub position: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub email: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub phone_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub mobile_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub fax_number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
     #[serde(default, deserialize_with = "tolerant::flag")]
     pub is_archived: bool,
@@ -219,11 +222,11 @@ pub struct Opportunity {
     #[serde(deserialize_with = "tolerant::id")]
     pub id: i64,
     /// `OPP-00003`.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub number: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub name: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub status: Option<OpportunityStatus>,
     #[serde(default, with = "tolerant::time")]
     pub created: Option<Timestamp>,
@@ -231,23 +234,23 @@ pub struct Opportunity {
     #[serde(default, with = "tolerant::time")]
     pub updated_status: Option<Timestamp>,
     /// A date without time.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub due_date: Option<String>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub amount: Option<Amount>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub pipeline: Option<Named>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub step: Option<Named>,
-    #[serde(default, deserialize_with = "tolerant::opt")]
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub company_id: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub individual_id: Option<i64>,
-    #[serde(default, deserialize_with = "tolerant::ids")]
+    #[serde(default, deserialize_with = "tolerant::lenient::ids")]
     pub contact_ids: Vec<i64>,
-    #[serde(default, deserialize_with = "tolerant::list")]
+    #[serde(default, deserialize_with = "tolerant::lenient::list")]
     pub related: Vec<Related>,
 }
 
@@ -255,10 +258,10 @@ pub struct Opportunity {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Amount {
     /// A decimal number as text: `1200.00`.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub value: Option<String>,
     /// ISO 4217: `EUR`.
-    #[serde(default, deserialize_with = "tolerant::text")]
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub currency: Option<String>,
 }
 
