@@ -18,16 +18,19 @@ use axum::{
 use base::{
     error::{Code, Error},
     ids::CallId,
-    settings,
+    settings, text,
 };
 use broker::{event::Event, topology};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use secrecy::ExposeSecret;
+use serde_json::{Value, value::RawValue};
 use subtle::{Choice, ConstantTimeEq};
 use vendors::aircall::wire::Envelope;
 
-use crate::door::{self, Answer, Door, Refusal, Verdict};
+use crate::{
+    door::{self, Answer, Door, Refusal, Verdict},
+    redact::Tokens,
+};
 
 const SOURCE: &str = "aircall";
 
@@ -60,28 +63,29 @@ impl Aircall {
 /// Whose webhooks are accepted, and for which numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    tokens: Vec<SecretString>,
+    tokens: Tokens,
     /// Empty means all.
     number_ids: Vec<i64>,
 }
 
 impl Rules {
     pub(crate) fn new(settings: &settings::Aircall) -> Self {
-        Self { tokens: settings.webhook_tokens.clone(), number_ids: settings.number_ids.clone() }
+        Self { tokens: Tokens::new(settings), number_ids: settings.number_ids.clone() }
     }
 
     pub(crate) fn for_token(token: &str) -> Self {
-        Self { tokens: vec![token.into()], number_ids: Vec::new() }
+        Self { tokens: Tokens(vec![token.into()]), number_ids: Vec::new() }
     }
 
     /// Compares every token, so that the time it takes does not reveal which one came close.
     fn knows(&self, token: &str) -> bool {
-        let matches = self.tokens.iter().map(|known| known.expose_secret().as_bytes().ct_eq(token.as_bytes()));
+        let matches = self.tokens.0.iter().map(|known| known.expose_secret().as_bytes().ct_eq(token.as_bytes()));
         matches.fold(Choice::from(0), |any, this| any | this).into()
     }
 }
 
 pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
+    let body = &*text::readable(body);
     match Envelope::parse(body) {
         Ok(envelope) => match &envelope.token {
             Some(token) if rules.knows(token.expose_secret()) => judge_envelope(&envelope, body, rules),
@@ -94,7 +98,7 @@ pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
                 refuse(StatusCode::BAD_REQUEST, "MALFORMED", problem)
             }
             Ok(value) => match value.get("token").and_then(Value::as_str) {
-                Some(token) if rules.knows(token) => park("the envelope is not what is documented", body),
+                Some(token) if rules.knows(token) => park("the envelope is not what is documented", body, rules),
                 Some(_) => wrong_token(),
                 None => {
                     let message = "not an event: an object with event, token and data is expected";
@@ -106,10 +110,11 @@ pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
 }
 
 fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdict {
-    if !topology::wanted(&envelope.event) {
+    // An event's name becomes a routing key, and is logged.
+    if !topology::wanted(&envelope.event) || rules.tokens.are_in(&envelope.event) {
         return Verdict::Ignore("unneeded_event");
     }
-    let Some(call_id) = envelope.call_id() else { return park("the event names no call", body) };
+    let Some(call_id) = envelope.call_id() else { return park("the event names no call", body, rules) };
     if let Some(number) = envelope.number_id()
         && !rules.number_ids.is_empty()
         && !rules.number_ids.contains(&number)
@@ -117,12 +122,21 @@ fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdic
         return Verdict::OtherNumber(CallId(call_id));
     }
     let occurred_at = envelope.timestamp.unwrap_or_else(Timestamp::now);
-    let event = Event::new(envelope.event.as_ref(), CallId(call_id), occurred_at, envelope.data.to_owned());
+    let data = match rules.tokens.redact(envelope.data.get()) {
+        Cow::Borrowed(_) => envelope.data.to_owned(),
+        Cow::Owned(redacted) => match RawValue::from_string(redacted) {
+            Ok(redacted) => redacted,
+            Err(_) => return park("the data cannot be read", body, rules),
+        },
+    };
+    let event = Event::new(envelope.event.as_ref(), CallId(call_id), occurred_at, data);
     Verdict::Publish(vec![event])
 }
 
-fn park(what: &str, body: &[u8]) -> Verdict {
-    Verdict::Park { error: Error::park(Code::WebhookPayload, what), body: without_token(body) }
+/// People read dead letters: the tokens are taken out first.
+fn park(what: &str, body: &[u8], rules: &Rules) -> Verdict {
+    let body = rules.tokens.keep(&String::from_utf8_lossy(body));
+    Verdict::Park { error: Error::park(Code::WebhookPayload, what), body }
 }
 
 fn wrong_token() -> Verdict {
@@ -133,29 +147,14 @@ fn refuse(status: StatusCode, code: &'static str, message: impl Into<Cow<'static
     Verdict::Refuse(Refusal::new(status, code, message))
 }
 
-/// Removes the webhook's token from the whole body, because people read dead letters. Bytes that are not UTF-8 may occur
-/// in fields that the envelope skips; they are replaced, because JSON is text.
-fn without_token(body: &[u8]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(body);
-    match serde_json::from_str(&text) {
-        Ok(Value::Object(mut fields)) => {
-            let token = fields.remove("token");
-            let text = serde_json::to_string(&fields).unwrap_or_default();
-            match token.as_ref().and_then(Value::as_str) {
-                Some(token) if !token.is_empty() => text.replace(token, "[token]").into_bytes(),
-                _ => text.into_bytes(),
-            }
-        }
-        _ => text.into_owned().into_bytes(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Strategy;
+
     use super::*;
 
     fn verdict(body: &str, number_ids: &[i64]) -> String {
-        let rules = Rules { tokens: vec!["other".into(), "secret".into()], number_ids: number_ids.to_vec() };
+        let rules = Rules { tokens: Tokens(vec!["other".into(), "secret".into()]), number_ids: number_ids.to_vec() };
         match judge(body.as_bytes(), &rules) {
             Verdict::Publish(events) => format!("publish {} {}", events[0].kind, events[0].call_id),
             Verdict::Ignore(reason) => format!("ignore {reason}"),
@@ -188,6 +187,96 @@ mod tests {
             let [parked, expected] =
                 [body.as_slice(), expected.as_bytes()].map(|json| serde_json::from_slice::<Value>(json).unwrap());
             assert_eq!(parked, expected);
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_read_as_a_replacement_character() {
+        for name in ["Accueil \\ud83d", "\\udc00 \\ud83d\\ud83d\\ude00"] {
+            let body = format!(
+                r#"{{"event":"call.ended","token":"secret","data":{{"id":1,"number":{{"id":7,"name":"{name}"}}}}}}"#
+            );
+            let Verdict::Publish(events) = judge(body.as_bytes(), &Rules::for_token("secret")) else {
+                unreachable!("{name} is published")
+            };
+            assert!(events[0].payload::<Value>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_event_name_that_no_routing_key_can_hold_is_ignored() {
+        let event = |length: usize| format!("custom_summary.{}", "x".repeat(length - 15));
+        let body = |length| format!(r#"{{"event":"{}","token":"secret","data":{{"call_id":1}}}}"#, event(length));
+        assert_eq!(verdict(&body(255), &[]), format!("publish {} 1", event(255)));
+        assert_eq!(verdict(&body(256), &[]), "ignore unneeded_event");
+    }
+
+    /// What is stored or sent on for a body.
+    fn kept(body: &[u8]) -> Vec<u8> {
+        let rules = Rules { tokens: Tokens(vec!["other".into(), "secret".into()]), number_ids: Vec::new() };
+        match judge(body, &rules) {
+            Verdict::Publish(events) => serde_json::to_vec(&events).unwrap(),
+            Verdict::Ignore(reason) => reason.into(),
+            Verdict::OtherNumber(call_id) => call_id.to_string().into_bytes(),
+            Verdict::Park { error, body } => [error.message.as_bytes(), &body].concat(),
+            Verdict::Refuse(refusal) => format!("{refusal:?}").into_bytes(),
+        }
+    }
+
+    /// Also after its escapes have been read.
+    fn has_token(kept: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(kept);
+        // An escaped backslash begins no escape.
+        let read = text.replace(r"\\", "|").replace(r"\u0073", "s").replace(r"\u0065", "e");
+        [&*text, &*read].iter().any(|text| text.contains("secret") || text.contains("other"))
+    }
+
+    #[test]
+    fn nothing_that_is_kept_has_the_token() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        for data in [
+            // Neither can be parsed: the first is too deep, the second too large, the third is no text.
+            format!(r#"{{"a":{deep}}}"#),
+            r#"{"a":1e999}"#.to_owned(),
+            r#"{"a":"\ud83d"}"#.to_owned(),
+            r#"{"id":1,"note":"the secret"}"#.to_owned(),
+            r#"{"id":1,"\u0073ecret":"\u0073\u0065cret"}"#.to_owned(),
+        ] {
+            for body in [
+                format!(r#"{{"event":"call.ended","token":"secret","data":{data}}}"#),
+                format!(r#"{{"event":"call.ended","token":"\u0073ecret","more":"secret","data":{data}}}"#),
+                format!(r#"{{"event":"custom_summary.secret","token":"secret","data":{data}}}"#),
+                format!(r#"{{"event":7,"token":"secret","data":{data}}}"#),
+            ] {
+                let kept = kept(body.as_bytes());
+                assert!(!has_token(&kept), "{body}: {}", String::from_utf8_lossy(&kept));
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_with_the_token_it_is_never_kept(
+            parts in proptest::collection::vec(proptest::prelude::prop_oneof![
+                proptest::sample::select(vec![
+                    "secret", "\\u0073ecret", "other", "{", "}", "[", "]", "\"", ":", ",", "\"token\":\"secret\"", "\\", "1e999",
+                    "\\ud83d", "\"data\":", "\"event\":\"call.ended\"", "\"id\":1", "\"custom_summary.",
+                ]).prop_map(|part| part.as_bytes().to_vec()),
+                proptest::collection::vec(proptest::prelude::any::<u8>(), 0..6),
+            ], 0..20),
+            place in 0_usize..4,
+        ) {
+            let bytes = parts.concat();
+            let text: &[u8] = &bytes;
+            let around: [&[&[u8]]; 4] = [
+                &[text],
+                &[br#"{"event":"call.ended","token":"secret","data":{"id":1,"x":"#, text, b"}}"],
+                &[br#"{"event":"call.ended","token":"secret","data":{"x":""#, text, br#""}}"#],
+                &[br#"{"event":"summary.created","token":"secret","more":""#, text, br#"","data":{"call_id":"1"}}"#],
+            ];
+            let body = around[place].concat();
+            let kept = kept(&body);
+            assert!(!has_token(&kept), "{}: {}", String::from_utf8_lossy(&body), String::from_utf8_lossy(&kept));
         }
     }
 

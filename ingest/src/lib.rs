@@ -16,6 +16,7 @@ mod depths;
 mod door;
 pub mod inbox;
 pub mod reconcile;
+mod redact;
 mod relay;
 mod sellsy;
 pub mod webhooks;

@@ -14,6 +14,7 @@ use base::{
     db::Database,
     error::{Code, Error, Result},
     ids::Stage,
+    text,
     trace::Traceparent,
 };
 use broker::{
@@ -204,7 +205,7 @@ async fn publish_all(
 
 async fn publish(publisher: &Publisher, waiting: &Waiting) -> Result<(), Unpublished> {
     let trace = waiting.trace.parse().unwrap_or_else(|()| Traceparent::start());
-    let event = serde_json::from_slice::<Event>(&waiting.body).ok();
+    let event = serde_json::from_slice::<Event>(&text::readable(&waiting.body)).ok();
     if let Some((kind, message)) =
         waiting.kind.as_deref().zip(event.and_then(|event| Outgoing::event(&event, trace).ok()))
     {

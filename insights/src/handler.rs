@@ -89,13 +89,15 @@ impl Insights {
         let call_id = message.event.call_id;
         let client = self.database.client().await?;
         let known = calls::snapshot(&client, call_id).await?;
+        // A call that was transferred to one of our numbers is known.
+        let may_be_filtered = known.is_none() && !self.number_ids.is_empty();
         if let Some(call) = known.filter(Call::has_ended) {
             return Ok(Ok(call));
         }
         if calls::is_erased(&client, call_id).await? {
             return Ok(Err(Reason::Erased));
         }
-        if !self.number_ids.is_empty() && filtered::has(&client, call_id).await? {
+        if may_be_filtered && filtered::has(&client, call_id).await? {
             return Ok(Err(Reason::OtherNumber));
         }
         drop(client);

@@ -103,8 +103,14 @@ impl Names {
     }
 }
 
+/// What AMQP's short strings hold: routing keys, message types.
+const LONGEST_SHORT_STRING: usize = 255;
+
 /// Whether any queue binds this kind. Other kinds are not published.
 pub fn wanted(kind: &str) -> bool {
+    if kind.len() > LONGEST_SHORT_STRING {
+        return false;
+    }
     WORK_QUEUES.iter().flat_map(|q| q.binds).any(|bind| match bind.strip_suffix(".*") {
         Some(prefix) => kind.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.')),
         None => *bind == kind,
@@ -235,8 +241,10 @@ fn millis(d: Duration) -> AMQPValue {
     AMQPValue::LongLongInt(i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// Cut where AMQP's type ends: a longer one would panic. What comes from outside is checked before, see [`wanted`].
 pub(crate) fn short(s: &str) -> ShortString {
-    ShortString::from(s)
+    let end = (0..=s.len().min(LONGEST_SHORT_STRING)).rev().find(|end| s.is_char_boundary(*end)).unwrap_or_default();
+    ShortString::from(&s[..end])
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::{
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Stage},
+    text,
     trace::Traceparent,
 };
 use jiff::Timestamp;
@@ -123,7 +124,7 @@ impl Incoming {
         let (attempts, delayed) = (attempts(delivery), has(DELAYED));
         let begun = delivery.redelivered || attempts > 0 || delayed || has(REPLAYED) || has(BEGUN);
         Ok(Self {
-            event: serde_json::from_slice(&delivery.data)?,
+            event: serde_json::from_slice(&text::readable(&delivery.data))?,
             attempts,
             seen_before: begun || has(FIRST_FAILURE),
             begun,
