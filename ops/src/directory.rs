@@ -16,7 +16,7 @@ const POLL_EVERY: Duration = Duration::from_millis(300);
 /// A resolver looks for requests every second. Without progress for this long, no resolver runs or none can work.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
-/// Exit code 1 while a kind has not been loaded or its last turn failed, so that a script can wait for success.
+/// Exit code 1 while a kind has not been loaded, its last turn failed or its last pass saw far too little, so that a script can wait for success.
 pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
     let (progress, sizes) = (store::progress(&client).await?, store::sizes(&client).await?);
@@ -27,7 +27,10 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
     } else {
         print!("{}", render(&progress, &sizes, Timestamp::now()));
     }
-    let good = progress.len() == 3 && progress.iter().all(|p| p.loaded_at.is_some() && p.problem.is_none());
+    let is_good = |p: &Progress| {
+        p.loaded_at.is_some() && p.problem.is_none() && p.too_few().is_none_or(|too_few| !too_few.is_serious())
+    };
+    let good = progress.len() == 3 && progress.iter().all(is_good);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -129,6 +132,9 @@ fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timesta
         if let Some(problem) = &p.problem {
             let _ = writeln!(text, "            the last turn failed: {problem}");
         }
+        if let Some(too_few) = p.too_few() {
+            let _ = writeln!(text, "            {too_few}");
+        }
     }
     text
 }
@@ -145,6 +151,9 @@ mod tests {
                 kind: "individual".into(),
                 loaded_at: at("2026-11-23T06:00:00Z"),
                 changes_until: at("2026-11-23T08:55:00Z"),
+                pass_ended_at: at("2026-11-23T06:00:00Z"),
+                pass_rows: 14,
+                pass_total: Some(15),
                 ..Progress::default()
             },
             Progress {
@@ -162,6 +171,7 @@ mod tests {
             [
                 "kind records usable numbers loaded changes read",
                 "individual 14 12 13 3 h ago up to 5 min ago",
+                "the last pass could read 14 of 15 rows; nothing was removed",
                 "company 0 0 0 300 of 900 so far not yet",
                 "the last turn failed: SELLSY_UNAVAILABLE: no connection",
             ]

@@ -4,5 +4,6 @@
 //! index in PostgreSQL. [`store`] is the SQL. [`sync`] fills it: a pass reads everything page by page and can continue
 //! after a crash; between passes only changes are read. A look-up is one indexed query and no request to Sellsy.
 
+pub mod pass;
 pub mod store;
 pub(crate) mod sync;

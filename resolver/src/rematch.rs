@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use base::{error::Result, phone::E164};
+use base::{
+    error::{Code, Error, Remedy, Result},
+    ids::Stage,
+    phone::E164,
+};
 
 use ledger::calls;
 
@@ -26,8 +30,25 @@ impl Rematch {
         let waiting = calls::waiting_for(&client, &numbers, self.days).await?;
         drop(client);
         for call_id in waiting {
-            self.calls.resolve_again(call_id).await?;
+            match self.calls.resolve_again(call_id).await {
+                // One call that always fails must not stop the records behind it. It keeps waiting for its number: each pass of
+                // the directory, and each change of a record with this number, tries again.
+                Err(e) if concerns_this_call(&e) => {
+                    tracing::error!(%call_id, error = %e, "A call could not be resolved again; the next pass tries again.");
+                    let (stage, code) = (Stage::Resolver.as_str(), e.code.as_str());
+                    metrics::counter!("callbridge_failures_total", "stage" => stage, "code" => code).increment(1);
+                }
+                resolved => {
+                    resolved?;
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Sellsy answered, and may answer the same each time. An outage, a limit or a lost database concern all calls.
+fn concerns_this_call(e: &Error) -> bool {
+    let by_sellsy = matches!(e.code, Code::SellsyAnswer | Code::SellsyUnavailable);
+    e.remedy == Remedy::Park || by_sellsy && matches!(e.remedy, Remedy::Retry { .. })
 }

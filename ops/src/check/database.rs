@@ -115,7 +115,8 @@ async fn directory(client: &Client) -> Verdict {
     };
     let loaded = kinds.iter().filter(|kind| kind.loaded_at.is_some()).count();
     let status = "see `callbridge directory status`; until it is loaded, every look-up asks Sellsy";
-    match kinds.iter().find_map(|kind| kind.problem.as_deref()) {
+    let too_few = kinds.iter().find_map(|kind| Some(format!("{}: {}", kind.kind, kind.too_few()?)));
+    match kinds.iter().find_map(|kind| kind.problem.clone()).or(too_few) {
         Some(problem) => Verdict::warning(format!("it could not be read completely: {problem}"), status),
         None if loaded == 3 => Verdict::ok("all three kinds of record are loaded"),
         None => Verdict::warning(format!("{loaded} of 3 kinds of record are loaded"), status),

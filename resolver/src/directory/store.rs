@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::{Transaction, types::Json};
 
+use super::pass::{Seen, TooFew};
 use crate::record::Listed;
 
 /// How long a number that no record had is assumed to stay without one.
@@ -177,6 +178,8 @@ pub struct Progress {
     /// Records read in this pass, and how many there are according to Sellsy.
     pub pass_rows: i64,
     pub pass_total: Option<i64>,
+    /// Records that this pass has not seen: not yet, or kept although it is over.
+    pub pass_unseen: i64,
     pub changes_until: Option<Timestamp>,
     pub problem: Option<String>,
     /// When a turn was requested, and a turn that reads everything.
@@ -187,6 +190,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Why the last pass removed nothing.
+    pub fn too_few(&self) -> Option<TooFew> {
+        self.pass_ended_at?;
+        Seen { rows: self.pass_rows, total: self.pass_total, known: self.pass_rows + self.pass_unseen }.too_few()
+    }
+
     /// A request is fulfilled when a turn that began after it has succeeded.
     pub fn is_requested(&self) -> bool {
         self.requested_at.is_some() && self.requested_at > self.turned_at
@@ -200,8 +209,9 @@ impl Progress {
 
 pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
     let sql = "select kind, loaded_at, pass_started_at, pass_ended_at, pass_cursor, pass_rows, pass_total, changes_until, problem,
-                        requested_at, pass_requested_at, turned_at
-                 from directory_sync order by array_position(array['individual', 'company', 'contact'], kind)";
+                        requested_at, pass_requested_at, turned_at,
+                        (select count(*) from directory_records r where r.kind = s.kind and r.seen_at < s.pass_started_at)
+                 from directory_sync s order by array_position(array['individual', 'company', 'contact'], kind)";
     let rows = client.prepared_query(sql, &[]).await?;
     let progress = |r: &tokio_postgres::Row| Progress {
         kind: r.get(0),
@@ -216,6 +226,7 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
         requested_at: r.get(9),
         pass_requested_at: r.get(10),
         turned_at: r.get(11),
+        pass_unseen: r.get(12),
     };
     Ok(rows.iter().map(progress).collect())
 }
@@ -284,17 +295,27 @@ pub(crate) async fn note_page(
     Ok(())
 }
 
-/// Everything has been read: removes the records that this pass has not seen, which no longer exist in Sellsy. Returns
-/// how many.
-pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<u64> {
+/// Everything has been read: removes the records that this pass has not seen, which no longer exist in Sellsy, and returns
+/// how many; or nothing if the pass has seen too few ([`Seen::too_few`]). A kind that was read only in part is loaded all the
+/// same unless Sellsy reports far more than it lists: the rows that cannot be read would keep it unloaded for ever.
+pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<std::result::Result<u64, TooFew>> {
+    let kind = kind.to_string();
+    let seen = "select pass_rows, pass_total, (select count(*) from directory_records where kind = $1 and seen_at < pass_started_at)
+                  from directory_sync where kind = $1";
+    let row = transaction.query_one(seen, &[&kind]).await?;
+    let (rows, unseen): (i64, i64) = (row.get(0), row.get(2));
+    let seen = Seen { rows, total: row.get(1), known: rows + unseen };
+    let ended = "update directory_sync
+                    set pass_ended_at = now(), pass_cursor = null,
+                        loaded_at = coalesce(loaded_at, case when $2 then now() end)
+                  where kind = $1";
+    transaction.execute(ended, &[&kind, &seen.is_load()]).await?;
+    if let Some(too_few) = seen.too_few() {
+        return Ok(Err(too_few));
+    }
     let gone = "delete from directory_records r using directory_sync s
                  where r.kind = $1 and s.kind = r.kind and r.seen_at < s.pass_started_at";
-    let gone = transaction.execute(gone, &[&kind.to_string()]).await?;
-    let sql =
-        "update directory_sync set pass_ended_at = now(), pass_cursor = null, loaded_at = coalesce(loaded_at, now())
-                where kind = $1";
-    transaction.execute(sql, &[&kind.to_string()]).await?;
-    Ok(gone)
+    Ok(Ok(transaction.execute(gone, &[&kind]).await?))
 }
 
 /// Changes up to a little before `asked_at` have been read; the margin is for Sellsy's clock, which may differ from the database's.

@@ -30,6 +30,8 @@ use crate::{
 
 const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
 const PASS_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// How soon another pass begins after one that did not load the kind, because Sellsy listed far too little.
+const UNTIL_LOADED_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// The pause after a turn in which something failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
 /// How soon a requested turn begins.
@@ -109,7 +111,10 @@ impl Sync {
         }
         let due = match (progress.pass_started_at, progress.pass_ended_at) {
             (None, _) => true,
-            (Some(_), Some(ended)) => progress.is_pass_requested() || began.duration_since(ended) > PASS_EVERY,
+            (Some(_), Some(ended)) => {
+                let every = if progress.loaded_at.is_some() { PASS_EVERY } else { UNTIL_LOADED_EVERY };
+                progress.is_pass_requested() || began.duration_since(ended) > every
+            }
             // The pass that is under way is finished first.
             (Some(_), None) => false,
         };
@@ -141,12 +146,19 @@ impl Sync {
             let transaction = client.transaction().await?;
             store::put(&transaction, &read.listed).await?;
             store::note_page(&transaction, kind, read.next.as_deref(), read.listed.len(), read.total).await?;
-            let gone = if read.next.is_none() { Some(store::end_pass(&transaction, kind).await?) } else { None };
+            let ended = if read.next.is_none() { Some(store::end_pass(&transaction, kind).await?) } else { None };
             transaction.commit().await?;
             self.rematch.numbers(&read.listed).await?;
-            if let Some(gone) = gone {
-                tracing::info!(%kind, gone, "The directory has read all records of a kind.");
-                return Ok(());
+            match ended {
+                None => {}
+                Some(Ok(gone)) => {
+                    tracing::info!(%kind, gone, "The directory has read all records of a kind.");
+                    return Ok(());
+                }
+                Some(Err(too_few)) => {
+                    tracing::warn!(%kind, problem = %too_few, "A pass of the directory saw too few records.");
+                    return Ok(());
+                }
             }
             cursor = read.next;
         }
