@@ -1,0 +1,142 @@
+//! One odd row, one odd page, one odd text: each costs itself and nothing else.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base::ids::Stage;
+use harness::{
+    Stack, TOKEN,
+    build::{call, individual, sellsy},
+    eventually,
+};
+use serde_json::{Value, json};
+
+use crate::{CLIENT, SOON};
+
+fn row(id: i64, mobile: impl Into<Value>) -> Value {
+    json!({ "id": id, "type": "client", "first_name": "Paul", "last_name": "Ricard", "mobile_number": mobile.into(),
+            "owner": { "id": 101, "type": "staff" }, "updated_at": "2025-02-03T09:15:00+01:00" })
+}
+
+fn with(mut row: Value, field: &str, value: Value) -> Value {
+    row[field] = value;
+    row
+}
+
+#[tokio::test]
+async fn odd_rows_cost_themselves_and_the_kind_is_loaded() -> Result<()> {
+    let mut stack = Stack::new("odd-rows").await?;
+    stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
+    let rows = json!([
+        row(2911, "01 99 00 57 57"),
+        with(row(2912, "01 99 00 58 58"), "owner", json!({ "id": 0, "type": "staff" })),
+        with(row(2913, "01 99 00 58 59"), "updated_at", json!("-0001-11-30T00:00:00+00:00")),
+        with(row(2914, "01 99 00 58 60"), "created", json!("0000-00-00 00:00:00")),
+        with(row(2915, "01 99 00 58 61"), "phone_number", json!({ "raw": "01 99 00 58 62" })),
+        with(row(2916, "01 99 00 58 63"), "id", json!(0)),
+    ]);
+    let page =
+        json!({ "data": rows, "pagination": { "limit": 100, "count": 6, "total": 6, "offset": "WyIyOTE2Il0=" } });
+    stack.sandbox.set_faults([sellsy("POST /individuals/search").answers_with(200, page)]).await?;
+    let workers = stack.start_all().await?;
+    stack.directory_loaded(SOON).await.context("the directory is loaded in spite of odd rows")?;
+    let ledger = stack.ledger().await?;
+    assert_eq!(ledger.directory_size_of("individual").await?, 5);
+    assert_eq!(ledger.records_with("+33199005861").await?, 1);
+    let (status, good) = stack.callbridge(&["directory", "status"]).await?;
+    assert!(good && status.contains("5 of 6 rows"), "{status}");
+    let (check, _) = stack.callbridge(&["check"]).await?;
+    assert!(check.contains("5 of 6 rows"), "{check}");
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_pass_that_sees_far_less_than_before_deletes_nothing() -> Result<()> {
+    let mut stack = Stack::new("odd-page").await?;
+    stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
+    for n in 0..20 {
+        stack.sandbox.add(&individual(&format!("Client {n}")).client().mobile(&format!("06 39 98 77 {n:02}"))).await?;
+    }
+    let workers = stack.start_all().await?;
+    stack.directory_loaded(SOON).await?;
+    let ledger = stack.ledger().await?;
+    let before = ledger.directory_size_of("individual").await?;
+    for page in [
+        json!({ "data": [], "pagination": { "limit": 100, "count": 0, "total": 0 } }),
+        json!({ "data": [row(2001, "06 39 98 00 01")], "pagination": { "limit": 100, "total": 35 } }),
+    ] {
+        stack.sandbox.set_faults([sellsy("POST /individuals/search").answers_with(200, page.clone())]).await?;
+        let (said, _) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
+        assert_eq!(ledger.directory_size_of("individual").await?, before, "{page}: {said}");
+        let (status, good) = stack.callbridge(&["directory", "status"]).await?;
+        assert!(!good && status.contains("nothing was removed"), "{page}: {status}");
+    }
+    // A whole pass removes what is gone.
+    stack.sandbox.set_faults([]).await?;
+    stack.sandbox.delete("individuals/2004").await?;
+    stack.callbridge(&["directory", "sync", "--everything"]).await?;
+    let removed = || async { (ledger.directory_size_of("individual").await.ok()? == before - 1).then_some(()) };
+    eventually(SOON, removed).await.context("the deleted record is removed")?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn text_cut_in_the_middle_of_an_emoji_is_logged() -> Result<()> {
+    let (stack, workers) = Stack::running("odd-text").await?;
+    let ingest = &workers[0];
+    let body = |id: i64, name: &str, note: &str| {
+        let data = json!({ "id": id, "direction": "inbound", "status": "done", "started_at": 1_764_000_000, "answered_at": 1_764_000_005,
+            "ended_at": 1_764_000_095, "duration": 95, "raw_digits": CLIENT, "number": { "id": 1001, "name": name },
+            "comments": [{ "id": 1, "content": note, "posted_at": 1_764_000_050 }] });
+        let event = json!({ "resource": "call", "event": "call.ended", "timestamp": 1_764_000_096, "token": TOKEN, "data": data });
+        event.to_string().replace("CUT", r"\ud83d")
+    };
+    for (id, name, note) in [(901, "Accueil CUT", "Rappeler"), (902, "Accueil", "Rappeler lundi, content CUT")] {
+        let request = reqwest::Client::new().post(format!("{}/webhooks/aircall", ingest.url));
+        let answer = request.header("content-type", "application/json").body(body(id, name, note)).send().await?;
+        assert_eq!(answer.status().as_u16(), 200);
+        let log = stack.sandbox.logged(id, Duration::from_secs(100)).await?;
+        assert!(log.to_string().contains('\u{fffd}'), "{log}");
+    }
+    for stage in [Stage::Ingest, Stage::Resolver, Stage::Logger] {
+        assert_eq!(stack.depth(&stack.names.dead(stage)).await?, 0, "{stage:?}");
+    }
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Result<()> {
+    let mut stack = Stack::new("odd-many").await?;
+    let shared = "01 99 00 55 55";
+    let add = |kind: &str, body: Value| (format!("/sellsy/{kind}"), body);
+    let contacts = (0..120).map(|n| {
+        add("contacts", json!({ "id": 4901 + n, "first_name": format!("Prénom{n}"), "last_name": "Tilleul", "phone_number": shared }))
+    });
+    let last = add(
+        "individuals",
+        json!({ "id": 2921, "type": "client", "first_name": "Zoé", "last_name": "Tilleul", "mobile_number": shared }),
+    );
+    for (path, body) in contacts.chain([last]) {
+        stack.sandbox.control(reqwest::Method::POST, &path, Some(&body)).await?;
+    }
+    // Without a directory, the search has to find them.
+    stack
+        .sandbox
+        .set_faults(
+            ["individuals", "companies", "contacts"].map(|kind| sellsy(&format!("POST /{kind}/search")).answers(400)),
+        )
+        .await?;
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let id = stack.sandbox.play(&call("+33 1 99 00 55 55").lasting(90)).await?;
+    let row = stack.ledger().await?.call_that(id, SOON, |row| row.resolved).await.context("the call is decided")?;
+    assert_eq!(row.record().as_deref(), Some("individual 2921"));
+    drop(workers);
+    stack.down().await
+}
