@@ -34,6 +34,7 @@ mod secrets;
 mod sellsy_webhook;
 mod soak;
 mod tls;
+mod tokens;
 mod tour;
 mod traces;
 mod unclear;

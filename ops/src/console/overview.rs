@@ -240,6 +240,7 @@ fn span_name(visitor: &Visitor, span: &str) -> &'static str {
     match span {
         "second" => texts.per_second,
         "minute" => texts.per_minute,
+        "month" => texts.per_month,
         _ => texts.per_day,
     }
 }

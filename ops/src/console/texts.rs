@@ -125,6 +125,7 @@ texts! {
     per_second: "seconde", "second";
     per_minute: "minute", "minute";
     per_day: "jour", "day";
+    per_month: "mois", "month";
     replicas: "Processus", "Processes";
     ready: "Prêt", "Ready";
     not_ready: "Pas prêt", "Not ready";

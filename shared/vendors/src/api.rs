@@ -114,6 +114,10 @@ impl Api {
         Self { lane, ..self.clone() }
     }
 
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
     pub fn budget(&self) -> &Budget {
         &self.budget
     }

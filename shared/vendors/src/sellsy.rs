@@ -5,6 +5,8 @@
 
 mod client;
 mod endpoints;
+mod seal;
+mod shared_token;
 mod token;
 pub mod wire;
 

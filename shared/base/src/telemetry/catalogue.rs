@@ -45,7 +45,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "callbridge_budget_limit_requests",
         &["api", "window"],
-        "Requests that the budget allows in a second, a minute or a day; the same in every process",
+        "Requests that the budget allows in a second, a minute, a day or a month; the same in every process",
     ),
     gauge(
         "callbridge_budget_paused",
@@ -55,7 +55,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "callbridge_budget_used_requests",
         &["api", "window"],
-        "Requests taken in the last second, minute or day; the same in every process",
+        "Requests taken in the last second, minute, day or month; the same in every process",
     ),
     histogram("callbridge_budget_wait_seconds", &["api", "lane"], "How long a request waited for the budget"),
     gauge("callbridge_budget_waiting", &["api", "lane"], "Requests that wait for the budget in this process"),

@@ -25,7 +25,7 @@ impl Lane {
         }
     }
 
-    pub(super) fn index(self) -> i32 {
+    pub(crate) fn index(self) -> i32 {
         self as i32
     }
 

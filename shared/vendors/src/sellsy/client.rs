@@ -80,7 +80,7 @@ impl Sellsy {
         let limits = Limits(limits.into_iter().flatten().collect());
         let budget = Budget::new(database.clone(), role, Vendor::Sellsy, limits);
         let api = Api::new(Vendor::Sellsy, budget, endpoints::outage_probe(&settings.api_url))?;
-        Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings)) })
+        Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings, database)) })
     }
 
     /// Makes the API a condition of the worker's readiness: unmet while the API is unavailable.
@@ -128,9 +128,9 @@ impl Sellsy {
         Ok(limits(&self.quotas().await?))
     }
 
-    /// Fetches a token, unless there is a valid one. Fails if the credential is wrong.
+    /// Fetches a token, which the workers then use too. Fails if the credential is wrong.
     pub async fn log_in(&self) -> Result<()> {
-        self.tokens.current(&self.api).await.map(drop)
+        self.tokens.renew(&self.api).await
     }
 
     /// Sends a request only to learn whether this client is allowed to. Returns the time by Sellsy's clock.
@@ -351,7 +351,8 @@ impl Sellsy {
         self.exchange_checked(endpoint, id, query, body, &()).await
     }
 
-    /// Sends with a token; after a 401, once more with a new token, unless that could write something twice.
+    /// Sends with a token; after a 401, once more with another one, unless that could write something twice. If that was stored by
+    /// another process and is refused too, a third time with a new one.
     async fn exchange_checked(
         &self,
         endpoint: &Endpoint,
@@ -362,7 +363,7 @@ impl Sellsy {
     ) -> Result<Answer, ExchangeError> {
         let path = id.map_or_else(|| endpoint.path.to_owned(), |id| endpoint.path_of(id));
         let url = format!("{}{path}", self.base);
-        let mut retried = false;
+        let mut refusals = 0;
         loop {
             let token = self.tokens.current(&self.api).await.map_err(ExchangeError::Token)?;
             let mut request = self.api.request(endpoint, &url).bearer_auth(token.expose_secret()).query(query);
@@ -372,11 +373,11 @@ impl Sellsy {
             match self.api.send_checked(endpoint, request, last_check).await {
                 Err(f)
                     if f.status == Some(StatusCode::UNAUTHORIZED)
-                        && !retried
+                        && refusals < 2
                         && (!f.maybe_done || endpoint.is_read()) =>
                 {
-                    self.tokens.forget(&token).await;
-                    retried = true;
+                    self.tokens.forget(&token);
+                    refusals += 1;
                 }
                 result => return result.map_err(ExchangeError::Request),
             }
