@@ -9,7 +9,7 @@ use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
-    sellsy::Sellsy,
+    sellsy::{Sellsy, wire::RecordKind},
 };
 
 use crate::{CLIENT, SOON};
@@ -76,7 +76,7 @@ async fn a_ringing_call_does_not_wait_for_a_token_that_the_directory_wants() -> 
     let waits = || async { (ledger.sellsy_waiting().await.ok()? > 0).then_some(()) };
     eventually(SOON, waits).await.context("the directory waits for its token")?;
     let began = Instant::now();
-    sellsy.on(Lane::Interactive).search("0639984107").await?;
+    sellsy.on(Lane::Interactive).search("0639984107", &[RecordKind::Contact]).await?;
     assert!(began.elapsed() < Duration::from_secs(3), "a ringing call waited for {:?}", began.elapsed());
     assert!(!directory.await??.is_empty());
     assert_eq!(stack.sandbox.count("sellsy", LOGIN).await?, 2, "the directory uses the call's token");

@@ -1,4 +1,4 @@
-//! The access token that all processes share, in the table `tokens` (migration V19), and the claim to fetch one.
+//! The access token that all processes share, in the table `tokens` (migration V20), and the claim to fetch one.
 //!
 //! One process at a time fetches. No connection is held meanwhile, so the claim is a row: it ends with the new token, with an
 //! error, or after its time if the process dies. A more urgent lane takes it over while its holder still waits for the budget.

@@ -40,6 +40,9 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// The shortest life that any source gives.
 const UNSPECIFIED_LIFE_S: u64 = 3600;
 
+/// A token that expires at once, according to its answer, is used all the same: the alternative is to fetch tokens for ever.
+const SHORTEST_USE: Duration = Duration::from_secs(10);
+
 /// How often to look whether another process has fetched the token.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -153,7 +156,7 @@ impl Tokens {
     async fn keep(&self, answer: &Answer, claim: Option<Uuid>) -> Result<()> {
         let answer: TokenAnswer = answer.json()?;
         let life = Duration::from_secs(answer.expires_in.unwrap_or(UNSPECIFIED_LIFE_S));
-        let fresh = life - MARGIN.min(life / 10);
+        let fresh = (life - MARGIN.min(life / 10)).max(SHORTEST_USE);
         self.known().current = Some(Token { text: answer.access_token.clone(), renew_at: Instant::now() + fresh });
         // It is valid all the same; the others then fetch their own.
         if let Err(e) = self.shared.store(&answer.access_token, fresh, claim).await {
