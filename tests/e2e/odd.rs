@@ -25,7 +25,7 @@ fn with(mut row: Value, field: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn odd_rows_cost_themselves_and_the_kind_is_loaded() -> Result<()> {
-    let mut stack = Stack::new("odd-rows").await?;
+    let mut stack = Stack::new("odd_rows").await?;
     stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
     let rows = json!([
         row(2911, "01 99 00 57 57"),
@@ -53,7 +53,7 @@ async fn odd_rows_cost_themselves_and_the_kind_is_loaded() -> Result<()> {
 
 #[tokio::test]
 async fn a_pass_that_sees_far_less_than_before_deletes_nothing() -> Result<()> {
-    let mut stack = Stack::new("odd-page").await?;
+    let mut stack = Stack::new("odd_page").await?;
     stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
     for n in 0..20 {
         stack.sandbox.add(&individual(&format!("Client {n}")).client().mobile(&format!("06 39 98 77 {n:02}"))).await?;
@@ -84,7 +84,7 @@ async fn a_pass_that_sees_far_less_than_before_deletes_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn text_cut_in_the_middle_of_an_emoji_is_logged() -> Result<()> {
-    let (stack, workers) = Stack::running("odd-text").await?;
+    let (stack, workers) = Stack::running("odd_text").await?;
     let ingest = &workers[0];
     let body = |id: i64, name: &str, note: &str| {
         let data = json!({ "id": id, "direction": "inbound", "status": "done", "started_at": 1_764_000_000, "answered_at": 1_764_000_005,
@@ -109,7 +109,7 @@ async fn text_cut_in_the_middle_of_an_emoji_is_logged() -> Result<()> {
 
 #[tokio::test]
 async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Result<()> {
-    let mut stack = Stack::new("odd-many").await?;
+    let mut stack = Stack::new("odd_many").await?;
     let shared = "01 99 00 55 55";
     let add = |kind: &str, body: Value| (format!("/sellsy/{kind}"), body);
     let contacts = (0..120).map(|n| {
