@@ -12,7 +12,7 @@ use crate::sources;
 const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
     ("base", "telemetry", 1, "a metric"),
     ("base", "telemetry::spans", 2, "the time of a span"),
-    ("vendors", "api", 1, "only if an answer of the API has no date of its own"),
+    ("vendors", "api::wait", 1, "only if an answer of the API has no date of its own"),
     ("broker", "amqp::message", 3, "headers for people; no program compares them"),
     (
         "broker",

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{seal::Seal, token::Token};
+use super::seal::Seal;
 use crate::{api::LastCheck, budget::Lane};
 
 /// From the claim until the request is sent; another process may claim after it.
@@ -23,6 +23,12 @@ const WAITS_S: f64 = 30.0;
 const IN_FLIGHT_S: f64 = 25.0;
 /// A lane before all others: nobody takes over a claim whose request is in flight.
 const IN_FLIGHT_LANE: i32 = -1;
+
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) text: SecretString,
+    pub(super) renew_at: Instant,
+}
 
 pub(super) struct SharedToken {
     pub(super) database: Database,

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::{
     endpoints::GET_TOKEN,
     seal::Seal,
-    shared_token::{Claim, SharedToken, StillOurs},
+    shared_token::{Claim, SharedToken, StillOurs, Token},
     wire::TokenAnswer,
 };
 use crate::{
@@ -61,12 +61,6 @@ struct Known {
     current: Option<Token>,
     /// Sellsy refused it last; the database may still have it.
     refused: Option<SecretString>,
-}
-
-#[derive(Clone)]
-pub(super) struct Token {
-    pub(super) text: SecretString,
-    pub(super) renew_at: Instant,
 }
 
 impl Tokens {
