@@ -18,8 +18,7 @@ use harness::{
     build::{After, call, sellsy, webhook},
     eventually,
 };
-use lapin::types::FieldTable;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
@@ -204,26 +203,6 @@ async fn a_fact_that_no_queue_takes_is_never_confirmed() -> Result<()> {
     println!("6,400 facts in {:.1?}", began.elapsed());
     assert_eq!(wrong, 0, "so many facts were confirmed though no queue took them, or the other way round");
     down.cancel();
-    stack.down().await
-}
-
-#[tokio::test]
-async fn a_binding_that_was_removed_is_declared_again_and_its_fact_gets_through() -> Result<()> {
-    let mut stack = Stack::new("unbound").await?;
-    let ingest = stack.start("ingest").await?;
-    ingest.until_ready(SOON).await?;
-    let connection = stack.broker().await?;
-    let (queue, events) = (stack.names.work(Stage::Resolver), stack.names.events());
-    let channel = connection.create_channel().await?;
-    channel
-        .queue_unbind(queue.as_str().into(), events.as_str().into(), "call.ended".into(), FieldTable::default())
-        .await?;
-    let body = webhook("call.ended", json!({ "id": 1 })).with_token(TOKEN);
-    let sent = reqwest::Client::new().post(format!("{}/webhooks/aircall", ingest.url)).json(&body).send().await?;
-    assert_eq!(sent.json::<Value>().await?["inbox"], json!(true), "it waits in the inbox");
-    stack.inbox_empty(SOON).await?;
-    assert_eq!(calls_in_queue(&stack).await?, 1);
-    drop(ingest);
     stack.down().await
 }
 

@@ -46,7 +46,7 @@ const REOPEN_AFTER: Duration = Duration::from_millis(250);
 const MOST_CHANNELS: usize = 32;
 /// When no queue takes a message, the topology is declared again: somebody may have removed a queue or a binding. At most this
 /// often, because it may also be a kind that no queue binds.
-const DECLARE_AGAIN_AFTER: Duration = Duration::from_secs(10);
+const DECLARE_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +81,10 @@ impl From<Unpublished> for Error {
 /// The channels in confirm mode that carry no message right now.
 #[derive(Default)]
 struct Idle {
-    /// The connection on which the topology was declared, and when. The channels are its own.
-    declared: Option<(Arc<Connection>, Instant)>,
+    /// The connection that the channels belong to.
+    on: Option<Arc<Connection>>,
+    /// When the topology was declared on it.
+    declared: Option<Instant>,
     channels: Vec<Channel>,
 }
 
@@ -248,8 +250,11 @@ impl Publisher {
         };
         let channel = Link::request(&connection, OPEN_TIMEOUT, opening).await.map_err(broker_error)?;
         let mut idle = self.idle();
+        if !idle.are_on(&connection) {
+            *idle = Idle { on: Some(connection), ..Idle::default() };
+        }
         if !is_declared {
-            *idle = Idle { declared: Some((connection, Instant::now())), channels: Vec::new() };
+            idle.declared = Some(Instant::now());
         }
         idle.channels.push(channel);
         Ok(())
@@ -270,14 +275,14 @@ impl Publisher {
             return;
         }
         let mut idle = self.idle();
-        if idle.is_declared_on(connection) && idle.channels.len() < MOST_CHANNELS {
+        if idle.are_on(connection) && idle.channels.len() < MOST_CHANNELS {
             idle.channels.push(channel);
         }
     }
 
     /// Has the next channel declare the topology, unless that was done less than `after` ago.
     fn declare_again(&self, after: Duration) {
-        self.idle().declared.take_if(|(_, at)| at.elapsed() >= after);
+        self.idle().declared.take_if(|at| at.elapsed() >= after);
     }
 
     fn idle(&self) -> MutexGuard<'_, Idle> {
@@ -287,6 +292,10 @@ impl Publisher {
 
 impl Idle {
     fn is_declared_on(&self, connection: &Arc<Connection>) -> bool {
-        self.declared.as_ref().is_some_and(|(on, _)| Arc::ptr_eq(on, connection))
+        self.are_on(connection) && self.declared.is_some()
+    }
+
+    fn are_on(&self, connection: &Arc<Connection>) -> bool {
+        self.on.as_ref().is_some_and(|on| Arc::ptr_eq(on, connection))
     }
 }
