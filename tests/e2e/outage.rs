@@ -18,7 +18,8 @@ use harness::{
     build::{After, call, sellsy, webhook},
     eventually,
 };
-use serde_json::json;
+use lapin::types::FieldTable;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CLIENT, SOON};
@@ -203,6 +204,30 @@ async fn a_fact_that_no_queue_takes_is_never_confirmed() -> Result<()> {
     println!("6,400 facts in {:.1?}", began.elapsed());
     assert_eq!(wrong, 0, "so many facts were confirmed though no queue took them, or the other way round");
     down.cancel();
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_binding_that_was_removed_is_declared_again_and_its_fact_gets_through() -> Result<()> {
+    let mut stack = Stack::new("unbound").await?;
+    let ingest = stack.start("ingest").await?;
+    ingest.until_ready(SOON).await?;
+    let body = webhook("call.ended", json!({ "id": 1 })).with_token(TOKEN);
+    let send = async || -> Result<Value> {
+        let request = reqwest::Client::new().post(format!("{}/webhooks/aircall", ingest.url)).json(&body);
+        Ok(request.send().await?.json().await?)
+    };
+    assert_eq!(send().await?, json!({ "accepted": true }));
+    let connection = stack.broker().await?;
+    let (queue, events) = (stack.names.work(Stage::Resolver), stack.names.events());
+    let channel = connection.create_channel().await?;
+    channel
+        .queue_unbind(queue.as_str().into(), events.as_str().into(), "call.ended".into(), FieldTable::default())
+        .await?;
+    assert_eq!(send().await?, json!({ "accepted": true, "inbox": true }));
+    stack.inbox_empty(SOON).await?;
+    assert_eq!(calls_in_queue(&stack).await?, 2);
+    drop(ingest);
     stack.down().await
 }
 
