@@ -43,9 +43,10 @@ impl<T> Page<T> {
     /// The `offset` of the next page, or `None` on the last one, which has fewer rows than its limit. Past the end Sellsy
     /// keeps returning empty pages with the old offset, so following the offset alone would never end.
     pub fn next_offset(&self) -> Option<&Offset> {
-        let limit = self.pagination.limit?;
-        let count = self.pagination.count.unwrap_or(self.data.len() as u64 + self.unreadable);
-        if limit == 0 || count < limit { None } else { self.pagination.offset.as_ref() }
+        let (limit, rows) = (self.pagination.limit?, self.data.len() as u64 + self.unreadable);
+        let count = self.pagination.count.unwrap_or(rows);
+        // Whatever the page says of itself: following empty ones would never end.
+        if limit == 0 || rows == 0 || count < limit { None } else { self.pagination.offset.as_ref() }
     }
 }
 
