@@ -110,6 +110,14 @@ impl Bars {
     }
 }
 
+/// What is said about rows of Sellsy's list that could not be read.
+pub(crate) fn left_out(rows: i64) -> String {
+    match rows {
+        1 => "one row of Sellsy's list could not be read and is left out".into(),
+        rows => format!("{rows} rows of Sellsy's list could not be read and are left out"),
+    }
+}
+
 fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timestamp) -> String {
     if progress.is_empty() {
         return "The directory is empty: no resolver has synchronised it yet.\n".into();
@@ -131,6 +139,9 @@ fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timesta
         let _ = writeln!(text, "{:<11} {records:>8} {usable:>8} {numbers:>8}  {loaded:<22} {changes}", p.kind);
         if let Some(problem) = &p.problem {
             let _ = writeln!(text, "            the last turn failed: {problem}");
+        }
+        if p.pass_unreadable > 0 {
+            let _ = writeln!(text, "            {}", left_out(p.pass_unreadable));
         }
         if let Some(too_few) = p.too_few() {
             let _ = writeln!(text, "            {too_few}");

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use resolver::directory::store;
 
 use super::{Finding, Verdict, clock, look, rules};
+use crate::directory::left_out;
 
 /// Returns the findings, and the database if API requests can use the budget in it.
 pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Database>) {
@@ -116,7 +117,9 @@ async fn directory(client: &Client) -> Verdict {
     let loaded = kinds.iter().filter(|kind| kind.loaded_at.is_some()).count();
     let status = "see `callbridge directory status`; until it is loaded, every look-up asks Sellsy";
     let too_few = kinds.iter().find_map(|kind| Some(format!("{}: {}", kind.kind, kind.too_few()?)));
-    match kinds.iter().find_map(|kind| kind.problem.clone()).or(too_few) {
+    let odd = kinds.iter().find(|kind| kind.pass_unreadable > 0);
+    let odd = odd.map(|kind| format!("{}: {}", kind.kind, left_out(kind.pass_unreadable)));
+    match kinds.iter().find_map(|kind| kind.problem.clone()).or(too_few).or(odd) {
         Some(problem) => Verdict::warning(format!("it could not be read completely: {problem}"), status),
         None if loaded == 3 => Verdict::ok("all three kinds of record are loaded"),
         None => Verdict::warning(format!("{loaded} of 3 kinds of record are loaded"), status),

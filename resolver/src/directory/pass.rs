@@ -14,6 +14,8 @@ const FEW: i64 = 10;
 pub struct Seen {
     /// Rows that were read.
     pub rows: i64,
+    /// Rows that are there, but could not be read. They have no usable id, so they are no records that are known.
+    pub unreadable: i64,
     /// Rows that there are, according to Sellsy's last page.
     pub total: Option<i64>,
     /// Records in the directory.
@@ -33,13 +35,13 @@ impl Seen {
     /// Whether a first pass has loaded the kind: rows that cannot be read do not prevent it, a list that ends far too early
     /// does.
     pub fn is_load(self) -> bool {
-        self.total.is_none_or(|total| total - self.rows <= (total / 10).max(FEW))
+        self.total.is_none_or(|total| total - self.rows - self.unreadable <= (total / 10).max(FEW))
     }
 
     /// `None` if the pass may remove what it has not seen.
     pub fn too_few(self) -> Option<TooFew> {
-        let Self { rows, total, known } = self;
-        if let Some(total) = total.filter(|total| rows < *total) {
+        let Self { rows, unreadable, total, known } = self;
+        if let Some(total) = total.filter(|total| rows + unreadable < *total) {
             return Some(TooFew::OfTotal { rows, total });
         }
         let unseen = known - rows;
@@ -52,7 +54,7 @@ impl TooFew {
     /// More than some rows that cannot be read: what is missing is worth an operator's attention now.
     pub fn is_serious(self) -> bool {
         match self {
-            Self::OfTotal { rows, total } => !Seen { rows, total: Some(total), known: 0 }.is_load(),
+            Self::OfTotal { rows, total } => !Seen { rows, unreadable: 0, total: Some(total), known: 0 }.is_load(),
             Self::OfKnown { .. } => true,
         }
     }
@@ -99,7 +101,21 @@ mod tests {
             (1, None, 35, true),
             (49, Some(49), 100, true),
         ] {
-            let seen = Seen { rows, total, known };
+            let seen = Seen { rows, unreadable: 0, total, known };
+            assert_eq!(seen.too_few().is_some(), few, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_was_seen_and_is_no_known_record() {
+        for (rows, unreadable, total, known, few) in [
+            (34, 1, Some(35), 35, false),
+            (34, 1, Some(36), 34, true),
+            // Sellsy's rows have another shape today.
+            (0, 35, Some(35), 35, true),
+            (0, 35, None, 35, true),
+        ] {
+            let seen = Seen { rows, unreadable, total, known };
             assert_eq!(seen.too_few().is_some(), few, "{seen:?}");
         }
     }
@@ -115,7 +131,7 @@ mod tests {
             (0, Some(35), false),
             (100, Some(1000), false),
         ] {
-            assert_eq!(Seen { rows, total, known: 0 }.is_load(), is_load, "{rows} of {total:?}");
+            assert_eq!(Seen { rows, unreadable: 0, total, known: 0 }.is_load(), is_load, "{rows} of {total:?}");
         }
     }
 }

@@ -177,6 +177,8 @@ pub struct Progress {
     pub pass_cursor: Option<String>,
     /// Records read in this pass, and how many there are according to Sellsy.
     pub pass_rows: i64,
+    /// Rows of this pass that could not be read, and are left out.
+    pub pass_unreadable: i64,
     pub pass_total: Option<i64>,
     /// Records that this pass has not seen: not yet, or kept although it is over.
     pub pass_unseen: i64,
@@ -193,7 +195,8 @@ impl Progress {
     /// Why the last pass removed nothing.
     pub fn too_few(&self) -> Option<TooFew> {
         self.pass_ended_at?;
-        Seen { rows: self.pass_rows, total: self.pass_total, known: self.pass_rows + self.pass_unseen }.too_few()
+        let (rows, unreadable) = (self.pass_rows, self.pass_unreadable);
+        Seen { rows, unreadable, total: self.pass_total, known: rows + self.pass_unseen }.too_few()
     }
 
     /// A request is fulfilled when a turn that began after it has succeeded.
@@ -209,7 +212,7 @@ impl Progress {
 
 pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
     let sql = "select kind, loaded_at, pass_started_at, pass_ended_at, pass_cursor, pass_rows, pass_total, changes_until, problem,
-                        requested_at, pass_requested_at, turned_at,
+                        requested_at, pass_requested_at, turned_at, pass_unreadable,
                         (select count(*) from directory_records r where r.kind = s.kind and r.seen_at < s.pass_started_at)
                  from directory_sync s order by array_position(array['individual', 'company', 'contact'], kind)";
     let rows = client.prepared_query(sql, &[]).await?;
@@ -226,7 +229,8 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
         requested_at: r.get(9),
         pass_requested_at: r.get(10),
         turned_at: r.get(11),
-        pass_unseen: r.get(12),
+        pass_unreadable: r.get(12),
+        pass_unseen: r.get(13),
     };
     Ok(rows.iter().map(progress).collect())
 }
@@ -273,7 +277,7 @@ pub async fn sizes(client: &Client) -> Result<Vec<(String, i64, i64, i64)>> {
 pub(crate) async fn begin_pass(client: &Client, kind: Kind) -> Result<()> {
     let sql = "insert into directory_sync (kind, pass_started_at, changes_until) values ($1, now(), now() - interval '5 min')
                on conflict (kind) do update
-                  set pass_started_at = now(), pass_ended_at = null, pass_cursor = null, pass_rows = 0, pass_total = null,
+                  set pass_started_at = now(), pass_ended_at = null, pass_cursor = null, pass_rows = 0, pass_unreadable = 0, pass_total = null,
                       changes_until = coalesce(directory_sync.changes_until, excluded.changes_until)";
     client.prepared_execute(sql, &[&kind.to_string()]).await?;
     Ok(())
@@ -285,13 +289,15 @@ pub(crate) async fn note_page(
     kind: Kind,
     cursor: Option<&str>,
     rows: usize,
+    unreadable: u64,
     total: Option<i64>,
 ) -> Result<()> {
     let sql = "update directory_sync
-                  set pass_cursor = $2, pass_rows = pass_rows + $3, pass_total = coalesce($4, pass_total), problem = null
+                  set pass_cursor = $2, pass_rows = pass_rows + $3, pass_unreadable = pass_unreadable + $4,
+                      pass_total = coalesce($5, pass_total), problem = null
                 where kind = $1";
-    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    transaction.execute(sql, &[&kind.to_string(), &cursor, &rows, &total]).await?;
+    let (rows, unreadable) = (i64::try_from(rows).unwrap_or(i64::MAX), i64::try_from(unreadable).unwrap_or(i64::MAX));
+    transaction.execute(sql, &[&kind.to_string(), &cursor, &rows, &unreadable, &total]).await?;
     Ok(())
 }
 
@@ -300,11 +306,11 @@ pub(crate) async fn note_page(
 /// same unless Sellsy reports far more than it lists: the rows that cannot be read would keep it unloaded for ever.
 pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<std::result::Result<u64, TooFew>> {
     let kind = kind.to_string();
-    let seen = "select pass_rows, pass_total, (select count(*) from directory_records where kind = $1 and seen_at < pass_started_at)
+    let seen = "select pass_rows, pass_total, pass_unreadable, (select count(*) from directory_records where kind = $1 and seen_at < pass_started_at)
                   from directory_sync where kind = $1";
     let row = transaction.query_one(seen, &[&kind]).await?;
-    let (rows, unseen): (i64, i64) = (row.get(0), row.get(2));
-    let seen = Seen { rows, total: row.get(1), known: rows + unseen };
+    let (rows, unseen): (i64, i64) = (row.get(0), row.get(3));
+    let seen = Seen { rows, unreadable: row.get(2), total: row.get(1), known: rows + unseen };
     let ended = "update directory_sync
                     set pass_ended_at = now(), pass_cursor = null,
                         loaded_at = coalesce(loaded_at, case when $2 then now() end)

@@ -48,6 +48,8 @@ pub(crate) struct Sync {
 /// A page of one kind.
 struct Read {
     listed: Vec<Listed>,
+    /// Rows that could not be read.
+    unreadable: u64,
     next: Option<String>,
     total: Option<i64>,
 }
@@ -145,7 +147,8 @@ impl Sync {
             };
             let transaction = client.transaction().await?;
             store::put(&transaction, &read.listed).await?;
-            store::note_page(&transaction, kind, read.next.as_deref(), read.listed.len(), read.total).await?;
+            let (next, rows) = (read.next.as_deref(), read.listed.len());
+            store::note_page(&transaction, kind, next, rows, read.unreadable, read.total).await?;
             let ended = if read.next.is_none() { Some(store::end_pass(&transaction, kind).await?) } else { None };
             transaction.commit().await?;
             self.rematch.numbers(&read.listed).await?;
@@ -214,6 +217,7 @@ impl Sync {
 fn listed<T>(page: &Page<T>, to: impl Fn(&T) -> Listed) -> Read {
     Read {
         listed: page.data.iter().map(to).collect(),
+        unreadable: page.unreadable,
         next: page.next_offset().map(ToString::to_string),
         total: page.pagination.total.and_then(|total| i64::try_from(total).ok()),
     }
