@@ -2,26 +2,38 @@
 
 #![no_main]
 
+use base::text;
 use broker::event::Event;
 use ingest::{Verdict, judge};
 use libfuzzer_sys::fuzz_target;
+use serde::Deserialize;
 use serde_json::Value;
 use vendors::aircall::wire::Call;
 
 const TOKEN: &str = "fuzz-token";
 
+/// What else a body has is skipped, also numbers that are too large for any type.
+#[derive(Deserialize)]
+struct Signed {
+    token: String,
+}
+
+/// The token of a body; of two, either.
+fn token(body: &[u8]) -> Option<String> {
+    let body = text::readable(body);
+    let signed = serde_json::from_slice::<Signed>(&body).ok().map(|signed| signed.token);
+    signed.or_else(|| serde_json::from_slice::<Value>(&body).ok()?.get("token")?.as_str().map(str::to_owned))
+}
+
 fuzz_target!(|body: &[u8]| {
-    let token = |value: serde_json::Result<Value>| value.ok()?.get("token")?.as_str().map(str::to_owned);
     match judge::aircall(body, TOKEN) {
         Verdict::Refuse(refusal) => {
-            assert_ne!(token(serde_json::from_slice(body)).as_deref(), Some(TOKEN), "lost: {}", refusal.label());
+            let value = serde_json::from_slice::<Value>(body).ok();
+            assert!(value.is_none() || token(body).as_deref() != Some(TOKEN), "lost: {}", refusal.label());
         }
         Verdict::Park { body: parked, .. } => {
-            // Bytes that are not UTF-8 may occur in fields that the envelope skips.
-            let token = token(serde_json::from_str(&String::from_utf8_lossy(body)));
-            assert_eq!(token.as_deref(), Some(TOKEN), "parked without a token");
-            let parked: Value = serde_json::from_slice(&parked).expect("what is parked is JSON");
-            assert_eq!(parked.get("token"), None, "the token is parked");
+            assert_eq!(token(body).as_deref(), Some(TOKEN), "parked without a token");
+            assert!(!String::from_utf8_lossy(&parked).contains(TOKEN), "the token is parked");
         }
         Verdict::Publish(events) => events.iter().for_each(check_published),
         Verdict::Ignore(_) | Verdict::OtherNumber(_) => {}

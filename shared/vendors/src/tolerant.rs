@@ -113,7 +113,8 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// A name or a number as it was typed, cut after 250 characters: indexes of the database hold it.
 pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(text(deserializer)?.map(|name| match name.char_indices().nth(LONGEST_NAME) {
-        Some((end, _)) => name[..end].to_owned(),
+        // Trimmed, like a text that comes in, so that it is read again as it is stored.
+        Some((end, _)) => name[..end].trim_end().to_owned(),
         None => name,
     }))
 }
