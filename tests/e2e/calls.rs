@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use harness::{
     Line, RETRIED, SKIPPED, Stack,
     build::{STARTED_AT, call, note, summary, tag, topics, webhook},
-    related, says,
+    eventually, related, says,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -47,8 +47,8 @@ async fn an_answered_call_gets_a_card_a_log_and_its_insights() -> Result<()> {
 async fn who_transferred_a_call_stays_known_although_its_end_does_not_say_so() -> Result<()> {
     let (stack, workers) = Stack::running("handed_over").await?;
     let id = stack.sandbox.play(&call(CLIENT).by(502).started_at(STARTED_AT).losing(&["call.ended"])).await?;
-    stack.sandbox.delivered(SOON).await?;
-    let ended = stack.sandbox.call(id).await?;
+    let played = || async { stack.sandbox.call(id).await.ok().filter(|call| !call["ended_at"].is_null()) };
+    let ended = eventually(SOON, played).await.context("the call is over")?;
     let at = ended["ended_at"].as_i64().context("ended_at")?;
     let mut transferred = ended.clone();
     transferred["ended_at"] = Value::Null;

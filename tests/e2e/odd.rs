@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use base::ids::Stage;
 use harness::{
     Stack, TOKEN,
-    build::{call, individual, sellsy},
-    eventually,
+    build::{aircall, call, contact, individual, sellsy},
+    eventually, related,
 };
 use serde_json::{Value, json};
 
@@ -151,6 +151,76 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
     let id = stack.sandbox.play(&call("+33 1 99 00 55 55").lasting(90)).await?;
     let row = stack.ledger().await?.call_that(id, SOON, |row| row.resolved).await.context("the call is decided")?;
     assert_eq!(row.record().as_deref(), Some("individual 2921"));
+    drop(workers);
+    stack.down().await
+}
+
+/// One without an id, and one whose date of creation is none.
+#[tokio::test]
+async fn an_odd_opportunity_costs_itself() -> Result<()> {
+    let (stack, workers) = Stack::running("odd_opportunity").await?;
+    let of_client = json!([{ "type": "individual", "id": 2001 }]);
+    let opportunities = json!([
+        { "id": 0, "name": "Sans numéro", "status": "open", "related": of_client },
+        { "id": 6001, "name": "Cuisine", "status": "open", "created": "0000-00-00 00:00:00", "owner": null, "individual_id": 2001,
+          "related": of_client },
+    ]);
+    let page = json!({ "data": opportunities, "pagination": { "limit": 5, "count": 2, "total": 2 } });
+    stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers_with(200, page)]).await?;
+    let id = stack.sandbox.play(&call(CLIENT)).await?;
+    let log = stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    assert_eq!(related(&log), [("individual".to_owned(), 2001), ("opportunity".to_owned(), 6001)]);
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_odd_call_in_aircalls_list_costs_itself() -> Result<()> {
+    const CALL: i64 = 3_811_600_903;
+    let mut stack = Stack::new("odd_list").await?;
+    stack.environment.insert("RECONCILE_EVERY".into(), "1s".into());
+    let ago = |seconds: i64| jiff::Timestamp::now().as_second() - seconds;
+    let call = |id: Value| {
+        json!({ "id": id, "direction": "inbound", "status": "done", "started_at": ago(3700), "answered_at": ago(3690),
+                "ended_at": ago(3600), "duration": 100, "raw_digits": CLIENT, "number": { "id": 1001, "name": "Accueil" },
+                "user": null, "tags": [], "comments": [], "archived": false })
+    };
+    let page = json!({
+        "meta": { "count": 3, "total": 3, "current_page": 1, "per_page": 50, "next_page_link": null, "previous_page_link": null },
+        "calls": [call(json!("no number")), 7, call(json!(CALL))],
+    });
+    stack.sandbox.set_faults([aircall("GET /v1/calls").answers_with(200, page)]).await?;
+    let workers = stack.start_all().await?;
+    stack.sandbox.logged(CALL, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    stack.ledger().await?.reconciliation_turns(SOON).await.context("reconciliation goes on")?;
+    drop(workers);
+    stack.down().await
+}
+
+/// A call whose caller was added to Sellsy, and that cannot be resolved again: Sellsy refuses to list the contact's companies.
+#[tokio::test]
+async fn a_call_that_always_fails_stops_no_directory() -> Result<()> {
+    const UNKNOWN: &str = "+33 6 39 98 79 79";
+    let mut stack = Stack::new("odd_rematch").await?;
+    stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
+    let workers = stack.start_all().await?;
+    let ledger = stack.ledger().await?;
+    let id = stack.sandbox.play(&call(UNKNOWN)).await?;
+    ledger.line_that(id, SOON, |line| line.is("decided")).await.context("nobody is found")?;
+    stack.sandbox.set_faults([sellsy("GET /contacts/{id}/companies").answers(400)]).await?;
+    stack.sandbox.add(&contact("Nouvelle").mobile(UNKNOWN).of(&[3001])).await?;
+    let behind = stack.sandbox.add(&contact("Suivante").mobile("+33 6 39 98 79 80")).await?;
+    let there = || async { (ledger.numbers_of("contact", behind).await.ok()? == "+33639987980").then_some(()) };
+    eventually(SOON, there).await.context("the records behind it are read")?;
+    for _ in 0..2 {
+        let (said, good) = stack.callbridge(&["directory", "sync"]).await?;
+        assert!(good && !said.contains("failed"), "{said}");
+    }
+    // Once Sellsy answers, a pass finds the call again.
+    stack.sandbox.set_faults([]).await?;
+    let (said, good) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
+    assert!(good, "{said}");
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
     drop(workers);
     stack.down().await
 }

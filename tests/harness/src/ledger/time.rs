@@ -12,7 +12,8 @@ impl Ledger {
     /// on whose messages were lost. Only while no logger
     /// is running, or two of them would believe that they hold the lease of the same call.
     pub async fn time_passes(&self) -> Result<()> {
-        let leases = "update calls set lease_until = lease_until - interval '2 minutes'";
+        let leases = "update calls set lease_until = lease_until - interval '2 minutes';
+                      update tokens set claimed_until = claimed_until - interval '2 minutes'";
         self.run_all(leases).await?;
         self.messages_are_overdue().await?;
         self.pauses_end().await
