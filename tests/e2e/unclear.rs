@@ -198,6 +198,8 @@ async fn a_logger_that_slept_creates_nothing_when_it_wakes() -> Result<()> {
     let id = stack.sandbox.play(&call(CLIENT).lasting(77)).await?;
     ledger.call_that(id, SOON, |row| row.resolved).await?;
     let queue = stack.names.work(Stage::Logger);
+    // What the budget has granted for a moment is no longer valid.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     ledger.pause_sellsy(12.0).await?;
     workers[2].signal("-CONT").await?;
     ledger.call_that(id, SOON, |row| row.leased).await.context("the logger waits for its turn")?;

@@ -283,11 +283,10 @@ impl<H: Handler> Consumer<H> {
             match result {
                 Err(Error { remedy: Remedy::AwaitDatabase, message, .. }) => {
                     self.database.report_unavailable(&message);
-                    // The handler may have done part of the work, as after a redelivery.
-                    (incoming.seen_before, incoming.begun) = (true, true);
+                    incoming.keep();
                 }
                 Err(Error { remedy: Remedy::AwaitApi, code, message }) => {
-                    (incoming.seen_before, incoming.begun) = (true, true);
+                    incoming.keep();
                     tokio::select! {
                         () = shutdown.cancelled() => return None,
                         () = time::sleep_until(deadline) => return defer(code, message),

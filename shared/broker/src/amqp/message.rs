@@ -5,7 +5,7 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base::{
@@ -107,6 +107,8 @@ pub struct Incoming {
     /// the budget allowed no request.
     pub begun: bool,
     redelivered: bool,
+    /// When the last attempt ended, if that was in this process: the message was kept while something was unavailable.
+    pub(super) kept_since: Option<Instant>,
     /// The handler itself has delayed it before, with [`super::Outcome::Later`].
     pub delayed: bool,
     noted: AtomicBool,
@@ -116,7 +118,11 @@ pub struct Incoming {
 impl Incoming {
     /// How long the message has waited at least since its last attempt, if the broker has not delivered it twice since.
     pub fn waited(&self) -> Duration {
-        if self.redelivered { Duration::ZERO } else { ladder::waited(self.attempts) }
+        match self.kept_since {
+            Some(since) => since.elapsed(),
+            None if self.redelivered => Duration::ZERO,
+            None => ladder::waited(self.attempts),
+        }
     }
 
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
@@ -128,11 +134,18 @@ impl Incoming {
             attempts,
             seen_before: begun || has(FIRST_FAILURE),
             begun,
+            kept_since: None,
             redelivered: delivery.redelivered,
             delayed,
             noted: AtomicBool::new(has(NOTED)),
             trace: trace(delivery).child(),
         })
+    }
+
+    /// The handler has ended without a result, and gets the message again in this process. It may have done part of the work, as
+    /// before a redelivery.
+    pub(super) fn keep(&mut self) {
+        (self.seen_before, self.begun, self.kept_since) = (true, true, Some(Instant::now()));
     }
 
     /// The line of this event is on the call's timeline: a handler writes it once, however often the message comes back. In contrast
