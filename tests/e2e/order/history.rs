@@ -54,7 +54,7 @@ pub(super) const KNOWABLE: &[History] = &[
         script: "0 created, 6 answered, 400 hungup, 430 ended, 440 summary Un devis., 441 topics devis, 445 summary Deux devis.,
                  445 action_item 9, 446 sentiment NEGATIVE, 447 action_item 10, 450 sentiment NEUTRAL, 460 summary Trois devis.,
                  460 tagged VIP, 470 custom_summary BANT, 470 custom_summary MEDDIC",
-        says: &["Trois devis.", "devis", "(IA) : neutre", "- item 9", "- item 10", "BANT (IA)", "MEDDIC (IA)", "Tags : VIP"],
+        says: &["Trois devis.", "Sujets (IA) : devis", "(IA) : neutre", "- item 9", "- item 10", "BANT (IA)", "MEDDIC (IA)", "Tags : VIP"],
         silent: &["Un devis.", "Deux devis.", "négatif"],
     },
 ];
