@@ -26,7 +26,9 @@ fn token(body: &[u8]) -> Option<String> {
         return None;
     }
     let signed = serde_json::from_slice::<Signed>(&body).ok().map(|signed| signed.token);
-    signed.or_else(|| serde_json::from_slice::<Value>(&body).ok()?.get("token")?.as_str().map(str::to_owned))
+    let token = signed.or_else(|| serde_json::from_slice::<Value>(&body).ok()?.get("token")?.as_str().map(str::to_owned));
+    // All texts of a webhook are trimmed.
+    token.map(|token| token.replace('\0', "").trim().to_owned())
 }
 
 fuzz_target!(|body: &[u8]| {
