@@ -1,22 +1,29 @@
 //! Phone numbers: from what people type to one spelling that can be compared.
 //!
 //! Aircall sends the other party as `+33 6 23 45 67 89`, Sellsy keeps whatever was typed (`06.23.45.67.89`, `0033 (0)6…`,
-//! with a narrow no-break space, with `poste 12`), so a caller is found only after both became [`E164`]. [`classify`] is
-//! for a call's number and says why a number cannot be looked up; [`parse`] is for a record's number.
+//! `01 99 00 12 34 - 06 39 98 12 34`, `… poste 12`), so a caller is found only after both became [`E164`]. [`read`] finds every
+//! number in a field, [`classify`] says what a call's number tells about who is calling. Both follow one rule.
+//!
+//! Three steps: `phone/text.rs` reads signs (groups of digits and what stands between them), `phone/find.rs` decides which
+//! groups are one number, `phone/plans.rs` has what a numbering plan says beyond the library. `phone/spellings.tsv` is the
+//! table of cases.
 //!
 //! A number is accepted when its length is possible in its country. Whether its range has been assigned is not checked: the
 //! tables of ranges are always out of date, and a number that rings is a number. `docs/decisions/0001-phone-numbers.md` says
-//! which library parses and why. It is loaded on first use, shared by all threads, and then takes about a microsecond per
-//! number.
+//! which library knows the countries and why. It is loaded on first use and shared by all threads.
 //!
 //! `Display` and `Debug` of an [`E164`] are masked, so that a number cannot slip into a log.
 
-use std::borrow::Cow;
+mod find;
+mod plans;
+mod text;
+
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use rlibphonenumber::PHONE_NUMBER_UTIL;
 use rlibphonenumber::Region as Country;
-use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
 /// A phone number in E.164: `+`, country code, national number, 7 to 15 digits in all, nothing else.
@@ -38,6 +45,11 @@ impl E164 {
     /// country code and national prefix, so it is the part to search for.
     pub fn significant_digits(&self) -> &str {
         &self.0[1 + self.country_code().len()..]
+    }
+
+    /// Where the numbering plan has changed: the part to search for in records from before.
+    pub fn former_digits(&self) -> Option<String> {
+        plans::before(self.country_code(), self.significant_digits())
     }
 
     /// The country calling code, digits only: `33`.
@@ -145,6 +157,42 @@ impl fmt::Debug for Region {
     }
 }
 
+/// The countries in which a company has its sites. Numbers that are typed as they are dialled within a country are read in the
+/// first one; in each other one, too, for the calls of that country's lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Regions(Arc<[Region]>);
+
+impl Regions {
+    /// Where nothing else says which country is meant.
+    pub fn first(&self) -> Region {
+        self.0.first().copied().unwrap_or_default()
+    }
+
+    pub fn others(&self) -> &[Region] {
+        self.0.get(1..).unwrap_or_default()
+    }
+
+    /// Where the other party's number is dialled that a line in this country (Aircall's `country`) shows.
+    pub fn of_line(&self, country: Option<&str>) -> Region {
+        country.and_then(|country| country.parse().ok()).unwrap_or_else(|| self.first())
+    }
+}
+
+impl From<Region> for Regions {
+    fn from(region: Region) -> Self {
+        Self(Arc::new([region]))
+    }
+}
+
+/// Codes with commas between them.
+impl FromStr for Regions {
+    type Err = UnknownRegion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRegion> {
+        Ok(Self(text.split(',').map(str::parse).collect::<Result<_, _>>()?))
+    }
+}
+
 /// What the number of the other party says about who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -161,105 +209,108 @@ pub enum Caller {
 /// The longest short codes in use have 6 digits (116 000 helplines, 118 712 directories).
 pub const LONGEST_INTERNAL: usize = 6;
 
-/// Classifies a call's number. `raw` is Aircall's `raw_digits`; a number without `+` is read as a national one of `region`.
+/// A number in a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub number: E164,
+    /// Typed as it is dialled within its country: which one that is, the text does not say.
+    pub national: bool,
+}
+
+/// Why a field has no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    #[error("no digits")]
+    NoDigits,
+    #[error("too few digits")]
+    Short,
+    #[error("too many or too few digits for its country")]
+    Length,
+    #[error("a letter in place of a digit")]
+    Letter,
+    #[error("rounded by a spreadsheet: its last digits are lost")]
+    Rounded,
+}
+
+/// Every number in a field that a person filled in, in its order. Extensions and remarks are no numbers. A number without
+/// country code is read as one of `region`.
+pub fn read(typed: &str, region: Region) -> Result<Vec<Found>, Problem> {
+    match in_context(typed) {
+        Some(typed) => find::numbers(&text::read(&typed), region),
+        None => find::numbers(&text::read(typed), region),
+    }
+}
+
+/// The first number in a text.
+pub fn parse(typed: &str, region: Region) -> Option<E164> {
+    read(typed, region).ok()?.into_iter().next().map(|found| found.number)
+}
+
+/// What was typed, for people who correct it: without most of its digits, and without longer words, which may be names.
+pub fn masked(typed: &str) -> String {
+    const LONGEST: usize = 60;
+    let digits = typed.chars().filter(char::is_ascii_digit).count();
+    let (mut nth, mut masked) = (0, String::new());
+    for piece in typed.split_inclusive(|c: char| !c.is_alphabetic()) {
+        let word = piece.trim_end_matches(|c: char| !c.is_alphabetic());
+        masked.push_str(if word.chars().count() > 2 { "…" } else { word });
+        for c in piece[word.len()..].chars() {
+            nth += usize::from(c.is_ascii_digit());
+            masked.push(match c {
+                '0'..='9' if nth + 2 <= digits => '*',
+                c if c.is_control() => ' ',
+                c => c,
+            });
+        }
+    }
+    masked.chars().take(LONGEST).collect()
+}
+
+/// What a call's number tells. `raw` is Aircall's `raw_digits`; a number without `+` is read as a national one of `region`.
 pub fn classify(raw: Option<&str>, region: Region) -> Caller {
-    let Some(raw) = raw else {
+    let Some(raw) = raw.map(without_sip).filter(|raw| !is_withheld(raw)) else {
         return Caller::Withheld;
     };
-    let cleaned = clean(raw);
-    if cleaned.is_empty() || is_withheld(&cleaned) {
-        return Caller::Withheld;
-    }
-    match parse_cleaned(&cleaned, region) {
+    match parse(raw, region) {
         Some(number) => Caller::Number(number),
-        None if is_internal(&cleaned) => Caller::Internal,
+        None if is_internal(raw) => Caller::Internal,
         None => Caller::Unusable,
     }
 }
 
-/// The number that a person typed into a record, if it is one. Extensions and remarks after it are ignored; of several
-/// numbers in one field (`06… / 01…`) the first counts.
-pub fn parse(typed: &str, region: Region) -> Option<E164> {
-    let cleaned = clean(typed);
-    if is_withheld(&cleaned) { None } else { parse_cleaned(&cleaned, region) }
+/// `tel:639981234;phone-context=+33` (RFC 3966) with its country code in front.
+fn in_context(typed: &str) -> Option<String> {
+    let (number, context) = typed.split_once(";phone-context=+")?;
+    let (context, rest) = context.split_once(';').unwrap_or((context, ""));
+    (!number.contains('+'))
+        .then(|| format!("+{context} {};{rest}", number.trim_start_matches(|c: char| !c.is_ascii_digit())))
 }
 
-fn parse_cleaned(cleaned: &str, region: Region) -> Option<E164> {
-    let typed = without_remark(cleaned);
-    possible(typed, region).or_else(|| {
-        let (first, _) = typed.split_once(['/', ',', ';', '|', '\n'])?;
-        possible(first, region)
-    })
-}
-
-fn possible(typed: &str, region: Region) -> Option<E164> {
-    let mut number = PHONE_NUMBER_UTIL.parse(typed, Some(region.0)).ok()?;
-    if number.is_possible_with_reason() != Ok(NumberLengthType::IsPossible) {
-        return None;
-    }
-    if let Some(code) = overseas_code(&number) {
-        number.country_code = code;
-    }
-    format!("+{}{}", number.country_code, number.get_national_significant_number()).parse().ok()
-}
-
-/// Numbers of French overseas departments are written and dialled in France like all French ones (`0692 12 34 56`), but
-/// their country code is not 33. Such a number is valid under the overseas code and not under 33.
-fn overseas_code(number: &PhoneNumber) -> Option<i32> {
-    const OVERSEAS: [Country; 6] = [Country::RE, Country::YT, Country::GP, Country::MQ, Country::GF, Country::PM];
-
-    if number.country_code != 33 || number.is_valid() {
-        return None;
-    }
-    OVERSEAS.into_iter().find_map(|country| {
-        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(country)?;
-        let overseas = PhoneNumber { country_code: code, ..number.clone() };
-        overseas.is_valid_for_region(country).then_some(code)
-    })
-}
-
-/// Turns every kind of space into a plain one, removes characters without width (text direction, zero-width joiners), and
-/// reduces a `sip:` address to its user.
-fn clean(typed: &str) -> Cow<'_, str> {
+/// The user of a `sip:` address.
+fn without_sip(typed: &str) -> &str {
     let trimmed = typed.trim();
-    let user = match trimmed.get(..4) {
+    match trimmed.get(..4) {
         Some(scheme) if scheme.eq_ignore_ascii_case("sip:") => trimmed[4..].split('@').next().unwrap_or_default(),
         _ => trimmed,
-    };
-    if user.is_ascii() {
-        return Cow::Borrowed(user);
     }
-    let plain = user.chars().filter(|c| !is_without_width(*c)).map(|c| if c.is_whitespace() { ' ' } else { c });
-    Cow::Owned(plain.collect::<String>().trim().to_owned())
 }
 
-fn is_without_width(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Cuts at the first letter after the first digit: `06… poste 12`, `06… (perso)`. The library would read the letters as
-/// keys of a phone, which nobody means here. Addresses of the form `tel:` keep their parameters: the library knows them.
-fn without_remark(cleaned: &str) -> &str {
-    if cleaned.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
-        return cleaned;
-    }
-    let digits_at = cleaned.find(|c: char| c.is_numeric()).unwrap_or(cleaned.len());
-    let remark = cleaned[digits_at..].find(char::is_alphabetic);
-    remark.map_or(cleaned, |length| &cleaned[..digits_at + length])
-}
-
-/// Aircall sends `anonymous`; the other words come from networks and switchboards.
-/// `266696687` spells ANONYMOUS on a phone's keys.
-fn is_withheld(cleaned: &str) -> bool {
+/// Aircall sends `anonymous`; the other words, and the words as numbers, come from networks and switchboards.
+fn is_withheld(raw: &str) -> bool {
     const WORDS: [&str; 9] =
         ["anonymous", "unknown", "restricted", "private", "withheld", "blocked", "unavailable", "masqué", "inconnu"];
-    let lower = cleaned.to_lowercase();
-    WORDS.contains(&lower.as_str()) || lower.trim_start_matches('+') == "266696687"
+    let lower = raw.to_lowercase();
+    let digits = || raw.chars().filter(char::is_ascii_digit).collect::<String>();
+    raw.is_empty()
+        || WORDS.contains(&lower.as_str())
+        || raw.starts_with('+') && plans::WITHHELD.contains(&&*digits())
+        || raw == "266696687"
 }
 
-fn is_internal(cleaned: &str) -> bool {
-    let digits = cleaned.chars().filter(char::is_ascii_digit).count();
-    let only_digits = cleaned.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '.' | '-' | '*' | '#'));
+fn is_internal(raw: &str) -> bool {
+    let digits = raw.chars().filter(char::is_ascii_digit).count();
+    let only_digits = raw.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '.' | '-' | '*' | '#'));
     only_digits && (1..=LONGEST_INTERNAL).contains(&digits)
 }
 

@@ -1,0 +1,235 @@
+//! From groups of digits to numbers: which groups are one number, and which number they are.
+//!
+//! A run is one number if its digits, all together, have a length that is possible in their country. Else it may be several,
+//! or one with something after it. Where both fit, what people would read decides: a wide gap with a whole number on either
+//! side is between two numbers.
+
+use std::str::FromStr;
+
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber};
+
+use super::{
+    E164, Found, Problem, Region, country_code_length,
+    plans::{self, FRENCH, WITHHELD},
+    text::{Group, Typed},
+};
+
+/// A number has at most 15 digits; before them may stand an international prefix, a trunk prefix, and a repeated country code.
+const MOST_DIGITS: usize = 24;
+/// What stands after a number and has no more digits belongs to it.
+const LONGEST_EXTENSION: usize = 6;
+/// A number without a country code or a trunk prefix beside another has at least as many digits.
+const SHORTEST_BESIDE: usize = 7;
+
+pub(super) fn numbers(typed: &Typed, region: Region) -> Result<Vec<Found>, Problem> {
+    let mut found: Vec<Found> = Vec::new();
+    for run in &typed.runs {
+        let beside = !found.is_empty();
+        let digits: usize = run.groups.iter().map(|group| group.digits.len()).sum();
+        if run.is_misspelt || beside && digits < SHORTEST_BESIDE || run.is_extension && digits <= LONGEST_EXTENSION {
+            continue;
+        }
+        for read in of_run(&run.groups, region) {
+            if (!beside || read.complete) && !found.iter().any(|known| known.number == read.found.number) {
+                found.push(read.found);
+            }
+        }
+    }
+    if found.is_empty() { Err(problem(typed)) } else { Ok(found) }
+}
+
+fn problem(typed: &Typed) -> Problem {
+    let digits: usize = typed.runs.iter().flat_map(|run| &run.groups).map(|group| group.digits.len()).sum();
+    if typed.is_rounded {
+        Problem::Rounded
+    } else if typed.runs.iter().any(|run| run.is_misspelt) {
+        Problem::Letter
+    } else if digits == 0 {
+        Problem::NoDigits
+    } else if digits <= super::LONGEST_INTERNAL {
+        Problem::Short
+    } else {
+        Problem::Length
+    }
+}
+
+struct Read {
+    found: Found,
+    /// It needs no country or area from elsewhere to be a whole number.
+    complete: bool,
+}
+
+fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
+    let parts: Vec<&[Group]> = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide)).collect();
+    if parts.len() > 1 {
+        let read: Vec<Read> =
+            parts.iter().filter_map(|part| whole(part, region)).filter(|read| read.complete).collect();
+        if read.len() > 1 {
+            return read;
+        }
+    }
+    if let Some(read) = whole(groups, region) {
+        return vec![read];
+    }
+    if let [first, rest @ ..] = groups
+        && (first.after_letters
+            || parts.len() == 1 && first.digits.len() <= 2 && rest.first().is_some_and(begins_number))
+        && let Some(read) = whole(rest, region)
+    {
+        return vec![read];
+    }
+    if parts.len() > 1 {
+        let mut read: Vec<Read> = Vec::new();
+        for part in parts {
+            let beside = !read.is_empty();
+            read.extend(of_run(part, region).into_iter().filter(|read| !beside || read.complete));
+        }
+        return read;
+    }
+    several(groups, region).or_else(|| with_extension(groups, region).map(|read| vec![read])).unwrap_or_default()
+}
+
+fn begins_number(group: &Group) -> bool {
+    group.plus || group.digits.starts_with('0')
+}
+
+/// Two or more numbers with nothing special between them.
+fn several(groups: &[Group], region: Region) -> Option<Vec<Read>> {
+    let mut longest = 0;
+    for at in 1..groups.len() {
+        longest += groups[at - 1].digits.len();
+        if longest < SHORTEST_BESIDE {
+            continue;
+        }
+        if longest > MOST_DIGITS {
+            break;
+        }
+        let (first, rest) = groups.split_at(at);
+        let Some(first) = whole(first, region).filter(|read| read.complete) else { continue };
+        let rest = match whole(rest, region) {
+            Some(read) if read.complete => Some(vec![read]),
+            _ => several(rest, region),
+        };
+        if let Some(rest) = rest {
+            return Some(std::iter::once(first).chain(rest).collect());
+        }
+    }
+    None
+}
+
+/// A number, and a few digits after a sign that does not stand within the number: `… 34-12`, `… 34 (12)`, `… 34/35`.
+fn with_extension(groups: &[Group], region: Region) -> Option<Read> {
+    let sign = |group: &Group| group.gap.map(|gap| gap.sign).filter(|sign| !matches!(sign, ' ' | '.'));
+    let at = (1..groups.len()).find(|at| {
+        let (number, after) = groups.split_at(*at);
+        let apart = sign(&after[0]);
+        apart.is_some()
+            && number.iter().skip(1).all(|group| sign(group) != apart)
+            && after.iter().all(|group| group.digits.len() <= LONGEST_EXTENSION)
+            && number.iter().map(|group| group.digits.len()).sum::<usize>() >= SHORTEST_BESIDE
+    })?;
+    whole(&groups[..at], region)
+}
+
+/// All groups as one number.
+fn whole(groups: &[Group], region: Region) -> Option<Read> {
+    let plus = groups.first()?.plus;
+    let digits: String = groups.iter().map(|group| group.digits.as_str()).collect();
+    if digits.len() > MOST_DIGITS {
+        return None;
+    }
+    let found = number(plus, &digits, region)?;
+    let complete = !found.national || digits.starts_with('0') || is_valid(&found.number);
+    Some(Read { found, complete })
+}
+
+fn is_valid(number: &E164) -> bool {
+    PHONE_NUMBER_UTIL.parse(number.as_str(), None).is_ok_and(|number| number.is_valid())
+}
+
+/// The number that these digits are when they are dialled in a region, or after a `+`.
+pub(super) fn number(plus: bool, digits: &str, region: Region) -> Option<Found> {
+    if plus {
+        // No country code begins with zero: `+0033 6…`, `+06 39…`.
+        return match (digits.strip_prefix("00"), digits.starts_with('0')) {
+            (Some(digits), _) => international(digits),
+            (None, true) => number(false, digits, region),
+            (None, false) => international(digits),
+        };
+    }
+    // By far the most frequent, and told without the library's patterns.
+    if region.is_french() && digits.starts_with('0') {
+        match digits.strip_prefix("00") {
+            Some(abroad) => return international(abroad),
+            None if digits.len() == 10 => {
+                return today("33", &digits[1..]).map(|number| Found { number, national: true });
+            }
+            None => {}
+        }
+    }
+    let code = region.country_code();
+    if let Some(number) = by_library(digits, region) {
+        let national = digits.starts_with('0') || !digits.starts_with(number.country_code());
+        return Some(Found { number, national });
+    }
+    // `033 6…`: a zero too few. `0033 6…` where another prefix leads abroad, and people wrote it all the same.
+    let abroad = digits.strip_prefix('0').filter(|digits| digits.starts_with(&code));
+    abroad.or_else(|| digits.strip_prefix("00")).and_then(international)
+}
+
+/// After the `+`.
+fn international(digits: &str) -> Option<Found> {
+    if digits.len() < 7 || digits.starts_with('0') {
+        return None;
+    }
+    let (code, national) = digits.split_at(country_code_length(digits));
+    // `+33 0033 6…`.
+    let national = national.strip_prefix("00").and_then(|rest| rest.strip_prefix(code)).unwrap_or(national);
+    let number = today(code, national)
+        .filter(|_| !national.starts_with('0'))
+        .or_else(|| by_library(&format!("+{code}{national}"), Region::default()))
+        // `+33 33 6…`.
+        .or_else(|| today(code, national.strip_prefix(code)?))?;
+    Some(Found { number, national: false })
+}
+
+/// Knows trunk prefixes and international ones.
+fn by_library(digits: &str, region: Region) -> Option<E164> {
+    let parsed = PHONE_NUMBER_UTIL.parse(digits, Some(region.0)).ok()?;
+    let number = today(&parsed.country_code.to_string(), &parsed.get_national_significant_number())?;
+    // A number must read the same again: the library takes a zero away each time.
+    let stays = |number: &E164| {
+        let again = PHONE_NUMBER_UTIL.parse(number.as_str(), None);
+        again.is_ok_and(|again| again.get_national_significant_number() == number.significant_digits())
+    };
+    Some(number).filter(|number| !number.significant_digits().starts_with('0') || stays(number))
+}
+
+/// Today's number if its length is possible. Whether its range is in use is not asked.
+fn today(code: &str, national: &str) -> Option<E164> {
+    let (code, national) = plans::today(code, national);
+    let zeros = national.bytes().take_while(|byte| *byte == b'0').count();
+    let number = PhoneNumber {
+        country_code: code.parse().ok()?,
+        national_number: national.parse().ok().filter(|number| *number > 0)?,
+        italian_leading_zero: (zeros > 0).then_some(true),
+        number_of_leading_zeros: i32::try_from(zeros).ok().filter(|zeros| *zeros > 0),
+        ..PhoneNumber::default()
+    };
+    if number.is_possible_with_reason() != Ok(NumberLengthType::IsPossible)
+        || WITHHELD.contains(&&*format!("{code}{national}"))
+    {
+        return None;
+    }
+    E164::from_str(&format!("+{code}{national}")).ok()
+}
+
+impl Region {
+    fn is_french(self) -> bool {
+        FRENCH.contains(&&*self.country_code())
+    }
+
+    fn country_code(self) -> String {
+        PHONE_NUMBER_UTIL.get_country_code_for_region(self.0).unwrap_or_default().to_string()
+    }
+}

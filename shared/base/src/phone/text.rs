@@ -1,0 +1,395 @@
+//! What people type into a field, as groups of digits with what stands between them.
+//!
+//! Here only signs are read: which are digits, which separate, which are letters. Nothing is known of countries.
+
+use std::borrow::Cow;
+
+/// What stands between two groups of digits of one number, by its first sign that is no space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    pub(super) sign: char,
+    /// May also stand between two numbers, and then more likely does.
+    pub(super) wide: bool,
+}
+
+/// Digits without anything between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) digits: String,
+    /// What stands before it; of the first of a run, nothing.
+    pub(super) gap: Option<Gap>,
+    /// Letters stand directly before it, as in `Port1`.
+    pub(super) after_letters: bool,
+    /// A `+` stands before it.
+    pub(super) plus: bool,
+}
+
+/// Groups between which nothing stands that cannot be part of a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) groups: Vec<Group>,
+    /// A word for an extension stands before it.
+    pub(super) is_extension: bool,
+    /// A letter stands in it where a digit must be.
+    pub(super) is_misspelt: bool,
+}
+
+/// What a field has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) runs: Vec<Run>,
+    /// A spreadsheet has rounded a number: its last digits are lost.
+    pub(super) is_rounded: bool,
+}
+
+pub(super) fn read(typed: &str) -> Typed {
+    let plain = plain(typed);
+    let (plain, is_rounded) = unrounded(&plain);
+    let mut reader = Reader::default();
+    let mut rest = &*plain;
+    while let Some(first) = rest.chars().next() {
+        let is_same = |c: char| match first {
+            '0'..='9' => c.is_ascii_digit(),
+            _ if first.is_alphabetic() => c.is_alphabetic(),
+            _ => !c.is_ascii_digit() && !c.is_alphabetic(),
+        };
+        let end = rest.find(|c| !is_same(c)).unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        match first {
+            '0'..='9' => reader.digits(piece, after),
+            _ if first.is_alphabetic() => reader.letters(piece, after),
+            _ => reader.signs(piece, after),
+        }
+        rest = after;
+    }
+    reader.end_run();
+    Typed { runs: reader.runs, is_rounded }
+}
+
+#[derive(Default)]
+struct Reader {
+    runs: Vec<Run>,
+    run: Run,
+    gap: Option<Gap>,
+    plus: bool,
+    /// The piece before was letters, and what follows is glued to them.
+    after_letters: bool,
+    /// A parenthesis that is open has a number of its own in it.
+    in_parentheses: bool,
+    is_extension: bool,
+    is_misspelt: bool,
+}
+
+impl Reader {
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if !run.groups.is_empty() {
+            self.runs.push(run);
+        }
+        (self.gap, self.plus) = (None, false);
+    }
+
+    fn digits(&mut self, digits: &str, after: &str) {
+        // `33639981234.0` is what a spreadsheet makes of a number.
+        if digits.len() >= 7
+            && let Some(zeros) = after.strip_prefix(['.', ','])
+            && matches!(zeros.find(|c: char| c != '0').unwrap_or(zeros.len()), 1 | 2)
+            && !zeros.trim_start_matches('0').starts_with(|c: char| c.is_ascii_digit() || c.is_alphabetic())
+        {
+            self.push(digits);
+            self.end_run();
+            return;
+        }
+        let ends_in = after.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        // `2ème ligne`, `9h-18h`: never part of a number.
+        if digits.len() <= 2 && is_after_small_numbers(ends_in) {
+            self.end_run();
+            return;
+        }
+        self.push(digits);
+    }
+
+    fn push(&mut self, digits: &str) {
+        let first = self.run.groups.is_empty();
+        if first {
+            self.run.is_extension = std::mem::take(&mut self.is_extension);
+            self.run.is_misspelt = std::mem::take(&mut self.is_misspelt);
+        }
+        self.run.groups.push(Group {
+            digits: digits.to_owned(),
+            gap: self.gap.take().filter(|_| !first),
+            after_letters: std::mem::take(&mut self.after_letters),
+            plus: std::mem::take(&mut self.plus),
+        });
+    }
+
+    fn letters(&mut self, letters: &str, after: &str) {
+        let glued_before = self.gap.is_none() && !self.plus && !self.run.groups.is_empty();
+        let glued_after = after.starts_with(|c: char| c.is_ascii_digit());
+        let lower = letters.to_lowercase();
+        let is_extension = is_for_extensions(&lower);
+        // `12 3O`, `O6`, `+3367a82`: somebody meant a digit.
+        let for_digits = letters.len() <= 2 && lower.chars().all(|c| matches!(c, 'o' | 'l' | 'i'));
+        let within = glued_before && glued_after && letters.chars().count() == 1 && !is_extension;
+        let is_misspelt = for_digits && (glued_before || glued_after) || within;
+        self.run.is_misspelt |= is_misspelt && glued_before;
+        self.end_run();
+        self.is_extension = is_extension;
+        self.is_misspelt = is_misspelt && glued_after;
+        self.after_letters = glued_after;
+    }
+
+    fn signs(&mut self, signs: &str, after: &str) {
+        self.after_letters = false;
+        let trimmed = signs.trim_matches(' ');
+        if signs.contains('(') {
+            let inside = after.split(')').next().unwrap_or_default();
+            self.in_parentheses = inside.chars().filter(char::is_ascii_digit).count() >= 7;
+        }
+        let opens_or_closes = self.in_parentheses && signs.contains(['(', ')']);
+        if signs.contains(')') && !signs.contains('(') {
+            self.in_parentheses = false;
+        }
+        if signs.contains('+') {
+            self.end_run();
+            self.plus = true;
+            return;
+        }
+        // A service's code (`#31#`), lines, and what stands after a label.
+        if signs.contains(['\n', '#', '*', '=', '"', ';'])
+            || signs.contains(':') && trimmed != ":"
+            || signs.contains(": ")
+        {
+            self.end_run();
+            // After `;` and line breaks an extension does not go on.
+            return;
+        }
+        let sign = signs.chars().find(|c| *c != ' ').unwrap_or(' ');
+        let spaced = signs.starts_with(' ') && signs.ends_with(' ') && sign != ' ';
+        let wide = spaced && matches!(sign, '-' | '/' | ',' | '.')
+            || sign == ',' && signs.ends_with(' ')
+            || trimmed.len() > 1 && !trimmed.contains(['(', ')'])
+            || opens_or_closes
+            || signs.contains(['\t', '|', '&', ':', '<', '>'])
+            || sign == ' ' && signs.len() > 1;
+        self.gap = Some(Gap { sign, wide });
+    }
+}
+
+/// Words after which a number goes on inside a company.
+fn is_for_extensions(lower: &str) -> bool {
+    const WORDS: [&str; 24] = [
+        "poste",
+        "post",
+        "p",
+        "ext",
+        "extn",
+        "extension",
+        "x",
+        "int",
+        "interne",
+        "intern",
+        "interno",
+        "durchwahl",
+        "dw",
+        "nst",
+        "app",
+        "apparaat",
+        "toestel",
+        "tst",
+        "anexo",
+        "ramal",
+        "wew",
+        "ankn",
+        "доб",
+        "вн",
+    ];
+    WORDS.contains(&lower)
+}
+
+/// What stands directly after a count or a time, and never after a telephone number.
+fn is_after_small_numbers(letters: &str) -> bool {
+    const ENDINGS: [&str; 17] =
+        ["h", "er", "ère", "ere", "e", "è", "ème", "eme", "ième", "nd", "nde", "st", "rd", "th", "º", "ª", "min"];
+    !letters.is_empty() && ENDINGS.contains(&&*letters.to_lowercase())
+}
+
+/// Every digit, space, dash and dot as its plain sign, without what has no width; a `sip:` address as its user.
+fn plain(typed: &str) -> Cow<'_, str> {
+    let trimmed = typed.trim();
+    let user = match trimmed.get(..4) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("sip:") => trimmed[4..].split('@').next().unwrap_or_default(),
+        _ => trimmed,
+    };
+    if user
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'&' | b'_' | b'~' | b'[' | b']') || byte == b' ')
+    {
+        return Cow::Borrowed(user);
+    }
+    let mut plain = String::with_capacity(user.len());
+    let mut rest = user;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        let after_digit = plain.ends_with(|c: char| c.is_ascii_digit());
+        match c {
+            // A space of HTML, and of UTF-8 that was read as Latin-1.
+            '&' => match ["&nbsp;", "&#160;", "&#xa0;", "&amp;", "&#39;"]
+                .into_iter()
+                .find(|entity| rest.starts_with(entity))
+            {
+                Some(entity) => {
+                    length = entity.len();
+                    plain.push(if entity == "&amp;" { '&' } else { ' ' });
+                }
+                None => plain.push('&'),
+            },
+            'Â' if after_digit => {
+                let space = rest[length..].chars().next().filter(|c| c.is_whitespace());
+                length += space.map_or(0, char::len_utf8);
+                plain.push(' ');
+            }
+            'â' if after_digit && rest[length..].starts_with('€') => {
+                length += rest[length..].chars().take(2).map(char::len_utf8).sum::<usize>();
+                plain.push(' ');
+            }
+            c => plain.extend(plain_sign(c)),
+        }
+        rest = &rest[length..];
+    }
+    Cow::Owned(plain)
+}
+
+/// `None`: without width.
+fn plain_sign(c: char) -> Option<char> {
+    /// The zeros of other scripts whose ten digits follow each other.
+    const ZEROS: [char; 9] = ['٠', '۰', '०', '০', '๐', '໐', '０', '᠐', '၀'];
+
+    let digit = ZEROS.into_iter().find_map(|zero| (c as u32).checked_sub(zero as u32).filter(|digit| *digit < 10));
+    if let Some(digit) = digit {
+        return char::from_digit(digit, 10);
+    }
+    Some(match c {
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => {
+            return None;
+        }
+        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{300}'..='\u{33f}' | '\u{20e3}' => {
+            return None;
+        }
+        '\u{3164}' | '\u{ffa0}' | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{fffd}' | '_' => ' ',
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+        '\t' => '\t',
+        c if c.is_whitespace() => ' ',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' | 'ー' | '~' | '〜' | '∼' | '⁓' => {
+            '-'
+        }
+        '·' | '•' | '․' | '．' | '‧' | '∙' | '●' | '⋅' => '.',
+        '＋' | '﹢' | '⁺' | '➕' => '+',
+        '／' | '⁄' | '∕' => '/',
+        '（' | '[' | '{' => '(',
+        '）' | ']' | '}' => ')',
+        '，' | '、' => ',',
+        '：' => ':',
+        '；' => ';',
+        c => c,
+    })
+}
+
+/// Numbers as a spreadsheet writes them (`3.3639981234E+10`) in digits if all of them are there; else they are left out, and
+/// the second value is true.
+fn unrounded(plain: &str) -> (Cow<'_, str>, bool) {
+    let Some((begin, end, mantissa, fraction, exponent)) = exponential(plain) else {
+        return (Cow::Borrowed(plain), false);
+    };
+    let is_exact = fraction == exponent;
+    let digits = if is_exact { mantissa } else { String::from("\n") };
+    let text = format!("{}{digits}{}", &plain[..begin], &plain[end..]);
+    let (text, rest) = unrounded(&text);
+    (Cow::Owned(text.into_owned()), !is_exact || rest)
+}
+
+/// The first `1.2E+10`: where it begins and ends, its digits, how many stand after the point, its exponent.
+fn exponential(plain: &str) -> Option<(usize, usize, String, usize, usize)> {
+    let bytes = plain.as_bytes();
+    let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    for (at, _) in plain.match_indices(['e', 'E']) {
+        let begin = bytes[..at]
+            .iter()
+            .rposition(|byte| !byte.is_ascii_digit() && !matches!(byte, b'.' | b','))
+            .map_or(0, |p| p + 1);
+        let Some((whole, fraction)) = plain[begin..at].split_once(['.', ',']) else { continue };
+        let sign = usize::from(bytes.get(at + 1) == Some(&b'+'));
+        let exponent = digits((at + 1 + sign).min(bytes.len()));
+        let end = at + 1 + sign + exponent;
+        let is_number = !whole.is_empty() && !fraction.is_empty() && !fraction.contains(['.', ',']);
+        if is_number && matches!(exponent, 1 | 2) {
+            let value = plain[at + 1 + sign..end].parse().ok()?;
+            return Some((begin, end, format!("{whole}{fraction}"), fraction.len(), value));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The groups of each run.
+    fn groups(typed: &str) -> String {
+        let run = |run: &Run| {
+            let groups: Vec<String> = run
+                .groups
+                .iter()
+                .map(|group| {
+                    let gap = match group.gap {
+                        Some(gap) if gap.wide => " ~ ",
+                        Some(_) => " ",
+                        None => "",
+                    };
+                    format!("{gap}{}{}", if group.plus { "+" } else { "" }, group.digits)
+                })
+                .collect();
+            let extension = if run.is_extension { "ext " } else { "" };
+            let misspelt = if run.is_misspelt { "? " } else { "" };
+            format!("{extension}{misspelt}{}", groups.concat())
+        };
+        let typed = read(typed);
+        let runs: Vec<String> = typed.runs.iter().map(run).collect();
+        format!("{}{}", runs.join(" | "), if typed.is_rounded { " rounded" } else { "" })
+    }
+
+    #[test]
+    fn what_belongs_together_and_what_does_not() {
+        for (typed, expected) in [
+            ("06 39.98-12/34", "06 39 98 12 34"),
+            ("01 99 00 12 34 - 06 39 98 12 34", "01 99 00 12 34 ~ 06 39 98 12 34"),
+            ("0199001234\n0639981234", "0199001234 | 0639981234"),
+            ("0199001234 ::: 0639981234", "0199001234 | 0639981234"),
+            ("0199001234 ou 0639981234", "0199001234 | 0639981234"),
+            ("0199001234 (0639981234)", "0199001234 ~ 0639981234"),
+            ("+33 (0)6 39", "+33 0 6 39"),
+            ("(020) 7946 0018", "020 7946 0018"),
+            ("00+33 6", "00 | +33 6"),
+            ("Bureau 2 : 01 99", "2 | 01 99"),
+            ("Port1: 06 39", "1 | 06 39"),
+            ("1er : 06 39", "06 39"),
+            ("06 39 24h/24 9h-18h", "06 39 | 24"),
+            ("06 39 (2ème ligne)", "06 39"),
+            ("01 99 poste 12", "01 99 | ext 12"),
+            ("01 99x12", "01 99 | ext 12"),
+            ("#31#0639", "31 | 0639"),
+            ("12 3O", "? 12 3"),
+            ("O6 39", "? 6 39"),
+            ("+3367a829916", "? +3367 | ? 829916"),
+            ("3.36399812E+10", " rounded"),
+            ("3,3639981234E+10", "33639981234"),
+            ("33639981234.0", "33639981234 | 0"),
+            ("06Â 39Â 98", "06 39 98"),
+            ("06&nbsp;39", "06 39"),
+            ("０６\u{2011}٣٩\u{fe0f}", "06 39"),
+            ("", ""),
+        ] {
+            assert_eq!(groups(typed), expected, "{typed:?}");
+        }
+    }
+}
