@@ -112,7 +112,7 @@ impl Console {
             && !settings.sellsy.client_secret.expose_secret().is_empty();
         let look_up = if has_credential {
             let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
-            Some(LookUp::new(sellsy, settings.default_region, database.clone()))
+            Some(LookUp::new(sellsy, settings.regions.clone(), database.clone()))
         } else {
             None
         };

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, process::ExitCode, time::Duration};
 use base::db::Database;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use resolver::directory::store::{self, Progress};
+use resolver::directory::store::{self, Progress, Size, UnreadField};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -21,8 +21,6 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
     let client = database.client().await?;
     let (progress, sizes) = (store::progress(&client).await?, store::sizes(&client).await?);
     if json {
-        let size = |(kind, records, usable, numbers): &(String, i64, i64, i64)| json!({ "kind": kind, "records": records, "usable": usable, "numbers": numbers });
-        let sizes: Vec<_> = sizes.iter().map(size).collect();
         println!("{}", serde_json::to_string_pretty(&json!({ "kinds": progress, "sizes": sizes }))?);
     } else {
         print!("{}", render(&progress, &sizes, Timestamp::now()));
@@ -118,7 +116,7 @@ pub(crate) fn left_out(rows: i64) -> String {
     }
 }
 
-fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timestamp) -> String {
+fn render(progress: &[Progress], sizes: &[Size], now: Timestamp) -> String {
     if progress.is_empty() {
         return "The directory is empty: no resolver has synchronised it yet.\n".into();
     }
@@ -127,9 +125,8 @@ fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timesta
         "kind", "records", "usable", "numbers", "loaded", "changes read"
     );
     for p in progress {
-        let size = sizes.iter().find(|(kind, ..)| *kind == p.kind);
-        let (records, usable, numbers) =
-            size.map_or((0, 0, 0), |(_, records, usable, numbers)| (*records, *usable, *numbers));
+        let size = sizes.iter().find(|size| size.kind == p.kind).cloned().unwrap_or_default();
+        let Size { records, usable, numbers, unread, .. } = size;
         let loaded = match (p.loaded_at, p.pass_total) {
             (Some(at), _) => ago(now, at),
             (None, Some(total)) => format!("{} of {total} so far", p.pass_rows),
@@ -146,13 +143,63 @@ fn render(progress: &[Progress], sizes: &[(String, i64, i64, i64)], now: Timesta
         if let Some(too_few) = p.too_few() {
             let _ = writeln!(text, "            {too_few}");
         }
+        if unread > 0 {
+            let fields = if unread == 1 { "field has" } else { "fields have" };
+            let _ = writeln!(text, "            {unread} {fields} digits and no number (callbridge directory unread)");
+        }
+    }
+    text
+}
+
+/// Lists the fields in which people should correct a number.
+pub(crate) async fn unread(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
+    let fields = store::unread(&database.client().await?).await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&fields)?);
+    } else {
+        print!("{}", unread_table(&fields));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unread_table(fields: &[UnreadField]) -> String {
+    if fields.is_empty() {
+        return "Every field with digits has a number.\n".into();
+    }
+    let mut text = format!("{:<22} {:<52} typed, masked\n", "record", "problem");
+    for field in fields {
+        let record = format!("{} {}", field.kind, field.id);
+        let _ = writeln!(text, "{record:<22} {:<52} {}", field.problem.to_string(), field.typed);
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use base::phone::Problem;
+
     use super::*;
+
+    #[test]
+    fn fields_without_a_number_are_listed_by_record() {
+        let field = |kind: &str, problem, typed: &str| UnreadField {
+            kind: kind.into(),
+            id: 2005,
+            problem,
+            typed: typed.into(),
+        };
+        let fields = [field("individual", Problem::Letter, "** ** ** *2 3O"), field("contact", Problem::Short, "12")];
+        let lines: Vec<_> = unread_table(&fields).lines().map(str::to_owned).collect();
+        assert_eq!(
+            lines,
+            [
+                "record                 problem                                              typed, masked",
+                "individual 2005        a letter in place of a digit                         ** ** ** *2 3O",
+                "contact 2005           too few digits                                       12",
+            ]
+        );
+        assert_eq!(unread_table(&[]), "Every field with digits has a number.\n");
+    }
 
     #[test]
     fn shows_what_is_loaded_and_what_went_wrong() {
@@ -175,7 +222,8 @@ mod tests {
                 ..Progress::default()
             },
         ];
-        let text = render(&progress, &[("individual".into(), 14, 12, 13)], "2026-11-23T09:00:00Z".parse().unwrap());
+        let size = Size { kind: "individual".into(), records: 14, usable: 12, numbers: 13, unread: 2 };
+        let text = render(&progress, &[size], "2026-11-23T09:00:00Z".parse().unwrap());
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             lines,
@@ -183,6 +231,7 @@ mod tests {
                 "kind records usable numbers loaded changes read",
                 "individual 14 12 13 3 h ago up to 5 min ago",
                 "the last pass could read 14 of 15 rows; nothing was removed",
+                "2 fields have digits and no number (callbridge directory unread)",
                 "company 0 0 0 300 of 900 so far not yet",
                 "the last turn failed: SELLSY_UNAVAILABLE: no connection",
             ]

@@ -4,7 +4,12 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::{Context, anyhow};
-use base::{db::Database, ids::CallId, phone, settings::Settings};
+use base::{
+    db::Database,
+    ids::CallId,
+    phone::{self, Caller, Region},
+    settings::Settings,
+};
 use jiff::Timestamp;
 use ledger::{
     calls,
@@ -24,6 +29,8 @@ struct Decision {
     looked_up_at: Timestamp,
     /// What the user asked about: the first line.
     about: (&'static str, String),
+    /// What was read from what was typed: the second line.
+    read: Option<(&'static str, String)>,
     /// The state of the decision about a call: the last line.
     state: Option<&'static str>,
 }
@@ -35,7 +42,7 @@ pub(crate) fn is_call_id(text: &str) -> bool {
 
 pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, json: bool) -> anyhow::Result<ExitCode> {
     let decision = if is_call_id(text) {
-        of_call(database, text).await.context("the decision could not be read")?
+        of_call(database, settings, text).await.context("the decision could not be read")?
     } else {
         Some(of_number(database, settings, text).await?)
     };
@@ -53,10 +60,17 @@ pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, js
     Ok(ExitCode::SUCCESS)
 }
 
-async fn of_call(database: &Database, id: &str) -> anyhow::Result<Option<Decision>> {
+async fn of_call(database: &Database, settings: &Settings, id: &str) -> anyhow::Result<Option<Decision>> {
     let id: i64 = id.parse().context("that is no call id")?;
-    let known = calls::known(&database.client().await?, CallId(id)).await?;
+    let client = database.client().await?;
+    let known = calls::known(&client, CallId(id)).await?;
+    let call = calls::snapshot(&client, CallId(id)).await?;
+    let read = call.map(|call| {
+        let line = settings.regions.of_line(call.number.as_ref().and_then(|line| line.country.as_deref()));
+        ("caller", caller(call.raw_digits.as_deref().unwrap_or_default(), line))
+    });
     Ok(known.map(|known| Decision {
+        read,
         resolution: known.resolution,
         looked_up_at: known.looked_up_at,
         about: ("call", id.to_string()),
@@ -69,24 +83,44 @@ async fn of_call(database: &Database, id: &str) -> anyhow::Result<Option<Decisio
 }
 
 async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyhow::Result<Decision> {
-    let number = phone::parse(text, settings.default_region).ok_or_else(|| {
-        anyhow!("{text:?} is neither a call id nor a phone number (write numbers with + and the country code, or as dialled in DEFAULT_REGION)")
+    let read = phone::read(text, settings.regions.first()).map_err(|problem| {
+        anyhow!("{text:?} is neither a call id nor a phone number: {problem} (write numbers with + and the country code, or as dialled in DEFAULT_REGION)")
     })?;
+    let mut numbers = read.into_iter().map(|found| found.number);
+    let number = numbers.next().context("a number was read")?;
+    let others: Vec<String> = numbers.map(|number| number.as_str().to_owned()).collect();
     let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
-    let look_up = LookUp::new(sellsy, settings.default_region, database.clone());
+    let look_up = LookUp::new(sellsy, settings.regions.clone(), database.clone());
     let resolution = look_up.number(&number).await.context("the caller could not be looked up")?;
     Ok(Decision {
         resolution,
         looked_up_at: Timestamp::now(),
         about: ("number", number.as_str().to_owned()),
+        read: Some(("also read", others.join(", "))).filter(|_| !others.is_empty()),
         state: None,
     })
+}
+
+/// What was read from a caller's number, or why nothing was.
+fn caller(raw: &str, line: Region) -> String {
+    match phone::classify(Some(raw), line) {
+        Caller::Number(number) => format!("{raw:?}, read as {}", number.as_str()),
+        Caller::Withheld => format!("{raw:?}, no number: withheld"),
+        Caller::Internal => format!("{raw:?}, no number: an extension or a short code"),
+        Caller::Unusable => match phone::read(raw, line) {
+            Err(problem) => format!("{raw:?}, no number: {problem}"),
+            Ok(_) => format!("{raw:?}, no number"),
+        },
+    }
 }
 
 /// The decision, with its steps in the order in which they were made.
 fn story(decision: &Decision, now: Timestamp) -> String {
     let (resolution, (what, which)) = (&decision.resolution, &decision.about);
     let mut text = format!("{what:<12} {which}\n");
+    if let Some((what, read)) = &decision.read {
+        let _ = writeln!(text, "{what:<12} {read}");
+    }
     let source = match (resolution.source, resolution.as_of) {
         (Source::Directory, Some(as_of)) => format!("in the phone directory, read from Sellsy {}", ago(now, as_of)),
         (Source::Directory, None) => "in the phone directory".into(),
@@ -125,6 +159,20 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn tells_what_was_read_and_why_nothing_was() {
+        for (raw, line, expected) in [
+            ("0470 12 34 56", "BE", r#""0470 12 34 56", read as +32470123456"#),
+            ("anonymous", "FR", r#""anonymous", no number: withheld"#),
+            ("+86282452253", "FR", r#""+86282452253", no number: withheld"#),
+            ("104", "FR", r#""104", no number: an extension or a short code"#),
+            ("06 39 98 12 3O", "FR", r#""06 39 98 12 3O", no number: a letter in place of a digit"#),
+            ("06 39 98 12 3", "FR", r#""06 39 98 12 3", no number: too many or too few digits for its country"#),
+        ] {
+            assert_eq!(caller(raw, line.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
     fn tells_who_was_chosen_and_why() {
         let resolution = json!({
             "source": "directory", "as_of": "2026-11-23T08:00:00Z",
@@ -137,10 +185,12 @@ mod tests {
             resolution: serde_json::from_value(resolution).unwrap(),
             looked_up_at: "2026-11-23T09:15:30Z".parse().unwrap(),
             about: ("call", "3811600001".into()),
+            read: Some(("caller", caller("+33 6 39 98 41 07", Region::default()))),
             state: Some("final: the call is logged by it"),
         };
         let expected = "\
 call         3811600001
+caller       \"+33 6 39 98 41 07\", read as +33639984107
 looked up    2026-11-23 09:15:30Z, in the phone directory, read from Sellsy 90 min ago
 record       contact 7 Nadia, of company 3 Atelier
   because    the only record with this number

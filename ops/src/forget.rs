@@ -18,7 +18,7 @@ use base::{
     db::{Client, Database},
     health::Readiness,
     ids::Stage,
-    phone::{self, E164, Region},
+    phone::{self, E164, Regions},
     settings::Settings,
 };
 use broker::event::Event;
@@ -76,7 +76,7 @@ impl Found {
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Some(number) = phone::parse(&arguments.number, settings.default_region) else {
+    let Some(number) = phone::parse(&arguments.number, settings.regions.first()) else {
         eprintln!(
             "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
         );
@@ -90,7 +90,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let readiness = Readiness::default();
     let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());
     dead_letters.open(&readiness).await?;
-    let result = forget(database, &dead_letters, settings.default_region, &number, arguments).await;
+    let result = forget(database, &dead_letters, &settings.regions, &number, arguments).await;
     links_down.cancel();
     result
 }
@@ -98,7 +98,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 async fn forget(
     database: &Database,
     dead_letters: &DeadLetters,
-    region: Region,
+    regions: &Regions,
     number: &E164,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
@@ -107,7 +107,7 @@ async fn forget(
     let mut client = database.client().await?.detach();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
-    let (readers, found) = find(client, dead_letters, region, number).await?;
+    let (readers, found) = find(client, dead_letters, regions, number).await?;
     print::found(&found, arguments)?;
     if found.is_nothing() {
         readers.close().await;
@@ -126,7 +126,7 @@ async fn forget(
         }
     }
     erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
-    let remaining = calls_about(client, number, region).await?;
+    let remaining = calls_about(client, number, regions).await?;
     print::erased(&found, !remaining.is_empty(), arguments)?;
     Ok(if remaining.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -134,10 +134,10 @@ async fn forget(
 async fn find(
     client: &Client,
     dead_letters: &DeadLetters,
-    region: Region,
+    regions: &Regions,
     number: &E164,
 ) -> anyhow::Result<(Readers, Found)> {
-    let calls = calls_about(client, number, region).await?;
+    let calls = calls_about(client, number, regions).await?;
     let known: BTreeSet<i64> = calls.iter().map(|call| call.call_id).collect();
     let is_about = |call_id: Option<i64>, body: &[u8]| {
         call_id.is_some_and(|id| known.contains(&id)) || mentions(&String::from_utf8_lossy(body), number)
@@ -166,18 +166,19 @@ async fn find(
 }
 
 /// The calls that are about this person and are not erased yet.
-async fn calls_about(client: &Client, number: &E164, region: Region) -> anyhow::Result<Vec<Concerned>> {
+async fn calls_about(client: &Client, number: &E164, regions: &Regions) -> anyhow::Result<Vec<Concerned>> {
     let records = store::with_number(client, number).await?;
     // A company is not a person: calls from its other numbers were made by other people.
     let people: Vec<_> = records.into_iter().filter(|(kind, _)| kind != "company").collect();
-    let mut calls = erase::concerned(client, number.significant_digits(), &people).await?;
-    calls.retain(|call| call.by_record || mentions(&call.text, number) || has_number(call, number, region));
+    let mut calls = erase::concerned(client, number.last_digits(), &people).await?;
+    calls.retain(|call| call.by_record || mentions(&call.text, number) || has_number(call, number, regions));
     Ok(calls)
 }
 
 /// Whether the call is from or to the number: it may be written in a way that only the rules of its country can parse.
-fn has_number(call: &Concerned, number: &E164, region: Region) -> bool {
-    call.raw_digits.as_deref().and_then(|raw| phone::parse(raw, region)).as_ref() == Some(number)
+fn has_number(call: &Concerned, number: &E164, regions: &Regions) -> bool {
+    let line = regions.of_line(call.line_country.as_deref());
+    call.raw_digits.as_deref().and_then(|raw| phone::parse(raw, line)).as_ref() == Some(number)
 }
 
 /// Erases the database's part in one transaction, the inbox first because it would bring the rest back; removes the dead

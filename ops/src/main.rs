@@ -158,6 +158,13 @@ enum Directory {
         #[arg(long)]
         json: bool,
     },
+    /// Lists the fields that have digits and no number, for the people who correct them in Sellsy; digits are masked
+    #[command(after_help = "Examples:\n  callbridge directory unread\n  callbridge directory unread --json")]
+    Unread {
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Makes a resolver read the changes in Sellsy now, and waits until it has
     #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything")]
     Sync {
@@ -217,6 +224,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Directory(Directory::Status { json }) => {
             with_installation(nothing, FEW_CONNECTIONS, async |i| {
                 directory::status(&i.database, json).await.context("the directory could not be read")
+            })
+            .await
+        }
+        Command::Directory(Directory::Unread { json }) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                directory::unread(&i.database, json).await.context("the directory could not be read")
             })
             .await
         }

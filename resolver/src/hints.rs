@@ -14,7 +14,7 @@ use base::{
     db::Database,
     error::{Remedy, Result},
     ids::{CallId, Kind},
-    phone::Region,
+    phone::Regions,
 };
 use broker::{
     amqp::{Handler, Incoming, Outcome},
@@ -37,7 +37,7 @@ const MANY: usize = 50;
 pub(crate) struct Hints {
     pub(crate) database: Database,
     pub(crate) sellsy: Sellsy,
-    pub(crate) region: Region,
+    pub(crate) regions: Regions,
     pub(crate) rematch: Rematch,
 }
 
@@ -61,7 +61,7 @@ impl Handler for Hints {
 
 impl Hints {
     async fn follow(&self, hint: &RecordHint) -> Result<()> {
-        let listed = sync::refresh(&self.sellsy, self.region, &self.database, hint).await?;
+        let listed = sync::refresh(&self.sellsy, &self.regions, &self.database, hint).await?;
         self.rematch.numbers(&listed).await
     }
 

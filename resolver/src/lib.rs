@@ -14,6 +14,7 @@ mod hints;
 mod live;
 mod look_up;
 mod messages;
+mod numbers;
 mod plan;
 mod record;
 mod rematch;
@@ -41,7 +42,7 @@ use rematch::Rematch;
 const NAME: &str = "resolver";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let (region, web_url) = (settings.default_region, settings.sellsy.web_url.clone());
+    let (regions, web_url) = (settings.regions.clone(), settings.sellsy.web_url.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     // Hints take a connection of the database for a moment only.
@@ -50,12 +51,17 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let aircall = Aircall::new(&worker.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
     let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
-    let look_up = |lane| LookUp::new(sellsy.on(lane), region, database.clone());
+    let look_up = |lane| LookUp::new(sellsy.on(lane), regions.clone(), database.clone());
     let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };
     let publisher = worker.publisher.clone();
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };
-    let hints = hints::Hints { database: database.clone(), sellsy: sellsy.clone(), region, rematch: rematch.clone() };
+    let hints = hints::Hints {
+        database: database.clone(),
+        sellsy: sellsy.clone(),
+        regions: regions.clone(),
+        rematch: rematch.clone(),
+    };
     let background = sellsy.on(Lane::Background);
     let reported = hints::Hints { sellsy: background.clone(), ..hints.clone() };
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
@@ -64,6 +70,6 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     worker.consume(Stage::Resolver, messages::Messages { calls, hints: hints.clone() })?;
     worker.consume(Stage::Hints, hints)?;
     worker.spawn_until_shutdown(reported.run());
-    worker.spawn(Sync { database, sellsy: background, region, every, rematch }.run(shutdown));
+    worker.spawn(Sync { database, sellsy: background, regions, every, rematch }.run(shutdown));
     worker.serve(Router::new()).await
 }

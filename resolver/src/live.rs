@@ -3,11 +3,12 @@
 //! `GET /search` finds all three kinds at once, but neither which fields it searches nor how it compares is documented.
 //! The contact filters are exact, but compare with what somebody typed. So each row is only a suggestion: it counts
 //! only if one of its numbers, normalised, is the caller's. Requests: one, two more when the search returns no
-//! usable record, and two more when more records match than a page holds.
+//! usable record, and two more when more records match than a page holds. A number whose plan has changed may stand in the
+//! record as it was before; it is searched for as well, with one more request, if nobody is found under today's.
 
 use base::{
     error::Result,
-    phone::{E164, Region},
+    phone::{E164, Regions},
 };
 use vendors::sellsy::{
     Sellsy,
@@ -16,9 +17,25 @@ use vendors::sellsy::{
 
 use crate::record::{self, Listed};
 
-/// All records in Sellsy with this number; contacts without their companies.
-pub(crate) async fn candidates(sellsy: &Sellsy, number: &E164, region: Region) -> Result<Vec<Listed>> {
-    let digits = number.significant_digits();
+/// All records in Sellsy with this number, for whichever lines; contacts without their companies.
+pub(crate) async fn candidates(sellsy: &Sellsy, number: &E164, regions: &Regions) -> Result<Vec<Listed>> {
+    let mut found = search(sellsy, number.significant_digits(), number, regions).await?;
+    if let Some(former) = number.former_digits().filter(|_| is_nobody(&found)) {
+        for listed in search(sellsy, &former, number, regions).await? {
+            add(&mut found, listed);
+        }
+    }
+    if is_nobody(&found) {
+        for filter in ["phone_number", "mobile_number"] {
+            let contacts = sellsy.contacts_by(filter, number.as_str()).await?;
+            let contacts = contacts.iter().map(|contact| record::from_contact(contact, regions));
+            contacts.filter(|contact| contact.has(number)).for_each(|contact| add(&mut found, contact));
+        }
+    }
+    Ok(found)
+}
+
+async fn search(sellsy: &Sellsy, digits: &str, number: &E164, regions: &Regions) -> Result<Vec<Listed>> {
     let (mut rows, is_full) = sellsy.search(digits, &[Individual, Company, Contact]).await?;
     if is_full {
         // A switchboard's number is on every contact. The kinds that the rules prefer are searched on their own, so that no
@@ -27,23 +44,20 @@ pub(crate) async fn candidates(sellsy: &Sellsy, number: &E164, region: Region) -
             rows.extend(sellsy.search(digits, &[kind]).await?.0);
         }
     }
-    let mut found: Vec<Listed> = Vec::new();
-    for listed in rows.iter().filter_map(|row| record::from_row(row, region)).filter(|listed| listed.has(number)) {
-        if !found.iter().any(|known| same(known, &listed)) {
-            found.push(listed);
-        }
-    }
-    if found.iter().all(|listed| listed.record.archived) {
-        for filter in ["phone_number", "mobile_number"] {
-            let contacts = sellsy.contacts_by(filter, number.as_str()).await?;
-            for contact in contacts.iter().map(|contact| record::from_contact(contact, region)) {
-                if contact.has(number) && !found.iter().any(|known| same(known, &contact)) {
-                    found.push(contact);
-                }
-            }
-        }
-    }
+    let mut found = Vec::new();
+    let listed = rows.iter().filter_map(|row| record::from_row(row, regions));
+    listed.filter(|listed| listed.has(number)).for_each(|listed| add(&mut found, listed));
     Ok(found)
+}
+
+fn is_nobody(found: &[Listed]) -> bool {
+    found.iter().all(|listed| listed.record.archived)
+}
+
+fn add(found: &mut Vec<Listed>, listed: Listed) {
+    if !found.iter().any(|known| same(known, &listed)) {
+        found.push(listed);
+    }
 }
 
 fn same(a: &Listed, b: &Listed) -> bool {

@@ -12,7 +12,7 @@ use base::{
     db::{self, Database},
     error::{Code, Error, Result},
     ids::Kind,
-    phone::{Caller, E164, Region, classify},
+    phone::{Caller, E164, Region, Regions, classify},
 };
 use jiff::Timestamp;
 use ledger::{
@@ -36,7 +36,7 @@ const OPPORTUNITIES: u32 = 5;
 #[derive(Clone)]
 pub struct LookUp {
     sellsy: Sellsy,
-    region: Region,
+    regions: Regions,
     database: Database,
     /// Once the directory has been loaded it stays loaded.
     directory_loaded: Arc<AtomicBool>,
@@ -54,28 +54,38 @@ struct Found {
 }
 
 impl LookUp {
-    pub fn new(sellsy: Sellsy, region: Region, database: Database) -> Self {
+    pub fn new(sellsy: Sellsy, regions: Regions, database: Database) -> Self {
         let (opportunities, companies) = (Arc::default(), Arc::default());
-        Self { sellsy, region, database, directory_loaded: Arc::default(), opportunities, companies }
+        Self { sellsy, regions, database, directory_loaded: Arc::default(), opportunities, companies }
     }
 
     /// The number to look up, if the call has one.
     pub(crate) fn number_of(&self, call: &Call) -> Caller {
-        classify(call.raw_digits.as_deref(), self.region)
+        classify(call.raw_digits.as_deref(), self.line_of(call))
+    }
+
+    /// The country of the line, in which its callers' numbers are dialled.
+    fn line_of(&self, call: &Call) -> Region {
+        self.regions.of_line(call.number.as_ref().and_then(|line| line.country.as_deref()))
     }
 
     pub(crate) async fn resolve(&self, call: &Call) -> Result<Resolution> {
         match self.number_of(call) {
-            Caller::Number(number) => self.number(&number).await,
+            Caller::Number(number) => self.number_on(&number, self.line_of(call)).await,
             Caller::Withheld => Ok(nobody(Reason::Withheld)),
             Caller::Internal => Ok(nobody(Reason::Internal)),
             Caller::Unusable => Ok(nobody(Reason::Unusable)),
         }
     }
 
-    /// The decision for a number.
+    /// The decision for a number that calls a line in its own country, if there is one.
     pub async fn number(&self, number: &E164) -> Result<Resolution> {
-        let mut found = self.find(number).await?;
+        self.number_on(number, self.regions.of_number(number)).await
+    }
+
+    /// The decision for a number that calls a line in a country.
+    async fn number_on(&self, number: &E164, line: Region) -> Result<Resolution> {
+        let mut found = self.find(number, line).await?;
         rules::sort(&mut found.candidates);
         let (chosen, rule) = rules::choose(&found.candidates);
         let mut record = chosen.cloned();
@@ -124,10 +134,10 @@ impl LookUp {
     }
 
     /// The directory's records if one of them is usable; else nobody, if a miss is remembered; else Sellsy's answer.
-    async fn find(&self, number: &E164) -> Result<Found> {
+    async fn find(&self, number: &E164, line: Region) -> Result<Found> {
         let client = self.database.client().await?;
         if self.is_loaded(&client).await? {
-            let entries = store::find(&client, number).await?;
+            let entries = store::find(&client, number, line).await?;
             let known = Found {
                 companies_known: entries.iter().filter(|e| e.companies_known).map(|e| e.record.id).collect(),
                 as_of: entries.first().map(|entry| entry.seen_at),
@@ -143,9 +153,10 @@ impl LookUp {
         }
         // No database connection is held while an API is being called.
         drop(client);
-        let listed = live::candidates(&self.sellsy, number, self.region).await?;
+        let listed = live::candidates(&self.sellsy, number, &self.regions).await?;
         self.remember(number, &listed).await?;
-        let candidates = listed.into_iter().map(|listed| listed.record).collect();
+        let of_line = listed.into_iter().filter(|listed| listed.numbers.has(number, line));
+        let candidates = of_line.map(|listed| listed.record).collect();
         Ok(Found { candidates, companies_known: Vec::new(), source: Source::Live, as_of: None })
     }
 

@@ -2,28 +2,31 @@
 
 use base::{
     ids::Kind,
-    phone::{E164, Region, parse},
+    phone::{E164, Regions},
 };
 use jiff::Timestamp;
 use ledger::resolution::{Company, Record, Relation};
 use vendors::sellsy::wire::{self, RecordKind, SearchRow, ThirdKind};
 
-/// A record with its numbers, normalised and without repeats.
+use crate::numbers::Numbers;
+
+/// A record with its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Listed {
     pub(crate) record: Record,
-    pub(crate) numbers: Vec<E164>,
+    pub(crate) numbers: Numbers,
     pub(crate) updated_at: Option<Timestamp>,
 }
 
 impl Listed {
+    /// Whether it has the number, for whichever lines.
     pub(crate) fn has(&self, number: &E164) -> bool {
-        self.numbers.contains(number)
+        self.numbers.read.iter().any(|read| read.number == *number)
     }
 }
 
 /// `None` for rows of other kinds.
-pub(crate) fn from_row(row: &SearchRow, region: Region) -> Option<Listed> {
+pub(crate) fn from_row(row: &SearchRow, regions: &Regions) -> Option<Listed> {
     let kind = match row.object.kind {
         RecordKind::Individual => Kind::Individual,
         RecordKind::Company => Kind::Company,
@@ -39,10 +42,10 @@ pub(crate) fn from_row(row: &SearchRow, region: Region) -> Option<Listed> {
         archived: row.is_archived,
         ..empty(kind, row.object.id)
     };
-    Some(Listed { record, numbers: numbers(row.phones(), region), updated_at: row.updated })
+    Some(Listed { record, numbers: Numbers::of(row.phones(), regions), updated_at: row.updated })
 }
 
-pub(crate) fn from_individual(individual: &wire::Individual, region: Region) -> Listed {
+pub(crate) fn from_individual(individual: &wire::Individual, regions: &Regions) -> Listed {
     let record = Record {
         name: full_name(individual.first_name.as_deref(), individual.last_name.as_deref()),
         relation: relation(individual.kind.as_ref()),
@@ -51,10 +54,10 @@ pub(crate) fn from_individual(individual: &wire::Individual, region: Region) -> 
         archived: individual.is_archived,
         ..empty(Kind::Individual, individual.id)
     };
-    Listed { record, numbers: numbers(individual.phones(), region), updated_at: individual.updated_at }
+    Listed { record, numbers: Numbers::of(individual.phones(), regions), updated_at: individual.updated_at }
 }
 
-pub(crate) fn from_company(company: &wire::Company, region: Region) -> Listed {
+pub(crate) fn from_company(company: &wire::Company, regions: &Regions) -> Listed {
     let record = Record {
         name: company.name.clone().unwrap_or_default(),
         relation: relation(company.kind.as_ref()),
@@ -63,10 +66,10 @@ pub(crate) fn from_company(company: &wire::Company, region: Region) -> Listed {
         archived: company.is_archived,
         ..empty(Kind::Company, company.id)
     };
-    Listed { record, numbers: numbers(company.phones(), region), updated_at: company.updated_at }
+    Listed { record, numbers: Numbers::of(company.phones(), regions), updated_at: company.updated_at }
 }
 
-pub(crate) fn from_contact(contact: &wire::Contact, region: Region) -> Listed {
+pub(crate) fn from_contact(contact: &wire::Contact, regions: &Regions) -> Listed {
     let record = Record {
         name: full_name(contact.first_name.as_deref(), contact.last_name.as_deref()),
         email: contact.email.clone(),
@@ -75,7 +78,7 @@ pub(crate) fn from_contact(contact: &wire::Contact, region: Region) -> Listed {
         archived: contact.is_archived,
         ..empty(Kind::Contact, contact.id)
     };
-    Listed { record, numbers: numbers(contact.phones(), region), updated_at: contact.updated }
+    Listed { record, numbers: Numbers::of(contact.phones(), regions), updated_at: contact.updated }
 }
 
 /// A contact's companies in Sellsy's order, without those that are archived: archived records never match.
@@ -101,13 +104,6 @@ fn empty(kind: Kind, id: i64) -> Record {
         archived: false,
         companies: Vec::new(),
     }
-}
-
-fn numbers<'a>(typed: impl Iterator<Item = &'a str>, region: Region) -> Vec<E164> {
-    let mut numbers: Vec<E164> = typed.filter_map(|typed| parse(typed, region)).collect();
-    numbers.sort();
-    numbers.dedup();
-    numbers
 }
 
 fn full_name(first: Option<&str>, last: Option<&str>) -> String {

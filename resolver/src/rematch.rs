@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::{
     error::{Code, Error, Remedy, Result},
     ids::Stage,
-    phone::E164,
 };
 
 use ledger::calls;
@@ -22,7 +21,8 @@ impl Rematch {
     /// Resolves the unmatched calls from these records' numbers again.
     pub(crate) async fn numbers(&self, listed: &[Listed]) -> Result<()> {
         let usable = listed.iter().filter(|listed| !listed.record.archived);
-        let numbers: Vec<&str> = usable.flat_map(|listed| &listed.numbers).map(E164::as_str).collect();
+        let numbers: Vec<&str> =
+            usable.flat_map(|listed| &listed.numbers.read).map(|read| read.number.as_str()).collect();
         if numbers.is_empty() {
             return Ok(());
         }

@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod links;
 mod lost;
+mod numbers;
 mod odd;
 mod order;
 mod outage;

@@ -1,4 +1,4 @@
-//! A phone directory of 100,000 records: how fast it loads, and how long a look-up takes then.
+//! A phone directory of 100,000 records: how fast it loads, how long a look-up takes then, and what reading a number costs.
 //!
 //! The load is compared with fetching the same pages from the sandbox and discarding them, the look-up with `select 1` on the
 //! same connection. Half of the numbers looked up are known.
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use base::{
     db::Client,
-    phone::{self, E164},
+    phone::{self, E164, Region},
 };
 use harness::{NO_QUOTAS, Stack};
 use resolver::directory::store;
@@ -20,6 +20,20 @@ use crate::{
 };
 
 const LOOK_UPS: usize = 20_000;
+const READINGS: u32 = 20_000;
+/// As people type one number, and as they type two or a remark.
+const ONE: [&str; 8] = [
+    "06 39 98 12 34",
+    "+33 6 39 98 12 34",
+    "0199001234",
+    "+33199001234",
+    "01.99.00.12.34",
+    "0033 6 39 98 12 34",
+    "+32 470 12 34 56",
+    "01 99 00 12 34 poste 12",
+];
+const SEVERAL: [&str; 3] =
+    ["01 99 00 12 34 - 06 39 98 12 34", "01 99 00 12 34 / 06 39 98 12 34", "06 39 98 12 34 (2ème ligne)"];
 /// The pages are fetched one after the other; this limit allows for a machine that is much slower than ours.
 const LOADED_WITHIN: Duration = Duration::from_secs(600);
 
@@ -51,10 +65,24 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
         Figure::new("directory_look_up_p99_ms", "directory: look-up, p99", quantile_ms(&mut known, 0.99), "ms")
             .beside("ms: select 1", quantile_ms(&mut bare_query, 0.99))
             .reach(Reach::RatioAtMost(5.0)),
+        Figure::new("number_read_us", "numbers: a field with one is read", reading_us(&ONE), "µs"),
+        Figure::new("numbers_read_us", "numbers: a field with more, or with a remark", reading_us(&SEVERAL), "µs"),
     ];
     drop(resolver);
     stack.down().await?;
     Ok(figures)
+}
+
+/// The mean of a field, once the library's tables are loaded.
+fn reading_us(fields: &[&str]) -> f64 {
+    let read_all = || fields.iter().filter(|field| phone::read(field, Region::default()).is_ok()).count();
+    let mut read = read_all();
+    let began = Instant::now();
+    for _ in 0..READINGS {
+        read += std::hint::black_box(read_all());
+    }
+    debug_assert_eq!(read, fields.len() * (READINGS as usize + 1));
+    began.elapsed().as_secs_f64() * 1e6 / (f64::from(READINGS) * fields.len() as f64)
 }
 
 /// The same requests as the load's, with the answers discarded.
@@ -95,7 +123,7 @@ async fn look_up(database: &Client) -> Result<(Vec<Duration>, Vec<Duration>)> {
     let (mut known, mut bare, mut found) = (Vec::new(), Vec::new(), 0);
     for number in &numbers {
         let began = Instant::now();
-        found += store::find(database, number).await?.len();
+        found += store::find(database, number, Region::default()).await?.len();
         known.push(began.elapsed());
         let began = Instant::now();
         database.query("select 1", &[]).await?;

@@ -57,7 +57,7 @@ pub(super) async fn page(
 ) -> Page {
     let client = console.database.client().await?;
     let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
-    let mut criteria = criteria_from(&text, console.settings.default_region);
+    let mut criteria = criteria_from(&text, console.settings.regions.first());
     if text.chars().any(char::is_alphabetic) {
         criteria.push(Criterion::Records(store::records_named(&client, &text).await?));
     }

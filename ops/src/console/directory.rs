@@ -12,7 +12,7 @@ use base::phone;
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use maud::{Markup, html};
-use resolver::directory::store::{self, Progress};
+use resolver::directory::store::{self, Progress, Size};
 use serde::Deserialize;
 
 use super::{
@@ -44,7 +44,7 @@ pub(super) async fn explain(
     Extension(visitor): Extension<Visitor>,
     Form(asked): Form<Asked>,
 ) -> Page {
-    let answer = match (&console.look_up, phone::parse(&asked.number, console.settings.default_region)) {
+    let answer = match (&console.look_up, phone::parse(&asked.number, console.settings.regions.first())) {
         (_, None) => Answer::NoNumber,
         (None, _) => Answer::NoCredential,
         (Some(look_up), Some(number)) => match look_up.number(&number).await {
@@ -103,7 +103,7 @@ fn explanation(visitor: &Visitor, answer: &Answer, web_url: &str) -> Markup {
     }
 }
 
-fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[(String, i64, i64, i64)]) -> Markup {
+fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size]) -> Markup {
     let (texts, now) = (visitor.texts(), Timestamp::now());
     html! {
         @if progress.is_empty() { p.empty { (texts.directory_empty) } }
@@ -116,11 +116,11 @@ fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[(String, i64, i64, i
                 } }
                 tbody {
                     @for p in progress {
-                        @let (records, numbers) = sizes.iter().find(|(kind, ..)| *kind == p.kind).map_or((0, 0), |(_, records, _, numbers)| (*records, *numbers));
+                        @let size = sizes.iter().find(|size| size.kind == p.kind).cloned().unwrap_or_default();
                         tr {
                             th scope="row" data-label=(texts.kind) { (name(visitor, &p.kind)) }
-                            td.number data-label=(texts.records) { (count(records)) }
-                            td.number data-label=(texts.numbers) { (count(numbers)) }
+                            td.number data-label=(texts.records) { (count(size.records)) }
+                            td.number data-label=(texts.numbers) { (count(size.numbers)) }
                             td data-label=(texts.loaded) { (loaded(visitor, p, now)) }
                             td data-label=(texts.changes_read) { (p.changes_until.map_or_else(|| "–".into(), |at| ago(visitor, now, at))) }
                             td data-label=(texts.state) { (state(visitor, p)) }

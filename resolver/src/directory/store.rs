@@ -1,6 +1,11 @@
 //! The directory's tables.
 
-use base::{db::Client, error::Result, ids::Kind, phone::E164};
+use base::{
+    db::Client,
+    error::Result,
+    ids::Kind,
+    phone::{E164, Problem, Region},
+};
 use broker::event::RecordHint;
 use jiff::Timestamp;
 use ledger::resolution::{Company, Record};
@@ -33,13 +38,13 @@ pub(crate) async fn knows(client: &Client, number: &E164) -> Result<bool> {
     Ok(client.prepared_query_one(sql, &[&number.as_str()]).await?.get(0))
 }
 
-/// All records with this number, in the order in which the rules prefer them.
-pub async fn find(client: &Client, number: &E164) -> Result<Vec<Entry>> {
+/// All records with this number that count for a line in this country, in the order in which the rules prefer them.
+pub async fn find(client: &Client, number: &E164, line: Region) -> Result<Vec<Entry>> {
     let sql = "select r.record, r.companies, r.companies_at > now() - make_interval(secs => $2), r.seen_at
                  from directory_numbers n join directory_records r using (kind, id)
-                where n.number = $1
+                where n.number = $1 and (n.only_for is null or n.only_for = $3)
                 order by r.archived, array_position(array['individual', 'company', 'contact'], r.kind), r.id";
-    let rows = client.prepared_query(sql, &[&number.as_str(), &COMPANIES_KEPT_S]).await?;
+    let rows = client.prepared_query(sql, &[&number.as_str(), &COMPANIES_KEPT_S, &line.to_string()]).await?;
     let entry = |row: &tokio_postgres::Row| {
         let Json(mut record): Json<Record> = row.get(0);
         let companies: Option<Json<Vec<Company>>> = row.get(1);
@@ -66,10 +71,19 @@ pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Res
     let outdated = "delete from directory_numbers n
                      using jsonb_to_recordset($1) as new(kind text, id bigint, numbers text[])
                      where n.kind = new.kind and n.id = new.id and not (n.number = any(new.numbers))";
-    let numbers = "insert into directory_numbers (number, kind, id)
-                   select unnest(numbers), kind, id
-                     from jsonb_to_recordset($1) as new(kind text, id bigint, numbers text[])
-                   on conflict do nothing";
+    let numbers = "insert into directory_numbers as old (number, only_for, kind, id)
+                   select number, region, kind, id
+                     from jsonb_to_recordset($1) as new(kind text, id bigint, numbers text[], only_for text[]),
+                          unnest(new.numbers, new.only_for) as one(number, region)
+                   on conflict (number, kind, id) do update set only_for = excluded.only_for
+                    where old.only_for is distinct from excluded.only_for";
+    let corrected = "delete from directory_unread old using jsonb_to_recordset($1) as new(kind text, id bigint)
+                      where (old.kind, old.id) = (new.kind, new.id)";
+    let unread = "insert into directory_unread (kind, id, problem, typed)
+                  select kind, id, problem, typed
+                    from jsonb_to_recordset($1) as new(kind text, id bigint, unread jsonb),
+                         jsonb_to_recordset(new.unread) as one(problem text, typed text)
+                  on conflict do nothing";
     let known = "delete from directory_misses
                   using jsonb_to_recordset($1) as new(numbers text[]) where number = any(new.numbers)";
     // A company that was archived or became a supplier changes the result for its contacts.
@@ -79,17 +93,23 @@ pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Res
                                where new.kind = 'company' and old.updated_at is distinct from new.updated_at) company
                        where contact.kind = 'contact' and contact.companies @> jsonb_build_array(jsonb_build_object('id', company.id))";
     let rows = Json(rows);
-    for sql in [of_changed, records, outdated, numbers, known] {
+    for sql in [of_changed, records, outdated, numbers, corrected, unread, known] {
         transaction.execute(sql, &[&rows]).await?;
     }
     Ok(())
 }
 
 fn row(listed: &Listed) -> Value {
-    let numbers: Vec<&str> = listed.numbers.iter().map(E164::as_str).collect();
+    let numbers: Vec<&str> = listed.numbers.read.iter().map(|read| read.number.as_str()).collect();
+    let only_for: Vec<_> =
+        listed.numbers.read.iter().map(|read| read.only_for.map(|region| region.to_string())).collect();
+    let unread = listed.numbers.unread.iter().map(|field| json!({ "problem": field.problem, "typed": field.typed }));
     let Record { kind, id, archived, .. } = &listed.record;
     let updated_at = listed.updated_at.map(|at| at.to_string());
-    json!({ "kind": kind, "id": id, "record": listed.record, "archived": archived, "updated_at": updated_at, "numbers": numbers })
+    json!({
+        "kind": kind, "id": id, "record": listed.record, "archived": archived, "updated_at": updated_at,
+        "numbers": numbers, "only_for": only_for, "unread": unread.collect::<Vec<_>>(),
+    })
 }
 
 pub(crate) async fn put_companies(client: &Client, contact: i64, companies: &[Company]) -> Result<()> {
@@ -263,14 +283,59 @@ pub(crate) async fn is_loaded(client: &Client) -> Result<bool> {
     Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
-/// Records, usable ones and numbers by kind.
-pub async fn sizes(client: &Client) -> Result<Vec<(String, i64, i64, i64)>> {
+/// How much of one kind is known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Size {
+    pub kind: String,
+    pub records: i64,
+    /// Those that are not archived.
+    pub usable: i64,
+    pub numbers: i64,
+    /// Fields of usable records that have digits and no number.
+    pub unread: i64,
+}
+
+pub async fn sizes(client: &Client) -> Result<Vec<Size>> {
     let sql = "select r.kind, count(*), count(*) filter (where not archived),
-                      (select count(*) from directory_numbers n where n.kind = r.kind)
+                      (select count(*) from directory_numbers n where n.kind = r.kind),
+                      (select count(*) from directory_unread u join directory_records of using (kind, id)
+                        where u.kind = r.kind and not of.archived)
                  from directory_records r group by r.kind
                 order by array_position(array['individual', 'company', 'contact'], r.kind)";
     let rows = client.prepared_query(sql, &[]).await?;
-    Ok(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect())
+    let size = |r: &tokio_postgres::Row| Size {
+        kind: r.get(0),
+        records: r.get(1),
+        usable: r.get(2),
+        numbers: r.get(3),
+        unread: r.get(4),
+    };
+    Ok(rows.iter().map(size).collect())
+}
+
+/// A field with digits in which no number was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UnreadField {
+    pub kind: String,
+    pub id: i64,
+    pub problem: Problem,
+    /// Masked.
+    pub typed: String,
+}
+
+/// Those of records that are in use.
+pub async fn unread(client: &Client) -> Result<Vec<UnreadField>> {
+    let sql =
+        "select u.kind, u.id, u.problem, u.typed from directory_unread u join directory_records r using (kind, id)
+                where not r.archived
+                order by array_position(array['individual', 'company', 'contact'], u.kind), u.id, u.typed";
+    let rows = client.prepared_query(sql, &[]).await?;
+    let field = |row: &tokio_postgres::Row| {
+        // A newer resolver may know more problems.
+        let problem = serde_json::from_value(Value::String(row.get(2))).unwrap_or(Problem::Length);
+        UnreadField { kind: row.get(0), id: row.get(1), problem, typed: row.get(3) }
+    };
+    Ok(rows.iter().map(field).collect())
 }
 
 /// Begins a pass. Changes from a little before now on are read again after it.

@@ -12,7 +12,7 @@ use base::{
     db::{Client, Database},
     error::{Code, Result},
     ids::Kind,
-    phone::Region,
+    phone::Regions,
     telemetry,
 };
 use broker::event::RecordHint;
@@ -40,7 +40,7 @@ const LOOK_FOR_REQUESTS: Duration = Duration::from_secs(1);
 pub(crate) struct Sync {
     pub(crate) database: Database,
     pub(crate) sellsy: Sellsy,
-    pub(crate) region: Region,
+    pub(crate) regions: Regions,
     pub(crate) every: Duration,
     pub(crate) rematch: Rematch,
 }
@@ -196,19 +196,19 @@ impl Sync {
     }
 
     async fn read(&self, kind: Kind, filters: &Value, offset: Option<&str>) -> Result<Read> {
-        let region = self.region;
+        let regions = &self.regions;
         Ok(match kind {
             Kind::Individual => {
                 let page = self.sellsy.individuals(filters, offset).await?;
-                listed(&page, |individual| record::from_individual(individual, region))
+                listed(&page, |individual| record::from_individual(individual, regions))
             }
             Kind::Company => {
                 let page = self.sellsy.companies(filters, offset).await?;
-                listed(&page, |company| record::from_company(company, region))
+                listed(&page, |company| record::from_company(company, regions))
             }
             Kind::Contact => {
                 let page = self.sellsy.contacts(filters, offset).await?;
-                listed(&page, |contact| record::from_contact(contact, region))
+                listed(&page, |contact| record::from_contact(contact, regions))
             }
         })
     }
@@ -226,14 +226,14 @@ fn listed<T>(page: &Page<T>, to: impl Fn(&T) -> Listed) -> Read {
 /// Reads one record again after a hint that it changed.
 pub(crate) async fn refresh(
     sellsy: &Sellsy,
-    region: Region,
+    regions: &Regions,
     database: &Database,
     hint: &RecordHint,
 ) -> Result<Vec<Listed>> {
     let listed = match hint.kind {
-        Kind::Individual => sellsy.individual(hint.id).await?.map(|i| record::from_individual(&i, region)),
-        Kind::Company => sellsy.company(hint.id).await?.map(|c| record::from_company(&c, region)),
-        Kind::Contact => sellsy.contact(hint.id).await?.map(|c| record::from_contact(&c, region)),
+        Kind::Individual => sellsy.individual(hint.id).await?.map(|i| record::from_individual(&i, regions)),
+        Kind::Company => sellsy.company(hint.id).await?.map(|c| record::from_company(&c, regions)),
+        Kind::Contact => sellsy.contact(hint.id).await?.map(|c| record::from_contact(&c, regions)),
     };
     let listed = Vec::from_iter(listed);
     let mut client = database.client().await?;

@@ -47,6 +47,12 @@ impl E164 {
         &self.0[1 + self.country_code().len()..]
     }
 
+    /// What every spelling of the number ends with, whichever plan it follows.
+    pub fn last_digits(&self) -> &str {
+        let digits = self.significant_digits();
+        &digits[digits.len().saturating_sub(8)..]
+    }
+
     /// Where the numbering plan has changed: the part to search for in records from before.
     pub fn former_digits(&self) -> Option<String> {
         plans::before(self.country_code(), self.significant_digits())
@@ -175,6 +181,12 @@ impl Regions {
     /// Where the other party's number is dialled that a line in this country (Aircall's `country`) shows.
     pub fn of_line(&self, country: Option<&str>) -> Region {
         country.and_then(|country| country.parse().ok()).unwrap_or_else(|| self.first())
+    }
+
+    /// The first country that the number may belong to.
+    pub fn of_number(&self, number: &E164) -> Region {
+        let is_its = |region: &&Region| region.country_code() == number.country_code();
+        self.0.iter().find(is_its).copied().unwrap_or_else(|| self.first())
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Concerned {
     pub log_form: Option<String>,
     /// The other party, as Aircall wrote it.
     pub raw_digits: Option<String>,
+    /// Of the line.
+    pub line_country: Option<String>,
     /// All text that is stored of the call.
     pub text: String,
     /// The person's record was among the call's candidates.
@@ -84,7 +86,8 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
                      from calls c where erased_at is null)
                select call_id, sellsy_id, log_form, snapshot->>'raw_digits', text, by_record, unmatched_number is not null,
                       (select count(*) from jsonb_object_keys(insights)),
-                      (select count(*) from timeline t where t.call_id = candidate.call_id)
+                      (select count(*) from timeline t where t.call_id = candidate.call_id),
+                      snapshot->'number'->>'country'
                  from candidate
                 where by_record or translate(text, $4, '') like '%' || $1 || '%'
                 order by call_id";
@@ -99,6 +102,7 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
         unmatched: r.get(6),
         insights: r.get(7),
         lines: r.get(8),
+        line_country: r.get(9),
     });
     Ok(concerned.collect())
 }

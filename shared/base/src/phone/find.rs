@@ -10,7 +10,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber};
 
 use super::{
     E164, Found, Problem, Region, country_code_length,
-    plans::{self, FRENCH, WITHHELD},
+    plans::{self, FRENCH, WITH_LEADING_ZERO, WITHHELD},
     text::{Group, Typed},
 };
 
@@ -208,6 +208,9 @@ fn by_library(digits: &str, region: Region) -> Option<E164> {
 /// Today's number if its length is possible. Whether its range is in use is not asked.
 fn today(code: &str, national: &str) -> Option<E164> {
     let (code, national) = plans::today(code, national);
+    if national.starts_with('0') && !WITH_LEADING_ZERO.contains(&code) {
+        return None;
+    }
     let zeros = national.bytes().take_while(|byte| *byte == b'0').count();
     let number = PhoneNumber {
         country_code: code.parse().ok()?,
@@ -229,7 +232,7 @@ impl Region {
         FRENCH.contains(&&*self.country_code())
     }
 
-    fn country_code(self) -> String {
+    pub(super) fn country_code(self) -> String {
         PHONE_NUMBER_UTIL.get_country_code_for_region(self.0).unwrap_or_default().to_string()
     }
 }

@@ -68,6 +68,13 @@ const OVERSEAS: &[(&str, &str)] = &[
     ("9769", "262"),
 ];
 
+/// Country codes with numbers that begin with zero. Elsewhere such a number has a digit too few, or a zero too many. Source:
+/// the general patterns of libphonenumber's metadata (9.0.43).
+pub(super) const WITH_LEADING_ZERO: [&str; 28] = [
+    "39", "47", "62", "66", "81", "82", "91", "225", "226", "227", "229", "241", "242", "247", "250", "267", "268",
+    "359", "378", "501", "507", "598", "676", "679", "687", "853", "974", "992",
+];
+
 /// Numbers that carriers send for callers who withhold theirs: words on a phone's keys (UNAVAILABLE, RESTRICTED after a 1,
 /// ANONYMOUS, BLOCKED, and one that is no word). Source: what connectors of telephones and CRMs report to have received.
 pub(super) const WITHHELD: [&str; 5] = ["86282452253", "17378742833", "266696687", "2562533", "464"];

@@ -82,7 +82,7 @@ pub(super) struct Raw {
     #[arg(long, env, default_value = "15m")]
     pub(super) reconcile_every: String,
 
-    /// Country of numbers typed without a country code (ISO 3166, two letters)
+    /// Country of numbers typed without a country code (ISO 3166, two letters); after commas, further countries with lines
     #[arg(long, env, default_value = "FR")]
     pub(super) default_region: String,
     /// Time zone of the dates written to Sellsy

@@ -24,7 +24,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let rematch_days: Option<u16> = parsed(problems, "REMATCH_DAYS", &raw.rematch_days, "a number of days from 0");
     let retention_days: Option<NonZeroU16> =
         parsed(problems, "RETENTION_DAYS", &raw.retention_days, "a number of days from 1 to 65535");
-    let region = parsed(problems, "DEFAULT_REGION", &raw.default_region, "a country of two letters such as FR");
+    let countries = "countries of two letters with commas between them, such as FR or FR,BE";
+    let regions = parsed(problems, "DEFAULT_REGION", &raw.default_region, countries);
     let time_zone = TimeZone::get(&raw.time_zone);
     if time_zone.is_err() {
         problems.0.push("TIME_ZONE must be an IANA time zone such as Europe/Paris".into());
@@ -68,7 +69,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         reconcile_every: reconcile_every?,
         rematch_days: rematch_days?.into(),
         retention: Duration::from_secs(u64::from(retention_days?.get()) * 86_400),
-        default_region: region?,
+        regions: regions?,
         time_zone: time_zone.ok()?,
         log_language: language?,
         log_template: log_template?,

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::phone::Region;
+use crate::phone::Regions;
 
 /// Which settings a worker requires, beyond broker and database.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Settings {
     pub reconcile_every: Duration,
     pub rematch_days: f64,
     pub retention: Duration,
-    pub default_region: Region,
+    pub regions: Regions,
     pub time_zone: TimeZone,
     pub log_language: Language,
     /// Only the logger reads it.
