@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{self, File, Module, SHARED, WORKERS};
 
 /// Modules that stay in a shared crate although only one other crate uses them, or none, and why.
-const EXCEPTIONS: [(&str, &str, &str); 11] = [
+const EXCEPTIONS: [(&str, &str, &str); 9] = [
     ("ledger", "calls", "the ledger alone touches the table `calls`, whichever worker asks"),
     ("ledger", "erase", "the ledger alone touches the table `calls`, whichever worker asks"),
     ("ledger", "filtered", "the ledger alone touches the table `filtered_calls`"),
     ("ledger", "reconciliation", "the ledger alone touches the table `reconciliations`"),
     ("ledger", "timeline", "the ledger alone touches the table `timeline`"),
     ("broker", "amqp::message", "headers are read where they are written"),
-    ("base", "phone", "numbers are read in one place"),
-    ("base", "trace", "what the task belongs to is set and read in one place"),
     ("vendors", "vendor", "the names and codes of an API are in one place"),
     ("vendors", "sent", "requests are noted, taken and put back in one place"),
     ("vendors", "budget::store", "the budget alone touches its tables"),
