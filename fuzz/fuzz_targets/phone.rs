@@ -2,15 +2,22 @@
 
 #![no_main]
 
-use base::phone::{Caller, Region, classify, parse};
+use base::phone::{Caller, Region, classify, masked, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|typed: &str| {
-    for region in ["FR", "CH", "US"] {
+    let _ = masked(typed);
+    for region in ["FR", "DE", "US", "IT", "BR"] {
         let region: Region = region.parse().expect("a country");
-        let Some(number) = parse(typed, region) else { continue };
-        assert_eq!(parse(number.as_str(), region).as_ref(), Some(&number), "another number when read again");
-        assert_eq!(classify(Some(typed), region), Caller::Number(number.clone()));
-        assert!(!number.to_string().replace(' ', "").contains(number.significant_digits()), "not masked");
+        let Ok(numbers) = read(typed, region) else { continue };
+        for found in &numbers {
+            let again = read(found.number.as_str(), region).expect("it can be read");
+            assert!(again.len() == 1 && again[0].number == found.number, "{found:?} is another number when read again: {again:?}");
+            let shown = found.number.to_string().replace(' ', "");
+            assert!(!shown.contains(found.number.significant_digits()), "not masked");
+        }
+        if let Caller::Number(number) = classify(Some(typed), region) {
+            assert_eq!(number, numbers[0].number);
+        }
     }
 });
