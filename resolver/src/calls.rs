@@ -70,7 +70,8 @@ impl Calls {
                     Ended::Noted(known)
                 }
                 Action::AskDirectory(known, number) => {
-                    let knows = store::knows(&self.database.client().await?, number).await?;
+                    let line = self.look_up.line_of(&call);
+                    let knows = store::knows(&self.database.client().await?, number, line).await?;
                     Ended::DirectoryAsked { known, knows }
                 }
                 Action::ResolveAgain(known) => {

@@ -65,7 +65,7 @@ impl LookUp {
     }
 
     /// The country of the line, in which its callers' numbers are dialled.
-    fn line_of(&self, call: &Call) -> Region {
+    pub(crate) fn line_of(&self, call: &Call) -> Region {
         self.regions.of_line(call.number.as_ref().and_then(|line| line.country.as_deref()))
     }
 
