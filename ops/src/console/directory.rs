@@ -128,6 +128,8 @@ fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size]) -> Markup {
                     }
                 }
             }
+            @let unread: i64 = sizes.iter().map(|size| size.unread).sum();
+            @if unread > 0 { p.hint { (texts.unread) " " (count(unread)) } }
             @for p in progress.iter().filter(|p| p.problem.is_some()) {
                 p.problem { (name(visitor, &p.kind)) ": " span lang="en" { (p.problem.as_deref().unwrap_or_default()) } }
             }

@@ -279,6 +279,7 @@ texts! {
     kind: "Type", "Kind";
     records: "Fiches", "Records";
     numbers: "Numéros", "Numbers";
+    unread: "Champs avec des chiffres, mais sans numéro lisible (callbridge directory unread) :", "Fields with digits and no number (callbridge directory unread):";
     loaded: "Lu en entier", "Last full load";
     changes_read: "Changements lus", "Last changes read";
     failed: "Échec", "Failed";
