@@ -18,20 +18,22 @@ use super::{
 const MOST_DIGITS: usize = 24;
 /// What stands after a number and has no more digits belongs to it.
 const LONGEST_EXTENSION: usize = 6;
-/// A number without a country code or a trunk prefix beside another has at least as many digits.
+/// A number beside another has at least as many digits, or as many as that one.
 const SHORTEST_BESIDE: usize = 7;
 
 pub(super) fn numbers(typed: &Typed, region: Region) -> Result<Vec<Found>, Problem> {
     let mut found: Vec<Found> = Vec::new();
+    let mut shortest = 0;
     for run in &typed.runs {
         let beside = !found.is_empty();
         let digits: usize = run.groups.iter().map(|group| group.digits.len()).sum();
-        if run.is_misspelt || beside && digits < SHORTEST_BESIDE || run.is_extension && digits <= LONGEST_EXTENSION {
+        if run.is_misspelt || digits < shortest || run.is_extension && digits <= LONGEST_EXTENSION {
             continue;
         }
         for read in of_run(&run.groups, region) {
             if (!beside || read.complete) && !found.iter().any(|known| known.number == read.found.number) {
                 found.push(read.found);
+                shortest = digits.min(SHORTEST_BESIDE);
             }
         }
     }
@@ -98,9 +100,6 @@ fn several(groups: &[Group], region: Region) -> Option<Vec<Read>> {
     let mut longest = 0;
     for at in 1..groups.len() {
         longest += groups[at - 1].digits.len();
-        if longest < SHORTEST_BESIDE {
-            continue;
-        }
         if longest > MOST_DIGITS {
             break;
         }
