@@ -16,6 +16,8 @@ use super::{
 
 /// A number has at most 15 digits; before them may stand an international prefix, a trunk prefix, and a repeated country code.
 const MOST_DIGITS: usize = 24;
+/// Enough for five numbers of five groups each.
+const ATTEMPTS: u32 = 150;
 /// What stands after a number and has no more digits belongs to it.
 const LONGEST_EXTENSION: usize = 6;
 /// A number beside another has at least as many digits, or as many as that one.
@@ -88,32 +90,30 @@ fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
         }
         return read;
     }
-    several(groups, region).or_else(|| with_extension(groups, region).map(|read| vec![read])).unwrap_or_default()
+    several(groups, region, &mut { ATTEMPTS })
+        .or_else(|| with_extension(groups, region).map(|read| vec![read]))
+        .unwrap_or_default()
 }
 
 fn begins_number(group: &Group) -> bool {
     group.plus || group.digits.starts_with('0')
 }
 
-/// Two or more numbers with nothing special between them.
-fn several(groups: &[Group], region: Region) -> Option<Vec<Read>> {
-    let mut longest = 0;
-    for at in 1..groups.len() {
-        longest += groups[at - 1].digits.len();
-        if longest > MOST_DIGITS {
-            break;
-        }
+/// Two or more numbers with no wide gap between them; rather where another sign than a space or a dot stands. Where numbers have
+/// many lengths there are more ways to read hundreds of groups than time: after so many `attempts` there is none.
+fn several(groups: &[Group], region: Region, attempts: &mut u32) -> Option<Vec<Read>> {
+    let is_plain = |at: &usize| groups[*at].gap.is_none_or(|gap| matches!(gap.sign, ' ' | '.'));
+    let (plain, marked): (Vec<usize>, Vec<usize>) = (1..groups.len()).partition(is_plain);
+    marked.into_iter().chain(plain).find_map(|at| {
+        *attempts = attempts.checked_sub(1)?;
         let (first, rest) = groups.split_at(at);
-        let Some(first) = whole(first, region).filter(|read| read.complete) else { continue };
+        let first = whole(first, region).filter(|read| read.complete)?;
         let rest = match whole(rest, region) {
-            Some(read) if read.complete => Some(vec![read]),
-            _ => several(rest, region),
+            Some(read) if read.complete => vec![read],
+            _ => several(rest, region, attempts)?,
         };
-        if let Some(rest) = rest {
-            return Some(std::iter::once(first).chain(rest).collect());
-        }
-    }
-    None
+        Some(std::iter::once(first).chain(rest).collect())
+    })
 }
 
 /// A number, and a few digits after a sign that does not stand within the number: `… 34-12`, `… 34 (12)`, `… 34/35`.

@@ -4,6 +4,9 @@
 
 use std::borrow::Cow;
 
+/// What is longer is no field for numbers, and its end is not read.
+const MOST_CHARACTERS: usize = 500;
+
 /// What stands between two groups of digits of one number, by its first sign that is no space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
@@ -43,7 +46,8 @@ pub(super) struct Typed {
 }
 
 pub(super) fn read(typed: &str) -> Typed {
-    let plain = plain(typed);
+    let end = typed.char_indices().nth(MOST_CHARACTERS).map_or(typed.len(), |(at, _)| at);
+    let plain = plain(&typed[..end]);
     let (plain, is_rounded) = unrounded(&plain);
     let mut reader = Reader::default();
     let mut rest = &*plain;
