@@ -11,13 +11,15 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber};
 use super::{
     E164, Found, Problem, Region, country_code_length,
     plans::{self, FRENCH, WITH_LEADING_ZERO, WITHHELD},
-    text::{Group, Typed},
+    text::{Gap, Group, Typed},
 };
 
 /// A number has at most 15 digits; before them may stand an international prefix, a trunk prefix, and a repeated country code.
 const MOST_DIGITS: usize = 24;
 /// Enough for five numbers of five groups each.
 const ATTEMPTS: u32 = 150;
+/// Signs with space around them, or in pairs, and parentheses: what rather stands between two numbers first.
+const WIDE: [char; 12] = ['\t', '|', '&', '<', '>', ':', '(', '/', ',', '-', '.', ' '];
 /// What stands after a number and has no more digits belongs to it.
 const LONGEST_EXTENSION: usize = 6;
 /// A number beside another has at least as many digits, or as many as that one.
@@ -29,13 +31,14 @@ pub(super) fn numbers(typed: &Typed, region: Region) -> Result<Vec<Found>, Probl
     for run in &typed.runs {
         let beside = !found.is_empty();
         let digits: usize = run.groups.iter().map(|group| group.digits.len()).sum();
-        if run.is_misspelt || digits < shortest || run.is_extension && digits <= LONGEST_EXTENSION {
+        if digits < shortest || run.is_extension && digits <= LONGEST_EXTENSION {
             continue;
         }
         for read in of_run(&run.groups, region) {
             if (!beside || read.complete) && !found.iter().any(|known| known.number == read.found.number) {
+                let length = read.found.number.significant_digits().len();
                 found.push(read.found);
-                shortest = digits.min(SHORTEST_BESIDE);
+                shortest = length.min(SHORTEST_BESIDE);
             }
         }
     }
@@ -46,7 +49,7 @@ fn problem(typed: &Typed) -> Problem {
     let digits: usize = typed.runs.iter().flat_map(|run| &run.groups).map(|group| group.digits.len()).sum();
     if typed.is_rounded {
         Problem::Rounded
-    } else if typed.runs.iter().any(|run| run.is_misspelt) {
+    } else if typed.runs.iter().flat_map(|run| &run.groups).any(|group| group.is_misspelt) {
         Problem::Letter
     } else if digits == 0 {
         Problem::NoDigits
@@ -64,35 +67,54 @@ struct Read {
 }
 
 fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
-    let parts: Vec<&[Group]> = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide)).collect();
-    if parts.len() > 1 {
-        let read: Vec<Read> =
-            parts.iter().filter_map(|part| whole(part, region)).filter(|read| read.complete).collect();
-        if read.len() > 1 {
+    if groups.iter().any(|group| group.is_misspelt) {
+        let parts = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide));
+        let right = parts.filter(|part| !part.iter().any(|group| group.is_misspelt));
+        return right.flat_map(|part| of_run(part, region)).collect();
+    }
+    // `Bureau 204 01 99 …`, `(1) 06 39 …`
+    if let [first, rest @ ..] = groups
+        && let Some(next) = rest.first().filter(|next| begins_number(next))
+        && (first.after_letters || first.digits.len() <= 2 && (first.gap.is_some() || next.gap.is_some_and(is_marked)))
+        && !begins_number(first)
+    {
+        let read = of_run(rest, region);
+        if !read.is_empty() {
+            return read;
+        }
+    }
+    let is_wide = |group: &Group, sign| group.gap.is_some_and(|gap| gap.wide && gap.sign == sign);
+    for sign in WIDE.into_iter().filter(|sign| groups[1..].iter().any(|group| is_wide(group, *sign))) {
+        let parts: Vec<&[Group]> = groups.chunk_by(|_, next| !is_wide(next, sign)).collect();
+        let mut read = parts.iter().flat_map(|part| of_run(part, region)).filter(|read| read.complete);
+        let read: Vec<Read> = read.by_ref().collect();
+        // `… -106 / -107`
+        let more = sign != '-' && parts[1..].iter().all(|part| is_short(part));
+        if read.len() > 1 || read.len() == 1 && more {
             return read;
         }
     }
     if let Some(read) = whole(groups, region) {
         return vec![read];
     }
-    if let [first, rest @ ..] = groups
-        && (first.after_letters
-            || parts.len() == 1 && first.digits.len() <= 2 && rest.first().is_some_and(begins_number))
-        && let Some(read) = whole(rest, region)
-    {
-        return vec![read];
-    }
+    let parts: Vec<&[Group]> = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide)).collect();
     if parts.len() > 1 {
         let mut read: Vec<Read> = Vec::new();
         for part in parts {
             let beside = !read.is_empty();
             read.extend(of_run(part, region).into_iter().filter(|read| !beside || read.complete));
         }
-        return read;
+        if !read.is_empty() {
+            return read;
+        }
     }
     several(groups, region, &mut { ATTEMPTS })
         .or_else(|| with_extension(groups, region).map(|read| vec![read]))
         .unwrap_or_default()
+}
+
+fn is_short(part: &[Group]) -> bool {
+    part.iter().map(|group| group.digits.len()).sum::<usize>() <= LONGEST_EXTENSION
 }
 
 fn begins_number(group: &Group) -> bool {
@@ -102,8 +124,8 @@ fn begins_number(group: &Group) -> bool {
 /// Two or more numbers with no wide gap between them; rather where another sign than a space or a dot stands. Where numbers have
 /// many lengths there are more ways to read hundreds of groups than time: after so many `attempts` there is none.
 fn several(groups: &[Group], region: Region, attempts: &mut u32) -> Option<Vec<Read>> {
-    let is_plain = |at: &usize| groups[*at].gap.is_none_or(|gap| matches!(gap.sign, ' ' | '.'));
-    let (plain, marked): (Vec<usize>, Vec<usize>) = (1..groups.len()).partition(is_plain);
+    let (marked, plain): (Vec<usize>, Vec<usize>) =
+        (1..groups.len()).partition(|at| groups[*at].gap.is_some_and(is_marked));
     marked.into_iter().chain(plain).find_map(|at| {
         *attempts = attempts.checked_sub(1)?;
         let (first, rest) = groups.split_at(at);
@@ -116,18 +138,21 @@ fn several(groups: &[Group], region: Region, attempts: &mut u32) -> Option<Vec<R
     })
 }
 
-/// A number, and a few digits after a sign that does not stand within the number: `… 34-12`, `… 34 (12)`, `… 34/35`.
+/// A number, and a few digits after a sign that does not stand within the number: `… 34-12`, `… 34/35`.
 fn with_extension(groups: &[Group], region: Region) -> Option<Read> {
-    let sign = |group: &Group| group.gap.map(|gap| gap.sign).filter(|sign| !matches!(sign, ' ' | '.'));
-    let at = (1..groups.len()).find(|at| {
-        let (number, after) = groups.split_at(*at);
-        let apart = sign(&after[0]);
-        apart.is_some()
-            && number.iter().skip(1).all(|group| sign(group) != apart)
-            && after.iter().all(|group| group.digits.len() <= LONGEST_EXTENSION)
-            && number.iter().map(|group| group.digits.len()).sum::<usize>() >= SHORTEST_BESIDE
-    })?;
-    whole(&groups[..at], region)
+    let sign = |group: &Group| group.gap.map(|gap| gap.sign);
+    (1..groups.len()).rev().find_map(|at| {
+        let (number, after) = groups.split_at(at);
+        let within = if after.len() > 1 { &number[1..] } else { &number[number.len() - 1..] };
+        let apart = after[0].gap.filter(|gap| is_marked(*gap)).map(|gap| gap.sign);
+        let is_apart = apart.is_some() && within.iter().all(|group| sign(group) != apart);
+        if is_apart && !is_short(number) && is_short(after) { whole(number, region) } else { None }
+    })
+}
+
+/// A sign that people also put between a number and something else.
+fn is_marked(gap: Gap) -> bool {
+    gap.wide || !matches!(gap.sign, ' ' | '.')
 }
 
 /// All groups as one number.
@@ -137,7 +162,14 @@ fn whole(groups: &[Group], region: Region) -> Option<Read> {
     if digits.len() > MOST_DIGITS {
         return None;
     }
-    let found = number(plus, &digits, region)?;
+    let found = number(plus, &digits, region).or_else(|| {
+        // `(0)` after the code of a country that has no such zero.
+        let is_trunk = |group: &Group| group.digits == "0" && group.gap.is_some_and(|gap| gap.sign == '(');
+        groups.iter().any(is_trunk).then_some(())?;
+        let digits: String =
+            groups.iter().filter(|group| !is_trunk(group)).map(|group| group.digits.as_str()).collect();
+        number(plus, &digits, region)
+    })?;
     let complete = !found.national || digits.starts_with('0') || is_valid(&found.number);
     Some(Read { found, complete })
 }

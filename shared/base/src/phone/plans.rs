@@ -131,7 +131,7 @@ fn ivory_coast(national: &str) -> Cow<'_, str> {
     }
     let digit = |at: usize| national.as_bytes().get(at).copied().unwrap_or_default();
     let operator = match (digit(0), digit(1), digit(2)) {
-        (b'2' | b'3', _, b'8') => "21",
+        (b'2', _, b'8') => "21",
         (b'2' | b'3', _, b'0') => "25",
         (b'2' | b'3', ..) => "27",
         (_, b'0'..=b'3', _) => "01",

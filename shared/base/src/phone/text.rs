@@ -21,10 +21,12 @@ pub(super) struct Group {
     pub(super) digits: String,
     /// What stands before it; of the first of a run, nothing.
     pub(super) gap: Option<Gap>,
-    /// Letters stand directly before it, as in `Port1`.
+    /// It follows letters, as in `Port1` or `Bureau 204`.
     pub(super) after_letters: bool,
     /// A `+` stands before it.
     pub(super) plus: bool,
+    /// A letter stands where one of its digits must be.
+    pub(super) is_misspelt: bool,
 }
 
 /// Groups between which nothing stands that cannot be part of a number.
@@ -33,8 +35,6 @@ pub(super) struct Run {
     pub(super) groups: Vec<Group>,
     /// A word for an extension stands before it.
     pub(super) is_extension: bool,
-    /// A letter stands in it where a digit must be.
-    pub(super) is_misspelt: bool,
 }
 
 /// What a field has.
@@ -76,10 +76,10 @@ struct Reader {
     run: Run,
     gap: Option<Gap>,
     plus: bool,
-    /// The piece before was letters, and what follows is glued to them.
+    /// Letters, and perhaps spaces, stand before what follows.
     after_letters: bool,
-    /// A parenthesis that is open has a number of its own in it.
-    in_parentheses: bool,
+    /// A parenthesis is open.
+    parenthesis: bool,
     is_extension: bool,
     is_misspelt: bool,
 }
@@ -87,9 +87,9 @@ struct Reader {
 impl Reader {
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
-        if !run.groups.is_empty() {
-            self.runs.push(run);
-        }
+        let is_extension = run.is_extension;
+        let parts = without_dates(&run.groups).into_iter().filter(|groups| !groups.is_empty());
+        self.runs.extend(parts.map(|groups| Run { groups, is_extension }));
         (self.gap, self.plus) = (None, false);
     }
 
@@ -117,13 +117,13 @@ impl Reader {
         let first = self.run.groups.is_empty();
         if first {
             self.run.is_extension = std::mem::take(&mut self.is_extension);
-            self.run.is_misspelt = std::mem::take(&mut self.is_misspelt);
         }
         self.run.groups.push(Group {
             digits: digits.to_owned(),
             gap: self.gap.take().filter(|_| !first),
             after_letters: std::mem::take(&mut self.after_letters),
             plus: std::mem::take(&mut self.plus),
+            is_misspelt: std::mem::take(&mut self.is_misspelt),
         });
     }
 
@@ -136,53 +136,109 @@ impl Reader {
         let for_digits = letters.len() <= 2 && lower.chars().all(|c| matches!(c, 'o' | 'l' | 'i'));
         let within = glued_before && glued_after && letters.chars().count() == 1 && !is_extension;
         let is_misspelt = for_digits && (glued_before || glued_after) || within;
-        self.run.is_misspelt |= is_misspelt && glued_before;
+        if let Some(group) = self.run.groups.last_mut().filter(|_| glued_before) {
+            group.is_misspelt |= is_misspelt;
+        }
         self.end_run();
         self.is_extension = is_extension;
         self.is_misspelt = is_misspelt && glued_after;
-        self.after_letters = glued_after;
+        self.after_letters = true;
     }
 
     fn signs(&mut self, signs: &str, after: &str) {
-        self.after_letters = false;
-        let trimmed = signs.trim_matches(' ');
-        if signs.contains('(') {
-            let inside = after.split(')').next().unwrap_or_default();
-            self.in_parentheses = inside.chars().filter(char::is_ascii_digit).count() >= 7;
+        self.after_letters &= signs.trim_matches(' ').is_empty();
+        // `1) 01 99 …`: of a list.
+        if signs.contains(')') && !std::mem::take(&mut self.parenthesis) && !signs.contains('(') {
+            if self.run.groups.len() > 1 && self.run.groups.last().is_some_and(|group| group.digits.len() <= 2) {
+                self.run.groups.pop();
+            }
+            self.end_run();
+            return;
         }
-        let opens_or_closes = self.in_parentheses && signs.contains(['(', ')']);
-        if signs.contains(')') && !signs.contains('(') {
-            self.in_parentheses = false;
-        }
+        self.parenthesis |= signs.contains('(');
         if signs.contains('+') {
             self.end_run();
             self.plus = true;
             return;
         }
+        let sign = signs.chars().find(|c| !matches!(c, ' ' | '(' | ')'));
         // A service's code (`#31#`), lines, and what stands after a label.
-        if signs.contains(['\n', '#', '*', '=', '"', ';'])
-            || signs.contains(':') && trimmed != ":"
-            || signs.contains(": ")
-        {
+        let label = sign == Some(':') && signs != ":";
+        if label || signs.contains(['\n', '#', '*', '=', '"', ';']) {
             self.end_run();
-            // After `;` and line breaks an extension does not go on.
             return;
         }
-        let sign = signs.chars().find(|c| *c != ' ').unwrap_or(' ');
-        let spaced = signs.starts_with(' ') && signs.ends_with(' ') && sign != ' ';
-        let wide = spaced && matches!(sign, '-' | '/' | ',' | '.')
-            || sign == ',' && signs.ends_with(' ')
-            || trimmed.len() > 1 && !trimmed.contains(['(', ')'])
-            || opens_or_closes
-            || signs.contains(['\t', '|', '&', ':', '<', '>'])
-            || sign == ' ' && signs.len() > 1;
-        self.gap = Some(Gap { sign, wide });
+        let gap = match sign {
+            Some(sign) => {
+                let (before, after) = signs.split_once(sign).unwrap_or_default();
+                let spaced = before.ends_with(' ') && after.starts_with(' ');
+                let wide = match sign {
+                    '.' | '-' | '/' => spaced || after.contains(sign),
+                    ',' => after.starts_with(' '),
+                    _ => true,
+                };
+                Gap { sign, wide }
+            }
+            None if signs.contains('(') => Gap { sign: '(', wide: self.is_apart(after) },
+            None if signs.contains(')') => Gap { sign: ')', wide: false },
+            None => Gap { sign: ' ', wide: signs.len() > 1 },
+        };
+        self.gap = Some(gap);
+    }
+
+    /// Whether a parenthesis, which `after` begins with, is not part of the number before it: it has a number of its own, or
+    /// stands after a whole one. `(0)` never does.
+    fn is_apart(&self, after: &str) -> bool {
+        let inside = after.split(')').next().unwrap_or_default();
+        let digits = inside.chars().filter(char::is_ascii_digit).count();
+        let before: usize = self.run.groups.iter().map(|group| group.digits.len()).sum();
+        inside != "0" && (digits >= 7 || before >= 6)
+    }
+}
+
+/// What is before, between and after dates (`12/03/2024`, `2024-03-12`) and times (`14:30`).
+fn without_dates(groups: &[Group]) -> Vec<Vec<Group>> {
+    let (mut parts, mut at) = (vec![Vec::new()], 0);
+    while let Some(group) = groups.get(at) {
+        let length = date_or_time(&groups[at..], at > 0);
+        if length > 0 {
+            parts.push(Vec::new());
+        } else if let Some(part) = parts.last_mut() {
+            part.push(group.clone());
+        }
+        at += length.max(1);
+    }
+    parts
+}
+
+/// How many groups at the beginning are a date or a time.
+fn date_or_time(groups: &[Group], goes_on: bool) -> usize {
+    let sign = |at: usize| groups.get(at).and_then(|group| group.gap).map(|gap| gap.sign);
+    let is = |at: usize, lengths: std::ops::RangeInclusive<usize>, most: u32| {
+        let group = groups.get(at).filter(|group| lengths.contains(&group.digits.len()));
+        group.is_some_and(|group| group.digits.parse().is_ok_and(|value: u32| value <= most))
+    };
+    let is_year =
+        |at: usize| groups.get(at).is_some_and(|group| group.digits.len() == 4 && group.digits.starts_with(['1', '2']));
+    let signs = (sign(1), sign(2));
+    let is_date = signs == (Some('/'), Some('/')) && is(0, 1..=2, 31) && is(1, 1..=2, 12) && is_year(2)
+        || signs == (Some('-'), Some('-')) && is_year(0) && is(1, 2..=2, 12) && is(2, 2..=2, 31);
+    let within = goes_on && sign(0) == Some(':') || sign(2) == Some(':');
+    if is_date {
+        3
+    } else if sign(1) == Some(':') && !within && is(0, 1..=2, 23) && is(1, 2..=2, 59) {
+        2
+    } else {
+        0
     }
 }
 
 /// Words after which a number goes on inside a company.
 fn is_for_extensions(lower: &str) -> bool {
-    const WORDS: [&str; 24] = [
+    const WORDS: [&str; 27] = [
+        "转",
+        "轉",
+        "分机",
         "poste",
         "post",
         "p",
@@ -354,7 +410,7 @@ mod tests {
                 })
                 .collect();
             let extension = if run.is_extension { "ext " } else { "" };
-            let misspelt = if run.is_misspelt { "? " } else { "" };
+            let misspelt = if run.groups.iter().any(|group| group.is_misspelt) { "? " } else { "" };
             format!("{extension}{misspelt}{}", groups.concat())
         };
         let typed = read(typed);
