@@ -1,7 +1,7 @@
 //! What the agent sees while the phone rings: who calls, from which company, and what is being sold to them.
 
-use base::ids::Kind;
-use ledger::resolution::{Record, Relation, Resolution};
+use base::{ids::Kind, settings::Links};
+use ledger::resolution::{Company, Record, Relation, Resolution};
 use vendors::aircall::wire::{CardLine, InsightCard};
 
 use crate::rules;
@@ -10,45 +10,27 @@ use crate::rules;
 /// six lines, and a character takes at most six bytes.
 const LONGEST: usize = 200;
 
-/// Pages of Sellsy's web application that the card and the console link to.
-#[derive(Clone, Copy)]
-pub enum Page {
-    Individual,
-    Company,
-    Contact,
-    Opportunity,
+/// The page of a record in Sellsy.
+pub fn page_of(record: &Record, links: &Links) -> String {
+    links.record(record.kind, record.relation.map(third_type), record.id)
 }
 
-impl Page {
-    /// These paths were found in public code and are not documented: this is the only place that knows them.
-    pub fn link(self, web_url: &str, id: i64) -> String {
-        let path = match self {
-            Page::Individual => "individuals",
-            Page::Company => "companies",
-            Page::Contact => "people",
-            Page::Opportunity => "opportunities",
-        };
-        format!("{web_url}/{path}/{id}")
-    }
+fn page_of_company(company: &Company, links: &Links) -> String {
+    links.record(Kind::Company, company.relation.map(third_type), company.id)
 }
 
-impl From<Kind> for Page {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Individual => Page::Individual,
-            Kind::Company => Page::Company,
-            Kind::Contact => Page::Contact,
-        }
+fn third_type(relation: Relation) -> &'static str {
+    match relation {
+        Relation::Client => "client",
+        Relation::Prospect => "prospect",
+        Relation::Supplier => "supplier",
     }
 }
 
 /// The card for a caller; `None` when nobody was found.
-pub(crate) fn render(resolution: &Resolution, web_url: &str) -> Option<InsightCard> {
+pub(crate) fn render(resolution: &Resolution, links: &Links) -> Option<InsightCard> {
     let record = resolution.record.as_ref()?;
-    let mut contents = vec![CardLine::Title {
-        text: cut(named(&record.name)),
-        link: Some(Page::from(record.kind).link(web_url, record.id)),
-    }];
+    let mut contents = vec![CardLine::Title { text: cut(named(&record.name)), link: Some(page_of(record, links)) }];
     let mut line = |label: &str, text: &str, link: Option<String>| {
         contents.push(CardLine::ShortText { label: label.into(), text: cut(text), link });
     };
@@ -60,10 +42,10 @@ pub(crate) fn render(resolution: &Resolution, web_url: &str) -> Option<InsightCa
         line("Position", position, None);
     }
     if let Some(company) = rules::company_of(record) {
-        line("Company", named(&company.name), Some(Page::Company.link(web_url, company.id)));
+        line("Company", named(&company.name), Some(page_of_company(company, links)));
     }
     if let Some(opportunity) = &resolution.opportunity {
-        line("Opportunity", named(&opportunity.name), Some(Page::Opportunity.link(web_url, opportunity.id)));
+        line("Opportunity", named(&opportunity.name), Some(links.opportunity(opportunity.id)));
     }
     Some(InsightCard { contents })
 }

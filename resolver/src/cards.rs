@@ -8,6 +8,7 @@ use base::{
     db::Database,
     error::{Error, Remedy, Result},
     ids::Stage,
+    settings::Links,
 };
 use broker::amqp::{Handler, Incoming, Outcome};
 use ledger::{
@@ -22,7 +23,7 @@ pub(crate) struct Cards {
     pub(crate) database: Database,
     pub(crate) look_up: LookUp,
     pub(crate) aircall: Aircall,
-    pub(crate) web_url: String,
+    pub(crate) links: Links,
 }
 
 impl Handler for Cards {
@@ -52,7 +53,7 @@ impl Cards {
             Some(known) => (known.resolution, false),
             None => (self.look_up.resolve(&call).await?, true),
         };
-        let card = card::render(&resolution, &self.web_url);
+        let card = card::render(&resolution, &self.links);
         let client = self.database.client().await?;
         let claimed = if looked_up {
             let line = Entry::new("resolver", What::LookedUp(Decision::from(&resolution)));

@@ -33,7 +33,7 @@ use vendors::{
     sellsy::Sellsy,
 };
 
-pub use card::Page;
+pub use card::page_of;
 pub use look_up::LookUp;
 
 use directory::sync::Sync;
@@ -42,7 +42,7 @@ use rematch::Rematch;
 const NAME: &str = "resolver";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let (regions, web_url) = (settings.regions.clone(), settings.sellsy.web_url.clone());
+    let (regions, links) = (settings.regions.clone(), settings.sellsy.links.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     // Hints take a connection of the database for a moment only.
@@ -52,7 +52,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = |lane| LookUp::new(sellsy.on(lane), regions.clone(), database.clone());
-    let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, web_url };
+    let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, links };
     let publisher = worker.publisher.clone();
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };

@@ -50,7 +50,7 @@ async fn client(stack: &Stack) -> Result<Sellsy> {
         auth_url: value("SELLSY_AUTH_URL")?,
         client_id: value("SELLSY_CLIENT_ID")?.into(),
         client_secret: value("SELLSY_CLIENT_SECRET")?.into(),
-        web_url: String::new(),
+        links: base::settings::Links::default(),
         default_owner_id: None,
         webhook_secret: None,
         requests_per_second: 50.try_into()?,

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use base::ids::CallId;
+use base::{ids::CallId, settings::Links};
 use jiff::Timestamp;
 use ledger::{
     calls::{self, CallRow, Known},
@@ -60,7 +60,7 @@ pub(super) async fn page(
     let log = row.as_ref().map(|row| console.logs.text(row));
     let facts = Facts { found, known: calls::known(&client, id).await?, row, lines, log };
     let title = format!("{} {id}", visitor.texts().call);
-    let web_url = &console.settings.sellsy.web_url;
+    let links = &console.settings.sellsy.links;
     let body = html! {
         p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
         // An old call that no longer changes is not refreshed, so the page stays still for its reader.
@@ -68,7 +68,7 @@ pub(super) async fn page(
             (head(&visitor, &facts))
             div.columns.wide-left {
                 div {
-                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, web_url)) }
+                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, links)) }
                     section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::timeline(&visitor, &facts.lines)) }
                 }
                 section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &facts)) }
@@ -129,14 +129,14 @@ fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
     }
 }
 
-fn why(visitor: &Visitor, facts: &Facts, web_url: &str) -> Markup {
+fn why(visitor: &Visitor, facts: &Facts, links: &Links) -> Markup {
     let texts = visitor.texts();
     html! {
         @match &facts.known {
             None => { p.quiet { (texts.not_decided) } }
             Some(known) => {
                 @if !known.is_final { p.quiet { (texts.only_for_card) } }
-                (decision::explain(visitor, &known.resolution, known.looked_up_at, web_url))
+                (decision::explain(visitor, &known.resolution, known.looked_up_at, links))
             }
         }
     }

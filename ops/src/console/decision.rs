@@ -1,10 +1,10 @@
 //! Why a record was chosen for a caller: every candidate in order, what the rule chose, and the opportunity.
 
-use base::ids::Kind;
+use base::settings::Links;
 use jiff::Timestamp;
 use ledger::resolution::{Record, Relation, Resolution, Source};
 use maud::{Markup, html};
-use resolver::Page;
+use resolver::page_of;
 
 use super::{
     format::{ago, kind_name, when},
@@ -21,9 +21,8 @@ fn relation_name(visitor: &Visitor, relation: Relation) -> &'static str {
     }
 }
 
-pub(super) fn record_link(web_url: &str, kind: Kind, id: i64, name: &str) -> Markup {
-    let name = if name.is_empty() { "Sellsy" } else { name };
-    outside(&Page::from(kind).link(web_url, id), name)
+fn record_link(links: &Links, record: &Record) -> Markup {
+    outside(&page_of(record, links), if record.name.is_empty() { "Sellsy" } else { &record.name })
 }
 
 /// A link to a page outside the console.
@@ -31,7 +30,7 @@ pub(super) fn outside(address: &str, name: &str) -> Markup {
     html! { a.outside href=(address) rel="noreferrer" target="_blank" { (name) } }
 }
 
-pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: Timestamp, web_url: &str) -> Markup {
+pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: Timestamp, links: &Links) -> Markup {
     let texts = visitor.texts();
     let opportunity = resolution.opportunity.as_ref();
     html! {
@@ -40,7 +39,7 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
             dd {
                 @match &resolution.record {
                     None => { strong { (texts.nobody) } }
-                    Some(record) => { strong { (record_link(web_url, record.kind, record.id, &record.name)) } " " span.quiet { (about(visitor, record)) } }
+                    Some(record) => { strong { (record_link(links, record)) } " " span.quiet { (about(visitor, record)) } }
                 }
                 p.because { (texts.because) " " (reasons::sentence(visitor, &resolution.rule)) }
             }
@@ -49,7 +48,7 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
                 @match opportunity {
                     None => { strong { (texts.none) } }
                     Some(opportunity) => {
-                        strong { (outside(&Page::Opportunity.link(web_url, opportunity.id), &opportunity.name)) }
+                        strong { (outside(&links.opportunity(opportunity.id), &opportunity.name)) }
                         " " span.quiet { (opportunity.id) ", " (status(visitor, &opportunity.status)) }
                     }
                 }
@@ -64,7 +63,7 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
                 @for candidate in &resolution.candidates {
                     @let chosen = resolution.record.as_ref().is_some_and(|r| (r.kind, r.id) == (candidate.kind, candidate.id));
                     li class=[chosen.then_some("chosen")] {
-                        (record_link(web_url, candidate.kind, candidate.id, &candidate.name)) " "
+                        (record_link(links, candidate)) " "
                         span.quiet { (about(visitor, candidate)) } " "
                         @if chosen { (pill("logged", texts.chosen)) }
                         @if candidate.archived { (pill("unmatched", texts.archived)) }

@@ -8,7 +8,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use base::phone;
+use base::{phone, settings::Links};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use maud::{Markup, html};
@@ -79,7 +79,7 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
                 }
                 div.field.buttons { button.primary type="submit" { (texts.explain) } }
             }
-            div aria-live="polite" { (explanation(visitor, answer, &console.settings.sellsy.web_url)) }
+            div aria-live="polite" { (explanation(visitor, answer, &console.settings.sellsy.links)) }
         }
         section.panel aria-labelledby="status" {
             h2 #status { (texts.directory_status) }
@@ -90,7 +90,7 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
     Ok(layout::page(visitor, Section::Directory, texts.directory, &body))
 }
 
-fn explanation(visitor: &Visitor, answer: &Answer, web_url: &str) -> Markup {
+fn explanation(visitor: &Visitor, answer: &Answer, links: &Links) -> Markup {
     let texts = visitor.texts();
     html! {
         @match answer {
@@ -98,7 +98,7 @@ fn explanation(visitor: &Visitor, answer: &Answer, web_url: &str) -> Markup {
             Answer::NoNumber => { p.problem role="alert" { (texts.no_number) } }
             Answer::NoCredential => { p.problem role="alert" { (texts.no_credential) } }
             Answer::Failed(problem) => { p.problem role="alert" { (texts.look_up_failed) " " span lang="en" { (problem) } } }
-            Answer::Found(resolution) => { (decision::explain(visitor, resolution, Timestamp::now(), web_url)) }
+            Answer::Found(resolution) => { (decision::explain(visitor, resolution, Timestamp::now(), links)) }
         }
     }
 }

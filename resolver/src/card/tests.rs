@@ -5,7 +5,11 @@ use ledger::{
 
 use super::*;
 
-const WEB: &str = "https://go.sellsy.com";
+const WEB: &str = "https://www.sellsy.com";
+
+fn links() -> Links {
+    Links::default()
+}
 
 fn record(kind: Kind, relation: Option<Relation>) -> Record {
     Record {
@@ -42,8 +46,8 @@ fn resolution(record: Record, opportunity: Option<Opportunity>) -> Resolution {
 }
 
 /// The lines as `label|text|link`, read from the JSON that is sent.
-fn lines(resolution: &Resolution, web_url: &str) -> Vec<String> {
-    let card = serde_json::to_value(render(resolution, web_url).unwrap()).unwrap();
+fn lines(resolution: &Resolution, links: &Links) -> Vec<String> {
+    let card = serde_json::to_value(render(resolution, links).unwrap()).unwrap();
     let lines = card["contents"].as_array().unwrap().iter();
     lines
         .map(|line| {
@@ -62,29 +66,33 @@ fn lines_and_links_of_each_kind_and_type() {
         (Some(Relation::Supplier), Some("Supplier")),
     ];
     for (kind, path, without_type) in [
-        (Kind::Individual, "individuals", "Individual"),
-        (Kind::Company, "companies", "Company"),
-        (Kind::Contact, "people", "Contact"),
+        (Kind::Individual, "thirds", "Individual"),
+        (Kind::Company, "thirds", "Company"),
+        (Kind::Contact, "peoples", "Contact"),
     ] {
         for (relation, shown) in types {
             if kind == Kind::Contact && relation.is_some() {
                 continue;
             }
+            let path = match (kind, shown) {
+                (Kind::Contact, _) => path.to_owned(),
+                (_, shown) => format!("{path}/{}", shown.unwrap_or("client").to_lowercase()),
+            };
             let title = format!("=|Nadia Belkacem|{WEB}/{path}/7");
             let type_line = format!("Type|{}|-", shown.unwrap_or(without_type));
             let least = record(kind, relation);
-            assert_eq!(lines(&resolution(least.clone(), None), WEB), [title.clone(), type_line.clone()]);
+            assert_eq!(lines(&resolution(least.clone(), None), &links()), [title.clone(), type_line.clone()]);
 
             let email = Some("nadia@atelier.example".into());
             let most = Record { email, position: Some("Acheteuse".into()), ..least };
             assert_eq!(
-                lines(&resolution(most, Some(opportunity("Cuisine"))), WEB),
+                lines(&resolution(most, Some(opportunity("Cuisine"))), &links()),
                 [
                     title,
                     "E-mail|nadia@atelier.example|-".into(),
                     type_line,
                     "Position|Acheteuse|-".into(),
-                    format!("Opportunity|Cuisine|{WEB}/opportunities/12"),
+                    format!("Opportunity|Cuisine|{WEB}/prospection/opportunities/12"),
                 ]
             );
         }
@@ -96,12 +104,15 @@ fn a_contact_shows_the_company_that_it_stands_for() {
     let companies = vec![company(90, "Atelier du Canal"), company(3, "Menuiserie Roux")];
     let contact = Record { companies, ..record(Kind::Contact, None) };
     assert_eq!(
-        lines(&resolution(contact, Some(opportunity("Cuisine"))), "http://localhost:4010/sellsy"),
+        lines(
+            &resolution(contact, Some(opportunity("Cuisine"))),
+            &"company=http://localhost:4010/sellsy/{type}/{id}".parse().unwrap()
+        ),
         [
-            "=|Nadia Belkacem|http://localhost:4010/sellsy/people/7",
+            "=|Nadia Belkacem|https://www.sellsy.com/peoples/7",
             "Type|Contact|-",
-            "Company|Atelier du Canal|http://localhost:4010/sellsy/companies/90",
-            "Opportunity|Cuisine|http://localhost:4010/sellsy/opportunities/12",
+            "Company|Atelier du Canal|http://localhost:4010/sellsy/client/90",
+            "Opportunity|Cuisine|https://www.sellsy.com/prospection/opportunities/12",
         ]
     );
 }
@@ -111,12 +122,12 @@ fn a_contact_shows_the_company_that_it_stands_for() {
 fn without_a_name_there_is_still_something_to_click_on() {
     let contact = Record { name: String::new(), companies: vec![company(3, "")], ..record(Kind::Contact, None) };
     assert_eq!(
-        lines(&resolution(contact, Some(opportunity(""))), WEB),
+        lines(&resolution(contact, Some(opportunity(""))), &links()),
         [
-            "=|Sellsy|https://go.sellsy.com/people/7",
+            "=|Sellsy|https://www.sellsy.com/peoples/7",
             "Type|Contact|-",
-            "Company|Sellsy|https://go.sellsy.com/companies/3",
-            "Opportunity|Sellsy|https://go.sellsy.com/opportunities/12",
+            "Company|Sellsy|https://www.sellsy.com/thirds/client/3",
+            "Opportunity|Sellsy|https://www.sellsy.com/prospection/opportunities/12",
         ]
     );
 }
@@ -124,7 +135,7 @@ fn without_a_name_there_is_still_something_to_click_on() {
 #[test]
 fn nobody_has_no_card() {
     let nobody = Resolution { record: None, ..resolution(record(Kind::Contact, None), Some(opportunity("Cuisine"))) };
-    assert_eq!(render(&nobody, WEB), None);
+    assert_eq!(render(&nobody, &links()), None);
 }
 
 #[test]
@@ -145,8 +156,9 @@ fn stays_below_ten_kilobytes() {
             };
             let mut resolution = resolution(contact.clone(), Some(Opportunity { id: i64::MAX, ..opportunity(&long) }));
             resolution.candidates = vec![contact];
-            let web_url = format!("{WEB}/{}", "a".repeat(200));
-            let card = render(&resolution, &web_url).unwrap();
+            let page = format!("{WEB}/{}/{{id}}", "a".repeat(200));
+            let links = ["individual", "company", "contact", "opportunity"].map(|kind| format!("{kind}={page}"));
+            let card = render(&resolution, &links.join(",").parse().unwrap()).unwrap();
             assert_eq!(card.contents.len(), 6);
             let size = serde_json::to_vec(&card).unwrap().len();
             assert!(size < 10_000, "{size} bytes with {count} of {unit:?}");

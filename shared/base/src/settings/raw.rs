@@ -49,9 +49,9 @@ pub(super) struct Raw {
     /// Client secret
     #[arg(long, env, hide_env_values = true)]
     pub(super) sellsy_client_secret: Option<String>,
-    /// Sellsy's web pages, for links to records
-    #[arg(long, env, default_value = "https://go.sellsy.com")]
-    pub(super) sellsy_web_url: String,
+    /// Addresses of records in Sellsy's web pages, where they are not the usual ones: contact=https://…/{id}, company=…
+    #[arg(long, env, default_value = "")]
+    pub(super) sellsy_links: String,
     /// Staff who owns logs when neither the agent nor the record's owner is known
     #[arg(long, env)]
     pub(super) sellsy_default_owner_id: Option<String>,

@@ -111,7 +111,7 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
 fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     let api_url = url(problems, "SELLSY_API_URL", &raw.sellsy_api_url, &["https", "http"]);
     let auth_url = url(problems, "SELLSY_AUTH_URL", &raw.sellsy_auth_url, &["https", "http"]);
-    let web_url = url(problems, "SELLSY_WEB_URL", &raw.sellsy_web_url, &["https", "http"]);
+    let links = raw.sellsy_links.parse().map_err(|wrong| problems.0.push(format!("SELLSY_LINKS: {wrong}"))).ok();
     let hint = "create a personal API client in Sellsy's developer portal";
     let client_id = secret(problems, "SELLSY_CLIENT_ID", raw.sellsy_client_id.as_deref(), needs.sellsy_api, hint);
     let client_secret =
@@ -130,7 +130,7 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     Some(Sellsy {
         api_url: api_url?,
         auth_url: auth_url?,
-        web_url: web_url?,
+        links: links?,
         client_id: client_id?.into(),
         client_secret: client_secret?.into(),
         default_owner_id: default_owner_id?,

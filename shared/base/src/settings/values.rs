@@ -5,6 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::links::Links;
 use crate::phone::Regions;
 
 /// Which settings a worker requires, beyond broker and database.
@@ -61,10 +62,10 @@ pub struct Aircall {
 
 #[derive(Clone, Debug)]
 pub struct Sellsy {
-    /// Without a trailing slash, like the other two.
+    /// Without a trailing slash, like the other one.
     pub api_url: String,
     pub auth_url: String,
-    pub web_url: String,
+    pub links: Links,
     /// Empty unless the worker needs it.
     pub client_id: SecretString,
     pub client_secret: SecretString,
