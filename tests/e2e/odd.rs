@@ -7,7 +7,7 @@ use base::ids::Stage;
 use harness::{
     Process, Stack, TOKEN,
     build::{Fault, aircall, call, contact, individual, sellsy},
-    eventually, related,
+    eventually, related, says,
 };
 use serde_json::{Value, json};
 
@@ -224,11 +224,13 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
     let contacts = (0..120).map(|n| {
         add("contacts", json!({ "id": 4901 + n, "first_name": format!("Prénom{n}"), "last_name": "Tilleul", "phone_number": shared }))
     });
+    let company =
+        add("companies", json!({ "id": 3921, "type": "client", "name": "Groupe Tilleul", "phone_number": shared }));
     let last = add(
         "individuals",
         json!({ "id": 2921, "type": "client", "first_name": "Zoé", "last_name": "Tilleul", "mobile_number": shared }),
     );
-    for (path, body) in contacts.chain([last]) {
+    for (path, body) in contacts.chain([company, last]) {
         stack.sandbox.control(reqwest::Method::POST, &path, Some(&body)).await?;
     }
     // Without a directory, the search has to find them.
@@ -238,7 +240,7 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
             ["individuals", "companies", "contacts"].map(|kind| sellsy(&format!("POST /{kind}/search")).answers(400)),
         )
         .await?;
-    let workers = [stack.start("ingest").await?, stack.start("resolver").await?];
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
     for worker in &workers {
         worker.until_ready(SOON).await?;
     }
@@ -246,6 +248,9 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
     let id = stack.sandbox.play(&call("+33 1 99 00 55 55").lasting(90)).await?;
     let row = stack.ledger().await?.call_that(id, SOON, |row| row.resolved).await.context("the call is decided")?;
     assert_eq!(row.record().as_deref(), Some("individual 2921"));
+    let log = stack.sandbox.logged(id, SOON).await?;
+    assert_eq!(related(&log), [("individual".to_owned(), 2921)]);
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), 1);
     drop(workers);
     stack.down().await
 }
@@ -269,25 +274,55 @@ async fn an_odd_opportunity_costs_itself() -> Result<()> {
     stack.down().await
 }
 
+/// A call of an hour ago, as Aircall lists it.
+fn listed(id: impl Into<Value>) -> Value {
+    let ago = |seconds: i64| jiff::Timestamp::now().as_second() - seconds;
+    json!({ "id": id.into(), "direction": "inbound", "status": "done", "started_at": ago(3700), "answered_at": ago(3690),
+            "ended_at": ago(3600), "duration": 100, "raw_digits": CLIENT, "number": { "id": 1001, "name": "Accueil" },
+            "user": null, "tags": [], "comments": [], "archived": false })
+}
+
+fn list_of(calls: &[Value]) -> Value {
+    let meta = json!({ "count": calls.len(), "total": calls.len(), "current_page": 1, "per_page": 50, "next_page_link": null,
+                       "previous_page_link": null });
+    json!({ "meta": meta, "calls": calls })
+}
+
+/// All workers, whose ingest finds this list at Aircall every second.
+async fn reconciling(what: &str, list: impl Into<Value>) -> Result<(Stack, Vec<Process>)> {
+    let mut stack = Stack::new(what).await?;
+    stack.environment.insert("RECONCILE_EVERY".into(), "1s".into());
+    let answer = aircall("GET /v1/calls").answers_with(200, list).header("content-type", "application/json");
+    stack.sandbox.set_faults([answer]).await?;
+    let workers = stack.start_all().await?;
+    Ok((stack, workers))
+}
+
 #[tokio::test]
 async fn an_odd_call_in_aircalls_list_costs_itself() -> Result<()> {
     const CALL: i64 = 3_811_600_903;
-    let mut stack = Stack::new("odd_list").await?;
-    stack.environment.insert("RECONCILE_EVERY".into(), "1s".into());
-    let ago = |seconds: i64| jiff::Timestamp::now().as_second() - seconds;
-    let call = |id: Value| {
-        json!({ "id": id, "direction": "inbound", "status": "done", "started_at": ago(3700), "answered_at": ago(3690),
-                "ended_at": ago(3600), "duration": 100, "raw_digits": CLIENT, "number": { "id": 1001, "name": "Accueil" },
-                "user": null, "tags": [], "comments": [], "archived": false })
-    };
-    let page = json!({
-        "meta": { "count": 3, "total": 3, "current_page": 1, "per_page": 50, "next_page_link": null, "previous_page_link": null },
-        "calls": [call(json!("no number")), 7, call(json!(CALL))],
-    });
-    stack.sandbox.set_faults([aircall("GET /v1/calls").answers_with(200, page)]).await?;
-    let workers = stack.start_all().await?;
+    let list = list_of(&[listed("no number"), json!(7), listed(CALL)]);
+    let (stack, workers) = reconciling("odd_list", list).await?;
     stack.sandbox.logged(CALL, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
     stack.ledger().await?.reconciliation_turns(SOON).await.context("reconciliation goes on")?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_list_of_aircall_with_a_text_that_was_cut_is_read() -> Result<()> {
+    const CALLS: [i64; 3] = [3_811_600_913, 3_811_600_914, 3_811_600_915];
+    let note = json!([{ "id": 91_012, "content": "Parfait, merci CUT", "posted_at": jiff::Timestamp::now().as_second() - 3590 }]);
+    let calls = [listed(CALLS[0]), with(listed(CALLS[1]), "comments", note), listed(CALLS[2])];
+    // The first half of an emoji, as no JSON of ours can be written.
+    let list = list_of(&calls).to_string().replace("CUT", r"\ud83d");
+    let (stack, workers) = reconciling("odd_cut_list", list).await?;
+    for call in CALLS {
+        let log = stack.sandbox.logged(call, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+        assert_eq!(says(&["Parfait, merci \u{fffd}"])(&log), call == CALLS[1], "{log}");
+    }
+    stack.ledger().await?.reconciliation_turns(SOON).await.context("reconciliation goes on")?;
+    assert_eq!(stack.dead_letters().await?, []);
     drop(workers);
     stack.down().await
 }
