@@ -6,7 +6,7 @@ use std::{fmt::Write as _, process::ExitCode, time::Duration};
 use base::db::Database;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use resolver::directory::store::{self, Progress, Size, UnreadField};
+use resolver::directory::store::{self, Progress, Size, Turn, UnreadField};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +15,7 @@ use crate::ago;
 const POLL_EVERY: Duration = Duration::from_millis(300);
 /// A resolver looks for requests every second. Without progress for this long, no resolver runs or none can work.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
+const ACCEPT_FEWER: &str = "callbridge directory sync --everything --accept-fewer";
 
 /// Exit code 1 while a kind has not been loaded, its last turn failed or its last pass saw far too little, so that a script can wait for success.
 pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
@@ -33,9 +34,9 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
 }
 
 /// Requests a synchronisation and waits until it ends. Exit code 1 if it fails or no resolver starts it.
-pub(crate) async fn sync(database: &Database, everything: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn sync(database: &Database, turn: Turn) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
-    let asked = store::request(&client, everything).await?;
+    let asked = store::request(&client, turn).await?;
     if !asked {
         eprintln!("callbridge: the first load has not begun: it begins automatically as soon as a resolver runs");
         return Ok(ExitCode::FAILURE);
@@ -142,6 +143,9 @@ fn render(progress: &[Progress], sizes: &[Size], now: Timestamp) -> String {
         }
         if let Some(too_few) = p.too_few() {
             let _ = writeln!(text, "            {too_few}");
+            if too_few.can_be_accepted() {
+                let _ = writeln!(text, "            if they are gone from Sellsy: {ACCEPT_FEWER}");
+            }
         }
         if unread > 0 {
             let fields = if unread == 1 { "field has" } else { "fields have" };
@@ -221,6 +225,15 @@ mod tests {
                 problem: Some("SELLSY_UNAVAILABLE: no connection".into()),
                 ..Progress::default()
             },
+            Progress {
+                kind: "contact".into(),
+                loaded_at: at("2026-11-23T06:00:00Z"),
+                pass_ended_at: at("2026-11-23T08:00:00Z"),
+                pass_rows: 3,
+                pass_total: Some(3),
+                pass_unseen: 900,
+                ..Progress::default()
+            },
         ];
         let size = Size { kind: "individual".into(), records: 14, usable: 12, numbers: 13, unread: 2 };
         let text = render(&progress, &[size], "2026-11-23T09:00:00Z".parse().unwrap());
@@ -234,6 +247,9 @@ mod tests {
                 "2 fields have digits and no number (callbridge directory unread)",
                 "company 0 0 0 300 of 900 so far not yet",
                 "the last turn failed: SELLSY_UNAVAILABLE: no connection",
+                "contact 0 0 0 3 h ago not yet",
+                "the last pass found 3 rows, but 903 records are known; nothing was removed",
+                "if they are gone from Sellsy: callbridge directory sync --everything --accept-fewer",
             ]
         );
     }

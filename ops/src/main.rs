@@ -29,6 +29,7 @@ use base::{
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use resolver::directory::store::Turn;
 use tokio_util::sync::CancellationToken;
 
 /// For the first connection to the database or the broker.
@@ -166,11 +167,15 @@ enum Directory {
         json: bool,
     },
     /// Makes a resolver read the changes in Sellsy now, and waits until it has
-    #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything")]
+    #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything\n  \
+                      callbridge directory sync --everything --accept-fewer")]
     Sync {
         /// Read every record again, not only the changed ones; this also finds deleted records
         #[arg(long)]
         everything: bool,
+        /// Remove what Sellsy no longer lists, even if that is most of the directory; for this one reading
+        #[arg(long, requires = "everything")]
+        accept_fewer: bool,
     },
 }
 
@@ -233,9 +238,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
             .await
         }
-        Command::Directory(Directory::Sync { everything }) => {
+        Command::Directory(Directory::Sync { everything, accept_fewer }) => {
+            let turn = match (everything, accept_fewer) {
+                (_, true) => Turn::EverythingEvenIfFewer,
+                (true, false) => Turn::Everything,
+                (false, false) => Turn::Changes,
+            };
             with_installation(nothing, FEW_CONNECTIONS, async |i| {
-                directory::sync(&i.database, everything).await.context("the directory could not be synchronised")
+                directory::sync(&i.database, turn).await.context("the directory could not be synchronised")
             })
             .await
         }

@@ -11,7 +11,7 @@ use harness::{
     },
     says,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{CLIENT, GATHERED, SOON};
 
@@ -40,8 +40,8 @@ async fn noted(stack: &Stack, call: i64, what: &str) -> Result<String> {
 }
 
 /// Ids are strings here and numbers elsewhere.
-fn summary_of(call: i64, content: &str) -> Webhook {
-    let data = json!({ "id": "81330225", "call_id": call.to_string(), "content": content });
+fn summary_of(call: i64, content: impl Into<Value>) -> Webhook {
+    let data = json!({ "id": "81330225", "call_id": call.to_string(), "content": content.into() });
     webhook("summary.created", data).at(STARTED_AT + 170)
 }
 
@@ -78,6 +78,22 @@ async fn all_kinds_are_in_one_log_and_cost_no_request() -> Result<()> {
     let asked = asked(&stack).await?;
     // A card that comes too late is not sent.
     assert!(asked.keys().all(|request| request == CARD), "{asked:?}");
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_summary_that_is_a_list_is_read_as_far_as_it_can_be() -> Result<()> {
+    let (stack, workers) = Stack::running("summary_list").await?;
+    let call = stack.sandbox.play(&talk()).await?;
+    stack.sandbox.logged(call, SOON).await?;
+    let content = json!(["Le client veut un devis.", null, { "next": "Rappeler avant vendredi." }]);
+    stack.sandbox.send([summary_of(call, content)]).await?;
+    let words = "Résumé (IA) :\n  Le client veut un devis.\n  Rappeler avant vendredi.";
+    stack.sandbox.log_of(call, GATHERED, says(&[words])).await.with_context(|| format!("{:?}", stack.logs))?;
+    let asked = asked(&stack).await?;
+    assert!(asked.keys().all(|request| request == CARD), "it is not fetched: {asked:?}");
+    assert_eq!(stack.dead_letters().await?, []);
     drop(workers);
     stack.down().await
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base::ids::Stage;
 use harness::{
-    Stack, TOKEN,
-    build::{aircall, call, contact, individual, sellsy},
-    eventually, related,
+    Process, Stack, TOKEN,
+    build::{Fault, aircall, call, contact, individual, sellsy},
+    eventually, related, says,
 };
 use serde_json::{Value, json};
 
@@ -65,33 +65,128 @@ async fn odd_rows_cost_themselves_and_the_kind_is_loaded() -> Result<()> {
     stack.down().await
 }
 
-#[tokio::test]
-async fn a_pass_that_sees_far_less_than_before_deletes_nothing() -> Result<()> {
-    let mut stack = Stack::new("odd_page").await?;
+/// A directory that knows 20 individuals more than the sandbox has from the start.
+async fn knows_many(what: &str) -> Result<(Stack, Vec<Process>)> {
+    let mut stack = Stack::new(what).await?;
     stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
     for n in 0..20 {
         stack.sandbox.add(&individual(&format!("Client {n}")).client().mobile(&format!("06 39 98 77 {n:02}"))).await?;
     }
     let workers = stack.start_all().await?;
     stack.directory_loaded(SOON).await?;
+    Ok((stack, workers))
+}
+
+/// Sellsy lists one individual, of as many.
+fn lists_one_of(total: i64) -> Fault {
+    let page = json!({ "data": [row(2001, "06 39 98 00 01")], "pagination": { "limit": 100, "total": total } });
+    sellsy("POST /individuals/search").answers_with(200, page)
+}
+
+const EVERYTHING: &[&str] = &["directory", "sync", "--everything"];
+const ACCEPT: &[&str] = &["directory", "sync", "--everything", "--accept-fewer"];
+
+#[tokio::test]
+async fn a_pass_that_sees_far_less_than_before_deletes_nothing() -> Result<()> {
+    let (stack, workers) = knows_many("odd_page").await?;
     let ledger = stack.ledger().await?;
     let before = ledger.directory_size_of("individual").await?;
-    for page in [
-        json!({ "data": [], "pagination": { "limit": 100, "count": 0, "total": 0 } }),
-        json!({ "data": [row(2001, "06 39 98 00 01")], "pagination": { "limit": 100, "total": 35 } }),
-    ] {
-        stack.sandbox.set_faults([sellsy("POST /individuals/search").answers_with(200, page.clone())]).await?;
-        let (said, _) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
-        assert_eq!(ledger.directory_size_of("individual").await?, before, "{page}: {said}");
+    let none = json!({ "data": [], "pagination": { "limit": 100, "count": 0, "total": 0 } });
+    for page in [sellsy("POST /individuals/search").answers_with(200, none), lists_one_of(35)] {
+        stack.sandbox.set_faults([page.clone()]).await?;
+        let (said, _) = stack.callbridge(EVERYTHING).await?;
+        assert_eq!(ledger.directory_size_of("individual").await?, before, "{page:?}: {said}");
         let (status, good) = stack.callbridge(&["directory", "status"]).await?;
-        assert!(!good && status.contains("nothing was removed"), "{page}: {status}");
+        assert!(!good && status.contains("nothing was removed"), "{page:?}: {status}");
     }
     // A whole pass removes what is gone.
     stack.sandbox.set_faults([]).await?;
     stack.sandbox.delete("individuals/2004").await?;
-    stack.callbridge(&["directory", "sync", "--everything"]).await?;
+    stack.callbridge(EVERYTHING).await?;
     let removed = || async { (ledger.directory_size_of("individual").await.ok()? == before - 1).then_some(()) };
     eventually(SOON, removed).await.context("the deleted record is removed")?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_operator_accepts_a_mass_deletion_for_one_pass() -> Result<()> {
+    let (stack, workers) = knows_many("odd_accepted").await?;
+    let ledger = stack.ledger().await?;
+    let before = ledger.directory_size_of("individual").await?;
+    let (said, good) = stack.callbridge(&["directory", "sync", "--accept-fewer"]).await?;
+    assert!(!good && said.contains("--everything"), "{said}");
+    // Sellsy reports more than it lists, so the reading is incomplete, whatever the operator says. That pass was the one.
+    for (total, arguments, names_command) in [(before, ACCEPT, false), (1, EVERYTHING, true)] {
+        stack.sandbox.set_faults([lists_one_of(total)]).await?;
+        let (said, good) = stack.callbridge(arguments).await?;
+        assert!(!good && said.contains("nothing was removed"), "{said}");
+        assert_eq!(said.contains("callbridge directory sync --everything --accept-fewer"), names_command, "{said}");
+        assert_eq!(ledger.directory_size_of("individual").await?, before, "{said}");
+    }
+    let (said, good) = stack.callbridge(ACCEPT).await?;
+    assert!(good && !said.contains("nothing was removed"), "{said}");
+    assert_eq!(ledger.directory_size_of("individual").await?, 1, "{said}");
+    assert_eq!(ledger.records_with("+33639987719").await?, 0);
+    // All were there after all, and the word is used up.
+    stack.sandbox.set_faults([]).await?;
+    stack.callbridge(EVERYTHING).await?;
+    assert_eq!(ledger.directory_size_of("individual").await?, before);
+    stack.sandbox.set_faults([lists_one_of(1)]).await?;
+    let (said, good) = stack.callbridge(EVERYTHING).await?;
+    assert!(!good && ledger.directory_size_of("individual").await? == before, "{said}");
+    drop(workers);
+    stack.down().await
+}
+
+/// Not the one that is under way when he says so, and all of the next, whoever ends it.
+#[tokio::test]
+async fn an_operators_word_counts_for_the_pass_that_begins_after_it() -> Result<()> {
+    const SLOW: Duration = Duration::from_secs(3);
+    let (mut stack, mut workers) = knows_many("odd_word").await?;
+    let ledger = stack.ledger().await?;
+    let before = ledger.directory_size_of("individual").await?;
+    let reads = || async { ledger.directory_reads_on_request("individual").await.ok()?.then_some(()) };
+    stack.sandbox.set_faults([sellsy("POST /individuals/search").takes(SLOW), lists_one_of(1)]).await?;
+    let first = stack.begin(EVERYTHING).await?;
+    eventually(SOON, reads).await.context("a pass is under way")?;
+    let (said, good) = stack.callbridge(ACCEPT).await?;
+    assert!(good && ledger.directory_size_of("individual").await? == 1, "{said}");
+    let kept = workers[1].output().matches("A pass of the directory saw too few records.").count();
+    assert_eq!(kept, 1, "the pass that had begun removed nothing");
+    drop(first);
+
+    // The resolver dies while it reads, and another one goes on.
+    stack.sandbox.set_faults([]).await?;
+    stack.callbridge(EVERYTHING).await?;
+    assert_eq!(ledger.directory_size_of("individual").await?, before);
+    stack.sandbox.set_faults([sellsy("POST /individuals/search").takes(SLOW), lists_one_of(1)]).await?;
+    let mut accepts = stack.begin(ACCEPT).await?;
+    eventually(SOON, reads).await.context("the pass is under way")?;
+    workers[1].kill().await?;
+    workers.push(stack.start("resolver").await?);
+    assert!(accepts.wait(2 * SOON).await?.success(), "{}", accepts.output());
+    assert_eq!(ledger.directory_size_of("individual").await?, 1);
+    drop(workers);
+    stack.down().await
+}
+
+/// A resolver of an earlier version reads everything when it is asked to, but knows nothing of what was accepted.
+#[tokio::test]
+async fn an_operators_word_does_not_outlive_a_pass_that_did_not_know_of_it() -> Result<()> {
+    let (mut stack, mut workers) = knows_many("odd_older").await?;
+    let ledger = stack.ledger().await?;
+    let before = ledger.directory_size_of("individual").await?;
+    stack.sandbox.set_faults([lists_one_of(1)]).await?;
+    workers[1].kill().await?;
+    let accepts = stack.begin(ACCEPT).await?;
+    let requested = || async { ledger.directory_is_requested().await.ok()?.then_some(()) };
+    eventually(SOON, requested).await.context("the request is stored")?;
+    ledger.older_resolver_reads_everything().await?;
+    drop(accepts);
+    workers.push(stack.start("resolver").await?);
+    let (said, good) = stack.callbridge(EVERYTHING).await?;
+    assert!(!good && ledger.directory_size_of("individual").await? == before, "{said}");
     drop(workers);
     stack.down().await
 }
@@ -129,11 +224,13 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
     let contacts = (0..120).map(|n| {
         add("contacts", json!({ "id": 4901 + n, "first_name": format!("Prénom{n}"), "last_name": "Tilleul", "phone_number": shared }))
     });
+    let company =
+        add("companies", json!({ "id": 3921, "type": "client", "name": "Groupe Tilleul", "phone_number": shared }));
     let last = add(
         "individuals",
         json!({ "id": 2921, "type": "client", "first_name": "Zoé", "last_name": "Tilleul", "mobile_number": shared }),
     );
-    for (path, body) in contacts.chain([last]) {
+    for (path, body) in contacts.chain([company, last]) {
         stack.sandbox.control(reqwest::Method::POST, &path, Some(&body)).await?;
     }
     // Without a directory, the search has to find them.
@@ -143,7 +240,7 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
             ["individuals", "companies", "contacts"].map(|kind| sellsy(&format!("POST /{kind}/search")).answers(400)),
         )
         .await?;
-    let workers = [stack.start("ingest").await?, stack.start("resolver").await?];
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
     for worker in &workers {
         worker.until_ready(SOON).await?;
     }
@@ -151,6 +248,9 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
     let id = stack.sandbox.play(&call("+33 1 99 00 55 55").lasting(90)).await?;
     let row = stack.ledger().await?.call_that(id, SOON, |row| row.resolved).await.context("the call is decided")?;
     assert_eq!(row.record().as_deref(), Some("individual 2921"));
+    let log = stack.sandbox.logged(id, SOON).await?;
+    assert_eq!(related(&log), [("individual".to_owned(), 2921)]);
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), 1);
     drop(workers);
     stack.down().await
 }
@@ -174,25 +274,55 @@ async fn an_odd_opportunity_costs_itself() -> Result<()> {
     stack.down().await
 }
 
+/// A call of an hour ago, as Aircall lists it.
+fn listed(id: impl Into<Value>) -> Value {
+    let ago = |seconds: i64| jiff::Timestamp::now().as_second() - seconds;
+    json!({ "id": id.into(), "direction": "inbound", "status": "done", "started_at": ago(3700), "answered_at": ago(3690),
+            "ended_at": ago(3600), "duration": 100, "raw_digits": CLIENT, "number": { "id": 1001, "name": "Accueil" },
+            "user": null, "tags": [], "comments": [], "archived": false })
+}
+
+fn list_of(calls: &[Value]) -> Value {
+    let meta = json!({ "count": calls.len(), "total": calls.len(), "current_page": 1, "per_page": 50, "next_page_link": null,
+                       "previous_page_link": null });
+    json!({ "meta": meta, "calls": calls })
+}
+
+/// All workers, whose ingest finds this list at Aircall every second.
+async fn reconciling(what: &str, list: impl Into<Value>) -> Result<(Stack, Vec<Process>)> {
+    let mut stack = Stack::new(what).await?;
+    stack.environment.insert("RECONCILE_EVERY".into(), "1s".into());
+    let answer = aircall("GET /v1/calls").answers_with(200, list).header("content-type", "application/json");
+    stack.sandbox.set_faults([answer]).await?;
+    let workers = stack.start_all().await?;
+    Ok((stack, workers))
+}
+
 #[tokio::test]
 async fn an_odd_call_in_aircalls_list_costs_itself() -> Result<()> {
     const CALL: i64 = 3_811_600_903;
-    let mut stack = Stack::new("odd_list").await?;
-    stack.environment.insert("RECONCILE_EVERY".into(), "1s".into());
-    let ago = |seconds: i64| jiff::Timestamp::now().as_second() - seconds;
-    let call = |id: Value| {
-        json!({ "id": id, "direction": "inbound", "status": "done", "started_at": ago(3700), "answered_at": ago(3690),
-                "ended_at": ago(3600), "duration": 100, "raw_digits": CLIENT, "number": { "id": 1001, "name": "Accueil" },
-                "user": null, "tags": [], "comments": [], "archived": false })
-    };
-    let page = json!({
-        "meta": { "count": 3, "total": 3, "current_page": 1, "per_page": 50, "next_page_link": null, "previous_page_link": null },
-        "calls": [call(json!("no number")), 7, call(json!(CALL))],
-    });
-    stack.sandbox.set_faults([aircall("GET /v1/calls").answers_with(200, page)]).await?;
-    let workers = stack.start_all().await?;
+    let list = list_of(&[listed("no number"), json!(7), listed(CALL)]);
+    let (stack, workers) = reconciling("odd_list", list).await?;
     stack.sandbox.logged(CALL, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
     stack.ledger().await?.reconciliation_turns(SOON).await.context("reconciliation goes on")?;
+    drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_list_of_aircall_with_a_text_that_was_cut_is_read() -> Result<()> {
+    const CALLS: [i64; 3] = [3_811_600_913, 3_811_600_914, 3_811_600_915];
+    let note = json!([{ "id": 91_012, "content": "Parfait, merci CUT", "posted_at": jiff::Timestamp::now().as_second() - 3590 }]);
+    let calls = [listed(CALLS[0]), with(listed(CALLS[1]), "comments", note), listed(CALLS[2])];
+    // The first half of an emoji, as no JSON of ours can be written.
+    let list = list_of(&calls).to_string().replace("CUT", r"\ud83d");
+    let (stack, workers) = reconciling("odd_cut_list", list).await?;
+    for call in CALLS {
+        let log = stack.sandbox.logged(call, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+        assert_eq!(says(&["Parfait, merci \u{fffd}"])(&log), call == CALLS[1], "{log}");
+    }
+    stack.ledger().await?.reconciliation_turns(SOON).await.context("reconciliation goes on")?;
+    assert_eq!(stack.dead_letters().await?, []);
     drop(workers);
     stack.down().await
 }

@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use base::{db::Database, health::Readiness, settings};
-use harness::{Stack, build::call, eventually};
+use harness::{
+    Stack,
+    build::{When::Before, call, sellsy},
+    eventually,
+};
 use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 use vendors::{
@@ -80,5 +84,37 @@ async fn a_ringing_call_does_not_wait_for_a_token_that_the_directory_wants() -> 
     assert!(began.elapsed() < Duration::from_secs(3), "a ringing call waited for {:?}", began.elapsed());
     assert!(!directory.await??.is_empty());
     assert_eq!(stack.sandbox.count("sellsy", LOGIN).await?, 2, "the directory uses the call's token");
+    stack.down().await
+}
+
+/// How long another process then takes for a request of the directory, with the token that this needs.
+async fn another_takes(stack: &Stack) -> Result<Duration> {
+    let began = Instant::now();
+    let staffs = client(stack).await?.on(Lane::Background).staffs().await?;
+    assert!(!staffs.is_empty());
+    Ok(began.elapsed())
+}
+
+#[tokio::test]
+async fn a_process_that_dies_while_it_fetches_the_token_keeps_nobody_waiting() -> Result<()> {
+    let mut stack = Stack::new("orphaned_token").await?;
+    let ledger = stack.ledger().await?;
+    stack.sandbox.set_faults([sellsy(LOGIN).hangs(Before).once()]).await?;
+    let mut dies = stack.start("resolver").await?;
+    stack.sandbox.struck(SOON).await?;
+    dies.kill().await?;
+    let in_flight = another_takes(&stack).await?;
+
+    ledger.forget_token().await?;
+    ledger.hold_sellsy(60.0).await?;
+    let mut dies = stack.start("resolver").await?;
+    let waits = || async { (ledger.sellsy_waiting().await.ok()? > 0).then_some(()) };
+    eventually(SOON, waits).await.context("it waits for the budget")?;
+    dies.kill().await?;
+    ledger.hold_sellsy(0.0).await?;
+    let before_it_was_sent = another_takes(&stack).await?;
+
+    let longest = in_flight.max(before_it_was_sent);
+    assert!(longest < Duration::from_secs(5), "in flight: {in_flight:?}, before it was sent: {before_it_was_sent:?}");
     stack.down().await
 }

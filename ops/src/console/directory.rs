@@ -12,7 +12,7 @@ use base::{phone, settings::Links};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use maud::{Markup, html};
-use resolver::directory::store::{self, Progress, Size};
+use resolver::directory::store::{self, Progress, Size, Turn};
 use serde::Deserialize;
 
 use super::{
@@ -57,7 +57,7 @@ pub(super) async fn explain(
 
 /// Makes a resolver read the changes in Sellsy now.
 pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Failed> {
-    store::request(&console.database.client().await?, false).await?;
+    store::request(&console.database.client().await?, Turn::Changes).await?;
     Ok(Redirect::to("/directory").into_response())
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Records that a pass has not seen are removed, because nothing reports deletions. But a pass also sees too little when
 //! Sellsy answers a short page, when a right is missing that makes records visible, or when a row cannot be read. So the
-//! pass is compared with the total that Sellsy reports, and with the records that are known.
+//! pass is compared with the total that Sellsy reports, and with the records that are known. Only an operator can know that most
+//! records really are gone, and says so for one pass.
 
 use std::fmt;
 
@@ -29,6 +30,8 @@ pub enum TooFew {
     OfTotal { rows: i64, total: i64 },
     /// Most of the records that are known are missing, or all of them.
     OfKnown { rows: i64, known: i64 },
+    /// The same, but the rows that could not be read may be these records.
+    OfReadable { rows: i64, unreadable: i64, known: i64 },
 }
 
 impl Seen {
@@ -38,16 +41,31 @@ impl Seen {
         self.total.is_none_or(|total| total - self.rows - self.unreadable <= (total / 10).max(FEW))
     }
 
+    /// Why the pass may not remove what it has not seen; `None` if it may. `accepted`: an operator has said for this pass that far
+    /// fewer records are right.
+    pub fn too_few_unless(self, accepted: bool) -> Option<TooFew> {
+        self.too_few().filter(|too_few| !(accepted && too_few.can_be_accepted()))
+    }
+
     /// `None` if the pass may remove what it has not seen.
     pub fn too_few(self) -> Option<TooFew> {
         let Self { rows, unreadable, total, known } = self;
         if let Some(total) = total.filter(|total| rows + unreadable < *total) {
             return Some(TooFew::OfTotal { rows, total });
         }
-        let unseen = known - rows;
-        let far_less = rows == 0 && unseen > 1 || unseen > FEW && unseen > known / 2;
-        far_less.then_some(TooFew::OfKnown { rows, known })
+        if !is_far_less(rows, known) {
+            None
+        } else if is_far_less(rows + unreadable, known) {
+            Some(TooFew::OfKnown { rows, known })
+        } else {
+            Some(TooFew::OfReadable { rows, unreadable, known })
+        }
     }
+}
+
+fn is_far_less(rows: i64, known: i64) -> bool {
+    let unseen = known - rows;
+    rows == 0 && unseen > 1 || unseen > FEW && unseen > known / 2
 }
 
 impl TooFew {
@@ -55,8 +73,13 @@ impl TooFew {
     pub fn is_serious(self) -> bool {
         match self {
             Self::OfTotal { rows, total } => !Seen { rows, unreadable: 0, total: Some(total), known: 0 }.is_load(),
-            Self::OfKnown { .. } => true,
+            Self::OfKnown { .. } | Self::OfReadable { .. } => true,
         }
+    }
+
+    /// Whether an operator's word settles it. Otherwise it is the reading that is incomplete, and what it lacks is still there.
+    pub fn can_be_accepted(self) -> bool {
+        matches!(self, Self::OfKnown { .. })
     }
 }
 
@@ -68,6 +91,13 @@ impl fmt::Display for TooFew {
             }
             Self::OfKnown { rows, known } => {
                 write!(f, "the last pass found {rows} rows, but {known} records are known; nothing was removed")
+            }
+            Self::OfReadable { rows, unreadable, known } => {
+                write!(
+                    f,
+                    "the last pass could read {rows} of {} rows, but {known} records are known; nothing was removed",
+                    rows + unreadable
+                )
             }
         }
     }
@@ -117,6 +147,30 @@ mod tests {
         ] {
             let seen = Seen { rows, unreadable, total, known };
             assert_eq!(seen.too_few().is_some(), few, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn an_operator_can_accept_what_was_read_completely() {
+        for (rows, unreadable, total, known, accepted) in [
+            (0, 0, Some(0), 35, true),
+            (1, 0, None, 35, true),
+            (1, 0, Some(1), 35, true),
+            // One odd row is not the 34 that are missing.
+            (0, 1, Some(1), 35, true),
+            (4, 2, Some(6), 100, true),
+            // Sellsy reports more than it lists.
+            (1, 0, Some(35), 35, false),
+            (34, 0, Some(35), 35, false),
+            (1, 3, Some(5), 35, false),
+            // The missing records may be those that could not be read.
+            (0, 35, Some(35), 35, false),
+            (0, 35, None, 35, false),
+            (5, 50, Some(55), 100, false),
+        ] {
+            let seen = Seen { rows, unreadable, total, known };
+            assert!(seen.too_few_unless(false).is_some(), "{seen:?}");
+            assert_eq!(seen.too_few_unless(true).is_none(), accepted, "{seen:?}");
         }
     }
 

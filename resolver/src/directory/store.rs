@@ -255,12 +255,24 @@ pub async fn progress(client: &Client) -> Result<Vec<Progress>> {
     Ok(rows.iter().map(progress).collect())
 }
 
-/// Requests a turn now from the replica that has the lock; `everything` requests one that reads all records again.
-/// False while the first pass has not begun: then there is nothing to request.
-pub async fn request(client: &Client, everything: bool) -> Result<bool> {
+/// What a requested turn has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Changes,
+    /// Read all records again.
+    Everything,
+    /// The same, and the pass may remove what it has not seen even if that is far more than usual.
+    EverythingEvenIfFewer,
+}
+
+/// Requests a turn now from the replica that has the lock. False while the first pass has not begun: then there is nothing to
+/// request.
+pub async fn request(client: &Client, turn: Turn) -> Result<bool> {
     let sql = "update directory_sync set requested_at = now(), problem = null,
-                      pass_requested_at = case when $1 then now() else pass_requested_at end";
-    Ok(client.prepared_execute(sql, &[&everything]).await? > 0)
+                      pass_requested_at = case when $1 then now() else pass_requested_at end,
+                      fewer_accepted_at = case when $2 then now() else fewer_accepted_at end";
+    let (everything, fewer) = (turn != Turn::Changes, turn == Turn::EverythingEvenIfFewer);
+    Ok(client.prepared_execute(sql, &[&everything, &fewer]).await? > 0)
 }
 
 /// Whether a turn was requested and has not been completed yet.
@@ -338,12 +350,19 @@ pub async fn unread(client: &Client) -> Result<Vec<UnreadField>> {
     Ok(rows.iter().map(field).collect())
 }
 
-/// Begins a pass. Changes from a little before now on are read again after it.
+/// Begins a pass, or the one that is under way again. Changes from a little before now on are read again after it.
+///
+/// What an operator accepted is for the first pass that begins after it. It is tied to that pass by the time of its beginning, so
+/// that no other pass takes it: not the one that was under way, and not a later one if a resolver that does not know of it (of an
+/// earlier version) began or ended the one it was for.
 pub(crate) async fn begin_pass(client: &Client, kind: Kind) -> Result<()> {
-    let sql = "insert into directory_sync (kind, pass_started_at, changes_until) values ($1, now(), now() - interval '5 min')
+    let sql = "insert into directory_sync as old (kind, pass_started_at, changes_until) values ($1, now(), now() - interval '5 min')
                on conflict (kind) do update
                   set pass_started_at = now(), pass_ended_at = null, pass_cursor = null, pass_rows = 0, pass_unreadable = 0, pass_total = null,
-                      changes_until = coalesce(directory_sync.changes_until, excluded.changes_until)";
+                      changes_until = coalesce(old.changes_until, excluded.changes_until),
+                      fewer_accepted_at = case when old.fewer_accepted_at > old.pass_started_at
+                                                 or old.fewer_accepted_at = old.pass_started_at and old.pass_ended_at is null
+                                               then now() end";
     client.prepared_execute(sql, &[&kind.to_string()]).await?;
     Ok(())
 }
@@ -366,27 +385,40 @@ pub(crate) async fn note_page(
     Ok(())
 }
 
-/// Everything has been read: removes the records that this pass has not seen, which no longer exist in Sellsy, and returns
-/// how many; or nothing if the pass has seen too few ([`Seen::too_few`]). A kind that was read only in part is loaded all the
+/// How a pass ended.
+pub(crate) enum End {
+    /// So many records, which it had not seen, were removed.
+    Removed(u64),
+    /// The same, although they were most of all, because an operator had said that they are gone.
+    RemovedAsAccepted(u64),
+    Kept(TooFew),
+}
+
+/// Everything has been read: removes the records that this pass has not seen, which no longer exist in Sellsy; or nothing if the
+/// pass has seen too few ([`Seen::too_few`]) and no operator has accepted that. A kind that was read only in part is loaded all the
 /// same unless Sellsy reports far more than it lists: the rows that cannot be read would keep it unloaded for ever.
-pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<std::result::Result<u64, TooFew>> {
+pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Result<End> {
     let kind = kind.to_string();
-    let seen = "select pass_rows, pass_total, pass_unreadable, (select count(*) from directory_records where kind = $1 and seen_at < pass_started_at)
+    let seen = "select pass_rows, pass_total, pass_unreadable, (select count(*) from directory_records where kind = $1 and seen_at < pass_started_at),
+                       coalesce(fewer_accepted_at = pass_started_at, false)
                   from directory_sync where kind = $1";
     let row = transaction.query_one(seen, &[&kind]).await?;
     let (rows, unseen): (i64, i64) = (row.get(0), row.get(3));
     let seen = Seen { rows, unreadable: row.get(2), total: row.get(1), known: rows + unseen };
+    // What was accepted meanwhile is for the next pass.
     let ended = "update directory_sync
                     set pass_ended_at = now(), pass_cursor = null,
-                        loaded_at = coalesce(loaded_at, case when $2 then now() end)
+                        loaded_at = coalesce(loaded_at, case when $2 then now() end),
+                        fewer_accepted_at = case when fewer_accepted_at > pass_started_at then fewer_accepted_at end
                   where kind = $1";
     transaction.execute(ended, &[&kind, &seen.is_load()]).await?;
-    if let Some(too_few) = seen.too_few() {
-        return Ok(Err(too_few));
+    if let Some(too_few) = seen.too_few_unless(row.get(4)) {
+        return Ok(End::Kept(too_few));
     }
     let gone = "delete from directory_records r using directory_sync s
                  where r.kind = $1 and s.kind = r.kind and r.seen_at < s.pass_started_at";
-    Ok(Ok(transaction.execute(gone, &[&kind]).await?))
+    let gone = transaction.execute(gone, &[&kind]).await?;
+    Ok(if seen.too_few().is_some() { End::RemovedAsAccepted(gone) } else { End::Removed(gone) })
 }
 
 /// Changes up to a little before `asked_at` have been read; the margin is for Sellsy's clock, which may differ from the database's.

@@ -22,7 +22,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use vendors::sellsy::{Sellsy, wire::Page};
 
-use super::store::{self, Progress};
+use super::store::{self, End, Progress};
 use crate::{
     record::{self, Listed},
     rematch::Rematch,
@@ -154,11 +154,15 @@ impl Sync {
             self.rematch.numbers(&read.listed).await?;
             match ended {
                 None => {}
-                Some(Ok(gone)) => {
+                Some(End::Removed(gone)) => {
                     tracing::info!(%kind, gone, "The directory has read all records of a kind.");
                     return Ok(());
                 }
-                Some(Err(too_few)) => {
+                Some(End::RemovedAsAccepted(gone)) => {
+                    tracing::warn!(%kind, gone, "A pass of the directory saw far fewer records than were known. An operator had accepted that, so the others were removed.");
+                    return Ok(());
+                }
+                Some(End::Kept(too_few)) => {
                     tracing::warn!(%kind, problem = %too_few, "A pass of the directory saw too few records.");
                     return Ok(());
                 }

@@ -1,12 +1,16 @@
 //! The access token that all processes share, in the table `tokens` (migration V20), and the claim to fetch one.
 //!
-//! One process at a time fetches. No connection is held meanwhile, so the claim is a row: it ends with the new token, with an
-//! error, or after its time if the process dies. A more urgent lane takes it over while its holder still waits for the budget.
+//! One process at a time fetches. Its claim is a row, and beside it an advisory lock on a connection of its own: PostgreSQL releases
+//! the lock when the process dies, and the next one that needs a token takes the claim over. The claim's time is for what a server
+//! notices late, such as a machine without power. A more urgent lane takes it over while its holder still waits for the budget.
+//!
+//! A claim that is alive and has lost its lock is taken over as well: one whose connection broke, or one of an earlier version, which
+//! has none. That costs a token more, and at worst a 401, which is answered with the newer token.
 
 use std::time::Duration;
 
 use base::{
-    db::Database,
+    db::{Client, Database},
     error::{Code, Error, Result},
     ids::Vendor,
 };
@@ -40,7 +44,13 @@ pub(super) enum Claim {
     Stored(Token),
     /// Another process, or another lane of this one, is fetching it.
     Busy,
-    Ours(Uuid),
+    Ours(Box<Claimed>),
+}
+
+/// The claim to fetch a token, and the connection that has its lock.
+pub(super) struct Claimed {
+    pub(super) id: Uuid,
+    _lock: Client,
 }
 
 impl SharedToken {
@@ -62,17 +72,22 @@ impl SharedToken {
             let fresh = Duration::try_from_secs_f64(fresh_s).unwrap_or_default();
             return Ok(Claim::Stored(Token { text, renew_at: Instant::now() + fresh }));
         }
-        // Only if the stored token is still the one that was read.
-        let sql = "insert into tokens as t (api, claimed_by, claimed_lane, claimed_until)
-                   values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
-                   on conflict (api) do update
-                      set claimed_by = excluded.claimed_by, claimed_lane = excluded.claimed_lane,
-                          claimed_until = excluded.claimed_until
-                    where (t.claimed_until < clock_timestamp() or t.claimed_lane > excluded.claimed_lane)
-                      and t.sealed is not distinct from $5";
+        // Only if the stored token is still the one that was read. The lock is taken before anybody else sees the claim, and whoever
+        // finds it free has it for this statement only.
+        let sql = "with claim as (
+                       insert into tokens as t (api, claimed_by, claimed_lane, claimed_until)
+                       values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
+                       on conflict (api) do update
+                          set claimed_by = excluded.claimed_by, claimed_lane = excluded.claimed_lane,
+                              claimed_until = excluded.claimed_until
+                        where t.sealed is not distinct from $5
+                          and (t.claimed_until < clock_timestamp() or t.claimed_lane > excluded.claimed_lane
+                               or pg_try_advisory_xact_lock(hashtext('callbridge token'), hashtext(t.claimed_by::text)))
+                       returning claimed_by)
+                   select pg_advisory_lock(hashtext('callbridge token'), hashtext(claimed_by::text)) from claim";
         let id = Uuid::now_v7();
         let claimed = client.prepared_execute(sql, &[&api, &id, &lane.index(), &WAITS_S, &sealed]).await?;
-        Ok(if claimed == 1 { Claim::Ours(id) } else { Claim::Busy })
+        Ok(if claimed == 1 { Claim::Ours(Box::new(Claimed { id, _lock: client.detach() })) } else { Claim::Busy })
     }
 
     /// Stores a token that was fetched, and ends the claim. Without a claim (an operator's check) it replaces any other.

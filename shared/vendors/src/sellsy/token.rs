@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::{
     endpoints::GET_TOKEN,
     seal::Seal,
-    shared_token::{Claim, SharedToken, StillOurs, Token},
+    shared_token::{Claim, Claimed, SharedToken, StillOurs, Token},
     wire::TokenAnswer,
 };
 use crate::{
@@ -90,7 +90,7 @@ impl Tokens {
             match self.shared.claim(api.lane(), refused.as_ref()).await? {
                 Claim::Stored(token) => self.known().current = Some(token),
                 Claim::Busy => time::sleep(LOOK_EVERY).await,
-                Claim::Ours(claim) => self.fetch_claimed(api, claim).await?,
+                Claim::Ours(claimed) => self.fetch_claimed(api, &claimed).await?,
             }
         }
     }
@@ -120,7 +120,8 @@ impl Tokens {
     }
 
     /// Fetches a token, unless a more urgent request has taken the claim over.
-    async fn fetch_claimed(&self, api: &Api, claim: Uuid) -> Result<()> {
+    async fn fetch_claimed(&self, api: &Api, claimed: &Claimed) -> Result<()> {
+        let claim = claimed.id;
         let still_ours = StillOurs { shared: &self.shared, claim };
         match api.send_checked(&GET_TOKEN, self.request(api), &still_ours).await {
             Ok(answer) => {

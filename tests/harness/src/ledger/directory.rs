@@ -20,6 +20,26 @@ impl Ledger {
         self.value("select count(*) > 0 from directory_sync where turned_at > requested_at", &[]).await
     }
 
+    /// Whether a turn was requested that no resolver has made yet.
+    pub async fn directory_is_requested(&self) -> Result<bool> {
+        let sql = "select count(*) > 0 from directory_sync where requested_at > coalesce(turned_at, '-infinity')";
+        self.value(sql, &[]).await
+    }
+
+    /// Whether a pass is under way that began after it was requested.
+    pub async fn directory_reads_on_request(&self, kind: &str) -> Result<bool> {
+        let sql = "select count(*) > 0 from directory_sync
+                    where kind = $1 and pass_ended_at is null and pass_started_at > pass_requested_at";
+        self.value(sql, &[&kind]).await
+    }
+
+    /// Pretends that a resolver of an earlier version has begun and ended a pass of every kind, and found one record in each.
+    pub async fn older_resolver_reads_everything(&self) -> Result<()> {
+        let sql = "update directory_sync set pass_started_at = now(), pass_ended_at = now(), pass_cursor = null,
+                          pass_rows = 1, pass_total = 1, problem = null, turned_at = now()";
+        self.run_all(sql).await
+    }
+
     pub async fn directory_size(&self) -> Result<i64> {
         self.value("select count(*) from directory_records", &[]).await
     }
