@@ -54,7 +54,7 @@ async fn client(stack: &Stack) -> Result<Sellsy> {
         auth_url: value("SELLSY_AUTH_URL")?,
         client_id: value("SELLSY_CLIENT_ID")?.into(),
         client_secret: value("SELLSY_CLIENT_SECRET")?.into(),
-        links: base::settings::Links::default(),
+        links: settings::Links::default(),
         default_owner_id: None,
         webhook_secret: None,
         requests_per_second: 50.try_into()?,
