@@ -86,11 +86,12 @@ fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
     let is_wide = |group: &Group, sign| group.gap.is_some_and(|gap| gap.wide && gap.sign == sign);
     for sign in WIDE.into_iter().filter(|sign| groups[1..].iter().any(|group| is_wide(group, *sign))) {
         let parts: Vec<&[Group]> = groups.chunk_by(|_, next| !is_wide(next, sign)).collect();
-        let mut read = parts.iter().flat_map(|part| of_run(part, region)).filter(|read| read.complete);
-        let read: Vec<Read> = read.by_ref().collect();
+        let of_part = |part: &&[Group]| of_run(part, region).into_iter().filter(|read| read.complete).collect();
+        let read: Vec<Vec<Read>> = parts.iter().map(of_part).collect();
         // `… -106 / -107`
-        let more = sign != '-' && parts[1..].iter().all(|part| is_short(part));
-        if read.len() > 1 || read.len() == 1 && more {
+        let more = !matches!(sign, '-' | ' ') && !read[0].is_empty() && parts[1..].iter().all(|part| is_short(part));
+        let read: Vec<Read> = read.into_iter().flatten().collect();
+        if read.len() > 1 || more {
             return read;
         }
     }
@@ -220,7 +221,7 @@ fn international(digits: &str) -> Option<Found> {
         .filter(|_| !national.starts_with('0'))
         .or_else(|| by_library(&format!("+{code}{national}"), Region::default()))
         // `+33 33 6…`.
-        .or_else(|| today(code, national.strip_prefix(code)?))?;
+        .or_else(|| today(code, national.strip_prefix(code)?).filter(|number| number.country_code() == code))?;
     Some(Found { number, national: false })
 }
 
