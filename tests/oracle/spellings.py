@@ -276,6 +276,17 @@ def is_read_by_library(case, found):
     return len(found) == len(alone) and all(map(is_explained, case.numbers, alone, found))
 
 
+def length(number):
+    return len(phonenumbers.national_significant_number(phonenumbers.parse(number)))
+
+
+def is_short(case, found):
+    first, *rest = case.numbers
+    without_short = [first, *(number for number in rest if length(number) >= 7)]
+    goes_on = not rest and length(first) < 7 and len(found) == 1 and found[0].startswith(first)
+    return found == without_short or goes_on
+
+
 REASONS = [
     ("overseas", "The French plan is one for six country codes; the first digits say which.", one_to_one(is_overseas)),
     ("argentina", "The 9 of mobile numbers is left out.", one_to_one(is_argentine)),
@@ -294,6 +305,11 @@ REASONS = [
         "local",
         "A number that can only be dialled within its area is none for us.",
         lambda case, found: found == [number for number in case.numbers if not is_local(number)],
+    ),
+    (
+        "short",
+        "Fewer than seven digits after a longer number are an extension; and such a number may go on in parentheses.",
+        is_short,
     ),
     ("library", "Both read another number than the one it was made from.", is_read_by_library),
 ]

@@ -22,6 +22,8 @@ const ATTEMPTS: u32 = 150;
 const WIDE: [char; 12] = ['\t', '|', '&', '<', '>', ':', '(', '/', ',', '-', '.', ' '];
 /// What stands after a number and has no more digits belongs to it.
 const LONGEST_EXTENSION: usize = 6;
+/// Of a room, a house or a town.
+const LONGEST_LABEL: usize = 5;
 /// A number beside another has at least as many digits, or as many as that one.
 const SHORTEST_BESIDE: usize = 7;
 
@@ -34,7 +36,12 @@ pub(super) fn numbers(typed: &Typed, region: Region) -> Result<Vec<Found>, Probl
         if digits < shortest || run.is_extension && digits <= LONGEST_EXTENSION {
             continue;
         }
-        for read in of_run(&run.groups, region) {
+        // `#12/06 39 …`
+        let groups = match &run.groups[..] {
+            [_, rest @ ..] if run.is_extension && rest.first().is_some_and(begins_number) => rest,
+            groups => groups,
+        };
+        for read in of_run(groups, region) {
             if (!beside || read.complete) && !found.iter().any(|known| known.number == read.found.number) {
                 let length = read.found.number.significant_digits().len();
                 found.push(read.found);
@@ -75,8 +82,13 @@ fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
     // `Bureau 204 01 99 …`, `(1) 06 39 …`
     if let [first, rest @ ..] = groups
         && let Some(next) = rest.first().filter(|next| begins_number(next))
-        && (first.after_letters || first.digits.len() <= 2 && (first.gap.is_some() || next.gap.is_some_and(is_marked)))
+        && (first.after_letters
+            || first.digits.len() <= 2
+                && (first.gap.is_some() || next.gap.is_some_and(|gap| gap.wide || gap.sign == '.')))
+        && first.digits.len() <= LONGEST_LABEL
+        && next.gap.is_some_and(|gap| gap.wide || matches!(gap.sign, ' ' | '.' | ')'))
         && !begins_number(first)
+        && whole(groups, region).is_none_or(|read| !is_valid(&read.found.number))
     {
         let read = of_run(rest, region);
         if !read.is_empty() {
@@ -86,7 +98,10 @@ fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
     let is_wide = |group: &Group, sign| group.gap.is_some_and(|gap| gap.wide && gap.sign == sign);
     for sign in WIDE.into_iter().filter(|sign| groups[1..].iter().any(|group| is_wide(group, *sign))) {
         let parts: Vec<&[Group]> = groups.chunk_by(|_, next| !is_wide(next, sign)).collect();
-        let of_part = |part: &&[Group]| of_run(part, region).into_iter().filter(|read| read.complete).collect();
+        // These also stand within numbers, whose parts may look like short ones.
+        let shortest = if matches!(sign, '-' | '.' | ' ') { SHORTEST_BESIDE } else { 0 };
+        let fits = |read: &Read| read.complete && read.found.number.significant_digits().len() >= shortest;
+        let of_part = |part: &&[Group]| of_run(part, region).into_iter().filter(fits).collect();
         let read: Vec<Vec<Read>> = parts.iter().map(of_part).collect();
         // `… -106 / -107`
         let more = !matches!(sign, '-' | ' ') && !read[0].is_empty() && parts[1..].iter().all(|part| is_short(part));
@@ -95,23 +110,24 @@ fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
             return read;
         }
     }
-    if let Some(read) = whole(groups, region) {
-        return vec![read];
+    // Where numbers have many lengths, a number with an extension may look like one, but rarely is in use.
+    let short = with_extension(groups, region);
+    match (whole(groups, region), short) {
+        (Some(all), Some(short)) if is_valid(&short.found.number) && !is_valid(&all.found.number) => {
+            return vec![short];
+        }
+        (Some(read), _) | (None, Some(read)) => return vec![read],
+        (None, None) => {}
     }
     let parts: Vec<&[Group]> = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide)).collect();
     if parts.len() > 1 {
-        let mut read: Vec<Read> = Vec::new();
-        for part in parts {
-            let beside = !read.is_empty();
-            read.extend(of_run(part, region).into_iter().filter(|read| !beside || read.complete));
-        }
+        let read: Vec<Read> =
+            parts.into_iter().flat_map(|part| of_run(part, region)).filter(|read| read.complete).collect();
         if !read.is_empty() {
             return read;
         }
     }
-    several(groups, region, &mut { ATTEMPTS })
-        .or_else(|| with_extension(groups, region).map(|read| vec![read]))
-        .unwrap_or_default()
+    several(groups, region, &mut { ATTEMPTS }).unwrap_or_default()
 }
 
 fn is_short(part: &[Group]) -> bool {
@@ -139,15 +155,15 @@ fn several(groups: &[Group], region: Region, attempts: &mut u32) -> Option<Vec<R
     })
 }
 
-/// A number, and a few digits after a sign that does not stand within the number: `… 34-12`, `… 34/35`.
+/// A number, and a few digits after a sign that does not stand within the number (`… 34-12`), or after a second slash.
 fn with_extension(groups: &[Group], region: Region) -> Option<Read> {
     let sign = |group: &Group| group.gap.map(|gap| gap.sign);
     (1..groups.len()).rev().find_map(|at| {
         let (number, after) = groups.split_at(at);
-        let within = if after.len() > 1 { &number[1..] } else { &number[number.len() - 1..] };
-        let apart = after[0].gap.filter(|gap| is_marked(*gap)).map(|gap| gap.sign);
-        let is_apart = apart.is_some() && within.iter().all(|group| sign(group) != apart);
-        if is_apart && !is_short(number) && is_short(after) { whole(number, region) } else { None }
+        let apart = after[0].gap.filter(|gap| is_marked(*gap)).map(|gap| gap.sign)?;
+        let within = if apart == '/' && after.len() == 1 { &number[number.len() - 1..] } else { &number[1..] };
+        let is_apart = is_short(after) && within.iter().all(|group| sign(group) != Some(apart));
+        if is_apart { whole(number, region).filter(|read| read.complete) } else { None }
     })
 }
 
@@ -219,9 +235,7 @@ fn international(digits: &str) -> Option<Found> {
     let national = national.strip_prefix("00").and_then(|rest| rest.strip_prefix(code)).unwrap_or(national);
     let number = today(code, national)
         .filter(|_| !national.starts_with('0'))
-        .or_else(|| by_library(&format!("+{code}{national}"), Region::default()))
-        // `+33 33 6…`.
-        .or_else(|| today(code, national.strip_prefix(code)?).filter(|number| number.country_code() == code))?;
+        .or_else(|| by_library(&format!("+{code}{national}"), Region::default()))?;
     Some(Found { number, national: false })
 }
 

@@ -109,12 +109,16 @@ fn french<'a>(code: &'a str, national: &'a str) -> (&'a str, Cow<'a, str>) {
         return (code, national.into());
     }
     let fits = OVERSEAS.iter().filter(|(first, _)| national.starts_with(first));
-    let code = fits.max_by_key(|(first, _)| first.len()).map_or("33", |(_, code)| *code);
-    // The numbers of Saint-Pierre-et-Miquelon have six digits; within the plan, their country code stands before them.
-    match national.strip_prefix("508").filter(|_| code == "508") {
-        Some(local) => (code, local.into()),
-        None => (code, national.into()),
-    }
+    // People write +33 before any number of the plan. Another code was meant, unless the number says which one.
+    let code = fits.max_by_key(|(first, _)| first.len()).map_or(code, |(_, code)| *code);
+    // The numbers of Saint-Pierre-et-Miquelon have six digits; within the plan, their country code stands before them. Those
+    // with nine begin with 7 or 8; any other is a number with an extension.
+    let national = match national.strip_prefix("508").filter(|_| code == "508") {
+        Some(local) => local,
+        None if code == "508" && !national.starts_with(['7', '8']) => "",
+        None => national,
+    };
+    (code, national.into())
 }
 
 /// 2024-11-30: 01 before every number of eight digits. Source: ARCEP Bénin, plan national de
@@ -169,6 +173,8 @@ mod tests {
         for (code, national, expected) in [
             ("33", "596301234", "+596 596301234"),
             ("262", "639981234", "+33 639981234"),
+            ("590", "612345678", "+590 612345678"),
+            ("508", "411234106", "+508 "),
             ("33", "508411010", "+508 411010"),
             ("508", "411010", "+508 411010"),
             ("33", "708401234", "+508 708401234"),

@@ -29,6 +29,51 @@ fn check(country: &str, table: &[(&str, &str)]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Escapes of the table: `\t`, `\n`, `\\` and `\u{a0}`.
+fn unescaped(typed: &str) -> String {
+    let mut text = String::new();
+    let mut rest = typed;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        text.push_str(before);
+        let (c, after) = if let Some(code) = escape.strip_prefix("u{") {
+            let (code, after) = code.split_once('}').unwrap();
+            (char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap(), after)
+        } else {
+            let c = escape.chars().next().unwrap();
+            (
+                if c == 't' {
+                    '\t'
+                } else if c == 'n' {
+                    '\n'
+                } else {
+                    c
+                },
+                &escape[c.len_utf8()..],
+            )
+        };
+        text.push(c);
+        rest = after;
+    }
+    text + rest
+}
+
+#[test]
+fn every_spelling_of_the_table_is_read_as_it_says() {
+    let (mut rows, mut countries, mut wrong) = (0, std::collections::BTreeSet::new(), Vec::new());
+    for row in include_str!("spellings.tsv").lines().filter(|row| !row.is_empty() && !row.starts_with('#')) {
+        let [country, typed, expected, _source] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let read = read(&unescaped(typed), region(country)).unwrap_or_default();
+        let read: Vec<&str> = read.iter().map(|found| found.number.as_str()).collect();
+        if read.join(" ") != expected.trim_matches('-') {
+            wrong.push(format!("{country} {typed}: expected {expected}, got {read:?}"));
+        }
+        countries.insert(country);
+        rows += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(rows >= 400 && countries.len() >= 40, "{rows} rows of {} countries", countries.len());
+}
+
 #[test]
 fn french_numbers_in_every_spelling() {
     const MOBILE: &str = "+33639981234";

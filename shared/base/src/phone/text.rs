@@ -78,8 +78,8 @@ struct Reader {
     plus: bool,
     /// Letters, and perhaps spaces, stand before what follows.
     after_letters: bool,
-    /// A parenthesis is open.
-    parenthesis: bool,
+    /// How many parentheses are open.
+    parentheses: usize,
     is_extension: bool,
     is_misspelt: bool,
 }
@@ -148,14 +148,15 @@ impl Reader {
     fn signs(&mut self, signs: &str, after: &str) {
         self.after_letters &= signs.trim_matches(' ').is_empty();
         // `1) 01 99 …`: of a list.
-        if signs.contains(')') && !std::mem::take(&mut self.parenthesis) && !signs.contains('(') {
+        let count = |parenthesis| signs.matches(parenthesis).count();
+        if signs.contains(')') && self.parentheses == 0 && !signs.contains('(') {
             if self.run.groups.len() > 1 && self.run.groups.last().is_some_and(|group| group.digits.len() <= 2) {
                 self.run.groups.pop();
             }
             self.end_run();
             return;
         }
-        self.parenthesis |= signs.contains('(');
+        self.parentheses = (self.parentheses + count('(')).saturating_sub(count(')'));
         if signs.contains('+') {
             self.end_run();
             self.plus = true;
@@ -166,6 +167,9 @@ impl Reader {
         let label = sign == Some(':') && signs != ":";
         if label || signs.contains(['\n', '#', '*', '=', '"', ';']) {
             self.end_run();
+            // After a number; `#31#` stands before one.
+            let digits = |run: &Run| run.groups.iter().map(|group| group.digits.len()).sum::<usize>();
+            self.is_extension |= signs.contains('#') && self.runs.last().is_some_and(|run| digits(run) > 3);
             return;
         }
         let gap = match sign {
@@ -173,7 +177,8 @@ impl Reader {
                 let (before, after) = signs.split_once(sign).unwrap_or_default();
                 let spaced = before.ends_with(' ') && after.starts_with(' ');
                 let wide = match sign {
-                    '.' | '-' | '/' => spaced || after.contains(sign),
+                    '.' | '-' => spaced || after.contains(sign),
+                    '/' => before.ends_with(' ') || after.starts_with(' ') || after.contains(sign),
                     ',' => after.starts_with(' '),
                     _ => true,
                 };
@@ -218,8 +223,11 @@ fn date_or_time(groups: &[Group], goes_on: bool) -> usize {
         let group = groups.get(at).filter(|group| lengths.contains(&group.digits.len()));
         group.is_some_and(|group| group.digits.parse().is_ok_and(|value: u32| value <= most))
     };
-    let is_year =
-        |at: usize| groups.get(at).is_some_and(|group| group.digits.len() == 4 && group.digits.starts_with(['1', '2']));
+    let is_year = |at: usize| {
+        groups.get(at).is_some_and(|group| {
+            group.digits.len() == 4 && (group.digits.starts_with("19") || group.digits.starts_with("20"))
+        })
+    };
     let signs = (sign(1), sign(2));
     let is_date = signs == (Some('/'), Some('/')) && is(0, 1..=2, 31) && is(1, 1..=2, 12) && is_year(2)
         || signs == (Some('-'), Some('-')) && is_year(0) && is(1, 2..=2, 12) && is(2, 2..=2, 31);
