@@ -60,6 +60,8 @@ pub async fn find(client: &Client, number: &E164, line: Region) -> Result<Vec<En
 /// not changed.
 pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Result<()> {
     let rows: Vec<Value> = listed.iter().map(row).collect();
+    // All statements but one need no more; the server reads their parameter anew for each.
+    let keys: Vec<Value> = listed.iter().map(key).collect();
     let records = "insert into directory_records as old (kind, id, record, archived, updated_at)
                    select kind, id, record, archived, updated_at
                      from jsonb_to_recordset($1) as new(kind text, id bigint, record jsonb, archived boolean, updated_at timestamptz)
@@ -92,22 +94,33 @@ pub(crate) async fn put(transaction: &Transaction<'_>, listed: &[Listed]) -> Res
                                 join directory_records old using (kind, id)
                                where new.kind = 'company' and old.updated_at is distinct from new.updated_at) company
                        where contact.kind = 'contact' and contact.companies @> jsonb_build_array(jsonb_build_object('id', company.id))";
-    let rows = Json(rows);
-    for sql in [of_changed, records, outdated, numbers, corrected, unread, known] {
-        transaction.execute(sql, &[&rows]).await?;
+    let (rows, keys) = (Json(rows), Json(keys));
+    transaction.execute(of_changed, &[&keys]).await?;
+    transaction.execute(records, &[&rows]).await?;
+    for sql in [outdated, numbers, corrected, known] {
+        transaction.execute(sql, &[&keys]).await?;
+    }
+    if listed.iter().any(|listed| !listed.numbers.unread.is_empty()) {
+        transaction.execute(unread, &[&keys]).await?;
     }
     Ok(())
 }
 
 fn row(listed: &Listed) -> Value {
+    let Record { kind, id, archived, .. } = &listed.record;
+    let updated_at = listed.updated_at.map(|at| at.to_string());
+    json!({ "kind": kind, "id": id, "record": listed.record, "archived": archived, "updated_at": updated_at })
+}
+
+fn key(listed: &Listed) -> Value {
+    let Record { kind, id, .. } = &listed.record;
+    let updated_at = listed.updated_at.map(|at| at.to_string());
     let numbers: Vec<&str> = listed.numbers.read.iter().map(|read| read.number.as_str()).collect();
     let only_for: Vec<_> =
         listed.numbers.read.iter().map(|read| read.only_for.map(|region| region.to_string())).collect();
     let unread = listed.numbers.unread.iter().map(|field| json!({ "problem": field.problem, "typed": field.typed }));
-    let Record { kind, id, archived, .. } = &listed.record;
-    let updated_at = listed.updated_at.map(|at| at.to_string());
     json!({
-        "kind": kind, "id": id, "record": listed.record, "archived": archived, "updated_at": updated_at,
+        "kind": kind, "id": id, "updated_at": updated_at,
         "numbers": numbers, "only_for": only_for, "unread": unread.collect::<Vec<_>>(),
     })
 }
