@@ -4,7 +4,7 @@
 //! or one with something after it. Where both fit, what people would read decides: a wide gap with a whole number on either
 //! side is between two numbers.
 
-use std::str::FromStr;
+use std::{cell::Cell, str::FromStr};
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber};
 
@@ -16,8 +16,9 @@ use super::{
 
 /// A number has at most 15 digits; before them may stand an international prefix, a trunk prefix, and a repeated country code.
 const MOST_DIGITS: usize = 24;
-/// Enough for five numbers of five groups each.
-const ATTEMPTS: u32 = 150;
+/// How many readings of groups as one number are tried in a field. One number takes one, two take some ten; but hundreds of groups with
+/// all kinds of signs between them can be read in more ways than there is time.
+const ATTEMPTS: u32 = 500;
 /// Signs with space around them, or in pairs, and parentheses: what rather stands between two numbers first.
 const WIDE: [char; 12] = ['\t', '|', '&', '<', '>', ':', '(', '/', ',', '-', '.', ' '];
 /// What stands after a number and has no more digits belongs to it.
@@ -28,6 +29,7 @@ const LONGEST_LABEL: usize = 5;
 const SHORTEST_BESIDE: usize = 7;
 
 pub(super) fn numbers(typed: &Typed, region: Region) -> Result<Vec<Found>, Problem> {
+    let finder = Finder { region, attempts: Cell::new(ATTEMPTS) };
     let mut found: Vec<Found> = Vec::new();
     let mut shortest = 0;
     for run in &typed.runs {
@@ -41,7 +43,7 @@ pub(super) fn numbers(typed: &Typed, region: Region) -> Result<Vec<Found>, Probl
             [_, rest @ ..] if run.is_extension && rest.first().is_some_and(begins_number) => rest,
             groups => groups,
         };
-        for read in of_run(groups, region) {
+        for read in finder.of_run(groups) {
             if (!beside || read.complete) && !found.iter().any(|known| known.number == read.found.number) {
                 let length = read.found.number.significant_digits().len();
                 found.push(read.found);
@@ -73,61 +75,120 @@ struct Read {
     complete: bool,
 }
 
-fn of_run(groups: &[Group], region: Region) -> Vec<Read> {
-    if groups.iter().any(|group| group.is_misspelt) {
-        let parts = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide));
-        let right = parts.filter(|part| !part.iter().any(|group| group.is_misspelt));
-        return right.flat_map(|part| of_run(part, region)).collect();
-    }
-    // `Bureau 204 01 99 …`, `(1) 06 39 …`
-    if let [first, rest @ ..] = groups
-        && let Some(next) = rest.first().filter(|next| begins_number(next))
-        && (first.after_letters
-            || first.digits.len() <= 2
-                && (first.gap.is_some() || next.gap.is_some_and(|gap| gap.wide || gap.sign == '.')))
-        && first.digits.len() <= LONGEST_LABEL
-        && next.gap.is_some_and(|gap| gap.wide || matches!(gap.sign, ' ' | '.' | ')'))
-        && !begins_number(first)
-        && whole(groups, region).is_none_or(|read| !is_valid(&read.found.number))
-    {
-        let read = of_run(rest, region);
-        if !read.is_empty() {
-            return read;
+/// Reads the runs of one field.
+struct Finder {
+    region: Region,
+    attempts: Cell<u32>,
+}
+
+impl Finder {
+    fn of_run(&self, groups: &[Group]) -> Vec<Read> {
+        if self.attempts.get() == 0 {
+            return Vec::new();
         }
-    }
-    let is_wide = |group: &Group, sign| group.gap.is_some_and(|gap| gap.wide && gap.sign == sign);
-    for sign in WIDE.into_iter().filter(|sign| groups[1..].iter().any(|group| is_wide(group, *sign))) {
-        let parts: Vec<&[Group]> = groups.chunk_by(|_, next| !is_wide(next, sign)).collect();
-        // These also stand within numbers, whose parts may look like short ones.
-        let shortest = if matches!(sign, '-' | '.' | ' ') { SHORTEST_BESIDE } else { 0 };
-        let fits = |read: &Read| read.complete && read.found.number.significant_digits().len() >= shortest;
-        let of_part = |part: &&[Group]| of_run(part, region).into_iter().filter(fits).collect();
-        let read: Vec<Vec<Read>> = parts.iter().map(of_part).collect();
-        // `… -106 / -107`
-        let more = !matches!(sign, '-' | ' ') && !read[0].is_empty() && parts[1..].iter().all(|part| is_short(part));
-        let read: Vec<Read> = read.into_iter().flatten().collect();
-        if read.len() > 1 || more {
-            return read;
+        if groups.iter().any(|group| group.is_misspelt) {
+            let parts = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide));
+            let right = parts.filter(|part| !part.iter().any(|group| group.is_misspelt));
+            return right.flat_map(|part| self.of_run(part)).collect();
         }
-    }
-    // Where numbers have many lengths, a number with an extension may look like one, but rarely is in use.
-    let short = with_extension(groups, region);
-    match (whole(groups, region), short) {
-        (Some(all), Some(short)) if is_valid(&short.found.number) && !is_valid(&all.found.number) => {
-            return vec![short];
+        // `Bureau 204 01 99 …`, `(1) 06 39 …`
+        if let [first, rest @ ..] = groups
+            && let Some(next) = rest.first().filter(|next| begins_number(next))
+            && (first.after_letters
+                || first.digits.len() <= 2
+                    && (first.gap.is_some() || next.gap.is_some_and(|gap| gap.wide || gap.sign == '.')))
+            && first.digits.len() <= LONGEST_LABEL
+            && next.gap.is_some_and(|gap| gap.wide || matches!(gap.sign, ' ' | '.' | ')'))
+            && !begins_number(first)
+            && self.whole(groups).is_none_or(|read| !is_valid(&read.found.number))
+        {
+            let read = self.of_run(rest);
+            if !read.is_empty() {
+                return read;
+            }
         }
-        (Some(read), _) | (None, Some(read)) => return vec![read],
-        (None, None) => {}
-    }
-    let parts: Vec<&[Group]> = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide)).collect();
-    if parts.len() > 1 {
-        let read: Vec<Read> =
-            parts.into_iter().flat_map(|part| of_run(part, region)).filter(|read| read.complete).collect();
-        if !read.is_empty() {
-            return read;
+        let is_wide = |group: &Group, sign| group.gap.is_some_and(|gap| gap.wide && gap.sign == sign);
+        for sign in WIDE.into_iter().filter(|sign| groups[1..].iter().any(|group| is_wide(group, *sign))) {
+            let parts: Vec<&[Group]> = groups.chunk_by(|_, next| !is_wide(next, sign)).collect();
+            // These also stand within numbers, whose parts may look like short ones.
+            let shortest = if matches!(sign, '-' | '.' | ' ') { SHORTEST_BESIDE } else { 0 };
+            let fits = |read: &Read| read.complete && read.found.number.significant_digits().len() >= shortest;
+            let of_part = |part: &&[Group]| self.of_run(part).into_iter().filter(fits).collect();
+            let read: Vec<Vec<Read>> = parts.iter().map(of_part).collect();
+            // `… -106 / -107`
+            let more =
+                !matches!(sign, '-' | ' ') && !read[0].is_empty() && parts[1..].iter().all(|part| is_short(part));
+            let read: Vec<Read> = read.into_iter().flatten().collect();
+            if read.len() > 1 || more {
+                return read;
+            }
         }
+        // Where numbers have many lengths, a number with an extension may look like one, but rarely is in use.
+        let short = self.with_extension(groups);
+        match (self.whole(groups), short) {
+            (Some(all), Some(short)) if is_valid(&short.found.number) && !is_valid(&all.found.number) => {
+                return vec![short];
+            }
+            (Some(read), _) | (None, Some(read)) => return vec![read],
+            (None, None) => {}
+        }
+        let parts: Vec<&[Group]> = groups.chunk_by(|_, next| next.gap.is_none_or(|gap| !gap.wide)).collect();
+        if parts.len() > 1 {
+            let read: Vec<Read> =
+                parts.into_iter().flat_map(|part| self.of_run(part)).filter(|read| read.complete).collect();
+            if !read.is_empty() {
+                return read;
+            }
+        }
+        self.several(groups).unwrap_or_default()
     }
-    several(groups, region, &mut { ATTEMPTS }).unwrap_or_default()
+
+    /// Two or more numbers with no wide gap between them; rather where another sign than a space or a dot stands.
+    fn several(&self, groups: &[Group]) -> Option<Vec<Read>> {
+        let (marked, plain): (Vec<usize>, Vec<usize>) =
+            (1..groups.len()).partition(|at| groups[*at].gap.is_some_and(is_marked));
+        marked.into_iter().chain(plain).find_map(|at| {
+            let (first, rest) = groups.split_at(at);
+            let first = self.whole(first).filter(|read| read.complete)?;
+            let rest = match self.whole(rest) {
+                Some(read) if read.complete => vec![read],
+                _ => self.several(rest)?,
+            };
+            Some(std::iter::once(first).chain(rest).collect())
+        })
+    }
+
+    /// A number, and a few digits after a sign that does not stand within the number (`… 34-12`), or after a second slash.
+    fn with_extension(&self, groups: &[Group]) -> Option<Read> {
+        let sign = |group: &Group| group.gap.map(|gap| gap.sign);
+        (1..groups.len()).rev().find_map(|at| {
+            let (number, after) = groups.split_at(at);
+            let apart = after[0].gap.filter(|gap| is_marked(*gap)).map(|gap| gap.sign)?;
+            let within = if apart == '/' && after.len() == 1 { &number[number.len() - 1..] } else { &number[1..] };
+            let is_apart = is_short(after) && within.iter().all(|group| sign(group) != Some(apart));
+            if is_apart { self.whole(number).filter(|read| read.complete) } else { None }
+        })
+    }
+
+    /// All groups as one number.
+    fn whole(&self, groups: &[Group]) -> Option<Read> {
+        self.attempts.set(self.attempts.get().checked_sub(1)?);
+        let plus = groups.first()?.plus;
+        let digits: String = groups.iter().map(|group| group.digits.as_str()).collect();
+        if digits.len() > MOST_DIGITS {
+            return None;
+        }
+        let found = number(plus, &digits, self.region).or_else(|| {
+            // `(0)` after the code of a country that has no such zero.
+            let is_trunk = |group: &Group| group.digits == "0" && group.gap.is_some_and(|gap| gap.sign == '(');
+            groups.iter().any(is_trunk).then_some(())?;
+            let digits: String =
+                groups.iter().filter(|group| !is_trunk(group)).map(|group| group.digits.as_str()).collect();
+            number(plus, &digits, self.region)
+        })?;
+        let complete = !found.national || digits.starts_with('0') || is_valid(&found.number);
+        Some(Read { found, complete })
+    }
 }
 
 fn is_short(part: &[Group]) -> bool {
@@ -138,57 +199,9 @@ fn begins_number(group: &Group) -> bool {
     group.plus || group.digits.starts_with('0')
 }
 
-/// Two or more numbers with no wide gap between them; rather where another sign than a space or a dot stands. Where numbers have
-/// many lengths there are more ways to read hundreds of groups than time: after so many `attempts` there is none.
-fn several(groups: &[Group], region: Region, attempts: &mut u32) -> Option<Vec<Read>> {
-    let (marked, plain): (Vec<usize>, Vec<usize>) =
-        (1..groups.len()).partition(|at| groups[*at].gap.is_some_and(is_marked));
-    marked.into_iter().chain(plain).find_map(|at| {
-        *attempts = attempts.checked_sub(1)?;
-        let (first, rest) = groups.split_at(at);
-        let first = whole(first, region).filter(|read| read.complete)?;
-        let rest = match whole(rest, region) {
-            Some(read) if read.complete => vec![read],
-            _ => several(rest, region, attempts)?,
-        };
-        Some(std::iter::once(first).chain(rest).collect())
-    })
-}
-
-/// A number, and a few digits after a sign that does not stand within the number (`… 34-12`), or after a second slash.
-fn with_extension(groups: &[Group], region: Region) -> Option<Read> {
-    let sign = |group: &Group| group.gap.map(|gap| gap.sign);
-    (1..groups.len()).rev().find_map(|at| {
-        let (number, after) = groups.split_at(at);
-        let apart = after[0].gap.filter(|gap| is_marked(*gap)).map(|gap| gap.sign)?;
-        let within = if apart == '/' && after.len() == 1 { &number[number.len() - 1..] } else { &number[1..] };
-        let is_apart = is_short(after) && within.iter().all(|group| sign(group) != Some(apart));
-        if is_apart { whole(number, region).filter(|read| read.complete) } else { None }
-    })
-}
-
 /// A sign that people also put between a number and something else.
 fn is_marked(gap: Gap) -> bool {
     gap.wide || !matches!(gap.sign, ' ' | '.')
-}
-
-/// All groups as one number.
-fn whole(groups: &[Group], region: Region) -> Option<Read> {
-    let plus = groups.first()?.plus;
-    let digits: String = groups.iter().map(|group| group.digits.as_str()).collect();
-    if digits.len() > MOST_DIGITS {
-        return None;
-    }
-    let found = number(plus, &digits, region).or_else(|| {
-        // `(0)` after the code of a country that has no such zero.
-        let is_trunk = |group: &Group| group.digits == "0" && group.gap.is_some_and(|gap| gap.sign == '(');
-        groups.iter().any(is_trunk).then_some(())?;
-        let digits: String =
-            groups.iter().filter(|group| !is_trunk(group)).map(|group| group.digits.as_str()).collect();
-        number(plus, &digits, region)
-    })?;
-    let complete = !found.national || digits.starts_with('0') || is_valid(&found.number);
-    Some(Read { found, complete })
 }
 
 fn is_valid(number: &E164) -> bool {

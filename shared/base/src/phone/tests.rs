@@ -194,6 +194,18 @@ fn overseas_numbers_have_their_own_country_code() {
     );
 }
 
+/// Somebody may send a field that can be read in more ways than there is time.
+#[test]
+fn any_field_is_read_in_bounded_time() {
+    let signs = ["\t", " | ", " & ", " < ", " > ", ": ", " (", " / ", ", ", " - ", " . ", "  ", "/", "-", " ", ")"];
+    for (country, digits) in [("DE", "1"), ("DE", "030"), ("AT", "12"), ("FR", "01"), ("US", "212")] {
+        let typed: String = (0..200).map(|n| format!("{digits}{}", signs[n * 7 % signs.len()])).collect();
+        let began = std::time::Instant::now();
+        let _ = read(&typed, region(country));
+        assert!(began.elapsed() < std::time::Duration::from_secs(2), "{country} {digits}: {:?}", began.elapsed());
+    }
+}
+
 /// Ranges that are missing from the library's tables, not yet or on purpose.
 #[test]
 fn a_number_of_a_possible_length_counts_whatever_its_range() {
