@@ -51,10 +51,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let aircall = Aircall::new(&worker.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
     let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
-    let look_up = |lane| LookUp::new(sellsy.on(lane), regions.clone(), database.clone());
-    let cards = cards::Cards { database: database.clone(), look_up: look_up(Lane::Interactive), aircall, links };
+    let look_up = LookUp::new(sellsy.on(Lane::Interactive), regions.clone(), database.clone());
+    let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, links };
     let publisher = worker.publisher.clone();
-    let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up(Lane::Bulk) });
+    let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up.on(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };
     let hints = hints::Hints {
         database: database.clone(),

@@ -19,7 +19,7 @@ use ledger::{
     resolution::{Company, Opportunity, Record, Resolution, Source},
     timeline::Reason,
 };
-use vendors::{aircall::wire::Call, sellsy::Sellsy};
+use vendors::{aircall::wire::Call, budget::Lane, sellsy::Sellsy};
 
 use crate::{
     directory::store,
@@ -57,6 +57,11 @@ impl LookUp {
     pub fn new(sellsy: Sellsy, regions: Regions, database: Database) -> Self {
         let (opportunities, companies) = (Arc::default(), Arc::default());
         Self { sellsy, regions, database, directory_loaded: Arc::default(), opportunities, companies }
+    }
+
+    /// The same for requests of another lane: what one has learnt of missing rights, the other knows.
+    pub(crate) fn on(&self, lane: Lane) -> Self {
+        Self { sellsy: self.sellsy.on(lane), ..self.clone() }
     }
 
     /// The number to look up, if the call has one.
