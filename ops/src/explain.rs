@@ -66,7 +66,7 @@ async fn of_call(database: &Database, settings: &Settings, id: &str) -> anyhow::
     let known = calls::known(&client, CallId(id)).await?;
     let call = calls::snapshot(&client, CallId(id)).await?;
     let read = call.map(|call| {
-        let line = settings.regions.of_line(call.number.as_ref().and_then(|line| line.country.as_deref()));
+        let line = settings.regions.of_line(call.line_country());
         ("caller", caller(call.raw_digits.as_deref().unwrap_or_default(), line))
     });
     Ok(known.map(|known| Decision {

@@ -71,7 +71,7 @@ impl LookUp {
 
     /// The country of the line, in which its callers' numbers are dialled.
     pub(crate) fn line_of(&self, call: &Call) -> Region {
-        self.regions.of_line(call.number.as_ref().and_then(|line| line.country.as_deref()))
+        self.regions.of_line(call.line_country())
     }
 
     pub(crate) async fn resolve(&self, call: &Call) -> Result<Resolution> {

@@ -95,6 +95,7 @@ mod tests {
             (&["12", "06 39 98 12 3O"], "FR", "", "Short 12, Letter ** ** ** *2 3O"),
             (&["Camille 06 39 98"], "FR", "", "Short … ** ** 98"),
             (&["3,36399812E+10"], "FR", "", "Rounded *,********E+10"),
+            (&["０６ ３９ ９８ １２ ３"], "FR", "", "Length ** ** ** *２ ３"),
             // Lines in several countries: who typed it, is not known, so both, each for the calls of its lines.
             (&["0470 12 34 56"], "FR,BE", "+32470123456 for BE, +33470123456", ""),
             (&["+32 470 12 34 56"], "FR,BE", "+32470123456", ""),

@@ -4,7 +4,7 @@
 //! `01 99 00 12 34 - 06 39 98 12 34`, `… poste 12`), so a caller is found only after both became [`E164`]. [`read`] finds every
 //! number in a field, [`classify`] says what a call's number tells about who is calling. Both follow one rule.
 //!
-//! Three steps: `phone/text.rs` reads signs (groups of digits and what stands between them), `phone/find.rs` decides which
+//! Three steps: `phone/plain.rs` and `phone/text.rs` read signs (groups of digits and what stands between them), `phone/find.rs` decides which
 //! groups are one number, `phone/plans.rs` has what a numbering plan says beyond the library. `phone/spellings.tsv` is the
 //! table of cases.
 //!
@@ -15,6 +15,7 @@
 //! `Display` and `Debug` of an [`E164`] are masked, so that a number cannot slip into a log.
 
 mod find;
+mod plain;
 mod plans;
 mod text;
 
@@ -262,15 +263,16 @@ pub fn parse(typed: &str, region: Region) -> Option<E164> {
 /// What was typed, for people who correct it: without most of its digits, and without longer words, which may be names.
 pub fn masked(typed: &str) -> String {
     const LONGEST: usize = 60;
-    let digits = typed.chars().filter(char::is_ascii_digit).count();
+    let digits = typed.chars().filter(|c| c.is_numeric()).count();
     let (mut nth, mut masked) = (0, String::new());
     for piece in typed.split_inclusive(|c: char| !c.is_alphabetic()) {
         let word = piece.trim_end_matches(|c: char| !c.is_alphabetic());
         masked.push_str(if word.chars().count() > 2 { "…" } else { word });
         for c in piece[word.len()..].chars() {
-            nth += usize::from(c.is_ascii_digit());
+            // In any script.
+            nth += usize::from(c.is_numeric());
             masked.push(match c {
-                '0'..='9' if nth + 2 <= digits => '*',
+                c if c.is_numeric() && nth + 2 <= digits => '*',
                 c if c.is_control() => ' ',
                 c => c,
             });

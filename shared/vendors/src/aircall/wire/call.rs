@@ -135,6 +135,11 @@ impl Call {
         self.call_uuid.as_deref().or(self.sid.as_deref())
     }
 
+    /// Of the line: ISO 3166, two letters.
+    pub fn line_country(&self) -> Option<&str> {
+        self.number.as_ref()?.country.as_deref()
+    }
+
     /// Somebody answered: an agent, or the called party of an outbound call.
     pub fn was_answered(&self) -> bool {
         self.answered_at.is_some()
