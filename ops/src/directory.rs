@@ -6,7 +6,10 @@ use std::{fmt::Write as _, process::ExitCode, time::Duration};
 use base::db::Database;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use resolver::directory::store::{self, Progress, Size, Turn, UnreadField};
+use resolver::directory::{
+    contents::{self, Size, UnreadField},
+    store::{self, Progress, Turn},
+};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -20,7 +23,7 @@ const ACCEPT_FEWER: &str = "callbridge directory sync --everything --accept-fewe
 /// Exit code 1 while a kind has not been loaded, its last turn failed or its last pass saw far too little, so that a script can wait for success.
 pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
-    let (progress, sizes) = (store::progress(&client).await?, store::sizes(&client).await?);
+    let (progress, sizes) = (store::progress(&client).await?, contents::sizes(&client).await?);
     if json {
         println!("{}", serde_json::to_string_pretty(&json!({ "kinds": progress, "sizes": sizes }))?);
     } else {
@@ -157,7 +160,7 @@ fn render(progress: &[Progress], sizes: &[Size], now: Timestamp) -> String {
 
 /// Lists the fields in which people should correct a number.
 pub(crate) async fn unread(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
-    let fields = store::unread(&database.client().await?).await?;
+    let fields = contents::unread(&database.client().await?).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&fields)?);
     } else {

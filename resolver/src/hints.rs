@@ -24,7 +24,7 @@ use tokio::time;
 use vendors::sellsy::Sellsy;
 
 use crate::{
-    directory::{store, sync},
+    directory::{noted, store, sync},
     rematch::Rematch,
 };
 
@@ -46,7 +46,7 @@ impl Handler for Hints {
         let event = &message.event;
         let hint: RecordHint = event.payload()?;
         if event.call_id == CallId::NONE {
-            store::note_hint(&self.database.client().await?, &hint).await?;
+            noted::note_hint(&self.database.client().await?, &hint).await?;
             return Ok(Outcome::Done);
         }
         if hint.kind == Kind::Contact {
@@ -78,32 +78,32 @@ impl Hints {
     }
 
     async fn turn(&self) -> Result<()> {
-        if store::hints(&self.database.client().await?, 1).await?.is_empty() {
+        if noted::hints(&self.database.client().await?, 1).await?.is_empty() {
             return Ok(());
         }
         let Some(client) = self.database.lock("hints", Duration::ZERO).await? else { return Ok(()) };
         loop {
-            let hints = store::hints(&client, MANY + 1).await?;
+            let hints = noted::hints(&client, MANY + 1).await?;
             if hints.is_empty() {
                 return Ok(());
             }
             if hints.len() > MANY {
                 // Records that were deleted are noticed by the next pass.
-                let hints = store::request_instead_of_hints(&client).await?;
+                let hints = noted::request_instead_of_hints(&client).await?;
                 if hints > 0 {
                     tracing::info!(hints, "Sellsy reported many changes; one turn of the directory reads them.");
                 }
                 return Ok(());
             }
-            for noted in hints {
-                match self.follow(&noted.hint).await {
+            for reported in hints {
+                match self.follow(&reported.hint).await {
                     Err(e) if e.remedy == Remedy::Park => {
-                        let RecordHint { kind, id } = noted.hint;
+                        let RecordHint { kind, id } = reported.hint;
                         tracing::warn!(error = %e, %kind, id, "A record that Sellsy reported cannot be read; the next pass will.");
                     }
                     followed => followed?,
                 }
-                store::hint_followed(&client, &noted).await?;
+                noted::hint_followed(&client, &reported).await?;
             }
         }
     }

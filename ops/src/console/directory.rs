@@ -12,7 +12,10 @@ use base::{phone, settings::Links};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use maud::{Markup, html};
-use resolver::directory::store::{self, Progress, Size, Turn};
+use resolver::directory::{
+    contents::{self, Size},
+    store::{self, Progress, Turn},
+};
 use serde::Deserialize;
 
 use super::{
@@ -63,7 +66,7 @@ pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Fail
 
 async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answer) -> Page {
     let client = console.database.client().await?;
-    let (progress, sizes) = (store::progress(&client).await?, store::sizes(&client).await?);
+    let (progress, sizes) = (store::progress(&client).await?, contents::sizes(&client).await?);
     drop(client);
     let texts = visitor.texts();
     let body = html! {

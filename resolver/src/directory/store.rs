@@ -4,7 +4,7 @@ use base::{
     db::Client,
     error::Result,
     ids::Kind,
-    phone::{E164, Problem, Region},
+    phone::{E164, Region},
 };
 use broker::event::RecordHint;
 use jiff::Timestamp;
@@ -138,46 +138,6 @@ pub(crate) async fn doubt_companies(client: &Client, contact: i64) -> Result<()>
     Ok(())
 }
 
-/// A record that Sellsy has reported as changed.
-pub(crate) struct Noted {
-    pub(crate) hint: RecordHint,
-    at: Timestamp,
-}
-
-pub(crate) async fn note_hint(client: &Client, hint: &RecordHint) -> Result<()> {
-    let sql = "insert into directory_hints (kind, id) values ($1, $2)
-               on conflict (kind, id) do update set noted_at = greatest(now(), directory_hints.noted_at)";
-    client.prepared_execute(sql, &[&hint.kind.to_string(), &hint.id]).await?;
-    Ok(())
-}
-
-/// The first of the records that are noted.
-pub(crate) async fn hints(client: &Client, at_most: usize) -> Result<Vec<Noted>> {
-    let sql = "select kind, id, noted_at from directory_hints order by noted_at limit $1";
-    let rows = client.prepared_query(sql, &[&i64::try_from(at_most).unwrap_or(i64::MAX)]).await?;
-    let noted = |row: &tokio_postgres::Row| {
-        Some(Noted { hint: RecordHint { kind: Kind::parse(row.get(0))?, id: row.get(1) }, at: row.get(2) })
-    };
-    Ok(rows.iter().filter_map(noted).collect())
-}
-
-/// The record was read, unless it was reported again meanwhile.
-pub(crate) async fn hint_followed(client: &Client, noted: &Noted) -> Result<()> {
-    let sql = "delete from directory_hints where kind = $1 and id = $2 and noted_at = $3";
-    client.prepared_execute(sql, &[&noted.hint.kind.to_string(), &noted.hint.id, &noted.at]).await?;
-    Ok(())
-}
-
-/// Requests a turn and forgets all that is noted, in one statement: what is noted meanwhile is kept. Returns how many there were.
-/// Not more than once a minute, because each turn reads again what the last one may have missed.
-pub(crate) async fn request_instead_of_hints(client: &Client) -> Result<i64> {
-    let sql = "with turn as (update directory_sync set requested_at = now(), problem = null
-                              where coalesce(requested_at, '-infinity') < now() - interval '1 min' returning 1),
-                    gone as (delete from directory_hints where exists (select from turn) returning 1)
-               select count(*) from gone";
-    Ok(client.prepared_query_one(sql, &[]).await?.get(0))
-}
-
 /// Removes a record that no longer exists in Sellsy.
 pub(crate) async fn remove(client: &Client, record: &RecordHint) -> Result<()> {
     let sql = "delete from directory_records where kind = $1 and id = $2";
@@ -306,61 +266,6 @@ pub(crate) async fn end_turn(client: &Client, kind: Kind, began: Timestamp) -> R
 pub(crate) async fn is_loaded(client: &Client) -> Result<bool> {
     let sql = "select count(*) = 3 from directory_sync where loaded_at is not null";
     Ok(client.prepared_query_one(sql, &[]).await?.get(0))
-}
-
-/// How much of one kind is known.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Size {
-    pub kind: String,
-    pub records: i64,
-    /// Those that are not archived.
-    pub usable: i64,
-    pub numbers: i64,
-    /// Fields of usable records that have digits and no number.
-    pub unread: i64,
-}
-
-pub async fn sizes(client: &Client) -> Result<Vec<Size>> {
-    let sql = "select r.kind, count(*), count(*) filter (where not archived),
-                      (select count(*) from directory_numbers n where n.kind = r.kind),
-                      (select count(*) from directory_unread u join directory_records of using (kind, id)
-                        where u.kind = r.kind and not of.archived)
-                 from directory_records r group by r.kind
-                order by array_position(array['individual', 'company', 'contact'], r.kind)";
-    let rows = client.prepared_query(sql, &[]).await?;
-    let size = |r: &tokio_postgres::Row| Size {
-        kind: r.get(0),
-        records: r.get(1),
-        usable: r.get(2),
-        numbers: r.get(3),
-        unread: r.get(4),
-    };
-    Ok(rows.iter().map(size).collect())
-}
-
-/// A field with digits in which no number was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct UnreadField {
-    pub kind: String,
-    pub id: i64,
-    pub problem: Problem,
-    /// Masked.
-    pub typed: String,
-}
-
-/// Those of records that are in use.
-pub async fn unread(client: &Client) -> Result<Vec<UnreadField>> {
-    let sql =
-        "select u.kind, u.id, u.problem, u.typed from directory_unread u join directory_records r using (kind, id)
-                where not r.archived
-                order by array_position(array['individual', 'company', 'contact'], u.kind), u.id, u.typed";
-    let rows = client.prepared_query(sql, &[]).await?;
-    let field = |row: &tokio_postgres::Row| {
-        // A newer resolver may know more problems.
-        let problem = serde_json::from_value(Value::String(row.get(2))).unwrap_or(Problem::Length);
-        UnreadField { kind: row.get(0), id: row.get(1), problem, typed: row.get(3) }
-    };
-    Ok(rows.iter().map(field).collect())
 }
 
 /// Begins a pass, or the one that is under way again. Changes from a little before now on are read again after it.
