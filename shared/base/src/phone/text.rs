@@ -146,7 +146,7 @@ impl Reader {
     }
 
     fn signs(&mut self, signs: &str, after: &str) {
-        self.after_letters &= signs.trim_matches([' ', '.']).is_empty();
+        self.after_letters &= signs.trim_matches(' ').is_empty() || signs == ". ";
         // `1) 01 99 …`: of a list.
         let count = |parenthesis| signs.matches(parenthesis).count();
         if signs.contains(')') && self.parentheses == 0 && !signs.contains('(') {
