@@ -218,6 +218,8 @@ mod tests {
             related: vec![record.clone()],
             description: String::new(),
             duration: 0,
+            topic: None,
+            priority: None,
         };
         let of_record = json!([{ "type": "individual", "id": 2001 }]);
         for (date, expected) in [

@@ -93,6 +93,8 @@ impl Renderer {
             related: related(ready.record, ready.resolution.opportunity.as_ref().map(|o| o.id)),
             description: self.text(row, ready)?,
             duration: call.duration.unwrap_or_default(),
+            topic: None,
+            priority: None,
         })
     }
 

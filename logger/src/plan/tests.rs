@@ -77,6 +77,8 @@ fn log(row: &CallRow) -> Option<PhoneCallCreate> {
         related: render::related(ready.record, None),
         description: tags.chain(insights).collect::<Vec<_>>().join("\n"),
         duration: 60,
+        topic: None,
+        priority: None,
     })
 }
 

@@ -59,6 +59,8 @@ pub struct PhoneCall {
     /// Requests write a word, answers have `{"id": word, "name": label}`; both are read.
     #[serde(default, deserialize_with = "result")]
     pub result: Option<CallResult>,
+    #[serde(default, deserialize_with = "tolerant::number")]
+    pub priority: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::lenient::list")]
     pub related: Vec<Related>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
@@ -93,6 +95,12 @@ pub struct PhoneCallCreate {
     /// Seconds.
     #[serde(default)]
     pub duration: u64,
+    /// The id of one of the account's labels; left out, it stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<i64>,
+    /// 0 or 1; left out, it stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
 }
 
 fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CallResult>, D::Error> {
