@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::Context;
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use jiff::tz::TimeZone;
 
@@ -98,7 +98,7 @@ pub fn api(account: Account) -> Router {
         .route("/phone-calls/{id}", get(phone_calls::get).put(phone_calls::update).delete(phone_calls::delete))
         .route("/comments", post(comments::create))
         .route("/comments/search", post(comments::search))
-        .route("/comments/{id}", put(comments::update))
+        .route("/comments/{id}", get(comments::get).put(comments::update))
         .route("/staffs", get(staffs::list))
         .route("/staffs/search", post(staffs::search))
         .route("/staffs/{id}", get(staffs::get))

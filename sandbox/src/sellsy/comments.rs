@@ -84,6 +84,13 @@ pub(super) async fn update(
     Ok(Json(answer))
 }
 
+pub(super) async fn get(State(account): State<Account>, id: Id, parameters: Parameters) -> Result<Json<Value>, Error> {
+    let shape = Shape::parse(&parameters)?;
+    let store = account.store();
+    let comment = store.comments.get(&id.0).ok_or_else(Error::not_found)?;
+    Ok(Json(shape.apply(show(comment, &store))))
+}
+
 pub(super) async fn search(
     State(account): State<Account>,
     parameters: Parameters,

@@ -6,7 +6,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,14 +16,14 @@ use super::notices::{Change, Webhook};
 use super::seed::{Opportunity, Quotas, Record, SearchSettings, now};
 use super::store::{Kind, Store};
 use super::texts::TextSettings;
-use super::{Account, views};
+use super::{Account, phone_calls, views};
 
 pub(super) fn router() -> Router<Account> {
     Router::new()
         .route("/", get(state))
         .route("/phone-calls", get(show_phone_calls))
-        .route("/phone-calls/{id}", delete(delete_phone_call))
-        .route("/comments/{id}", delete(delete_comment))
+        .route("/phone-calls/{id}", patch(edit_phone_call).delete(delete_phone_call))
+        .route("/comments/{id}", patch(edit_comment).delete(delete_comment))
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
         .route("/search", get(show_search).put(set_search))
@@ -98,6 +98,36 @@ fn with_history(store: &Store) -> Vec<Value> {
         view
     };
     store.phone_calls.values().map(show).collect()
+}
+
+/// The body has the shape of the API's writes.
+async fn edit_phone_call(
+    State(account): State<Account>,
+    Path(id): Path<u64>,
+    Json(changes): Json<Map<String, Value>>,
+) -> Result<StatusCode, Refusal> {
+    let edited = phone_calls::edit(&mut account.store(), id, &changes);
+    edited.map(|()| StatusCode::NO_CONTENT).map_err(|e| {
+        let (status, details) = e.status_and_details();
+        Refusal(status, details)
+    })
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommentEdit {
+    description: String,
+}
+
+async fn edit_comment(
+    State(account): State<Account>,
+    Path(id): Path<u64>,
+    Json(edit): Json<CommentEdit>,
+) -> Result<StatusCode, Refusal> {
+    let mut store = account.store();
+    let comment = store.comments.get_mut(&id).ok_or_else(Refusal::not_found)?;
+    (comment.description, comment.updated) = (edit.description, now());
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn delete_phone_call(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {

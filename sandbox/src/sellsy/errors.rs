@@ -16,6 +16,11 @@ pub(super) struct Error {
 }
 
 impl Error {
+    /// For the control API, which is not Sellsy's.
+    pub(super) fn status_and_details(&self) -> (StatusCode, String) {
+        (self.status, format!("{}: {}", self.message, self.details))
+    }
+
     fn plain(status: StatusCode, message: impl Into<String>) -> Error {
         Error { status, message: message.into(), details: json!([]) }
     }

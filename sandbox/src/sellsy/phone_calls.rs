@@ -72,6 +72,15 @@ pub(super) async fn update(State(account): State<Account>, id: Id, parameters: P
     Ok(Json(answer))
 }
 
+/// A person changes these fields on the log's page. That is no request to the API.
+pub(super) fn edit(store: &mut Store, id: u64, body: &Map<String, Value>) -> Result<(), Error> {
+    let changes = Changes::parse(body, store, &[])?;
+    let call = store.phone_calls.get_mut(&id).ok_or_else(Error::not_found)?;
+    changes.apply(call);
+    call.updated = now();
+    Ok(())
+}
+
 fn write(method: &'static str, body: Map<String, Value>) -> Write {
     Write { at_ms: Timestamp::now().as_millisecond(), method, body }
 }

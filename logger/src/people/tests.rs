@@ -1,0 +1,202 @@
+use proptest::{collection::vec, prelude::*, sample::select};
+use serde_json::{Value, json};
+use vendors::sellsy::wire::CallSource;
+
+use super::*;
+use crate::render;
+
+const CALL: CallId = CallId(5);
+
+fn log(lines: &str) -> PhoneCallCreate {
+    PhoneCallCreate {
+        owner_id: 11,
+        date: "2026-11-23T10:15:30+01:00".into(),
+        result: CallResult::Connected,
+        source: CallSource::Incoming,
+        related: vec![Related { kind: RecordKind::Individual, id: 2001 }],
+        description: render::description(CALL, lines),
+        duration: 60,
+        topic: None,
+    }
+}
+
+/// As Sellsy answers it.
+fn answered(log: &PhoneCallCreate) -> Value {
+    json!({ "id": 900, "owner": { "id": log.owner_id, "type": "staff" }, "date": log.date, "result": { "id": log.result },
+            "source": log.source, "related": log.related, "description": log.description, "duration": log.duration,
+            "created": "2026-11-23T10:20:00+01:00", "updated": "2026-11-23T10:20:00+01:00", "topic": { "id": 1, "name": "Commercial" } })
+}
+
+fn phone_call(answer: &Value) -> PhoneCall {
+    serde_json::from_value(answer.clone()).unwrap()
+}
+
+fn created(log: &PhoneCallCreate) -> AsLeft {
+    as_left(CALL, unseen(log, Links::Set), Some(&phone_call(&answered(log))), None)
+}
+
+const PHONE_CALL: (LogForm, Links) = (LogForm::PhoneCall, Links::Set);
+
+#[test]
+fn a_field_that_a_person_changed_is_left_alone() {
+    let (before, now) = (log("Appel"), log("Appel\nTags : devis"));
+    let left = created(&before);
+    for (field, value, part) in [
+        ("owner", json!({ "id": 12, "type": "staff" }), Part::Owner),
+        ("date", json!("2026-11-23T10:16:00+01:00"), Part::Date),
+        ("result", json!({ "id": "transfer", "name": "Transféré" }), Part::Result),
+        ("source", json!("outcoming"), Part::Direction),
+        ("duration", json!(90), Part::Duration),
+        ("related", json!([{ "type": "company", "id": 3001 }]), Part::Links),
+        ("topic", json!({ "id": 2, "name": "Support" }), Part::Topic),
+    ] {
+        let now = PhoneCallCreate { topic: Some(3), ..now.clone() };
+        let mut stands = answered(&before);
+        stands[field] = value;
+        let merged = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+        assert_eq!((&merged.theirs, &merged.new), (&vec![part], &vec![part]), "{field}");
+        let sent = serde_json::to_value(&merged.update).unwrap();
+        let key = if field == "owner" { "owner_id" } else { field };
+        assert!(sent.get(key).is_none() && sent.as_object().unwrap().len() == 7, "{sent}");
+        // It stays the person's, although it is as we left it now, and is said once.
+        let left = as_left(CALL, merged, Some(&phone_call(&stands)), Some(left.clone()));
+        let again = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+        assert_eq!((again.theirs, again.new), (vec![part], vec![]), "{field}");
+        // Until the person puts it back.
+        let back = merge(CALL, Some(&left), Some("d"), &phone_call(&answered(&before)), &before, PHONE_CALL);
+        assert!(back.theirs.is_empty(), "{field}: {:?}", back.theirs);
+    }
+}
+
+#[test]
+fn a_field_that_nobody_changed_is_brought_up_to_date() {
+    let before = log("Appel");
+    let now = PhoneCallCreate { result: CallResult::VoiceMessage, owner_id: 12, topic: Some(3), ..log("Appel") };
+    let merged = merge(CALL, Some(&created(&before)), Some("d"), &phone_call(&answered(&before)), &now, PHONE_CALL);
+    assert!(merged.theirs.is_empty());
+    let sent = serde_json::to_value(&merged.update).unwrap();
+    assert_eq!((&sent["result"], &sent["owner_id"], &sent["topic"]), (&json!("msgvocal"), &json!(12), &json!(3)));
+}
+
+#[test]
+fn nothing_is_sent_when_the_log_is_as_wanted() {
+    let now = log("Appel");
+    let mut stands = answered(&now);
+    assert!(merge(CALL, Some(&created(&now)), Some("d"), &phone_call(&stands), &now, PHONE_CALL).is_as_wanted());
+    // Everything but what is a person's.
+    stands["result"] = json!({ "id": "transfer", "name": "Transféré" });
+    stands["description"] = json!(format!("Pressé.\n{}\nVu.", now.description));
+    let merged = merge(CALL, Some(&created(&now)), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+    assert!(merged.is_as_wanted(), "{:?}", merged.update);
+    assert_eq!(merged.new, [Part::Text, Part::Result]);
+}
+
+#[test]
+fn a_person_who_empties_our_block_is_left_in_peace() {
+    let (before, now) = (log("Appel"), log("Appel\nTags : devis"));
+    for text in ["", "Sans intérêt.", "Aircall call 5\nVu."] {
+        let mut stands = answered(&before);
+        stands["description"] = json!(text);
+        let merged = merge(CALL, Some(&created(&before)), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+        assert_eq!((&merged.update.description, &merged.new), (&None, &vec![Part::Text]), "{text}");
+        let left = as_left(CALL, merged, Some(&phone_call(&stands)), Some(created(&before)));
+        let again = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &log("Appel\nTags : a"), PHONE_CALL);
+        assert_eq!((again.update.description, again.new), (None, vec![]), "{text}");
+    }
+}
+
+#[test]
+fn without_knowing_what_was_left() {
+    let (before, now) = (log("Appel"), PhoneCallCreate { result: CallResult::VoiceMessage, ..log("Appel\nTags : a") });
+    let untouched = answered(&before);
+    let mut changed = untouched.clone();
+    changed["updated"] = json!("2026-11-23T10:40:00+01:00");
+    let mut missed = changed.clone();
+    missed["result"] = json!({ "id": "noanswer", "name": "" });
+    let digest = forms::digest(LogForm::PhoneCall, &before);
+    for (stands, digest, theirs) in [
+        // Nobody has changed it since it was made.
+        (&untouched, None, vec![]),
+        // Somebody has: perhaps Callbridge, before the ledger was lost, perhaps a person.
+        (&changed, None, vec![Part::Result]),
+        (&missed, None, vec![]),
+        // A version of Callbridge that kept only a digest has written it last.
+        (&changed, Some(digest.as_str()), vec![]),
+        (&missed, Some(digest.as_str()), vec![]),
+        (&changed, Some("another"), vec![Part::Result]),
+    ] {
+        let merged = merge(CALL, None, digest, &phone_call(stands), &now, PHONE_CALL);
+        assert_eq!(merged.theirs, theirs, "{stands}, {digest:?}");
+        assert_eq!(merged.update.description.as_deref(), Some(now.description.as_str()), "{stands}");
+    }
+}
+
+#[test]
+fn of_a_comment_only_the_text_counts() {
+    let (before, now) = (log("Appel"), log("Appel\nTags : a"));
+    let comment = json!({ "id": 9, "description": format!("Oui.\n{}", before.description) });
+    let merged = merge(CALL, None, None, &phone_call(&comment), &now, (LogForm::Comment, Links::Leave));
+    assert!(merged.theirs.is_empty());
+    assert_eq!(merged.update.description, Some(format!("Oui.\n{}", now.description)));
+}
+
+/// What a person does to a text.
+#[derive(Clone, Debug)]
+enum Edit {
+    Before(usize),
+    After(usize),
+    /// A line of its own, below this line.
+    Line(usize),
+    /// At the end of this line.
+    InLine(usize),
+}
+
+fn edit(text: &str, edit: &Edit, words: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let count = lines.len();
+    match edit {
+        Edit::Before(n) => lines.insert(0, format!("{}{words}", "\n".repeat(n % 2))),
+        Edit::After(n) => lines.push(format!("{}{words}", "\n".repeat(n % 2))),
+        Edit::Line(n) => lines.insert(n % count + 1, words.to_owned()),
+        Edit::InLine(n) => lines[n % count].push_str(&format!(" {words}")),
+    }
+    lines.join("\n")
+}
+
+fn edits() -> impl Strategy<Value = Edit> {
+    let n = 0..40_usize;
+    prop_oneof![
+        n.clone().prop_map(Edit::Before),
+        n.clone().prop_map(Edit::After),
+        n.clone().prop_map(Edit::Line),
+        n.prop_map(Edit::InLine),
+    ]
+}
+
+proptest! {
+    /// A person writes at any place between our writes. Nothing of that is ever lost or doubled, and our block is always current.
+    #[test]
+    fn no_word_of_a_person_is_lost(
+        edits in vec(edits(), 1..8),
+        words in vec(select(&["Vu avec Paul.", "42", "Rappeler « Léa » lundi", "a < b & c", "Tags : devis"][..]), 8),
+    ) {
+        let mut ours = log("Appel entrant\nTags : t0");
+        let mut left = created(&ours);
+        let mut stands = answered(&ours);
+        for (n, (one, words)) in edits.iter().zip(words).enumerate() {
+            let words = format!("{words} ({n})");
+            let text = edit(stands["description"].as_str().unwrap(), one, &words);
+            stands["description"] = json!(text);
+            ours = log(&format!("Appel entrant\nTags : t0, t{n}\nNote :\n  numéro {n}"));
+            let merged = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &ours, PHONE_CALL);
+            prop_assert!(merged.new.contains(&Part::Text), "{:?}", one);
+            stands["description"] = json!(merged.update.description.clone().unwrap());
+            left = as_left(CALL, merged, Some(&phone_call(&stands)), Some(left));
+            let text = stands["description"].as_str().unwrap();
+            prop_assert!(text.contains(&ours.description), "{}", text);
+            for earlier in 0..=n {
+                prop_assert_eq!(text.matches(&format!("({earlier})")).count(), 1, "{}", text);
+            }
+        }
+    }
+}
