@@ -16,13 +16,13 @@ use base::{
     settings::LogFallback,
 };
 use jiff::{SignedDuration, Timestamp};
-use ledger::{calls::Links, form::LogForm};
+use ledger::form::LogForm;
 use serde_json::{Value, json};
 use vendors::{
     api::LastCheck,
     sellsy::{
         Sellsy, WriteError,
-        wire::{CommentCreate, Page, PhoneCallCreate, Related},
+        wire::{CommentCreate, Page, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Related},
     },
 };
 
@@ -103,44 +103,52 @@ impl Forms {
         e
     }
 
-    /// Sellsy has no idempotency key for either form: the last check must record the caller's intent.
+    /// Sellsy has no idempotency key for either form: the last check must record the caller's intent. Returns the log as Sellsy
+    /// has it then, a comment as far as it is like a phone call.
     pub(crate) async fn create(
         &self,
         form: LogForm,
         log: &PhoneCallCreate,
         last_check: &impl LastCheck,
-    ) -> Result<i64, WriteError> {
+    ) -> Result<PhoneCall, WriteError> {
         match form {
             LogForm::PhoneCall => match self.sellsy.create_phone_call(log, last_check).await {
-                Ok(call) => Ok(call.id),
                 Err(WriteError::Refused(e, field)) => Err(WriteError::Refused(self.refused(e), field)),
-                Err(e) => Err(e),
+                answer => answer,
             },
             LogForm::Comment => {
                 // The record itself; a comment is attached to one object only.
                 let Some(record) = log.related.first().cloned() else { return Err(WriteError::Missing) };
                 let (description, created) = (log.description.clone(), log.date.clone());
                 let comment = CommentCreate { description, related: [record], created };
-                self.sellsy.create_comment(&comment, last_check).await.map(|comment| comment.id)
+                self.sellsy.create_comment(&comment, last_check).await.map(PhoneCall::from)
             }
         }
     }
 
-    /// Always sends the whole log, so it can be repeated safely once the one before has surely ended.
+    /// It can be repeated safely once the one before has surely ended. Returns the log as Sellsy has it then, if that is known.
     pub(crate) async fn update(
         &self,
         form: LogForm,
         id: i64,
-        log: &PhoneCallCreate,
-        links: Links,
+        update: &PhoneCallUpdate,
         last_check: &impl LastCheck,
-    ) -> Result<(), WriteError> {
-        match (form, links) {
-            (LogForm::PhoneCall, Links::Set) => self.sellsy.update_phone_call(id, log, last_check).await,
-            (LogForm::PhoneCall, Links::Leave) => {
-                self.sellsy.update_phone_call_without_links(id, log, last_check).await
+    ) -> Result<Option<PhoneCall>, WriteError> {
+        match (form, &update.description) {
+            (LogForm::PhoneCall, _) => self.sellsy.update_phone_call(id, update, last_check).await,
+            (LogForm::Comment, Some(text)) => {
+                let comment = self.sellsy.update_comment(id, text, last_check).await?;
+                Ok(comment.map(PhoneCall::from))
             }
-            (LogForm::Comment, _) => self.sellsy.update_comment(id, &log.description, last_check).await,
+            (LogForm::Comment, None) => Ok(None),
+        }
+    }
+
+    /// The log as it stands; `None` if it does not exist (any more).
+    pub(crate) async fn one(&self, form: LogForm, id: i64) -> Result<Option<PhoneCall>> {
+        match form {
+            LogForm::PhoneCall => self.sellsy.phone_call(id).await,
+            LogForm::Comment => Ok(self.sellsy.comment(id).await?.map(PhoneCall::from)),
         }
     }
 
@@ -156,28 +164,24 @@ impl Forms {
         record: &Related,
         call_id: CallId,
         log: &PhoneCallCreate,
-    ) -> Result<Option<i64>> {
+    ) -> Result<Option<PhoneCall>> {
         let (filters, mut offset) = (filters(record, log), None);
         loop {
             let page = self.page(form, &filters, offset.as_deref()).await?;
             offset = page.next_offset().map(ToString::to_string);
-            let is_ours = |text: &Option<String>| text.as_deref().and_then(marker::first) == Some(call_id);
-            let found = page.data.into_iter().find(|(_, text)| is_ours(text));
+            let is_ours = |log: &PhoneCall| log.description.as_deref().and_then(marker::first) == Some(call_id);
+            let found = page.data.into_iter().find(is_ours);
             if found.is_some() || offset.is_none() {
-                return Ok(found.map(|(id, _)| id));
+                return Ok(found);
             }
         }
     }
 
-    /// A page of logs: their ids and texts.
-    async fn page(&self, form: LogForm, filters: &Value, offset: Option<&str>) -> Result<Page<(i64, Option<String>)>> {
+    /// A page of logs by these filters, in the order of their ids.
+    pub(crate) async fn page(&self, form: LogForm, filters: &Value, offset: Option<&str>) -> Result<Page<PhoneCall>> {
         Ok(match form {
-            LogForm::PhoneCall => {
-                self.sellsy.phone_calls(filters, offset).await?.map(|call| (call.id, call.description))
-            }
-            LogForm::Comment => {
-                self.sellsy.comments(filters, offset).await?.map(|comment| (comment.id, comment.description))
-            }
+            LogForm::PhoneCall => self.sellsy.phone_calls(filters, offset).await?,
+            LogForm::Comment => self.sellsy.comments(filters, offset).await?.map(PhoneCall::from),
         })
     }
 }
@@ -219,7 +223,6 @@ mod tests {
             description: String::new(),
             duration: 0,
             topic: None,
-            priority: None,
         };
         let of_record = json!([{ "type": "individual", "id": 2001 }]);
         for (date, expected) in [

@@ -5,16 +5,20 @@
 //! [`template`]). It then carries out what [`plan`] decides: create the log, update it or leave it as it is. The
 //! decision depends on the call's row alone, so the order of messages does not matter. Changes of an existing log are
 //! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
-//! log can be a comment ([`forms`]). A log whose id the ledger does not know is found by its [`marker`]. A call whose
+//! log can be a comment ([`forms`]). Before a log is changed it is read, many at once ([`reader`]): of its text one block is ours
+//! ([`block`]), and what people have written or changed stays ([`people`]). A log whose id the ledger does not know is found by its [`marker`]. A call whose
 //! message was lost is handed on by the ledger ([`hand_on`]).
 
+mod block;
 mod describe;
 mod forms;
 mod gather;
 mod hand_on;
 mod marker;
 mod owners;
+mod people;
 mod plan;
+mod reader;
 mod render;
 mod template;
 mod writer;
@@ -48,10 +52,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let owners = owners::Owners::new(sellsy.clone(), worker.settings.sellsy.default_owner_id);
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
+    let (reader, updates_every) = (reader::Reader::default(), worker.settings.log_updates_every);
     let publisher = worker.publisher.clone();
     let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
     worker.spawn_until_shutdown(hand_on::run(database.clone(), publisher.clone()));
-    let writer = writer::Writer { database, publisher, forms, owners, renderer, stranded };
+    let writer = writer::Writer { database, publisher, forms, reader, owners, renderer, updates_every, stranded };
     worker.consume(Stage::Logger, writer)?;
     worker.serve(Router::new()).await
 }

@@ -21,7 +21,7 @@ pub(crate) fn of(call_id: CallId) -> String {
 
 /// The call whose log this text is, as Sellsy gives it back.
 pub(crate) fn first(text: &str) -> Option<CallId> {
-    clean::line(&decoded(&without_tags(text))).split(MARKER).skip(1).find_map(|rest| {
+    clean::line(&html_escape::decode_html_entities(&without_tags(text))).split(MARKER).skip(1).find_map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest[..end].parse().ok().map(CallId)
     })
@@ -50,34 +50,6 @@ fn without_tags(text: &str) -> String {
         }
     }
     plain
-}
-
-/// Of the entities, those that can stand for a character of the marker or for one that follows it.
-fn decoded(text: &str) -> String {
-    let mut parts = text.split('&');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(';').and_then(|(name, rest)| Some((character(name)?, rest))) {
-            Some((c, rest)) => {
-                plain.push(c);
-                plain.push_str(rest);
-            }
-            None => {
-                plain.push('&');
-                plain.push_str(part);
-            }
-        }
-    }
-    plain
-}
-
-fn character(entity: &str) -> Option<char> {
-    let Some(number) = entity.strip_prefix('#') else { return (entity == "nbsp").then_some('\u{a0}') };
-    let code = match number.strip_prefix(['x', 'X']) {
-        Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
-        None => number.parse(),
-    };
-    code.ok().and_then(char::from_u32)
 }
 
 #[cfg(test)]

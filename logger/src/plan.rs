@@ -7,7 +7,7 @@
 //!
 //! The rules: nothing is written while an earlier request may still be carried out; a log that may exist is looked for
 //! before one is created; a log that a person has deleted stays deleted; a change of a log waits for others
-//! (`gather.rs`); the text of a log matters more than its links.
+//! (`gather.rs`); a log is read before it is changed, because people write in it; the text of a log matters more than its links.
 
 use std::time::Duration;
 
@@ -74,6 +74,12 @@ pub(crate) enum Answer {
         form: LogForm,
         id: i64,
     },
+    /// Whether the log is still there.
+    Read {
+        form: LogForm,
+        id: i64,
+        exists: Result<bool>,
+    },
     Created {
         creation: Creation,
         answer: Result<i64, WriteError>,
@@ -101,6 +107,11 @@ pub(crate) enum Step {
     },
     /// Record the intent, then send the POST.
     Create(Creation),
+    /// See what stands in the log, because a person may have changed it.
+    Read {
+        form: LogForm,
+        id: i64,
+    },
     Update(Update),
 }
 
@@ -253,31 +264,35 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Action {
         Log::Unclear { age, .. } if *age < SETTLED => Action::End(End::Wait(SETTLED - *age)),
         Log::Unclear { form: Some(form), .. } => Action::Step(Step::Find(vec![*form])),
         Log::Unclear { form: None, .. } => find_any(),
-        Log::Stored(stored) => stored_log(row, context, stored, log),
+        Log::Stored(stored) => stored_log(context, stored, log),
         // Never rendered, so this is not reached.
         Log::Deleted => Action::End(End::Leave),
     }
 }
 
 /// Is the log as it should be, and if not, is it time to write it?
-fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Action {
+fn stored_log(context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Action {
     let (form, id) = (stored.form, stored.id);
     if let Change::Unclear { age } = stored.change {
         // The log may say what it said before, or what the request said: only another write makes that certain.
         let left = SETTLED.saturating_sub(age);
-        return if left.is_zero() { update(row, form, id) } else { Action::End(End::Wait(left)) };
+        return if left.is_zero() { read(form, id) } else { Action::End(End::Wait(left)) };
     }
     if stored.digest.as_ref() == Some(&forms::digest(form, log)) {
         return Action::End(End::Nothing { was_due: stored.due_in.is_some() });
     }
     match stored.due_in {
         // Adopted and not written since.
-        None if stored.digest.is_none() => update(row, form, id),
+        None if stored.digest.is_none() => read(form, id),
         None => Action::End(End::PutOff(gather::wait(stored.writes, stored.written_age))),
-        Some(Duration::ZERO) => update(row, form, id),
+        Some(Duration::ZERO) => read(form, id),
         Some(left) if context.carries => Action::End(End::Carry(left)),
         Some(_) => Action::End(End::Leave),
     }
+}
+
+fn read(form: LogForm, id: i64) -> Action {
+    Action::Step(Step::Read { form, id })
 }
 
 fn answered(row: &CallRow, context: &Context, answer: Answer) -> Action {
@@ -285,8 +300,10 @@ fn answered(row: &CallRow, context: &Context, answer: Answer) -> Action {
         Answer::Found(Ok(Some((form, id)))) => Action::Step(Step::Adopt { form, id }),
         Answer::Found(Ok(None)) => create(row, context),
         Answer::Found(Err(e)) => Action::End(refused_on_record(row, e)),
-        // Its text may be older than the call's present state: it is written again at once.
-        Answer::Adopted { form, id } => update(row, form, id),
+        // Its text may be older than the call's present state: it is written again at once. The search has shown it.
+        Answer::Adopted { form, id } | Answer::Read { form, id, exists: Ok(true) } => update(row, form, id),
+        Answer::Read { form, id, exists: Ok(false) } => Action::End(End::Deleted { form, id }),
+        Answer::Read { exists: Err(e), .. } => Action::End(End::Fail(e)),
         Answer::Created { creation, answer } => created(row, context, creation, answer),
         Answer::Updated { update, answer } => updated(row, update, answer),
     }

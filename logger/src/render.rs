@@ -18,6 +18,7 @@ use vendors::{
 };
 
 use crate::{
+    block,
     describe::{self, Outcome, clean},
     marker,
     template::Template,
@@ -94,18 +95,21 @@ impl Renderer {
             description: self.text(row, ready)?,
             duration: call.duration.unwrap_or_default(),
             topic: None,
-            priority: None,
         })
     }
 
     /// The description, as long as Sellsy accepts it as far as is known.
     pub(crate) fn text(&self, row: &CallRow, ready: &Ready<'_>) -> Result<String> {
+        self.text_below(row, ready, self.too_long.load(Ordering::Relaxed))
+    }
+
+    /// The longest description with fewer characters than that, or the shortest that there is.
+    pub(crate) fn text_below(&self, row: &CallRow, ready: &Ready<'_>, too_long: usize) -> Result<String> {
         let mut text = String::new();
         for halvings in HALVINGS {
             let context = describe::context(ready.call, &row.insights, self.language).shortened(halvings);
-            text = description(row.call_id, &self.template.render(&context)?);
-            text = clean::cut(&text, LIMIT >> halvings);
-            if text.chars().count() < self.too_long.load(Ordering::Relaxed) {
+            text = described(row.call_id, &self.template.render(&context)?, LIMIT >> halvings);
+            if text.chars().count() < too_long {
                 break;
             }
         }
@@ -122,20 +126,27 @@ fn local(date: Timestamp, time_zone: &TimeZone) -> String {
     date.to_zoned(time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-/// The rendered template under the marker line, which no template can remove or write for another call.
+/// The rendered template between the marker line and the end line, neither of which a template can remove or write for another call.
 pub(crate) fn description(call_id: CallId, filled_in: &str) -> String {
+    described(call_id, filled_in, LIMIT)
+}
+
+/// With at most so many characters.
+fn described(call_id: CallId, filled_in: &str, limit: usize) -> String {
     let marker = marker::of(call_id);
     let lines = filled_in.lines().map(|line| line.replace(char::is_control, " ").trim_end().to_owned());
     let lines = lines.filter(|line| line.trim() != marker).map(|line| {
         let text = line.trim();
         // In quotes, so that the line is no marker even if Sellsy trims it.
-        if marker::is_line(text) { line.replace(text, &format!("“{text}”")) } else { line }
+        if marker::is_line(text) { line.replace(text, &format!("“{text}”")) } else { block::quoted(&line) }
     });
     let text = lines.collect::<Vec<_>>().join("\n");
     let text = text.trim_matches('\n');
     // If Sellsy loses the line break, a digit would make the marker that of another call.
     let dash = if text.starts_with(|c: char| c.is_ascii_digit()) { "– " } else { "" };
-    clean::cut(format!("{marker}\n{dash}{text}").trim_end(), LIMIT)
+    let room = limit.saturating_sub(block::end("", call_id).chars().count() + 1);
+    let block = clean::cut(format!("{marker}\n{dash}{text}").trim_end(), room);
+    format!("{block}\n{}", block::end(&block, call_id))
 }
 
 #[cfg(test)]

@@ -32,17 +32,21 @@ use broker::{
     event::{CALL_INSIGHTS, CALL_RESOLVED, Resolved},
 };
 use ledger::{
-    calls::{self, CallRow, Claimed, Snapshot},
+    calls::{self, AsLeft, CallRow, Claimed, Part, Snapshot},
     insight::Insight,
     timeline::Reason,
 };
 use tokio::time;
-use vendors::aircall::wire::Call;
+use vendors::{
+    aircall::wire::Call,
+    sellsy::wire::{PhoneCall, PhoneCallCreate},
+};
 
 use crate::{
     forms::Forms,
     owners::Owners,
     plan::{self, Action, Context, News, Progress},
+    reader::Reader,
     render::Renderer,
 };
 
@@ -60,8 +64,11 @@ pub(crate) struct Writer {
     pub(crate) database: Database,
     pub(crate) publisher: Publisher,
     pub(crate) forms: Forms,
+    pub(crate) reader: Reader,
     pub(crate) owners: Owners,
     pub(crate) renderer: Renderer,
+    /// How far apart changes of logs are written.
+    pub(crate) updates_every: Duration,
     pub(crate) stranded: Stranded,
 }
 
@@ -73,6 +80,30 @@ struct Work<'a> {
     trace: Traceparent,
     carries: bool,
     news: News,
+}
+
+/// The log that a call should have, and what was found out about the one in Sellsy.
+struct Draft {
+    log: PhoneCallCreate,
+    /// As it stands, if it was read.
+    stands: Option<PhoneCall>,
+    written: Wrote,
+}
+
+/// What a write has left in Sellsy.
+#[derive(Default)]
+struct Wrote {
+    left: Option<AsLeft>,
+    /// What a person was found to have changed.
+    theirs: Vec<Part>,
+    /// Nothing had to be sent.
+    is_as_wanted: bool,
+}
+
+impl Draft {
+    fn new(log: PhoneCallCreate) -> Self {
+        Self { log, stands: None, written: Wrote::default() }
+    }
 }
 
 /// How the work on a row has ended, and the row read again if it has changed meanwhile.
@@ -190,15 +221,15 @@ impl Writer {
             Ok(ready) => ready,
             Err(why) => return self.ended(work, Outcome::Skip(Reason::NotWritten(why.into()))).await,
         };
-        let mut log = self.render(work.row, &ready).await?;
-        let mut progress = Progress::Rendered(&log);
+        let mut draft = Draft::new(self.render(work.row, &ready).await?);
+        let mut progress = Progress::Rendered(&draft.log);
         loop {
             let context = Context { carries: work.carries, news: work.news, allowed: self.forms.allowed() };
             match plan::plan(work.row, &context, progress) {
                 Action::Step(step) => {
-                    progress = Progress::Answered(self.step(work, &ready, &mut log, step).await?);
+                    progress = Progress::Answered(self.step(work, &ready, &mut draft, step).await?);
                 }
-                Action::End(end) => return self.end(work, &log, end).await,
+                Action::End(end) => return self.end(work, draft, end).await,
             }
         }
     }

@@ -21,11 +21,13 @@ use serde_json::json;
 use document::{Document, Exchange, Operation};
 
 /// Every endpoint that the workers use. When you add one, add a call to `played` that uses it.
-const OF_WORKERS: [&str; 17] = [
+const OF_WORKERS: [&str; 19] = [
+    "GET /comments/{id}",
     "GET /companies/{id}",
     "GET /contacts/{id}",
     "GET /contacts/{id}/companies",
     "GET /individuals/{id}",
+    "GET /phone-calls/{id}",
     "GET /quotas",
     "GET /search",
     "GET /staffs",
@@ -42,11 +44,10 @@ const OF_WORKERS: [&str; 17] = [
 ];
 
 /// The other endpoints of the sandbox.
-const OF_SANDBOX: [&str; 6] = [
+const OF_SANDBOX: [&str; 5] = [
     "DELETE /phone-calls/{id}",
     "GET /opportunities/{id}",
     "GET /phone-calls",
-    "GET /phone-calls/{id}",
     "GET /staffs/{id}",
     "POST /staffs/search",
 ];

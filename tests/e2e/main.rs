@@ -26,6 +26,7 @@ mod numbers;
 mod odd;
 mod order;
 mod outage;
+mod people;
 mod poison;
 mod reconcile;
 mod refused;

@@ -78,7 +78,6 @@ fn log(row: &CallRow) -> Option<PhoneCallCreate> {
         description: tags.chain(insights).collect::<Vec<_>>().join("\n"),
         duration: 60,
         topic: None,
-        priority: None,
     })
 }
 

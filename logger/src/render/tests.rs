@@ -150,6 +150,7 @@ fn the_marker_is_the_first_line_whatever_a_template_makes() {
         ("Aircall call six", "Aircall call 5\nAircall call six"),
         ("a\u{0}b\u{1b}\tc", "Aircall call 5\na b  c"),
     ] {
+        let expected = format!("{expected}\n{}", block::end(expected, CallId(5)));
         assert_eq!(description(CallId(5), filled_in), expected, "{filled_in:?}");
     }
 }
@@ -158,7 +159,9 @@ fn the_marker_is_the_first_line_whatever_a_template_makes() {
 fn what_is_too_long_as_a_whole_is_cut_at_its_end() {
     let text = description(CallId(5), &"é".repeat(LIMIT));
     assert_eq!(text.chars().count(), LIMIT);
+    let (text, end) = text.rsplit_once('\n').unwrap();
     assert!(text.starts_with("Aircall call 5\néé") && text.ends_with("é […]"));
+    assert_eq!(end, block::end(text, CallId(5)));
 }
 
 #[test]

@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+use super::{Draft, Ended, Work, Writer, Wrote};
+use crate::{
+    forms,
+    plan::{self, End, LinksEnd},
+};
 use base::{
     error::{Code, Error, Result},
     ids::CallId,
@@ -17,28 +22,21 @@ use ledger::{
     form::LogForm,
     timeline::{self, Entry, SellsyLog, What},
 };
-use vendors::sellsy::wire::PhoneCallCreate;
-
-use super::{Ended, Work, Writer};
-use crate::{
-    forms,
-    plan::{self, End, LinksEnd},
-};
 
 impl Writer {
-    pub(super) async fn end(&self, work: Work<'_>, log: &PhoneCallCreate, end: End) -> Result<Ended> {
+    pub(super) async fn end(&self, work: Work<'_>, draft: Draft, end: End) -> Result<Ended> {
         let Work { claim, row, .. } = work;
         let outcome = match end {
             End::Created { form, id, links } => {
                 self.links(work, links).await?;
-                let what = What::Logged { log: SellsyLog::new(form, id), related: log.related.clone() };
-                let line = Entry::new("logger", what);
-                return self.written(work, log, form, id, line).await;
+                let what = What::Logged { log: SellsyLog::new(form, id), related: draft.log.related.clone() };
+                return self.written(work, draft, form, id, what).await;
             }
             End::Updated { form, id, links } => {
                 self.links(work, links).await?;
-                let line = Entry::new("logger", What::LogUpdated(SellsyLog::new(form, id)));
-                return self.written(work, log, form, id, line).await;
+                let log = SellsyLog::new(form, id);
+                let what = if draft.written.is_as_wanted { What::LogUpToDate(log) } else { What::LogUpdated(log) };
+                return self.written(work, draft, form, id, what).await;
             }
             End::Fail(e) => return Err(e),
             End::Nothing { was_due } => {
@@ -47,10 +45,7 @@ impl Writer {
                 }
                 Outcome::Done
             }
-            End::PutOff(wait) => {
-                self.put_off(work, wait).await?;
-                Outcome::Later(wait)
-            }
+            End::PutOff(wait) => Outcome::Later(self.put_off(work, wait).await?),
             End::Carry(left) | End::Wait(left) => Outcome::Later(left),
             End::Leave => Outcome::Done,
             End::Deleted { form, id } => {
@@ -74,26 +69,25 @@ impl Writer {
     }
 
     /// The whole log is in Sellsy: notes that and releases the lease, in one statement.
-    async fn written(
-        &self,
-        work: Work<'_>,
-        log: &PhoneCallCreate,
-        form: LogForm,
-        id: i64,
-        line: Entry,
-    ) -> Result<Ended> {
-        let digest = forms::digest(form, log);
-        let written = Written { form, sellsy_id: id, digest: &digest };
+    async fn written(&self, work: Work<'_>, draft: Draft, form: LogForm, id: i64, what: What) -> Result<Ended> {
+        let Draft { log, written: Wrote { left, theirs, .. }, .. } = draft;
+        let digest = forms::digest(form, &log);
+        let theirs = Some(theirs).filter(|parts| !parts.is_empty());
+        let theirs = theirs.map(|parts| Entry::new("logger", What::ChangedByPerson { parts }));
+        let lines = [Some(Entry::new("logger", what)), theirs].into_iter().flatten();
+        let written = Written { form, sellsy_id: id, digest: &digest, left: left.as_ref() };
         let client = self.database.client().await?;
-        let changed = calls::record_written(&client, work.row, written, line, work.claim.lease, true).await?;
+        let changed = calls::record_written(&client, work.row, written, lines, work.claim.lease, true).await?;
         Ok((Outcome::Done, changed))
     }
 
-    async fn put_off(&self, work: Work<'_>, wait: Duration) -> Result<()> {
+    /// Returns for how long, which is until the next time at which logs are changed.
+    async fn put_off(&self, work: Work<'_>, wait: Duration) -> Result<Duration> {
         let (row, client) = (work.row, self.database.client().await?);
-        calls::put_off(&client, work.claim.lease, row.call_id, wait).await?;
-        let entry = Entry::new("logger", What::PutOff { in_s: wait.as_secs() });
-        timeline::add(&client, row.call_id, [entry]).await
+        let wait = calls::put_off(&client, work.claim.lease, row.call_id, wait, self.updates_every).await?;
+        let entry = Entry::new("logger", What::PutOff { in_s: wait.as_secs_f64().round() as u64 });
+        timeline::add(&client, row.call_id, [entry]).await?;
+        Ok(wait)
     }
 
     async fn deleted(&self, row: &CallRow, form: LogForm, id: i64) -> Result<()> {

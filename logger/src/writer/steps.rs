@@ -4,17 +4,18 @@ use std::time::Instant;
 
 use base::error::{Code, Error, Result};
 use ledger::{
-    calls::{self, CallRow, Log, Written},
+    calls::{self, CallRow, Links, Log, Written},
     form::LogForm,
     timeline::{Entry, SellsyLog, What},
 };
 use vendors::sellsy::{Field, WriteError, wire::PhoneCallCreate};
 
 use super::{
-    Work, Writer,
+    Draft, Work, Writer, Wrote,
     claim::{BeforeWrite, LastRequest},
 };
 use crate::{
+    people,
     plan::{self, Answer, Creation, Intent, Step, Update},
     render::Ready,
 };
@@ -34,32 +35,48 @@ impl Writer {
         &self,
         work: Work<'_>,
         ready: &Ready<'_>,
-        log: &mut PhoneCallCreate,
+        draft: &mut Draft,
         step: Step,
     ) -> Result<Answer> {
         Ok(match step {
-            Step::Find(forms) => Answer::Found(self.find(work.row, log, &forms).await),
+            Step::Find(forms) => Answer::Found(self.find(work.row, draft, &forms).await),
             Step::Adopt { form, id } => {
                 self.adopt(work, form, id).await?;
                 Answer::Adopted { form, id }
             }
+            Step::Read { form, id } => {
+                let read = self.reader.read(&self.database, &self.forms, form, id).await;
+                let exists = read.map(|log| {
+                    draft.stands = log;
+                    draft.stands.is_some()
+                });
+                Answer::Read { form, id, exists }
+            }
             Step::Create(creation) => {
-                let answer = self.create(work, ready, log, &creation).await?;
+                let answer = self.create(work, ready, draft, &creation).await?;
                 Answer::Created { creation, answer }
             }
             Step::Update(update) => {
-                let answer = self.update(work, ready, log, &update).await?;
+                let answer = self.update(work, ready, draft, &update).await?;
                 Answer::Updated { update, answer }
             }
         })
     }
 
     /// Our log on the record, if a creation whose outcome we never learned has made one.
-    async fn find(&self, row: &CallRow, log: &PhoneCallCreate, forms: &[LogForm]) -> Result<Option<(LogForm, i64)>> {
-        let Some(record) = log.related.first() else { return Ok(None) };
+    async fn find(&self, row: &CallRow, draft: &mut Draft, forms: &[LogForm]) -> Result<Option<(LogForm, i64)>> {
+        let Some(record) = draft.log.related.first() else { return Ok(None) };
         for &form in forms {
-            match self.forms.find(form, record, row.call_id, log).await {
-                Ok(Some(id)) => return Ok(Some((form, id))),
+            let found = match self.forms.find(form, record, row.call_id, &draft.log).await {
+                Ok(None) => self.reader.elsewhere(&self.forms, form, row.call_id, &draft.log).await,
+                found => found,
+            };
+            match found {
+                Ok(Some(log)) => {
+                    let id = log.id;
+                    draft.stands = Some(log);
+                    return Ok(Some((form, id)));
+                }
                 Ok(None) => {}
                 Err(e) => {
                     self.doubt_owner(&e);
@@ -79,8 +96,8 @@ impl Writer {
         };
         let line = Entry::new("logger", found);
         // Without a digest the log counts as not written.
-        let written = Written { form, sellsy_id: id, digest: "" };
-        calls::record_written(&self.database.client().await?, row, written, line, claim.lease, false).await?;
+        let written = Written { form, sellsy_id: id, digest: "", left: None };
+        calls::record_written(&self.database.client().await?, row, written, [line], claim.lease, false).await?;
         Ok(())
     }
 
@@ -88,9 +105,10 @@ impl Writer {
         &self,
         work: Work<'_>,
         ready: &Ready<'_>,
-        log: &mut PhoneCallCreate,
+        draft: &mut Draft,
         creation: &Creation,
     ) -> Result<Result<i64, WriteError>> {
+        let log = &mut draft.log;
         if creation.refused.is_some() {
             log.related.truncate(1);
         }
@@ -107,23 +125,65 @@ impl Writer {
             Err(WriteError::Missing) => self.owners.doubt(),
             Ok(_) | Err(WriteError::Unclear(_)) => {}
         }
-        Ok(answer)
+        Ok(answer.map(|made| {
+            let merged = people::unseen(log, Links::Set);
+            draft.written.left = Some(people::as_left(work.row.call_id, merged, Some(&made), None));
+            made.id
+        }))
     }
 
+    /// Changes what is ours in the log, and only if it is not as it should be.
     async fn update(
         &self,
         work: Work<'_>,
         ready: &Ready<'_>,
-        log: &mut PhoneCallCreate,
+        draft: &mut Draft,
         update: &Update,
     ) -> Result<Result<(), WriteError>> {
+        let Update { form, id, links, .. } = *update;
+        let digest = work.row.stored().and_then(|stored| stored.digest.as_deref());
+        // What the ledger knows may be older than the log, if that was adopted and not written since.
+        let left = match digest {
+            Some(_) => calls::as_left(&self.database.client().await?, work.row.call_id).await?,
+            None => None,
+        };
+        let mut text = None;
         loop {
-            let check = self.before_write(work, update.form);
-            let answer = self.forms.update(update.form, update.id, log, update.links, &check).await;
-            remember(work, &answer);
+            let log = PhoneCallCreate {
+                description: text.clone().unwrap_or(draft.log.description.clone()),
+                ..draft.log.clone()
+            };
+            let merged = match &draft.stands {
+                Some(stands) => people::merge(work.row.call_id, left.as_ref(), digest, stands, &log, (form, links)),
+                None => people::unseen(&log, links),
+            };
+            let answer = if merged.is_as_wanted() {
+                // What ended unclear before may have written it.
+                work.claim.set(LastRequest::Nothing);
+                Ok(draft.stands.clone())
+            } else {
+                let answer = self.forms.update(form, id, &merged.update, &self.before_write(work, form)).await;
+                remember(work, &answer);
+                answer
+            };
             match answer {
-                Err(WriteError::Refused(_, Some(field))) if self.put_right(work.row, ready, log, field).await? => {}
-                answer => return Ok(answer),
+                Ok(stands) => {
+                    let (theirs, is_as_wanted) = (merged.new.clone(), merged.is_as_wanted());
+                    let left = people::as_left(work.row.call_id, merged, stands.as_ref(), left);
+                    draft.written = Wrote { left: Some(left), theirs, is_as_wanted };
+                    return Ok(Ok(()));
+                }
+                // A person's text beside ours makes it too long: ours is made shorter, for this log alone.
+                Err(WriteError::Refused(_, Some(Field::Description))) if merged.has_more_than(&log.description) => {
+                    let shorter = self.renderer.text_below(work.row, ready, log.description.chars().count())?;
+                    if shorter.len() >= log.description.len() {
+                        return Ok(answer.map(drop));
+                    }
+                    text = Some(shorter);
+                }
+                Err(WriteError::Refused(_, Some(field)))
+                    if self.put_right(work.row, ready, &mut draft.log, field).await? => {}
+                answer => return Ok(answer.map(drop)),
             }
         }
     }

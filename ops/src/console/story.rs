@@ -5,7 +5,10 @@
 
 use base::ids::Vendor;
 use jiff::Timestamp;
-use ledger::timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, View, What};
+use ledger::{
+    calls::Part,
+    timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, View, What},
+};
 use maud::{Markup, html};
 
 use super::{
@@ -66,6 +69,8 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::Parked(failure) => (TROUBLE, failed(visitor, texts.was_parked, failure)),
         What::Logged { log, .. } => (WRITE, html! { (texts.was_logged) " " (written(visitor, *log)) }),
         What::LogUpdated(log) => (WRITE, html! { (texts.was_updated) " " (written(visitor, *log)) }),
+        What::LogUpToDate(log) => (QUIET, html! { (texts.is_up_to_date) " " (written(visitor, *log)) }),
+        What::ChangedByPerson { parts } => (DECISION, changed_by_person(visitor, parts)),
         What::AdoptedUnclear(log) => (WRITE, html! { (texts.was_adopted) " " (written(visitor, *log)) }),
         What::AdoptedUnknown(log) => (WRITE, html! { (texts.unknown_was_adopted) " " (written(visitor, *log)) }),
         What::LogDeleted(_) => (TROUBLE, html! { (texts.log_was_deleted) }),
@@ -79,6 +84,22 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::Request(request) => (REQUEST, sent(visitor, request)),
         What::Other { .. } => (QUIET, unknown(what)),
     }
+}
+
+fn changed_by_person(visitor: &Visitor, parts: &[Part]) -> Markup {
+    let texts = visitor.texts();
+    let name = |part: &Part| match part {
+        Part::Owner => texts.part_owner,
+        Part::Date => texts.part_date,
+        Part::Direction => texts.part_direction,
+        Part::Result => texts.part_result,
+        Part::Duration => texts.part_duration,
+        Part::Topic => texts.part_topic,
+        Part::Links => texts.part_links,
+        Part::Text => texts.part_text,
+    };
+    let names: Vec<_> = parts.iter().map(name).collect();
+    html! { (texts.changed_by_person) " " strong { (names.join(", ")) } }
 }
 
 /// Aircall's events, and the reads of its list of calls.

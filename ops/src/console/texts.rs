@@ -219,6 +219,16 @@ texts! {
     no_card: "Aucune carte n’a été montrée pendant l’appel.", "No card was shown during the call.";
     nothing_done: "Rien à faire :", "Nothing to do:";
     was_logged: "Enregistré :", "Logged:";
+    is_up_to_date: "Le compte rendu dit déjà ce qu’il faut :", "The log says already what it should:";
+    changed_by_person: "Modifié par une personne, laissé tel quel :", "Changed by a person, left alone:";
+    part_owner: "propriétaire", "owner";
+    part_date: "date", "date";
+    part_direction: "sens", "direction";
+    part_result: "résultat", "result";
+    part_duration: "durée", "duration";
+    part_topic: "sujet", "topic";
+    part_links: "fiche et opportunité", "record and opportunity";
+    part_text: "texte", "text";
     was_updated: "Compte rendu mis à jour :", "Log updated:";
     was_adopted: "Une création à l’issue incertaine a été retrouvée :", "A log whose creation had an unclear outcome was found:";
     unknown_was_adopted: "Un compte rendu déjà présent dans Sellsy a été retrouvé :", "A log that was already in Sellsy was found:";

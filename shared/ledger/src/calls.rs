@@ -29,12 +29,14 @@ use super::{
     timeline::{Entry, Lines, WRITE},
 };
 
+mod as_left;
 mod merging;
 mod overdue;
 mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
+pub use as_left::{AsLeft, Part, as_left, to_change};
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};

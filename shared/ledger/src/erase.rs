@@ -29,6 +29,7 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
                         reconciled_at = null, reconciled_view = null, hand_on_at = null, insights_awaited = null
                   where call_id = any($1) and erased_at is null";
     let calls = client.execute(calls, &[&ids]).await?;
+    client.execute("delete from logs_as_left where call_id = any($1)", &[&ids]).await?;
     let timeline = client.execute("delete from timeline where call_id = any($1)", &[&ids]).await?;
     Ok(Erased { calls, timeline })
 }

@@ -1,6 +1,6 @@
 //! The form of a call's log in Sellsy. A call that was logged in one form keeps that form.
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogForm {
     PhoneCall,
     /// Used where Sellsy does not let us write phone calls.

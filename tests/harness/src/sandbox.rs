@@ -90,14 +90,30 @@ impl Sandbox {
     /// An agent adds a tag to the call. The call keeps the tags in `call` (its data as Aircall sends them) or, if that is null,
     /// those that it was played with.
     pub async fn tag(&self, call_id: i64, call: &mut Value, tag: &str) -> anyhow::Result<()> {
+        self.add_to(call_id, call, "tags", |id| json!({ "id": id, "name": tag })).await
+    }
+
+    /// An agent writes a note.
+    pub async fn note(&self, call_id: i64, call: &mut Value, text: &str) -> anyhow::Result<()> {
+        self.add_to(call_id, call, "comments", |id| json!({ "id": id, "content": text })).await
+    }
+
+    async fn add_to(
+        &self,
+        call_id: i64,
+        call: &mut Value,
+        list: &str,
+        one: impl FnOnce(usize) -> Value,
+    ) -> anyhow::Result<()> {
         if call.is_null() {
             *call = self.call(call_id).await?;
         }
-        let tags = call["tags"].as_array_mut().context("tags")?;
-        tags.push(json!({ "id": tags.len() + 1, "name": tag }));
+        let all = call[list].as_array_mut().with_context(|| format!("the call's {list}"))?;
+        all.push(one(all.len() + 1));
+        let event = if list == "tags" { "call.tagged" } else { "call.commented" };
         // A call that is played without a pace is ahead of the clock.
         let tomorrow = jiff::Timestamp::now().as_second() + 86_400;
-        self.send([webhook("call.tagged", call.clone()).at(tomorrow)]).await
+        self.send([webhook(event, call.clone()).at(tomorrow)]).await
     }
 
     /// Aircall sends these webhooks, independently of what was played.

@@ -176,6 +176,8 @@ impl Stack {
             ("SELLSY_CLIENT_SECRET", "sandbox-sellsy-secret".into()),
             ("SELLSY_REQUESTS_PER_SECOND", "1000".into()),
             ("SELLSY_REQUESTS_PER_MINUTE", "60000".into()),
+            // Tests wait for late changes.
+            ("LOG_UPDATES_EVERY", "0s".into()),
             ("RUST_LOG", "info".into()),
         ];
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

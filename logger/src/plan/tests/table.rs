@@ -30,6 +30,7 @@ fn in_words(action: Action) -> String {
             Step::Find(forms) => {
                 format!("look for {}", forms.into_iter().map(LogForm::as_str).collect::<Vec<_>>().join(", "))
             }
+            Step::Read { form, .. } => format!("read {}", form.as_str()),
             Step::Adopt { form, .. } => format!("adopt {}", form.as_str()),
             Step::Create(Creation { form, refused: None }) => format!("POST {}", form.as_str()),
             Step::Create(Creation { form, .. }) => format!("POST {} on the record alone", form.as_str()),
@@ -269,12 +270,35 @@ fn an_adopted_log_is_written_at_once() {
             let row = decided(false, log.clone());
             let context = context(false, false, LogFallback::Park);
             assert_eq!(after(&row, &context, Answer::Adopted { form, id: 900 }), expected);
-            // The next message would do the same.
+            // The next message would read it first.
             let mut read_again = row.clone();
             read_again.log = Log::Stored(Stored { digest: None, ..stored(&row, form) });
-            assert_eq!(first(&read_again, &context), expected);
+            assert_eq!(first(&read_again, &context), format!("read {}", form.as_str()));
         }
     }
+}
+
+#[test]
+fn a_log_was_read() {
+    for line in lines("A log was read") {
+        for (name, expected) in line[1..].iter().zip(1..).map(|(cell, n)| (COLUMNS[n - 1], cell)) {
+            let row = state(name);
+            let form = row.stored().unwrap().form;
+            let exists = match line[0] {
+                "it is there" => Ok(true),
+                "it is not" => Ok(false),
+                cell => Err(failure(cell)),
+            };
+            let did = after(&row, &context(true, false, LogFallback::Park), Answer::Read { form, id: 900, exists });
+            assert_eq!(did, *expected, "{}: {name}", line[0]);
+        }
+    }
+    const COLUMNS: [&str; 4] = [
+        "logged, a change due now",
+        "logged as comment, a change due now",
+        "links refused, a change due now",
+        "reopened, a change due now",
+    ];
 }
 
 fn intent_in_words(intent: Intent) -> &'static str {
@@ -379,6 +403,10 @@ fn follow(row: &CallRow, context: &Context, action: Action, looked: bool) -> usi
             found.chain([Ok(None)]).chain(failed).map(Answer::Found).collect()
         }
         Action::Step(Step::Adopt { form, id }) => vec![Answer::Adopted { form, id }],
+        Action::Step(Step::Read { form, id }) => {
+            let failed = ["403", "no answer"].map(|name| Err(failure(name)));
+            [Ok(true), Ok(false)].into_iter().chain(failed).map(|exists| Answer::Read { form, id, exists }).collect()
+        }
         Action::Step(Step::Create(creation)) => {
             let may_exist = !matches!(row.log, Log::Intended(_));
             assert!(looked || !may_exist, "{row:?}");

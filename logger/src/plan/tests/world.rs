@@ -259,6 +259,7 @@ impl World {
                 self.written(form, id, None);
                 Answer::Adopted { form, id }
             }
+            Step::Read { form, id } => Answer::Read { form, id, exists: self.sellsy.read(id)? },
             Step::Create(creation) => {
                 let answer = self.create(row, log, creation.form)?;
                 Answer::Created { creation, answer }

@@ -97,6 +97,10 @@ pub(super) struct Raw {
     /// What to write when Sellsy refuses phone calls (402, 403): comment; when empty, the message is parked
     #[arg(long, env, default_value = "")]
     pub(super) log_fallback: String,
+    /// Changes of logs are written together at times that are this far apart: each costs one request to see what people have
+    /// written in them. 0s: each change on its own
+    #[arg(long, env, default_value = "40s")]
+    pub(super) log_updates_every: String,
 
     /// Address of the operator's console (`callbridge console`)
     #[arg(long, env, default_value = "127.0.0.1:8090")]

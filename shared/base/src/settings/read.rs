@@ -41,6 +41,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
             None
         }
     };
+    let log_updates_every = duration(problems, "LOG_UPDATES_EVERY", &raw.log_updates_every);
     let console_listen =
         parsed(problems, "CONSOLE_LISTEN", &raw.console_listen, "an address and a port such as 127.0.0.1:8090");
     let console_password = console_password(problems, raw.console_password.as_deref(), needs.console_password);
@@ -74,6 +75,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         log_language: language?,
         log_template: log_template?,
         log_fallback: log_fallback?,
+        log_updates_every: log_updates_every?,
         console_listen: console_listen?,
         console_password: console_password?.into(),
         alert_webhook_url: alert_webhook_url?,
@@ -207,12 +209,20 @@ fn namespace(problems: &mut Problems, text: &str) -> Option<String> {
 
 /// An interval longer than zero.
 fn every(problems: &mut Problems, name: &str, text: &str) -> Option<Duration> {
-    let every: SignedDuration = parsed(problems, name, text, "a duration such as 30s, 5m or 1h")?;
-    let every = Duration::try_from(every).ok().filter(|every| !every.is_zero());
-    if every.is_none() {
+    let every = duration(problems, name, text)?;
+    if every.is_zero() {
         problems.0.push(format!("{name} must be longer than zero"));
     }
-    every
+    Some(every)
+}
+
+fn duration(problems: &mut Problems, name: &str, text: &str) -> Option<Duration> {
+    let span: SignedDuration = parsed(problems, name, text, "a duration such as 30s, 5m or 1h")?;
+    let span = Duration::try_from(span).ok();
+    if span.is_none() {
+        problems.0.push(format!("{name} must not be negative"));
+    }
+    span
 }
 
 fn parsed<T: FromStr>(problems: &mut Problems, name: &str, text: &str, wanted: &str) -> Option<T> {

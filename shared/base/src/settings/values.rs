@@ -35,6 +35,8 @@ pub struct Settings {
     /// Only the logger reads it.
     pub log_template: Option<PathBuf>,
     pub log_fallback: LogFallback,
+    /// Only the logger reads it.
+    pub log_updates_every: Duration,
     pub console_listen: SocketAddr,
     /// Empty unless the console needs it.
     pub console_password: SecretString,

@@ -3,10 +3,11 @@
 use std::{sync::LazyLock, time::Duration};
 
 use base::{db::Client, error::Result, ids::CallId};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
 use super::{
+    as_left::AsLeft,
     overdue::{LATER, left_to_do, left_when_written},
     row::{self, CallRow, ROW},
 };
@@ -181,11 +182,33 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, sent: Sent)
     Ok(())
 }
 
-/// Delays changes of an existing log by `wait`, so that others can be written along with them.
-pub async fn put_off(client: &Client, lease: Lease, call_id: CallId, wait: Duration) -> Result<()> {
-    let sql = "update calls set due_at = now() + make_interval(secs => $3) where call_id = $1 and lease = $2";
-    client.prepared_execute(sql, &[&call_id.0, &lease.0, &wait.as_secs_f64()]).await?;
-    Ok(())
+/// Delays changes of an existing log by `wait`, so that others can be written along with them, and then until the next time at
+/// which logs are changed: these times are at least `every` apart, for all logs together. Returns the whole delay.
+pub async fn put_off(
+    client: &Client,
+    lease: Lease,
+    call_id: CallId,
+    wait: Duration,
+    every: Duration,
+) -> Result<Duration> {
+    // While changes wait for a later time, the times are a grid that starts with the first of them. Otherwise this change sets the first.
+    let sql = "with held as (select first_at, last_at from log_updates for update),
+                    turn as (select last_at > now() as running,
+                                    case when $4::float8 = 0 then now() + make_interval(secs => $3::float8)
+                                         when last_at > now()
+                                         then first_at + make_interval(secs => $4 * greatest(0, ceil(
+                                                  extract(epoch from now() + make_interval(secs => $3) - first_at)::float8 / nullif($4, 0))))
+                                         when last_at > '-infinity'
+                                         then greatest(now() + make_interval(secs => $3), last_at + make_interval(secs => $4))
+                                         else now() + make_interval(secs => $3) end as at from held),
+                    noted as (update log_updates set first_at = case when running then first_at else at end,
+                                                     last_at = greatest(last_at, at) from turn where $4 > 0)
+               update calls set due_at = turn.at from turn where call_id = $1 and lease = $2
+            returning extract(epoch from turn.at - now())::float8";
+    let values: [&(dyn ToSql + Sync); 4] = [&call_id.0, &lease.0, &wait.as_secs_f64(), &every.as_secs_f64()];
+    let row = client.prepared_query_opt(sql, &values).await?;
+    // Without a row the lease has run out, and another writer has seen the change.
+    Ok(row.map_or(wait, |row| Duration::from_secs_f64(row.get::<_, f64>(0).max(0.0))))
 }
 
 /// The delayed changes need no write after all.
@@ -211,16 +234,18 @@ pub struct Written<'a> {
     pub form: LogForm,
     pub sellsy_id: i64,
     pub digest: &'a str,
+    /// `None` if that is not known: the log was adopted, and not written since.
+    pub left: Option<&'a AsLeft>,
 }
 
-/// Records what is in Sellsy now, with its timeline line. That the log exists is true no matter who records it. What it
+/// Records what is in Sellsy now, with its timeline lines. That the log exists is true no matter who records it. What it
 /// says is known only to the holder of the lease: after that, another writer may have changed it. With `release`, the
 /// lease is released as [`release`] does.
 pub async fn record_written(
     client: &Client,
     seen: &CallRow,
     written: Written<'_>,
-    line: Entry,
+    lines: impl IntoIterator<Item = Entry>,
     lease: Lease,
     release: bool,
 ) -> Result<Option<CallRow>> {
@@ -228,7 +253,11 @@ pub async fn record_written(
         let (given_back, left) = (given_back("$10"), left_when_written("wanted <> $10"));
         let mine = "coalesce(lease = $9, false)";
         format!(
-            "with noted as ({WRITE})
+            "with noted as ({WRITE}),
+                  left_so as (insert into logs_as_left (call_id, created_at, log)
+                              select $1, $12::timestamptz, $13::jsonb where $13::jsonb is not null
+                              on conflict (call_id) do update
+                                 set created_at = coalesce(excluded.created_at, logs_as_left.created_at), log = excluded.log)
              update calls set sellsy_id = $6, log_form = $7, written_at = now(), writes = writes + 1,
                     digest = case when {mine} then $8 else '' end,
                     intent_at = case when not {mine} then intent_at end,
@@ -239,12 +268,26 @@ pub async fn record_written(
           returning {mine} and $11 and wanted <> $10"
         )
     });
-    let lines = Lines::of([line]);
+    let lines = Lines::of(lines);
     let (stages, whats, details, ages) = lines.values();
-    let Written { form, sellsy_id, digest } = written;
+    let Written { form, sellsy_id, digest, left } = written;
     let (form, call_id) = (form.as_str(), seen.call_id.0);
-    let values: [&(dyn ToSql + Sync); 11] =
-        [&call_id, &stages, &whats, &details, &ages, &sellsy_id, &form, &digest, &lease.0, &seen.wanted, &release];
+    let (created_at, left) = (left.and_then(|left| left.created), left.map(Json));
+    let values: [&(dyn ToSql + Sync); 13] = [
+        &call_id,
+        &stages,
+        &whats,
+        &details,
+        &ages,
+        &sellsy_id,
+        &form,
+        &digest,
+        &lease.0,
+        &seen.wanted,
+        &release,
+        &created_at,
+        &left,
+    ];
     let written = client.prepared_query_opt(&SQL, &values).await;
     changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
 }

@@ -9,7 +9,10 @@ use serde_json::json;
 use vendors::sellsy::wire::{RecordKind, Related};
 
 use super::{
-    super::resolution::{RecordRef, Source},
+    super::{
+        calls::Part,
+        resolution::{RecordRef, Source},
+    },
     Answer, ApiRequest, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, View, What,
 };
 
@@ -92,6 +95,8 @@ pub fn lines() -> Vec<What> {
         What::Logged { .. } => [
             What::Logged { log, related: vec![Related { kind: RecordKind::Individual, id: 2001 }] },
         ],
+        What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],
+        What::ChangedByPerson { .. } => [What::ChangedByPerson { parts: vec![Part::Result, Part::Text] }],
         What::LogUpdated(_) => [What::LogUpdated(SellsyLog::Comment(7))],
         What::AdoptedUnclear(_) => [What::AdoptedUnclear(log)],
         What::AdoptedUnknown(_) => [What::AdoptedUnknown(log)],

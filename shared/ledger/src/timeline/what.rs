@@ -10,6 +10,7 @@ use vendors::sellsy::wire::Related;
 
 use super::{
     super::{
+        calls::Part,
         form::LogForm,
         resolution::{RecordRef, Resolution, Source},
     },
@@ -41,6 +42,12 @@ pub enum What {
         related: Vec<Related>,
     },
     LogUpdated(SellsyLog),
+    /// Nothing had to be written.
+    LogUpToDate(SellsyLog),
+    /// A person has changed these parts of the log.
+    ChangedByPerson {
+        parts: Vec<Part>,
+    },
     /// The outcome of its creation was unclear.
     AdoptedUnclear(SellsyLog),
     /// The ledger did not know of it.
@@ -252,6 +259,8 @@ impl fmt::Display for What {
             Self::Parked(_) => "parked",
             Self::Logged { .. } => "logged",
             Self::LogUpdated(_) => "log updated",
+            Self::LogUpToDate(_) => "the log says already what it should",
+            Self::ChangedByPerson { .. } => "changed by a person; left alone",
             Self::AdoptedUnclear(_) => "a log whose creation had ended unclear was found and adopted",
             Self::AdoptedUnknown(_) => "a log that the ledger did not know was found and adopted",
             Self::LogDeleted(_) => "a person has deleted the log in Sellsy; it stays deleted",

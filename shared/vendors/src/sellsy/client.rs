@@ -20,7 +20,7 @@ use super::{
     token::Tokens,
     wire::{
         Comment, CommentCreate, Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall,
-        PhoneCallCreate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff,
+        PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff,
     },
 };
 use crate::{
@@ -251,29 +251,21 @@ impl Sellsy {
         answer.json().map_err(WriteError::Unclear)
     }
 
-    /// `PUT /phone-calls/{id}` with every field. Sellsy probably keeps fields that a `PUT` leaves out, but this is not proven, and
-    /// sending everything is right either way.
+    /// `PUT /phone-calls/{id}`. Sellsy keeps the fields that a `PUT` leaves out: its document says that a missing field is not
+    /// `null`, and requires none. Returns the phone call as Sellsy has it then, if that can be read.
     pub async fn update_phone_call(
         &self,
         id: i64,
-        call: &PhoneCallCreate,
+        changes: &PhoneCallUpdate,
         last_check: &impl LastCheck,
-    ) -> Result<(), WriteError> {
-        self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), call, last_check).await.map(drop)
+    ) -> Result<Option<PhoneCall>, WriteError> {
+        let answer = self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), changes, last_check).await?;
+        Ok(answer.json().ok())
     }
 
-    /// `PUT /phone-calls/{id}` without owner and links, which then stay as they are in Sellsy.
-    pub async fn update_phone_call_without_links(
-        &self,
-        id: i64,
-        call: &PhoneCallCreate,
-        last_check: &impl LastCheck,
-    ) -> Result<(), WriteError> {
-        let mut body = serde_json::to_value(call).unwrap_or(Value::Null);
-        if let Some(fields) = body.as_object_mut() {
-            fields.retain(|name, _| name != "owner_id" && name != "related");
-        }
-        self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), &body, last_check).await.map(drop)
+    /// `GET /phone-calls/{id}`; `None` if it does not exist (any more).
+    pub async fn phone_call(&self, id: i64) -> Result<Option<PhoneCall>> {
+        self.one(&endpoints::PHONE_CALL, id).await
     }
 
     /// `POST /comments`. As with phone calls, the last check must store the caller's intent.
@@ -287,9 +279,20 @@ impl Sellsy {
     }
 
     /// `PUT /comments/{id}`: replaces the text.
-    pub async fn update_comment(&self, id: i64, text: &str, last_check: &impl LastCheck) -> Result<(), WriteError> {
+    pub async fn update_comment(
+        &self,
+        id: i64,
+        text: &str,
+        last_check: &impl LastCheck,
+    ) -> Result<Option<Comment>, WriteError> {
         let body = json!({ "description": text });
-        self.write(&endpoints::UPDATE_COMMENT, Some(id), &body, last_check).await.map(drop)
+        let answer = self.write(&endpoints::UPDATE_COMMENT, Some(id), &body, last_check).await?;
+        Ok(answer.json().ok())
+    }
+
+    /// `GET /comments/{id}`; `None` if it does not exist (any more).
+    pub async fn comment(&self, id: i64) -> Result<Option<Comment>> {
+        self.one(&endpoints::COMMENT, id).await
     }
 
     async fn page<T: DeserializeOwned>(

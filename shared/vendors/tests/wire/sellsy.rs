@@ -75,7 +75,6 @@ fn a_phone_call_is_read_from_objects_and_written_as_words() {
         description: "Aircall call 3811606146".to_owned(),
         duration: 312,
         topic: None,
-        priority: None,
     };
     let written = json!({
         "owner_id": 901, "date": "2026-11-18T12:06:40+01:00", "result": "msgvocal", "source": "outcoming",

@@ -51,7 +51,9 @@ impl Ledger {
                            hand_on_at = now() + interval '75 minutes'
                     where intent_at > now() - make_interval(secs => $1)
                        or call_id in (select call_id from timeline where what = 'logged' and at > now() - make_interval(secs => $1))";
-        self.run(sql, &[&f64::from(seconds)]).await.map(drop)
+        self.run(sql, &[&f64::from(seconds)]).await?;
+        self.run_all("delete from logs_as_left where call_id in (select call_id from calls where sellsy_id is null)")
+            .await
     }
 
     /// How many logs were made in the last so many seconds.

@@ -99,6 +99,11 @@ impl Sellsy {
         Ok(found.map_err(|_| unavailable()))
     }
 
+    pub(super) fn read(&mut self, id: i64) -> Result<Result<bool>, Died> {
+        let found = self.request(|sellsy, _| Ok(sellsy.logs.iter().any(|log| log.id == id)))?;
+        Ok(found.map_err(|_| unavailable()))
+    }
+
     pub(super) fn post(&mut self, log: &PhoneCallCreate, form: LogForm) -> Result<Result<i64, WriteError>, Died> {
         self.request(|sellsy, at| {
             if form == LogForm::PhoneCall && sellsy.no_phone_calls {

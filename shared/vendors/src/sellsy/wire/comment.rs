@@ -1,5 +1,6 @@
 //! The comment: text on one record, written by the staff that the token belongs to. Only its text can be changed later.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::record::Related;
@@ -12,6 +13,10 @@ pub struct Comment {
     pub id: i64,
     #[serde(default, deserialize_with = "tolerant::text")]
     pub description: Option<String>,
+    #[serde(default, with = "tolerant::time")]
+    pub created: Option<Timestamp>,
+    #[serde(default, with = "tolerant::time")]
+    pub updated: Option<Timestamp>,
 }
 
 /// The body of `POST /comments`.

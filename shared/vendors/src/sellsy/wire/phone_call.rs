@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::record::Related;
+use super::{comment::Comment, record::Related};
 use crate::tolerant::{self, discreet_debug, open_enum};
 
 open_enum! {
@@ -59,8 +59,6 @@ pub struct PhoneCall {
     /// Requests write a word, answers have `{"id": word, "name": label}`; both are read.
     #[serde(default, deserialize_with = "result")]
     pub result: Option<CallResult>,
-    #[serde(default, deserialize_with = "tolerant::number")]
-    pub priority: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::lenient::list")]
     pub related: Vec<Related>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
@@ -98,9 +96,50 @@ pub struct PhoneCallCreate {
     /// The id of one of the account's labels; left out, it stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<i64>,
-    /// 0 or 1; left out, it stays as it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<i64>,
+}
+
+/// The body of `PUT /phone-calls/{id}`: what is left out stays as it is in Sellsy.
+#[derive(Clone, Default, PartialEq, Serialize)]
+pub struct PhoneCallUpdate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<CallResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<CallSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related: Option<Vec<Related>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<i64>,
+}
+
+impl From<PhoneCallCreate> for PhoneCallUpdate {
+    fn from(call: PhoneCallCreate) -> Self {
+        Self {
+            owner_id: Some(call.owner_id),
+            date: Some(call.date),
+            result: Some(call.result),
+            source: Some(call.source),
+            related: Some(call.related),
+            description: Some(call.description),
+            duration: Some(call.duration),
+            topic: call.topic,
+        }
+    }
+}
+
+/// A comment as far as it is like a phone call.
+impl From<Comment> for PhoneCall {
+    fn from(comment: Comment) -> Self {
+        let Comment { id, description, created, updated } = comment;
+        Self { id, description, created, updated, ..Self::default() }
+    }
 }
 
 fn result<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CallResult>, D::Error> {
@@ -124,4 +163,5 @@ fn topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Topic>, D:
 discreet_debug! {
     PhoneCall { id, date, result, related }
     PhoneCallCreate { owner_id, date, result, source, related, duration }
+    PhoneCallUpdate { owner_id, date, result, source, related, duration }
 }
