@@ -76,9 +76,12 @@ async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
                 for fact in facts {
                     publish(publisher, call_id, call, fact).await?;
                 }
-                timeline::add(&client, call_id, [Entry::new("logger", What::HandedOn {})]).await?;
+                // If a person has moved the call, nothing was lost: there was no message.
+                if !call.row.moved {
+                    timeline::add(&client, call_id, [Entry::new("logger", What::HandedOn {})]).await?;
+                    handed_on += 1;
+                }
                 calls::handed_on(&client, call_id, call.hand_ons + 1, false).await?;
-                handed_on += 1;
             }
         }
         if overdue.len() < BATCH {

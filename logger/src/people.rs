@@ -6,7 +6,7 @@
 use base::ids::CallId;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
-    calls::{AsLeft, Links, Part},
+    calls::{AsLeft, CallRow, Links, Part},
     form::LogForm,
 };
 use vendors::sellsy::wire::{CallResult, PhoneCall, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related};
@@ -41,15 +41,14 @@ pub(crate) fn unseen(log: &PhoneCallCreate, links: Links) -> Merged {
     Merged { update, theirs: Vec::new(), new: Vec::new(), around: String::new() }
 }
 
-/// `digest` is that of what was written last, if the ledger knows it.
 pub(crate) fn merge(
-    call_id: CallId,
+    row: &CallRow,
     left: Option<&AsLeft>,
-    digest: Option<&str>,
     stands: &PhoneCall,
     log: &PhoneCallCreate,
     (form, links): (LogForm, Links),
 ) -> Merged {
+    let (call_id, digest) = (row.call_id, row.stored().and_then(|stored| stored.digest.as_deref()));
     let from_standing = left.is_none().then(|| unchanged(call_id, stands, digest, log, form)).flatten();
     let left = left.or(from_standing.as_ref());
     let before: &[Part] = left.map_or(&[], |left| &left.theirs);
@@ -57,7 +56,9 @@ pub(crate) fn merge(
     let mut is_as_wanted = true;
     if form == LogForm::PhoneCall {
         for field in fields(left, stands, log) {
-            if field.is_theirs(before) {
+            // A person has moved the call by us, which counts more than what was done in Sellsy before.
+            let is_moved = row.moved && field.part == Part::Links;
+            if field.is_theirs(before) && !is_moved {
                 merged.theirs.push(field.part);
             } else {
                 is_as_wanted &= field.is_wanted;

@@ -264,19 +264,23 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Action {
         Log::Unclear { age, .. } if *age < SETTLED => Action::End(End::Wait(SETTLED - *age)),
         Log::Unclear { form: Some(form), .. } => Action::Step(Step::Find(vec![*form])),
         Log::Unclear { form: None, .. } => find_any(),
-        Log::Stored(stored) => stored_log(context, stored, log),
+        Log::Stored(stored) => stored_log(row, context, stored, log),
         // Never rendered, so this is not reached.
         Log::Deleted => Action::End(End::Leave),
     }
 }
 
 /// Is the log as it should be, and if not, is it time to write it?
-fn stored_log(context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Action {
+fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCallCreate) -> Action {
     let (form, id) = (stored.form, stored.id);
     if let Change::Unclear { age } = stored.change {
         // The log may say what it said before, or what the request said: only another write makes that certain.
         let left = SETTLED.saturating_sub(age);
         return if left.is_zero() { read(form, id) } else { Action::End(End::Wait(left)) };
+    }
+    // Somebody waits for it.
+    if row.moved {
+        return read(form, id);
     }
     if stored.digest.as_ref() == Some(&forms::digest(form, log)) {
         return Action::End(End::Nothing { was_due: stored.due_in.is_some() });

@@ -6,6 +6,7 @@
 //! contain what was searched for.
 
 mod auth;
+mod by_hand;
 mod call;
 mod calls;
 mod chart;
@@ -24,6 +25,7 @@ mod texts;
 
 use std::{process::ExitCode, sync::Arc};
 
+use crate::{dead::DeadLetters, relink};
 use anyhow::Context;
 use axum::{
     Router,
@@ -42,12 +44,6 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
-use vendors::{
-    budget::{Lane, Role},
-    sellsy::Sellsy,
-};
-
-use crate::dead::DeadLetters;
 
 /// The largest accepted form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
@@ -110,12 +106,7 @@ impl Console {
         let readiness = Readiness::default();
         let has_credential = !settings.sellsy.client_id.expose_secret().is_empty()
             && !settings.sellsy.client_secret.expose_secret().is_empty();
-        let look_up = if has_credential {
-            let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
-            Some(LookUp::new(sellsy, settings.regions.clone(), database.clone()))
-        } else {
-            None
-        };
+        let look_up = if has_credential { Some(relink::look_up(database, settings)?) } else { None };
         Ok(Self {
             database: database.clone(),
             dead_letters: DeadLetters::new(database, settings, &readiness, links_down),
@@ -134,6 +125,8 @@ fn routes(console: Shared) -> Router {
         .route("/", get(overview::page))
         .route("/calls", get(calls::page))
         .route("/calls/{id}", get(call::page))
+        .route("/calls/{id}/relink", post(by_hand::relink))
+        .route("/calls/{id}/pin", post(by_hand::pin))
         .route("/dead", get(dead::page))
         .route("/dead/replay", post(dead::replay))
         .route("/dead/drop", post(dead::drop_selected))

@@ -3,6 +3,7 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
+use crate::{ago, relink::look_up};
 use anyhow::{Context, anyhow};
 use base::{
     db::Database,
@@ -15,13 +16,6 @@ use ledger::{
     calls,
     resolution::{Record, Resolution, Source},
 };
-use resolver::LookUp;
-use vendors::{
-    budget::{Lane, Role},
-    sellsy::Sellsy,
-};
-
-use crate::ago;
 
 /// A decision, and the context to print with it.
 struct Decision {
@@ -89,8 +83,7 @@ async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyh
     let mut numbers = read.into_iter().map(|found| found.number);
     let number = numbers.next().context("a number was read")?;
     let others: Vec<String> = numbers.map(|number| number.as_str().to_owned()).collect();
-    let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
-    let look_up = LookUp::new(sellsy, settings.regions.clone(), database.clone());
+    let look_up = look_up(database, settings)?;
     let resolution = look_up.number(&number).await.context("the caller could not be looked up")?;
     Ok(Decision {
         resolution,

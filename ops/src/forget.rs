@@ -25,7 +25,7 @@ use broker::event::Event;
 use clap::Args;
 use ingest::inbox;
 use ledger::erase::{self, Concerned};
-use resolver::directory::store;
+use resolver::{directory::store, pins};
 use tokio_util::sync::CancellationToken;
 
 use crate::dead::{DeadLetters, Readers, answered_yes, can_ask};
@@ -61,6 +61,7 @@ struct Found {
     /// Other numbers of the same records. Calls from there are found if they were matched to the record; others are not.
     other_numbers: Vec<String>,
     misses: i64,
+    pins: i64,
     inbox: Vec<i64>,
     letters: Vec<UnackedLetter>,
 }
@@ -70,6 +71,7 @@ impl Found {
         self.calls.is_empty()
             && self.records.is_empty()
             && self.misses == 0
+            && self.pins == 0
             && self.inbox.is_empty()
             && self.letters.is_empty()
     }
@@ -158,6 +160,7 @@ async fn find(
         records: store::with_number(client, number).await?,
         other_numbers: store::other_numbers(client, number).await?,
         misses: store::misses(client, number).await?,
+        pins: pins::count(client, number).await?,
         inbox: inbox.into_iter().map(|(id, _)| id).collect(),
         calls,
         letters,
@@ -190,6 +193,7 @@ async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Reade
     erase::calls(transaction.client(), &calls).await?;
     erase::never_seen(transaction.client(), &found.unknown_calls).await?;
     store::forget(&transaction, number).await?;
+    pins::forget(&transaction, number).await?;
     transaction.commit().await?;
     let removed = futures_util::future::try_join_all(found.letters.iter().map(UnackedLetter::remove)).await;
     readers.close_after_acks().await;

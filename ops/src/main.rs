@@ -14,7 +14,9 @@ mod dead;
 mod directory;
 mod explain;
 mod forget;
+mod pins;
 mod ready;
+mod relink;
 mod search;
 mod webhook;
 
@@ -129,11 +131,31 @@ enum Command {
     /// Erases what is stored about a person, after asking; lists what stays in Sellsy
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::Arguments),
+    /// Says which record a number means from now on, before the match rules
+    #[command(after_help = pins::EXAMPLES)]
+    Pin(pins::Arguments),
+    /// Lists the numbers that are pinned to a record, by whom and since when
+    #[command(after_help = pins::EXAMPLES)]
+    Pins {
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Says whether a worker is ready, and if not why; exit code 0 or 1: for container health checks
     #[command(after_help = ready::EXAMPLES)]
     Ready {
         /// The address to ask, plain http [default: /readyz on HTTP_LISTEN of this machine]
         url: Option<String>,
+    },
+    /// Moves a call to another record, where it stays
+    #[command(after_help = relink::EXAMPLES)]
+    Relink(relink::Arguments),
+    /// Lets the match rules find the record of a number again
+    #[command(after_help = pins::EXAMPLES)]
+    Unpin {
+        /// The phone number, with + or as dialled in DEFAULT_REGION
+        #[arg(allow_hyphen_values = true)]
+        number: String,
     },
     /// Aircall's webhooks: whether one delivers all events that are needed, and creating or repairing it
     #[command(
@@ -192,6 +214,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let nothing = Needs::default();
     let aircall = Needs { aircall_api: true, ..nothing };
+    let sellsy = Needs { sellsy_api: true, ..nothing };
     match command {
         // These must work without a database and without complete settings.
         Command::Check { json } => check::run(json).await,
@@ -261,6 +284,23 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 forget::run(&i.database, &i.settings, &arguments).await
             })
             .await
+        }
+        Command::Pin(arguments) => {
+            with_installation(sellsy, FEW_CONNECTIONS, async |i| pins::pin(&i.database, &i.settings, &arguments).await)
+                .await
+        }
+        Command::Pins { json } => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| pins::list(&i.database, json).await).await
+        }
+        Command::Relink(arguments) => {
+            with_installation(sellsy, FEW_CONNECTIONS, async |i| {
+                relink::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Unpin { number } => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| pins::unpin(&i.database, &i.settings, &number).await)
+                .await
         }
         Command::Webhook(command) => {
             with_installation(aircall, FEW_CONNECTIONS, async |i| {

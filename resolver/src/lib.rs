@@ -15,6 +15,7 @@ mod live;
 mod look_up;
 mod messages;
 mod numbers;
+pub mod pins;
 mod plan;
 mod record;
 mod rematch;

@@ -14,16 +14,21 @@ use base::{
     ids::Kind,
     phone::{Caller, E164, Region, Regions, classify},
 };
+use broker::event::RecordHint;
 use jiff::Timestamp;
 use ledger::{
-    resolution::{Company, Opportunity, Record, Resolution, Source},
+    resolution::{Company, Opportunity, Record, RecordRef, Resolution, Source},
     timeline::Reason,
 };
 use vendors::{aircall::wire::Call, budget::Lane, sellsy::Sellsy};
 
 use crate::{
-    directory::store,
+    directory::{
+        store::{self, Entry},
+        sync,
+    },
     live,
+    pins::{self, Pin},
     record::{self, Listed},
     rules,
 };
@@ -42,6 +47,15 @@ pub struct LookUp {
     directory_loaded: Arc<AtomicBool>,
     opportunities: Arc<Right>,
     companies: Arc<Right>,
+}
+
+/// A record, and where it was found.
+struct One {
+    record: Record,
+    /// The companies of a contact are known; other kinds have none to know.
+    companies_known: bool,
+    source: Source,
+    as_of: Option<Timestamp>,
 }
 
 /// The records with a number, and where they were found.
@@ -90,33 +104,76 @@ impl LookUp {
 
     /// The decision for a number that calls a line in a country.
     async fn number_on(&self, number: &E164, line: Region) -> Result<Resolution> {
+        let pin = pins::of(&self.database.client().await?, number).await?;
+        let Some(Pin { record, by, at, .. }) = pin else { return self.by_rules(number, line).await };
+        match self.known_or_read(record).await? {
+            Some(found) if !found.record.archived => self.decided(found, Reason::Pinned { by, at }).await,
+            _ => {
+                let mut resolution = self.by_rules(number, line).await?;
+                resolution.rule = Reason::PinGone { record, then: resolution.rule.into() };
+                Ok(resolution)
+            }
+        }
+    }
+
+    async fn by_rules(&self, number: &E164, line: Region) -> Result<Resolution> {
         let mut found = self.find(number, line).await?;
         rules::sort(&mut found.candidates);
         let (chosen, rule) = rules::choose(&found.candidates);
-        let mut record = chosen.cloned();
+        let Some(record) = chosen.cloned() else {
+            let (opportunity, opportunity_rule, candidates) = (None, Reason::NobodyFound, found.candidates);
+            let (record, source, as_of) = (None, found.source, None);
+            return Ok(Resolution { source, as_of, record, rule, opportunity, opportunity_rule, candidates });
+        };
+        let companies_known = found.companies_known.contains(&record.id) || record.kind != Kind::Contact;
+        let one = One { record, companies_known, source: found.source, as_of: found.as_of };
+        Ok(Resolution { candidates: found.candidates, ..self.decided(one, rule).await? })
+    }
+
+    /// The decision for a record that a person has named, as it is in Sellsy now; `None` if it does not exist.
+    pub async fn record(&self, record: RecordRef, rule: Reason, with_opportunity: bool) -> Result<Option<Resolution>> {
+        let Some(one) = self.read(record).await? else { return Ok(None) };
+        let mut resolution = self.decided(one, rule).await?;
+        if !with_opportunity {
+            (resolution.opportunity, resolution.opportunity_rule) = (None, Reason::OpportunityNotWanted);
+        }
+        Ok(Some(resolution))
+    }
+
+    async fn known_or_read(&self, record: RecordRef) -> Result<Option<One>> {
+        let known = store::one(&self.database.client().await?, record).await?;
+        match known {
+            Some(Entry { record, companies_known, seen_at }) => {
+                Ok(Some(One { record, companies_known, source: Source::Directory, as_of: Some(seen_at) }))
+            }
+            None => self.read(record).await,
+        }
+    }
+
+    /// Reads a record from Sellsy. If it does not exist, the directory forgets it.
+    async fn read(&self, RecordRef { kind, id }: RecordRef) -> Result<Option<One>> {
+        let read = sync::refresh(&self.sellsy, &self.regions, &self.database, &RecordHint { kind, id }).await?;
+        let listed = read.into_iter().next();
+        let companies_known = kind != Kind::Contact;
+        Ok(listed.map(|listed| One { record: listed.record, companies_known, source: Source::Live, as_of: None }))
+    }
+
+    /// The decision for this record, with its opportunity.
+    async fn decided(&self, one: One, rule: Reason) -> Result<Resolution> {
+        let One { mut record, companies_known, source, as_of } = one;
         let mut companies_refused = None;
-        if let Some(contact) = record.as_mut().filter(|record| record.kind == Kind::Contact)
-            && !found.companies_known.contains(&contact.id)
-        {
-            match self.companies.allows(self.read_companies(contact.id)).await? {
-                Ok(companies) => contact.companies = companies,
+        if !companies_known {
+            match self.companies.allows(self.read_companies(record.id)).await? {
+                Ok(companies) => record.companies = companies,
                 Err(code) => companies_refused = Some(Reason::CompaniesRefused { code: code.to_string() }),
             }
         }
-        let (opportunity, opportunity_rule) = match (record.as_ref(), companies_refused) {
-            (None, _) => (None, Reason::NobodyFound),
-            (Some(_), Some(why)) => (None, why),
-            (Some(record), None) => self.opportunity(record).await?,
+        let (opportunity, opportunity_rule) = match companies_refused {
+            Some(why) => (None, why),
+            None => self.opportunity(&record).await?,
         };
-        Ok(Resolution {
-            source: found.source,
-            as_of: found.as_of.filter(|_| record.is_some()),
-            record,
-            rule,
-            opportunity,
-            opportunity_rule,
-            candidates: found.candidates,
-        })
+        let candidates = vec![record.clone()];
+        Ok(Resolution { source, as_of, record: Some(record), rule, opportunity, opportunity_rule, candidates })
     }
 
     async fn opportunity(&self, record: &Record) -> Result<(Option<Opportunity>, Reason)> {

@@ -4,6 +4,7 @@ mod adopt;
 mod alerts;
 mod answers;
 mod budget;
+mod by_hand;
 mod calls;
 mod changes;
 mod check;

@@ -1,6 +1,12 @@
+use std::time::Duration;
+
+use ledger::{
+    calls::{Change, Log, Stored},
+    insight::Insights,
+};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
-use vendors::sellsy::wire::CallSource;
+use vendors::{aircall::wire::Call, sellsy::wire::CallSource};
 
 use super::*;
 use crate::render;
@@ -35,6 +41,26 @@ fn created(log: &PhoneCallCreate) -> AsLeft {
     as_left(CALL, unseen(log, Links::Set), Some(&phone_call(&answered(log))), None)
 }
 
+/// A call whose log was written, with this digest.
+fn written_as(digest: Option<&str>) -> CallRow {
+    let mut row = CallRow::of(CALL, Call::default(), crate::plan::tests::resolution(Some(2001)), Insights::new());
+    row.log = Log::Stored(Stored {
+        form: LogForm::PhoneCall,
+        id: 900,
+        digest: digest.map(str::to_owned),
+        writes: 1,
+        written_age: Duration::ZERO,
+        due_in: None,
+        links: Links::Set,
+        change: Change::Settled,
+    });
+    row
+}
+
+fn row() -> CallRow {
+    written_as(Some("d"))
+}
+
 const PHONE_CALL: (LogForm, Links) = (LogForm::PhoneCall, Links::Set);
 
 #[test]
@@ -53,17 +79,17 @@ fn a_field_that_a_person_changed_is_left_alone() {
         let now = PhoneCallCreate { topic: Some(3), ..now.clone() };
         let mut stands = answered(&before);
         stands[field] = value;
-        let merged = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+        let merged = merge(&row(), Some(&left), &phone_call(&stands), &now, PHONE_CALL);
         assert_eq!((&merged.theirs, &merged.new), (&vec![part], &vec![part]), "{field}");
         let sent = serde_json::to_value(&merged.update).unwrap();
         let key = if field == "owner" { "owner_id" } else { field };
         assert!(sent.get(key).is_none() && sent.as_object().unwrap().len() == 7, "{sent}");
         // It stays the person's, although it is as we left it now, and is said once.
         let left = as_left(CALL, merged, Some(&phone_call(&stands)), Some(left.clone()));
-        let again = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+        let again = merge(&row(), Some(&left), &phone_call(&stands), &now, PHONE_CALL);
         assert_eq!((again.theirs, again.new), (vec![part], vec![]), "{field}");
         // Until the person puts it back.
-        let back = merge(CALL, Some(&left), Some("d"), &phone_call(&answered(&before)), &before, PHONE_CALL);
+        let back = merge(&row(), Some(&left), &phone_call(&answered(&before)), &before, PHONE_CALL);
         assert!(back.theirs.is_empty(), "{field}: {:?}", back.theirs);
     }
 }
@@ -72,7 +98,7 @@ fn a_field_that_a_person_changed_is_left_alone() {
 fn a_field_that_nobody_changed_is_brought_up_to_date() {
     let before = log("Appel");
     let now = PhoneCallCreate { result: CallResult::VoiceMessage, owner_id: 12, topic: Some(3), ..log("Appel") };
-    let merged = merge(CALL, Some(&created(&before)), Some("d"), &phone_call(&answered(&before)), &now, PHONE_CALL);
+    let merged = merge(&row(), Some(&created(&before)), &phone_call(&answered(&before)), &now, PHONE_CALL);
     assert!(merged.theirs.is_empty());
     let sent = serde_json::to_value(&merged.update).unwrap();
     assert_eq!((&sent["result"], &sent["owner_id"], &sent["topic"]), (&json!("msgvocal"), &json!(12), &json!(3)));
@@ -82,11 +108,11 @@ fn a_field_that_nobody_changed_is_brought_up_to_date() {
 fn nothing_is_sent_when_the_log_is_as_wanted() {
     let now = log("Appel");
     let mut stands = answered(&now);
-    assert!(merge(CALL, Some(&created(&now)), Some("d"), &phone_call(&stands), &now, PHONE_CALL).is_as_wanted());
+    assert!(merge(&row(), Some(&created(&now)), &phone_call(&stands), &now, PHONE_CALL).is_as_wanted());
     // Everything but what is a person's.
     stands["result"] = json!({ "id": "transfer", "name": "Transféré" });
     stands["description"] = json!(format!("Pressé.\n{}\nVu.", now.description));
-    let merged = merge(CALL, Some(&created(&now)), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+    let merged = merge(&row(), Some(&created(&now)), &phone_call(&stands), &now, PHONE_CALL);
     assert!(merged.is_as_wanted(), "{:?}", merged.update);
     assert_eq!(merged.new, [Part::Text, Part::Result]);
 }
@@ -97,10 +123,10 @@ fn a_person_who_empties_our_block_is_left_in_peace() {
     for text in ["", "Sans intérêt.", "Aircall call 5\nVu."] {
         let mut stands = answered(&before);
         stands["description"] = json!(text);
-        let merged = merge(CALL, Some(&created(&before)), Some("d"), &phone_call(&stands), &now, PHONE_CALL);
+        let merged = merge(&row(), Some(&created(&before)), &phone_call(&stands), &now, PHONE_CALL);
         assert_eq!((&merged.update.description, &merged.new), (&None, &vec![Part::Text]), "{text}");
         let left = as_left(CALL, merged, Some(&phone_call(&stands)), Some(created(&before)));
-        let again = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &log("Appel\nTags : a"), PHONE_CALL);
+        let again = merge(&row(), Some(&left), &phone_call(&stands), &log("Appel\nTags : a"), PHONE_CALL);
         assert_eq!((again.update.description, again.new), (None, vec![]), "{text}");
     }
 }
@@ -125,17 +151,31 @@ fn without_knowing_what_was_left() {
         (&missed, Some(digest.as_str()), vec![]),
         (&changed, Some("another"), vec![Part::Result]),
     ] {
-        let merged = merge(CALL, None, digest, &phone_call(stands), &now, PHONE_CALL);
+        let merged = merge(&written_as(digest), None, &phone_call(stands), &now, PHONE_CALL);
         assert_eq!(merged.theirs, theirs, "{stands}, {digest:?}");
         assert_eq!(merged.update.description.as_deref(), Some(now.description.as_str()), "{stands}");
     }
 }
 
 #[test]
+fn a_call_that_a_person_moved_by_us_is_moved_whatever_was_done_in_sellsy() {
+    let before = log("Appel");
+    let now = PhoneCallCreate { related: vec![Related { kind: RecordKind::Company, id: 3001 }], ..before.clone() };
+    let mut stands = answered(&before);
+    stands["related"] = json!([{ "type": "contact", "id": 4001 }]);
+    stands["result"] = json!({ "id": "transfer", "name": "" });
+    let mut row = row();
+    assert!(merge(&row, Some(&created(&before)), &phone_call(&stands), &now, PHONE_CALL).update.related.is_none());
+    row.moved = true;
+    let merged = merge(&row, Some(&created(&before)), &phone_call(&stands), &now, PHONE_CALL);
+    assert_eq!((merged.update.related, merged.theirs), (Some(now.related), vec![Part::Result]));
+}
+
+#[test]
 fn of_a_comment_only_the_text_counts() {
     let (before, now) = (log("Appel"), log("Appel\nTags : a"));
     let comment = json!({ "id": 9, "description": format!("Oui.\n{}", before.description) });
-    let merged = merge(CALL, None, None, &phone_call(&comment), &now, (LogForm::Comment, Links::Leave));
+    let merged = merge(&written_as(None), None, &phone_call(&comment), &now, (LogForm::Comment, Links::Leave));
     assert!(merged.theirs.is_empty());
     assert_eq!(merged.update.description, Some(format!("Oui.\n{}", now.description)));
 }
@@ -188,7 +228,7 @@ proptest! {
             let text = edit(stands["description"].as_str().unwrap(), one, &words);
             stands["description"] = json!(text);
             ours = log(&format!("Appel entrant\nTags : t0, t{n}\nNote :\n  numéro {n}"));
-            let merged = merge(CALL, Some(&left), Some("d"), &phone_call(&stands), &ours, PHONE_CALL);
+            let merged = merge(&row(), Some(&left), &phone_call(&stands), &ours, PHONE_CALL);
             prop_assert!(merged.new.contains(&Part::Text), "{:?}", one);
             stands["description"] = json!(merged.update.description.clone().unwrap());
             left = as_left(CALL, merged, Some(&phone_call(&stands)), Some(left));

@@ -154,7 +154,7 @@ impl Writer {
                 ..draft.log.clone()
             };
             let merged = match &draft.stands {
-                Some(stands) => people::merge(work.row.call_id, left.as_ref(), digest, stands, &log, (form, links)),
+                Some(stands) => people::merge(work.row, left.as_ref(), stands, &log, (form, links)),
                 None => people::unseen(&log, links),
             };
             let answer = if merged.is_as_wanted() {

@@ -16,7 +16,7 @@ use ledger::{
 use maud::{Markup, html};
 
 use super::{
-    Page, Shared,
+    Page, Shared, by_hand,
     calls::state_name,
     decision,
     format::{ago, direction, duration, number, when},
@@ -136,7 +136,9 @@ fn why(visitor: &Visitor, facts: &Facts, links: &Links) -> Markup {
             None => { p.quiet { (texts.not_decided) } }
             Some(known) => {
                 @if !known.is_final { p.quiet { (texts.only_for_card) } }
-                (decision::explain(visitor, &known.resolution, known.looked_up_at, links))
+                @let call = facts.found.call_id;
+                (decision::explain(visitor, &known.resolution, known.looked_up_at, links, Some(call).filter(|_| known.is_final)))
+                @if known.is_final { (by_hand::other_record(visitor, call, Some(&known.resolution))) }
             }
         }
     }

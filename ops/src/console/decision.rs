@@ -1,12 +1,13 @@
 //! Why a record was chosen for a caller: every candidate in order, what the rule chose, and the opportunity.
 
-use base::settings::Links;
+use base::{ids::CallId, settings::Links};
 use jiff::Timestamp;
 use ledger::resolution::{Record, Relation, Resolution, Source};
 use maud::{Markup, html};
 use resolver::page_of;
 
 use super::{
+    by_hand,
     format::{ago, kind_name, when},
     layout::{Visitor, pill},
     reasons,
@@ -30,7 +31,14 @@ pub(super) fn outside(address: &str, name: &str) -> Markup {
     html! { a.outside href=(address) rel="noreferrer" target="_blank" { (name) } }
 }
 
-pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: Timestamp, links: &Links) -> Markup {
+/// Of a call that has ended, or of a number.
+pub(super) fn explain(
+    visitor: &Visitor,
+    resolution: &Resolution,
+    looked_up_at: Timestamp,
+    links: &Links,
+    call: Option<CallId>,
+) -> Markup {
     let texts = visitor.texts();
     let opportunity = resolution.opportunity.as_ref();
     html! {
@@ -67,6 +75,7 @@ pub(super) fn explain(visitor: &Visitor, resolution: &Resolution, looked_up_at: 
                         span.quiet { (about(visitor, candidate)) } " "
                         @if chosen { (pill("logged", texts.chosen)) }
                         @if candidate.archived { (pill("unmatched", texts.archived)) }
+                        @if let Some(call) = call { (by_hand::buttons(visitor, call, candidate, chosen)) }
                     }
                 }
             }

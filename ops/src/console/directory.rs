@@ -101,7 +101,7 @@ fn explanation(visitor: &Visitor, answer: &Answer, links: &Links) -> Markup {
             Answer::NoNumber => { p.problem role="alert" { (texts.no_number) } }
             Answer::NoCredential => { p.problem role="alert" { (texts.no_credential) } }
             Answer::Failed(problem) => { p.problem role="alert" { (texts.look_up_failed) " " span lang="en" { (problem) } } }
-            Answer::Found(resolution) => { (decision::explain(visitor, resolution, Timestamp::now(), links)) }
+            Answer::Found(resolution) => { (decision::explain(visitor, resolution, Timestamp::now(), links, None)) }
         }
     }
 }

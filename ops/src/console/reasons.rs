@@ -35,6 +35,19 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::Withheld => "le numéro est masqué : il n’y a personne à chercher",
         Reason::Internal => "un numéro interne ou court : il n’est pas cherché",
         Reason::Unusable => "ce qui a été composé n’est pas un numéro : il n’est pas cherché",
+        Reason::Pinned { by, at } => {
+            return html! { "épinglé par " (by) ", le " (at.strftime("%d/%m/%Y").to_string()) };
+        }
+        Reason::PinGone { record, then } => {
+            return html! {
+                "le numéro était épinglé à " (kind(record.kind)) " " (record.id) ", qui n’existe plus ou est archivé ; donc : "
+                (sentence(then))
+            };
+        }
+        Reason::Relinked { by, at } => {
+            return html! { "déplacé ici par " (by) ", le " (at.strftime("%d/%m/%Y").to_string()) };
+        }
+        Reason::OpportunityNotWanted => "aucune, selon la personne qui a déplacé l’appel",
         Reason::EarliestOpportunity => "la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
         Reason::NoOpportunity => "aucune opportunité n’est ouverte ni en retard",
         Reason::NobodyFound => "il n’y a pas de fiche",

@@ -7,6 +7,7 @@ use base::ids::Vendor;
 use jiff::Timestamp;
 use ledger::{
     calls::Part,
+    resolution::RecordRef,
     timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, View, What},
 };
 use maud::{Markup, html};
@@ -77,12 +78,22 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::LinksRefused { error } => (TROUBLE, html! { (texts.links_refused) " " span lang="en" { (error) } }),
         What::RecordRefused { error } => (TROUBLE, html! { (texts.refused_by_sellsy) " " span lang="en" { (error) } }),
         What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
+        What::Relinked { record, by, .. } => (DECISION, relinked(visitor, *record, by)),
         What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),
         What::InsightsFound { insights, fetched } => (DECISION, found_insights(visitor, insights, *fetched)),
         What::Replayed(letter) => (EVENT, html! { (texts.was_replayed) " " (errors::link(&letter.code)) }),
         What::Dropped(letter) => (TROUBLE, html! { (texts.was_dropped) " " (errors::link(&letter.code)) }),
         What::Request(request) => (REQUEST, sent(visitor, request)),
         What::Other { .. } => (QUIET, unknown(what)),
+    }
+}
+
+fn relinked(visitor: &Visitor, record: Option<RecordRef>, by: &str) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        (texts.moved_to) " "
+        @if let Some(RecordRef { kind, id }) = record { strong { (kind_name(visitor, kind).to_lowercase()) " " (id) } }
+        span.note { (texts.by) " " (by) }
     }
 }
 

@@ -8,7 +8,7 @@ use base::{
 };
 use broker::event::RecordHint;
 use jiff::Timestamp;
-use ledger::resolution::{Company, Record};
+use ledger::resolution::{Company, Record, RecordRef};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::{Transaction, types::Json};
@@ -45,15 +45,24 @@ pub async fn find(client: &Client, number: &E164, line: Region) -> Result<Vec<En
                 where n.number = $1 and (n.only_for is null or n.only_for = $3)
                 order by r.archived, array_position(array['individual', 'company', 'contact'], r.kind), r.id";
     let rows = client.prepared_query(sql, &[&number.as_str(), &COMPANIES_KEPT_S, &line.to_string()]).await?;
-    let entry = |row: &tokio_postgres::Row| {
-        let Json(mut record): Json<Record> = row.get(0);
-        let companies: Option<Json<Vec<Company>>> = row.get(1);
-        let known = companies.filter(|_| row.get::<_, Option<bool>>(2) == Some(true));
-        let companies_known = record.kind != Kind::Contact || known.is_some();
-        record.companies = known.map(|Json(companies)| companies).unwrap_or_default();
-        Entry { record, companies_known, seen_at: row.get(3) }
-    };
     Ok(rows.iter().map(entry).collect())
+}
+
+/// A record of the directory, if it has it.
+pub(crate) async fn one(client: &Client, record: RecordRef) -> Result<Option<Entry>> {
+    let sql = "select record, companies, companies_at > now() - make_interval(secs => $3), seen_at
+                 from directory_records where kind = $1 and id = $2";
+    let row = client.prepared_query_opt(sql, &[&record.kind.to_string(), &record.id, &COMPANIES_KEPT_S]).await?;
+    Ok(row.as_ref().map(entry))
+}
+
+fn entry(row: &tokio_postgres::Row) -> Entry {
+    let Json(mut record): Json<Record> = row.get(0);
+    let companies: Option<Json<Vec<Company>>> = row.get(1);
+    let known = companies.filter(|_| row.get::<_, Option<bool>>(2) == Some(true));
+    let companies_known = record.kind != Kind::Contact || known.is_some();
+    record.companies = known.map(|Json(companies)| companies).unwrap_or_default();
+    Entry { record, companies_known, seen_at: row.get(3) }
 }
 
 /// Writes records as they are now, with their numbers. The stored companies of a contact are kept while the contact has

@@ -30,6 +30,7 @@ use super::{
 };
 
 mod as_left;
+mod by_hand;
 mod merging;
 mod overdue;
 mod row;
@@ -37,6 +38,7 @@ mod writing;
 
 pub use super::snapshot::Snapshot;
 pub use as_left::{AsLeft, Part, as_left, to_change};
+pub use by_hand::{NotMoved, relink};
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
@@ -291,7 +293,8 @@ pub async fn decide_again(
                     unmatched_number = case when sellsy_id is null then $3 end,
                     looked_up_at = now(), resolved_at = now(),
                     hand_on_at = case when sellsy_id is not null or $4 then {LATER} end
-              where call_id = $1 and erased_at is null and (unmatched_number is not null or reopened_at > looked_up_at)
+              where call_id = $1 and erased_at is null and relinked_at is null
+                and (unmatched_number is not null or reopened_at > looked_up_at)
           returning resolution"
         )
     });
@@ -306,7 +309,8 @@ pub async fn decide_again(
 /// too, where a merge of the two records would have moved it.
 pub async fn reopen(client: &Client, call_id: CallId) -> Result<bool> {
     // No delayed change waits across the decision: it is written once the decision is made.
-    let sql = "update calls set reopened_at = now(), due_at = null where call_id = $1 and reopened_at is null";
+    let sql = "update calls set reopened_at = now(), due_at = null
+                where call_id = $1 and reopened_at is null and relinked_at is null";
     Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
 }
 

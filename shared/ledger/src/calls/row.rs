@@ -16,7 +16,8 @@ use crate::{form::LogForm, insight::Insights, resolution::Resolution};
 /// The columns that [`read`] needs. Durations are computed by the database's clock alone.
 pub(super) const ROW: &str =
     "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
-                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted,
+                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted, relinked_at,
+                   coalesce(relinked_at > written_at or relinked_at is not null and (digest = '' or written_at is null), false) as moved,
                    extract(epoch from now() - resolved_at)::float8 as decided_age,
                    extract(epoch from now() - intent_at)::float8 as intent_age,
                    extract(epoch from now() - written_at)::float8 as written_age,
@@ -33,6 +34,8 @@ pub struct CallRow {
     /// How long ago that was decided; `None` if it is not decided, or if it does not matter.
     pub decided_age: Option<Duration>,
     pub log: Log,
+    /// A person has moved the call to the record of its decision, and its log may still be on another.
+    pub moved: bool,
     pub(super) wanted: i64,
 }
 
@@ -47,7 +50,7 @@ pub enum Decision {
     Reopened(Resolution),
     Final {
         resolution: Resolution,
-        /// The first decision was reopened. There is no third one.
+        /// The first decision was reopened, or a person has made this one. There is no other after it.
         again: bool,
     },
 }
@@ -114,7 +117,16 @@ impl CallRow {
     /// A row that does not come from the ledger: a call with its final resolution, not logged yet.
     pub fn of(call_id: CallId, snapshot: Call, resolution: Resolution, insights: Insights) -> Self {
         let decision = Decision::Final { resolution, again: false };
-        Self { call_id, snapshot: Some(snapshot), insights, decision, decided_age: None, log: Log::None, wanted: 0 }
+        Self {
+            call_id,
+            snapshot: Some(snapshot),
+            insights,
+            decision,
+            decided_age: None,
+            log: Log::None,
+            moved: false,
+            wanted: 0,
+        }
     }
 
     /// The log, if it exists.
@@ -134,6 +146,7 @@ struct Columns {
     looked_up_at: Option<Timestamp>,
     resolved_at: Option<Timestamp>,
     reopened_at: Option<Timestamp>,
+    relinked: bool,
     listed: bool,
     sellsy_id: Option<i64>,
     form: Option<LogForm>,
@@ -190,7 +203,9 @@ impl Columns {
             // Before the end of the call there is only the look-up that was made for the card.
             (None, _) | (_, None) => Decision::Undecided,
             (Some(resolution), Some(_)) if self.reopened_at > self.looked_up_at => Decision::Reopened(resolution),
-            (Some(resolution), Some(_)) => Decision::Final { resolution, again: self.reopened_at.is_some() },
+            (Some(resolution), Some(_)) => {
+                Decision::Final { resolution, again: self.reopened_at.is_some() || self.relinked }
+            }
         }
     }
 }
@@ -205,6 +220,7 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         looked_up_at: row.get("looked_up_at"),
         resolved_at: row.get("resolved_at"),
         reopened_at: row.get("reopened_at"),
+        relinked: is_set("relinked_at"),
         listed: is_set("reconciled_at"),
         sellsy_id: row.get("sellsy_id"),
         form: row.get::<_, Option<&str>>("log_form").map(LogForm::parse),
@@ -230,6 +246,7 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         decision,
         decided_age: span("decided_age"),
         log,
+        moved: row.get("moved"),
         wanted: row.get("wanted"),
     }
 }

@@ -8,7 +8,10 @@
 use std::fmt;
 
 use base::{error::Error, ids::Kind};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::resolution::RecordRef;
 
 /// Keys and names of details are stored and are read by programs: none is ever renamed (docs/timeline.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +35,24 @@ pub enum Reason {
     Internal,
     Unusable,
 
+    /// A person has said that the number means this record.
+    Pinned {
+        by: String,
+        at: Timestamp,
+    },
+    /// The record that the number was pinned to does not exist any more, or is archived. So the rules count.
+    PinGone {
+        record: RecordRef,
+        then: Box<Reason>,
+    },
+    /// A person has moved the call here.
+    Relinked {
+        by: String,
+        at: Timestamp,
+    },
+
     // Why this opportunity, or why none.
+    OpportunityNotWanted,
     EarliestOpportunity,
     NoOpportunity,
     NobodyFound,
@@ -108,6 +128,13 @@ impl fmt::Display for Reason {
             Reason::Withheld => "the number is withheld: there is nobody to look up",
             Reason::Internal => "an internal number or a short code: it is not looked up",
             Reason::Unusable => "what was dialled is no phone number: it is not looked up",
+            Reason::Pinned { by, at } => return write!(f, "pinned by {by}, on {}", at.strftime("%Y-%m-%d")),
+            Reason::PinGone { record, then } => {
+                let RecordRef { kind, id } = record;
+                return write!(f, "the number was pinned to {kind} {id}, which is gone or archived; so: {then}");
+            }
+            Reason::Relinked { by, at } => return write!(f, "moved here by {by}, on {}", at.strftime("%Y-%m-%d")),
+            Reason::OpportunityNotWanted => "none, as the person who moved the call wanted",
             Reason::EarliestOpportunity => "the earliest created one that is open or late",
             Reason::NoOpportunity => "no opportunity is open or late",
             Reason::NobodyFound => "there is no record",

@@ -45,6 +45,13 @@ pub fn reasons() -> Vec<Reason> {
         Reason::Withheld => [Reason::Withheld],
         Reason::Internal => [Reason::Internal],
         Reason::Unusable => [Reason::Unusable],
+        Reason::Pinned { .. } => [Reason::Pinned { by: "Inès".into(), at: Timestamp::UNIX_EPOCH }],
+        Reason::PinGone { .. } => [Reason::PinGone {
+            record: RecordRef { kind: Kind::Individual, id: 2005 },
+            then: Reason::NoRecord.into(),
+        }],
+        Reason::Relinked { .. } => [Reason::Relinked { by: "Inès".into(), at: Timestamp::UNIX_EPOCH }],
+        Reason::OpportunityNotWanted => [Reason::OpportunityNotWanted],
         Reason::EarliestOpportunity => [Reason::EarliestOpportunity],
         Reason::NoOpportunity => [Reason::NoOpportunity],
         Reason::NobodyFound => [Reason::NobodyFound],
@@ -95,6 +102,11 @@ pub fn lines() -> Vec<What> {
         What::Logged { .. } => [
             What::Logged { log, related: vec![Related { kind: RecordKind::Individual, id: 2001 }] },
         ],
+        What::Relinked { .. } => [What::Relinked {
+            record: Some(RecordRef { kind: Kind::Individual, id: 2005 }),
+            opportunity: None,
+            by: "Inès".into(),
+        }],
         What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],
         What::ChangedByPerson { .. } => [What::ChangedByPerson { parts: vec![Part::Result, Part::Text] }],
         What::LogUpdated(_) => [What::LogUpdated(SellsyLog::Comment(7))],

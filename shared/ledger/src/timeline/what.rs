@@ -70,6 +70,12 @@ pub enum What {
     },
     /// Its message was lost.
     HandedOn {},
+    /// A person has moved the call to this record.
+    Relinked {
+        record: Option<RecordRef>,
+        opportunity: Option<i64>,
+        by: String,
+    },
     Replayed(DeadLetter),
     Dropped(DeadLetter),
     Request(ApiRequest),
@@ -267,6 +273,7 @@ impl fmt::Display for What {
             Self::LinksRefused { .. } => "Sellsy does not take the links of the log; they stay as they are there",
             Self::RecordRefused { .. } => "refused by Sellsy; the caller is looked up again",
             Self::HandedOn {} => "its message was lost; the ledger has handed it on again",
+            Self::Relinked { .. } => "moved to another record by a person",
             Self::PutOff { .. } => "changed; it is written together with what else changes soon",
             Self::InsightsFound { .. } => "insights found",
             Self::Replayed(_) => "replayed by an operator",

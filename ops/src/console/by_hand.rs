@@ -1,0 +1,165 @@
+//! What a person puts right: the record of a call, and which record its number means.
+
+use axum::{
+    Extension, Form,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
+};
+use base::{
+    ids::CallId,
+    phone::{self, Caller},
+};
+use ledger::{
+    calls::{self, NotMoved},
+    resolution::{Record, Resolution},
+    timeline::Reason,
+};
+use maud::{Markup, html};
+use resolver::pins;
+use serde::Deserialize;
+
+use super::{
+    Page, Shared,
+    layout::{self, Visitor},
+};
+use crate::relink::{self, Moved};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct To {
+    /// `individual:2005`
+    to: String,
+    opportunity: String,
+    by: String,
+}
+
+fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Page {
+    Ok(layout::refused(visitor, status, why))
+}
+
+fn back_to(call_id: CallId) -> Page {
+    Ok(Redirect::to(&format!("/calls/{call_id}")).into_response())
+}
+
+pub(super) async fn relink(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(call): Path<i64>,
+    Form(form): Form<To>,
+) -> Page {
+    let texts = visitor.texts();
+    let Ok(to) = relink::record(&form.to) else { return refused(&visitor, StatusCode::BAD_REQUEST, texts.no_record) };
+    let Some(look_up) = &console.look_up else {
+        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, texts.no_credential);
+    };
+    let (call_id, by) = (CallId(call), relink::named(&form.by, "console"));
+    let with_opportunity = form.opportunity != "no";
+    match relink::relink(&console.database, look_up, call_id, to, with_opportunity, &by).await? {
+        Moved::To(_) => back_to(call_id),
+        Moved::NoSuchRecord => refused(&visitor, StatusCode::NOT_FOUND, texts.no_such_record),
+        Moved::Refused(why) => {
+            let why = match why {
+                NotMoved::Unknown => texts.no_such_call,
+                NotMoved::Erased => texts.call_is_erased,
+                NotMoved::NotEnded => texts.call_has_not_ended,
+                NotMoved::LogDeleted => texts.log_was_deleted,
+                NotMoved::Comment => texts.comment_stays,
+            };
+            refused(&visitor, StatusCode::CONFLICT, why)
+        }
+    }
+}
+
+/// Pins the number of the call's other party.
+pub(super) async fn pin(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(call): Path<i64>,
+    Form(form): Form<To>,
+) -> Page {
+    let texts = visitor.texts();
+    let client = console.database.client().await?;
+    let call_of = calls::snapshot(&client, CallId(call)).await?;
+    let number = call_of
+        .map(|call| phone::classify(call.raw_digits.as_deref(), console.settings.regions.of_line(call.line_country())));
+    let Some(Caller::Number(number)) = number else {
+        return refused(&visitor, StatusCode::CONFLICT, texts.no_number_to_pin);
+    };
+    if form.to.is_empty() {
+        pins::unpin(&client, &number).await?;
+        return back_to(CallId(call));
+    }
+    let Ok(to) = relink::record(&form.to) else { return refused(&visitor, StatusCode::BAD_REQUEST, texts.no_record) };
+    drop(client);
+    let Some(look_up) = &console.look_up else {
+        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, texts.no_credential);
+    };
+    if look_up.record(to, Reason::NoRecord, false).await?.is_none() {
+        return refused(&visitor, StatusCode::NOT_FOUND, texts.no_such_record);
+    }
+    pins::pin(&console.database.client().await?, &number, to, &relink::named(&form.by, "console")).await?;
+    back_to(CallId(call))
+}
+
+/// The buttons beside a candidate.
+pub(super) fn buttons(visitor: &Visitor, call: CallId, candidate: &Record, is_chosen: bool) -> Markup {
+    let texts = visitor.texts();
+    let to = format!("{}:{}", candidate.kind, candidate.id);
+    let button = |action: &str, text: &str| {
+        html! {
+            form method="post" action={ "/calls/" (call) "/" (action) } {
+                (visitor.token())
+                input type="hidden" name="to" value=(to);
+                button type="submit" { (text) }
+            }
+        }
+    };
+    html! {
+        span.buttons {
+            @if !is_chosen && !candidate.archived { (button("relink", texts.move_here)) }
+            @if !candidate.archived { (button("pin", texts.pin_here)) }
+        }
+    }
+}
+
+/// For a record that is not among the candidates, and to unpin.
+pub(super) fn other_record(visitor: &Visitor, call: CallId, resolution: Option<&Resolution>) -> Markup {
+    let texts = visitor.texts();
+    let is_pinned =
+        resolution.is_some_and(|resolution| matches!(resolution.rule, Reason::Pinned { .. } | Reason::PinGone { .. }));
+    html! {
+        details data-keep {
+            summary { (texts.put_right) }
+            form.search.inline method="post" action={ "/calls/" (call) "/relink" } {
+                (visitor.token())
+                div.field.wide {
+                    label for="to" { (texts.other_record) }
+                    input #to name="to" required autocomplete="off" placeholder="individual:2005" aria-describedby="to-hint";
+                    p.hint #to-hint { (texts.other_record_hint) }
+                }
+                div.field {
+                    label for="opportunity" { (texts.opportunity) }
+                    select #opportunity name="opportunity" {
+                        option value="yes" { (texts.by_the_rules) }
+                        option value="no" { (texts.none) }
+                    }
+                }
+                div.field {
+                    label for="by" { (texts.your_name) }
+                    input #by name="by" maxlength="60" autocomplete="name";
+                }
+                div.field.buttons {
+                    button.primary type="submit" { (texts.move_there) }
+                    button type="submit" formaction={ "/calls/" (call) "/pin" } { (texts.pin_there) }
+                }
+            }
+        }
+        @if is_pinned {
+            form method="post" action={ "/calls/" (call) "/pin" } {
+                (visitor.token())
+                button type="submit" { (texts.unpin) }
+            }
+        }
+    }
+}
