@@ -19,6 +19,7 @@ pub const EVENTS: &[&str] = &[
     "call.untagged",
     "call.transferred",
     "call.external_transferred",
+    "call.ivr_option_selected",
     "call.commented",
     "call.voicemail_left",
     "call.comm_assets_generated",

@@ -7,10 +7,10 @@
 pub(crate) mod clean;
 mod words;
 
-use base::settings::Language;
+use base::settings::{CallLink, Language};
 use ledger::insight::{Content, Insights, Section as InsightSection};
 use serde::Serialize;
-use vendors::aircall::wire::{Call, Direction};
+use vendors::aircall::wire::{Call, Direction, IvrOption, Participant};
 
 use clean::{cut, cut_all, line, paragraph};
 
@@ -21,6 +21,8 @@ const NUMBER: usize = 40;
 const LINK: usize = 300;
 const REASON: usize = 60;
 const TEAMS: (usize, usize) = (10, 300);
+const MENU: (usize, usize) = (10, 300);
+const PARTICIPANTS: (usize, usize) = (12, 500);
 const TAGS: (usize, usize) = (30, 500);
 /// Aircall keeps five.
 const NOTES: (usize, usize) = (10, 3_000);
@@ -29,6 +31,13 @@ const TOPICS: (usize, usize) = (30, 500);
 const SENTIMENTS: (usize, usize) = (6, 300);
 const ACTION_ITEMS: (usize, usize) = (20, 1_200);
 const CUSTOM_SECTIONS: (usize, usize) = (16, 2_500);
+
+/// How a log is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Style {
+    pub(crate) language: Language,
+    pub(crate) call_link: CallLink,
+}
 
 /// How a call ended for the person who called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +78,12 @@ pub(crate) struct Context {
     teams: Vec<String>,
     transferred_by: Option<String>,
     forwarded_to: Option<String>,
+    menu: Vec<String>,
+    participants: Vec<String>,
+    callback_of: Option<i64>,
+    other_call: Option<i64>,
+    other_conversation: Option<String>,
+    conversation: Option<String>,
     recording: Option<String>,
     voicemail: Option<String>,
     tags: Vec<String>,
@@ -105,7 +120,8 @@ struct Section {
     text: String,
 }
 
-pub(crate) fn context(call: &Call, insights: &Insights, language: Language) -> Context {
+pub(crate) fn context(call: &Call, insights: &Insights, style: &Style) -> Context {
+    let language = style.language;
     let outcome = outcome(call);
     let is_voicemail = outcome == Outcome::Voicemail || leads_to_voicemail(call);
     let asset = link(call);
@@ -123,6 +139,12 @@ pub(crate) fn context(call: &Call, insights: &Insights, language: Language) -> C
         teams: several(call.teams.iter().map(|team| team.name.as_deref()), TEAMS),
         transferred_by: transferred_by(call),
         forwarded_to: call.external_transferred_to.as_deref().map(|number| cut(&line(number), NUMBER)),
+        menu: menu(call),
+        participants: participants(call),
+        callback_of: call.automatic_callback_call_id,
+        other_call: None,
+        other_conversation: None,
+        conversation: style.call_link.of(call.id).filter(|link| link.chars().count() <= LINK),
         recording: asset.clone().filter(|_| !is_voicemail),
         voicemail: asset.filter(|_| is_voicemail),
         tags: several(call.tags.iter().map(|tag| tag.name.as_deref()), TAGS),
@@ -136,6 +158,14 @@ pub(crate) fn context(call: &Call, insights: &Insights, language: Language) -> C
 }
 
 impl Context {
+    /// With the other call of a transfer.
+    pub(crate) fn beside(mut self, other_call: Option<i64>, style: &Style) -> Self {
+        self.other_call = other_call;
+        self.other_conversation =
+            other_call.and_then(|id| style.call_link.of(id)).filter(|link| link.chars().count() <= LINK);
+        self
+    }
+
     /// With shorter notes and insights, which make a log long: each halving halves their limits. Facts and links are kept.
     pub(crate) fn shortened(mut self, halvings: u32) -> Self {
         let all = |texts: Vec<String>, (most, limit): (usize, usize)| cut_all(texts, most, limit >> halvings);
@@ -174,6 +204,27 @@ fn transferred_by(call: &Call) -> Option<String> {
     let (from, agent) = (call.transferred_by.as_ref()?, call.user.as_ref()?);
     let passed_on = from.id.is_some() && agent.id.is_some() && from.id != agent.id;
     name(from.name.as_deref()).filter(|_| passed_on)
+}
+
+/// What the caller chose in the voice menu, in that order: `1 – Ventes`.
+fn menu(call: &Call) -> Vec<String> {
+    let choice = |option: &IvrOption| {
+        let parts = [option.key.as_deref(), option.title.as_deref().or(option.id.as_deref())];
+        let parts: Vec<String> = parts.into_iter().filter_map(name).collect();
+        parts.join(" – ")
+    };
+    let choices = call.ivr_options_selected.iter().map(choice).filter(|choice| !choice.is_empty());
+    cut_all(choices.collect(), MENU.0, MENU.1)
+}
+
+/// Who took part in a conference: names, and numbers of those without. Two are no conference.
+fn participants(call: &Call) -> Vec<String> {
+    let all = if call.participants.is_empty() { &call.conference_participants } else { &call.participants };
+    let of = |one: &Participant| {
+        name(one.name.as_deref()).or_else(|| one.phone_number.as_deref().map(|number| cut(&line(number), NUMBER)))
+    };
+    let names: Vec<_> = all.iter().filter_map(of).filter(|name| !name.is_empty()).collect();
+    if names.len() < 3 { Vec::new() } else { cut_all(names, PARTICIPANTS.0, PARTICIPANTS.1) }
 }
 
 fn company_line(call: &Call) -> Option<String> {

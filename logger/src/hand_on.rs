@@ -46,6 +46,11 @@ pub(crate) async fn run(database: Database, publisher: Publisher) {
 
 /// Returns how many calls were handed on; 0 also while another replica is doing this.
 async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
+    if calls::any_unpaired(&database.client().await?).await?
+        && let Some(client) = database.lock("pairs", Duration::ZERO).await?
+    {
+        calls::pair(&client).await?;
+    }
     if !calls::any_overdue(&database.client().await?).await? {
         return Ok(0);
     }
@@ -76,8 +81,8 @@ async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
                 for fact in facts {
                     publish(publisher, call_id, call, fact).await?;
                 }
-                // If a person has moved the call, nothing was lost: there was no message.
-                if !call.row.moved {
+                // If a person has moved the call, or the other call of a transfer was found, nothing was lost: there was no message.
+                if !call.row.moved && call.row.other_call.is_none() {
                     timeline::add(&client, call_id, [Entry::new("logger", What::HandedOn {})]).await?;
                     handed_on += 1;
                 }

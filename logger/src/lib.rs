@@ -28,7 +28,7 @@ use std::path::Path;
 use axum::Router;
 use base::{
     ids::{CallId, Stage},
-    settings::{Language, Settings},
+    settings::{CallLink, Language, Settings},
 };
 use broker::worker::Worker;
 use jiff::tz::TimeZone;
@@ -39,6 +39,7 @@ use vendors::{
     sellsy::Sellsy,
 };
 
+use describe::Style;
 use template::Template;
 
 const NAME: &str = "logger";
@@ -71,7 +72,7 @@ impl Logs {
 
     /// By the template that is built in, with times in UTC.
     pub fn shipped(language: Language) -> anyhow::Result<Self> {
-        Ok(Self(render::Renderer::with(Template::shipped(language)?, language, TimeZone::UTC)))
+        Ok(Self(render::Renderer::with(Template::shipped(language)?, style(language), TimeZone::UTC)))
     }
 
     /// The text of the log that the call should have now, or why it has none.
@@ -81,6 +82,12 @@ impl Logs {
     }
 }
 
+/// With the default link.
+pub(crate) fn style(language: Language) -> Style {
+    let call_link = CallLink::DEFAULT.parse();
+    Style { language, call_link: call_link.unwrap_or(CallLink::NONE) }
+}
+
 /// The example calls rendered with the template in `file`, or with the built-in one; or why the template does not work.
 pub fn preview(language: Language, file: Option<&Path>) -> Result<String, String> {
     let template = match file {
@@ -88,7 +95,7 @@ pub fn preview(language: Language, file: Option<&Path>) -> Result<String, String
         None => Template::shipped(language).map_err(|e| format!("{e:#}"))?,
     };
     let shown = template::examples().map_err(|e| format!("{e:#}"))?.into_iter().map(|example| {
-        let context = describe::context(&example.call, &example.insights, language);
+        let context = example.context(language);
         let filled_in = template.render(&context).map_err(|e| e.message)?;
         Ok(format!("---- {} ----\n{}\n", example.name, render::description(CallId(example.call.id), &filled_in)))
     });

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Kind},
-    settings::{Language, Problems, Settings},
+    settings::{Problems, Settings},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
@@ -19,7 +19,7 @@ use vendors::{
 
 use crate::{
     block,
-    describe::{self, Outcome, clean},
+    describe::{self, Outcome, Style, clean},
     marker,
     template::Template,
 };
@@ -33,7 +33,7 @@ const HALVINGS: [u32; 3] = [0, 2, 4];
 
 pub(crate) struct Renderer {
     template: Template,
-    language: Language,
+    style: Style,
     time_zone: TimeZone,
     /// The shortest description that Sellsy has refused as too long, in characters.
     too_long: AtomicUsize,
@@ -62,17 +62,18 @@ pub(crate) fn related(record: &Record, opportunity: Option<i64>) -> Vec<Related>
 
 impl Renderer {
     pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
-        let language = settings.log_language;
+        let style = Style { language: settings.log_language, call_link: settings.aircall.call_link.clone() };
+        let language = style.language;
         let template = match &settings.log_template {
             Some(path) => Template::own(path, language)
                 .map_err(|problem| Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))?,
             None => Template::shipped(language)?,
         };
-        Ok(Self::with(template, language, settings.time_zone.clone()))
+        Ok(Self::with(template, style, settings.time_zone.clone()))
     }
 
-    pub(crate) fn with(template: Template, language: Language, time_zone: TimeZone) -> Self {
-        Self { template, language, time_zone, too_long: AtomicUsize::new(usize::MAX) }
+    pub(crate) fn with(template: Template, style: Style, time_zone: TimeZone) -> Self {
+        Self { template, style, time_zone, too_long: AtomicUsize::new(usize::MAX) }
     }
 
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
@@ -107,7 +108,8 @@ impl Renderer {
     pub(crate) fn text_below(&self, row: &CallRow, ready: &Ready<'_>, too_long: usize) -> Result<String> {
         let mut text = String::new();
         for halvings in HALVINGS {
-            let context = describe::context(ready.call, &row.insights, self.language).shortened(halvings);
+            let context = describe::context(ready.call, &row.insights, &self.style);
+            let context = context.beside(row.other_call, &self.style).shortened(halvings);
             text = described(row.call_id, &self.template.render(&context)?, LIMIT >> halvings);
             if text.chars().count() < too_long {
                 break;

@@ -36,6 +36,15 @@ pub(crate) struct Example {
     pub(crate) call: Call,
     #[serde(default)]
     pub(crate) insights: Insights,
+    #[serde(default)]
+    pub(crate) other_call: Option<i64>,
+}
+
+impl Example {
+    pub(crate) fn context(&self, language: Language) -> Context {
+        let style = crate::style(language);
+        describe::context(&self.call, &self.insights, &style).beside(self.other_call, &style)
+    }
 }
 
 pub(crate) fn examples() -> anyhow::Result<Vec<Example>> {
@@ -76,7 +85,7 @@ impl Template {
     fn check(&self, source: &str, examples: &[Example], language: Language) -> anyhow::Result<(), String> {
         let mut known: BTreeSet<String> = self.environment.globals().map(|(name, _)| name.to_owned()).collect();
         for example in examples {
-            let context = describe::context(&example.call, &example.insights, language);
+            let context = example.context(language);
             self.fill_in(&context).map_err(|e| format!("{} (tried on {})", explained(&e), example.name))?;
             known.extend(fields(&context));
         }

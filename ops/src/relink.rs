@@ -10,7 +10,6 @@ use base::{
     settings::Settings,
 };
 use clap::Args;
-use jiff::Timestamp;
 use ledger::{
     calls::{self, NotMoved},
     resolution::{RecordRef, Resolution},
@@ -89,7 +88,8 @@ pub(crate) async fn relink(
     with_opportunity: bool,
     by: &str,
 ) -> Result<Moved> {
-    let rule = Reason::Relinked { by: by.to_owned(), at: Timestamp::now() };
+    let at = database.client().await?.now().await?;
+    let rule = Reason::Relinked { by: by.to_owned(), at };
     let Some(resolution) = look_up.record(to, rule, with_opportunity).await? else { return Ok(Moved::NoSuchRecord) };
     let moved = calls::relink(&database.client().await?, call_id, &resolution, by).await?;
     Ok(moved.map_or_else(Moved::Refused, |()| Moved::To(resolution.into())))

@@ -110,7 +110,7 @@ impl LookUp {
             Some(found) if !found.record.archived => self.decided(found, Reason::Pinned { by, at }).await,
             _ => {
                 let mut resolution = self.by_rules(number, line).await?;
-                resolution.rule = Reason::PinGone { record, then: resolution.rule.into() };
+                resolution.rule = Reason::PinGone { kind: record.kind, id: record.id, then: resolution.rule.into() };
                 Ok(resolution)
             }
         }

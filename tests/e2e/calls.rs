@@ -60,7 +60,7 @@ async fn who_transferred_a_call_stays_known_although_its_end_does_not_say_so() -
         .sandbox
         .send([webhook("call.transferred", transferred).at(at - 30), webhook("call.ended", ended).at(at)])
         .await?;
-    stack.sandbox.log_of(id, GATHERED, says(&["Hugo Lefèvre", "Transféré par : Élodie Marchand"])).await?;
+    stack.sandbox.log_of(id, GATHERED, says(&["Hugo Lefèvre", "Transfert : Élodie Marchand → Hugo Lefèvre"])).await?;
     drop(workers);
     stack.down().await
 }
@@ -138,6 +138,38 @@ async fn a_log_that_a_person_deleted_stays_deleted() -> Result<()> {
     stack.ledger().await?.call_that(call, SOON, |row| row.gone).await.context("the deletion is noticed")?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(stack.sandbox.logs_of(call).await?.is_empty());
+    drop(workers);
+    stack.down().await
+}
+
+/// A call that is transferred to another line of the company goes on as a second call: the two logs name each other.
+#[tokio::test]
+async fn the_two_calls_of_a_transfer_to_another_line_know_each_other() -> Result<()> {
+    let (stack, workers) = Stack::running("pair").await?;
+    let ledger = stack.ledger().await?;
+    let first = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    stack.sandbox.logged(first, SOON).await?;
+    let mut transferred = stack.sandbox.call(first).await?;
+    let ended_at = transferred["ended_at"].as_i64().context("ended_at")?;
+    transferred["external_transferred_to"] = json!("+33 1 99 00 10 02");
+    stack.sandbox.send([webhook("call.external_transferred", transferred).at(ended_at - 10)]).await?;
+    // Somebody else rings that line at the same time, and the caller had rung it earlier.
+    let on_support = |digits: &str| call(digits).on(1002).lasting(60).at_once();
+    stack.sandbox.play(&on_support("+33 6 39 98 00 02").started_at(ended_at - 5)).await?;
+    stack.sandbox.play(&on_support(CLIENT).started_at(ended_at - 9_000)).await?;
+    let second = stack.sandbox.play(&on_support(CLIENT).started_at(ended_at - 5)).await?;
+    for (one, other) in [(first, second), (second, first)] {
+        let words =
+            format!("Autre appel de ce transfert : {other} – https://dashboard.aircall.io/calls/{other}/timeline");
+        let names_the_other = || async {
+            ledger.gathering_ends().await.ok()?;
+            stack.delays_end().await.ok()?;
+            stack.sandbox.logs_of(one).await.ok()?.into_iter().find(says(&[&words]))
+        };
+        eventually(2 * SOON, names_the_other).await.with_context(|| format!("{words}: {:?}", stack.logs))?;
+    }
+    let named = stack.sandbox.phone_calls().await?.into_iter().filter(says(&["Autre appel de ce transfert"])).count();
+    assert_eq!(named, 2);
     drop(workers);
     stack.down().await
 }

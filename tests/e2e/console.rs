@@ -363,3 +363,46 @@ async fn a_long_replay_shows_its_progress() -> Result<()> {
     drop((workers, console));
     stack.down().await
 }
+
+#[tokio::test]
+async fn a_call_is_moved_and_its_number_pinned_by_buttons() -> Result<()> {
+    let (stack, workers) = Stack::running("console_by_hand").await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    stack.sandbox.logged(id, SOON).await?;
+    let page = format!("/calls/{id}");
+    operator.says(&page, "Pin the number here").await?;
+    let by = ("by", "Inès Caron");
+
+    let answer =
+        operator.post(&format!("{page}/relink"), &[("to", "individual:2002"), ("opportunity", "no"), by]).await?;
+    ensure!(answer.status == StatusCode::SEE_OTHER && answer.header("location") == page, "{}", answer.text);
+    let moved = |log: &serde_json::Value| harness::related(log) == [("individual".to_owned(), 2002)];
+    stack.sandbox.log_of(id, SOON, moved).await?;
+    operator.says(&page, "moved here by Inès Caron").await?;
+
+    let answer = operator.post(&format!("{page}/pin"), &[("to", "individual:2002"), by]).await?;
+    ensure!(answer.status == StatusCode::SEE_OTHER, "{}", answer.text);
+    let next = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    operator.says(&format!("/calls/{next}"), "pinned by Inès Caron").await?;
+    let answer = operator.post(&format!("/calls/{next}/pin"), &[("to", "")]).await?;
+    ensure!(answer.status == StatusCode::SEE_OTHER, "{}", answer.text);
+    ensure!(stack.callbridge(&["pins"]).await?.0.contains("No number is pinned"));
+
+    for (path, to, status) in [
+        (format!("{page}/relink"), "2002", StatusCode::BAD_REQUEST),
+        (format!("{page}/relink"), "individual:999999", StatusCode::NOT_FOUND),
+        ("/calls/77/relink".to_owned(), "individual:2002", StatusCode::CONFLICT),
+        ("/calls/77/pin".to_owned(), "individual:2002", StatusCode::CONFLICT),
+    ] {
+        let answer = operator.post(&path, &[("to", to)]).await?;
+        ensure!(answer.status == status, "{path} {to}: {} {}", answer.status, answer.text);
+    }
+    // Without the token of the page nothing is done.
+    let path = format!("{page}/relink");
+    let answer = operator.ask(Method::POST, &path, &[("to", "individual:2001")], &[]).await?;
+    ensure!(answer.status.is_client_error(), "{}", answer.status);
+    drop((console, workers));
+    stack.down().await
+}

@@ -152,6 +152,8 @@ async fn log(stack: &Stack, call_id: i64) -> Option<Value> {
     let mut logs = stack.sandbox.logs_of(call_id).await.ok()?;
     let log = logs.pop().filter(|_| logs.is_empty())?;
     let description = log["description"].as_str()?.replace(&call_id.to_string(), "ID");
+    // The seal of the end line is of a text with the call's id.
+    let description = description.rsplit_once(" (").map_or(description.as_str(), |(text, _)| text).to_owned();
     let fields = ["owner", "date", "duration", "result", "source", "related"];
     let rest: BTreeMap<_, _> = fields.into_iter().map(|field| (field, log[field].clone())).collect();
     Some(json!({ "description": description, "rest": rest }))

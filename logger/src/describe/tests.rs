@@ -10,7 +10,7 @@ fn call(fields: &Value) -> Call {
 }
 
 fn described(fields: &Value) -> Value {
-    serde_json::to_value(context(&call(fields), &Insights::new(), Language::English)).unwrap()
+    serde_json::to_value(context(&call(fields), &Insights::new(), &crate::style(Language::English))).unwrap()
 }
 
 #[test]
@@ -146,4 +146,34 @@ fn a_huge_note_leaves_the_others_whole() {
     let texts: Vec<_> = described["notes"].as_array().unwrap().iter().map(|n| n["text"].as_str().unwrap()).collect();
     assert_eq!(texts[1], "  Rappeler lundi");
     assert!(texts[0].ends_with("x […]") && texts[0].chars().count() + texts[1].chars().count() == NOTES.1);
+}
+
+#[test]
+fn shows_the_voice_menu_and_a_conference() {
+    let user = json!({ "type": "user", "id": 502, "name": "Hugo Lefèvre" });
+    let outside = json!({ "type": "external", "phone_number": "+33 6 39 98 40 02" });
+    for (fields, menu, people) in [
+        (json!({}), json!([]), json!([])),
+        (
+            json!({ "ivr_options_selected": [{ "id": 3, "title": " Ventes ", "key": "1" }, { "key": "4" }, {}, { "id": "x" }] }),
+            json!(["1 – Ventes", "4", "x"]),
+            json!([]),
+        ),
+        // Two people are a call.
+        (json!({ "participants": [user, outside] }), json!([]), json!([])),
+        (
+            json!({ "participants": [user, outside, { "type": "contact", "name": "Nadia" }] }),
+            json!([]),
+            json!(["Hugo Lefèvre", "+33 6 39 98 40 02", "Nadia"]),
+        ),
+        // The name of the field in Aircall's list of calls.
+        (
+            json!({ "conference_participants": [user, user, user] }),
+            json!([]),
+            json!(["Hugo Lefèvre", "Hugo Lefèvre", "Hugo Lefèvre"]),
+        ),
+    ] {
+        let shown = described(&fields);
+        assert_eq!((&shown["menu"], &shown["participants"]), (&menu, &people), "{fields}");
+    }
 }

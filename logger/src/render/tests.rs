@@ -1,4 +1,5 @@
 use super::*;
+use base::settings::Language;
 use ledger::{
     insight::Insights,
     resolution::{Company, Opportunity, Source},
@@ -13,7 +14,7 @@ const LANGUAGES: [(&str, Language); 2] = [("fr", Language::French), ("en", Langu
 
 fn renderer(language: Language) -> Renderer {
     let time_zone = TimeZone::get("Europe/Paris").unwrap();
-    Renderer::with(Template::shipped(language).unwrap(), language, time_zone)
+    Renderer::with(Template::shipped(language).unwrap(), crate::style(language), time_zone)
 }
 
 fn resolution() -> Resolution {

@@ -56,7 +56,7 @@ fn a_file_that_cannot_be_read_is_reported() {
 #[test]
 fn what_a_template_may_do() {
     let (call, insights) = examples().map(|mut all| all.remove(0)).map(|e| (e.call, e.insights)).unwrap();
-    let context = describe::context(&call, &insights, Language::English);
+    let context = describe::context(&call, &insights, &crate::style(Language::English));
     for (template, expected) in [
         ("", ""),
         ("{{ agent }}", "Hugo Lefèvre"),
@@ -79,7 +79,7 @@ fn a_failure_at_a_call_tells_the_line_and_no_text_of_a_person() {
     let file = File::with("a\n{% if agent == 'Nadia' %}\n{{ agent | int }}\n{% endif %}");
     let own = Template::own(&file.0, Language::French).unwrap();
     let call = serde_json::from_str(r#"{"id": 1, "user": {"id": 1, "name": "Nadia"}}"#).unwrap();
-    let e = own.render(&describe::context(&call, &Insights::new(), Language::French)).unwrap_err();
+    let e = own.render(&describe::context(&call, &Insights::new(), &crate::style(Language::French))).unwrap_err();
     assert_eq!(e.code, Code::LogTemplate);
     assert_eq!(e.message, "the template of the log fails, line 3: invalid operation");
 }

@@ -38,9 +38,9 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::Pinned { by, at } => {
             return html! { "épinglé par " (by) ", le " (at.strftime("%d/%m/%Y").to_string()) };
         }
-        Reason::PinGone { record, then } => {
+        Reason::PinGone { kind: of, id, then } => {
             return html! {
-                "le numéro était épinglé à " (kind(record.kind)) " " (record.id) ", qui n’existe plus ou est archivé ; donc : "
+                "le numéro était épinglé à " (kind(*of)) " " (id) ", qui n’existe plus ou est archivé ; donc : "
                 (sentence(then))
             };
         }

@@ -13,7 +13,7 @@ mod values;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches};
-pub use links::Links;
+pub use links::{CallLink, Links};
 pub use problems::Problems;
 use raw::Raw;
 pub use values::{Aircall, Language, LogFallback, LogFormat, Needs, Sellsy, Settings};

@@ -37,6 +37,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
             "call.untagged",
             "call.transferred",
             "call.external_transferred",
+            "call.ivr_option_selected",
             "call.commented",
             "call.voicemail_left",
             "call.comm_assets_generated",

@@ -46,7 +46,7 @@ pub(super) const KNOWABLE: &[History] = &[
     History {
         script: "0 created, 6 answered, 100 hungup, 101 transferred, 105 comm_assets_generated recording, 130 ended, 140 tagged VIP,
                  150 tagged Devis, 160 commented Rappeler, 170 untagged Devis, 300 stale, 310 stale",
-        says: &["Tags : VIP", "Rappeler", "/recording", "Transféré par : Hugo Lefèvre"],
+        says: &["Tags : VIP", "Rappeler", "/recording", "Transfert : Hugo Lefèvre →"],
         silent: &["Devis"],
     },
     // The summary is corrected twice; the other insights are kept side by side.

@@ -18,7 +18,7 @@ fn shows_the_logs_as_they_are_rendered() {
     let example = examples().unwrap().remove(0);
     let blocks: Vec<_> = DOCUMENT.split("```text\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
     let rendered = [Language::French, Language::English].map(|language| {
-        let context = context(&example.call, &example.insights, language);
+        let context = example.context(language);
         let filled_in = Template::shipped(language).unwrap().render(&context).unwrap();
         render::description(CallId(example.call.id), &filled_in)
     });
@@ -33,7 +33,7 @@ fn its_own_template_works() {
     let template = Template::own(&file, Language::French);
     std::fs::remove_file(&file).unwrap();
     let example = examples().unwrap().remove(0);
-    let filled_in = template.unwrap().render(&context(&example.call, &example.insights, Language::French)).unwrap();
+    let filled_in = template.unwrap().render(&example.context(Language::French)).unwrap();
     assert!(filled_in.starts_with("Reçu par Hugo Lefèvre, 1:59\n  Rappeler lundi."), "{filled_in}");
 }
 
@@ -55,6 +55,7 @@ fn kind(values: &[Value]) -> &'static str {
     let is_none = values.iter().any(Value::is_null);
     let known = values.iter().find(|value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
     match known.unwrap() {
+        Value::Number(_) if is_none => "number or none",
         Value::Number(_) => "number",
         Value::Bool(_) => "true or false",
         Value::Array(list) if list[0].is_string() => "list of texts",
@@ -82,6 +83,9 @@ fn at_most(field: &str) -> String {
         "teams" => list(TEAMS),
         "tags" => list(TAGS),
         "topics" => list(TOPICS),
+        "menu" => list(MENU),
+        "participants" => list(PARTICIPANTS),
+        "conversation" | "other_conversation" => LINK.to_string(),
         "action_items" => list(ACTION_ITEMS),
         "notes" => NOTES.0.to_string(),
         "notes[].text" => format!("{} together", thousands(NOTES.1)),
@@ -97,7 +101,7 @@ fn at_most(field: &str) -> String {
 fn its_table_has_every_variable_with_type_example_and_limit() {
     let mut known = BTreeMap::new();
     for example in examples().unwrap() {
-        let context = context(&example.call, &example.insights, Language::English);
+        let context = example.context(Language::English);
         fields("", &serde_json::to_value(context).unwrap(), &mut known);
     }
     let (_, table) = DOCUMENT.split_once("## The variables").unwrap();

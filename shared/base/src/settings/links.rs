@@ -44,6 +44,39 @@ impl Links {
     }
 }
 
+/// The page of a call in Aircall's Dashboard: `{id}` stands for the call's id. Aircall does not document it either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallLink(Option<String>);
+
+impl CallLink {
+    pub const NONE: Self = Self(None);
+    pub const DEFAULT: &str = "https://dashboard.aircall.io/calls/{id}/timeline";
+
+    /// `None` if logs are to have no link.
+    pub fn of(&self, call_id: i64) -> Option<String> {
+        self.0.as_deref().map(|pattern| filled(pattern, None, call_id))
+    }
+}
+
+/// An empty text: no link.
+impl FromStr for CallLink {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.trim() {
+            "" => Ok(Self(None)),
+            pattern if is_pattern(pattern) => Ok(Self(Some(pattern.to_owned()))),
+            _ => Err(()),
+        }
+    }
+}
+
+/// An address of the web with a place for an id.
+fn is_pattern(address: &str) -> bool {
+    let url = reqwest::Url::parse(&filled(address, None, 1));
+    address.contains("{id}") && url.is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+}
+
 /// A record without a type that is known is most likely a client's.
 fn filled(pattern: &str, third_type: Option<&str>, id: i64) -> String {
     pattern.replace("{type}", third_type.unwrap_or("client")).replace("{id}", &id.to_string())
@@ -75,9 +108,7 @@ impl FromStr for Links {
                 _ => return Err(wrong()),
             };
             let address = address.trim();
-            let is_web = reqwest::Url::parse(&filled(address, None, 1))
-                .is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-            if !is_web || !address.contains("{id}") {
+            if !is_pattern(address) {
                 return Err(Wrong::Address(name));
             }
             *link = address.to_owned();
@@ -103,6 +134,21 @@ mod tests {
             assert_eq!(links.record(kind, third_type, 7), expected);
         }
         assert_eq!(links.opportunity(12), "https://www.sellsy.com/prospection/opportunities/12");
+    }
+
+    #[test]
+    fn a_call_has_its_page_in_the_dashboard_or_none() {
+        let link = |text: &str| text.parse::<CallLink>().map(|link| link.of(7));
+        for (text, expected) in [
+            (CallLink::DEFAULT, Ok(Some("https://dashboard.aircall.io/calls/7/timeline".to_owned()))),
+            (" https://phone.example/{id} ", Ok(Some("https://phone.example/7".to_owned()))),
+            ("", Ok(None)),
+            ("https://phone.example/", Err(())),
+            ("phone.example/{id}", Err(())),
+            ("javascript:{id}", Err(())),
+        ] {
+            assert_eq!(link(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use clap::Parser;
 
+use super::links::CallLink;
+
 /// The raw settings, as texts.
 #[derive(Debug, Parser)]
 pub(super) struct Raw {
@@ -33,6 +35,9 @@ pub(super) struct Raw {
     /// Ids of the Aircall numbers whose calls are handled, separated by commas; all when empty
     #[arg(long, env, default_value = "")]
     pub(super) aircall_number_ids: String,
+    /// Address of a call in Aircall's Dashboard, for the link in its log; {id} is the call's id. Empty: no link
+    #[arg(long, env, default_value = CallLink::DEFAULT)]
+    pub(super) aircall_call_link: String,
     /// Most requests to Aircall in a minute, by all processes together
     #[arg(long, env, default_value = "60")]
     pub(super) aircall_requests_per_minute: String,

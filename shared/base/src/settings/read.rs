@@ -94,6 +94,12 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
     let hint = "GET /v1/webhooks of Aircall's API shows the token of each webhook";
     let tokens =
         secret(problems, "AIRCALL_WEBHOOK_TOKENS", raw.aircall_webhook_tokens.as_deref(), needs.webhook_tokens, hint);
+    let call_link = parsed(
+        problems,
+        "AIRCALL_CALL_LINK",
+        &raw.aircall_call_link,
+        "an address that begins with https:// or http:// and has {id} in it, or empty",
+    );
     let number_ids = list(&raw.aircall_number_ids).map(str::parse).collect::<Result<Vec<i64>, _>>();
     if number_ids.is_err() {
         problems.0.push("AIRCALL_NUMBER_IDS must be numeric ids separated by commas".into());
@@ -106,6 +112,7 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
         api_token: api_token?.into(),
         webhook_tokens: list(&tokens?).map(SecretString::from).collect(),
         number_ids: number_ids.ok()?,
+        call_link: call_link?,
         requests_per_minute: per_minute?,
     })
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::links::Links;
+use super::links::{CallLink, Links};
 use crate::phone::Regions;
 
 /// Which settings a worker requires, beyond broker and database.
@@ -59,6 +59,7 @@ pub struct Aircall {
     pub webhook_tokens: Vec<SecretString>,
     /// Empty means all.
     pub number_ids: Vec<i64>,
+    pub call_link: CallLink,
     pub requests_per_minute: NonZeroU32,
 }
 

@@ -16,7 +16,7 @@ use crate::{form::LogForm, insight::Insights, resolution::Resolution};
 /// The columns that [`read`] needs. Durations are computed by the database's clock alone.
 pub(super) const ROW: &str =
     "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
-                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted, relinked_at,
+                   sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted, relinked_at, other_call,
                    coalesce(relinked_at > written_at or relinked_at is not null and (digest = '' or written_at is null), false) as moved,
                    extract(epoch from now() - resolved_at)::float8 as decided_age,
                    extract(epoch from now() - intent_at)::float8 as intent_age,
@@ -36,6 +36,8 @@ pub struct CallRow {
     pub log: Log,
     /// A person has moved the call to the record of its decision, and its log may still be on another.
     pub moved: bool,
+    /// The other call of a transfer from one line to another.
+    pub other_call: Option<i64>,
     pub(super) wanted: i64,
 }
 
@@ -125,6 +127,7 @@ impl CallRow {
             decided_age: None,
             log: Log::None,
             moved: false,
+            other_call: None,
             wanted: 0,
         }
     }
@@ -247,6 +250,7 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         decided_age: span("decided_age"),
         log,
         moved: row.get("moved"),
+        other_call: row.get("other_call"),
         wanted: row.get("wanted"),
     }
 }

@@ -11,8 +11,6 @@ use base::{error::Error, ids::Kind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resolution::RecordRef;
-
 /// Keys and names of details are stored and are read by programs: none is ever renamed (docs/timeline.md).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "key", content = "detail", rename_all = "snake_case")]
@@ -42,7 +40,8 @@ pub enum Reason {
     },
     /// The record that the number was pinned to does not exist any more, or is archived. So the rules count.
     PinGone {
-        record: RecordRef,
+        kind: Kind,
+        id: i64,
         then: Box<Reason>,
     },
     /// A person has moved the call here.
@@ -129,8 +128,7 @@ impl fmt::Display for Reason {
             Reason::Internal => "an internal number or a short code: it is not looked up",
             Reason::Unusable => "what was dialled is no phone number: it is not looked up",
             Reason::Pinned { by, at } => return write!(f, "pinned by {by}, on {}", at.strftime("%Y-%m-%d")),
-            Reason::PinGone { record, then } => {
-                let RecordRef { kind, id } = record;
+            Reason::PinGone { kind, id, then } => {
                 return write!(f, "the number was pinned to {kind} {id}, which is gone or archived; so: {then}");
             }
             Reason::Relinked { by, at } => return write!(f, "moved here by {by}, on {}", at.strftime("%Y-%m-%d")),

@@ -112,7 +112,8 @@ impl Aircall {
         let first = || format!("from={from}&to={to}&order=asc&per_page={MOST_PER_PAGE}");
         let query = page.map_or_else(first, str::to_owned);
         let began = Instant::now();
-        let answer = self.get(&CALLS, &format!("{}?{query}", CALLS.path)).await?;
+        // With the caller's choices in the voice menu. The links lose this parameter.
+        let answer = self.get(&CALLS, &format!("{}?{query}&fetch_call_timeline=true", CALLS.path)).await?;
         let asked_at =
             answer.date.map(|date| date - SignedDuration::from_secs(began.elapsed().as_secs().cast_signed()));
         Ok((answer.list()?, asked_at))
