@@ -24,7 +24,7 @@ use tokio::time;
 use vendors::sellsy::Sellsy;
 
 use crate::{
-    directory::{noted, store, sync},
+    directory::{noted, one, store},
     rematch::Rematch,
 };
 
@@ -61,7 +61,7 @@ impl Handler for Hints {
 
 impl Hints {
     async fn follow(&self, hint: &RecordHint) -> Result<()> {
-        let listed = sync::refresh(&self.sellsy, &self.regions, &self.database, hint).await?;
+        let listed = one::refresh(&self.sellsy, &self.regions, &self.database, hint).await?;
         self.rematch.numbers(&listed).await
     }
 

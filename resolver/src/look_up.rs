@@ -24,8 +24,8 @@ use vendors::{aircall::wire::Call, budget::Lane, sellsy::Sellsy};
 
 use crate::{
     directory::{
+        one,
         store::{self, Entry},
-        sync,
     },
     live,
     pins::{self, Pin},
@@ -152,7 +152,7 @@ impl LookUp {
 
     /// Reads a record from Sellsy. If it does not exist, the directory forgets it.
     async fn read(&self, RecordRef { kind, id }: RecordRef) -> Result<Option<One>> {
-        let read = sync::refresh(&self.sellsy, &self.regions, &self.database, &RecordHint { kind, id }).await?;
+        let read = one::refresh(&self.sellsy, &self.regions, &self.database, &RecordHint { kind, id }).await?;
         let listed = read.into_iter().next();
         let companies_known = kind != Kind::Contact;
         Ok(listed.map(|listed| One { record: listed.record, companies_known, source: Source::Live, as_of: None }))

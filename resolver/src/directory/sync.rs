@@ -15,7 +15,6 @@ use base::{
     phone::Regions,
     telemetry,
 };
-use broker::event::RecordHint;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time;
@@ -225,28 +224,4 @@ fn listed<T>(page: &Page<T>, to: impl Fn(&T) -> Listed) -> Read {
         next: page.next_offset().map(ToString::to_string),
         total: page.pagination.total.and_then(|total| i64::try_from(total).ok()),
     }
-}
-
-/// Reads one record again after a hint that it changed.
-pub(crate) async fn refresh(
-    sellsy: &Sellsy,
-    regions: &Regions,
-    database: &Database,
-    hint: &RecordHint,
-) -> Result<Vec<Listed>> {
-    let listed = match hint.kind {
-        Kind::Individual => sellsy.individual(hint.id).await?.map(|i| record::from_individual(&i, regions)),
-        Kind::Company => sellsy.company(hint.id).await?.map(|c| record::from_company(&c, regions)),
-        Kind::Contact => sellsy.contact(hint.id).await?.map(|c| record::from_contact(&c, regions)),
-    };
-    let listed = Vec::from_iter(listed);
-    let mut client = database.client().await?;
-    if listed.is_empty() {
-        store::remove(&client, hint).await?;
-    } else {
-        let transaction = client.transaction().await?;
-        store::put(&transaction, &listed).await?;
-        transaction.commit().await?;
-    }
-    Ok(listed)
 }
