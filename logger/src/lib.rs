@@ -50,7 +50,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let mut worker = Worker::start(NAME, settings, &[Stage::Logger], shutdown)?;
     let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
-    let owners = owners::Owners::new(sellsy.clone(), worker.settings.sellsy.default_owner_id);
+    let owners = owners::Owners::new(sellsy.clone(), worker.database.clone(), worker.settings.sellsy.default_owner_id);
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
     let (reader, updates_every) = (reader::Reader::default(), worker.settings.log_updates_every);

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use base::error::{Code, Error, Remedy, Result};
+use base::{
+    db::Database,
+    error::{Code, Error, Remedy, Result},
+};
+use ledger::calls;
 use tokio::{sync::Mutex, time::Instant};
 use vendors::sellsy::{
     Sellsy,
@@ -25,6 +29,7 @@ const KEEP_IF_DOUBTED: Duration = Duration::from_secs(60);
 
 pub(crate) struct Owners {
     sellsy: Sellsy,
+    database: Database,
     default: Option<i64>,
     known: StdMutex<Known>,
     /// Held while the list is being fetched.
@@ -53,8 +58,8 @@ struct Staffs {
 }
 
 impl Owners {
-    pub(crate) fn new(sellsy: Sellsy, default: Option<i64>) -> Self {
-        Self { sellsy, default, known: StdMutex::default(), fetching: Mutex::default() }
+    pub(crate) fn new(sellsy: Sellsy, database: Database, default: Option<i64>) -> Self {
+        Self { sellsy, database, default, known: StdMutex::default(), fetching: Mutex::default() }
     }
 
     pub(crate) async fn of(&self, agent_email: Option<&str>, record_owner: Option<i64>) -> Result<i64> {
@@ -77,6 +82,15 @@ impl Owners {
     /// Sellsy has refused this owner.
     pub(crate) fn refused(&self, owner: i64) {
         self.known(|known| known.refused.insert(owner, Instant::now()));
+    }
+
+    /// For the card. A card without the owner's name is no reason to log nothing.
+    async fn keep_names(&self, staffs: &[Staff]) {
+        let names: Vec<_> = staffs.iter().map(|staff| (staff.id, full_name(staff))).collect();
+        let kept = async { calls::keep_staffs(&self.database.client().await?, &names).await };
+        if let Err(e) = kept.await {
+            tracing::warn!(error = %e, "The names of Sellsy's staffs could not be kept; cards do not show owners.");
+        }
     }
 
     fn known<T>(&self, of: impl FnOnce(&mut Known) -> T) -> T {
@@ -103,7 +117,10 @@ impl Owners {
             return Err(e);
         }
         let fetched = match self.sellsy.staffs().await {
-            Ok(staffs) => Ok(Staffs::of(staffs)),
+            Ok(staffs) => {
+                self.keep_names(&staffs).await;
+                Ok(Staffs::of(staffs))
+            }
             // Some plans and scopes hide the other staff members; then the record's owner is good enough.
             Err(e) if e.remedy == Remedy::Park && old.is_none() => {
                 tracing::warn!(error = %e, "The staffs cannot be listed; logs go to the record's owner.");
@@ -113,6 +130,13 @@ impl Owners {
         };
         self.known(|known| known.take(fetched))
     }
+}
+
+/// First and last name, as far as they are known.
+fn full_name(staff: &Staff) -> String {
+    let names = [staff.firstname.as_deref(), staff.lastname.as_deref()];
+    let names: Vec<_> = names.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).collect();
+    names.join(" ")
 }
 
 impl Known {

@@ -1,14 +1,25 @@
 //! What the agent sees while the phone rings: who calls, from which company, and what is being sold to them.
 
-use base::{ids::Kind, settings::Links};
-use ledger::resolution::{Company, Record, Relation, Resolution};
+mod words;
+
+use base::{
+    ids::Kind,
+    settings::{Language, Links},
+};
+use jiff::tz::TimeZone;
+use ledger::{
+    calls::PastCall,
+    resolution::{Company, Record, Relation, Resolution},
+};
 use vendors::aircall::wire::{CardLine, InsightCard};
 
 use crate::rules;
+use words::Words;
 
 /// The longest text of a line, in characters. The whole card must stay under 10 kB: with the title there are at most
-/// six lines, and a character takes at most six bytes.
-const LONGEST: usize = 200;
+/// nine lines, and a character takes at most six bytes.
+const LONGEST: usize = 130;
+const LAST_CALLS: usize = 3;
 
 /// The page of a record in Sellsy.
 pub fn page_of(record: &Record, links: &Links) -> String {
@@ -27,38 +38,70 @@ fn third_type(relation: Relation) -> &'static str {
     }
 }
 
+/// How cards look.
+pub(crate) struct Style {
+    pub(crate) links: Links,
+    pub(crate) language: Language,
+    pub(crate) time_zone: TimeZone,
+}
+
+/// What is known of the caller beside the record.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Earlier calls with the number that are over, newest first.
+    pub(crate) calls: Vec<PastCall>,
+    /// The name of the staff who owns the record.
+    pub(crate) owner: Option<String>,
+}
+
 /// The card for a caller; `None` when nobody was found.
-pub(crate) fn render(resolution: &Resolution, links: &Links) -> Option<InsightCard> {
+pub(crate) fn render(resolution: &Resolution, known: &Known, style: &Style) -> Option<InsightCard> {
     let record = resolution.record.as_ref()?;
+    let (links, words) = (&style.links, Words::of(style.language));
     let mut contents = vec![CardLine::Title { text: cut(named(&record.name)), link: Some(page_of(record, links)) }];
     let mut line = |label: &str, text: &str, link: Option<String>| {
         contents.push(CardLine::ShortText { label: label.into(), text: cut(text), link });
     };
     if let Some(email) = &record.email {
-        line("E-mail", email, None);
+        line(words.email, email, None);
     }
-    line("Type", type_of(record), None);
+    line(words.kind, words.kind_of(record.relation, record.kind), None);
     if let Some(position) = &record.position {
-        line("Position", position, None);
+        line(words.position, position, None);
     }
     if let Some(company) = rules::company_of(record) {
-        line("Company", named(&company.name), Some(page_of_company(company, links)));
+        line(words.company, named(&company.name), Some(page_of_company(company, links)));
     }
     if let Some(opportunity) = &resolution.opportunity {
-        line("Opportunity", named(&opportunity.name), Some(links.opportunity(opportunity.id)));
+        line(words.opportunity, named(&opportunity.name), Some(links.opportunity(opportunity.id)));
+    }
+    if let Some(owner) = known.owner.as_deref().filter(|owner| !owner.is_empty()) {
+        line(words.owner, owner, None);
+    }
+    if let Some(missed) = missed(&known.calls, words, style) {
+        line(words.missed, &missed, None);
+    }
+    let last: Vec<_> = known.calls.iter().take(LAST_CALLS).map(|call| in_short(call, words, style)).collect();
+    if !last.is_empty() {
+        line(words.last_calls, &last.join(" · "), None);
     }
     Some(InsightCard { contents })
 }
 
-fn type_of(record: &Record) -> &'static str {
-    match (record.relation, record.kind) {
-        (Some(Relation::Client), _) => "Client",
-        (Some(Relation::Prospect), _) => "Prospect",
-        (Some(Relation::Supplier), _) => "Supplier",
-        (None, Kind::Contact) => "Contact",
-        (None, Kind::Company) => "Company",
-        (None, Kind::Individual) => "Individual",
-    }
+/// The caller's calls that nobody answered since the last one in which they spoke with somebody.
+fn missed(calls: &[PastCall], words: &Words, style: &Style) -> Option<String> {
+    let since: Vec<_> = calls.iter().take_while(|call| !call.answered).filter(|call| call.inbound).collect();
+    let at = words.time(since.first()?.started_at, &style.time_zone);
+    let times = if since.len() > 1 { format!(" ({} {})", since.len(), words.times) } else { String::new() };
+    Some(format!("{at}{times}, {}", words.not_called_back))
+}
+
+/// When, and who took it.
+fn in_short(call: &PastCall, words: &Words, style: &Style) -> String {
+    let at = words.time(call.started_at, &style.time_zone);
+    let who = if call.answered { call.agent.as_deref().unwrap_or("–") } else { words.unanswered };
+    let who: String = who.chars().take(30).collect();
+    if call.inbound { format!("{at} {who}") } else { format!("{at} {who} ({})", words.outbound) }
 }
 
 /// A line must not be empty, so a record without a name still gets a text to click on.

@@ -5,14 +5,15 @@
 //! other order could show it twice.
 
 use base::{
-    db::Database,
+    db::{Client, Database},
     error::{Error, Remedy, Result},
-    ids::Stage,
-    settings::Links,
+    ids::{CallId, Stage},
+    phone::Caller,
 };
 use broker::amqp::{Handler, Incoming, Outcome};
 use ledger::{
     calls::{self, Snapshot, Taken},
+    resolution::Resolution,
     timeline::{self, Decision, Entry, Reason, What},
 };
 use vendors::aircall::{Aircall, CardAnswer, wire::Call};
@@ -23,7 +24,7 @@ pub(crate) struct Cards {
     pub(crate) database: Database,
     pub(crate) look_up: LookUp,
     pub(crate) aircall: Aircall,
-    pub(crate) links: Links,
+    pub(crate) style: card::Style,
 }
 
 impl Handler for Cards {
@@ -53,8 +54,9 @@ impl Cards {
             Some(known) => (known.resolution, false),
             None => (self.look_up.resolve(&call).await?, true),
         };
-        let card = card::render(&resolution, &self.links);
         let client = self.database.client().await?;
+        let known = self.known(&client, call_id, &call, &resolution).await?;
+        let card = card::render(&resolution, &known, &self.style);
         let claimed = if looked_up {
             let line = Entry::new("resolver", What::LookedUp(Decision::from(&resolution)));
             calls::keep_look_up(&client, call_id, &resolution, card.is_some(), line).await?
@@ -68,6 +70,16 @@ impl Cards {
         drop(client);
         let answer = self.aircall.show_card(call_id, &card).await;
         self.note(message, answer).await
+    }
+
+    /// Earlier calls, and the owner's name: what the ledger holds, for no request.
+    async fn known(&self, client: &Client, call_id: CallId, call: &Call, of: &Resolution) -> Result<card::Known> {
+        let (Some(record), Caller::Number(number)) = (&of.record, self.look_up.number_of(call)) else {
+            return Ok(card::Known::default());
+        };
+        let (mut calls, owner) = calls::past(client, call_id, &number, record.owner_id).await?;
+        calls.retain(|past| self.look_up.is_with(past, &number));
+        Ok(card::Known { calls, owner })
     }
 
     async fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {

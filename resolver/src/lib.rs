@@ -44,6 +44,7 @@ const NAME: &str = "resolver";
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let (regions, links) = (settings.regions.clone(), settings.sellsy.links.clone());
+    let style = card::Style { links, language: settings.log_language, time_zone: settings.time_zone.clone() };
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     // Hints take a connection of the database for a moment only.
@@ -53,7 +54,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = LookUp::new(sellsy.on(Lane::Interactive), regions.clone(), database.clone());
-    let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, links };
+    let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, style };
     let publisher = worker.publisher.clone();
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up.on(Lane::Bulk) });
     let rematch = Rematch { calls: calls.clone(), days };

@@ -17,6 +17,7 @@ use base::{
 use broker::event::RecordHint;
 use jiff::Timestamp;
 use ledger::{
+    calls::PastCall,
     resolution::{Company, Opportunity, Record, RecordRef, Resolution, Source},
     timeline::Reason,
 };
@@ -81,6 +82,12 @@ impl LookUp {
     /// The number to look up, if the call has one.
     pub(crate) fn number_of(&self, call: &Call) -> Caller {
         classify(call.raw_digits.as_deref(), self.line_of(call))
+    }
+
+    /// Whether an earlier call was with this number, and not with another that has the same last digits.
+    pub(crate) fn is_with(&self, past: &PastCall, number: &E164) -> bool {
+        let line = self.regions.of_line(past.line_country.as_deref());
+        classify(past.raw_digits.as_deref(), line) == Caller::Number(number.clone())
     }
 
     /// The country of the line, in which its callers' numbers are dialled.

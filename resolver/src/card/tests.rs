@@ -11,6 +11,15 @@ fn links() -> Links {
     Links::default()
 }
 
+fn style(language: Language, links: Links) -> Style {
+    Style { links, language, time_zone: TimeZone::get("Europe/Paris").unwrap() }
+}
+
+fn past(at: &str, inbound: bool, answered: bool, agent: &str) -> PastCall {
+    let agent = Some(agent.to_owned()).filter(|agent| !agent.is_empty());
+    PastCall { started_at: at.parse().unwrap(), inbound, answered, agent, raw_digits: None, line_country: None }
+}
+
 fn record(kind: Kind, relation: Option<Relation>) -> Record {
     Record {
         kind,
@@ -47,7 +56,9 @@ fn resolution(record: Record, opportunity: Option<Opportunity>) -> Resolution {
 
 /// The lines as `label|text|link`, read from the JSON that is sent.
 fn lines(resolution: &Resolution, links: &Links) -> Vec<String> {
-    let card = serde_json::to_value(render(resolution, links).unwrap()).unwrap();
+    let card =
+        serde_json::to_value(render(resolution, &Known::default(), &style(Language::English, links.clone())).unwrap())
+            .unwrap();
     let lines = card["contents"].as_array().unwrap().iter();
     lines
         .map(|line| {
@@ -133,9 +144,78 @@ fn without_a_name_there_is_still_something_to_click_on() {
 }
 
 #[test]
+fn what_helps_in_the_first_seconds() {
+    let owner = Some("Inès Caron".to_owned());
+    let spoke = past("2026-11-20T13:05:00Z", true, true, "Hugo Lefèvre");
+    let dialled = past("2026-11-21T13:05:00Z", false, true, "Inès Caron");
+    let rang = |at: &str| past(at, true, false, "");
+    let tried = past("2026-11-22T08:00:00Z", false, false, "Inès Caron");
+    for (calls, language, expected) in [
+        (vec![], Language::French, vec!["Propriétaire|Inès Caron"]),
+        (
+            vec![dialled.clone(), spoke.clone()],
+            Language::French,
+            vec![
+                "Propriétaire|Inès Caron",
+                "Derniers appels|21/11 14:05 Inès Caron (sortant) · 20/11 14:05 Hugo Lefèvre",
+            ],
+        ),
+        // Two missed calls since, and nobody has reached the caller.
+        (
+            vec![tried, rang("2026-11-21T17:00:00Z"), rang("2026-11-21T16:00:00Z"), spoke],
+            Language::French,
+            vec![
+                "Propriétaire|Inès Caron",
+                "Appel manqué|21/11 18:00 (2 fois), sans rappel",
+                "Derniers appels|22/11 09:00 sans réponse (sortant) · 21/11 18:00 sans réponse · 21/11 17:00 sans réponse",
+            ],
+        ),
+        // Called back.
+        (
+            vec![dialled, rang("2026-11-21T10:00:00Z")],
+            Language::English,
+            vec!["Owner|Inès Caron", "Last calls|21 Nov 14:05 Inès Caron (outbound) · 21 Nov 11:00 unanswered"],
+        ),
+        (
+            vec![rang("2026-11-21T10:00:00Z")],
+            Language::English,
+            vec!["Owner|Inès Caron", "Missed call|21 Nov 11:00, not called back", "Last calls|21 Nov 11:00 unanswered"],
+        ),
+    ] {
+        let known = Known { calls, owner: owner.clone() };
+        let resolution = resolution(record(Kind::Contact, None), None);
+        let card = render(&resolution, &known, &style(language, links())).unwrap();
+        let lines = card.contents.into_iter().skip(2).map(|line| match line {
+            CardLine::ShortText { label, text, .. } => format!("{label}|{text}"),
+            CardLine::Title { text, .. } => text,
+        });
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn labels_are_in_the_language_of_the_logs() {
+    let most = Record {
+        position: Some("Acheteuse".into()),
+        companies: vec![company(3, "Atelier")],
+        ..record(Kind::Individual, Some(Relation::Supplier))
+    };
+    let card =
+        render(&resolution(most, Some(opportunity("Cuisine"))), &Known::default(), &style(Language::French, links()));
+    let labels = card.unwrap().contents.into_iter().filter_map(|line| match line {
+        CardLine::ShortText { label, text, .. } => Some(format!("{label} : {text}")),
+        CardLine::Title { .. } => None,
+    });
+    assert_eq!(
+        labels.collect::<Vec<_>>(),
+        ["Type : Fournisseur", "Fonction : Acheteuse", "Société : Atelier", "Opportunité : Cuisine"]
+    );
+}
+
+#[test]
 fn nobody_has_no_card() {
     let nobody = Resolution { record: None, ..resolution(record(Kind::Contact, None), Some(opportunity("Cuisine"))) };
-    assert_eq!(render(&nobody, &links()), None);
+    assert_eq!(render(&nobody, &Known::default(), &style(Language::French, links())), None);
 }
 
 #[test]
@@ -158,8 +238,12 @@ fn stays_below_ten_kilobytes() {
             resolution.candidates = vec![contact];
             let page = format!("{WEB}/{}/{{id}}", "a".repeat(200));
             let links = ["individual", "company", "contact", "opportunity"].map(|kind| format!("{kind}={page}"));
-            let card = render(&resolution, &links.join(",").parse().unwrap()).unwrap();
-            assert_eq!(card.contents.len(), 6);
+            let both =
+                [past("2026-11-27T09:00:00Z", true, false, &long), past("2026-11-27T09:00:00Z", false, true, &long)];
+            let known = Known { calls: both.to_vec(), owner: Some(long.clone()) };
+            let style = style(Language::French, links.join(",").parse().unwrap());
+            let card = render(&resolution, &known, &style).unwrap();
+            assert_eq!(card.contents.len(), 9);
             let size = serde_json::to_vec(&card).unwrap().len();
             assert!(size < 10_000, "{size} bytes with {count} of {unit:?}");
         }
@@ -169,8 +253,8 @@ fn stays_below_ten_kilobytes() {
 #[test]
 fn cuts_between_characters() {
     for unit in ["a", "é", "👩"] {
-        assert_eq!(cut(&unit.repeat(200)), unit.repeat(200));
-        assert_eq!(cut(&unit.repeat(201)), format!("{}…", unit.repeat(199)));
+        assert_eq!(cut(&unit.repeat(LONGEST)), unit.repeat(LONGEST));
+        assert_eq!(cut(&unit.repeat(LONGEST + 1)), format!("{}…", unit.repeat(LONGEST - 1)));
     }
     assert_eq!(cut(""), "");
 }

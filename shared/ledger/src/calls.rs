@@ -34,6 +34,7 @@ mod by_hand;
 mod merging;
 mod overdue;
 mod pairs;
+mod past;
 mod row;
 mod writing;
 
@@ -43,6 +44,7 @@ pub use by_hand::{NotMoved, relink};
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use pairs::{any_unpaired, pair};
+pub use past::{PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use writing::{
     Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,
