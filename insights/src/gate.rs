@@ -4,8 +4,8 @@
 
 use ledger::timeline::Reason;
 
-const MORE_THAN_S: u32 = 60;
-const LESS_THAN_S: u32 = 10_800;
+pub const MORE_THAN_S: u32 = 60;
+pub const LESS_THAN_S: u32 = 10_800;
 
 /// `Err` with the reason for the timeline when the call is too short or too long.
 pub(crate) fn check(lasted_s: u64) -> Result<(), Reason> {

@@ -3,6 +3,7 @@
 //! In: Aircall's events about summaries, topics, sentiments, action items and custom summaries. Out: `call.insights`, one
 //! fact per insight, which the logger writes into the call's log. It never writes to Sellsy.
 
+mod absent;
 mod gate;
 mod handler;
 mod read;
@@ -12,6 +13,8 @@ use base::{ids::Stage, settings::Settings};
 use broker::worker::Worker;
 use tokio_util::sync::CancellationToken;
 use vendors::{aircall::Aircall, budget::Role};
+
+pub use gate::{LESS_THAN_S, MORE_THAN_S};
 
 const NAME: &str = "insights";
 
@@ -26,6 +29,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         aircall,
         number_ids,
     };
+    worker.spawn_until_shutdown(absent::run(worker.database.clone()));
     worker.consume(Stage::Insights, handler)?;
     worker.serve(Router::new()).await
 }

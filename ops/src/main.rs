@@ -135,7 +135,7 @@ enum Command {
     #[command(after_help = pins::EXAMPLES)]
     Pin(pins::Arguments),
     /// Lists the numbers that are pinned to a record, by whom and since when
-    #[command(after_help = pins::EXAMPLES)]
+    #[command(after_help = "Examples:\n  callbridge pins\n  callbridge pins --json | jq '.[] | select(.is_gone)'")]
     Pins {
         /// Print JSON for programs
         #[arg(long)]
@@ -151,7 +151,7 @@ enum Command {
     #[command(after_help = relink::EXAMPLES)]
     Relink(relink::Arguments),
     /// Lets the match rules find the record of a number again
-    #[command(after_help = pins::EXAMPLES)]
+    #[command(after_help = "Examples:\n  callbridge unpin \"+33 6 39 98 41 07\"")]
     Unpin {
         /// The phone number, with + or as dialled in DEFAULT_REGION
         #[arg(allow_hyphen_values = true)]

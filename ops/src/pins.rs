@@ -14,7 +14,7 @@ use resolver::pins::{self, Pin};
 
 use crate::relink::{Who, look_up, record};
 
-pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge pin \"+33 6 39 98 41 07\" individual:2005\n  callbridge pins\n  callbridge unpin \"+33 6 39 98 41 07\"\n\n\
+pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge pin \"+33 6 39 98 41 07\" individual:2005\n  callbridge pin 0639984107 contact:4001 --by \"Inès Caron\"\n\n\
      It counts for calls from now on; `callbridge relink` moves those of before. If the record is deleted, archived or merged into another, the match\n\
      rules count again, and `explain` and `pins` say so.";
 

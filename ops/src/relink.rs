@@ -98,7 +98,7 @@ pub(crate) async fn relink(
 /// A look-up as commands use it.
 pub(crate) fn look_up(database: &Database, settings: &Settings) -> anyhow::Result<LookUp> {
     let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
-    Ok(LookUp::new(sellsy, settings.regions.clone(), database.clone()))
+    Ok(LookUp::new(sellsy, settings, database.clone()))
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {

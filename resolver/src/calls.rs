@@ -25,7 +25,6 @@ use ledger::{
 use vendors::{aircall::wire::Call, sent};
 
 use crate::{
-    directory::store,
     look_up::LookUp,
     plan::{self, Action, Again, Ended},
 };
@@ -71,7 +70,7 @@ impl Calls {
                 }
                 Action::AskDirectory(known, number) => {
                     let line = self.look_up.line_of(&call);
-                    let knows = store::knows(&self.database.client().await?, number, line).await?;
+                    let knows = self.look_up.directory_knows(number, line).await?;
                     Ended::DirectoryAsked { known, knows }
                 }
                 Action::ResolveAgain(known) => {

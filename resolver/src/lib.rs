@@ -53,7 +53,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let aircall = Aircall::new(&worker.settings.aircall, &database, Role::Worker(NAME))?.on(Lane::Interactive);
     let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
-    let look_up = LookUp::new(sellsy.on(Lane::Interactive), regions.clone(), database.clone());
+    let look_up = LookUp::new(sellsy.on(Lane::Interactive), &worker.settings, database.clone());
     let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, style };
     let publisher = worker.publisher.clone();
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up.on(Lane::Bulk) });

@@ -9,6 +9,7 @@
 use base::{
     error::Result,
     phone::{E164, Regions},
+    settings::Matching,
 };
 use vendors::sellsy::{
     Sellsy,
@@ -18,7 +19,13 @@ use vendors::sellsy::{
 use crate::record::{self, Listed};
 
 /// All records in Sellsy with this number, for whichever lines; contacts without their companies.
-pub(crate) async fn candidates(sellsy: &Sellsy, number: &E164, regions: &Regions) -> Result<Vec<Listed>> {
+pub(crate) async fn candidates(
+    sellsy: &Sellsy,
+    number: &E164,
+    regions: &Regions,
+    matching: Matching,
+) -> Result<Vec<Listed>> {
+    let is_nobody = |found: &[Listed]| !found.iter().any(|listed| matching.counts(listed.record.archived));
     let mut found = search(sellsy, number.significant_digits(), number, regions).await?;
     if let Some(former) = number.former_digits().filter(|_| is_nobody(&found)) {
         for listed in search(sellsy, &former, number, regions).await? {
@@ -48,10 +55,6 @@ async fn search(sellsy: &Sellsy, digits: &str, number: &E164, regions: &Regions)
     let listed = rows.iter().filter_map(|row| record::from_row(row, regions));
     listed.filter(|listed| listed.has(number)).for_each(|listed| add(&mut found, listed));
     Ok(found)
-}
-
-fn is_nobody(found: &[Listed]) -> bool {
-    found.iter().all(|listed| listed.record.archived)
 }
 
 fn add(found: &mut Vec<Listed>, listed: Listed) {

@@ -13,6 +13,7 @@ use base::{
     error::{Code, Error, Result},
     ids::Kind,
     phone::{Caller, E164, Region, Regions, classify},
+    settings::{Matching, Settings},
 };
 use broker::event::RecordHint;
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ const OPPORTUNITIES: u32 = 5;
 pub struct LookUp {
     sellsy: Sellsy,
     regions: Regions,
+    matching: Matching,
     database: Database,
     /// Once the directory has been loaded it stays loaded.
     directory_loaded: Arc<AtomicBool>,
@@ -69,14 +71,25 @@ struct Found {
 }
 
 impl LookUp {
-    pub fn new(sellsy: Sellsy, regions: Regions, database: Database) -> Self {
+    pub fn new(sellsy: Sellsy, settings: &Settings, database: Database) -> Self {
+        let (regions, matching) = (settings.regions.clone(), settings.matching);
         let (opportunities, companies) = (Arc::default(), Arc::default());
-        Self { sellsy, regions, database, directory_loaded: Arc::default(), opportunities, companies }
+        Self { sellsy, regions, matching, database, directory_loaded: Arc::default(), opportunities, companies }
     }
 
     /// The same for requests of another lane: what one has learnt of missing rights, the other knows.
     pub(crate) fn on(&self, lane: Lane) -> Self {
         Self { sellsy: self.sellsy.on(lane), ..self.clone() }
+    }
+
+    /// Whether the directory has a record that can match.
+    pub(crate) async fn directory_knows(&self, number: &E164, line: Region) -> Result<bool> {
+        store::knows(&self.database.client().await?, number, line, self.matching).await
+    }
+
+    /// Whether a record can match.
+    pub(crate) fn counts(&self, record: &Record) -> bool {
+        self.matching.counts(record.archived)
     }
 
     /// The number to look up, if the call has one.
@@ -114,7 +127,7 @@ impl LookUp {
         let pin = pins::of(&self.database.client().await?, number).await?;
         let Some(Pin { record, by, at, .. }) = pin else { return self.by_rules(number, line).await };
         match self.known_or_read(record).await? {
-            Some(found) if !found.record.archived => self.decided(found, Reason::Pinned { by, at }).await,
+            Some(found) if self.counts(&found.record) => self.decided(found, Reason::Pinned { by, at }).await,
             _ => {
                 let mut resolution = self.by_rules(number, line).await?;
                 resolution.rule = Reason::PinGone { kind: record.kind, id: record.id, then: resolution.rule.into() };
@@ -125,8 +138,8 @@ impl LookUp {
 
     async fn by_rules(&self, number: &E164, line: Region) -> Result<Resolution> {
         let mut found = self.find(number, line).await?;
-        rules::sort(&mut found.candidates);
-        let (chosen, rule) = rules::choose(&found.candidates);
+        rules::sort(&mut found.candidates, self.matching);
+        let (chosen, rule) = rules::choose(&found.candidates, self.matching);
         let Some(record) = chosen.cloned() else {
             let (opportunity, opportunity_rule, candidates) = (None, Reason::NobodyFound, found.candidates);
             let (record, source, as_of) = (None, found.source, None);
@@ -213,7 +226,7 @@ impl LookUp {
                 candidates: entries.into_iter().map(|entry| entry.record).collect(),
                 source: Source::Directory,
             };
-            if known.candidates.iter().any(|record| !record.archived) {
+            if known.candidates.iter().any(|record| self.counts(record)) {
                 return Ok(known);
             }
             if store::is_missing(&client, number).await? {
@@ -222,7 +235,7 @@ impl LookUp {
         }
         // No database connection is held while an API is being called.
         drop(client);
-        let listed = live::candidates(&self.sellsy, number, &self.regions).await?;
+        let listed = live::candidates(&self.sellsy, number, &self.regions, self.matching).await?;
         self.remember(number, &listed).await?;
         let of_line = listed.into_iter().filter(|listed| listed.numbers.has(number, line));
         let candidates = of_line.map(|listed| listed.record).collect();
@@ -243,14 +256,14 @@ impl LookUp {
         let transaction = client.transaction().await?;
         store::put(&transaction, listed).await?;
         transaction.commit().await?;
-        if listed.iter().all(|listed| listed.record.archived) {
+        if !listed.iter().any(|listed| self.counts(&listed.record)) {
             store::remember_missing(&client, number).await?;
         }
         Ok(())
     }
 
     async fn read_companies(&self, contact: i64) -> Result<Vec<Company>> {
-        let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?);
+        let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?, self.matching);
         store::put_companies(&self.database.client().await?, contact, &companies).await?;
         Ok(companies)
     }

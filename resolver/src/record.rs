@@ -3,6 +3,7 @@
 use base::{
     ids::Kind,
     phone::{E164, Regions},
+    settings::Matching,
 };
 use jiff::Timestamp;
 use ledger::resolution::{Company, Record, Relation};
@@ -81,9 +82,9 @@ pub(crate) fn from_contact(contact: &wire::Contact, regions: &Regions) -> Listed
     Listed { record, numbers: Numbers::of(contact.phones(), regions), updated_at: contact.updated }
 }
 
-/// A contact's companies in Sellsy's order, without those that are archived: archived records never match.
-pub(crate) fn companies(companies: &[wire::Company]) -> Vec<Company> {
-    let usable = companies.iter().filter(|company| !company.is_archived);
+/// A contact's companies in Sellsy's order, without archived ones if those do not match.
+pub(crate) fn companies(companies: &[wire::Company], matching: Matching) -> Vec<Company> {
+    let usable = companies.iter().filter(|company| matching.counts(company.is_archived));
     let company = |c: &wire::Company| Company {
         id: c.id,
         name: c.name.clone().unwrap_or_default(),

@@ -20,7 +20,7 @@ pub(crate) struct Rematch {
 impl Rematch {
     /// Resolves the unmatched calls from these records' numbers again.
     pub(crate) async fn numbers(&self, listed: &[Listed]) -> Result<()> {
-        let usable = listed.iter().filter(|listed| !listed.record.archived);
+        let usable = listed.iter().filter(|listed| self.calls.look_up.counts(&listed.record));
         let numbers: Vec<&str> =
             usable.flat_map(|listed| &listed.numbers.read).map(|read| read.number.as_str()).collect();
         if numbers.is_empty() {

@@ -1,14 +1,15 @@
 //! The match rules, as the help page of the official integration states them.
 //!
 //! 1. An individual comes before a company, a company before a contact. Among several of one kind the first that
-//!    Sellsy lists counts, which is the one with the lowest id. Archived records never match.
+//!    Sellsy lists counts, which is the one with the lowest id (`MATCH_FIRST`). Archived records do not match; that is our addition, and
+//!    can be switched off (`MATCH_ARCHIVED`). docs/matching.md says why.
 //! 2. The opportunity is the earliest created one that is open or late. A supplier has none, and its call is logged on
 //!    the supplier itself. A contact's opportunity is that of its company (the first that Sellsy lists); without a
 //!    company there is none. Clients and prospects have their own.
 //!
 //! Nothing here queries a database or an API: candidates go in, the decision and its reason come out.
 
-use base::ids::Kind;
+use base::{ids::Kind, settings::Matching};
 use ledger::{
     resolution::{Company, Record, Relation},
     timeline::Reason,
@@ -18,15 +19,20 @@ use vendors::sellsy::wire::{Opportunity, OpportunityStatus, RecordKind, Related}
 /// The statuses of opportunities that a call is logged on.
 pub const OPPORTUNITY_STATUSES: [OpportunityStatus; 2] = [OpportunityStatus::Open, OpportunityStatus::Late];
 
-/// Puts candidates in order of preference: usable before archived, then kind, then Sellsy's order.
-pub fn sort(candidates: &mut [Record]) {
-    candidates.sort_by_key(|record| (record.archived, record.kind, record.id));
+/// Puts candidates in order of preference: usable before others, then kind, then Sellsy's order or the newest first.
+pub fn sort(candidates: &mut [Record], matching: Matching) {
+    candidates.sort_by_key(|record| (!matching.counts(record.archived), order(record, matching)));
+}
+
+/// Sellsy lists records by ascending id, and gives ids in the order in which they are made.
+fn order(record: &Record, matching: Matching) -> (Kind, i64) {
+    (record.kind, if matching.newest_first { -record.id } else { record.id })
 }
 
 /// The record that a call is logged on, and why.
-pub fn choose(candidates: &[Record]) -> (Option<&Record>, Reason) {
-    let usable = || candidates.iter().filter(|record| !record.archived);
-    let Some(chosen) = usable().min_by_key(|record| (record.kind, record.id)) else {
+pub fn choose(candidates: &[Record], matching: Matching) -> (Option<&Record>, Reason) {
+    let usable = || candidates.iter().filter(|record| matching.counts(record.archived));
+    let Some(chosen) = usable().min_by_key(|record| order(record, matching)) else {
         return (None, if candidates.is_empty() { Reason::NoRecord } else { Reason::AllArchived });
     };
     let kind = chosen.kind;
@@ -35,6 +41,7 @@ pub fn choose(candidates: &[Record]) -> (Option<&Record>, Reason) {
     let why = match (n, others) {
         (1, 0) if candidates.len() == 1 => Reason::OnlyRecord,
         (1, 0) => Reason::OnlyUsableRecord,
+        (2.., _) if matching.newest_first => Reason::NewestOfKind { n, kind },
         (_, 0) => Reason::FirstOfKind { n, kind },
         _ => Reason::KindFirst { kind, n },
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use harness::{
     Process, Stack, WORKERS,
     build::{Call, STARTED_AT, call, individual, sellsy},
@@ -159,6 +159,28 @@ async fn two_replicas_synchronise_one_at_a_time() -> Result<()> {
     let ledger = stack.ledger().await?;
     let there = || async { (ledger.records_with("+33639986666").await.ok()? == 1).then_some(()) };
     eventually(SOON, there).await.context("the other replica reads the change")?;
+    drop(workers);
+    stack.down().await
+}
+
+/// Where an account means the newest, or counts archived records, the settings say so.
+#[tokio::test]
+async fn an_account_says_which_of_several_records_counts() -> Result<()> {
+    let mut stack = Stack::new("matching").await?;
+    stack.environment.insert("MATCH_FIRST".into(), "newest".into());
+    stack.environment.insert("MATCH_ARCHIVED".into(), "match".into());
+    let number = "+33 6 39 98 88 02";
+    let mut ids = Vec::new();
+    for name in ["Premier", "Deuxième", "Troisième"] {
+        ids.push(stack.sandbox.add(&individual(name).client().mobile(number)).await?);
+    }
+    stack.sandbox.change(&format!("individuals/{}", ids[2]), &json!({ "is_archived": true })).await?;
+    let workers = stack.start_all().await?;
+    let (why, _) = stack.callbridge(&["explain", number]).await?;
+    ensure!(why.contains(&format!("record       individual {}", ids[2])) && why.contains("the newest of 3"), "{why}");
+    let call = stack.sandbox.play(&call(number).lasting(60).at_once()).await?;
+    let log = stack.sandbox.logged(call, SOON).await?;
+    assert_eq!(harness::related(&log), [("individual".to_owned(), ids[2])]);
     drop(workers);
     stack.down().await
 }

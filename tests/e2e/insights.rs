@@ -199,3 +199,32 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     drop(workers);
     stack.down().await
 }
+
+/// Nobody has to wait for what will not come: the story says so after an hour, once.
+#[tokio::test]
+async fn a_call_that_gets_no_insights_within_an_hour_says_so() -> Result<()> {
+    let mut stack = Stack::new("absent").await?;
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let now = jiff::Timestamp::now().as_second();
+    let play = async |seconds: i64, ago: i64| {
+        stack.sandbox.play(&call(CLIENT).lasting(seconds).started_at(now - ago).at_once()).await
+    };
+    let (eligible, short, fresh) = (play(120, 7_200).await?, play(60, 7_200).await?, play(120, 1_800).await?);
+    for id in [eligible, short, fresh] {
+        stack.sandbox.logged(id, SOON).await?;
+    }
+    let ledger = stack.ledger().await?;
+    for _ in 0..2 {
+        let mut insights = stack.start("insights").await?;
+        insights.until_ready(SOON).await?;
+        ledger.line_that(eligible, SOON, |line| line.is("no_insights_came")).await?;
+        insights.terminate(SOON).await?;
+    }
+    assert_eq!(ledger.lines(|line| line.is("no_insights_came")).await?, 1);
+    drop(workers);
+    stack.down().await
+}

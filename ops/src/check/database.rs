@@ -5,7 +5,9 @@ use base::{
     settings::Settings,
 };
 use deadpool_postgres::PoolError;
+use insights::{LESS_THAN_S, MORE_THAN_S};
 use jiff::Timestamp;
+use ledger::calls;
 use resolver::directory::store;
 
 use super::{Finding, Verdict, clock, look, rules};
@@ -28,7 +30,7 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
     })
     .await;
     let Some((database, client)) = open else {
-        let rest = ["database version", "migrations", "clock of the database", "phone directory"];
+        let rest = ["database version", "migrations", "clock of the database", "phone directory", "AI insights"];
         let rest = rest.map(|what| Verdict::not_checked("the database cannot be used").about(what));
         return (std::iter::once(connection).chain(rest).collect(), None);
     };
@@ -49,7 +51,11 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
         Some(_) => look("phone directory", directory(&client)).await,
         None => Verdict::not_checked("the migrations are missing").about("phone directory"),
     };
-    (vec![connection, version, migrations, clock, directory], applied.map(|_| database))
+    let insights = match applied {
+        Some(_) => look("AI insights", ai_insights(&client)).await,
+        None => Verdict::not_checked("the migrations are missing").about("AI insights"),
+    };
+    (vec![connection, version, migrations, clock, directory, insights], applied.map(|_| database))
 }
 
 fn connection_verdict(e: &PoolError) -> Verdict {
@@ -123,6 +129,13 @@ async fn directory(client: &Client) -> Verdict {
         Some(problem) => Verdict::warning(format!("it could not be read completely: {problem}"), status),
         None if loaded == 3 => Verdict::ok("all three kinds of record are loaded"),
         None => Verdict::warning(format!("{loaded} of 3 kinds of record are loaded"), status),
+    }
+}
+
+async fn ai_insights(client: &Client) -> Verdict {
+    match calls::insights_by_line(client, MORE_THAN_S, LESS_THAN_S).await {
+        Ok(lines) => rules::insights(&lines),
+        Err(e) => unreadable(&e.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@ use base::{
     settings::Sellsy,
 };
 use jiff::SignedDuration;
+use ledger::calls::LineInsights;
 use vendors::budget::Span;
 
 use super::Verdict;
@@ -100,6 +101,25 @@ pub(super) fn quotas(settings: &Sellsy, allowed: &[(Span, u32)]) -> Verdict {
     Verdict::warning(says.join("; "), cure)
 }
 
+/// Whether the calls of each line get AI insights, if those of any line do. `lines` have the last calls that could have some.
+pub(super) fn insights(lines: &[LineInsights]) -> Verdict {
+    /// Fewer calls may have been without by chance.
+    const ENOUGH: i64 = 20;
+    let (calls, with) =
+        lines.iter().fold((0, 0), |(calls, with), line| (calls + line.calls, with + line.with_insights));
+    let without = lines.iter().filter(|line| line.calls >= ENOUGH && line.with_insights == 0);
+    let without: Vec<&str> = without.map(|line| line.line.as_str()).collect();
+    match (calls, with, without.as_slice()) {
+        (0, _, _) => Verdict::ok("no call of the last 7 days was long enough for any"),
+        (_, 0, _) => Verdict::ok("no call of the last 7 days has any; they need a licence for Aircall's AI Assist"),
+        (_, _, []) => Verdict::ok(format!("{with} of {calls} calls that could have some have them")),
+        (_, _, without) => Verdict::warning(
+            format!("none of the last {ENOUGH} calls of {} has any", without.join(", ")),
+            "switch transcription on for these numbers in Aircall's Dashboard, if they are to have insights",
+        ),
+    }
+}
+
 /// What a failed request says about the API. `address` and `credential` name the settings.
 pub(super) fn api(e: &Error, address: &str, credential: &str) -> Verdict {
     let says = &e.message;
@@ -133,6 +153,25 @@ mod tests {
     use super::*;
     use crate::check::State;
     use base::error::Remedy;
+
+    #[test]
+    fn a_number_whose_calls_never_get_insights_is_named() {
+        let line = |line: &str, calls, with_insights| LineInsights { line: line.into(), calls, with_insights };
+        for (lines, state, says) in [
+            (vec![], State::Ok, "long enough"),
+            (vec![line("Paris", 20, 0), line("Lyon", 20, 0)], State::Ok, "licence"),
+            (vec![line("Paris", 20, 12), line("Lyon", 19, 0)], State::Ok, "12 of 39"),
+            (
+                vec![line("Paris", 20, 12), line("Lyon", 20, 0)],
+                State::Warning,
+                "none of the last 20 calls of Lyon has any",
+            ),
+        ] {
+            let verdict = insights(&lines);
+            assert_eq!(verdict.state, state, "{lines:?}");
+            assert!(verdict.says.contains(says), "{}", verdict.says);
+        }
+    }
 
     #[test]
     fn judges_versions_and_migrations() {

@@ -30,6 +30,9 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
             return html! { (kind(*of)) " avant les autres types, et la première de " (n) };
         }
         Reason::FirstOfKind { n, kind: of } => return html! { "la première de " (n) " fiches de type " (kind(*of)) },
+        Reason::NewestOfKind { n, kind: of } => {
+            return html! { "la plus récente de " (n) " fiches de type " (kind(*of)) };
+        }
         Reason::NoRecord => "aucune fiche utilisable ne porte ce numéro",
         Reason::AllArchived => "toutes les fiches qui portent ce numéro sont archivées",
         Reason::Withheld => "le numéro est masqué : il n’y a personne à chercher",

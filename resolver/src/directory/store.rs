@@ -5,6 +5,7 @@ use base::{
     error::Result,
     ids::Kind,
     phone::{E164, Region},
+    settings::Matching,
 };
 use broker::event::RecordHint;
 use jiff::Timestamp;
@@ -31,11 +32,11 @@ pub struct Entry {
     pub seen_at: Timestamp,
 }
 
-/// Whether a usable record has this number, for a line in this country.
-pub(crate) async fn knows(client: &Client, number: &E164, line: Region) -> Result<bool> {
+/// Whether a record that can match has this number, for a line in this country.
+pub(crate) async fn knows(client: &Client, number: &E164, line: Region, matching: Matching) -> Result<bool> {
     let sql = "select exists (select from directory_numbers n join directory_records r using (kind, id)
-                               where n.number = $1 and (n.only_for is null or n.only_for = $2) and not r.archived)";
-    Ok(client.prepared_query_one(sql, &[&number.as_str(), &line.to_string()]).await?.get(0))
+                               where n.number = $1 and (n.only_for is null or n.only_for = $2) and (not r.archived or $3))";
+    Ok(client.prepared_query_one(sql, &[&number.as_str(), &line.to_string(), &matching.archived]).await?.get(0))
 }
 
 /// All records with this number that count for a line in this country, in the order in which the rules prefer them.

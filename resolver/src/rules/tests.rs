@@ -15,6 +15,8 @@ use super::*;
 mod properties;
 mod table;
 
+const SEED: Matching = Matching { newest_first: false, archived: false };
+
 const KINDS: [Kind; 3] = [Kind::Individual, Kind::Company, Kind::Contact];
 
 /// What Sellsy says about an individual or a company; `None` is a word that this program does not know.
@@ -48,8 +50,33 @@ fn opportunity(id: i64, status: &str, day: u8) -> Opportunity {
 
 /// Record and opportunity, combining the rules as the look-up does.
 fn decide<'a>(records: &'a [Record], opportunities: &'a [Opportunity]) -> (Option<&'a Record>, Option<i64>) {
-    let (chosen, _) = choose(records);
+    let (chosen, _) = choose(records, SEED);
     let owner = chosen.and_then(|record| opportunity_owner(record).ok());
     let opportunity = owner.and_then(|owner| choose_opportunity(&owner, opportunities).0);
     (chosen, opportunity.map(|o| o.id))
+}
+
+#[test]
+fn an_account_may_mean_the_newest_or_count_archived_records() {
+    let archived = |record: Record| Record { archived: true, ..record };
+    let all = [
+        record(Kind::Company, 900),
+        record(Kind::Individual, 3),
+        record(Kind::Individual, 7),
+        archived(record(Kind::Individual, 1)),
+        archived(record(Kind::Individual, 9)),
+    ];
+    for (newest_first, counts_archived, expected, why) in [
+        (false, false, 3, Reason::KindFirst { kind: Kind::Individual, n: 2 }),
+        (true, false, 7, Reason::NewestOfKind { n: 2, kind: Kind::Individual }),
+        (false, true, 1, Reason::KindFirst { kind: Kind::Individual, n: 4 }),
+        (true, true, 9, Reason::NewestOfKind { n: 4, kind: Kind::Individual }),
+    ] {
+        let matching = Matching { newest_first, archived: counts_archived };
+        let (chosen, reason) = choose(&all, matching);
+        assert_eq!((chosen.map(|record| record.id), reason), (Some(expected), why), "{matching:?}");
+        let mut sorted = all.to_vec();
+        sort(&mut sorted, matching);
+        assert_eq!(sorted[0].id, expected, "{matching:?}");
+    }
 }

@@ -16,7 +16,7 @@ use clap::{CommandFactory, FromArgMatches};
 pub use links::{CallLink, Links};
 pub use problems::Problems;
 use raw::Raw;
-pub use values::{Aircall, Language, LogFallback, LogFormat, Needs, Sellsy, Settings};
+pub use values::{Aircall, Language, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings};
 
 impl Settings {
     /// Reads the environment and the command line of the worker called `name`. On `--help` or `--version`, clap prints the

@@ -29,6 +29,7 @@ use super::{
     timeline::{Entry, Lines, WRITE},
 };
 
+mod absent;
 mod as_left;
 mod by_hand;
 mod merging;
@@ -39,6 +40,7 @@ mod row;
 mod writing;
 
 pub use super::snapshot::Snapshot;
+pub use absent::{LineInsights, insights_by_line, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
 use overdue::{LATER, left_to_do};

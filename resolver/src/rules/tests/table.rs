@@ -38,7 +38,7 @@ fn the_record() {
                         })
                         .collect();
                     for _ in 0..2 {
-                        let chosen = choose(&records).0.map(|r| (r.kind, r.id));
+                        let chosen = choose(&records, SEED).0.map(|r| (r.kind, r.id));
                         assert_eq!(chosen, expected, "{records:?}");
                         records.reverse();
                     }
@@ -80,7 +80,7 @@ fn why_this_record() {
             Reason::KindFirst { kind: Company, n: 2 },
         ),
     ] {
-        let (chosen, reason) = choose(&candidates);
+        let (chosen, reason) = choose(&candidates, SEED);
         assert_eq!(chosen.map(|r| (r.kind, r.id)), expected, "{candidates:?}");
         assert_eq!(reason, why);
     }

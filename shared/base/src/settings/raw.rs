@@ -90,6 +90,12 @@ pub(super) struct Raw {
     /// Country of numbers typed without a country code (ISO 3166, two letters); after commas, further countries with lines
     #[arg(long, env, default_value = "FR")]
     pub(super) default_region: String,
+    /// Which of several records of one kind with a number counts: oldest (the lowest id, as Sellsy lists them) or newest
+    #[arg(long, env, default_value = "oldest")]
+    pub(super) match_first: String,
+    /// Whether archived records match: skip or match
+    #[arg(long, env, default_value = "skip")]
+    pub(super) match_archived: String,
     /// Time zone of the dates written to Sellsy
     #[arg(long, env, default_value = "Europe/Paris")]
     pub(super) time_zone: String,

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{
     problems::Problems,
     raw::Raw,
-    values::{Aircall, Language, LogFallback, LogFormat, Needs, Sellsy, Settings},
+    values::{Aircall, Language, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
 };
 
 pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
@@ -26,6 +26,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         parsed(problems, "RETENTION_DAYS", &raw.retention_days, "a number of days from 1 to 65535");
     let countries = "countries of two letters with commas between them, such as FR or FR,BE";
     let regions = parsed(problems, "DEFAULT_REGION", &raw.default_region, countries);
+    let newest_first = one_of(problems, "MATCH_FIRST", &raw.match_first, &[("oldest", false), ("newest", true)]);
+    let archived = one_of(problems, "MATCH_ARCHIVED", &raw.match_archived, &[("skip", false), ("match", true)]);
     let time_zone = TimeZone::get(&raw.time_zone);
     if time_zone.is_err() {
         problems.0.push("TIME_ZONE must be an IANA time zone such as Europe/Paris".into());
@@ -71,6 +73,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         rematch_days: rematch_days?.into(),
         retention: Duration::from_secs(u64::from(retention_days?.get()) * 86_400),
         regions: regions?,
+        matching: Matching { newest_first: newest_first?, archived: archived? },
         time_zone: time_zone.ok()?,
         log_language: language?,
         log_template: log_template?,

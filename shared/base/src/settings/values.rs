@@ -30,6 +30,7 @@ pub struct Settings {
     pub rematch_days: f64,
     pub retention: Duration,
     pub regions: Regions,
+    pub matching: Matching,
     pub time_zone: TimeZone,
     pub log_language: Language,
     /// Only the logger reads it.
@@ -47,6 +48,22 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Without it no spans are collected.
     pub otlp_endpoint: Option<String>,
+}
+
+/// Where accounts differ in what the match rules mean. The default is the seed's words, read as docs/matching.md says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Of several records of a kind the one with the highest id, instead of the lowest.
+    pub newest_first: bool,
+    /// Archived records match like others.
+    pub archived: bool,
+}
+
+impl Matching {
+    /// Whether a record can match.
+    pub fn counts(self, is_archived: bool) -> bool {
+        self.archived || !is_archived
+    }
 }
 
 #[derive(Clone, Debug)]

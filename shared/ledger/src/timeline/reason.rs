@@ -27,6 +27,11 @@ pub enum Reason {
         n: usize,
         kind: Kind,
     },
+    /// The same where an account means the newest (`MATCH_FIRST`).
+    NewestOfKind {
+        n: usize,
+        kind: Kind,
+    },
     NoRecord,
     AllArchived,
     Withheld,
@@ -122,6 +127,7 @@ impl fmt::Display for Reason {
                 return write!(f, "{kind} before the other kinds, and the first of {n}");
             }
             Reason::FirstOfKind { n, kind } => return write!(f, "the first of {n} records of kind {kind}"),
+            Reason::NewestOfKind { n, kind } => return write!(f, "the newest of {n} records of kind {kind}"),
             Reason::NoRecord => "no usable record has this number",
             Reason::AllArchived => "every record with this number is archived",
             Reason::Withheld => "the number is withheld: there is nobody to look up",

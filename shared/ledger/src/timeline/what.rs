@@ -68,6 +68,8 @@ pub enum What {
         insights: Vec<String>,
         fetched: bool,
     },
+    /// None within an hour, although the call could have some.
+    NoInsightsCame {},
     /// Its message was lost.
     HandedOn {},
     /// A person has moved the call to this record.
@@ -276,6 +278,7 @@ impl fmt::Display for What {
             Self::Relinked { .. } => "moved to another record by a person",
             Self::PutOff { .. } => "changed; it is written together with what else changes soon",
             Self::InsightsFound { .. } => "insights found",
+            Self::NoInsightsCame {} => "no AI insights have come within an hour",
             Self::Replayed(_) => "replayed by an operator",
             Self::Dropped(_) => "dropped by an operator",
             Self::Request(_) => "request",

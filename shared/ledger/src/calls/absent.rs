@@ -1,0 +1,50 @@
+//! Calls that could have AI insights and have none.
+
+use std::sync::LazyLock;
+
+use base::{db::Client, error::Result};
+
+/// Answered, over for an hour, and of a duration between these two (`$1`, `$2`).
+const ELIGIBLE: &str = "erased_at is null and jsonb_typeof(snapshot->'answered_at') = 'number'
+                    and case when jsonb_typeof(snapshot->'ended_at') = 'number' then to_timestamp((snapshot->>'ended_at')::float8) end
+                        < now() - interval '1 hour'
+                    and case when jsonb_typeof(snapshot->'duration') = 'number' then (snapshot->>'duration')::float8 end > $1::float8
+                    and (snapshot->>'duration')::float8 < $2::float8";
+
+/// Notes on the timeline of each such call of the last twelve hours that no insight has come, once. Returns of how many.
+pub async fn note_absent_insights(client: &Client, more_than_s: u32, less_than_s: u32) -> Result<u64> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "insert into timeline (call_id, stage, what, detail)
+             select call_id, 'insights', 'no_insights_came', '{{}}' from calls c
+              where started_at between now() - interval '12 hours' and now() - interval '1 hour'
+                and insights = '{{}}' and insights_awaited is null and {ELIGIBLE}
+                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'no_insights_came')"
+        )
+    });
+    Ok(client.prepared_execute(&SQL, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?)
+}
+
+/// A line of the company, and its last calls that could have insights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineInsights {
+    pub line: String,
+    pub calls: i64,
+    pub with_insights: i64,
+}
+
+/// The last twenty such calls of each line in the last week.
+pub async fn insights_by_line(client: &Client, more_than_s: u32, less_than_s: u32) -> Result<Vec<LineInsights>> {
+    let sql = format!(
+        "select line, count(*), count(*) filter (where has) from (
+             select coalesce(snapshot->'number'->>'name', snapshot->'number'->>'digits', '?') as line, insights <> '{{}}' as has,
+                    row_number() over (partition by snapshot->'number'->>'id' order by started_at desc) as n
+               from calls
+              where started_at between now() - interval '7 days' and now() - interval '1 hour' and insights_awaited is null and {ELIGIBLE}) last
+          where n <= 20 group by line order by line"
+    );
+    let rows = client.prepared_query(&sql, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?;
+    let of =
+        |row: &tokio_postgres::Row| LineInsights { line: row.get(0), calls: row.get(1), with_insights: row.get(2) };
+    Ok(rows.iter().map(of).collect())
+}
