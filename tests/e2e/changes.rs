@@ -102,7 +102,9 @@ async fn changes_go_out_together_and_none_is_lost() -> Result<()> {
     }
     assert_eq!(counts[0], 4);
     assert_eq!(counts[0] + counts[1], u64::try_from(histories)?);
-    assert_eq!((counts[2], counts[3]), (0, 4));
+    assert_eq!(counts[3], 4);
+    // Each change is preceded by a look at what people have written, and several share one.
+    assert!(counts[2] <= counts[1], "{} reads for {} changes", counts[2], counts[1]);
     drop(workers);
     stack.down().await
 }

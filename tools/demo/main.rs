@@ -1,11 +1,12 @@
 //! `make demo`: a morning of calls on real RabbitMQ and PostgreSQL, with the sandbox for Aircall and Sellsy.
 //!
 //! The calls are in `morning.toml`, each with its expected result. In the middle of the morning the broker is unavailable for
-//! some seconds, and Sellsy fails once. At the end a table shows what was logged where and why; the exit code is 0 only if
+//! some seconds, and Sellsy fails once; people write in a log, move a call and pin a number. At the end a table shows what was logged where and why; the exit code is 0 only if
 //! every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then keep running, so
 //! that a newcomer can look around with `callbridge`.
 
 mod morning;
+mod people;
 mod report;
 
 use std::{process::ExitCode, time::Duration};
@@ -48,6 +49,7 @@ async fn demo() -> Result<bool> {
     println!("Playing a morning of calls …");
     let mut played = Vec::new();
     for call in &morning.calls {
+        people::before(&stack, call).await?;
         played.push(play(&stack, call).await?);
         tokio::time::sleep(BETWEEN_CALLS).await;
     }
@@ -66,6 +68,7 @@ async fn demo() -> Result<bool> {
         played.push(play(&stack, call).await?);
     }
     stack.sandbox.delivered(UNTIL_SETTLED).await?;
+    people::afterwards(&stack, &played).await?;
     println!("All webhooks are delivered; waiting until every log is as it should be …\n");
     let landed = || async {
         let landed = report::look(&stack, &played).await.ok()?;

@@ -33,7 +33,32 @@ pub(crate) struct Call {
     /// The body for the sandbox; empty in a conversation.
     #[serde(default)]
     pub(crate) play: Value,
+    /// What a person does about it.
+    #[serde(default)]
+    pub(crate) by_hand: Option<ByHand>,
     pub(crate) expect: Expect,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ByHand {
+    /// In Sellsy, a salesperson writes this above the log and changes its result. Then the agent adds a tag in Aircall.
+    Edit { above: String, result: String, tag: String },
+    /// Moves the call to this record afterwards: `individual:2003`.
+    Relink(String),
+    /// Says before the call that its number means this record.
+    Pin(String),
+}
+
+impl ByHand {
+    /// For the table.
+    pub(crate) fn in_short(&self) -> &'static str {
+        match self {
+            ByHand::Edit { .. } => "words and result kept",
+            ByHand::Relink(_) => "moved",
+            ByHand::Pin(_) => "pinned",
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use harness::{CallRow, Stack, is_log_of};
 use serde_json::Value;
 
-use crate::morning::{Call, Expect};
+use crate::morning::{ByHand, Call, Expect};
 
 /// The result of a call of the morning.
 pub(crate) struct Landed {
@@ -18,6 +18,7 @@ pub(crate) struct Landed {
     pub(crate) phone_call: Option<i64>,
     card: bool,
     insights: usize,
+    by_people: &'static str,
     pub(crate) problems: Vec<String>,
 }
 
@@ -54,6 +55,7 @@ fn one(call: &Call, call_id: i64, row: Option<&CallRow>, logs: &[&Value], cards:
         phone_call: logs.first().and_then(|log| log["id"].as_i64()),
         card: cards > 0,
         insights: insights.as_object().map_or(0, serde_json::Map::len),
+        by_people: call.by_hand.as_ref().map_or("", ByHand::in_short),
         problems,
     }
 }
@@ -104,7 +106,8 @@ fn linked(log: &Value, kind: &str) -> Option<i64> {
 pub(crate) fn table(landed: &[Landed]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    let header = ["call", "number", "record found", "why", "opportunity", "card", "Sellsy call", "insights", ""];
+    let header =
+        ["call", "number", "record found", "why", "opportunity", "card", "Sellsy call", "insights", "by people", ""];
     table.set_header(header);
     let or_none = |id: Option<i64>| id.map_or_else(|| "–".to_owned(), |id| id.to_string());
     for l in landed {
@@ -117,6 +120,7 @@ pub(crate) fn table(landed: &[Landed]) -> Table {
             if l.card { "shown" } else { "–" }.to_owned(),
             or_none(l.phone_call),
             l.insights.to_string(),
+            l.by_people.to_owned(),
             if l.problems.is_empty() { "ok" } else { "WRONG" }.to_owned(),
         ]);
     }
