@@ -3,7 +3,7 @@
 //!
 //! Sellsy cannot be asked for a staff member by e-mail, so the list is fetched once and kept. An agent who is not on it
 //! may have joined since: then the list is fetched again, but at most every ten minutes. While it is fetched, or if that
-//! fails, the old list is used.
+//! fails, the old list is used. The file of rules may name the staff of an agent whose address in Sellsy is another one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use base::error::{Code, Error, Remedy, Result};
+use base::{
+    error::{Code, Error, Remedy, Result},
+    rules::{Rules, StaffRef},
+};
 use tokio::{sync::Mutex, time::Instant};
 use vendors::sellsy::{
     Sellsy,
@@ -26,6 +29,7 @@ const KEEP_IF_DOUBTED: Duration = Duration::from_secs(60);
 pub(crate) struct Owners {
     sellsy: Sellsy,
     default: Option<i64>,
+    rules: Arc<Rules>,
     known: StdMutex<Known>,
     /// Held while the list is being fetched.
     fetching: Mutex<()>,
@@ -53,14 +57,18 @@ struct Staffs {
 }
 
 impl Owners {
-    pub(crate) fn new(sellsy: Sellsy, default: Option<i64>) -> Self {
-        Self { sellsy, default, known: StdMutex::default(), fetching: Mutex::default() }
+    pub(crate) fn new(sellsy: Sellsy, default: Option<i64>, rules: Arc<Rules>) -> Self {
+        Self { sellsy, default, rules, known: StdMutex::default(), fetching: Mutex::default() }
     }
 
     pub(crate) async fn of(&self, agent_email: Option<&str>, record_owner: Option<i64>) -> Result<i64> {
-        let email = agent_email.map(str::to_lowercase);
+        let (id, email) = match agent_email.and_then(|email| self.rules.agents.staff_of(email)) {
+            Some(StaffRef::Id(id)) => (Some(*id), None),
+            Some(StaffRef::Email(email)) => (None, Some(email.clone())),
+            None => (None, agent_email.map(str::to_lowercase)),
+        };
         let staffs = self.staffs(email.as_deref()).await?;
-        let agent = email.and_then(|email| staffs.by_email.get(&email).copied());
+        let agent = id.or_else(|| email.and_then(|email| staffs.by_email.get(&email).copied()));
         let refused = |id: i64| self.known(|known| known.refused.get(&id).is_some_and(|at| at.elapsed() < KEEP));
         choose([agent, record_owner, self.default], &staffs.ids, refused).ok_or_else(|| {
             let message =

@@ -1,10 +1,14 @@
 //! The log that a call should have: from the ledger's row to the body of `POST /phone-calls`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Kind},
+    rules::Rules,
     settings::{Language, Problems, Settings},
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -34,6 +38,9 @@ const HALVINGS: [u32; 3] = [0, 2, 4];
 pub(crate) struct Renderer {
     template: Template,
     language: Language,
+    /// The template for lines whose logs are in the other language.
+    other: Option<Template>,
+    rules: Arc<Rules>,
     time_zone: TimeZone,
     /// The shortest description that Sellsy has refused as too long, in characters.
     too_long: AtomicUsize,
@@ -63,16 +70,21 @@ pub(crate) fn related(record: &Record, opportunity: Option<i64>) -> Vec<Related>
 impl Renderer {
     pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let language = settings.log_language;
-        let template = match &settings.log_template {
-            Some(path) => Template::own(path, language)
-                .map_err(|problem| Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))?,
-            None => Template::shipped(language)?,
+        let template = |language| match &settings.log_template {
+            Some(path) => Template::own(path, language).map_err(|problem| {
+                anyhow::Error::new(Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))
+            }),
+            None => Template::shipped(language),
         };
-        Ok(Self::with(template, language, settings.time_zone.clone()))
+        let other = settings.rules.lines.languages().find(|of_line| *of_line != language);
+        let other = other.map(template).transpose()?;
+        let renderer = Self::with(template(language)?, language, settings.time_zone.clone());
+        Ok(Self { other, rules: settings.rules.clone(), ..renderer })
     }
 
     pub(crate) fn with(template: Template, language: Language, time_zone: TimeZone) -> Self {
-        Self { template, language, time_zone, too_long: AtomicUsize::new(usize::MAX) }
+        let (other, rules) = (None, Arc::default());
+        Self { template, language, other, rules, time_zone, too_long: AtomicUsize::new(usize::MAX) }
     }
 
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
@@ -105,15 +117,24 @@ impl Renderer {
 
     /// The longest description with fewer characters than that, or the shortest that there is.
     pub(crate) fn text_below(&self, row: &CallRow, ready: &Ready<'_>, too_long: usize) -> Result<String> {
+        let (template, language) = self.voice(ready.call);
         let mut text = String::new();
         for halvings in HALVINGS {
-            let context = describe::context(ready.call, &row.insights, self.language).shortened(halvings);
-            text = described(row.call_id, &self.template.render(&context)?, LIMIT >> halvings);
+            let context = describe::context(ready.call, &row.insights, language).shortened(halvings);
+            text = described(row.call_id, &template.render(&context)?, LIMIT >> halvings);
             if text.chars().count() < too_long {
                 break;
             }
         }
         Ok(text)
+    }
+
+    /// A line's logs may be in a language of their own.
+    fn voice(&self, call: &Call) -> (&Template, Language) {
+        match (self.rules.lines.of(&call.line()).language, &self.other) {
+            (Some(language), Some(other)) if language != self.language => (other, language),
+            _ => (&self.template, self.language),
+        }
     }
 
     /// Sellsy has refused this description as too long.

@@ -31,6 +31,7 @@ use super::{
 
 mod as_left;
 mod by_hand;
+mod left_out;
 mod merging;
 mod overdue;
 mod row;
@@ -39,6 +40,7 @@ mod writing;
 pub use super::snapshot::Snapshot;
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
+pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};

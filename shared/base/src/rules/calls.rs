@@ -10,12 +10,9 @@ use toml::{
 use super::{
     hours::Hours,
     lines::{LineOf, Named},
-    reader::Reader,
+    reader::{LOGGED, Reader},
 };
 use crate::phone::{self, E164};
-
-/// The words for: logged or not.
-pub(super) const LOGGED: [(&str, bool); 2] = [("log", true), ("nobody", false)];
 
 const KEYS: [&str; 7] = ["own_lines", "suppliers", "ignore", "inbound", "outbound", "lines", "hours"];
 const OUTCOMES: [(&str, Outcome); 3] =

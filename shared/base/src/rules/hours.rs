@@ -9,7 +9,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     lines::LineOf,
-    reader::{Reader, listed},
+    reader::{LOGGED, Reader, listed},
 };
 
 const DAYS: [(&str, Weekday); 7] = [
@@ -56,7 +56,7 @@ impl Hours {
             }
             match name {
                 "outside" => {
-                    outside = reader.one_of("outside", value, &super::calls::LOGGED);
+                    outside = reader.one_of("outside", value, &LOGGED);
                     // It was named, and its value is a mistake that has been noted.
                     outside = outside.or(Some(true));
                 }

@@ -10,6 +10,9 @@ use toml::{
 use super::{Mistake, folded};
 use crate::phone::Region;
 
+/// The words for: logged or not.
+pub(super) const LOGGED: [(&str, bool); 2] = [("log", true), ("nobody", false)];
+
 pub(super) struct Reader<'t> {
     text: &'t str,
     pub(super) region: Region,
