@@ -35,6 +35,7 @@ mod left_out;
 mod merging;
 mod overdue;
 mod row;
+mod walk;
 mod writing;
 
 pub use super::snapshot::Snapshot;
@@ -44,6 +45,7 @@ pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
+pub use walk::{lines_since, since};
 pub use writing::{
     Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,
     record_intent, record_links_refused, record_written, release,

@@ -53,10 +53,6 @@ impl Probe {
         Self { endpoint: STAFFS, query: limit_one(), body: None }
     }
 
-    pub fn topics() -> Self {
-        Self { endpoint: METAS, query: Vec::new(), body: None }
-    }
-
     pub fn search() -> Self {
         let query = [("q", "callbridge".to_owned()), ("type[]", "company".to_owned())];
         Self { endpoint: SEARCH, query: query.into_iter().chain(limit_one()).collect(), body: None }
