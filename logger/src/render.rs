@@ -131,7 +131,7 @@ impl Renderer {
 
     /// A line's logs may be in a language of their own.
     fn voice(&self, call: &Call) -> (&Template, Language) {
-        match (self.rules.lines.of(&call.line()).language, &self.other) {
+        match (self.rules.lines.of(|| call.line()).language, &self.other) {
             (Some(language), Some(other)) if language != self.language => (other, language),
             _ => (&self.template, self.language),
         }

@@ -55,7 +55,7 @@ pub struct LookUp {
 
 /// The country in which the callers of the call's line dial: that of the rules, or else that of the line.
 pub fn region_of(rules: &Rules, regions: &Regions, call: &Call) -> Region {
-    rules.lines.of(&call.line()).region.unwrap_or_else(|| regions.of_line(call.line_country()))
+    rules.lines.of(|| call.line()).region.unwrap_or_else(|| regions.of_line(call.line_country()))
 }
 
 /// A record, and where it was found.

@@ -181,7 +181,7 @@ fn treat<'a>(
         topic: meaning.topic,
         result: meaning.result,
         staff: agent.and_then(|email| rules.agents.staff_of(email)),
-        language: rules.lines.of(&call.line()).language.unwrap_or(settings.log_language),
+        language: rules.lines.of(|| call.line()).language.unwrap_or(settings.log_language),
     }
 }
 

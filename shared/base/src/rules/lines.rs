@@ -51,8 +51,13 @@ pub struct LineRule {
 const KEYS: [&str; 2] = ["region", "language"];
 
 impl Lines {
-    pub fn of(&self, line: &LineOf<'_>) -> LineRule {
-        self.0.iter().find(|(named, _)| named.is(line)).map(|(_, rule)| *rule).unwrap_or_default()
+    /// `line` is called only if the file names a line.
+    pub fn of<'a>(&self, line: impl FnOnce() -> LineOf<'a>) -> LineRule {
+        if self.0.is_empty() {
+            return LineRule::default();
+        }
+        let line = line();
+        self.0.iter().find(|(named, _)| named.is(&line)).map(|(_, rule)| *rule).unwrap_or_default()
     }
 
     /// The languages that some line's logs have.

@@ -191,7 +191,7 @@ fn what_holds_for_a_line() {
         (line("Accueil", "+33199001001"), LineRule::default()),
         (LineOf::default(), LineRule::default()),
     ] {
-        assert_eq!(rules.lines.of(&line), expected, "{line:?}");
+        assert_eq!(rules.lines.of(|| line.clone()), expected, "{line:?}");
     }
     assert_eq!(rules.lines.missing_from(&[line("London", "")]), 1);
 }
