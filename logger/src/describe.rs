@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
 pub(crate) fn outcome(call: &Call) -> Outcome {
     if call.was_answered() {
         Outcome::Connected
-    } else if call.voicemail.is_some() || leads_to_voicemail(call) {
+    } else if call.has_voicemail() {
         Outcome::Voicemail
     } else {
         Outcome::Missed
@@ -123,7 +123,7 @@ struct Section {
 pub(crate) fn context(call: &Call, insights: &Insights, style: &Style) -> Context {
     let language = style.language;
     let outcome = outcome(call);
-    let is_voicemail = outcome == Outcome::Voicemail || leads_to_voicemail(call);
+    let is_voicemail = outcome == Outcome::Voicemail || call.leads_to_voicemail();
     let asset = link(call);
     let reason = call.missed_call_reason.as_ref().filter(|_| outcome != Outcome::Connected);
     Context {
@@ -190,12 +190,6 @@ fn link(call: &Call) -> Option<String> {
     let link = line(call.asset.as_deref()?);
     let whole = link.starts_with("https://") && !link.contains(' ') && link.chars().count() <= LINK;
     whole.then_some(link)
-}
-
-/// The permanent link shows what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`, with or without
-/// `/info`.
-fn leads_to_voicemail(call: &Call) -> bool {
-    call.asset.as_deref().is_some_and(|asset| asset.rsplit('/').take(3).any(|part| part == "voicemail"))
 }
 
 /// Aircall keeps both names after a failed transfer, and for a transfer to a team it names the team's first user. So a

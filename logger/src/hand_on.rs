@@ -15,6 +15,7 @@ use broker::{
     amqp::{Destination, Outgoing, Publisher},
     event::{CALL_RESOLVED, DIRECTORY_CHANGED, Event, RecordHint, Resolved},
 };
+use jiff::Timestamp;
 use ledger::{
     calls::{self, CallRow, Decision, Overdue},
     timeline::{self, Entry, What},
@@ -127,12 +128,7 @@ fn facts(overdue: &Overdue) -> Vec<Fact<'_>> {
 async fn publish(publisher: &Publisher, call_id: CallId, overdue: &Overdue, fact: Fact<'_>) -> Result<()> {
     let trace = Traceparent::for_call(call_id);
     match fact {
-        // As Aircall would send it once more.
-        Fact::Ended(call) => {
-            let payload = serde_json::value::to_raw_value(call).map_err(|e| Error::malformed("a stored view", &e))?;
-            let ended = Event::new(CALL_ENDED, call_id, overdue.seen_at.unwrap_or_default(), payload);
-            publisher.publish(Destination::Events { kind: CALL_ENDED }, &Outgoing::event(&ended, trace)?).await
-        }
+        Fact::Ended(call) => publish_end(publisher, call_id, call, overdue.seen_at.unwrap_or_default()).await,
         Fact::Insight(kind) => publisher.fact(kind, call_id, &serde_json::json!({}), trace).await,
         Fact::LookUpAgain(hint) => publisher.fact(DIRECTORY_CHANGED, call_id, &hint, trace).await,
         Fact::Resolved => {
@@ -143,6 +139,14 @@ async fn publish(publisher: &Publisher, call_id: CallId, overdue: &Overdue, fact
             publisher.fact(CALL_RESOLVED, call_id, &Resolved { record, ..Resolved::default() }, trace).await
         }
     }
+}
+
+/// The end of a call as Aircall would send it once more.
+pub(crate) async fn publish_end(publisher: &Publisher, call_id: CallId, call: &Call, at: Timestamp) -> Result<()> {
+    let payload = serde_json::value::to_raw_value(call).map_err(|e| Error::malformed("a stored view", &e))?;
+    let ended = Event::new(CALL_ENDED, call_id, at, payload);
+    let outgoing = Outgoing::event(&ended, Traceparent::for_call(call_id))?;
+    publisher.publish(Destination::Events { kind: CALL_ENDED }, &outgoing).await
 }
 
 #[cfg(test)]

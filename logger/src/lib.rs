@@ -7,7 +7,7 @@
 //! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
 //! log can be a comment ([`forms`]). Before a log is changed it is read, many at once ([`reader`]): of its text one block is ours
 //! ([`block`]), and what people have written or changed stays ([`people`]). A log whose id the ledger does not know is found by its [`marker`]. A call whose
-//! message was lost is handed on by the ledger ([`hand_on`]).
+//! message was lost is handed on by the ledger ([`hand_on`]). What an account wants otherwise (`RULES`) is in [`tags`], [`owners`] and [`render`].
 
 mod block;
 mod describe;
@@ -20,6 +20,7 @@ mod people;
 mod plan;
 mod reader;
 mod render;
+mod tags;
 mod template;
 mod writer;
 
@@ -50,14 +51,33 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let mut worker = Worker::start(NAME, settings, &[Stage::Logger], shutdown)?;
     let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
-    let owners = owners::Owners::new(sellsy.clone(), worker.database.clone(), worker.settings.sellsy.default_owner_id);
+    let rules = worker.settings.rules.clone();
+    let owners = owners::Owners::new(
+        sellsy.clone(),
+        worker.database.clone(),
+        worker.settings.sellsy.default_owner_id,
+        rules.clone(),
+    );
+    let left_out = writer::LeftOut::new(rules.clone(), worker.settings.time_zone.clone());
+    let tags = tags::Tags::new(sellsy.clone(), rules);
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
     let (reader, updates_every) = (reader::Reader::default(), worker.settings.log_updates_every);
     let publisher = worker.publisher.clone();
     let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
     worker.spawn_until_shutdown(hand_on::run(database.clone(), publisher.clone()));
-    let writer = writer::Writer { database, publisher, forms, reader, owners, renderer, updates_every, stranded };
+    let writer = writer::Writer {
+        database,
+        publisher,
+        forms,
+        reader,
+        owners,
+        tags,
+        left_out,
+        renderer,
+        updates_every,
+        stranded,
+    };
     worker.consume(Stage::Logger, writer)?;
     worker.serve(Router::new()).await
 }

@@ -3,7 +3,7 @@
 //!
 //! Sellsy cannot be asked for a staff member by e-mail, so the list is fetched once and kept. An agent who is not on it
 //! may have joined since: then the list is fetched again, but at most every ten minutes. While it is fetched, or if that
-//! fails, the old list is used.
+//! fails, the old list is used. The file of rules may name the staff of an agent whose address in Sellsy is another one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,6 +14,7 @@ use std::{
 use base::{
     db::Database,
     error::{Code, Error, Remedy, Result},
+    rules::{Rules, StaffRef},
 };
 use ledger::calls;
 use tokio::{sync::Mutex, time::Instant};
@@ -31,6 +32,7 @@ pub(crate) struct Owners {
     sellsy: Sellsy,
     database: Database,
     default: Option<i64>,
+    rules: Arc<Rules>,
     known: StdMutex<Known>,
     /// Held while the list is being fetched.
     fetching: Mutex<()>,
@@ -58,14 +60,19 @@ struct Staffs {
 }
 
 impl Owners {
-    pub(crate) fn new(sellsy: Sellsy, database: Database, default: Option<i64>) -> Self {
-        Self { sellsy, database, default, known: StdMutex::default(), fetching: Mutex::default() }
+    pub(crate) fn new(sellsy: Sellsy, database: Database, default: Option<i64>, rules: Arc<Rules>) -> Self {
+        let (known, fetching) = (StdMutex::default(), Mutex::default());
+        Self { sellsy, database, default, rules, known, fetching }
     }
 
     pub(crate) async fn of(&self, agent_email: Option<&str>, record_owner: Option<i64>) -> Result<i64> {
-        let email = agent_email.map(str::to_lowercase);
+        let (id, email) = match agent_email.and_then(|email| self.rules.agents.staff_of(email)) {
+            Some(StaffRef::Id(id)) => (Some(*id), None),
+            Some(StaffRef::Email(email)) => (None, Some(email.clone())),
+            None => (None, agent_email.map(str::to_lowercase)),
+        };
         let staffs = self.staffs(email.as_deref()).await?;
-        let agent = email.and_then(|email| staffs.by_email.get(&email).copied());
+        let agent = id.or_else(|| email.and_then(|email| staffs.by_email.get(&email).copied()));
         let refused = |id: i64| self.known(|known| known.refused.get(&id).is_some_and(|at| at.elapsed() < KEEP));
         choose([agent, record_owner, self.default], &staffs.ids, refused).ok_or_else(|| {
             let message =

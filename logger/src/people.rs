@@ -9,7 +9,7 @@ use ledger::{
     calls::{AsLeft, CallRow, Links, Part},
     form::LogForm,
 };
-use vendors::sellsy::wire::{CallResult, PhoneCall, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related};
+use vendors::sellsy::wire::{CallResult, PhoneCall, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related, Topic};
 
 use crate::{
     block::{self, Inside},
@@ -249,6 +249,7 @@ pub(crate) fn as_left(call_id: CallId, merged: Merged, answer: Option<&PhoneCall
         source: update.source,
         related: update.related.unwrap_or_default(),
         duration: update.duration,
+        topic: update.topic.map(|id| Topic { id, name: None }),
         description: update.description.clone(),
         ..PhoneCall::default()
     };

@@ -202,7 +202,8 @@ pub(crate) fn ready(row: &CallRow) -> Result<Ready<'_>, Reason> {
         Decision::Undecided => return Err(Reason::NotResolved),
         Decision::Reopened(resolution) | Decision::Final { resolution, .. } => resolution,
     };
-    let record = resolution.record.as_ref().ok_or(Reason::NobodyInSellsy)?;
+    let nobody = || Some(&resolution.rule).filter(|rule| rule.is_a_rule()).cloned().unwrap_or(Reason::NobodyInSellsy);
+    let record = resolution.record.as_ref().ok_or_else(nobody)?;
     let call = row.snapshot.as_ref().ok_or(Reason::NotArrived)?;
     match (&row.log, &row.decision) {
         (Log::Deleted, _) => Err(Reason::LogDeleted),

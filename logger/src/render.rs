@@ -1,11 +1,15 @@
 //! The log that a call should have: from the ledger's row to the body of `POST /phone-calls`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use base::{
     error::{Code, Error, Result},
     ids::{CallId, Kind},
-    settings::{Problems, Settings},
+    rules::Rules,
+    settings::{Language, Problems, Settings},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
@@ -34,6 +38,9 @@ const HALVINGS: [u32; 3] = [0, 2, 4];
 pub(crate) struct Renderer {
     template: Template,
     style: Style,
+    /// The template for lines whose logs are in the other language.
+    other: Option<Template>,
+    rules: Arc<Rules>,
     time_zone: TimeZone,
     /// The shortest description that Sellsy has refused as too long, in characters.
     too_long: AtomicUsize,
@@ -64,16 +71,21 @@ impl Renderer {
     pub(crate) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let style = Style { language: settings.log_language, call_link: settings.aircall.call_link.clone() };
         let language = style.language;
-        let template = match &settings.log_template {
-            Some(path) => Template::own(path, language)
-                .map_err(|problem| Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))?,
-            None => Template::shipped(language)?,
+        let template = |language| match &settings.log_template {
+            Some(path) => Template::own(path, language).map_err(|problem| {
+                anyhow::Error::new(Problems::one(format!("LOG_TEMPLATE is no template that works: {problem}")))
+            }),
+            None => Template::shipped(language),
         };
-        Ok(Self::with(template, style, settings.time_zone.clone()))
+        let other = settings.rules.lines.languages().find(|of_line| *of_line != language);
+        let other = other.map(template).transpose()?;
+        let renderer = Self::with(template(language)?, style, settings.time_zone.clone());
+        Ok(Self { other, rules: settings.rules.clone(), ..renderer })
     }
 
     pub(crate) fn with(template: Template, style: Style, time_zone: TimeZone) -> Self {
-        Self { template, style, time_zone, too_long: AtomicUsize::new(usize::MAX) }
+        let (other, rules) = (None, Arc::default());
+        Self { template, style, other, rules, time_zone, too_long: AtomicUsize::new(usize::MAX) }
     }
 
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
@@ -106,16 +118,26 @@ impl Renderer {
 
     /// The longest description with fewer characters than that, or the shortest that there is.
     pub(crate) fn text_below(&self, row: &CallRow, ready: &Ready<'_>, too_long: usize) -> Result<String> {
+        let (template, language) = self.voice(ready.call);
+        let style = Style { language, ..self.style.clone() };
         let mut text = String::new();
         for halvings in HALVINGS {
-            let context = describe::context(ready.call, &row.insights, &self.style);
-            let context = context.beside(row.other_call, &self.style).shortened(halvings);
-            text = described(row.call_id, &self.template.render(&context)?, LIMIT >> halvings);
+            let context = describe::context(ready.call, &row.insights, &style);
+            let context = context.beside(row.other_call, &style).shortened(halvings);
+            text = described(row.call_id, &template.render(&context)?, LIMIT >> halvings);
             if text.chars().count() < too_long {
                 break;
             }
         }
         Ok(text)
+    }
+
+    /// A line's logs may be in a language of their own.
+    fn voice(&self, call: &Call) -> (&Template, Language) {
+        match (self.rules.lines.of(|| call.line()).language, &self.other) {
+            (Some(language), Some(other)) if language != self.style.language => (other, language),
+            _ => (&self.template, self.style.language),
+        }
     }
 
     /// Sellsy has refused this description as too long.

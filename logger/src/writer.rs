@@ -16,6 +16,7 @@
 
 mod claim;
 mod ends;
+mod left_out;
 mod steps;
 mod stranded;
 
@@ -48,9 +49,11 @@ use crate::{
     plan::{self, Action, Context, News, Progress},
     reader::Reader,
     render::Renderer,
+    tags::Tags,
 };
 
 use claim::Claim;
+pub(crate) use left_out::LeftOut;
 pub(crate) use stranded::Stranded;
 use stranded::Unreleased;
 
@@ -66,6 +69,8 @@ pub(crate) struct Writer {
     pub(crate) forms: Forms,
     pub(crate) reader: Reader,
     pub(crate) owners: Owners,
+    pub(crate) tags: Tags,
+    pub(crate) left_out: LeftOut,
     pub(crate) renderer: Renderer,
     /// How far apart changes of logs are written.
     pub(crate) updates_every: Duration,
@@ -87,6 +92,8 @@ struct Draft {
     log: PhoneCallCreate,
     /// As it stands, if it was read.
     stands: Option<PhoneCall>,
+    /// Why it has not the topic that its tags mean.
+    without_topic: Option<Reason>,
     written: Wrote,
 }
 
@@ -101,8 +108,8 @@ struct Wrote {
 }
 
 impl Draft {
-    fn new(log: PhoneCallCreate) -> Self {
-        Self { log, stands: None, written: Wrote::default() }
+    fn new(log: PhoneCallCreate, without_topic: Option<Reason>) -> Self {
+        Self { log, stands: None, without_topic, written: Wrote::default() }
     }
 }
 
@@ -219,9 +226,12 @@ impl Writer {
     async fn work(&self, work: Work<'_>) -> Result<Ended> {
         let ready = match plan::ready(work.row) {
             Ok(ready) => ready,
+            Err(why) if self.is_decided_anew(work.row, &why).await? => return self.ended(work, Outcome::Done).await,
             Err(why) => return self.ended(work, Outcome::Skip(Reason::NotWritten(why.into()))).await,
         };
-        let mut draft = Draft::new(self.render(work.row, &ready).await?);
+        let mut log = self.render(work.row, &ready).await?;
+        let without_topic = self.tags.apply(ready.call, &mut log).await?;
+        let mut draft = Draft::new(log, without_topic);
         let mut progress = Progress::Rendered(&draft.log);
         loop {
             let context = Context { carries: work.carries, news: work.news, allowed: self.forms.allowed() };

@@ -155,7 +155,7 @@ fn window(arguments: &Arguments, zone: &TimeZone, now: Timestamp) -> Result<(Tim
     Ok((since, until))
 }
 
-fn parse_time(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {
+pub(crate) fn parse_time(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }

@@ -8,6 +8,7 @@
 
 mod aircall;
 mod broker;
+mod by_rules;
 mod clock;
 mod database;
 mod inspect;

@@ -60,7 +60,7 @@ async fn of_call(database: &Database, settings: &Settings, id: &str) -> anyhow::
     let known = calls::known(&client, CallId(id)).await?;
     let call = calls::snapshot(&client, CallId(id)).await?;
     let read = call.map(|call| {
-        let line = settings.regions.of_line(call.line_country());
+        let line = resolver::region_of(&settings.rules, &settings.regions, &call);
         ("caller", caller(call.raw_digits.as_deref().unwrap_or_default(), line))
     });
     Ok(known.map(|known| Decision {

@@ -19,6 +19,7 @@ use base::{
     health::Readiness,
     ids::Stage,
     phone::{self, E164, Regions},
+    rules::Rules,
     settings::Settings,
 };
 use broker::event::Event;
@@ -92,7 +93,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let readiness = Readiness::default();
     let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());
     dead_letters.open(&readiness).await?;
-    let result = forget(database, &dead_letters, &settings.regions, &number, arguments).await;
+    let result = forget(database, &dead_letters, (&settings.regions, &settings.rules), &number, arguments).await;
     links_down.cancel();
     result
 }
@@ -100,7 +101,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 async fn forget(
     database: &Database,
     dead_letters: &DeadLetters,
-    regions: &Regions,
+    countries: Countries<'_>,
     number: &E164,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
@@ -109,7 +110,7 @@ async fn forget(
     let mut client = database.client().await?.detach();
     let client: &mut Client = &mut client;
     client.batch_execute("set statement_timeout = 0").await?;
-    let (readers, found) = find(client, dead_letters, regions, number).await?;
+    let (readers, found) = find(client, dead_letters, countries, number).await?;
     print::found(&found, arguments)?;
     if found.is_nothing() {
         readers.close().await;
@@ -128,7 +129,7 @@ async fn forget(
         }
     }
     erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
-    let remaining = calls_about(client, number, regions).await?;
+    let remaining = calls_about(client, number, countries).await?;
     print::erased(&found, !remaining.is_empty(), arguments)?;
     Ok(if remaining.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -136,10 +137,10 @@ async fn forget(
 async fn find(
     client: &Client,
     dead_letters: &DeadLetters,
-    regions: &Regions,
+    countries: Countries<'_>,
     number: &E164,
 ) -> anyhow::Result<(Readers, Found)> {
-    let calls = calls_about(client, number, regions).await?;
+    let calls = calls_about(client, number, countries).await?;
     let known: BTreeSet<i64> = calls.iter().map(|call| call.call_id).collect();
     let is_about = |call_id: Option<i64>, body: &[u8]| {
         call_id.is_some_and(|id| known.contains(&id)) || mentions(&String::from_utf8_lossy(body), number)
@@ -168,20 +169,25 @@ async fn find(
     Ok((readers, found))
 }
 
+/// Where the other party's number may be dialled.
+type Countries<'a> = (&'a Regions, &'a Rules);
+
 /// The calls that are about this person and are not erased yet.
-async fn calls_about(client: &Client, number: &E164, regions: &Regions) -> anyhow::Result<Vec<Concerned>> {
+async fn calls_about(client: &Client, number: &E164, countries: Countries<'_>) -> anyhow::Result<Vec<Concerned>> {
     let records = store::with_number(client, number).await?;
     // A company is not a person: calls from its other numbers were made by other people.
     let people: Vec<_> = records.into_iter().filter(|(kind, _)| kind != "company").collect();
     let mut calls = erase::concerned(client, number.last_digits(), &people).await?;
-    calls.retain(|call| call.by_record || mentions(&call.text, number) || has_number(call, number, regions));
+    calls.retain(|call| call.by_record || mentions(&call.text, number) || has_number(call, number, countries));
     Ok(calls)
 }
 
-/// Whether the call is from or to the number: it may be written in a way that only the rules of its country can parse.
-fn has_number(call: &Concerned, number: &E164, regions: &Regions) -> bool {
-    let line = regions.of_line(call.line_country.as_deref());
-    call.raw_digits.as_deref().and_then(|raw| phone::parse(raw, line)).as_ref() == Some(number)
+/// Whether the call is from or to the number: it may be written in a way that only the rules of its country can parse. That is the
+/// country of the line, or one that the file of rules names for a line.
+fn has_number(call: &Concerned, number: &E164, (regions, rules): Countries<'_>) -> bool {
+    let mut countries = std::iter::once(regions.of_line(call.line_country.as_deref())).chain(rules.lines.regions());
+    let raw = call.raw_digits.as_deref().unwrap_or_default();
+    countries.any(|country| phone::parse(raw, country).as_ref() == Some(number))
 }
 
 /// Erases the database's part in one transaction, the inbox first because it would bring the rest back; removes the dead
@@ -198,4 +204,37 @@ async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Reade
     let removed = futures_util::future::try_join_all(found.letters.iter().map(UnackedLetter::remove)).await;
     readers.close_after_acks().await;
     removed.map(drop).context("a dead letter could not be removed")
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{phone::Region, rules};
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_as_any_of_the_countries_dials_it() {
+        let call = |raw: &str| Concerned {
+            call_id: 1,
+            sellsy_id: None,
+            log_form: None,
+            raw_digits: Some(raw.to_owned()),
+            line_country: Some("FR".to_owned()),
+            text: String::new(),
+            by_record: false,
+            unmatched: false,
+            insights: 0,
+            lines: 0,
+        };
+        let london = rules::parse("[lines]\n\"Londres\" = { region = \"GB\" }\n", Region::default()).unwrap();
+        let (number, regions) = ("+442079460103".parse().unwrap(), Region::default().into());
+        for (raw, rules, expected) in [
+            ("+44 20 7946 0103", &Rules::default(), true),
+            ("020 7946 0103", &Rules::default(), false),
+            ("020 7946 0103", &london, true),
+            ("01 99 00 10 01", &london, false),
+        ] {
+            assert_eq!(has_number(&call(raw), &number, (&regions, rules)), expected, "{raw}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod forget;
 mod pins;
 mod ready;
 mod relink;
+mod rules;
 mod search;
 mod webhook;
 
@@ -150,6 +151,12 @@ enum Command {
     /// Moves a call to another record, where it stays
     #[command(after_help = relink::EXAMPLES)]
     Relink(relink::Arguments),
+    /// The file of rules (RULES): checking it, and trying it on past calls
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  callbridge rules check rules.toml\n  callbridge rules try --since 7d --rules rules.toml\n\ndocs/rules.md explains each rule, deploy/rules.example.toml shows it."
+    )]
+    Rules(rules::Command),
     /// Lets the match rules find the record of a number again
     #[command(after_help = "Examples:\n  callbridge unpin \"+33 6 39 98 41 07\"")]
     Unpin {
@@ -295,6 +302,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Relink(arguments) => {
             with_installation(sellsy, FEW_CONNECTIONS, async |i| {
                 relink::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Rules(rules::Command::Check(arguments)) => rules::check(&arguments),
+        Command::Rules(rules::Command::Try(arguments)) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                rules::try_out(&i.database, &i.settings, &arguments).await
             })
             .await
         }

@@ -15,8 +15,9 @@ use ledger::{
     resolution::{RecordRef, Resolution},
     timeline::Reason,
 };
-use resolver::LookUp;
+use resolver::{LookUp, own_lines::OwnLines};
 use vendors::{
+    aircall::Aircall,
     budget::{Lane, Role},
     sellsy::Sellsy,
 };
@@ -98,7 +99,11 @@ pub(crate) async fn relink(
 /// A look-up as commands use it.
 pub(crate) fn look_up(database: &Database, settings: &Settings) -> anyhow::Result<LookUp> {
     let sellsy = Sellsy::new(&settings.sellsy, database, Role::Guest("callbridge"))?.on(Lane::Interactive);
-    Ok(LookUp::new(sellsy, settings, database.clone()))
+    let look_up = LookUp::new(sellsy, settings, database.clone());
+    let aircall =
+        settings.aircall.has_credential().then(|| Aircall::new(&settings.aircall, database, Role::Guest("explain")));
+    let own_lines = aircall.transpose()?.map(|aircall| OwnLines::new(aircall.on(Lane::Interactive)));
+    Ok(look_up.with_rules(settings.rules.clone(), own_lines))
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// The commands that the documents promise.
-const PROMISED: [&str; 17] = [
+const PROMISED: [&str; 19] = [
     "check",
     "explain",
     "call",
@@ -20,6 +20,8 @@ const PROMISED: [&str; 17] = [
     "directory sync",
     "directory status",
     "forget",
+    "rules check",
+    "rules try",
     "console",
     "ready",
     "completions",

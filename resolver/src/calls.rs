@@ -3,22 +3,25 @@
 //! The ledger is written before `call.resolved` is published, and the message is acked last. If the process dies in
 //! between, the same message comes again, finds the decision made, and only publishes it once more.
 
-use std::time::Duration;
+mod by_rules;
+
+use std::{sync::Arc, time::Duration};
 
 use base::{
     db::Database,
     error::{Code, Error, Result},
     ids::{CallId, Stage},
     phone::{Caller, E164},
+    rules::Rules,
     trace::Traceparent,
 };
 use broker::{
     amqp::{Incoming, Outcome, Publisher},
     event::{CALL_RESOLVED, RecordHint, Resolved},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use ledger::{
-    calls::{self, Known, Snapshot},
+    calls::{self, Known, Snapshot, Taken},
     resolution::Resolution,
     timeline::{self, Decision, Entry, Reason, What},
 };
@@ -40,6 +43,8 @@ pub(crate) struct Calls {
     pub(crate) database: Database,
     pub(crate) publisher: Publisher,
     pub(crate) look_up: LookUp,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) time_zone: TimeZone,
 }
 
 impl Calls {
@@ -48,9 +53,19 @@ impl Calls {
         let call: Call = event.payload()?;
         let client = self.database.client().await?;
         let snapshot = Snapshot::new(event.view(), event.occurred_at, &call).noted(message.is_noted());
-        let number = self.number(&call);
-        let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, FRESH, number.as_ref()).await?;
+        let (number, fresh) = (self.waits_for(&call).await?, self.fresh(&client, message, &snapshot).await?);
+        // The line of the event is written once, by the first statement that stores its view.
+        let snapshot = snapshot.noted(message.is_noted());
+        let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, fresh, number.as_ref()).await?;
         message.set_noted();
+        let taken = match taken {
+            Taken::In(Some(known))
+                if known.is_final && self.is_left_out_no_more(&client, call_id, &known.resolution.rule).await? =>
+            {
+                Taken::In(None)
+            }
+            taken => taken,
+        };
         drop(client);
         let mut progress = Ended::TakenIn(taken);
         loop {
@@ -95,9 +110,10 @@ impl Calls {
     }
 
     async fn look_up_again(&self, call_id: CallId, call: &Call) -> Result<bool> {
-        let found = self.look_up.resolve(call).await?;
+        let found = self.resolve(call).await?;
         let client = self.database.client().await?;
-        let decided = calls::decide_again(&client, call_id, &found, self.number(call).as_ref()).await?;
+        let number = self.number(call).filter(|_| !found.rule.is_a_rule());
+        let decided = calls::decide_again(&client, call_id, &found, number.as_ref()).await?;
         let again = plan::again(&found, decided.as_ref());
         if again != Again::Nothing {
             let entry = Entry::new("resolver", What::DecidedAgain(Decision::from(&found)));
@@ -117,16 +133,29 @@ impl Calls {
         }
     }
 
-    /// For a call that the card's look-up cannot decide: there was none, or it is too old.
+    /// For a call that the card's look-up cannot decide: there was none, it is too old, or a rule leaves the call out.
     async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Box<Known>> {
-        let resolution = self.look_up.resolve(call).await?;
+        let (mut just_decided, rule) = self.decide_once(call_id, call, number).await?;
         let client = self.database.client().await?;
-        let just_decided = calls::decide(&client, call_id, &resolution, number).await?;
+        if just_decided && self.is_left_out_no_more(&client, call_id, &rule).await? {
+            drop(client);
+            (just_decided, _) = self.decide_once(call_id, call, number).await?;
+        }
+        let client = self.database.client().await?;
         // Another replica may have decided first, and the call may already be logged by that. Or a card was shown
         // meanwhile.
         let decided = calls::known(&client, call_id).await?;
         let decided = decided.ok_or_else(|| Error::retry(Code::CallBusy, "the call was deleted meanwhile"))?;
         Ok(Box::new(Known { just_decided, ..decided }))
+    }
+
+    /// Returns whether this decision counts, and its rule.
+    async fn decide_once(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<(bool, Reason)> {
+        let resolution = self.resolve(&self.whole(call_id, call).await?).await?;
+        let client = self.database.client().await?;
+        let number = number.filter(|_| !resolution.rule.is_a_rule());
+        let just_decided = calls::decide(&client, call_id, &resolution, number).await?;
+        Ok((just_decided, resolution.rule))
     }
 
     /// `first`: see [`Resolved`].

@@ -39,6 +39,7 @@ fn third_type(relation: Relation) -> &'static str {
 }
 
 /// How cards look.
+#[derive(Clone)]
 pub(crate) struct Style {
     pub(crate) links: Links,
     pub(crate) language: Language,

@@ -56,7 +56,9 @@ impl Cards {
         };
         let client = self.database.client().await?;
         let known = self.known(&client, call_id, &call, &resolution).await?;
-        let card = card::render(&resolution, &known, &self.style);
+        let language = self.look_up.language_of(&call).unwrap_or(self.style.language);
+        let style = card::Style { language, ..self.style.clone() };
+        let card = card::render(&resolution, &known, &style);
         let claimed = if looked_up {
             let line = Entry::new("resolver", What::LookedUp(Decision::from(&resolution)));
             calls::keep_look_up(&client, call_id, &resolution, card.is_some(), line).await?

@@ -4,17 +4,19 @@
 //! if it is fresh, the decision is stored with every candidate and the rule that chose, and `call.resolved` passes it
 //! to the logger. What to do when ([`plan`]) and the match rules ([`rules`]) are pure functions. Candidates come from
 //! the phone [`directory`], which this worker also keeps in step with Sellsy; Sellsy is asked live only for a number
-//! that the directory does not have.
+//! that the directory does not have. What the file of rules leaves out ([`left_out`]) is decided without a request to Sellsy.
 
 mod calls;
 mod card;
 mod cards;
 pub mod directory;
 mod hints;
+pub mod left_out;
 mod live;
 mod look_up;
 mod messages;
 mod numbers;
+pub mod own_lines;
 pub mod pins;
 mod plan;
 mod record;
@@ -35,7 +37,7 @@ use vendors::{
 };
 
 pub use card::page_of;
-pub use look_up::LookUp;
+pub use look_up::{LookUp, region_of};
 
 use directory::sync::Sync;
 use rematch::Rematch;
@@ -45,6 +47,7 @@ const NAME: &str = "resolver";
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let (regions, links) = (settings.regions.clone(), settings.sellsy.links.clone());
     let style = card::Style { links, language: settings.log_language, time_zone: settings.time_zone.clone() };
+    let (rules, time_zone) = (settings.rules.clone(), settings.time_zone.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     // Hints take a connection of the database for a moment only.
@@ -54,9 +57,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = Sellsy::new(&worker.settings.sellsy, &database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = LookUp::new(sellsy.on(Lane::Interactive), &worker.settings, database.clone());
+    let look_up = look_up.with_rules(rules.clone(), Some(own_lines::OwnLines::new(aircall.clone())));
     let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, style };
     let publisher = worker.publisher.clone();
-    let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up: look_up.on(Lane::Bulk) });
+    let look_up = look_up.on(Lane::Bulk);
+    let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up, rules, time_zone });
     let rematch = Rematch { calls: calls.clone(), days };
     let hints = hints::Hints {
         database: database.clone(),

@@ -13,7 +13,8 @@ use base::{
     error::{Code, Error, Result},
     ids::Kind,
     phone::{Caller, E164, Region, Regions, classify},
-    settings::{Matching, Settings},
+    rules::Rules,
+    settings::{Language, Matching, Settings},
 };
 use broker::event::RecordHint;
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ use crate::{
         store::{self, Entry},
     },
     live,
+    own_lines::OwnLines,
     pins::{self, Pin},
     record::{self, Listed},
     rules,
@@ -50,6 +52,13 @@ pub struct LookUp {
     directory_loaded: Arc<AtomicBool>,
     opportunities: Arc<Right>,
     companies: Arc<Right>,
+    rules: Arc<Rules>,
+    own_lines: Option<OwnLines>,
+}
+
+/// The country in which the callers of the call's line dial: that of the rules, or else that of the line.
+pub fn region_of(rules: &Rules, regions: &Regions, call: &Call) -> Region {
+    rules.lines.of(|| call.line()).region.unwrap_or_else(|| regions.of_line(call.line_country()))
 }
 
 /// A record, and where it was found.
@@ -74,7 +83,15 @@ impl LookUp {
     pub fn new(sellsy: Sellsy, settings: &Settings, database: Database) -> Self {
         let (regions, matching) = (settings.regions.clone(), settings.matching);
         let (opportunities, companies) = (Arc::default(), Arc::default());
-        Self { sellsy, regions, matching, database, directory_loaded: Arc::default(), opportunities, companies }
+        let (rules, own_lines) = (Arc::default(), None);
+        let directory_loaded = Arc::default();
+        Self { sellsy, regions, matching, database, directory_loaded, opportunities, companies, rules, own_lines }
+    }
+
+    /// By these rules. Without `own_lines`, the one about calls between two of them is passed over.
+    #[must_use]
+    pub fn with_rules(self, rules: Arc<Rules>, own_lines: Option<OwnLines>) -> Self {
+        Self { rules, own_lines, ..self }
     }
 
     /// The same for requests of another lane: what one has learnt of missing rights, the other knows.
@@ -105,7 +122,25 @@ impl LookUp {
 
     /// The country of the line, in which its callers' numbers are dialled.
     pub(crate) fn line_of(&self, call: &Call) -> Region {
-        self.regions.of_line(call.line_country())
+        region_of(&self.rules, &self.regions, call)
+    }
+
+    /// Of the agents of the call's line, if the rules say so.
+    pub(crate) fn language_of(&self, call: &Call) -> Option<Language> {
+        self.rules.lines.of(|| call.line()).language
+    }
+
+    /// Why calls with this number are left out, whatever their end. Nothing is looked up for them.
+    pub(crate) async fn left_out(&self, number: &E164) -> Result<Option<Reason>> {
+        if self.rules.calls.ignore(number) {
+            return Ok(Some(Reason::Ignored));
+        }
+        match &self.own_lines {
+            Some(own_lines) if self.rules.calls.without_own_lines => {
+                Ok(own_lines.have(number).await?.then_some(Reason::OwnLine))
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) async fn resolve(&self, call: &Call) -> Result<Resolution> {
@@ -124,6 +159,9 @@ impl LookUp {
 
     /// The decision for a number that calls a line in a country.
     async fn number_on(&self, number: &E164, line: Region) -> Result<Resolution> {
+        if let Some(why) = self.left_out(number).await? {
+            return Ok(nobody(why));
+        }
         let pin = pins::of(&self.database.client().await?, number).await?;
         let Some(Pin { record, by, at, .. }) = pin else { return self.by_rules(number, line).await };
         match self.known_or_read(record).await? {
@@ -294,7 +332,7 @@ impl Right {
     }
 }
 
-fn nobody(why: Reason) -> Resolution {
+pub(crate) fn nobody(why: Reason) -> Resolution {
     Resolution {
         source: Source::None,
         as_of: None,

@@ -19,7 +19,7 @@ impl Handler for Messages {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         match message.event.kind.as_str() {
             DIRECTORY_CHANGED => self.hints.handle(message).await,
-            _ => self.calls.ended(message).await,
+            _ => Box::pin(self.calls.ended(message)).await,
         }
     }
 }

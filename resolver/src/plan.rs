@@ -55,7 +55,8 @@ pub(crate) fn ended(progress: Ended, number: Option<&E164>) -> Action<'_> {
         Ended::TakenIn(Taken::In(_)) => Action::LookUp,
         Ended::Decided(known) => decided(known),
         // A record that was added to the directory after the look-up did not find this call waiting for it.
-        Ended::Noted(known) => match number {
+        // What a rule leaves out waits for nobody.
+        Ended::Noted(known) => match number.filter(|_| !known.resolution.rule.is_a_rule()) {
             Some(number) => Action::AskDirectory(known, number),
             None => nobody(known),
         },

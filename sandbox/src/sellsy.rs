@@ -28,6 +28,7 @@ mod errors;
 mod fields;
 mod filters;
 mod gate;
+mod metas;
 mod notices;
 mod opportunities;
 mod paging;
@@ -102,6 +103,7 @@ pub fn api(account: Account) -> Router {
         .route("/staffs", get(staffs::list))
         .route("/staffs/search", post(staffs::search))
         .route("/staffs/{id}", get(staffs::get))
+        .route("/activities/crm/metas", get(metas::metas))
         .route("/quotas", get(quotas))
         .fallback(async || errors::Error::not_found())
         .method_not_allowed_fallback(async || errors::Error::method_not_allowed())

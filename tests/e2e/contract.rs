@@ -21,7 +21,8 @@ use serde_json::json;
 use document::{Document, Exchange, Operation};
 
 /// Every endpoint that the workers use. When you add one, add a call to `played` that uses it.
-const OF_WORKERS: [&str; 19] = [
+const OF_WORKERS: [&str; 20] = [
+    "GET /activities/crm/metas",
     "GET /comments/{id}",
     "GET /companies/{id}",
     "GET /contacts/{id}",
@@ -55,7 +56,12 @@ const OF_SANDBOX: [&str; 5] = [
 #[tokio::test]
 async fn sellsy_is_asked_and_answers_as_documented() -> Result<()> {
     let Some(document) = find()? else { return Ok(()) };
-    let (mut stack, workers) = Stack::running("contract").await?;
+    let mut stack = Stack::new("contract").await?;
+    // The topics are read for a rule that names one.
+    let rules = stack.logs.join("rules.toml");
+    std::fs::write(&rules, "[tags]\n\"VIP\" = { topic = \"Support\", result = \"interrupt\" }\n")?;
+    stack.environment.insert("RULES".into(), rules.display().to_string());
+    let workers = stack.start_all().await?;
     played::play(&mut stack, workers).await?;
     let mut of_workers = exchanges(&stack.sandbox).await?;
     let all = of_workers.len();

@@ -33,6 +33,7 @@ mod reconcile;
 mod refused;
 mod replicas;
 mod retention;
+mod rules;
 mod secrets;
 mod sellsy_webhook;
 mod soak;

@@ -70,11 +70,12 @@ impl Writer {
 
     /// The whole log is in Sellsy: notes that and releases the lease, in one statement.
     async fn written(&self, work: Work<'_>, draft: Draft, form: LogForm, id: i64, what: What) -> Result<Ended> {
-        let Draft { log, written: Wrote { left, theirs, .. }, .. } = draft;
+        let Draft { log, without_topic, written: Wrote { left, theirs, .. }, .. } = draft;
         let digest = forms::digest(form, &log);
         let theirs = Some(theirs).filter(|parts| !parts.is_empty());
         let theirs = theirs.map(|parts| Entry::new("logger", What::ChangedByPerson { parts }));
-        let lines = [Some(Entry::new("logger", what)), theirs].into_iter().flatten();
+        let without_topic = without_topic.map(|reason| Entry::new("logger", What::WithoutTopic { reason }));
+        let lines = [Some(Entry::new("logger", what)), without_topic, theirs].into_iter().flatten();
         let written = Written { form, sellsy_id: id, digest: &digest, left: left.as_ref() };
         let client = self.database.client().await?;
         let changed = calls::record_written(&client, work.row, written, lines, work.claim.lease, true).await?;

@@ -108,15 +108,14 @@ impl Writer {
         draft: &mut Draft,
         creation: &Creation,
     ) -> Result<Result<i64, WriteError>> {
-        let log = &mut draft.log;
         if creation.refused.is_some() {
-            log.related.truncate(1);
+            draft.log.related.truncate(1);
         }
         let answer = loop {
-            let answer = self.forms.create(creation.form, log, &self.before_write(work, creation.form)).await;
+            let answer = self.forms.create(creation.form, &draft.log, &self.before_write(work, creation.form)).await;
             remember(work, &answer);
             match answer {
-                Err(WriteError::Refused(_, Some(field))) if self.put_right(work.row, ready, log, field).await? => {}
+                Err(WriteError::Refused(_, Some(field))) if self.put_right(work.row, ready, draft, field).await? => {}
                 answer => break answer,
             }
         };
@@ -126,7 +125,7 @@ impl Writer {
             Ok(_) | Err(WriteError::Unclear(_)) => {}
         }
         Ok(answer.map(|made| {
-            let merged = people::unseen(log, Links::Set);
+            let merged = people::unseen(&draft.log, Links::Set);
             draft.written.left = Some(people::as_left(work.row.call_id, merged, Some(&made), None));
             made.id
         }))
@@ -181,22 +180,21 @@ impl Writer {
                     }
                     text = Some(shorter);
                 }
-                Err(WriteError::Refused(_, Some(field)))
-                    if self.put_right(work.row, ready, &mut draft.log, field).await? => {}
+                Err(WriteError::Refused(_, Some(field))) if self.put_right(work.row, ready, draft, field).await? => {}
                 answer => return Ok(answer.map(drop)),
             }
         }
     }
 
-    /// Gives the log another owner, or a shorter text, after Sellsy has refused what it had. False if there is no other.
-    async fn put_right(
-        &self,
-        row: &CallRow,
-        ready: &Ready<'_>,
-        log: &mut PhoneCallCreate,
-        field: Field,
-    ) -> Result<bool> {
+    /// Gives the log another owner, a shorter text, or no topic, after Sellsy has refused what it had. False if there is no other.
+    async fn put_right(&self, row: &CallRow, ready: &Ready<'_>, draft: &mut Draft, field: Field) -> Result<bool> {
+        let log = &mut draft.log;
         match field {
+            Field::Topic if log.topic.is_none() => Ok(false),
+            Field::Topic => {
+                draft.without_topic = self.tags.refused(ready.call, log);
+                Ok(true)
+            }
             Field::Owner => {
                 self.owners.refused(log.owner_id);
                 let owner_id = self.owner(ready).await?;

@@ -8,7 +8,7 @@ use vendors::{
     budget::{Lane, Role},
 };
 
-use super::{Finding, Verdict, clock, look, rules};
+use super::{Finding, Verdict, by_rules, clock, look, rules};
 
 const INSTALL: &str = "callbridge webhook install --url https://<your host>/webhooks/aircall";
 const CREDENTIAL: &str = "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)";
@@ -52,7 +52,8 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         }
     })
     .await;
-    vec![ping, webhook, clock.about("clock of Aircall")]
+    let by_rules = by_rules::of_aircall(&aircall, settings, CREDENTIAL).await;
+    [ping, webhook, clock.about("clock of Aircall")].into_iter().chain(by_rules).collect()
 }
 
 fn webhook_verdict(health: Health) -> Verdict {

@@ -13,7 +13,7 @@ use vendors::{
     sellsy::{Sellsy, wire::StaffStatus},
 };
 
-use super::{Finding, State, Verdict, clock, look, rules, scope::Scope};
+use super::{Finding, State, Verdict, by_rules, clock, look, rules, scope::Scope};
 
 const CREDENTIAL: &str = "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)";
 
@@ -52,7 +52,8 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         look("Sellsy quotas", quotas(&sellsy, settings)),
         owner(&sellsy, settings)
     );
-    std::iter::once(log_in).chain(scopes).chain([quotas, owner]).collect()
+    let by_rules = by_rules::of_sellsy(&sellsy, settings, CREDENTIAL).await;
+    std::iter::once(log_in).chain(scopes).chain([quotas, owner]).chain(by_rules).collect()
 }
 
 /// Checks each scope by a request that needs it; the first answer also gives Sellsy's clock.

@@ -2,7 +2,7 @@
 
 use base::settings::{Problems, Settings};
 
-use super::{Finding, Verdict};
+use super::{Finding, Verdict, by_rules};
 
 const WHERE: &str = "see .env.example, or --help of a worker";
 
@@ -37,6 +37,7 @@ pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
         tokens.about("webhook tokens"),
         Verdict::ok(notices).about("Sellsy webhooks"),
         template(settings).about("log template"),
+        by_rules::of_settings(settings),
     ]
 }
 

@@ -81,8 +81,12 @@ pub(super) async fn pin(
     let texts = visitor.texts();
     let client = console.database.client().await?;
     let call_of = calls::snapshot(&client, CallId(call)).await?;
-    let number = call_of
-        .map(|call| phone::classify(call.raw_digits.as_deref(), console.settings.regions.of_line(call.line_country())));
+    let number = call_of.map(|call| {
+        phone::classify(
+            call.raw_digits.as_deref(),
+            resolver::region_of(&console.settings.rules, &console.settings.regions, &call),
+        )
+    });
     let Some(Caller::Number(number)) = number else {
         return refused(&visitor, StatusCode::CONFLICT, texts.no_number_to_pin);
     };

@@ -3,6 +3,7 @@
 //! English is the ledger's own; French is matched here, so that a reason without a French sentence does not compile. Text from
 //! another version or from an API is shown as it is, marked as English.
 
+use base::rules::Outcome;
 use ledger::timeline::Reason;
 use maud::{Markup, html};
 
@@ -38,6 +39,21 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::Withheld => "le numéro est masqué : il n’y a personne à chercher",
         Reason::Internal => "un numéro interne ou court : il n’est pas cherché",
         Reason::Unusable => "ce qui a été composé n’est pas un numéro : il n’est pas cherché",
+        Reason::OwnLine => {
+            "l’autre bout est un numéro de l’entreprise, dont les appels ne sont enregistrés chez personne (RULES)"
+        }
+        Reason::Ignored => "le numéro est de ceux à ignorer (RULES)",
+        Reason::KindNotLogged { outbound, outcome } => {
+            let direction = if *outbound { "sortants" } else { "entrants" };
+            let outcome = match outcome {
+                Outcome::Answered => "et décrochés",
+                Outcome::Voicemail => "avec message vocal",
+                Outcome::Missed => "et sans réponse",
+            };
+            return html! { "les appels " (direction) " " (outcome) " ne sont pas enregistrés sur cette ligne (RULES)" };
+        }
+        Reason::OutOfHours => "il a eu lieu en dehors des heures d’ouverture (RULES)",
+        Reason::SupplierNotLogged => "les appels des fournisseurs ne sont enregistrés chez personne (RULES)",
         Reason::Pinned { by, at } => {
             return html! { "épinglé par " (by) ", le " (at.strftime("%d/%m/%Y").to_string()) };
         }
@@ -81,6 +97,13 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::NobodyInSellsy => "personne dans Sellsy ne porte ce numéro",
         Reason::NotArrived => "l’appel lui-même n’est pas encore arrivé",
         Reason::RecordGone => "sa fiche a disparu de Sellsy ; l’appelant est cherché de nouveau",
+        Reason::TopicUnknown { topic } => {
+            return html! { "Sellsy n’a pas de libellé du nom de « " (topic) " » (RULES)" };
+        }
+        Reason::TopicsUnreadable { code } => {
+            return html! { "les libellés de Sellsy ne peuvent pas être lus (" (code) ")" };
+        }
+        Reason::TopicRefused => "Sellsy a refusé le libellé",
         Reason::LogDeleted => "quelqu’un a supprimé son compte rendu dans Sellsy",
         Reason::UnknownToAircall => "Aircall ne connaît pas cet appel",
         Reason::OtherNumber => "l’appel a eu lieu sur un autre numéro",

@@ -71,6 +71,9 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::Logged { log, .. } => (WRITE, html! { (texts.was_logged) " " (written(visitor, *log)) }),
         What::LogUpdated(log) => (WRITE, html! { (texts.was_updated) " " (written(visitor, *log)) }),
         What::LogUpToDate(log) => (QUIET, html! { (texts.is_up_to_date) " " (written(visitor, *log)) }),
+        What::WithoutTopic { reason } => {
+            (TROUBLE, html! { (texts.without_topic) " " (reasons::sentence(visitor, reason)) })
+        }
         What::ChangedByPerson { parts } => (DECISION, changed_by_person(visitor, parts)),
         What::AdoptedUnclear(log) => (WRITE, html! { (texts.was_adopted) " " (written(visitor, *log)) }),
         What::AdoptedUnknown(log) => (WRITE, html! { (texts.unknown_was_adopted) " " (written(visitor, *log)) }),

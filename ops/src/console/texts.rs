@@ -219,6 +219,7 @@ texts! {
     no_card: "Aucune carte n’a été montrée pendant l’appel.", "No card was shown during the call.";
     nothing_done: "Rien à faire :", "Nothing to do:";
     was_logged: "Enregistré :", "Logged:";
+    without_topic: "Écrit sans le libellé que veulent dire ses tags :", "Written without the topic that its tags mean:";
     is_up_to_date: "Le compte rendu dit déjà ce qu’il faut :", "The log says already what it should:";
     moved_to: "Déplacé vers", "Moved to";
     by: "par", "by";

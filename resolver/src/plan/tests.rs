@@ -30,14 +30,14 @@ fn resolution(who: &str) -> Resolution {
     };
     let record = match who {
         "somebody" => Some(record),
-        "nobody" => None,
+        "nobody" | "left out" => None,
         who => unreachable!("who is {who}?"),
     };
     Resolution {
         source: Source::Directory,
         as_of: None,
         record,
-        rule: Reason::Other(who.to_owned()),
+        rule: if who == "left out" { Reason::Ignored } else { Reason::Other(who.to_owned()) },
         opportunity: None,
         opportunity_rule: Reason::NoOpportunity,
         candidates: vec![],
@@ -50,6 +50,9 @@ fn known(who: &str, is_final: bool, just_decided: bool) -> Box<Known> {
 }
 
 fn taken(cell: &str) -> Taken {
+    if let Some(("a decision for nobody", who)) = cell.split_once(", ") {
+        return Taken::In(Some(known(who, true, false)));
+    }
     match cell.rsplit_once(' ') {
         None => Taken::In(None),
         Some(("that the call was", "erased")) => Taken::Erased,

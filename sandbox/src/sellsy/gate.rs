@@ -108,6 +108,7 @@ fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
     let reading = method == Method::GET || segments.last() == Some(&"search");
     match (segments.as_slice(), reading) {
         (["search"], _) => vec!["search.read"],
+        (["activities", ..], _) => vec!["activities.read"],
         (["quotas"], _) => vec!["accounts.read"],
         (["contacts", _, "companies"], _) => vec!["companies.read", "contacts.read"],
         (["individuals", ..], _) => vec!["individuals.read"],
@@ -144,5 +145,6 @@ mod tests {
         check(Method::DELETE, "/phone-calls/4", &["phonecalls.write"]);
         check(Method::GET, "/contacts/4/companies", &["companies.read", "contacts.read"]);
         check(Method::GET, "/search", &["search.read"]);
+        check(Method::GET, "/activities/crm/metas", &["activities.read"]);
     }
 }

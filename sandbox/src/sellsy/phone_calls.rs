@@ -21,6 +21,7 @@ use super::seed::now;
 use super::store::{PhoneCall, Related, RelatedKind, Store, Write};
 use super::views;
 use changes::Changes;
+pub(super) use changes::RESULTS;
 
 mod changes;
 
@@ -161,7 +162,7 @@ impl Wanted {
             priority: filters.value("priority"),
         };
         for (field, value, choices) in
-            [("result", &wanted.result, changes::RESULTS.as_slice()), ("source", &wanted.source, &changes::SOURCES)]
+            [("result", &wanted.result, RESULTS.as_slice()), ("source", &wanted.source, &changes::SOURCES)]
         {
             if value.as_ref().is_some_and(|value| !choices.contains(&value.as_str())) {
                 filters.problems.invalid(field, changes::NOT_A_CHOICE);

@@ -1,6 +1,6 @@
 //! The lowest layer: what every process needs, whatever it does.
 //!
-//! Ids, errors with their codes, settings, telemetry, the database pool and its migrations, health, phone numbers.
+//! Ids, errors with their codes, settings, the file of rules, telemetry, the database pool and its migrations, health, phone numbers.
 //! Nothing here knows a table, an endpoint of a vendor or a queue.
 
 pub mod client;
@@ -10,6 +10,7 @@ pub mod health;
 pub mod http;
 pub mod ids;
 pub mod phone;
+pub mod rules;
 pub mod settings;
 pub mod telemetry;
 pub mod text;

@@ -4,6 +4,7 @@
 //! collects every problem, so that a worker that cannot start reports all of them at once. `<NAME>_FILE` reads a setting
 //! from a file, which is how Docker and Kubernetes mount secrets. Error messages never contain a value.
 
+mod language;
 mod links;
 mod problems;
 mod raw;
@@ -13,10 +14,11 @@ mod values;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches};
+pub use language::Language;
 pub use links::{CallLink, Links};
 pub use problems::Problems;
 use raw::Raw;
-pub use values::{Aircall, Language, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings};
+pub use values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings};
 
 impl Settings {
     /// Reads the environment and the command line of the worker called `name`. On `--help` or `--version`, clap prints the

@@ -32,22 +32,26 @@ use super::{
 mod absent;
 mod as_left;
 mod by_hand;
+mod left_out;
 mod merging;
 mod overdue;
 mod pairs;
 mod past;
 mod row;
+mod walk;
 mod writing;
 
 pub use super::snapshot::Snapshot;
 pub use absent::{LineInsights, insights_by_line, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
+pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use pairs::{any_unpaired, pair};
 pub use past::{PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
+pub use walk::{lines_since, since};
 pub use writing::{
     Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,
     record_intent, record_links_refused, record_written, release,

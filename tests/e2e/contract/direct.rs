@@ -83,6 +83,7 @@ pub(super) async fn ask_without_scope(sandbox: &Sandbox) -> Result<()> {
 async fn read(client: &Client<'_>) -> Result<()> {
     for path in [
         "/quotas",
+        "/activities/crm/metas",
         "/staffs/me",
         "/staffs/101",
         "/staffs?limit=2&offset=0&order=name",

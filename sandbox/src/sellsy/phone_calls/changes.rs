@@ -12,7 +12,7 @@ use crate::sellsy::filters::date_time;
 use crate::sellsy::store::{PhoneCall, Related, Store};
 
 pub(super) const REQUIRED: &[&str] = &["owner_id", "date", "result", "source", "related"];
-pub(super) const RESULTS: [&str; 10] = [
+pub(in crate::sellsy) const RESULTS: [&str; 10] = [
     "noanswer",
     "busy",
     "wrongnumber",

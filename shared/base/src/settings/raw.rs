@@ -105,6 +105,9 @@ pub(super) struct Raw {
     /// File with a custom log template; to try it on example calls: logger preview fr FILE
     #[arg(long, env)]
     pub(super) log_template: Option<String>,
+    /// File with rules: what tags mean, which calls are logged, agents, lines; to check it: callbridge rules check FILE
+    #[arg(long, env)]
+    pub(super) rules: Option<String>,
     /// What to write when Sellsy refuses phone calls (402, 403): comment; when empty, the message is parked
     #[arg(long, env, default_value = "")]
     pub(super) log_fallback: String,

@@ -1,14 +1,25 @@
 //! From text to types. Every setting is read even if another one is wrong, so that all problems are found.
 
-use std::{num::NonZeroU16, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
 
 use super::{
+    language::Language,
     problems::Problems,
     raw::Raw,
-    values::{Aircall, Language, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
+    values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
+};
+use crate::{
+    phone::{Region, Regions},
+    rules::{self, Rules},
 };
 
 pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
@@ -25,7 +36,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let retention_days: Option<NonZeroU16> =
         parsed(problems, "RETENTION_DAYS", &raw.retention_days, "a number of days from 1 to 65535");
     let countries = "countries of two letters with commas between them, such as FR or FR,BE";
-    let regions = parsed(problems, "DEFAULT_REGION", &raw.default_region, countries);
+    let regions: Option<Regions> = parsed(problems, "DEFAULT_REGION", &raw.default_region, countries);
     let newest_first = one_of(problems, "MATCH_FIRST", &raw.match_first, &[("oldest", false), ("newest", true)]);
     let archived = one_of(problems, "MATCH_ARCHIVED", &raw.match_archived, &[("skip", false), ("match", true)]);
     let time_zone = TimeZone::get(&raw.time_zone);
@@ -35,6 +46,12 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let language =
         one_of(problems, "LOG_LANGUAGE", &raw.log_language, &[("fr", Language::French), ("en", Language::English)]);
     let log_template = path(problems, "LOG_TEMPLATE", raw.log_template.as_deref());
+    let rules_file = path(problems, "RULES", raw.rules.as_deref());
+    let region = regions.as_ref().map(Regions::first).unwrap_or_default();
+    let rules = match rules_file.as_ref() {
+        Some(Some(file)) => rules_in(problems, file, region),
+        _ => Some(Rules::default()),
+    };
     let log_fallback = match raw.log_fallback.trim() {
         "" => Some(LogFallback::Park),
         "comment" => Some(LogFallback::Comment),
@@ -77,6 +94,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         time_zone: time_zone.ok()?,
         log_language: language?,
         log_template: log_template?,
+        rules: Arc::new(rules?),
+        rules_file: rules_file?,
         log_fallback: log_fallback?,
         log_updates_every: log_updates_every?,
         console_listen: console_listen?,
@@ -172,6 +191,15 @@ fn path(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Optio
         return None;
     }
     Some(Some(text.into()))
+}
+
+fn rules_in(problems: &mut Problems, file: &Path, region: Region) -> Option<Rules> {
+    let mistakes = match rules::read(file, region) {
+        Ok(rules) => return Some(rules),
+        Err(mistakes) => mistakes,
+    };
+    problems.0.extend(mistakes.iter().map(|mistake| format!("RULES names {}, {mistake}", file.display())));
+    None
 }
 
 fn list(text: &str) -> impl Iterator<Item = &str> {

@@ -45,6 +45,7 @@ fn names_every_problem_at_once_and_no_value() {
         "--console-listen=everywhere",
         "--console-password=hunter2",
         "--log-template={{ hunter2 }}\n{{ agent }}",
+        "--rules=[tags]\n\"hunter2\" = {}",
     ];
     let problems = parse(needs, &arguments, &[]).unwrap_err().to_string();
     for name in [
@@ -69,12 +70,33 @@ fn names_every_problem_at_once_and_no_value() {
         "SELLSY_CLIENT_SECRET",
         "SELLSY_WEBHOOK_SECRET",
         "LOG_TEMPLATE",
+        "RULES",
         "CONSOLE_LISTEN",
         "CONSOLE_PASSWORD",
     ] {
         assert!(problems.contains(&format!("- {name} ")), "{name} in:\n{problems}");
     }
     assert!(!problems.contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn a_wrong_file_of_rules_is_as_many_problems_as_it_has_mistakes() {
+    let file = std::env::temp_dir().join(format!("callbridge-rules-{}.toml", uuid::Uuid::now_v7()));
+    let argument = format!("--rules={}", file.display());
+    std::fs::write(&file, "[calls]\nignore = [\"01 99 00 20 20\"]\n").unwrap();
+    let settings = parse(Needs::default(), &[&argument], &[]).unwrap();
+    assert!(settings.rules.calls.ignore(&"+33199002020".parse().unwrap()));
+    std::fs::write(&file, "[calls]\nown_lines = \"no\"\n[tagz]\n").unwrap();
+    let problems = parse(Needs::default(), &[&argument, "--log-language=de"], &[]).unwrap_err();
+    std::fs::remove_file(&file).unwrap();
+    let problems: Vec<_> = problems.iter().collect();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    let named = |line: usize| format!("RULES names {}, line {line}: ", file.display());
+    assert!(problems.iter().any(|problem| problem.starts_with(&named(2))), "{problems:?}");
+    assert!(
+        problems.iter().any(|problem| problem.starts_with(&named(3)) && problem.contains("`tagz`")),
+        "{problems:?}"
+    );
 }
 
 #[test]

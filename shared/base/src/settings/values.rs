@@ -1,12 +1,15 @@
 //! The settings as types, after reading.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::links::{CallLink, Links};
-use crate::phone::Regions;
+use super::{
+    language::Language,
+    links::{CallLink, Links},
+};
+use crate::{phone::Regions, rules::Rules};
 
 /// Which settings a worker requires, beyond broker and database.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +38,10 @@ pub struct Settings {
     pub log_language: Language,
     /// Only the logger reads it.
     pub log_template: Option<PathBuf>,
+    /// Without a file, nothing is on.
+    pub rules: Arc<Rules>,
+    /// Where they were read from.
+    pub rules_file: Option<PathBuf>,
     pub log_fallback: LogFallback,
     /// Only the logger reads it.
     pub log_updates_every: Duration,
@@ -94,12 +101,6 @@ pub struct Sellsy {
     pub requests_per_second: NonZeroU32,
     pub requests_per_minute: NonZeroU32,
     pub requests_per_day: Option<NonZeroU32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    French,
-    English,
 }
 
 /// What happens to a call when Sellsy does not let us write phone calls.

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use base::{error::Error, ids::Kind};
+use base::{error::Error, ids::Kind, rules::Outcome};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,17 @@ pub enum Reason {
     Withheld,
     Internal,
     Unusable,
+
+    // What the file of rules (`RULES`) says.
+    /// The other end is one of the company's own numbers.
+    OwnLine,
+    Ignored,
+    KindNotLogged {
+        outbound: bool,
+        outcome: Outcome,
+    },
+    OutOfHours,
+    SupplierNotLogged,
 
     /// A person has said that the number means this record.
     Pinned {
@@ -90,6 +101,14 @@ pub enum Reason {
     NobodyInSellsy,
     NotArrived,
     RecordGone,
+    /// Of a log that is written without the topic that its tags mean.
+    TopicUnknown {
+        topic: String,
+    },
+    TopicsUnreadable {
+        code: String,
+    },
+    TopicRefused,
     LogDeleted,
     UnknownToAircall,
     OtherNumber,
@@ -117,6 +136,18 @@ pub enum Reason {
     Other(String),
 }
 
+impl Reason {
+    /// A rule of the file leaves the call out.
+    pub fn is_a_rule(&self) -> bool {
+        self.looks_at_end() || matches!(self, Self::OwnLine | Self::Ignored | Self::SupplierNotLogged)
+    }
+
+    /// A rule leaves the call out for what is known of its end, of which more can become known.
+    pub fn looks_at_end(&self) -> bool {
+        matches!(self, Self::KindNotLogged { .. } | Self::OutOfHours)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -133,6 +164,21 @@ impl fmt::Display for Reason {
             Reason::Withheld => "the number is withheld: there is nobody to look up",
             Reason::Internal => "an internal number or a short code: it is not looked up",
             Reason::Unusable => "what was dialled is no phone number: it is not looked up",
+            Reason::OwnLine => {
+                "the other end is one of the company's own numbers, whose calls are logged on nobody (RULES)"
+            }
+            Reason::Ignored => "the number is one of those to ignore (RULES)",
+            Reason::KindNotLogged { outbound, outcome } => {
+                let direction = if *outbound { "outbound" } else { "inbound" };
+                let outcome = match outcome {
+                    Outcome::Answered => "answered",
+                    Outcome::Voicemail => "ended in a voicemail",
+                    Outcome::Missed => "not answered",
+                };
+                return write!(f, "calls that are {direction} and {outcome} are not logged on this line (RULES)");
+            }
+            Reason::OutOfHours => "it was outside of business hours (RULES)",
+            Reason::SupplierNotLogged => "the calls of suppliers are logged on nobody (RULES)",
             Reason::Pinned { by, at } => return write!(f, "pinned by {by}, on {}", at.strftime("%Y-%m-%d")),
             Reason::PinGone { kind, id, then } => {
                 return write!(f, "the number was pinned to {kind} {id}, which is gone or archived; so: {then}");
@@ -167,6 +213,9 @@ impl fmt::Display for Reason {
             Reason::NobodyInSellsy => "nobody in Sellsy has its number",
             Reason::NotArrived => "the call itself has not arrived yet",
             Reason::RecordGone => "its record is gone from Sellsy; the caller is looked up again",
+            Reason::TopicUnknown { topic } => return write!(f, "Sellsy has no topic of the name “{topic}” (RULES)"),
+            Reason::TopicsUnreadable { code } => return write!(f, "Sellsy's topics cannot be read ({code})"),
+            Reason::TopicRefused => "Sellsy has refused the topic",
             Reason::LogDeleted => "a person has deleted its log in Sellsy",
             Reason::UnknownToAircall => "Aircall does not know this call",
             Reason::OtherNumber => "the call was on another number",

@@ -1,9 +1,11 @@
 //! One line and one reason of every variant, for tests: each has a French sentence, and each is read as it was written.
 
-use base::ids::Kind;
 use std::borrow::Cow;
 
-use base::ids::Vendor;
+use base::{
+    ids::{Kind, Vendor},
+    rules::Outcome,
+};
 use jiff::Timestamp;
 use serde_json::json;
 use vendors::sellsy::wire::{RecordKind, Related};
@@ -46,6 +48,15 @@ pub fn reasons() -> Vec<Reason> {
         Reason::Withheld => [Reason::Withheld],
         Reason::Internal => [Reason::Internal],
         Reason::Unusable => [Reason::Unusable],
+        Reason::OwnLine => [Reason::OwnLine],
+        Reason::Ignored => [Reason::Ignored],
+        Reason::KindNotLogged { .. } => [
+            Reason::KindNotLogged { outbound: false, outcome: Outcome::Missed },
+            Reason::KindNotLogged { outbound: true, outcome: Outcome::Answered },
+            Reason::KindNotLogged { outbound: false, outcome: Outcome::Voicemail },
+        ],
+        Reason::OutOfHours => [Reason::OutOfHours],
+        Reason::SupplierNotLogged => [Reason::SupplierNotLogged],
         Reason::Pinned { .. } => [Reason::Pinned { by: "Inès".into(), at: Timestamp::constant(1_795_946_400, 0) }],
         Reason::PinGone { .. } => [Reason::PinGone {
             kind: Kind::Individual,
@@ -75,6 +86,9 @@ pub fn reasons() -> Vec<Reason> {
         Reason::NobodyInSellsy => [Reason::NobodyInSellsy],
         Reason::NotArrived => [Reason::NotArrived],
         Reason::RecordGone => [Reason::RecordGone],
+        Reason::TopicUnknown { .. } => [Reason::TopicUnknown { topic: "Devis".into() }],
+        Reason::TopicsUnreadable { .. } => [Reason::TopicsUnreadable { code: "SELLSY_FORBIDDEN".into() }],
+        Reason::TopicRefused => [Reason::TopicRefused],
         Reason::LogDeleted => [Reason::LogDeleted],
         Reason::UnknownToAircall => [Reason::UnknownToAircall],
         Reason::OtherNumber => [Reason::OtherNumber],
@@ -110,6 +124,7 @@ pub fn lines() -> Vec<What> {
             by: "Inès".into(),
         }],
         What::NoInsightsCame {} => [What::NoInsightsCame {}],
+        What::WithoutTopic { .. } => [What::WithoutTopic { reason: Reason::TopicRefused }],
         What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],
         What::ChangedByPerson { .. } => [What::ChangedByPerson { parts: vec![Part::Result, Part::Text] }],
         What::LogUpdated(_) => [What::LogUpdated(SellsyLog::Comment(7))],

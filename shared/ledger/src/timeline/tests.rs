@@ -43,8 +43,12 @@ const DOCUMENT: &str = include_str!("../../../../docs/timeline.md");
 fn every_key_is_documented_with_its_sentence() {
     let lines = samples::lines().into_iter().filter(|what| !matches!(what, What::Other { .. } | What::Event { .. }));
     let lines = lines.map(|what| (what.columns().0, what.to_string()));
-    // The second sample of a variant has another sentence and no row of its own.
-    let is_second = |reason: &Reason| matches!(reason, Reason::KindFirst { n: 2, .. });
+    // Further samples of a variant have other sentences and no row of their own.
+    let is_second = |reason: &Reason| {
+        let is_other_kind = matches!(reason, Reason::KindNotLogged { outbound, outcome }
+            if *outbound || *outcome != base::rules::Outcome::Missed);
+        is_other_kind || matches!(reason, Reason::KindFirst { n: 2, .. })
+    };
     let reasons = samples::reasons().into_iter().filter(|reason| !is_second(reason)).map(|reason| {
         let key = serde_json::to_value(&reason).unwrap()["key"].as_str().unwrap().to_owned();
         (key, reason.to_string())

@@ -44,6 +44,11 @@ pub enum What {
     LogUpdated(SellsyLog),
     /// Nothing had to be written.
     LogUpToDate(SellsyLog),
+    /// It was written, without the topic that its tags mean.
+    WithoutTopic {
+        #[serde(flatten, with = "stored::reason")]
+        reason: Reason,
+    },
     /// A person has changed these parts of the log.
     ChangedByPerson {
         parts: Vec<Part>,
@@ -268,6 +273,7 @@ impl fmt::Display for What {
             Self::Logged { .. } => "logged",
             Self::LogUpdated(_) => "log updated",
             Self::LogUpToDate(_) => "the log says already what it should",
+            Self::WithoutTopic { .. } => "written without the topic that its tags mean",
             Self::ChangedByPerson { .. } => "changed by a person; left alone",
             Self::AdoptedUnclear(_) => "a log whose creation had ended unclear was found and adopted",
             Self::AdoptedUnknown(_) => "a log that the ledger did not know was found and adopted",

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::wire::{Call, InsightCard, Listing, One, Webhook, WebhookRequest};
+use super::wire::{Call, InsightCard, Listing, Number, One, Tag, Webhook, WebhookRequest};
 use crate::{
     api::{Answer, Api, Endpoint, Failure, endpoint},
     budget::{Budget, Lane, Limits, Role, Span},
@@ -23,6 +23,8 @@ const PING: Endpoint = endpoint!(GET "/v1/ping");
 const CALLS: Endpoint = endpoint!(GET "/v1/calls");
 const CALL: Endpoint = endpoint!(GET "/v1/calls/{id}");
 const SHOW_CARD: Endpoint = endpoint!(POST "/v1/calls/{id}/insight_cards", any_body: true);
+const NUMBERS: Endpoint = endpoint!(GET "/v1/numbers");
+const TAGS: Endpoint = endpoint!(GET "/v1/tags");
 const WEBHOOKS: Endpoint = endpoint!(GET "/v1/webhooks");
 const CREATE_WEBHOOK: Endpoint = endpoint!(POST "/v1/webhooks");
 const UPDATE_WEBHOOK: Endpoint = endpoint!(PUT "/v1/webhooks/{id}");
@@ -126,11 +128,26 @@ impl Aircall {
 
     /// `GET /v1/webhooks`: all webhooks of the account. This list has no `next_page_link`.
     pub async fn webhooks(&self) -> Result<Vec<Webhook>> {
+        self.all(&WEBHOOKS).await
+    }
+
+    /// `GET /v1/numbers`: the company's own numbers.
+    pub async fn numbers(&self) -> Result<Vec<Number>> {
+        self.all(&NUMBERS).await
+    }
+
+    /// `GET /v1/tags`: the tags that agents can choose.
+    pub async fn tags(&self) -> Result<Vec<Tag>> {
+        self.all(&TAGS).await
+    }
+
+    /// All items of a short list, page by page.
+    async fn all<T: DeserializeOwned>(&self, endpoint: &Endpoint) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for page in 1.. {
-            let path = format!("{}?page={page}&per_page={MOST_PER_PAGE}", WEBHOOKS.path);
-            let listing: Listing<Webhook> = self.get(&WEBHOOKS, &path).await?.list()?;
-            let is_last = listing.items.len() < MOST_PER_PAGE;
+            let path = format!("{}?page={page}&per_page={MOST_PER_PAGE}", endpoint.path);
+            let listing: Listing<T> = self.get(endpoint, &path).await?.list()?;
+            let is_last = listing.items.len() as u64 + listing.unreadable < MOST_PER_PAGE as u64;
             all.extend(listing.items);
             if is_last {
                 break;

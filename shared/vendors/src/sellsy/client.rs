@@ -19,8 +19,8 @@ use super::{
     endpoints::{self, NOTHING, Probe},
     token::Tokens,
     wire::{
-        Comment, CommentCreate, Company, Contact, Individual, Opportunity, OpportunityStatus, Page, PhoneCall,
-        PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff,
+        Comment, CommentCreate, Company, Contact, Individual, Metas, Opportunity, OpportunityStatus, Page, PhoneCall,
+        PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff, TopicLabel,
     },
 };
 use crate::{
@@ -56,6 +56,7 @@ pub enum WriteError {
 pub enum Field {
     Owner,
     Description,
+    Topic,
 }
 
 impl Field {
@@ -64,6 +65,7 @@ impl Field {
         names.iter().find_map(|name| match name.as_str() {
             "owner_id" | "owner" => Some(Field::Owner),
             "description" => Some(Field::Description),
+            "topic" => Some(Field::Topic),
             _ => None,
         })
     }
@@ -228,6 +230,12 @@ impl Sellsy {
                 return Ok(staffs);
             }
         }
+    }
+
+    /// `GET /activities/crm/metas`: the topics that a phone call can have.
+    pub async fn topics(&self) -> Result<Vec<TopicLabel>> {
+        let metas: Metas = self.send(&endpoints::METAS, None, &[], None).await?.json()?;
+        Ok(metas.phonecall.unwrap_or_default().labels)
     }
 
     /// `POST /phone-calls/search`: a page sorted by id, starting at `offset`.

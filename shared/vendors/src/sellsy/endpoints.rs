@@ -15,6 +15,7 @@ pub(super) const COMPANY: Endpoint = endpoint!(GET "/companies/{id}");
 pub(super) const CONTACT: Endpoint = endpoint!(GET "/contacts/{id}");
 pub(super) const SEARCH_OPPORTUNITIES: Endpoint = endpoint!(POST "/opportunities/search");
 pub(super) const STAFFS: Endpoint = endpoint!(GET "/staffs");
+pub(super) const METAS: Endpoint = endpoint!(GET "/activities/crm/metas");
 pub(super) const SEARCH_PHONE_CALLS: Endpoint = endpoint!(POST "/phone-calls/search");
 pub(super) const PHONE_CALL: Endpoint = endpoint!(GET "/phone-calls/{id}");
 pub(super) const CREATE_PHONE_CALL: Endpoint = endpoint!(POST "/phone-calls");

@@ -24,7 +24,7 @@ pub use access::{QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer};
 pub use comment::{Comment, CommentCreate};
 pub use notice::{Notice, NoticeError};
 pub use page::{Offset, Page, Pagination};
-pub use phone_call::{CallResult, CallSource, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Topic};
+pub use phone_call::{CallResult, CallSource, Metas, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Topic, TopicLabel};
 pub use record::{
     Amount, Company, Contact, Individual, Linked, Named, Opportunity, OpportunityStatus, RecordKind, Related,
     SearchObject, SearchRow, ThirdKind,

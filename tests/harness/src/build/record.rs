@@ -44,6 +44,10 @@ impl Record {
         self.with("type", "prospect")
     }
 
+    pub fn supplier(self) -> Self {
+        self.with("type", "supplier")
+    }
+
     pub fn phone(self, typed: &str) -> Self {
         self.with("phone_number", typed)
     }

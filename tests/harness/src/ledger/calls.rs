@@ -168,6 +168,27 @@ impl Ledger {
         Ok(())
     }
 
+    /// Pretends that Aircall's view of every tenth call, those whose ids end in this digit, has this field.
+    pub async fn every_tenth(&self, digit: i64, field: &str, value: &Value) -> Result<u64> {
+        let sql = "update calls set snapshot = jsonb_set(snapshot, array[$2::text], $3) where call_id % 10 = $1";
+        self.run(sql, &[&digit, &field, value]).await
+    }
+
+    /// Pretends that the ledger has heard of its calls evenly over so many days.
+    pub async fn spread_over(&self, days: f64) -> Result<()> {
+        let sql = "update calls set created_at = now() - make_interval(secs => 86400 * $1::float8 * n / total)
+                     from (select call_id, row_number() over (order by call_id desc) - 0.5 as n, count(*) over () as total from calls) o
+                    where calls.call_id = o.call_id";
+        self.run(sql, &[&days]).await.map(drop)
+    }
+
+    /// A digest of all calls and all lines, which is another one if anything was written.
+    pub async fn digest(&self) -> Result<String> {
+        let sql = "select md5((select string_agg(calls::text, '' order by call_id) from calls)
+                               || (select string_agg(timeline::text, '' order by id) from timeline))";
+        self.value(sql, &[]).await
+    }
+
     /// Copies a logged call with its timeline until there are this many calls.
     pub async fn fill(&self, calls: i64) -> Result<()> {
         let fill = "with one as (select * from calls where sellsy_id is not null limit 1),

@@ -3,6 +3,10 @@
 //! Every call event carries the whole call. The ledger stores it as its snapshot, so it is serialised and read back without
 //! a change; empty fields are not serialised.
 
+use base::{
+    phone,
+    rules::{LineOf, Outcome, Seen},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +147,40 @@ impl Call {
     /// Somebody answered: an agent, or the called party of an outbound call.
     pub fn was_answered(&self) -> bool {
         self.answered_at.is_some()
+    }
+
+    /// The caller left a voicemail, and nobody answered.
+    pub fn has_voicemail(&self) -> bool {
+        self.voicemail.is_some() || self.leads_to_voicemail()
+    }
+
+    /// The permanent link shows what it leads to: `…/calls/ID/voicemail` or `…/calls/ID/recording`, with or without
+    /// `/info`.
+    pub fn leads_to_voicemail(&self) -> bool {
+        self.asset.as_deref().is_some_and(|asset| asset.rsplit('/').take(3).any(|part| part == "voicemail"))
+    }
+
+    /// The company's own number, as the rules look at it.
+    pub fn line(&self) -> LineOf<'_> {
+        let Some(number) = &self.number else { return LineOf::default() };
+        let digits = number.e164_digits.as_deref().or(number.digits.as_deref());
+        let region = self.line_country().and_then(|country| country.parse().ok()).unwrap_or_default();
+        LineOf {
+            name: number.name.as_deref(),
+            number: digits.and_then(|digits| phone::parse(digits, region)),
+            zone: number.time_zone.as_deref(),
+        }
+    }
+
+    /// A call that has ended, as the rules look at it.
+    pub fn seen(&self) -> Seen<'_> {
+        let outcome = match () {
+            () if self.was_answered() => Outcome::Answered,
+            () if self.has_voicemail() => Outcome::Voicemail,
+            () => Outcome::Missed,
+        };
+        let outbound = self.direction == Some(Direction::Outbound);
+        Seen { outbound, outcome, line: self.line(), started_at: self.started_at.or(self.ended_at) }
     }
 
     /// The call is over.

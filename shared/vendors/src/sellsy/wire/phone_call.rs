@@ -76,6 +76,31 @@ pub struct Topic {
     pub name: Option<String>,
 }
 
+/// `GET /activities/crm/metas`, as far as it is about phone calls.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Metas {
+    #[serde(default, deserialize_with = "tolerant::lenient::opt")]
+    pub phonecall: Option<PhoneCallMetas>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PhoneCallMetas {
+    #[serde(default, deserialize_with = "tolerant::lenient::list")]
+    pub labels: Vec<TopicLabel>,
+}
+
+/// A topic that the account has defined.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct TopicLabel {
+    #[serde(deserialize_with = "tolerant::id")]
+    pub id: i64,
+    #[serde(default, deserialize_with = "tolerant::lenient::text")]
+    pub label: Option<String>,
+    /// Phone calls without a topic of their own get it.
+    #[serde(default, deserialize_with = "tolerant::flag")]
+    pub is_default: bool,
+}
+
 /// The body of `POST /phone-calls` and `PUT /phone-calls/{id}`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhoneCallCreate {

@@ -1,0 +1,50 @@
+//! `callbridge rules check`: without services, and without other settings.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use base::{
+    phone::{Region, Regions},
+    rules::{self, Mistake},
+};
+use clap::Args;
+use serde_json::json;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The file [default: the one that RULES names]
+    file: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let set = std::env::var_os("RULES").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let Some(file) = arguments.file.clone().or(set) else {
+        eprintln!("callbridge: name a file, or set RULES");
+        return Ok(ExitCode::from(2));
+    };
+    // Where numbers without a country code are dialled; `callbridge check` says if the setting is wrong.
+    let regions = std::env::var("DEFAULT_REGION").ok().and_then(|text| text.parse::<Regions>().ok());
+    let region = regions.as_ref().map_or_else(Region::default, Regions::first);
+    let mistakes = rules::read(&file, region).err().unwrap_or_default();
+    if arguments.json {
+        let report = json!({ "file": file, "works": mistakes.is_empty(), "mistakes": mistakes });
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", report(&file, &mistakes));
+    }
+    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(super) fn report(file: &Path, mistakes: &[Mistake]) -> String {
+    let file = file.display();
+    let lines = mistakes.iter().map(|mistake| format!("  - {mistake}\n"));
+    match mistakes.len() {
+        0 => format!("{file}: no mistake\n"),
+        n => std::iter::once(format!("{file}: {n} to correct\n")).chain(lines).collect(),
+    }
+}

@@ -1,0 +1,74 @@
+//! What the file of rules changes about the decision of a call that has ended.
+//!
+//! A rule that looks at a call's end is asked about all that the ledger knows of the call: its views come in any order, and a view
+//! without the voicemail may come last. If a voicemail comes after the decision, whoever stores it finds the decision and takes it back
+//! (the logger, or this worker for Aircall's list); if it comes just before, this worker finds it right after.
+
+use std::time::Duration;
+
+use base::{
+    db::Client,
+    error::Result,
+    ids::{CallId, Stage},
+    phone::E164,
+};
+use broker::amqp::Incoming;
+use ledger::{
+    calls::{self, Snapshot, Taken},
+    resolution::Resolution,
+    timeline::Reason,
+};
+use vendors::aircall::wire::Call;
+
+use super::{Calls, FRESH};
+use crate::{left_out, look_up};
+
+impl Calls {
+    /// The number for which the call waits if nobody has it.
+    pub(super) async fn waits_for(&self, call: &Call) -> Result<Option<E164>> {
+        let Some(number) = self.number(call) else { return Ok(None) };
+        Ok(if self.look_up.left_out(&number).await?.is_some() { None } else { Some(number) })
+    }
+
+    /// How old the card's look-up may be to decide this call: not at all, if a rule leaves it out.
+    pub(super) async fn fresh(&self, client: &Client, message: &Incoming, view: &Snapshot<'_>) -> Result<Duration> {
+        let (rules, call_id) = (&self.rules.calls, message.event.call_id);
+        if !rules.look_at_end() && !rules.without_suppliers {
+            return Ok(FRESH);
+        }
+        let Taken::In(known) = calls::begin(client, Stage::Resolver, call_id, view).await? else { return Ok(FRESH) };
+        message.set_noted();
+        let is_suppliers =
+            rules.without_suppliers && known.is_some_and(|known| left_out::is_suppliers(&known.resolution));
+        let is_left_out = is_suppliers || self.by_end(client, call_id).await?.is_some();
+        Ok(if is_left_out { Duration::ZERO } else { FRESH })
+    }
+
+    /// The decision by the call as it is known.
+    pub(super) async fn resolve(&self, call: &Call) -> Result<Resolution> {
+        match left_out::by_end(&self.rules, &self.time_zone, call) {
+            Some(why) => Ok(look_up::nobody(why)),
+            None => Ok(left_out::by_record(&self.rules, self.look_up.resolve(call).await?)),
+        }
+    }
+
+    /// The call as all of its views together show it, if a rule may look at it; `call` is what one of them shows.
+    pub(super) async fn whole(&self, call_id: CallId, call: &Call) -> Result<Call> {
+        let whole = match self.rules.calls.look_at_end() {
+            true => calls::snapshot(&self.database.client().await?, call_id).await?,
+            false => None,
+        };
+        Ok(whole.unwrap_or_else(|| call.clone()))
+    }
+
+    /// True if the call was left out for its end, and is not any more: it has no decision then.
+    pub(super) async fn is_left_out_no_more(&self, client: &Client, call_id: CallId, rule: &Reason) -> Result<bool> {
+        let may_be = rule.looks_at_end() && self.by_end(client, call_id).await?.is_none();
+        Ok(may_be && calls::undecide(client, call_id).await?.is_some())
+    }
+
+    async fn by_end(&self, client: &Client, call_id: CallId) -> Result<Option<Reason>> {
+        let call = calls::snapshot(client, call_id).await?;
+        Ok(call.and_then(|call| left_out::by_end(&self.rules, &self.time_zone, &call)))
+    }
+}

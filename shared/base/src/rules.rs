@@ -1,0 +1,108 @@
+//! The file of rules (`RULES`): what an account wants otherwise than the help page of the official integration says.
+//!
+//! [`parse`] checks the file as a whole: each mistake is named with its line and what to do, so that one look is enough. What the
+//! rules say about a call are pure functions over plain values: [`Tags::mean`], [`CallRules::leave_out`], [`Agents::staff_of`],
+//! [`Lines::of`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
+
+mod agents;
+mod calls;
+mod hours;
+mod lines;
+mod reader;
+mod tags;
+
+use std::{fmt, fs, path::Path};
+
+use serde::Serialize;
+use toml::de::DeTable;
+
+pub use agents::{Agents, StaffRef};
+pub use calls::{CallRules, LeftOut, Outcome, Seen};
+pub use lines::{LineOf, LineRule, Lines};
+pub use tags::{Meaning, RESULTS, Tags};
+
+use crate::phone::Region;
+use reader::Reader;
+
+/// What the file says, by section.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    pub tags: Tags,
+    pub calls: CallRules,
+    pub agents: Agents,
+    pub lines: Lines,
+}
+
+/// A mistake in the file. It quotes names of sections, keys and tags, never a number or an e-mail address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Mistake {
+    /// From 1; 0 if it is about the file as a whole.
+    pub line: usize,
+    pub problem: String,
+    pub cure: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, problem, cure } = self;
+        match line {
+            0 => write!(f, "{problem}: {cure}"),
+            line => write!(f, "line {line}: {problem}: {cure}"),
+        }
+    }
+}
+
+const SECTIONS: [&str; 4] = ["tags", "calls", "agents", "lines"];
+
+/// Reads the file. Numbers without country code are read as numbers of `region`.
+pub fn read(file: &Path, region: Region) -> Result<Rules, Vec<Mistake>> {
+    let text = fs::read_to_string(file).map_err(|e| {
+        let problem = format!("it cannot be read ({e})");
+        vec![Mistake { line: 0, problem, cure: "name a text file that this user may read".into() }]
+    })?;
+    parse(&text, region)
+}
+
+pub fn parse(text: &str, region: Region) -> Result<Rules, Vec<Mistake>> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = Reader::new(text, region);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for e in &errors {
+        let cure = "correct it; strings are in quotes, a section begins with [name]";
+        reader.mistake(&e.span().unwrap_or(0..0), format!("this is not TOML ({})", e.message()), cure);
+    }
+    // What was read of such a file may not be what was meant.
+    let rules = if errors.is_empty() { sections(&mut reader, table.get_ref()) } else { Rules::default() };
+    let mistakes = reader.mistakes();
+    if mistakes.is_empty() { Ok(rules) } else { Err(mistakes) }
+}
+
+fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
+    let mut rules = Rules::default();
+    for (name, section) in file {
+        let Some(known) = SECTIONS.into_iter().find(|known| known == name.get_ref()) else {
+            let problem = format!("there is no section `{}`", name.get_ref());
+            reader.mistake(&name.span(), problem, "write [tags], [calls], [agents] or [lines]");
+            continue;
+        };
+        let Some(table) = reader.table(section, &format!("`{known}`"), &format!("begin the section with [{known}]"))
+        else {
+            continue;
+        };
+        match known {
+            "tags" => rules.tags = Tags::read(reader, table),
+            "calls" => rules.calls = CallRules::read(reader, table),
+            "agents" => rules.agents = Agents::read(reader, table),
+            _ => rules.lines = Lines::read(reader, table),
+        }
+    }
+    rules
+}
+
+/// Names are compared without regard to case and to blanks around them.
+pub fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! `[calls.hours]`: business hours, and whether calls outside of them are logged.
+
+use jiff::{
+    Timestamp,
+    civil::{Time, Weekday},
+    tz::TimeZone,
+};
+use toml::{Spanned, de::DeValue};
+
+use super::{
+    lines::LineOf,
+    reader::{LOGGED, Reader, listed},
+};
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+    ("sunday", Weekday::Sunday),
+];
+const FORM: &str = "write a list such as [\"09:00-12:30\", \"14:00-18:00\"]";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hours {
+    /// From, until: the second is outside. `None` is the end of the day.
+    open: Vec<(Weekday, Time, Option<Time>)>,
+    /// By the clock where the line is; otherwise by that of `TIME_ZONE`.
+    of_line: bool,
+    pub(super) outside_is_left_out: bool,
+}
+
+impl Hours {
+    pub(super) fn are_open(&self, at: Timestamp, line: &LineOf<'_>, zone: &TimeZone) -> bool {
+        let of_line = line.zone.filter(|_| self.of_line).and_then(|name| TimeZone::get(name).ok());
+        let local = at.to_zoned(of_line.unwrap_or_else(|| zone.clone()));
+        let (day, time) = (local.weekday(), local.time());
+        self.open
+            .iter()
+            .any(|(open, from, until)| *open == day && *from <= time && until.is_none_or(|until| time < until))
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        let table = reader.table(value, "`hours`", "begin it with [calls.hours]")?;
+        let (mut open, mut of_line, mut outside, mut days) = (Vec::new(), false, None, 0);
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if let Some((_, day)) = DAYS.iter().find(|(known, _)| *known == name) {
+                days += 1;
+                for (from, until) in spans(reader, value) {
+                    open.push((*day, from, until));
+                }
+                continue;
+            }
+            match name {
+                "outside" => {
+                    outside = reader.one_of("outside", value, &LOGGED);
+                    // It was named, and its value is a mistake that has been noted.
+                    outside = outside.or(Some(true));
+                }
+                "zone" => of_line = reader.one_of("zone", value, &[("line", true)]).unwrap_or_default(),
+                _ => {
+                    let names: Vec<&str> = DAYS.iter().map(|(day, _)| *day).chain(["outside", "zone"]).collect();
+                    reader.unknown(key, "`hours`", &names);
+                }
+            }
+        }
+        if days == 0 {
+            reader.mistake(&value.span(), "no weekday has hours", format!("name the days with hours, and {FORM}"));
+        }
+        let Some(logged) = outside else {
+            let cure = format!("write outside = {}", listed(&["\"log\"", "\"nobody\""]));
+            reader.mistake(&value.span(), "it is not said what happens to calls outside of the hours", cure);
+            return None;
+        };
+        Some(Self { open, of_line, outside_is_left_out: !logged })
+    }
+}
+
+fn spans(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Time, Option<Time>)> {
+    let Some(list) = value.get_ref().as_array() else {
+        reader.mistake(&value.span(), "the hours of a day are a list", FORM);
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for span in list {
+        match span.get_ref().as_str().and_then(span_of) {
+            Some(hours) => read.push(hours),
+            None => {
+                let cure = format!("{FORM}; a span ends after it begins, at 24:00 at the latest");
+                reader.mistake(&span.span(), "these are no hours", cure);
+            }
+        }
+    }
+    read
+}
+
+/// `09:00-12:30`
+fn span_of(text: &str) -> Option<(Time, Option<Time>)> {
+    let (from, until) = text.split_once('-')?;
+    let from = time(from)?;
+    if until.trim() == "24:00" {
+        return Some((from, None));
+    }
+    let until = time(until)?;
+    (from < until).then_some((from, Some(until)))
+}
+
+fn time(text: &str) -> Option<Time> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    let number = |digits: &str| digits.parse().ok().filter(|_| digits.len() <= 2);
+    Time::new(number(hour)?, number(minute).filter(|_| minute.len() == 2)?, 0, 0).ok()
+}

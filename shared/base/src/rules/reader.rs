@@ -1,0 +1,128 @@
+//! Reads values of the file and collects what is wrong with them.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{Mistake, folded};
+use crate::phone::Region;
+
+/// The words for: logged or not.
+pub(super) const LOGGED: [(&str, bool); 2] = [("log", true), ("nobody", false)];
+
+pub(super) struct Reader<'t> {
+    text: &'t str,
+    pub(super) region: Region,
+    mistakes: Vec<Mistake>,
+}
+
+/// `a, b or c`
+pub(super) fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(text: &'t str, region: Region) -> Self {
+        Self { text, region, mistakes: Vec::new() }
+    }
+
+    pub(super) fn mistake(&mut self, at: &Range<usize>, problem: impl Into<String>, cure: impl Into<String>) {
+        let line = self.line(at);
+        self.mistakes.push(Mistake { line, problem: problem.into(), cure: cure.into() });
+    }
+
+    fn line(&self, at: &Range<usize>) -> usize {
+        let before = self.text.as_bytes().get(..at.start).unwrap_or(self.text.as_bytes());
+        before.iter().filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// In the order of the file.
+    pub(super) fn mistakes(self) -> Vec<Mistake> {
+        let mut mistakes = self.mistakes;
+        mistakes.sort();
+        mistakes.dedup();
+        mistakes
+    }
+
+    pub(super) fn table<'a, 'i>(
+        &mut self,
+        value: &'a Spanned<DeValue<'i>>,
+        what: &str,
+        cure: &str,
+    ) -> Option<&'a DeTable<'i>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.mistake(&value.span(), format!("{what} is no table"), cure);
+        }
+        table
+    }
+
+    pub(super) fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, of: &str, known: &[&str]) {
+        let problem = format!("`{}` is no key of {of}", key.get_ref().as_ref());
+        self.mistake(&key.span(), problem, format!("write {}", listed(known)));
+    }
+
+    /// One of these words.
+    pub(super) fn one_of<T: Copy>(
+        &mut self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let found = value.get_ref().as_str().and_then(|text| choices.iter().find(|(word, _)| *word == text.trim()));
+        if found.is_none() {
+            let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            self.mistake(
+                &value.span(),
+                format!("`{key}` has a value that it cannot have"),
+                format!("write {}", listed(&words)),
+            );
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>, such_as: &str) -> Option<String> {
+        let text = value.get_ref().as_str().map(str::trim).filter(|text| !text.is_empty());
+        if text.is_none() {
+            self.mistake(&value.span(), format!("`{key}` is no text"), format!("write {such_as}"));
+        }
+        text.map(str::to_owned)
+    }
+
+    /// The entries of a table whose keys are names, each once; names that differ only in case or blanks are the same.
+    pub(super) fn named<'a, 'i>(
+        &mut self,
+        table: &'a DeTable<'i>,
+        what: &str,
+    ) -> Vec<(String, Range<usize>, &'a Spanned<DeValue<'i>>)> {
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut entries: Vec<_> =
+            table.iter().map(|(key, value)| (key.get_ref().clone().into_owned(), key.span(), value)).collect();
+        entries.sort_by_key(|(_, at, _)| at.start);
+        entries.retain(|(name, at, _)| {
+            let line = self.line(at);
+            if folded(name).is_empty() {
+                self.mistake(at, format!("{what} has no name"), "write its name in quotes before the equals sign");
+                return false;
+            }
+            match seen.insert(folded(name), line) {
+                None => true,
+                Some(first) => {
+                    let problem = format!("{what} is named a second time (first in line {first})");
+                    self.mistake(at, problem, "put both into one line; case and blanks around a name do not count");
+                    false
+                }
+            }
+        });
+        entries
+    }
+}
