@@ -31,7 +31,7 @@ use super::{
 
 mod as_left;
 mod by_hand;
-mod left_out;
+pub(crate) mod left_out;
 mod merging;
 mod overdue;
 mod row;
