@@ -274,14 +274,44 @@ async fn a_missed_call_that_has_a_voicemail_after_all_is_logged() -> Result<()> 
     again["voicemail"] = Value::Null;
     again["asset"] = Value::Null;
     stack.sandbox.send([harness::build::webhook("call.ended", again).at(later)]).await?;
+    // The voicemail comes first, and then the end without it.
+    let lost = stack.sandbox.play(&missed.clone().at_once().losing(&["call.ended"])).await?;
+    let end = stack.sandbox.call(lost).await?;
+    let mut data = end.clone();
+    data["voicemail"] = json!("https://example.com/voicemail.mp3");
+    stack.sandbox.send([harness::build::webhook("call.voicemail_left", data).at(later)]).await?;
+    ledger.line_that(lost, SOON, |line| line.reason().contains("not been resolved yet")).await?;
+    stack.sandbox.send([harness::build::webhook("call.ended", end).at(later - 60)]).await?;
+    stack.sandbox.logged(lost, SOON).await?;
     let none = stack.sandbox.play(&missed.at_once().after(30, recording())).await?;
     ledger.line_that(none, SOON, |line| line.reason().contains("inbound and not answered")).await?;
     stack.sandbox.delivered(SOON).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(stack.sandbox.phone_calls().await?.len(), 2);
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), 3);
     assert_eq!(stack.dead_letters().await?, []);
     assert_eq!(ledger.left_to_do().await?, 0);
     drop(workers);
+    stack.down().await
+}
+
+#[tokio::test]
+async fn what_a_rule_has_left_out_is_brought_in_when_the_rule_is_gone() -> Result<()> {
+    let (mut stack, mut workers) = with_rules("rules_gone", "[calls]\ninbound.missed = \"nobody\"\n").await?;
+    let ledger = stack.ledger().await?;
+    let an_hour_ago = jiff::Timestamp::now().as_second() - 3600;
+    let id = stack.sandbox.play(&call(CLIENT).missed().lasting(30).started_at(an_hour_ago).at_once()).await?;
+    ledger.line_that(id, SOON, |line| line.reason().contains("inbound and not answered")).await?;
+    ledger.grace_ends().await?;
+    std::fs::write(stack.logs.join("rules.toml"), "")?;
+    workers.remove(1).terminate(SOON).await?;
+    let resolver = stack.start("resolver").await?;
+    resolver.until_ready(SOON).await?;
+    let (said, fine) = stack.callbridge(&["backfill", "--since", "2d"]).await?;
+    ensure!(fine, "{said}");
+    let log = stack.sandbox.logged(id, SOON).await.context(said)?;
+    assert_eq!(result(&log), "noanswer");
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), 1);
+    drop((workers, resolver));
     stack.down().await
 }
 

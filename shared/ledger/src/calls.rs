@@ -32,7 +32,7 @@ use super::{
 mod absent;
 mod as_left;
 mod by_hand;
-mod left_out;
+pub(crate) mod left_out;
 mod merging;
 mod overdue;
 mod pairs;

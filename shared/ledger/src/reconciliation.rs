@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, types::Json};
 use vendors::aircall::wire::Call;
 
+use crate::calls::left_out::BY_END;
+
 /// The progress of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -32,7 +34,7 @@ pub struct Known {
     pub snapshot_at: Option<Timestamp>,
     /// `call.ended` has been handled.
     pub resolved: bool,
-    /// It has a record to be logged on, and no log.
+    /// It has a record to be logged on, and no log; or a rule has left it out for its end, and may not any more.
     pub unlogged: bool,
     /// What the list showed when the call was brought in from it.
     pub reconciled_view: Option<String>,
@@ -95,10 +97,12 @@ pub async fn forget(client: &Client, name: &str) -> Result<()> {
 
 /// What is known of these calls, by id; unknown calls are left out.
 pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> {
-    let sql = "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
-                      resolution->>'record' is not null and sellsy_id is null and gone_at is null,
-                      erased_at is not null
-                 from calls where call_id = any($1)";
+    let sql = format!(
+        "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
+                (resolution->>'record' is not null or resolution->'rule_key'->>'key' in {BY_END}) and sellsy_id is null and gone_at is null,
+                erased_at is not null
+           from calls where call_id = any($1)"
+    );
     let of = |r: &Row| {
         let known = Known {
             snapshot: r.get::<_, Option<Json<Call>>>(1).map(|Json(call)| call),
@@ -110,7 +114,7 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
         };
         (r.get(0), known)
     };
-    Ok(client.query(sql, &[&ids]).await?.iter().map(of).collect())
+    Ok(client.query(&sql, &[&ids]).await?.iter().map(of).collect())
 }
 
 /// Stores that the calls were brought in as the list showed them.

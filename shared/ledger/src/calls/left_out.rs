@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::overdue::LATER;
 
 /// The keys of the reasons that look at the end of a call ([`crate::timeline::Reason::looks_at_end`]).
-const BY_END: &str = "('kind_not_logged', 'out_of_hours')";
+pub(crate) const BY_END: &str = "('kind_not_logged', 'out_of_hours')";
 
 /// More has become known of a call that a rule left out for its end: it is decided anew. Returns the time of its view; `None` if it
 /// was not left out for that, or if somebody else has noticed before.
