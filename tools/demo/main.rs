@@ -12,7 +12,7 @@ mod report;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
-use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, build::sellsy, eventually};
+use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, build::sellsy, eventually, workspace};
 use serde_json::json;
 
 use morning::{Call, Morning};
@@ -28,6 +28,8 @@ const PACE_MS: u64 = 5;
 const QUOTAS: [&str; 4] = ["--sellsy-per-second", "24", "--sellsy-per-minute", "600"];
 /// The budget of all workers together; the rest is for the account's other programs.
 const BUDGET: [(&str, &str); 2] = [("SELLSY_REQUESTS_PER_SECOND", "20"), ("SELLSY_REQUESTS_PER_MINUTE", "540")];
+/// The path starts at the workspace's folder.
+const RULES: &str = "tools/demo/rules.toml";
 const OUTAGE: Duration = Duration::from_secs(2);
 
 #[tokio::main]
@@ -118,6 +120,7 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
     let mut stack = Stack::with_sandbox("demo", &QUOTAS).await?;
     let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
     stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
+    stack.environment.insert("RULES".into(), workspace().join(RULES).display().to_string());
     stack.environment.extend(BUDGET.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut workers = Vec::new();
     for worker in WORKERS {

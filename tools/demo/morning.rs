@@ -48,15 +48,18 @@ pub(crate) enum ByHand {
     Relink(String),
     /// Says before the call that its number means this record.
     Pin(String),
+    /// The agent has given the call a tag that the rules know; what it means, for the table.
+    Tag(String),
 }
 
 impl ByHand {
     /// For the table.
-    pub(crate) fn in_short(&self) -> &'static str {
+    pub(crate) fn in_short(&self) -> String {
         match self {
-            ByHand::Edit { .. } => "words and result kept",
-            ByHand::Relink(_) => "moved",
-            ByHand::Pin(_) => "pinned",
+            ByHand::Edit { .. } => "words, result kept".into(),
+            ByHand::Relink(_) => "moved".into(),
+            ByHand::Pin(_) => "pinned".into(),
+            ByHand::Tag(means) => format!("tag: {means}"),
         }
     }
 }
@@ -69,6 +72,8 @@ pub(crate) struct Expect {
     pub(crate) opportunity: Option<i64>,
     /// Sellsy's word for the result of the call.
     pub(crate) result: Option<String>,
+    /// The name of the log's topic in Sellsy.
+    pub(crate) topic: Option<String>,
     /// Whether the agent saw a card while the phone rang.
     #[serde(default)]
     pub(crate) card: bool,

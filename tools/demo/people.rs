@@ -31,7 +31,7 @@ pub(crate) async fn afterwards(stack: &Stack, played: &[(&Call, i64)]) -> Result
                 println!("  … Inès moves call {id} to {to} …");
                 callbridge(stack, &["relink", &id.to_string(), "--to", to, "--by", WHO]).await?;
             }
-            Some(ByHand::Pin(_)) | None => {}
+            Some(ByHand::Pin(_) | ByHand::Tag(_)) | None => {}
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) struct Landed {
     pub(crate) phone_call: Option<i64>,
     card: bool,
     insights: usize,
-    by_people: &'static str,
+    by_people: String,
     pub(crate) problems: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ fn one(call: &Call, call_id: i64, row: Option<&CallRow>, logs: &[&Value], cards:
         phone_call: logs.first().and_then(|log| log["id"].as_i64()),
         card: cards > 0,
         insights: insights.as_object().map_or(0, serde_json::Map::len),
-        by_people: call.by_hand.as_ref().map_or("", ByHand::in_short),
+        by_people: call.by_hand.as_ref().map(ByHand::in_short).unwrap_or_default(),
         problems,
     }
 }
@@ -84,6 +84,11 @@ fn problems(
     if let Some(log) = logs.first() {
         let result = log["result"]["id"].as_str().or(log["result"].as_str());
         check(result == expect.result.as_deref(), format!("the result is {result:?}, expected {:?}", expect.result));
+        let topic = log["topic"]["name"].as_str();
+        check(
+            expect.topic.is_none() || topic == expect.topic.as_deref(),
+            format!("the topic is {topic:?}, expected {:?}", expect.topic),
+        );
         let text = log["description"].as_str().unwrap_or_default();
         for words in &expect.says {
             check(text.contains(words), format!("the log does not say “{words}”"));
@@ -120,7 +125,7 @@ pub(crate) fn table(landed: &[Landed]) -> Table {
             if l.card { "shown" } else { "–" }.to_owned(),
             or_none(l.phone_call),
             l.insights.to_string(),
-            l.by_people.to_owned(),
+            l.by_people.clone(),
             if l.problems.is_empty() { "ok" } else { "WRONG" }.to_owned(),
         ]);
     }
