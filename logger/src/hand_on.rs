@@ -20,7 +20,7 @@ use ledger::{
     calls::{self, CallRow, Decision, Overdue},
     timeline::{self, Entry, What},
 };
-use tokio::time;
+use tokio::time::{self, Instant};
 use vendors::aircall::wire::Call;
 
 use crate::plan;
@@ -29,14 +29,23 @@ const CALL_ENDED: &str = "call.ended";
 /// How often the ledger is asked.
 const EVERY: Duration = Duration::from_secs(5);
 const BATCH: usize = 200;
+/// How often the other calls of transfers are looked for.
+const PAIR_EVERY: Duration = Duration::from_secs(15);
 /// A call that kills its workers is not handed on for ever.
 const MOST: i16 = 3;
 
 pub(crate) async fn run(database: Database, publisher: Publisher) {
+    let mut paired = Instant::now();
     loop {
         time::sleep(EVERY).await;
         database.available().await;
         publisher.available().await;
+        if paired.elapsed() >= PAIR_EVERY {
+            paired = Instant::now();
+            if let Err(e) = pair(&database).await {
+                tracing::warn!(error = %e, "The other calls of transfers could not be looked for; it is tried again.");
+            }
+        }
         match turn(&database, &publisher).await {
             Ok(0) => {}
             Ok(calls) => tracing::warn!(calls, "The messages of some calls were lost; the ledger has handed them on."),
@@ -45,13 +54,18 @@ pub(crate) async fn run(database: Database, publisher: Publisher) {
     }
 }
 
-/// Returns how many calls were handed on; 0 also while another replica is doing this.
-async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
+/// Finds the other calls of transfers; not while another replica is doing this.
+async fn pair(database: &Database) -> Result<()> {
     if calls::any_unpaired(&database.client().await?).await?
         && let Some(client) = database.lock("pairs", Duration::ZERO).await?
     {
         calls::pair(&client).await?;
     }
+    Ok(())
+}
+
+/// Returns how many calls were handed on; 0 also while another replica is doing this.
+async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
     if !calls::any_overdue(&database.client().await?).await? {
         return Ok(0);
     }

@@ -141,3 +141,20 @@ async fn a_number_means_the_record_that_it_is_pinned_to() -> Result<()> {
     drop(workers);
     stack.down().await
 }
+
+/// The writer that is creating the log at this moment does not take the move away with its own end.
+#[tokio::test]
+async fn a_call_that_is_moved_while_its_log_is_being_written_is_moved() -> Result<()> {
+    let (stack, workers) = Stack::running("relink_race").await?;
+    let slow = sellsy("POST /phone-calls").takes(Duration::from_secs(4)).once();
+    stack.sandbox.set_faults([slow]).await?;
+    let ledger = stack.ledger().await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    ledger.call_that(id, SOON, |row| row.leased && row.intent.is_some()).await?;
+    let (said, fine) = stack.callbridge(&["relink", &id.to_string(), "--to", "individual:2002"]).await?;
+    ensure!(fine, "{said}");
+    is_on(&stack, id, &OF_OTHER, 2 * SOON).await?;
+    assert_eq!(stack.sandbox.phone_calls().await?.len(), 1);
+    drop(workers);
+    stack.down().await
+}

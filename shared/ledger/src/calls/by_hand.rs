@@ -21,7 +21,8 @@ pub enum NotMoved {
     Comment,
 }
 
-/// Makes this the resolution of the call for good. The logger is asked at once, by the ledger itself: see [`super::overdue`].
+/// Makes this the resolution of the call for good. The logger is asked at once, by the ledger itself: see [`super::overdue`]. A writer that holds
+/// the call's lease at this moment finds it changed (`wanted`), and does not take that note away with its own end.
 pub async fn relink(
     client: &Client,
     call_id: CallId,
@@ -29,7 +30,7 @@ pub async fn relink(
     by: &str,
 ) -> Result<Result<(), NotMoved>> {
     let sql = "update calls set resolution = $2, looked_up_at = now(), resolved_at = coalesce(resolved_at, now()), relinked_at = now(),
-                      unmatched_number = null, links_refused_at = null, hand_on_at = now(), hand_ons = 0
+                      unmatched_number = null, links_refused_at = null, hand_on_at = now(), hand_ons = 0, wanted = wanted + 1
                 where call_id = $1 and erased_at is null and gone_at is null and snapshot->>'ended_at' is not null
                   and (sellsy_id is null or log_form is distinct from 'comment')";
     if client.prepared_execute(sql, &[&call_id.0, &Json(resolution)]).await? == 0 {

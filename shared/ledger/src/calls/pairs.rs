@@ -46,7 +46,8 @@ pub async fn pair(client: &Client) -> Result<u64> {
                   where a.forwarded_to is not null and a.other_call is null and a.forwarded_at > now() - {WITHIN} and a.erased_at is null
                   group by a.call_id having count(*) = 1),
                   pairs as (select one, other from found union all select other, one from found)
-             update calls set other_call = pairs.other, hand_on_at = case when sellsy_id is not null then now() else hand_on_at end
+             update calls set other_call = pairs.other, wanted = wanted + 1,
+                    hand_on_at = case when sellsy_id is not null then now() else hand_on_at end
                from pairs where call_id = pairs.one",
             line("a"),
             line("b"),
