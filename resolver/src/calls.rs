@@ -56,7 +56,10 @@ impl Calls {
         let (number, fresh) = (self.waits_for(&call).await?, self.fresh(&client, message, &snapshot).await?);
         // The line of the event is written once, by the first statement that stores its view.
         let snapshot = snapshot.noted(message.is_noted());
-        let taken = calls::end(&client, Stage::Resolver, call_id, &snapshot, fresh, number.as_ref()).await?;
+        let taken = match fresh {
+            Some(fresh) => calls::end(&client, Stage::Resolver, call_id, &snapshot, fresh, number.as_ref()).await?,
+            None => calls::begin(&client, Stage::Resolver, call_id, &snapshot).await?,
+        };
         message.set_noted();
         let taken = match taken {
             Taken::In(Some(known))

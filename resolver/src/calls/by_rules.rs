@@ -30,18 +30,25 @@ impl Calls {
         Ok(if self.look_up.left_out(&number).await?.is_some() { None } else { Some(number) })
     }
 
-    /// How old the card's look-up may be to decide this call: not at all, if a rule leaves it out.
-    pub(super) async fn fresh(&self, client: &Client, message: &Incoming, view: &Snapshot<'_>) -> Result<Duration> {
+    /// How old the card's look-up may be to decide this call; `None` if it may not, because a rule leaves the call out. That includes a
+    /// look-up that is stored at this moment.
+    pub(super) async fn fresh(
+        &self,
+        client: &Client,
+        message: &Incoming,
+        view: &Snapshot<'_>,
+    ) -> Result<Option<Duration>> {
         let (rules, call_id) = (&self.rules.calls, message.event.call_id);
         if !rules.look_at_end() && !rules.without_suppliers {
-            return Ok(FRESH);
+            return Ok(Some(FRESH));
         }
-        let Taken::In(known) = calls::begin(client, Stage::Resolver, call_id, view).await? else { return Ok(FRESH) };
+        let Taken::In(known) = calls::begin(client, Stage::Resolver, call_id, view).await? else { return Ok(None) };
         message.set_noted();
-        let is_suppliers =
-            rules.without_suppliers && known.is_some_and(|known| left_out::is_suppliers(&known.resolution));
-        let is_left_out = is_suppliers || self.by_end(client, call_id).await?.is_some();
-        Ok(if is_left_out { Duration::ZERO } else { FRESH })
+        // One that is not there yet may be a supplier's when it is.
+        let may_be_suppliers = || known.is_none_or(|known| left_out::is_suppliers(&known.resolution));
+        let is_left_out =
+            rules.without_suppliers && may_be_suppliers() || self.by_end(client, call_id).await?.is_some();
+        Ok(Some(FRESH).filter(|_| !is_left_out))
     }
 
     /// The decision by the call as it is known.
