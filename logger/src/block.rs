@@ -6,16 +6,21 @@
 //!
 //! Sellsy may give a text back otherwise than it was sent, and its pages may make HTML of it: [`plain`] undoes that as far as possible.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use base::ids::CallId;
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 use crate::marker;
 
 const END: &str = "End of ";
 /// Hexadecimal digits of the seal: one edit in sixteen million goes unnoticed, and only if the ledger does not know the block either.
 const SEAL: usize = 6;
+/// How long two texts are compared. After that the rest counts as different: nothing is lost, but lines of ours may be kept as a person's.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// The end line of a block.
 pub(crate) fn end(block: &str, call_id: CallId) -> String {
@@ -158,7 +163,8 @@ pub(crate) fn inside(parts: &Parts<'_>, left: Option<&str>, now: &str, call_id: 
     };
     let (ours, found) = (split(known), split(parts.block));
     let (mut kept, mut lines) = (0, Vec::new());
-    for op in capture_diff_slices(Algorithm::Myers, &ours, &found) {
+    let deadline = Some(Instant::now() + LONGEST);
+    for op in capture_diff_slices_deadline(Algorithm::Myers, &ours, &found, deadline) {
         match op {
             DiffOp::Equal { len, .. } => kept += len,
             DiffOp::Delete { .. } => {}

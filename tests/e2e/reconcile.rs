@@ -157,8 +157,8 @@ async fn a_disabled_webhook_is_noticed_and_enabled_with_all_its_events() -> Resu
         webhook["events"].as_array().context("events")?.iter().filter_map(Value::as_str).collect();
     assert_eq!(
         (webhook["active"].as_bool(), events.len()),
-        (Some(true), 17),
-        "16 that are needed, and one more: {events:?}"
+        (Some(true), 18),
+        "17 that are needed, and one more: {events:?}"
     );
     assert!(events.contains("user.opened"));
     let (output, good) = stack.callbridge(&["webhook", "status"]).await?;
@@ -189,7 +189,7 @@ async fn a_new_webhook_is_for_what_is_needed_and_its_token_is_shown() -> Result<
     let made = made.context("the new webhook")?;
     let token = made["token"].as_str().context("token")?;
     assert!(good && output.contains(&format!("AIRCALL_WEBHOOK_TOKENS={token} ")), "{output}");
-    assert_eq!(made["events"].as_array().map(Vec::len), Some(16));
+    assert_eq!(made["events"].as_array().map(Vec::len), Some(17));
     let (output, _) = stack.callbridge(&["webhook", "install", "--url", "https://calls.example.com/"]).await?;
     assert!(output.contains("--url must be"), "{output}");
     stack.down().await

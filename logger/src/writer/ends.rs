@@ -18,7 +18,7 @@ use broker::{
     event::{DIRECTORY_CHANGED, RecordHint},
 };
 use ledger::{
-    calls::{self, CallRow, Decision, Written},
+    calls::{self, AsLeft, CallRow, Decision, Written},
     form::LogForm,
     timeline::{self, Entry, SellsyLog, What},
 };
@@ -72,6 +72,7 @@ impl Writer {
     async fn written(&self, work: Work<'_>, draft: Draft, form: LogForm, id: i64, what: What) -> Result<Ended> {
         let Draft { log, without_topic, written: Wrote { left, theirs, .. }, .. } = draft;
         let digest = forms::digest(form, &log);
+        let left = left.map(|left| AsLeft { digest: digest.clone(), ..left });
         let theirs = Some(theirs).filter(|parts| !parts.is_empty());
         let theirs = theirs.map(|parts| Entry::new("logger", What::ChangedByPerson { parts }));
         let without_topic = without_topic.map(|reason| Entry::new("logger", What::WithoutTopic { reason }));

@@ -141,9 +141,11 @@ impl Writer {
     ) -> Result<Result<(), WriteError>> {
         let Update { form, id, links, .. } = *update;
         let digest = work.row.stored().and_then(|stored| stored.digest.as_deref());
-        // What the ledger knows may be older than the log, if that was adopted and not written since.
+        // What the ledger knows may be older than the log: that was adopted and not written since, or written by an older version.
         let left = match digest {
-            Some(_) => calls::as_left(&self.database.client().await?, work.row.call_id).await?,
+            Some(digest) => calls::as_left(&self.database.client().await?, work.row.call_id)
+                .await?
+                .filter(|left| left.digest == digest),
             None => None,
         };
         let mut text = None;

@@ -148,6 +148,7 @@ async fn write(client: &Client<'_>) -> Result<()> {
     client.expect(201, Method::POST, "/comments", Some(&answer)).await?;
     let path = format!("/comments/{}", comment["id"]);
     client.expect(200, Method::PUT, &path, Some(&json!({ "description": "Rappeler mardi." }))).await?;
+    client.get(&path).await?;
     let of_company = json!({ "related_objects": [{ "type": "company", "id": 3001 }], "owners": [103] });
     let page = client.filter("/comments/search?limit=100&order=id&direction=desc", &of_company).await?;
     ensure!(page["data"][0]["description"] == "Rappeler mardi.", "{page}");
@@ -184,6 +185,7 @@ async fn missing(client: &Client<'_>) -> Result<()> {
         "/contacts/1/companies",
         "/opportunities/1",
         "/phone-calls/1",
+        "/comments/1",
         "/staffs/1",
     ] {
         client.expect(404, Method::GET, path, None).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use harness::{
     CallRow, Line, Process, Sandbox, Stack,
     build::{AGENT, After, Call, call, company, contact, individual, note, sellsy},
@@ -34,6 +34,10 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
     let late = answered(CLIENT).paced(20).after(130, note("Rappeler lundi").by(AGENT));
     let late = sandbox.play(&late).await?;
     sandbox.log_of(late, SOON, says(&["Rappeler lundi"])).await?;
+    // A person moves it to another record: GET /phone-calls/{id}.
+    let (said, fine) = stack.callbridge(&["relink", &late.to_string(), "--to", "individual:2002"]).await?;
+    ensure!(fine, "{said}");
+    until_asked(sandbox, "GET /phone-calls/{id}", 1).await?;
     various(sandbox).await?;
     newcomers(sandbox).await?;
     workers.remove(2).terminate(SOON).await?;
@@ -70,7 +74,14 @@ async fn as_comment(stack: &mut Stack) -> Result<Process> {
     ledger.call_that(call, SOON, unclear).await.context("the comment's creation ended unclear")?;
     ledger.pauses_end().await?;
     stack.sandbox.tag(call, &mut Value::Null, "VIP").await?;
-    until_asked(&stack.sandbox, "PUT /comments/{id}", 1).await.map(|()| logger)
+    until_asked(&stack.sandbox, "PUT /comments/{id}", 1).await?;
+    // When it was made is not known, so it is read at its own address before the next change: GET /comments/{id}.
+    ledger.forget_when_logs_were_made().await?;
+    stack.sandbox.tag(call, &mut Value::Null, "Devis").await?;
+    ledger.call_that(call, SOON, |row| row.due).await.context("the change is noticed")?;
+    ledger.gathering_ends().await?;
+    stack.delays_end().await?;
+    until_asked(&stack.sandbox, "GET /comments/{id}", 1).await.map(|()| logger)
 }
 
 /// Callers who are not in the directory: GET /search, and for those that it does not find POST /contacts/search by each of

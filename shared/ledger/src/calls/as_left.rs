@@ -12,6 +12,9 @@ use crate::form::LogForm;
 /// is not taken for a person's change. A field is `None` if the answer did not have it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AsLeft {
+    /// The digest of that write. If the row has another one, a worker of an older version, which does not know of this, has written since.
+    #[serde(default)]
+    pub digest: String,
     /// When Sellsy made the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,

@@ -88,6 +88,11 @@ impl CallRow {
 }
 
 impl Ledger {
+    /// When Sellsy made the logs is not known, as for those of older versions.
+    pub async fn forget_when_logs_were_made(&self) -> Result<()> {
+        self.run_all("update logs_as_left set created_at = null").await
+    }
+
     /// None before any event of the call has arrived.
     pub async fn call(&self, call: i64) -> Result<Option<CallRow>> {
         let rows = self.rows(&format!("{SELECT} where call_id = $1"), &[&call]).await?;
