@@ -185,7 +185,7 @@ async fn missing(client: &Client<'_>) -> Result<()> {
         "/contacts/1/companies",
         "/opportunities/1",
         "/phone-calls/1",
-        "/comments/1",
+        "/comments/1000",
         "/staffs/1",
     ] {
         client.expect(404, Method::GET, path, None).await?;
