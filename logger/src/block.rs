@@ -67,31 +67,45 @@ impl Parts<'_> {
 }
 
 pub(crate) fn parts(text: &str, call_id: CallId) -> Parts<'_> {
-    let end = find_end(text, call_id);
-    let marker = find_marker(&text[..end.map_or(text.len(), |(from, ..)| from)], call_id);
+    // A note may quote our end line, and a person our marker: the block is what fits its seal, if anything does.
+    let (ends, markers) = (ends(text, call_id), markers(text, call_id));
+    let candidates = ends.iter().flat_map(|end| markers.iter().map(move |from| (*from, *end)));
+    let fits =
+        candidates.filter(|(from, (to, ..))| from < to).find(|(from, (to, _, said))| seal(&text[*from..*to]) == *said);
+    let (marker, end) = match fits {
+        Some((from, end)) => (Some(from), Some(end)),
+        None => {
+            let end = ends.first().copied();
+            (markers.into_iter().find(|from| end.is_none_or(|(to, ..)| *from < to)), end)
+        }
+    };
     let from = marker.unwrap_or(0);
     let (to, rest, seal) = end.unwrap_or((text.len(), text.len(), ""));
     let is_lost = marker.is_none() && end.is_none();
     Parts { before: &text[..from], block: &text[from..to], after: &text[rest..], is_lost, seal }
 }
 
-/// Where the end line begins and ends, and its seal.
-fn find_end(text: &str, call_id: CallId) -> Option<(usize, usize, &str)> {
+/// How many markers and end lines are tried: a text with more of them is no log.
+const MOST: usize = 5;
+
+/// Where each end line begins and ends, and its seal.
+fn ends(text: &str, call_id: CallId) -> Vec<(usize, usize, &str)> {
     let words = format!("{END}{} (", marker::of(call_id));
-    places(text, &words).find_map(|(from, to)| {
+    let ends = places(text, &words).filter_map(|(from, to)| {
         let (seal, _) = text[to..].split_once(')')?;
         let is_seal = seal.len() == SEAL && seal.bytes().all(|c| c.is_ascii_hexdigit());
         is_seal.then_some((from, to + SEAL + 1, seal))
-    })
+    });
+    ends.take(MOST).collect()
 }
 
 /// Of an end line that a person has damaged, the marker in it is not the beginning of the block.
-fn find_marker(text: &str, call_id: CallId) -> Option<usize> {
+fn markers(text: &str, call_id: CallId) -> Vec<usize> {
     let marker = marker::of(call_id);
-    let found = places(text, &marker).find(|(from, to)| {
+    let markers = places(text, &marker).filter(|(from, to)| {
         !text[*to..].starts_with(|c: char| c.is_ascii_digit()) && !text[..*from].trim_end().ends_with(END.trim_end())
     });
-    found.map(|(from, _)| from)
+    markers.map(|(from, _)| from).take(MOST).collect()
 }
 
 /// Where these words begin and end in the text, whatever blanks are between them.
@@ -203,7 +217,11 @@ pub(crate) fn plain(text: &str, as_sent: Option<bool>, call_id: CallId) -> Cow<'
     if as_sent != Some(false) {
         let parts = parts(text, call_id);
         let looked_at = if parts.is_lost { text } else { parts.block };
-        let has_entities = || as_sent.is_none() && html_escape::decode_html_entities(looked_at) != looked_at;
+        // Its pages may have made entities of what came back as it was sent: then only the decoded text fits its seal.
+        let has_entities = || {
+            let decoded = html_escape::decode_html_entities(looked_at);
+            decoded != looked_at && (as_sent.is_none() || !parts.is_sealed() && parts.seal == seal(&decoded))
+        };
         if !has_tags(looked_at) && !has_entities() {
             return Cow::Borrowed(text);
         }
@@ -216,7 +234,8 @@ fn has_tags(text: &str) -> bool {
     ["<br", "<p>", "<p ", "</p>", "<div"].iter().any(|tag| text.contains(tag))
 }
 
-/// Line breaks in place of the tags that begin or end a line, nothing in place of others.
+/// Line breaks in place of the tags that begin or end a line, nothing in place of those that only look. Others stay: an address is in a link, and what
+/// is between two angle brackets need not be a tag.
 fn without_tags(text: &str) -> String {
     let mut parts = text.split('<');
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -229,9 +248,18 @@ fn without_tags(text: &str) -> String {
             continue;
         };
         let name = tag.trim_matches('/').split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        let is_known = matches!(
+            name.as_str(),
+            "br" | "p" | "div" | "li" | "ul" | "ol" | "span" | "b" | "strong" | "i" | "em" | "u" | "s" | "font"
+        );
+        if !is_known {
+            plain.push('<');
+            plain.push_str(part);
+            continue;
+        }
         // What ends a paragraph has been followed by what begins the next one.
         let breaks = matches!((name.as_str(), tag.starts_with('/')), ("br", _) | ("p" | "div" | "li", true));
-        if breaks && !rest.starts_with('\n') {
+        if breaks && !rest.starts_with(['\n', '\r']) {
             plain.push('\n');
         }
         plain.push_str(rest);

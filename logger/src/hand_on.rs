@@ -129,7 +129,10 @@ fn facts(overdue: &Overdue) -> Vec<Fact<'_>> {
     let of_the_call = match decision {
         Decision::Erased => return Vec::new(),
         // A dead letter is replayed or dropped by an operator. A change that is due has a message of its own.
-        _ if overdue.parked && overdue.row.stored().is_none_or(|log| log.due_in.is_none()) => None,
+        // Nor is a call that a person has moved kept back: there is no message that could be parked.
+        _ if overdue.parked && !overdue.row.moved && overdue.row.stored().is_none_or(|log| log.due_in.is_none()) => {
+            None
+        }
         // A call that has not ended, or has no view yet, is brought in by reconciliation.
         Decision::Undecided => snapshot.as_ref().filter(|call| call.has_ended()).map(Fact::Ended),
         Decision::Reopened(resolution) => plan::hint(resolution).map(Fact::LookUpAgain),

@@ -36,6 +36,8 @@ const PAGES: usize = 3;
 /// How long the result of such a search is used.
 const KEPT: Duration = Duration::from_secs(60);
 
+const MOMENT: Duration = Duration::from_secs(10);
+
 #[derive(Default)]
 pub(crate) struct Reader {
     /// Held during a search, so that one is made and the others wait for it.
@@ -55,7 +57,9 @@ struct Searched {
 
 impl Searched {
     fn covers(&self, form: LogForm, from: Timestamp, to: Timestamp) -> bool {
-        self.form == form && self.from <= from && to <= self.to && self.at.elapsed() < KEPT
+        // What is looked for was made at least 40 s ago: a log younger than that is not looked for, so a search of a moment ago has it too.
+        let is_whole = to <= self.to || self.at.elapsed() < MOMENT;
+        self.form == form && self.from <= from && from <= self.to && is_whole && self.at.elapsed() < KEPT
     }
 }
 
@@ -95,6 +99,7 @@ impl Reader {
     /// are found, because all logs of that time have to be searched.
     pub(crate) async fn elsewhere(
         &self,
+        database: &Database,
         forms: &Forms,
         form: LogForm,
         call_id: CallId,
@@ -105,29 +110,35 @@ impl Reader {
         let (from, to) = (began - MARGIN, began + seconds(log.duration) + MADE_WITHIN);
         let mut searched = self.searched.lock().await;
         if !searched.as_ref().is_some_and(|searched| searched.covers(form, from, to)) {
-            *searched = Some(search(forms, form, from, to + FURTHER).await?);
+            // What is made from now on is not seen either.
+            let now = database.client().await?.now().await?;
+            let found = search(forms, form, from, to + FURTHER).await?;
+            *searched = Some(Searched { to: found.to.min(now), ..found });
         }
-        Ok(searched.as_ref().and_then(|searched| searched.logs.get(&call_id).cloned()))
+        let found = searched.as_ref().and_then(|searched| searched.logs.get(&call_id)).map(|log| log.id);
+        drop(searched);
+        // As it stands now: what was found may be a minute old, and a person may have written in it since.
+        match found {
+            Some(id) => forms.one(form, id).await,
+            None => Ok(None),
+        }
     }
 }
 
-async fn search(forms: &Forms, form: LogForm, from: Timestamp, mut to: Timestamp) -> Result<Searched> {
+/// At most [`PAGES`]: in an account with more logs than that, one that was moved may not be found, and is not searched for again and again.
+async fn search(forms: &Forms, form: LogForm, from: Timestamp, to: Timestamp) -> Result<Searched> {
     let filters = json!({ "created": { "start": time(from), "end": time(to) } });
     let (mut logs, mut offset, at) = (HashMap::new(), None::<String>, Instant::now());
-    for page in 1..=PAGES {
+    for _ in 0..PAGES {
         let rows = forms.page(form, &filters, offset.as_deref()).await?;
         offset = rows.next_offset().map(ToString::to_string);
-        // What is on later pages was not seen.
-        let last = rows.data.last().and_then(|log| log.created);
         for log in rows.data {
             if let Some(call_id) = log.description.as_deref().and_then(marker::first) {
                 logs.entry(call_id).or_insert(log);
             }
         }
-        match offset {
-            None => break,
-            Some(_) if page == PAGES => to = last.unwrap_or(from),
-            Some(_) => {}
+        if offset.is_none() {
+            break;
         }
     }
     Ok(Searched { form, from, to, at, logs })

@@ -136,6 +136,7 @@ fn refusal(why: NotMoved) -> &'static str {
         NotMoved::Erased => "its data were deleted",
         NotMoved::NotEnded => "it has not ended; try again when it has",
         NotMoved::LogDeleted => "its log was deleted in Sellsy, and is not made again",
+        NotMoved::BeingWritten => "its log is being written at this moment; try again in a minute",
         NotMoved::Comment => "its log is a comment, which Sellsy does not let us move; move it in Sellsy",
     }
 }

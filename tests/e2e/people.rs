@@ -325,12 +325,15 @@ async fn more_requests(name: &str, calls: usize, apart: Duration, every: &str) -
     eventually(2 * GATHERED, all_are_tagged).await.context("all logs are tagged")?;
     let after = stack.sandbox.get("/counts").await?["sellsy"]["by_endpoint"].clone();
     let count = |endpoint: &str| after[endpoint].as_u64().unwrap_or(0) - before[endpoint].as_u64().unwrap_or(0);
-    assert_eq!((count("POST /phone-calls"), count("PUT /phone-calls/{id}")), (calls as u64, calls as u64));
+    assert_eq!(count("POST /phone-calls"), calls as u64);
+    // On a busy machine a tag may come before its log was made, and is in it then.
+    let changes = count("PUT /phone-calls/{id}");
+    ensure!(changes > calls as u64 * 9 / 10, "{changes} changes");
     let reads = count("POST /phone-calls/search") + count("GET /phone-calls/{id}");
     println!("{calls} calls, one every {apart:?}, LOG_UPDATES_EVERY={every}: {reads} reads");
     drop(workers);
     stack.down().await?;
-    Ok(reads as f64 / calls as f64)
+    Ok(reads as f64 / changes as f64)
 }
 
 /// A tenth of the time that it takes in earnest: 100 calls in a minute.

@@ -124,3 +124,30 @@ fn no_line_of_ours_reads_as_an_end_line() {
     let parts = parts(&log, CALL);
     assert!(parts.is_sealed() && parts.block.contains("Tags"), "{log}");
 }
+
+#[test]
+fn the_block_is_what_fits_its_seal() {
+    // A note that quotes an end line over two lines, and a person who names the call above.
+    let log = ours("Note :\n  End of\n  Aircall call 5 (0123ab)\nTags : a");
+    let named = format!("Voir Aircall call 5 : rappeler.\n{log}\nDevis 12.");
+    for text in [&log, &named] {
+        let parts = parts(text, CALL);
+        assert!(parts.is_sealed() && parts.block.contains("Tags : a"), "{text}");
+    }
+    assert_eq!(parts(&named, CALL).before, "Voir Aircall call 5 : rappeler.\n");
+    assert_eq!(parts(&named, CALL).after, "\nDevis 12.");
+}
+
+#[test]
+fn what_a_page_of_sellsy_makes_of_a_text_is_undone_without_a_loss() {
+    let log = ours("Appel d'Élodie");
+    let entities = format!("L&#039;an\n{}", log.replace('\'', "&#039;"));
+    assert_eq!(plain(&entities, Some(true), CALL), format!("L'an\n{log}"));
+    let page = format!(
+        "<p>Voir <a href=\"https://drive.example/x\">devis</a>, budget <dix mille</p>\r\n{}",
+        log.replace('\n', "<br />\r\n")
+    );
+    let text = plain(&page, Some(true), CALL);
+    assert!(text.contains("https://drive.example/x") && text.contains("<dix mille"), "{text}");
+    assert_eq!(text.matches('\n').count(), 1 + log.matches('\n').count(), "{text:?}");
+}

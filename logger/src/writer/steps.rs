@@ -68,7 +68,7 @@ impl Writer {
         let Some(record) = draft.log.related.first() else { return Ok(None) };
         for &form in forms {
             let found = match self.forms.find(form, record, row.call_id, &draft.log).await {
-                Ok(None) => self.reader.elsewhere(&self.forms, form, row.call_id, &draft.log).await,
+                Ok(None) => self.reader.elsewhere(&self.database, &self.forms, form, row.call_id, &draft.log).await,
                 found => found,
             };
             match found {

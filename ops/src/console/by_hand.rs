@@ -64,6 +64,7 @@ pub(super) async fn relink(
                 NotMoved::Erased => texts.call_is_erased,
                 NotMoved::NotEnded => texts.call_has_not_ended,
                 NotMoved::LogDeleted => texts.log_was_deleted,
+                NotMoved::BeingWritten => texts.being_written,
                 NotMoved::Comment => texts.comment_stays,
             };
             refused(&visitor, StatusCode::CONFLICT, why)

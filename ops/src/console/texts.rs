@@ -238,6 +238,7 @@ texts! {
     no_number_to_pin: "Cet appel n’a pas de numéro à épingler.", "This call has no number to pin.";
     call_is_erased: "Les données de cet appel ont été supprimées.", "The data of this call were deleted.";
     call_has_not_ended: "L’appel n’est pas terminé.", "The call has not ended.";
+    being_written: "Son compte rendu est en train d’être écrit ; réessayez dans une minute.", "Its log is being written at this moment; try again in a minute.";
     comment_stays: "Son compte rendu est un commentaire, que Sellsy ne laisse pas déplacer.", "Its log is a comment, which Sellsy does not let us move.";
     no_insights_came: "Aucune analyse IA n’est arrivée en une heure.", "No AI insights have come within an hour.";
     changed_by_person: "Modifié par une personne, laissé tel quel :", "Changed by a person, left alone:";

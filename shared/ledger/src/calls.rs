@@ -392,7 +392,8 @@ pub async fn count_parked(client: &Client, call_id: CallId, messages: i32, dropp
         return Ok(());
     }
     let sql = "update calls set parked = greatest(parked + $2, 0),
-                      hand_on_at = case when not $3 or due_at is not null or insights_awaited is not null then hand_on_at end
+                      hand_on_at = case when not $3 or due_at is not null or insights_awaited is not null
+                                           or relinked_at > coalesce(written_at, '-infinity') then hand_on_at end
                 where call_id = $1";
     client.prepared_execute(sql, &[&call_id.0, &messages, &dropped]).await?;
     Ok(())

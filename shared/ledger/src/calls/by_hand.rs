@@ -17,6 +17,8 @@ pub enum NotMoved {
     NotEnded,
     /// Its log was deleted in Sellsy, and is not made again.
     LogDeleted,
+    /// A request to create its log may still be carried out: moved now, that log would not be found on the other record.
+    BeingWritten,
     /// Its log is a comment, which Sellsy does not let us move.
     Comment,
 }
@@ -32,7 +34,7 @@ pub async fn relink(
     let sql = "update calls set resolution = $2, looked_up_at = now(), resolved_at = coalesce(resolved_at, now()), relinked_at = now(),
                       unmatched_number = null, links_refused_at = null, hand_on_at = now(), hand_ons = 0, wanted = wanted + 1
                 where call_id = $1 and erased_at is null and gone_at is null and snapshot->>'ended_at' is not null
-                  and (sellsy_id is null or log_form is distinct from 'comment')";
+                  and (sellsy_id is not null or intent_at is null) and (sellsy_id is null or log_form is distinct from 'comment')";
     if client.prepared_execute(sql, &[&call_id.0, &Json(resolution)]).await? == 0 {
         return Ok(Err(why_not(client, call_id).await?));
     }
@@ -46,13 +48,15 @@ pub async fn relink(
 }
 
 async fn why_not(client: &Client, call_id: CallId) -> Result<NotMoved> {
-    let sql = "select erased_at is not null, gone_at is not null, coalesce(snapshot->>'ended_at', '') <> '' from calls where call_id = $1";
+    let sql = "select erased_at is not null, gone_at is not null, coalesce(snapshot->>'ended_at', '') <> '',
+                      sellsy_id is null and intent_at is not null from calls where call_id = $1";
     let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
-    Ok(match row.map(|row| (row.get(0), row.get(1), row.get(2))) {
+    Ok(match row.map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))) {
         None => NotMoved::Unknown,
-        Some((true, _, _)) => NotMoved::Erased,
-        Some((_, true, _)) => NotMoved::LogDeleted,
-        Some((_, _, false)) => NotMoved::NotEnded,
+        Some((true, ..)) => NotMoved::Erased,
+        Some((_, true, ..)) => NotMoved::LogDeleted,
+        Some((_, _, false, _)) => NotMoved::NotEnded,
+        Some((.., true)) => NotMoved::BeingWritten,
         Some(_) => NotMoved::Comment,
     })
 }

@@ -45,7 +45,8 @@ pub async fn pair(client: &Client) -> Result<u64> {
                     and b.snapshot->>'direction' = 'inbound' and {} = {}
                   where a.forwarded_to is not null and a.other_call is null and a.forwarded_at > now() - {WITHIN} and a.erased_at is null
                   group by a.call_id having count(*) = 1),
-                  pairs as (select one, other from found union all select other, one from found)
+                  certain as (select one, other from found f where (select count(*) from found g where g.other = f.other) = 1),
+                  pairs as (select one, other from certain union all select other, one from certain)
              update calls set other_call = pairs.other, wanted = wanted + 1,
                     hand_on_at = case when sellsy_id is not null then now() else hand_on_at end
                from pairs where call_id = pairs.one",

@@ -31,7 +31,8 @@ pub async fn past(
                      select started_at, snapshot->>'direction' = 'inbound', jsonb_typeof(snapshot->'answered_at') is not null,
                             snapshot->'user'->>'name', snapshot->>'raw_digits', snapshot->'number'->>'country'
                        from calls
-                      where caller_backwards ~>=~ reverse($2) and caller_backwards ~<~ (reverse($2) || ':') and call_id <> $1 and snapshot->'ended_at' is not null
+                      where caller_backwards ~>=~ reverse($2) and caller_backwards ~<~ (reverse($2) || ':') and started_at > now() - interval '90 days'
+                        and call_id <> $1 and snapshot->'ended_at' is not null
                       order by started_at desc limit $4) c on true";
     let rows = client.prepared_query(sql, &[&call_id.0, &number.last_digits(), &staff, &MOST]).await?;
     let name = rows.first().and_then(|row| row.get(0));

@@ -238,7 +238,8 @@ pub struct Written<'a> {
     pub left: Option<&'a AsLeft>,
 }
 
-/// Records what is in Sellsy now, with its timeline lines. That the log exists is true no matter who records it. What it
+/// Records what is in Sellsy now, with its timeline lines. If a person has moved the call meanwhile, the log counts as not written, so that the move
+/// still comes before what was done in Sellsy. That the log exists is true no matter who records it. What it
 /// says is known only to the holder of the lease: after that, another writer may have changed it. With `release`, the
 /// lease is released as [`release`] does.
 pub async fn record_written(
@@ -255,11 +256,12 @@ pub async fn record_written(
         format!(
             "with noted as ({WRITE}),
                   left_so as (insert into logs_as_left (call_id, created_at, log)
-                              select $1, $12::timestamptz, $13::jsonb where $13::jsonb is not null
+                              select $1, $12::timestamptz, $13::jsonb
+                               where $13::jsonb is not null and exists (select from calls where call_id = $1 and erased_at is null)
                               on conflict (call_id) do update
                                  set created_at = coalesce(excluded.created_at, logs_as_left.created_at), log = excluded.log)
              update calls set sellsy_id = $6, log_form = $7, written_at = now(), writes = writes + 1,
-                    digest = case when {mine} then $8 else '' end,
+                    digest = case when {mine} and not (wanted <> $10 and relinked_at is not null) then $8 else '' end,
                     intent_at = case when not {mine} then intent_at end,
                     due_at = case when not {mine} then due_at end,
                     lease_until = case when {mine} and $11 then {given_back} else lease_until end,
