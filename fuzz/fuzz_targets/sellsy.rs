@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use broker::event::RecordHint;
+use broker::event::{OPPORTUNITY_CHANGED, OpportunityHint, RecordHint};
 use ingest::{Verdict, judge};
 use libfuzzer_sys::fuzz_target;
 
@@ -11,8 +11,10 @@ fuzz_target!(|body: &[u8]| {
         Verdict::Refuse(refusal) => panic!("lost: {}", refusal.label()),
         Verdict::Publish(events) => {
             for event in &events {
-                let hint: RecordHint = serde_json::from_str(event.payload.get()).expect("a hint");
+                let hint: OpportunityHint = serde_json::from_str(event.payload.get()).expect("a hint with an id");
                 assert!(hint.id > 0, "no record has the id {}", hint.id);
+                let named = event.kind == OPPORTUNITY_CHANGED || event.payload::<RecordHint>().is_ok();
+                assert!(named, "{}", event.kind);
             }
         }
         Verdict::Ignore(_) | Verdict::OtherNumber(_) | Verdict::Park { .. } => {}

@@ -6,8 +6,8 @@
 //! anyone who has seen one signed body can sign longer ones. It may be absent, because nobody knows what Sellsy signs in form
 //! mode.
 //!
-//! So a notice is only a hint. It becomes `directory.changed` with a record's kind and id; nothing else of it is used, and
-//! the record is fetched again. What cannot be understood is parked, as with Aircall.
+//! So a notice is only a hint. It becomes `directory.changed` with a record's kind and id, or `opportunity.changed`; nothing else of
+//! it is used, and what it names is fetched again. What cannot be understood is parked, as with Aircall.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use base::{
     error::{Code, Error},
     ids::{CallId, Kind},
 };
-use broker::event::{DIRECTORY_CHANGED, Event, RecordHint};
+use broker::event::{DIRECTORY_CHANGED, Event, OPPORTUNITY_CHANGED, OpportunityHint, RecordHint};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::to_raw_value;
@@ -95,13 +95,13 @@ pub(crate) fn judge(body: &[u8], signature: Option<&[u8]>, secret: &SecretString
     let Some(related) = notice.relatedtype.as_deref().or(notice.event_type.as_deref()) else {
         return park("the notice names no type of record", body);
     };
-    let kinds = kinds(related);
-    if kinds.is_empty() {
+    let hints = hints(related);
+    if hints.is_empty() {
         return Verdict::Ignore("other_record");
     }
     let Some(id) = notice.relatedid else { return park("the notice names no record", body) };
     let occurred_at = notice.timestamp.and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_else(Timestamp::now);
-    match kinds.iter().map(|kind| hint_event(RecordHint { kind: *kind, id }, occurred_at)).collect() {
+    match hints.iter().map(|hint| hint.event(id, occurred_at)).collect() {
         Ok(events) => Verdict::Publish(events),
         Err(_) => park("its hint could not be written as JSON", body),
     }
@@ -113,21 +113,35 @@ fn sign(body: &[u8], secret: &SecretString) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The kinds of record that a `relatedtype` may mean. Sellsy's old API, which still writes the notices, knows clients,
-/// prospects and suppliers, but not whether one of them is an individual or a company: so both are fetched, and one is found.
-/// (`relatedobject` might say which, but no such notice has been recorded yet.) Estimates, tasks and so on do not concern us.
-fn kinds(related: &str) -> &'static [Kind] {
-    match related.to_ascii_lowercase().as_str() {
-        "people" | "contact" => &[Kind::Contact],
-        "individual" => &[Kind::Individual],
-        "company" => &[Kind::Company],
-        "third" | "client" | "prospect" | "supplier" => &[Kind::Individual, Kind::Company],
-        _ => &[],
+/// What a notice is about.
+#[derive(Clone, Copy)]
+enum Hint {
+    Record(Kind),
+    Opportunity,
+}
+
+impl Hint {
+    fn event(self, id: i64, occurred_at: Timestamp) -> serde_json::Result<Event> {
+        let (fact, payload) = match self {
+            Self::Record(kind) => (DIRECTORY_CHANGED, to_raw_value(&RecordHint { kind, id })?),
+            Self::Opportunity => (OPPORTUNITY_CHANGED, to_raw_value(&OpportunityHint { id })?),
+        };
+        Ok(Event::new(fact, CallId::NONE, occurred_at, payload))
     }
 }
 
-fn hint_event(hint: RecordHint, occurred_at: Timestamp) -> serde_json::Result<Event> {
-    Ok(Event::new(DIRECTORY_CHANGED, CallId::NONE, occurred_at, to_raw_value(&hint)?))
+/// What a `relatedtype` may mean. Sellsy's old API, which still writes the notices, knows clients,
+/// prospects and suppliers, but not whether one of them is an individual or a company: so both are fetched, and one is found.
+/// (`relatedobject` might say which, but no such notice has been recorded yet.) Estimates, tasks and so on do not concern us.
+fn hints(related: &str) -> &'static [Hint] {
+    match related.to_ascii_lowercase().as_str() {
+        "people" | "contact" => &[Hint::Record(Kind::Contact)],
+        "individual" => &[Hint::Record(Kind::Individual)],
+        "company" => &[Hint::Record(Kind::Company)],
+        "third" | "client" | "prospect" | "supplier" => &[Hint::Record(Kind::Individual), Hint::Record(Kind::Company)],
+        "opportunity" => &[Hint::Opportunity],
+        _ => &[],
+    }
 }
 
 fn park(what: &str, body: &[u8]) -> Verdict {
@@ -145,7 +159,11 @@ mod tests {
             Verdict::Publish(events) => events
                 .iter()
                 .map(|event| {
-                    assert_eq!((event.kind.as_str(), event.call_id), ("directory.changed", CallId::NONE));
+                    assert_eq!(event.call_id, CallId::NONE);
+                    if event.kind == OPPORTUNITY_CHANGED {
+                        return format!("opportunity {}", event.payload::<OpportunityHint>().unwrap().id);
+                    }
+                    assert_eq!(event.kind, DIRECTORY_CHANGED);
                     let hint: RecordHint = serde_json::from_str(event.payload.get()).unwrap();
                     format!("{} {}", hint.kind, hint.id)
                 })
@@ -183,7 +201,7 @@ mod tests {
             ("invoice", "ignore other_record"),
             ("item", "ignore other_record"),
             ("task", "ignore other_record"),
-            ("opportunity", "ignore other_record"),
+            ("opportunity", "opportunity 12345"),
             ("spaceship", "ignore other_record"),
         ] {
             assert_eq!(verdict(&notice(related), None), expected, "{related}");

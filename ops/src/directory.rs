@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use resolver::directory::{
     contents::{self, Size, UnreadField},
+    opportunities::{self, Reading},
     store::{self, Progress, Turn},
 };
 use serde_json::json;
@@ -24,10 +25,12 @@ const ACCEPT_FEWER: &str = "callbridge directory sync --everything --accept-fewe
 pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
     let (progress, sizes) = (store::progress(&client).await?, contents::sizes(&client).await?);
+    let opportunities = opportunities::reading(&client).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&json!({ "kinds": progress, "sizes": sizes }))?);
+        let status = json!({ "kinds": progress, "sizes": sizes, "opportunities": opportunities });
+        println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print!("{}", render(&progress, &sizes, Timestamp::now()));
+        print!("{}", render(&progress, &sizes, &opportunities, Timestamp::now()));
     }
     let is_good = |p: &Progress| {
         p.loaded_at.is_some() && p.problem.is_none() && p.too_few().is_none_or(|too_few| !too_few.is_serious())
@@ -120,7 +123,7 @@ pub(crate) fn left_out(rows: i64) -> String {
     }
 }
 
-fn render(progress: &[Progress], sizes: &[Size], now: Timestamp) -> String {
+fn render(progress: &[Progress], sizes: &[Size], opportunities: &Reading, now: Timestamp) -> String {
     if progress.is_empty() {
         return "The directory is empty: no resolver has synchronised it yet.\n".into();
     }
@@ -155,6 +158,12 @@ fn render(progress: &[Progress], sizes: &[Size], now: Timestamp) -> String {
             let _ = writeln!(text, "            {unread} {fields} digits and no number (callbridge directory unread)");
         }
     }
+    let read = opportunities.read_at.map_or_else(|| "not yet".into(), |at| ago(now, at));
+    let _ = writeln!(
+        text,
+        "\nopportunities open or late: {}, read {read}; they are read again when a call needs them",
+        opportunities.opportunities
+    );
     text
 }
 
@@ -239,7 +248,8 @@ mod tests {
             },
         ];
         let size = Size { kind: "individual".into(), records: 14, usable: 12, numbers: 13, unread: 2 };
-        let text = render(&progress, &[size], "2026-11-23T09:00:00Z".parse().unwrap());
+        let opportunities = Reading { opportunities: 12, read_at: at("2026-11-23T08:58:00Z") };
+        let text = render(&progress, &[size], &opportunities, "2026-11-23T09:00:00Z".parse().unwrap());
         let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(
             lines,
@@ -253,6 +263,8 @@ mod tests {
                 "contact 0 0 0 3 h ago not yet",
                 "the last pass found 3 rows, but 903 records are known; nothing was removed",
                 "if they are gone from Sellsy: callbridge directory sync --everything --accept-fewer",
+                "",
+                "opportunities open or late: 12, read 2 min ago; they are read again when a call needs them",
             ]
         );
     }

@@ -118,7 +118,7 @@ enum Command {
     /// Explains where a call is logged and why: candidates in order, the rule that chose, the opportunity
     #[command(
         long_about = "Explains where a call was logged and why, or where a call from a number would be logged: candidates in order, the rule that chose, \
-                      the opportunity.\n\nFor a number, Sellsy is asked for the opportunity, and for the caller if the number is not in the directory.",
+                      the opportunity.\n\nFor a number, Sellsy is asked for opportunities if those that are known are older than OPPORTUNITIES_FRESH, and for the caller if the number is not in the directory.",
         after_help = "Examples:\n  callbridge explain 3811600001\n  callbridge explain \"+33 6 39 98 41 07\"\n  callbridge explain 0639984107"
     )]
     Explain {

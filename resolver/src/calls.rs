@@ -29,6 +29,7 @@ use vendors::{aircall::wire::Call, sent};
 
 use crate::{
     look_up::LookUp,
+    opportunities::Need,
     plan::{self, Action, Again, Ended},
 };
 
@@ -39,6 +40,7 @@ const MOMENTS: SignedDuration = SignedDuration::from_mins(5);
 /// The greatest age at which the card's look-up may still decide the call: few records change during a phone call.
 const FRESH: Duration = Duration::from_secs(30 * 60);
 
+#[derive(Clone)]
 pub(crate) struct Calls {
     pub(crate) database: Database,
     pub(crate) publisher: Publisher,
@@ -103,6 +105,11 @@ impl Calls {
 
     async fn note(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
         timeline::add(&self.database.client().await?, call_id, lines).await
+    }
+
+    /// The same, but Sellsy is asked for the opportunity: what is known of it was refused.
+    pub(crate) fn doubting(&self) -> Self {
+        Self { look_up: self.look_up.clone().with_need(Need::Doubt), ..self.clone() }
     }
 
     /// For a call without a match, or one whose record or opportunity Sellsy refuses. True if a record is found now.

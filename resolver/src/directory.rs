@@ -7,6 +7,7 @@
 pub mod contents;
 pub(crate) mod noted;
 pub(crate) mod one;
+pub mod opportunities;
 pub mod pass;
 pub mod store;
 pub(crate) mod sync;

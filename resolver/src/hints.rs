@@ -1,7 +1,7 @@
-//! `directory.changed`: a record in Sellsy may have changed.
+//! `directory.changed` and `opportunity.changed`: something in Sellsy may have changed.
 //!
-//! The hint is not trusted: the record is read again, and is then stored in the directory as it is or removed from it.
-//! Unmatched calls that wait for one of its numbers are resolved again.
+//! The hint is not trusted: the record or opportunity is read again, and is then stored in the directory as it is or removed from it.
+//! Unmatched calls that wait for one of a record's numbers are resolved again.
 //!
 //! A hint from the logger, sent because Sellsy accepted no log on that record, names the call, which waits for its log: it is
 //! followed at once. What Sellsy itself reports comes in thousands when somebody imports contacts, so it is only noted,
@@ -18,13 +18,17 @@ use base::{
 };
 use broker::{
     amqp::{Handler, Incoming, Outcome},
-    event::RecordHint,
+    event::{OPPORTUNITY_CHANGED, OpportunityHint, RecordHint},
 };
 use tokio::time;
 use vendors::sellsy::Sellsy;
 
 use crate::{
-    directory::{noted, one, store},
+    directory::{
+        noted::{self, Subject},
+        one, store,
+    },
+    opportunities::Opportunities,
     rematch::Rematch,
 };
 
@@ -38,15 +42,21 @@ pub(crate) struct Hints {
     pub(crate) database: Database,
     pub(crate) sellsy: Sellsy,
     pub(crate) regions: Regions,
+    pub(crate) opportunities: Opportunities,
     pub(crate) rematch: Rematch,
 }
 
 impl Handler for Hints {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let event = &message.event;
+        if event.kind == OPPORTUNITY_CHANGED {
+            let OpportunityHint { id } = event.payload()?;
+            noted::note(&self.database.client().await?, Subject::Opportunity(id)).await?;
+            return Ok(Outcome::Done);
+        }
         let hint: RecordHint = event.payload()?;
         if event.call_id == CallId::NONE {
-            noted::note_hint(&self.database.client().await?, &hint).await?;
+            noted::note(&self.database.client().await?, Subject::Record(hint)).await?;
             return Ok(Outcome::Done);
         }
         if hint.kind == Kind::Contact {
@@ -54,7 +64,7 @@ impl Handler for Hints {
             store::doubt_companies(&self.database.client().await?, hint.id).await?;
         }
         self.follow(&hint).await?;
-        self.rematch.calls.resolve_again(event.call_id).await?;
+        self.rematch.calls.doubting().resolve_again(event.call_id).await?;
         Ok(Outcome::Done)
     }
 }
@@ -78,32 +88,36 @@ impl Hints {
     }
 
     async fn turn(&self) -> Result<()> {
-        if noted::hints(&self.database.client().await?, 1).await?.is_empty() {
+        if noted::noted(&self.database.client().await?, 1).await?.is_empty() {
             return Ok(());
         }
         let Some(client) = self.database.lock("hints", Duration::ZERO).await? else { return Ok(()) };
         loop {
-            let hints = noted::hints(&client, MANY + 1).await?;
+            let hints = noted::noted(&client, MANY + 1).await?;
             if hints.is_empty() {
                 return Ok(());
             }
             if hints.len() > MANY {
                 // Records that were deleted are noticed by the next pass.
-                let hints = noted::request_instead_of_hints(&client).await?;
+                let hints = noted::request_turn_instead(&client).await?;
                 if hints > 0 {
                     tracing::info!(hints, "Sellsy reported many changes; one turn of the directory reads them.");
                 }
                 return Ok(());
             }
             for reported in hints {
-                match self.follow(&reported.hint).await {
+                let followed = match reported.subject {
+                    Subject::Record(hint) => self.follow(&hint).await,
+                    Subject::Opportunity(id) => self.opportunities.read_again(id).await,
+                };
+                match followed {
                     Err(e) if e.remedy == Remedy::Park => {
-                        let RecordHint { kind, id } = reported.hint;
+                        let (kind, id) = reported.subject.key();
                         tracing::warn!(error = %e, %kind, id, "A record that Sellsy reported cannot be read; the next pass will.");
                     }
                     followed => followed?,
                 }
-                noted::hint_followed(&client, &reported).await?;
+                noted::followed(&client, &reported).await?;
             }
         }
     }

@@ -16,6 +16,7 @@ mod live;
 mod look_up;
 mod messages;
 mod numbers;
+mod opportunities;
 pub mod own_lines;
 pub mod pins;
 mod plan;
@@ -40,6 +41,7 @@ pub use card::page_of;
 pub use look_up::{LookUp, region_of};
 
 use directory::sync::Sync;
+use opportunities::{Need, Opportunities};
 use rematch::Rematch;
 
 const NAME: &str = "resolver";
@@ -50,6 +52,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (rules, time_zone) = (settings.rules.clone(), settings.time_zone.clone());
     let retention = settings.retention;
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
+    let fresh = settings.opportunities_fresh;
     // Hints take a connection of the database for a moment only.
     let mut worker = Worker::start(NAME, settings, &[Stage::Cards, Stage::Resolver], shutdown.clone())?;
     let database = worker.database.clone();
@@ -58,18 +61,21 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = LookUp::new(sellsy.on(Lane::Interactive), &worker.settings, database.clone());
     let look_up = look_up.with_rules(rules.clone(), Some(own_lines::OwnLines::new(aircall.clone())));
-    let cards = cards::Cards { database: database.clone(), look_up: look_up.clone(), aircall, style };
+    let cards =
+        cards::Cards { database: database.clone(), look_up: look_up.clone().with_need(Need::Card), aircall, style };
     let publisher = worker.publisher.clone();
     let look_up = look_up.on(Lane::Bulk);
     let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up, rules, time_zone });
     let rematch = Rematch { calls: calls.clone(), days };
+    let background = sellsy.on(Lane::Background);
+    let opportunities = Opportunities::new(background.clone(), database.clone(), fresh);
     let hints = hints::Hints {
         database: database.clone(),
         sellsy: sellsy.clone(),
         regions: regions.clone(),
+        opportunities: opportunities.clone(),
         rematch: rematch.clone(),
     };
-    let background = sellsy.on(Lane::Background);
     let reported = hints::Hints { sellsy: background.clone(), ..hints.clone() };
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     worker.spawn_until_shutdown(retention::run(database.clone(), retention));
@@ -77,6 +83,6 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     worker.consume(Stage::Resolver, messages::Messages { calls, hints: hints.clone() })?;
     worker.consume(Stage::Hints, hints)?;
     worker.spawn_until_shutdown(reported.run());
-    worker.spawn(Sync { database, sellsy: background, regions, every, rematch }.run(shutdown));
+    worker.spawn(Sync { database, sellsy: background, regions, every, rematch, opportunities }.run(shutdown));
     worker.serve(Router::new()).await
 }

@@ -10,7 +10,7 @@ use std::{
 
 use base::{
     db::{self, Database},
-    error::{Code, Error, Result},
+    error::{Code, Error, Remedy, Result},
     ids::Kind,
     phone::{Caller, E164, Region, Regions, classify},
     rules::Rules,
@@ -20,7 +20,7 @@ use broker::event::RecordHint;
 use jiff::Timestamp;
 use ledger::{
     calls::PastCall,
-    resolution::{Company, Opportunity, Record, RecordRef, Resolution, Source},
+    resolution::{Opportunity, Record, RecordRef, Resolution, Source},
     timeline::Reason,
 };
 use vendors::{aircall::wire::Call, budget::Lane, sellsy::Sellsy};
@@ -28,9 +28,10 @@ use vendors::{aircall::wire::Call, budget::Lane, sellsy::Sellsy};
 use crate::{
     directory::{
         one,
-        store::{self, Entry},
+        store::{self, Companies, Entry},
     },
     live,
+    opportunities::{Need, Opportunities},
     own_lines::OwnLines,
     pins::{self, Pin},
     record::{self, Listed},
@@ -39,8 +40,6 @@ use crate::{
 
 /// How long a missing right is assumed to be missing.
 const REMEMBER_REFUSAL: Duration = Duration::from_secs(300);
-/// Opportunities are requested in order; the first that passes the check is chosen.
-const OPPORTUNITIES: u32 = 5;
 
 #[derive(Clone)]
 pub struct LookUp {
@@ -50,8 +49,10 @@ pub struct LookUp {
     database: Database,
     /// Once the directory has been loaded it stays loaded.
     directory_loaded: Arc<AtomicBool>,
-    opportunities: Arc<Right>,
-    companies: Arc<Right>,
+    opportunities: Opportunities,
+    need: Need,
+    opportunities_allowed: Arc<Right>,
+    companies_allowed: Arc<Right>,
     rules: Arc<Rules>,
     own_lines: Option<OwnLines>,
 }
@@ -64,8 +65,7 @@ pub fn region_of(rules: &Rules, regions: &Regions, call: &Call) -> Region {
 /// A record, and where it was found.
 struct One {
     record: Record,
-    /// The companies of a contact are known; other kinds have none to know.
-    companies_known: bool,
+    companies: Companies,
     source: Source,
     as_of: Option<Timestamp>,
 }
@@ -73,8 +73,8 @@ struct One {
 /// The records with a number, and where they were found.
 struct Found {
     candidates: Vec<Record>,
-    /// Contacts among them whose companies are known.
-    companies_known: Vec<i64>,
+    /// What is known of the companies of contacts among them.
+    companies: Vec<(i64, Companies)>,
     source: Source,
     as_of: Option<Timestamp>,
 }
@@ -82,10 +82,20 @@ struct Found {
 impl LookUp {
     pub fn new(sellsy: Sellsy, settings: &Settings, database: Database) -> Self {
         let (regions, matching) = (settings.regions.clone(), settings.matching);
-        let (opportunities, companies) = (Arc::default(), Arc::default());
-        let (rules, own_lines) = (Arc::default(), None);
-        let directory_loaded = Arc::default();
-        Self { sellsy, regions, matching, database, directory_loaded, opportunities, companies, rules, own_lines }
+        let opportunities = Opportunities::new(sellsy.clone(), database.clone(), settings.opportunities_fresh);
+        Self {
+            sellsy,
+            regions,
+            matching,
+            database,
+            directory_loaded: Arc::default(),
+            opportunities,
+            need: Need::Decision,
+            opportunities_allowed: Arc::default(),
+            companies_allowed: Arc::default(),
+            rules: Arc::default(),
+            own_lines: None,
+        }
     }
 
     /// By these rules. Without `own_lines`, the one about calls between two of them is passed over.
@@ -96,7 +106,12 @@ impl LookUp {
 
     /// The same for requests of another lane: what one has learnt of missing rights, the other knows.
     pub(crate) fn on(&self, lane: Lane) -> Self {
-        Self { sellsy: self.sellsy.on(lane), ..self.clone() }
+        Self { sellsy: self.sellsy.on(lane), opportunities: self.opportunities.on(lane), ..self.clone() }
+    }
+
+    /// For something else than a decision.
+    pub(crate) fn with_need(self, need: Need) -> Self {
+        Self { need, ..self }
     }
 
     /// Whether the directory has a record that can match.
@@ -180,11 +195,21 @@ impl LookUp {
         let (chosen, rule) = rules::choose(&found.candidates, self.matching);
         let Some(record) = chosen.cloned() else {
             let (opportunity, opportunity_rule, candidates) = (None, Reason::NobodyFound, found.candidates);
-            let (record, source, as_of) = (None, found.source, None);
-            return Ok(Resolution { source, as_of, record, rule, opportunity, opportunity_rule, candidates });
+            let (record, source, as_of, holds_until) = (None, found.source, None, None);
+            return Ok(Resolution {
+                source,
+                as_of,
+                record,
+                rule,
+                opportunity,
+                opportunity_rule,
+                holds_until,
+                candidates,
+            });
         };
-        let companies_known = found.companies_known.contains(&record.id) || record.kind != Kind::Contact;
-        let one = One { record, companies_known, source: found.source, as_of: found.as_of };
+        let known = found.companies.iter().find(|(id, _)| *id == record.id && record.kind == Kind::Contact);
+        let companies = known.map_or(Companies::unless_contact(record.kind), |(_, companies)| *companies);
+        let one = One { record, companies, source: found.source, as_of: found.as_of };
         Ok(Resolution { candidates: found.candidates, ..self.decided(one, rule).await? })
     }
 
@@ -201,8 +226,8 @@ impl LookUp {
     async fn known_or_read(&self, record: RecordRef) -> Result<Option<One>> {
         let known = store::one(&self.database.client().await?, record).await?;
         match known {
-            Some(Entry { record, companies_known, seen_at }) => {
-                Ok(Some(One { record, companies_known, source: Source::Directory, as_of: Some(seen_at) }))
+            Some(Entry { record, companies, seen_at }) => {
+                Ok(Some(One { record, companies, source: Source::Directory, as_of: Some(seen_at) }))
             }
             None => self.read(record).await,
         }
@@ -212,45 +237,85 @@ impl LookUp {
     async fn read(&self, RecordRef { kind, id }: RecordRef) -> Result<Option<One>> {
         let read = one::refresh(&self.sellsy, &self.regions, &self.database, &RecordHint { kind, id }).await?;
         let listed = read.into_iter().next();
-        let companies_known = kind != Kind::Contact;
-        Ok(listed.map(|listed| One { record: listed.record, companies_known, source: Source::Live, as_of: None }))
+        let companies = Companies::unless_contact(kind);
+        Ok(listed.map(|listed| One { record: listed.record, companies, source: Source::Live, as_of: None }))
     }
 
     /// The decision for this record, with its opportunity.
     async fn decided(&self, one: One, rule: Reason) -> Result<Resolution> {
-        let One { mut record, companies_known, source, as_of } = one;
-        let mut companies_refused = None;
-        if !companies_known {
-            match self.companies.allows(self.read_companies(record.id)).await? {
-                Ok(companies) => record.companies = companies,
-                Err(code) => companies_refused = Some(Reason::CompaniesRefused { code: code.to_string() }),
-            }
-        }
-        let (opportunity, opportunity_rule) = match companies_refused {
-            Some(why) => (None, why),
-            None => self.opportunity(&record).await?,
+        let One { mut record, companies, source, as_of } = one;
+        let companies = if self.are_enough(companies) { Ok(companies) } else { self.companies(&mut record).await? };
+        let (opportunity, opportunity_rule, holds_until) = match companies {
+            Ok(companies) => self.opportunity(&record, companies).await?,
+            Err((why, holds_until)) => (None, why, holds_until),
         };
         let candidates = vec![record.clone()];
-        Ok(Resolution { source, as_of, record: Some(record), rule, opportunity, opportunity_rule, candidates })
+        Ok(Resolution {
+            source,
+            as_of,
+            record: Some(record),
+            rule,
+            opportunity,
+            opportunity_rule,
+            holds_until,
+            candidates,
+        })
     }
 
-    async fn opportunity(&self, record: &Record) -> Result<(Option<Opportunity>, Reason)> {
+    /// Whether what is known of a contact's companies need not be read again.
+    fn are_enough(&self, companies: Companies) -> bool {
+        match (companies, self.need) {
+            (Companies::None, _) | (Companies::Known { .. }, Need::Card) => true,
+            (Companies::Known { fresh, .. }, Need::Decision | Need::Doubt) => fresh,
+            (Companies::Unknown, _) => false,
+        }
+    }
+
+    /// Reads a contact's companies; or why they cannot be read, and until when that can be believed.
+    async fn companies(&self, contact: &mut Record) -> Result<Result<Companies, (Reason, Option<Timestamp>)>> {
+        match self.companies_allowed.allows(self.read_companies(contact)).await {
+            Ok(Ok(companies)) => Ok(Ok(companies)),
+            Ok(Err(code)) => Ok(Err((Reason::CompaniesRefused { code: code.to_string() }, None))),
+            Err(e) if self.can_do_without(&e) => {
+                Ok(Err((Reason::CompaniesUnread { code: e.code.to_string() }, Some(Timestamp::UNIX_EPOCH))))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// A card without its last line is better than none, if Sellsy does not answer. The decision asks again.
+    fn can_do_without(&self, e: &Error) -> bool {
+        self.need == Need::Card && e.remedy != Remedy::AwaitDatabase
+    }
+
+    /// The opportunity, why, and until when that can be believed.
+    async fn opportunity(
+        &self,
+        record: &Record,
+        companies: Companies,
+    ) -> Result<(Option<Opportunity>, Reason, Option<Timestamp>)> {
         let owner = match rules::opportunity_owner(record) {
-            Err(why) => return Ok((None, why)),
+            Err(why) => return Ok((None, why, companies.until())),
             Ok(owner) => owner,
         };
-        let search = self.sellsy.opportunities(&owner, &rules::OPPORTUNITY_STATUSES, OPPORTUNITIES);
-        let found = match self.opportunities.allows(search).await? {
-            Ok(found) => found,
-            Err(code) => return Ok((None, Reason::OpportunitiesRefused { code: code.to_string() })),
+        let known = Box::pin(self.opportunities.of(&owner, self.need));
+        let known = match self.opportunities_allowed.allows(known).await {
+            Ok(Ok(known)) => known,
+            Ok(Err(code)) => return Ok((None, Reason::OpportunitiesRefused { code: code.to_string() }, None)),
+            Err(e) if self.can_do_without(&e) => {
+                let why = Reason::OpportunitiesUnread { code: e.code.to_string() };
+                return Ok((None, why, Some(Timestamp::UNIX_EPOCH)));
+            }
+            Err(e) => return Err(e),
         };
-        let (opportunity, why) = rules::choose_opportunity(&owner, &found);
+        let until = companies.until().map_or(known.until, |until| until.min(known.until));
+        let (opportunity, why) = rules::choose_opportunity(&owner, &known.opportunities);
         let opportunity = opportunity.map(|o| Opportunity {
             id: o.id,
             name: o.name.clone().unwrap_or_default(),
             status: o.status.as_ref().map(ToString::to_string).unwrap_or_default(),
         });
-        Ok((opportunity, why))
+        Ok((opportunity, why, Some(until)))
     }
 
     /// The directory's records if one of them is usable; else nobody, if a miss is remembered; else Sellsy's answer.
@@ -259,7 +324,7 @@ impl LookUp {
         if self.is_loaded(&client).await? {
             let entries = store::find(&client, number, line).await?;
             let known = Found {
-                companies_known: entries.iter().filter(|e| e.companies_known).map(|e| e.record.id).collect(),
+                companies: entries.iter().map(|entry| (entry.record.id, entry.companies)).collect(),
                 as_of: entries.first().map(|entry| entry.seen_at),
                 candidates: entries.into_iter().map(|entry| entry.record).collect(),
                 source: Source::Directory,
@@ -277,7 +342,7 @@ impl LookUp {
         self.remember(number, &listed).await?;
         let of_line = listed.into_iter().filter(|listed| listed.numbers.has(number, line));
         let candidates = of_line.map(|listed| listed.record).collect();
-        Ok(Found { candidates, companies_known: Vec::new(), source: Source::Live, as_of: None })
+        Ok(Found { candidates, companies: Vec::new(), source: Source::Live, as_of: None })
     }
 
     async fn is_loaded(&self, client: &db::Client) -> Result<bool> {
@@ -300,10 +365,9 @@ impl LookUp {
         Ok(())
     }
 
-    async fn read_companies(&self, contact: i64) -> Result<Vec<Company>> {
-        let companies = record::companies(&self.sellsy.companies_of_contact(contact).await?, self.matching);
-        store::put_companies(&self.database.client().await?, contact, &companies).await?;
-        Ok(companies)
+    async fn read_companies(&self, contact: &mut Record) -> Result<Companies> {
+        contact.companies = record::companies(&self.sellsy.companies_of_contact(contact.id).await?, self.matching);
+        store::put_companies(&self.database.client().await?, contact.id, &contact.companies).await
     }
 }
 
@@ -340,6 +404,7 @@ pub(crate) fn nobody(why: Reason) -> Resolution {
         rule: why,
         opportunity: None,
         opportunity_rule: Reason::NobodyFound,
+        holds_until: None,
         candidates: Vec::new(),
     }
 }

@@ -23,7 +23,7 @@ const GATEWAY: [&str; 4] = ["maintenance", "firewall", "page_not_found", "route_
 
 #[tokio::test]
 async fn a_gateway_in_front_of_sellsy_is_an_outage_and_costs_no_attempt() -> Result<()> {
-    let (stack, workers) = Stack::running("gateway").await?;
+    let (stack, workers) = Stack::running_with("gateway", &[crate::ASKING]).await?;
     for (calls, name) in GATEWAY.into_iter().enumerate() {
         stack.sandbox.set_faults([sellsy("*").answers_as(name)]).await?;
         let call = stack.sandbox.play(&call(CLIENT)).await?;
@@ -73,7 +73,7 @@ async fn a_404_that_is_not_sellsys_own_neither_ends_a_log_nor_removes_a_record()
 
 #[tokio::test]
 async fn a_token_that_cannot_be_fetched_is_an_outage_too() -> Result<()> {
-    let (stack, workers) = Stack::running("login_down").await?;
+    let (stack, workers) = Stack::running_with("login_down", &[crate::ASKING]).await?;
     let login = || sellsy("POST /oauth2/access-tokens");
     stack.sandbox.control(reqwest::Method::POST, "/sellsy/expire-tokens", None).await?;
     stack.sandbox.set_faults([login().answers(503)]).await?;

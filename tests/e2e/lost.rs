@@ -93,7 +93,7 @@ async fn a_decision_is_not_left_to_a_handler_that_leaves_the_log_to_it() -> Resu
 
 #[tokio::test]
 async fn a_call_is_logged_although_its_dead_letter_is_lost() -> Result<()> {
-    let (stack, workers) = Stack::running("lost_letter").await?;
+    let (stack, workers) = Stack::running_with("lost_letter", &[crate::ASKING]).await?;
     let ledger = stack.ledger().await?;
     stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers(400).once()]).await?;
     // Without a card, which would meet the fault first.

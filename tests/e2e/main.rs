@@ -25,6 +25,7 @@ mod links;
 mod lost;
 mod numbers;
 mod odd;
+mod opportunities;
 mod order;
 mod outage;
 mod people;
@@ -50,6 +51,9 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// How long a log may take to show a later change: changes are gathered for up to 55 s (decision 0006).
 const GATHERED: std::time::Duration = std::time::Duration::from_secs(100);
+
+/// The resolver asks Sellsy for opportunities in each decision, instead of using those that it knows.
+const ASKING: (&str, &str) = ("OPPORTUNITIES_FRESH", "0s");
 
 /// Individual 2001 of the sandbox's data, a client with the open opportunity 6001.
 const CLIENT: &str = "+33 6 39 98 41 07";

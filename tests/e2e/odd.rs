@@ -258,7 +258,7 @@ async fn a_number_on_more_records_than_a_page_holds_finds_the_individual() -> Re
 /// One without an id, and one whose date of creation is none.
 #[tokio::test]
 async fn an_odd_opportunity_costs_itself() -> Result<()> {
-    let (stack, workers) = Stack::running("odd_opportunity").await?;
+    let (stack, workers) = Stack::running_with("odd_opportunity", &[crate::ASKING]).await?;
     let of_client = json!([{ "type": "individual", "id": 2001 }]);
     let opportunities = json!([
         { "id": 0, "name": "Sans numéro", "status": "open", "related": of_client },

@@ -108,7 +108,7 @@ async fn a_contact_whose_company_is_gone_is_logged_without_it() -> Result<()> {
 
 #[tokio::test]
 async fn a_right_that_is_missing_costs_the_opportunity_and_not_the_log() -> Result<()> {
-    let (stack, workers) = Stack::running("rights").await?;
+    let (stack, workers) = Stack::running_with("rights", &[crate::ASKING]).await?;
     let faults =
         [sellsy("POST /opportunities/search").answers(403), sellsy("GET /contacts/{id}/companies").answers(402)];
     stack.sandbox.set_faults(faults).await?;

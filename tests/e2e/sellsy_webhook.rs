@@ -176,7 +176,8 @@ async fn a_change_in_sellsy_reaches_the_queue_of_hints() -> Result<()> {
     sandbox.control(Method::POST, "/sellsy/webhook", Some(&webhook)).await?;
     let company = sandbox.add(&build::company("Nouvelle").client()).await?;
     sandbox.change("opportunities/6001", &json!({ "note": "x" })).await?;
-    until_hints(&stack, 5).await?;
+    sandbox.change("opportunities/6002", &json!({ "status": "won" })).await?;
+    until_hints(&stack, 6).await?;
 
     let mut expected = vec![
         fact("contact", 4001),
@@ -184,6 +185,7 @@ async fn a_change_in_sellsy_reaches_the_queue_of_hints() -> Result<()> {
         fact("contact", contact),
         fact("company", company),
         fact("individual", company),
+        (json!("opportunity.changed"), json!(0), json!({ "id": 6002 })),
     ];
     expected.sort_by_key(|(_, _, payload)| payload.to_string());
     assert_eq!(taken(&stack).await?, expected);

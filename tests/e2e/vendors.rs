@@ -32,7 +32,7 @@ pub(crate) async fn attempts(stack: &Stack) -> Result<usize> {
 
 #[tokio::test]
 async fn sellsy_unavailable_in_every_way_costs_no_attempt() -> Result<()> {
-    let (stack, workers) = Stack::running("sellsy_down").await?;
+    let (stack, workers) = Stack::running_with("sellsy_down", &[crate::ASKING]).await?;
     let mut calls = 0;
     for fault in [
         sellsy("*").answers(500),
@@ -68,6 +68,7 @@ async fn an_unreachable_sellsy_is_waited_for_by_all_replicas() -> Result<()> {
     let relay = Relay::to(&authority(stack.sandbox.url())?).await?;
     let direct = stack.environment["SELLSY_API_URL"].clone();
     stack.environment.insert("SELLSY_API_URL".into(), relay.instead_of(&direct)?);
+    stack.environment.insert(crate::ASKING.0.into(), crate::ASKING.1.into());
     let mut workers = stack.start_all().await?;
     workers.push(stack.start("logger").await?);
     // The worker already has its token; the token endpoint is not behind the relay.
@@ -123,7 +124,7 @@ async fn arrivals(stack: &Stack, call: i64, stage: &str, event: &str) -> Result<
 
 #[tokio::test]
 async fn a_message_that_waits_for_an_api_is_handled_again_only_when_the_api_is_back() -> Result<()> {
-    let (stack, workers) = Stack::running("held").await?;
+    let (stack, workers) = Stack::running_with("held", &[crate::ASKING]).await?;
     let ledger = stack.ledger().await?;
     // Only the logger needs this.
     stack.sandbox.set_faults([sellsy("/staffs").answers(503)]).await?;
@@ -152,7 +153,7 @@ async fn a_message_that_waits_for_an_api_is_handled_again_only_when_the_api_is_b
 
 #[tokio::test]
 async fn a_webhook_has_one_line_however_often_it_is_retried() -> Result<()> {
-    let (stack, workers) = Stack::running("retried").await?;
+    let (stack, workers) = Stack::running_with("retried", &[crate::ASKING]).await?;
     stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers_nonsense().once()]).await?;
     // Without a card, which would meet the fault first.
     let call = stack.sandbox.play(&call(CLIENT).losing(&["call.created"])).await?;

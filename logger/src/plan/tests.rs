@@ -60,6 +60,7 @@ pub(crate) fn resolution(record: Option<i64>) -> Resolution {
         rule: Reason::OnlyRecord,
         opportunity: None,
         opportunity_rule: Reason::NoOpportunity,
+        holds_until: None,
         candidates: vec![],
     }
 }

@@ -36,6 +36,7 @@ fn resolution() -> Resolution {
         rule: Reason::OnlyRecord,
         opportunity: Some(Opportunity { id: 12, name: "Cuisine".into(), status: "open".into() }),
         opportunity_rule: Reason::EarliestOpportunity,
+        holds_until: None,
         candidates: vec![],
     }
 }

@@ -14,6 +14,7 @@ use ledger::resolution::Resolution;
 use maud::{Markup, html};
 use resolver::directory::{
     contents::{self, Size},
+    opportunities::{self, Reading},
     store::{self, Progress, Turn},
 };
 use serde::Deserialize;
@@ -67,8 +68,9 @@ pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Fail
 async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answer) -> Page {
     let client = console.database.client().await?;
     let (progress, sizes) = (store::progress(&client).await?, contents::sizes(&client).await?);
+    let reading = opportunities::reading(&client).await?;
     drop(client);
-    let texts = visitor.texts();
+    let (texts, now) = (visitor.texts(), Timestamp::now());
     let body = html! {
         h1 { (texts.directory) }
         section.panel aria-labelledby="ask" {
@@ -86,7 +88,7 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
         }
         section.panel aria-labelledby="status" {
             h2 #status { (texts.directory_status) }
-            div #kinds data-live="3" { (kinds(visitor, &progress, &sizes)) }
+            div #kinds data-live="3" { (kinds(visitor, &progress, &sizes, now)) (known(visitor, &reading, now)) }
             form method="post" action="/directory/sync" { (visitor.token()) button type="submit" { (texts.read_changes) } }
         }
     };
@@ -106,8 +108,21 @@ fn explanation(visitor: &Visitor, answer: &Answer, links: &Links) -> Markup {
     }
 }
 
-fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size]) -> Markup {
-    let (texts, now) = (visitor.texts(), Timestamp::now());
+/// How many opportunities are known, and since when.
+fn known(visitor: &Visitor, Reading { opportunities, read_at }: &Reading, now: Timestamp) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        @if let Some(at) = read_at {
+            p.hint {
+                (texts.opportunities_known) " " (count(*opportunities)) ". " (texts.opportunities_read) " "
+                (ago(visitor, now, *at)) "."
+            }
+        }
+    }
+}
+
+fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size], now: Timestamp) -> Markup {
+    let texts = visitor.texts();
     html! {
         @if progress.is_empty() { p.empty { (texts.directory_empty) } }
         @else {

@@ -76,6 +76,12 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::OpportunitiesRefused { code } => {
             return html! { "Sellsy ne nous laisse pas lire les opportunités (" (code) ") : aucune" };
         }
+        Reason::OpportunitiesUnread { code } => {
+            return html! { "les opportunités n’ont pas pu être lues à temps pour la fiche (" (code) ")" };
+        }
+        Reason::CompaniesUnread { code } => {
+            return html! { "les sociétés du contact n’ont pas pu être lues à temps pour la fiche (" (code) ")" };
+        }
         Reason::CompaniesRefused { code } => {
             return html! { "Sellsy ne nous laisse pas lire les sociétés d’un contact (" (code) ") : pas d’opportunité" };
         }

@@ -300,7 +300,7 @@ texts! {
     // Directory
     explain_title: "Où serait enregistré un appel de ce numéro ?", "Where would a call from this number be logged?";
     number: "Numéro de téléphone", "Phone number";
-    explain_hint: "Avec + et l’indicatif du pays, ou comme on le compose ici. Demande l’opportunité à Sellsy.", "With + and the country code, or as dialled here. Asks Sellsy for the opportunity.";
+    explain_hint: "Avec + et l’indicatif du pays, ou comme on le compose ici. Demande l’opportunité à Sellsy, si elle n’est pas connue.", "With + and the country code, or as dialled here. Asks Sellsy for the opportunity, unless it is known.";
     explain: "Expliquer", "Explain";
     no_number: "Ce n’est pas un numéro de téléphone.", "That is not a phone number.";
     no_credential: "La console n’a pas d’accès à Sellsy : réglez SELLSY_CLIENT_ID et SELLSY_CLIENT_SECRET.", "The console has no access to Sellsy: set SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET.";
@@ -313,6 +313,8 @@ texts! {
     unread: "Champs avec des chiffres, mais sans numéro lisible (callbridge directory unread) :", "Fields with digits and no number (callbridge directory unread):";
     loaded: "Lu en entier", "Last full load";
     changes_read: "Changements lus", "Last changes read";
+    opportunities_known: "Opportunités ouvertes ou en retard :", "Opportunities open or late:";
+    opportunities_read: "Lues dans Sellsy", "Read from Sellsy";
     failed: "Échec", "Failed";
     reading: "Lecture en cours", "Loading";
     up_to_date: "À jour", "Up to date";

@@ -50,6 +50,7 @@ fn resolution(record: Record, opportunity: Option<Opportunity>) -> Resolution {
         rule: Reason::OnlyRecord,
         opportunity,
         opportunity_rule: Reason::EarliestOpportunity,
+        holds_until: None,
         candidates: vec![],
     }
 }

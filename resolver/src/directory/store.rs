@@ -14,22 +14,52 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::{Transaction, types::Json};
 
-use super::pass::{Seen, TooFew};
+use super::{
+    opportunities,
+    pass::{Seen, TooFew},
+};
 use crate::record::Listed;
 
 /// How long a number that no record had is assumed to stay without one.
 const MISS_S: f64 = 600.0;
-/// How long a contact's stored companies are trusted; linking one need not change the contact.
-const COMPANIES_KEPT_S: f64 = 24.0 * 3600.0;
+/// How long a contact's stored companies decide; linking one need not change the contact.
+const COMPANIES_KEPT_S: f64 = 300.0;
 
 /// A record that the directory has for a number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub record: Record,
-    /// The companies of a contact are known and fresh; other kinds have none to know.
-    pub companies_known: bool,
+    pub companies: Companies,
     /// When the record was last read from Sellsy.
     pub seen_at: Timestamp,
+}
+
+/// What is known of the companies of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Companies {
+    /// There is nothing to know.
+    None,
+    Unknown,
+    /// They are stored in the record.
+    Known {
+        /// They can still decide, until then.
+        fresh: bool,
+        until: Timestamp,
+    },
+}
+
+impl Companies {
+    /// Only contacts have companies.
+    pub(crate) fn unless_contact(kind: Kind) -> Self {
+        if kind == Kind::Contact { Self::Unknown } else { Self::None }
+    }
+
+    pub(crate) fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Known { until, .. } => Some(until),
+            Self::None | Self::Unknown => None,
+        }
+    }
 }
 
 /// Whether a record that can match has this number, for a line in this country.
@@ -41,7 +71,7 @@ pub(crate) async fn knows(client: &Client, number: &E164, line: Region, matching
 
 /// All records with this number that count for a line in this country, in the order in which the rules prefer them.
 pub async fn find(client: &Client, number: &E164, line: Region) -> Result<Vec<Entry>> {
-    let sql = "select r.record, r.companies, r.companies_at > now() - make_interval(secs => $2), r.seen_at
+    let sql = "select r.record, r.companies, r.companies_at + make_interval(secs => $2), r.seen_at, now()
                  from directory_numbers n join directory_records r using (kind, id)
                 where n.number = $1 and (n.only_for is null or n.only_for = $3)
                 order by r.archived, array_position(array['individual', 'company', 'contact'], r.kind), r.id";
@@ -51,7 +81,7 @@ pub async fn find(client: &Client, number: &E164, line: Region) -> Result<Vec<En
 
 /// A record of the directory, if it has it.
 pub(crate) async fn one(client: &Client, record: RecordRef) -> Result<Option<Entry>> {
-    let sql = "select record, companies, companies_at > now() - make_interval(secs => $3), seen_at
+    let sql = "select record, companies, companies_at + make_interval(secs => $3), seen_at, now()
                  from directory_records where kind = $1 and id = $2";
     let row = client.prepared_query_opt(sql, &[&record.kind.to_string(), &record.id, &COMPANIES_KEPT_S]).await?;
     Ok(row.as_ref().map(entry))
@@ -59,11 +89,15 @@ pub(crate) async fn one(client: &Client, record: RecordRef) -> Result<Option<Ent
 
 fn entry(row: &tokio_postgres::Row) -> Entry {
     let Json(mut record): Json<Record> = row.get(0);
-    let companies: Option<Json<Vec<Company>>> = row.get(1);
-    let known = companies.filter(|_| row.get::<_, Option<bool>>(2) == Some(true));
-    let companies_known = record.kind != Kind::Contact || known.is_some();
-    record.companies = known.map(|Json(companies)| companies).unwrap_or_default();
-    Entry { record, companies_known, seen_at: row.get(3) }
+    let (stored, until): (Option<Json<Vec<Company>>>, Option<Timestamp>) = (row.get(1), row.get(2));
+    let companies = match (record.kind, stored, until) {
+        (Kind::Contact, Some(Json(stored)), Some(until)) => {
+            record.companies = stored;
+            Companies::Known { fresh: until > row.get::<_, Timestamp>(4), until }
+        }
+        (kind, ..) => Companies::unless_contact(kind),
+    };
+    Entry { record, companies, seen_at: row.get(3) }
 }
 
 /// Writes records as they are now, with their numbers. The stored companies of a contact are kept while the contact has
@@ -135,10 +169,13 @@ fn key(listed: &Listed) -> Value {
     })
 }
 
-pub(crate) async fn put_companies(client: &Client, contact: i64, companies: &[Company]) -> Result<()> {
-    let sql = "update directory_records set companies = $2, companies_at = now() where kind = 'contact' and id = $1";
-    client.prepared_execute(sql, &[&contact, &Json(companies)]).await?;
-    Ok(())
+/// Returns until when they decide.
+pub(crate) async fn put_companies(client: &Client, contact: i64, companies: &[Company]) -> Result<Companies> {
+    // Nothing is stored for a contact that the directory has lost meanwhile.
+    let sql = "with stored as (update directory_records set companies = $2, companies_at = now() where kind = 'contact' and id = $1)
+               select now() + make_interval(secs => $3)";
+    let until = client.prepared_query_one(sql, &[&contact, &Json(companies), &COMPANIES_KEPT_S]).await?.get(0);
+    Ok(Companies::Known { fresh: true, until })
 }
 
 /// The companies of this contact are read anew when they are needed.
@@ -394,6 +431,7 @@ pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> 
     let records = "delete from directory_records r using directory_numbers n
                     where n.number = $1 and (n.kind, n.id) = (r.kind, r.id)";
     let misses = "delete from directory_misses where number = $1";
+    opportunities::forget(transaction, number).await?;
     for sql in [of_companies, records, misses] {
         transaction.execute(sql, &[&number.as_str()]).await?;
     }

@@ -23,6 +23,7 @@ use vendors::sellsy::{Sellsy, wire::Page};
 
 use super::store::{self, End, Progress};
 use crate::{
+    opportunities::Opportunities,
     record::{self, Listed},
     rematch::Rematch,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Sync {
     pub(crate) regions: Regions,
     pub(crate) every: Duration,
     pub(crate) rematch: Rematch,
+    pub(crate) opportunities: Opportunities,
 }
 
 /// A page of one kind.
@@ -95,6 +97,15 @@ impl Sync {
             if let Err(e) = self.kind(&mut client, kind).await {
                 let noted = store::note_problem(&client, kind, &e.to_string()).await;
                 outcome = outcome.and(noted).and(Err(e));
+            }
+        }
+        // Without the right to read them, or with nobody who needs it, nothing is lost: calls go on without.
+        if let Err(e) = self.opportunities.pass_if_due(&mut client).await {
+            match e.code {
+                Code::SellsyPlan | Code::SellsyForbidden => {
+                    tracing::debug!(error = %e, "Opportunities cannot be read.");
+                }
+                _ => outcome = outcome.and(Err(e)),
             }
         }
         if outcome.is_ok() {

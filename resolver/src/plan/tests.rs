@@ -40,6 +40,7 @@ fn resolution(who: &str) -> Resolution {
         rule: if who == "left out" { Reason::Ignored } else { Reason::Other(who.to_owned()) },
         opportunity: None,
         opportunity_rule: Reason::NoOpportunity,
+        holds_until: None,
         candidates: vec![],
     }
 }

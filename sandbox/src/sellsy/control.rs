@@ -219,6 +219,7 @@ async fn change(
             let mut opportunity: Opportunity = changed(store.opportunities.get(&id), &changes, id)?;
             if changes.contains_key("status") && !changes.contains_key("updated_status") {
                 opportunity.updated_status = Some(now());
+                account.notices().send_status(id, store.token_staff_id);
             }
             store.put_opportunity(opportunity)
         }

@@ -1,4 +1,5 @@
-//! Sellsy's webhooks: each change of an individual, a company or a contact sends a notice to one address.
+//! Sellsy's webhooks: each change of an individual, a company or a contact, and each new status of an opportunity, sends a notice to one
+//! address.
 //!
 //! A notice says what happened to which record, not what the record contains, and its values are strings, as recorded. The
 //! recordings differ in `relatedtype`: `people` is a contact; for everything else this sandbox sends `third`, which says
@@ -74,6 +75,16 @@ impl Notices {
             Change::Updated => "updated",
             Change::Deleted => "deleted",
         };
+        self.deliver(&webhook, [event_type, event, if kind == Kind::Contact { "people" } else { "third" }], id, staff);
+    }
+
+    /// An opportunity has another status, the only event of opportunities that is known to exist.
+    pub(super) fn send_status(&self, opportunity: u64, staff: u64) {
+        let Some(webhook) = self.webhook().clone() else { return };
+        self.deliver(&webhook, ["opportunity", "status", "opportunity"], opportunity, staff);
+    }
+
+    fn deliver(&self, webhook: &Webhook, [event_type, event, related]: [&str; 3], id: u64, staff: u64) {
         let notice = json!({
             "eventType": event_type,
             "event": event,
@@ -81,7 +92,7 @@ impl Notices {
             "ownerid": staff.to_string(),
             "ownertype": "staff",
             "corpid": CORP_ID,
-            "relatedtype": if kind == Kind::Contact { "people" } else { "third" },
+            "relatedtype": related,
             "relatedid": id.to_string(),
         });
         tokio::spawn(deliver(webhook.request(&self.client, &notice.to_string()), format!("{event_type}.{event} {id}")));

@@ -1,7 +1,7 @@
 //! A fact on the exchange `callbridge.events`: something that happened.
 //!
-//! The routing key is the fact's kind: Aircall's own event names are kept, ours are `call.resolved`, `call.insights` and
-//! `directory.changed`. The body is `{id, kind, call_id, occurred_at, payload}`; the payload stays raw JSON, so that a stage
+//! The routing key is the fact's kind: Aircall's own event names are kept, ours are `call.resolved`, `call.insights`,
+//! `directory.changed` and `opportunity.changed`. The body is `{id, kind, call_id, occurred_at, payload}`; the payload stays raw JSON, so that a stage
 //! that only passes it on never parses it. Attempt counts and the trace are AMQP headers and not in the body: they belong to
 //! a delivery, not to the fact.
 
@@ -27,6 +27,15 @@ pub const DIRECTORY_CHANGED: &str = "directory.changed";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHint {
     pub kind: Kind,
+    pub id: i64,
+}
+
+/// An opportunity in Sellsy may have changed, see [`OpportunityHint`]. The fact's `call_id` is [`CallId::NONE`].
+pub const OPPORTUNITY_CHANGED: &str = "opportunity.changed";
+
+/// The payload of `opportunity.changed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpportunityHint {
     pub id: i64,
 }
 

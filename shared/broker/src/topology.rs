@@ -28,7 +28,7 @@ pub struct WorkQueue {
 pub const WORK_QUEUES: &[WorkQueue] = &[
     WorkQueue { stage: Stage::Cards, binds: &["call.created"], expires_after: Some(Duration::from_secs(30)) },
     WorkQueue { stage: Stage::Resolver, binds: &["call.ended"], expires_after: None },
-    WorkQueue { stage: Stage::Hints, binds: &["directory.changed"], expires_after: None },
+    WorkQueue { stage: Stage::Hints, binds: &["directory.changed", "opportunity.changed"], expires_after: None },
     WorkQueue {
         stage: Stage::Logger,
         binds: &[

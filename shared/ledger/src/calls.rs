@@ -57,9 +57,9 @@ pub use writing::{
     record_intent, record_links_refused, record_written, release,
 };
 
-/// The look-up that was made for the card is good enough to decide the call.
-const DECIDABLE: &str =
-    "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8))";
+/// The look-up that was made for the card is good enough to decide the call: not too old, and its opportunity holds.
+const DECIDABLE: &str = "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8)
+                          and coalesce((calls.resolution->>'holds_until')::timestamptz > now(), true))";
 
 /// Whether one view has something that the other lacks and that a call never loses ([`Snapshot`]).
 fn has_more(one: &str, other: &str) -> String {

@@ -114,6 +114,9 @@ pub struct Resolution {
     /// Why this opportunity, or why none.
     #[serde(flatten, with = "stored::opportunity_rule")]
     pub opportunity_rule: Reason,
+    /// Until then the opportunity, and the company that it depends on, are fresh enough to decide. `None` if neither can change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_until: Option<Timestamp>,
     /// Every record that has the number, in order of preference.
     pub candidates: Vec<Record>,
 }

@@ -59,6 +59,7 @@ pub(super) async fn run(stack: &mut Stack, needles: &mut Needles) -> Result<Vec<
     stack.environment.insert("AMQP_URL".into(), relays.0.instead_of(&stack.amqp_url)?);
     stack.environment.insert("DATABASE_URL".into(), database_url);
     stack.environment.insert("SELLSY_WEBHOOK_SECRET".into(), WEBHOOK_SECRET.into());
+    stack.environment.insert(crate::ASKING.0.into(), crate::ASKING.1.into());
     let token = json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS_TOKEN });
     stack.sandbox.set_faults([sellsy("/oauth2/access-tokens").answers_with(200, token).once()]).await?;
     let workers = stack.start_all().await?;

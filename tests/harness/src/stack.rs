@@ -82,7 +82,14 @@ impl Stack {
 
     /// A sandbox and one of each worker, ready, with the webhook in place. The order is that of [`WORKERS`].
     pub async fn running(what: &str) -> anyhow::Result<(Self, Vec<Process>)> {
+        Self::running_with(what, &[]).await
+    }
+
+    /// The same with other settings.
+    pub async fn running_with(what: &str, settings: &[(&str, &str)]) -> anyhow::Result<(Self, Vec<Process>)> {
         let mut stack = Self::new(what).await?;
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        stack.environment.extend(settings);
         let workers = stack.start_all().await?;
         Ok((stack, workers))
     }

@@ -76,6 +76,9 @@ pub(super) struct Raw {
     /// How often changes in Sellsy are read into the phone directory, e.g. 30s, 5m, 1h
     #[arg(long, env, default_value = "5m")]
     pub(super) directory_sync_every: String,
+    /// How old the known opportunities may be when a call is logged on one, e.g. 0s, 60s; older ones are read again first
+    #[arg(long, env, default_value = "60s")]
+    pub(super) opportunities_fresh: String,
     /// For how many days a call without a match waits for a record with its number
     #[arg(long, env, default_value = "7")]
     pub(super) rematch_days: String,

@@ -31,6 +31,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let aircall = aircall(raw, needs, problems);
     let sellsy = sellsy(raw, needs, problems);
     let sync_every = every(problems, "DIRECTORY_SYNC_EVERY", &raw.directory_sync_every);
+    let opportunities_fresh = duration(problems, "OPPORTUNITIES_FRESH", &raw.opportunities_fresh);
     let reconcile_every = every(problems, "RECONCILE_EVERY", &raw.reconcile_every);
     let rematch_days: Option<u16> = parsed(problems, "REMATCH_DAYS", &raw.rematch_days, "a number of days from 0");
     let retention_days: Option<NonZeroU16> =
@@ -86,6 +87,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         aircall: aircall?,
         sellsy: sellsy?,
         directory_sync_every: sync_every?,
+        opportunities_fresh: opportunities_fresh?,
         reconcile_every: reconcile_every?,
         rematch_days: rematch_days?.into(),
         retention: Duration::from_secs(u64::from(retention_days?.get()) * 86_400),

@@ -29,6 +29,8 @@ pub struct Settings {
     pub aircall: Aircall,
     pub sellsy: Sellsy,
     pub directory_sync_every: Duration,
+    /// Only the resolver reads it, and who looks callers up.
+    pub opportunities_fresh: Duration,
     pub reconcile_every: Duration,
     pub rematch_days: f64,
     pub retention: Duration,

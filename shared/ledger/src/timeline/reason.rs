@@ -81,6 +81,13 @@ pub enum Reason {
     CompaniesRefused {
         code: String,
     },
+    /// Only of a card: Sellsy does not answer, or not in time.
+    OpportunitiesUnread {
+        code: String,
+    },
+    CompaniesUnread {
+        code: String,
+    },
 
     // What is not done, and why.
     NoCard(Box<Reason>),
@@ -196,6 +203,12 @@ impl fmt::Display for Reason {
             }
             Reason::CompaniesRefused { code } => {
                 return write!(f, "Sellsy does not let us read a contact's companies ({code}): no opportunity");
+            }
+            Reason::OpportunitiesUnread { code } => {
+                return write!(f, "opportunities could not be read in time for the card ({code})");
+            }
+            Reason::CompaniesUnread { code } => {
+                return write!(f, "the contact's companies could not be read in time for the card ({code})");
             }
             Reason::NoCard(why) => return write!(f, "no card: {why}"),
             Reason::NotLogged(why) => return write!(f, "not logged: {why}"),

@@ -72,6 +72,8 @@ pub fn reasons() -> Vec<Reason> {
         Reason::NoCompany => [Reason::NoCompany],
         Reason::CompanyIsSupplier => [Reason::CompanyIsSupplier],
         Reason::OpportunitiesRefused { .. } => [Reason::OpportunitiesRefused { code: "SELLSY_FORBIDDEN".into() }],
+        Reason::OpportunitiesUnread { .. } => [Reason::OpportunitiesUnread { code: "SELLSY_UNAVAILABLE".into() }],
+        Reason::CompaniesUnread { .. } => [Reason::CompaniesUnread { code: "SELLSY_UNAVAILABLE".into() }],
         Reason::CompaniesRefused { .. } => [Reason::CompaniesRefused { code: "SELLSY_PLAN".into() }],
         Reason::NoCard(_) => [Reason::NoCard(Reason::CallEnded.into())],
         Reason::NotLogged(_) => [Reason::NotLogged(Reason::Withheld.into())],

@@ -202,6 +202,11 @@ impl Sellsy {
         self.one(&endpoints::CONTACT, id).await
     }
 
+    /// `GET /opportunities/{id}`; `None` if it does not exist (any more).
+    pub async fn opportunity(&self, id: i64) -> Result<Option<Opportunity>> {
+        self.one(&endpoints::OPPORTUNITY, id).await
+    }
+
     /// `POST /opportunities/search`: the opportunities of a company or individual with one of `statuses`, oldest first.
     pub async fn opportunities(
         &self,
@@ -214,6 +219,11 @@ impl Sellsy {
         let page: Page<Opportunity> =
             self.send(&endpoints::SEARCH_OPPORTUNITIES, None, &query, Some(&body)).await?.list()?;
         Ok(page.data)
+    }
+
+    /// `POST /opportunities/search`: a page sorted by id, starting at `offset`.
+    pub async fn opportunities_page(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Opportunity>> {
+        self.page(&endpoints::SEARCH_OPPORTUNITIES, filters, offset).await
     }
 
     /// `GET /staffs`: all of them, page by page.

@@ -14,6 +14,7 @@ pub(super) const INDIVIDUAL: Endpoint = endpoint!(GET "/individuals/{id}");
 pub(super) const COMPANY: Endpoint = endpoint!(GET "/companies/{id}");
 pub(super) const CONTACT: Endpoint = endpoint!(GET "/contacts/{id}");
 pub(super) const SEARCH_OPPORTUNITIES: Endpoint = endpoint!(POST "/opportunities/search");
+pub(super) const OPPORTUNITY: Endpoint = endpoint!(GET "/opportunities/{id}");
 pub(super) const STAFFS: Endpoint = endpoint!(GET "/staffs");
 pub(super) const METAS: Endpoint = endpoint!(GET "/activities/crm/metas");
 pub(super) const SEARCH_PHONE_CALLS: Endpoint = endpoint!(POST "/phone-calls/search");

@@ -40,6 +40,31 @@ impl Ledger {
         self.run_all(sql).await
     }
 
+    /// Something if all opportunities have been read.
+    pub async fn opportunities_known(&self) -> Result<Option<()>> {
+        let known: bool =
+            self.value("select read_at is not null and pass_at is not null from opportunities_read", &[]).await?;
+        Ok(known.then_some(()))
+    }
+
+    /// Pretends that they were read so long ago.
+    pub async fn opportunities_age(&self, seconds: i32) -> Result<()> {
+        self.run("update opportunities_read set read_at = now() - make_interval(secs => $1::int)", &[&seconds])
+            .await
+            .map(drop)
+    }
+
+    pub async fn opportunities_of(&self, kind: &str, id: i64) -> Result<i64> {
+        let sql = "select count(*) from directory_opportunities where case $1 when 'company' then company_id else individual_id end = $2";
+        self.value(sql, &[&kind, &id]).await
+    }
+
+    /// Pretends that the companies of contacts were read so long ago.
+    pub async fn companies_age(&self, seconds: i32) -> Result<()> {
+        let sql = "update directory_records set companies_at = now() - make_interval(secs => $1::int) where companies_at is not null";
+        self.run(sql, &[&seconds]).await.map(drop)
+    }
+
     pub async fn directory_size(&self) -> Result<i64> {
         self.value("select count(*) from directory_records", &[]).await
     }

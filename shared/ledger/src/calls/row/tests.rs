@@ -131,6 +131,7 @@ fn resolution() -> Resolution {
         rule: Reason::OnlyRecord,
         opportunity: None,
         opportunity_rule: Reason::NoOpportunity,
+        holds_until: None,
         candidates: vec![],
     }
 }

@@ -1,0 +1,186 @@
+//! The table of opportunities that are open or late, and how far it is known.
+
+use std::time::Duration;
+
+use base::{db::Client, error::Result, phone::E164};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio_postgres::{Transaction, types::Json};
+use vendors::sellsy::wire::{Opportunity, OpportunityStatus, RecordKind, Related};
+
+use crate::rules::OPPORTUNITY_STATUSES;
+
+/// How long after its end a pass is repeated. Between two of them Sellsy's answers do not say which opportunities were deleted, renamed or
+/// given to another customer.
+const PASS_EVERY_S: f64 = 24.0 * 3600.0;
+
+/// The opportunities of one customer.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// All that Sellsy knew at this moment is among them; `None` if some may be missing.
+    pub(crate) read_at: Option<Timestamp>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) opportunities: Vec<Opportunity>,
+}
+
+pub(crate) async fn of(client: &Client, customer: &Related) -> Result<Stored> {
+    let sql = if customer.kind == RecordKind::Company {
+        "select read_at, extract(epoch from now() - read_at)::float8, id, name, status, created_at
+           from opportunities_read left join directory_opportunities on company_id = $1"
+    } else {
+        "select read_at, extract(epoch from now() - read_at)::float8, id, name, status, created_at
+           from opportunities_read left join directory_opportunities on individual_id = $1"
+    };
+    let rows = client.prepared_query(sql, &[&customer.id]).await?;
+    let opportunity = |row: &tokio_postgres::Row| {
+        Some(Opportunity {
+            id: row.get::<_, Option<i64>>(2)?,
+            name: row.get(3),
+            status: status(row.get(4)),
+            created: row.get(5),
+            related: vec![customer.clone()],
+            ..Opportunity::default()
+        })
+    };
+    let age = rows.first().and_then(|row| row.get::<_, Option<f64>>(1));
+    Ok(Stored {
+        read_at: rows.first().and_then(|row| row.get(0)),
+        age: age.map(|age| Duration::from_secs_f64(age.max(0.0))),
+        opportunities: rows.iter().filter_map(opportunity).collect(),
+    })
+}
+
+fn status(stored: &str) -> Option<OpportunityStatus> {
+    serde_json::from_value(Value::String(stored.to_owned())).ok()
+}
+
+/// How far the table is known.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) read_at: Option<Timestamp>,
+    pub(crate) pass_at: Option<Timestamp>,
+    pub(crate) age: Option<Duration>,
+    /// All are to be read again.
+    pub(crate) pass_is_due: bool,
+    /// How many there are.
+    pub(crate) known: i64,
+}
+
+pub(crate) async fn state(client: &Client) -> Result<State> {
+    let sql = "select read_at, pass_at, extract(epoch from now() - read_at)::float8,
+                      coalesce(pass_at < now() - make_interval(secs => $1), true), (select count(*) from directory_opportunities)
+                 from opportunities_read";
+    let row = client.prepared_query_one(sql, &[&PASS_EVERY_S]).await?;
+    let age = row.get::<_, Option<f64>>(2).map(|age| Duration::from_secs_f64(age.max(0.0)));
+    Ok(State { read_at: row.get(0), pass_at: row.get(1), age, pass_is_due: row.get(3), known: row.get(4) })
+}
+
+/// Whether a call can be logged on it.
+fn counts(opportunity: &Opportunity) -> bool {
+    opportunity.status.as_ref().is_some_and(|status| OPPORTUNITY_STATUSES.contains(status))
+}
+
+/// Company and individual: one of them.
+fn customer(opportunity: &Opportunity) -> (Option<i64>, Option<i64>) {
+    let related = |kind: &RecordKind| opportunity.related.iter().find(|related| related.kind == *kind).map(|r| r.id);
+    (
+        opportunity.company_id.or_else(|| related(&RecordKind::Company)),
+        opportunity.individual_id.or_else(|| related(&RecordKind::Individual)),
+    )
+}
+
+/// Stores those that are open or late as they are now; others are removed.
+pub(crate) async fn put(transaction: &Transaction<'_>, read: &[Opportunity]) -> Result<()> {
+    let (open, over): (Vec<_>, Vec<_>) = read.iter().partition(|opportunity| counts(opportunity));
+    let over: Vec<i64> = over.iter().map(|opportunity| opportunity.id).collect();
+    transaction.execute("delete from directory_opportunities where id = any($1)", &[&over]).await?;
+    let row = |opportunity: &&Opportunity| {
+        let (company_id, individual_id) = customer(opportunity);
+        json!({
+            "id": opportunity.id, "company_id": company_id, "individual_id": individual_id,
+            "name": opportunity.name.as_deref().unwrap_or_default(), "status": opportunity.status,
+            "created_at": opportunity.created.map(|at| at.to_string()),
+        })
+    };
+    let rows: Vec<Value> = open.iter().map(row).collect();
+    // The same one twice, because it moved between two pages, must not be an error.
+    let sql = "insert into directory_opportunities (id, company_id, individual_id, name, status, created_at)
+               select distinct on (id) id, company_id, individual_id, name, status, created_at
+                 from jsonb_to_recordset($1) as new(id bigint, company_id bigint, individual_id bigint, name text, status text,
+                                                    created_at timestamptz)
+               on conflict (id) do update
+                  set company_id = excluded.company_id, individual_id = excluded.individual_id, name = excluded.name,
+                      status = excluded.status, created_at = excluded.created_at, seen_at = clock_timestamp()";
+    transaction.execute(sql, &[&Json(rows)]).await?;
+    Ok(())
+}
+
+/// It no longer exists in Sellsy.
+pub(crate) async fn remove(transaction: &Transaction<'_>, id: i64) -> Result<()> {
+    transaction.execute("delete from directory_opportunities where id = $1", &[&id]).await?;
+    Ok(())
+}
+
+/// All that Sellsy knew of at `read_at` is stored in this transaction. False if a later reading was stored before: then nothing may be stored.
+pub(crate) async fn note_read(transaction: &Transaction<'_>, read_at: Timestamp) -> Result<bool> {
+    let sql = "update opportunities_read set read_at = $1 where read_at is null or read_at <= $1";
+    Ok(transaction.execute(sql, &[&read_at]).await? == 1)
+}
+
+/// The answer had all of them: what it had not is over, or gone.
+pub(crate) async fn keep_only(transaction: &Transaction<'_>, read: &[Opportunity]) -> Result<()> {
+    let ids: Vec<i64> = read.iter().map(|opportunity| opportunity.id).collect();
+    transaction.execute("delete from directory_opportunities where id <> all($1)", &[&ids]).await?;
+    transaction.execute("update opportunities_read set pass_at = read_at", &[]).await?;
+    Ok(())
+}
+
+/// A pass that began then has read all of them, page by page. What it has not seen is gone. What has changed since it began is read again.
+pub(crate) async fn end_pass(transaction: &Transaction<'_>, began: Timestamp) -> Result<()> {
+    transaction.execute("delete from directory_opportunities where seen_at < $1", &[&began]).await?;
+    let sql = "update opportunities_read set pass_at = $1, read_at = least(coalesce(read_at, $1), $1)";
+    transaction.execute(sql, &[&began]).await?;
+    Ok(())
+}
+
+/// All are to be read again.
+pub(crate) async fn request_pass(client: &Client) -> Result<()> {
+    client.prepared_execute("update opportunities_read set pass_at = null", &[]).await?;
+    Ok(())
+}
+
+/// Sellsy's answer for one customer, which may have others than those that are known.
+pub(crate) async fn replace(transaction: &Transaction<'_>, customer: &Related, read: &[Opportunity]) -> Result<()> {
+    let sql = if customer.kind == RecordKind::Company {
+        "delete from directory_opportunities where company_id = $1"
+    } else {
+        "delete from directory_opportunities where individual_id = $1"
+    };
+    transaction.execute(sql, &[&customer.id]).await?;
+    put(transaction, read).await
+}
+
+/// Deletes those of the people and companies with this number, until Sellsy is read again.
+pub(crate) async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> {
+    let sql = "with gone as (
+                   delete from directory_opportunities o using directory_numbers n
+                    where n.number = $1
+                      and (n.kind = 'individual' and o.individual_id = n.id or n.kind = 'company' and o.company_id = n.id)
+                   returning 1)
+               update opportunities_read set read_at = null, pass_at = null where exists (select from gone)";
+    transaction.execute(sql, &[&number.as_str()]).await?;
+    Ok(())
+}
+
+/// What people are shown of it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Reading {
+    /// Open or late.
+    pub opportunities: i64,
+    pub read_at: Option<Timestamp>,
+}
+
+pub async fn reading(client: &Client) -> Result<Reading> {
+    let State { read_at, known, .. } = state(client).await?;
+    Ok(Reading { opportunities: known, read_at })
+}
