@@ -88,6 +88,11 @@ impl Forms {
         Self { sellsy, fallback, refusal: Mutex::default() }
     }
 
+    /// Whether requests for logs have to wait for the budget.
+    pub(crate) fn is_contested(&self) -> bool {
+        self.sellsy.is_contested()
+    }
+
     pub(crate) fn allowed(&self) -> Allowed {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let refusal = refusal.filter(|(at, _)| at.elapsed() < REMEMBER).map(|(_, e)| e);

@@ -5,6 +5,9 @@
 //! change waits ten seconds. A later one waits half a minute, and in any case until the last write is 55 s old. So two
 //! updates are at least 55 s apart, the changes of a minute cost at most two of them (three writes with the creation),
 //! and none waits longer than 55 s (`docs/decisions/0006`).
+//!
+//! If requests have to wait for the budget, they are gathered longer, and a new log waits for its first minute of changes
+//! (`docs/decisions/0025`).
 
 use std::time::Duration;
 
@@ -14,9 +17,26 @@ const LATER: Duration = Duration::from_secs(30);
 /// Together with [`FIRST`] more than a minute.
 const APART: Duration = Duration::from_secs(55);
 
-/// How long a change noticed now waits, if the log was written `writes` times, the last time `age` ago.
-pub(crate) fn wait(writes: i32, age: Duration) -> Duration {
-    if writes <= 1 { FIRST } else { LATER.max(APART.saturating_sub(age)) }
+/// The same if requests wait for the budget anyway: with the wait for the next time at which logs are written (`LOG_UPDATES_EVERY`), none
+/// waits for more than five minutes.
+const LATER_CONTESTED: Duration = Duration::from_secs(60);
+const APART_CONTESTED: Duration = Duration::from_secs(260);
+/// A new log waits for what is added to its call within this time.
+const NEW_CONTESTED: Duration = Duration::from_secs(60);
+
+/// How long a change noticed now waits, if the log was written `writes` times, the last time `age` ago. `contested`: there are more
+/// requests than the quota allows, so a request that is saved carries another call.
+pub(crate) fn wait(writes: i32, age: Duration, contested: bool) -> Duration {
+    match (contested, writes) {
+        (true, _) => LATER_CONTESTED.max(APART_CONTESTED.saturating_sub(age)),
+        (false, ..=1) => FIRST,
+        (false, _) => LATER.max(APART.saturating_sub(age)),
+    }
+}
+
+/// How long the log of a call that was decided so long ago still waits to be created, if requests wait for the budget.
+pub(crate) fn wait_for_new(decided: Duration) -> Option<Duration> {
+    Some(NEW_CONTESTED.saturating_sub(decided)).filter(|left| !left.is_zero())
 }
 
 #[cfg(test)]
@@ -37,8 +57,19 @@ mod tests {
             (2, 86_400, 30),
             (9, 1, 54),
         ] {
-            assert_eq!(wait(writes, Duration::from_secs(age)).as_secs(), expected, "{writes} writes, {age} s ago");
+            let waits = wait(writes, Duration::from_secs(age), false).as_secs();
+            assert_eq!(waits, expected, "{writes} writes, {age} s ago");
         }
+    }
+
+    #[test]
+    fn a_contested_quota_gathers_for_up_to_five_minutes() {
+        for (writes, age, expected) in [(1, 0, 260), (1, 100, 160), (2, 0, 260), (2, 200, 60), (2, 3600, 60)] {
+            let waits = wait(writes, Duration::from_secs(age), true).as_secs();
+            assert_eq!(waits, expected, "{writes} writes, {age} s ago");
+        }
+        let left = |decided| wait_for_new(Duration::from_secs(decided)).map(|left| left.as_secs());
+        assert_eq!([left(0), left(59), left(60), left(300)], [Some(60), Some(1), None, None]);
     }
 
     /// Simulates changes at these seconds after the creation, handled as the writer does; returns when it writes.
@@ -51,7 +82,7 @@ mod tests {
             }
             if changes.contains(&now) && due.is_none() {
                 let (count, last) = (i32::try_from(writes.len()).unwrap(), writes[writes.len() - 1]);
-                due = Some(now + wait(count, Duration::from_secs(now - last)).as_secs());
+                due = Some(now + wait(count, Duration::from_secs(now - last), false).as_secs());
             }
         }
         writes

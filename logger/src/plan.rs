@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use base::error::{Code, Error, Result};
+use base::error::{Code, Error, Remedy, Result};
 use broker::event::RecordHint;
 use ledger::{
     calls::{CallRow, Change, Decision, FIRST_WITHIN, Links, Log, Stored},
@@ -55,6 +55,8 @@ pub(crate) struct Context {
     pub(crate) carries: bool,
     pub(crate) news: News,
     pub(crate) allowed: Allowed,
+    /// There are more requests than the quota allows.
+    pub(crate) contested: bool,
 }
 
 /// How far the work on a call has come that is [`ready`].
@@ -254,9 +256,9 @@ pub(crate) fn intent_after<T>(row: &CallRow, answer: &Result<T, WriteError>) -> 
 fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Action {
     let find_any = || Action::Step(Step::Find(context.allowed.existing().to_vec()));
     match &row.log {
-        Log::Intended(_) => create(row, context),
+        Log::Intended(_) => create_soon(row, context),
         Log::None => match (context.news, row.decided_age) {
-            (News::FirstDecision, age) if age.is_none_or(|age| age < FIRST_WITHIN) => create(row, context),
+            (News::FirstDecision, age) if age.is_none_or(|age| age < FIRST_WITHIN) => create_soon(row, context),
             // The message of the first decision is on its way, and needs no search. If it is lost, the call is handed on.
             (News::Other, Some(age)) if age < FIRST_WITHIN => Action::End(End::Leave),
             _ => find_any(),
@@ -268,6 +270,20 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Action {
         Log::Stored(stored) => stored_log(row, context, stored, log),
         // Never rendered, so this is not reached.
         Log::Deleted => Action::End(End::Leave),
+    }
+}
+
+/// The log of the first decision: at once, or with what is added to the call in its first minute if requests wait for the budget. The message
+/// comes back as if nothing had been done with it, so that no search is needed then.
+fn create_soon(row: &CallRow, context: &Context) -> Action {
+    let left = row.decided_age.and_then(gather::wait_for_new);
+    match left.filter(|_| context.contested && context.news == News::FirstDecision) {
+        None => create(row, context),
+        Some(after) => {
+            let message =
+                "requests wait for the budget, so the log waits for what is added to the call in its first minute";
+            Action::End(End::Fail(Error::new(Code::SellsyBudget, Remedy::Defer { after }, message)))
+        }
     }
 }
 
@@ -289,7 +305,7 @@ fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCall
     match stored.due_in {
         // Adopted and not written since.
         None if stored.digest.is_none() => read(form, id),
-        None => Action::End(End::PutOff(gather::wait(stored.writes, stored.written_age))),
+        None => Action::End(End::PutOff(gather::wait(stored.writes, stored.written_age, context.contested))),
         Some(Duration::ZERO) => read(form, id),
         Some(left) if context.carries => Action::End(End::Carry(left)),
         Some(_) => Action::End(End::Leave),

@@ -234,7 +234,12 @@ impl Writer {
         let mut draft = Draft::new(log, without_topic);
         let mut progress = Progress::Rendered(&draft.log);
         loop {
-            let context = Context { carries: work.carries, news: work.news, allowed: self.forms.allowed() };
+            let context = Context {
+                carries: work.carries,
+                news: work.news,
+                allowed: self.forms.allowed(),
+                contested: self.forms.is_contested(),
+            };
             match plan::plan(work.row, &context, progress) {
                 Action::Step(step) => {
                     progress = Progress::Answered(self.step(work, &ready, &mut draft, step).await?);

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use base::db::Database;
+use base::{db::Database, ids::Vendor};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use vendors::budget::{self, Lane, WindowStatus};
+
+const GATHERED: &str = "Logs have waited for Sellsy's budget within the last minute: changes of logs are gathered for up to five minutes, and new logs wait for their first minute of changes.";
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let seen = budget::window_status(&database.client().await?).await?;
@@ -16,6 +18,9 @@ pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitC
     } else {
         println!("{}", table(&seen, Timestamp::now()));
         println!("By lane: {}. A pause or restriction ends on its own.", Lane::ALL.map(Lane::as_str).join(" / "));
+        if seen.iter().any(|window| window.contested && window.api == Vendor::Sellsy.as_str()) {
+            println!("{GATHERED}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,6 +72,7 @@ mod tests {
             paused_until: None,
             held_until: None,
             why: None,
+            contested: false,
         };
         let until: Timestamp = "2026-11-23T09:00:30Z".parse().unwrap();
         let paused = WindowStatus {

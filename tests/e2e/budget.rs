@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use harness::{
     Process, Stack,
-    build::{call, sellsy},
-    eventually,
+    build::{call, note, sellsy, tag},
+    eventually, says,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -90,6 +90,49 @@ async fn a_refusal_stops_every_replica_and_work_goes_on_by_itself() -> Result<()
     let lowered = || async { (ledger.sellsy_minute().await.ok()? == 700).then_some(()) };
     eventually(SOON, lowered).await.context("the account's own limit is kept")?;
     drop((workers, late));
+    stack.down().await
+}
+
+/// Three times as many calls as the quota allows requests: what is added to a call in its first minute is in its log from the beginning, and
+/// what comes later is gathered. Afterwards all is as before.
+#[tokio::test]
+#[ignore = "nightly"]
+async fn a_contested_quota_writes_a_log_once_with_its_first_minute() -> Result<()> {
+    let (stack, workers) = strict("contested", 5, 60).await?;
+    let table = stack.callbridge(&["budget"]).await?.0;
+    assert!(!table.contains("gathered"), "{table}");
+    let busy = || async { stack.callbridge(&["budget"]).await.ok().filter(|(table, _)| table.contains("gathered")) };
+    let mut calls = 0;
+    let contested = async {
+        loop {
+            stack.sandbox.play(&call(CLIENT)).await?;
+            calls += 1;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if calls % 10 == 0 && busy().await.is_some() {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), contested).await.context("callbridge budget says so")??;
+    // A second of the call takes 50 ms: the tag and the note come 1 s and 20 s after its end.
+    let talk = call(CLIENT).lasting(40).paced(50).after(20, tag("VIP")).after(400, note("Rappeler lundi."));
+    let id = stack.sandbox.play(&talk).await?;
+    calls += 1;
+    let log = stack.sandbox.logged(id, Duration::from_secs(240)).await.with_context(|| format!("{:?}", stack.logs))?;
+    assert!(says(&["VIP", "Rappeler lundi."])(&log), "{log}");
+    all_logged(&stack, calls, Duration::from_secs(240)).await?;
+    assert_eq!(stack.sandbox.count("sellsy", "PUT /phone-calls/{id}").await?, 0);
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, u64::try_from(calls)?);
+    assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls/search").await?, 0, "no log had to be looked for");
+    // Nothing has waited for a minute.
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    let table = stack.callbridge(&["budget"]).await?.0;
+    assert!(!table.contains("gathered"), "{table}");
+    let id = stack.sandbox.play(&call(CLIENT).after(1, tag("VIP"))).await?;
+    stack.sandbox.logged(id, Duration::from_secs(10)).await?;
+    stack.sandbox.log_of(id, crate::GATHERED, says(&["VIP"])).await?;
+    assert_eq!(stack.sandbox.answers("sellsy", 429).await?, 0);
+    drop(workers);
     stack.down().await
 }
 

@@ -6,6 +6,7 @@
 mod bare;
 mod budget;
 mod calls;
+mod day;
 mod directory;
 mod drain;
 mod flow;
@@ -62,7 +63,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const PARTS: [&str; 8] = ["webhooks", "calls", "scale", "growth", "drain", "directory", "budget", "quota"];
+const PARTS: [&str; 9] = ["webhooks", "calls", "scale", "growth", "drain", "directory", "budget", "quota", "day"];
 /// The parts that CI runs.
 const SHORT: [&str; 3] = ["webhooks", "calls", "scale"];
 
@@ -125,6 +126,7 @@ async fn measure(part: &str, form: Form) -> Result<Vec<Figure>> {
         "directory" => directory::measure().await,
         "budget" => budget::measure().await,
         "quota" => quota::measure(form).await,
+        "day" => day::measure(form).await,
         unknown => bail!("there is no part {unknown}; there are {}", PARTS.join(", ")),
     }
 }

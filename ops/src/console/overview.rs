@@ -9,7 +9,7 @@ use ledger::{
     timeline::{self, Line, What},
 };
 use maud::{Markup, html};
-use vendors::budget::{self, WindowStatus};
+use vendors::budget::{self, Span, WindowStatus};
 
 use super::{
     Console, Page, Shared,
@@ -169,6 +169,7 @@ impl Overview {
                             rect class="track" width="100" height="6" {}
                             rect class=(if used * 10 >= limit * 9 { "full" } else { "used" }) width=(hundredths(used.min(limit), limit)) height="6" {}
                         }
+                        @if window.contested && window.span == Span::Minute.as_str() { p.quiet { (texts.gathered_longer) } }
                         @if waiting > 0 { p.quiet { (count(waiting)) " " (texts.requests_wait) } }
                         @if let Some(until) = window.paused_until.or(window.held_until) {
                             p.problem { (texts.paused) " " (span(visitor.lang, until.duration_since(self.now).as_secs() + 1)) ": " span lang="en" { (window.why.as_deref().unwrap_or_default()) } }

@@ -52,6 +52,8 @@ const BACKGROUND_BECOMES_BULK: Duration = Duration::from_secs(5);
 const FRESH: Duration = Duration::from_millis(200);
 /// The largest slice is what may be sent in this time.
 const SLICE_S: f64 = 0.05;
+/// A request for a log or an insight that waits longer than this waits for others: see [`state::Strain`].
+const LONG_WAIT: Duration = Duration::from_secs(2);
 /// How often one process may report the API's remaining requests to the database.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 /// For how long to defer if the lane's patience ended before the database gave a time.
@@ -93,6 +95,7 @@ impl Budget {
             last_report: Mutex::default(),
             condition: OnceLock::new(),
             unavailable: AtomicBool::new(false),
+            strain: std::sync::Mutex::default(),
         };
         let budget = Self(Arc::new(shared));
         tokio::spawn(watch::run(Arc::downgrade(&budget.0), process));
@@ -111,6 +114,10 @@ impl Budget {
         let waiting = Waiting::new(&queue.waiting);
         let taken = time::timeout(lane.patience(), self.take_from_slice(lane, queue, began)).await;
         drop(waiting);
+        let in_vain = matches!(&taken, Err(_) | Ok(Err(Error { remedy: Remedy::Defer { .. }, .. })));
+        if lane == Lane::Bulk && (in_vain || began.elapsed() > LONG_WAIT) {
+            self.0.strain().waited(Instant::now());
+        }
         metrics::histogram!("callbridge_budget_wait_seconds", "api" => self.0.api.as_str(), "lane" => lane.as_str())
             .record(began.elapsed().as_secs_f64());
         taken.unwrap_or_else(|_| Err(self.exhausted(DEFAULT_DEFER, "other requests are ahead")))?;
@@ -148,6 +155,11 @@ impl Budget {
                 Grant::Wait { after, .. } => time::sleep(after).await,
             }
         }
+    }
+
+    /// Whether requests for logs and insights have to wait for their turn all the time, in this process.
+    pub(crate) fn is_contested(&self) -> bool {
+        self.0.strain().is_contested(Instant::now())
     }
 
     /// Makes the API a condition of the worker's readiness.

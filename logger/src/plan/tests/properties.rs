@@ -157,8 +157,12 @@ fn nothing_more(world: &mut World, events: &[Event]) -> TestCaseResult {
     let requests = world.sellsy.requests;
     play(world, events.iter().map(|event| (*event, 1)));
     prop_assert_eq!(world.sellsy.requests, requests);
-    let context =
-        Context { carries: true, news: News::Other, allowed: Allowed { fallback: LogFallback::Park, refusal: None } };
+    let context = Context {
+        carries: true,
+        news: News::Other,
+        allowed: Allowed { fallback: LogFallback::Park, refusal: None },
+        contested: false,
+    };
     let row = world.read();
     let log = log(&row).unwrap();
     let action = plan(&row, &context, Progress::Rendered(&log));

@@ -55,6 +55,7 @@ fn in_words(action: Action) -> String {
                 Remedy::Retry { after: None } => format!("retry {}", e.code),
                 Remedy::Retry { after: Some(after) } => format!("retry after {} s {}", after.as_secs(), e.code),
                 Remedy::AwaitApi => format!("await {}", e.code),
+                Remedy::Defer { after } => format!("come back in {} s", after.as_secs()),
                 remedy => format!("{remedy:?} {}", e.code),
             },
         },
@@ -72,7 +73,7 @@ fn state(name: &str) -> CallRow {
     }
     row.log = match name {
         "not resolved" | "nobody found" | "no view of the call" | "no log" | "no log, second decision" => Log::None,
-        "no log, decided 2 s ago" | "no log, decided 5 min ago" => Log::None,
+        "no log, decided 2 s ago" | "no log, decided 61 s ago" | "no log, decided 5 min ago" => Log::None,
         "reopened, no log" => Log::None,
         "phone_call intended with the claim" => Log::Intended(LogForm::PhoneCall),
         "comment intended with the claim" => Log::Intended(LogForm::Comment),
@@ -114,6 +115,7 @@ fn state(name: &str) -> CallRow {
         "no log, second decision" => row.decision = Decision::Final { resolution: resolution(Some(7)), again: true },
         "no view of the call" => row.snapshot = None,
         "no log, decided 2 s ago" => row.decided_age = Some(Duration::from_secs(2)),
+        "no log, decided 61 s ago" => row.decided_age = Some(Duration::from_secs(61)),
         "no log, decided 5 min ago" => row.decided_age = Some(FIRST_WITHIN),
         "erased" => (row.decision, row.snapshot) = (Decision::Erased, None),
         _ => {}
@@ -138,7 +140,8 @@ fn take_in(row: &mut CallRow, message: &str) {
 }
 
 fn context(carries: bool, refused: bool, fallback: LogFallback) -> Context {
-    Context { carries, news: News::Other, allowed: Allowed { fallback, refusal: refused.then(plan_error) } }
+    let allowed = Allowed { fallback, refusal: refused.then(plan_error) };
+    Context { carries, news: News::Other, allowed, contested: false }
 }
 
 /// The same for another message.
@@ -178,6 +181,27 @@ fn a_message_has_come() {
             let mut row = state(name);
             take_in(&mut row, message);
             assert_eq!(first(&row, context), *expected, "{name}: {message}, {context:?}");
+        }
+    }
+}
+
+#[test]
+fn a_message_has_come_while_requests_wait() {
+    use LogFallback::Park;
+    let contested = |context: Context| Context { contested: true, ..context };
+    let columns = [
+        ("resolved", about(News::FirstDecision, context(false, false, Park))),
+        ("resolved", about(News::Decision, context(false, false, Park))),
+        ("tag", context(false, false, Park)),
+        ("tag", context(true, false, Park)),
+    ];
+    for line in lines("A message has come, and requests wait for the budget") {
+        let [name, cells @ ..] = line.as_slice() else { unreachable!() };
+        assert_eq!(cells.len(), columns.len(), "{name}");
+        for ((message, context), expected) in columns.iter().zip(cells) {
+            let mut row = state(name);
+            take_in(&mut row, message);
+            assert_eq!(first(&row, &contested(context.clone())), *expected, "{name}: {message}");
         }
     }
 }

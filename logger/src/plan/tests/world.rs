@@ -244,7 +244,12 @@ impl World {
         let Some(log) = log(row) else { return Ok(None) };
         let mut progress = Progress::Rendered(&log);
         loop {
-            let context = Context { carries, news, allowed: Allowed { fallback: LogFallback::Comment, refusal: None } };
+            let context = Context {
+                carries,
+                news,
+                allowed: Allowed { fallback: LogFallback::Comment, refusal: None },
+                contested: false,
+            };
             match plan(row, &context, progress) {
                 Action::Step(step) => progress = Progress::Answered(self.step(row, &log, step)?),
                 Action::End(end) => return self.end(&log, end),

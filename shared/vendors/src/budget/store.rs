@@ -158,6 +158,12 @@ pub(super) async fn store_waiting(
     Ok(())
 }
 
+/// Requests for logs and insights wait for their turn.
+pub(super) async fn note_contested(client: &Client, api: Vendor) -> Result<()> {
+    client.execute("update budgets set contested_at = now() where api = $1", &[&api.as_str()]).await?;
+    Ok(())
+}
+
 /// The APIs whose requests of the day or the month are used up for logs and insights.
 pub async fn exhausted_apis(client: &Client) -> Result<Vec<String>> {
     let sql = "select distinct w.api from budget_windows w
@@ -185,6 +191,8 @@ pub struct WindowStatus {
     pub paused_until: Option<Timestamp>,
     pub held_until: Option<Timestamp>,
     pub why: Option<String>,
+    /// Requests for logs and insights have waited for their turn within the last minute.
+    pub contested: bool,
 }
 
 /// All windows of all APIs.
@@ -201,7 +209,8 @@ pub async fn window_status(client: &Client) -> Result<Vec<WindowStatus>> {
                              group by l order by l)::bigint[],
                       case when paused_until > now() then paused_until end,
                       case when held_until > now() then held_until end,
-                      case when paused_until > now() then paused_why when held_until > now() then held_why end
+                      case when paused_until > now() then paused_why when held_until > now() then held_why end,
+                      coalesce(contested_at > now() - interval '1 min', false)
                  from budget_windows w join budgets using (api) order by w.api, w.length_s";
     let rows = client.query(sql, &[]).await?;
     let from_row = |r: &Row| WindowStatus {
@@ -213,6 +222,7 @@ pub async fn window_status(client: &Client) -> Result<Vec<WindowStatus>> {
         paused_until: r.get(5),
         held_until: r.get(6),
         why: r.get(7),
+        contested: r.get(8),
     };
     Ok(rows.iter().map(from_row).collect())
 }

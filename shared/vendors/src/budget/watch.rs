@@ -14,6 +14,7 @@ use super::{Budget, Span, WindowStatus, lane::Lane, state::Shared, store};
 const EVERY: Duration = Duration::from_secs(1);
 /// How often the windows are recorded as metrics, in ticks.
 const RECORD_EVERY: u64 = 15;
+const TELL_CONTESTED_EVERY: u64 = 5;
 
 /// Once a second: looks whether an unavailable API is back, and stores how many requests wait in this process. Ends when the budget
 /// is dropped.
@@ -31,6 +32,12 @@ pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
         }
         if tick.is_multiple_of(RECORD_EVERY) {
             record_windows(&budget).await;
+        }
+        if budget.strain().is_contested(time::Instant::now()) && tick.is_multiple_of(TELL_CONTESTED_EVERY) {
+            // It is only for display.
+            if let Ok(client) = budget.database.client().await {
+                let _ = store::note_contested(&client, budget.api).await;
+            }
         }
         let waiting = waiting.map(|waiting| i32::try_from(waiting).unwrap_or(i32::MAX));
         if waiting == [0; Lane::COUNT] && stored == waiting && !tick.is_multiple_of(60) {

@@ -92,6 +92,11 @@ impl Sellsy {
         self
     }
 
+    /// Whether requests for logs have waited for their turn lately: there are more of them than the quota allows.
+    pub fn is_contested(&self) -> bool {
+        self.api.budget().is_contested()
+    }
+
     /// The same client with another lane for its requests.
     #[must_use]
     pub fn on(&self, lane: Lane) -> Self {
