@@ -123,6 +123,23 @@ impl Site {
         Ok(took)
     }
 
+    /// Runs this many calls on so many lines, with a short conversation each; returns the webhooks of their ends.
+    pub(crate) async fn some_calls(&self, calls: usize, lines: usize) -> Result<Vec<String>> {
+        let left = Arc::new(AtomicI64::new(i64::try_from(calls)?));
+        let mut callers = JoinSet::new();
+        for _ in 0..lines {
+            let (caller, left) = (self.caller(), left.clone());
+            callers.spawn(async move {
+                let (mut line, mut ends) = (Line::to(&caller.ingest).await?, Vec::new());
+                while left.fetch_sub(1, Ordering::Relaxed) > 0 {
+                    ends.push(caller.whole(&mut line, Duration::from_millis(300)).await?.1);
+                }
+                anyhow::Ok(ends)
+            });
+        }
+        all(callers).await
+    }
+
     /// Starts one more replica and waits until it is ready.
     pub(crate) async fn one_more(&mut self, worker: &str) -> Result<()> {
         let process = self.stack.start(worker).await?;
@@ -173,6 +190,11 @@ struct Caller {
 impl Caller {
     /// The phone rings, the conversation lasts this long after the card has appeared, and ends. Returns the time from then to the log.
     async fn call(&self, line: &mut Line, talks: Duration) -> Result<Duration> {
+        Ok(self.whole(line, talks).await?.0)
+    }
+
+    /// The same, with the webhook of the end.
+    async fn whole(&self, line: &mut Line, talks: Duration) -> Result<(Duration, String)> {
         let call = self.next.fetch_add(1, Ordering::Relaxed);
         let number = format!("+33 {}", national(usize::try_from(call)? % self.people));
         let (card, log) = (self.vendors.next(What::Card, call), self.vendors.next(What::Log, call));
@@ -181,15 +203,15 @@ impl Caller {
         if !talks.is_zero() {
             tokio::time::sleep(talks).await;
         }
-        let ended = Instant::now();
-        line.send(&load::ended(call, &number)).await?;
+        let (ended, webhook) = (Instant::now(), load::ended(call, &number));
+        line.send(&webhook).await?;
         let logged =
             tokio::time::timeout(LOST_AFTER, log).await.with_context(|| format!("call {call} has no log"))??;
-        Ok(logged.saturating_duration_since(ended))
+        Ok((logged.saturating_duration_since(ended), webhook))
     }
 }
 
-async fn all(mut callers: JoinSet<Result<Vec<Duration>>>) -> Result<Vec<Duration>> {
+async fn all<T: 'static>(mut callers: JoinSet<Result<Vec<T>>>) -> Result<Vec<T>> {
     let mut all = Vec::new();
     while let Some(took) = callers.join_next().await {
         all.extend(took??);

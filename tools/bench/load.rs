@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use axum::{Router, routing::post};
 use harness::TOKEN;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -85,6 +86,16 @@ pub(crate) fn created(call: i64, number: &str) -> String {
 pub(crate) fn ended(call: i64, number: &str) -> String {
     let now = jiff::Timestamp::now().as_second();
     event("call.ended", call, number, "done", &(now - 60).to_string(), &now.to_string(), 66)
+}
+
+/// The webhook for a tag that somebody gives a call after this end of it.
+pub(crate) fn tagged(ended: &str) -> Result<String> {
+    let now = jiff::Timestamp::now().as_second();
+    let mut webhook: Value = serde_json::from_str(ended)?;
+    webhook["event"] = json!("call.tagged");
+    webhook["timestamp"] = json!(now);
+    webhook["data"]["tags"] = json!([{ "id": 77, "name": "Devis", "tagged_at": now, "tagged_by": null }]);
+    Ok(webhook.to_string())
 }
 
 fn event(

@@ -11,6 +11,7 @@ mod directory;
 mod drain;
 mod flow;
 mod growth;
+mod ledger;
 mod load;
 mod machine;
 mod people;
@@ -63,7 +64,7 @@ async fn main() -> ExitCode {
     }
 }
 
-const PARTS: [&str; 9] = ["webhooks", "calls", "scale", "growth", "drain", "directory", "budget", "quota", "day"];
+const PARTS: [&str; 10] = ["webhooks", "calls", "scale", "growth", "ledger", "drain", "directory", "budget", "quota", "day"];
 /// The parts that CI runs.
 const SHORT: [&str; 3] = ["webhooks", "calls", "scale"];
 
@@ -122,6 +123,7 @@ async fn measure(part: &str, form: Form) -> Result<Vec<Figure>> {
         "calls" => calls::measure(form).await,
         "scale" => scale::measure(form).await,
         "growth" => growth::measure(form).await,
+        "ledger" => ledger::measure().await,
         "drain" => drain::measure(form).await,
         "directory" => directory::measure().await,
         "budget" => budget::measure().await,

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -40,6 +40,7 @@ struct Inner {
     behind: String,
     http: reqwest::Client,
     latency_ms: AtomicU64,
+    keeps_logs: AtomicBool,
     seen: Mutex<Seen>,
     next_id: AtomicI64,
     sellsy: AtomicU64,
@@ -60,6 +61,7 @@ impl Vendors {
             behind: stack.sandbox.url().to_owned(),
             http: reqwest::Client::new(),
             latency_ms: AtomicU64::new(0),
+            keeps_logs: AtomicBool::new(false),
             seen: Mutex::default(),
             next_id: AtomicI64::new(1),
             sellsy: AtomicU64::new(0),
@@ -87,6 +89,11 @@ impl Vendors {
     pub(crate) fn set_latency(&self, latency: Duration) {
         let ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         self.0.latency_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// From now on logs go on to the sandbox, so that they can be read and changed.
+    pub(crate) fn keep_logs(&self) {
+        self.0.keeps_logs.store(true, Ordering::Relaxed);
     }
 
     /// The time at which the card or the log of a call arrives; call this before it can.
@@ -145,13 +152,18 @@ async fn opportunities(State(vendors): State<Vendors>, _: Bytes) -> Response {
     json(StatusCode::OK, one.to_owned())
 }
 
-async fn log(State(vendors): State<Vendors>, body: Bytes) -> Response {
+async fn log(State(vendors): State<Vendors>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else { return StatusCode::BAD_REQUEST.into_response() };
     vendors.0.sellsy.fetch_add(1, Ordering::Relaxed);
     let marker = body.windows(MARKER.len()).position(|window| window == MARKER);
     let digits = marker.map(|at| body[at + MARKER.len()..].iter().take_while(|byte| byte.is_ascii_digit()));
     let call = digits.map(|digits| digits.fold(0, |id, digit| id * 10 + i64::from(digit - b'0')));
     let Some(call) = call else { return StatusCode::BAD_REQUEST.into_response() };
     vendors.arrived(What::Log, call);
+    if vendors.0.keeps_logs.load(Ordering::Relaxed) {
+        return answered(&vendors, Request::from_parts(head, Body::from(body))).await;
+    }
     vendors.takes_its_time().await;
     let id = vendors.0.next_id.fetch_add(1, Ordering::Relaxed);
     json(StatusCode::CREATED, format!(r#"{{"id":{id},"description":"","related":[]}}"#))
@@ -164,7 +176,11 @@ fn json(status: StatusCode, body: String) -> Response {
 async fn forward(State(vendors): State<Vendors>, request: Request) -> Response {
     let of = if request.uri().path().starts_with("/aircall") { &vendors.0.aircall } else { &vendors.0.sellsy };
     of.fetch_add(1, Ordering::Relaxed);
-    match forwarded(&vendors, request).await {
+    answered(&vendors, request).await
+}
+
+async fn answered(vendors: &Vendors, request: Request) -> Response {
+    match forwarded(vendors, request).await {
         Ok(answer) => answer,
         Err(e) => (StatusCode::BAD_GATEWAY, format!("{e:#}")).into_response(),
     }

@@ -5,6 +5,7 @@
 
 mod budget;
 mod calls;
+mod cost;
 mod directory;
 mod lock;
 mod state;
@@ -20,6 +21,7 @@ use tokio_postgres::{
 use crate::database;
 
 pub use calls::CallRow;
+pub use cost::Cost;
 pub use timeline::{DROPPED, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
 
 /// A separate connection to the database of one stack.

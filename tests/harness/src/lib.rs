@@ -23,7 +23,7 @@ use std::{future::Future, time::Duration};
 
 pub use binaries::workspace;
 pub use browser::{Browser, View};
-pub use ledger::{CallRow, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
+pub use ledger::{CallRow, Cost, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
 pub use process::Process;
 pub use relay::{Relay, State, authority};
 pub use sandbox::{Sandbox, TEXTS, TOKEN, is_log_of, related, says};
