@@ -2,7 +2,7 @@
 //!
 //! A search returns at most one page and continues after the last call that was shown, by its start and id. So its cost
 //! depends neither on the number of calls nor on how far one has read. Each condition has an index that starts with its
-//! column and continues with the order of the page (migrations V9 and V13). It reads the view `console_calls`, because the
+//! column and continues with the order of the page (migration V30). It reads the view `console_calls`, because the
 //! table belongs to the ledger.
 
 use base::{db::Client, error::Result, ids::CallId, phone::E164};
@@ -195,14 +195,17 @@ fn from_row(row: &Row) -> Found {
     }
 }
 
-/// Every agent who has a call, read by jumping from one to the next in the index.
+/// Every agent who has a call, read by jumping from one to the next in the index; open calls are few.
 pub(crate) async fn agents(client: &Client) -> Result<Vec<String>> {
     let sql = "with recursive next (agent) as (
-                   (select agent from console_calls where agent is not null order by agent limit 1)
+                   (select agent from calls_searched where agent is not null order by agent limit 1)
                    union all
-                   select (select agent from console_calls where agent > next.agent order by agent limit 1)
+                   select (select agent from calls_searched where agent > next.agent order by agent limit 1)
                      from next where next.agent is not null)
-               select agent from next where agent is not null limit 500";
+               select agent from next where agent is not null
+                union
+               select s.agent from calls_open join calls c using (call_id), lateral calls_searched_of(c) s where s.agent is not null
+                order by agent limit 500";
     Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 

@@ -10,6 +10,7 @@ mod calls;
 mod card;
 mod cards;
 pub mod directory;
+mod entering;
 mod hints;
 pub mod left_out;
 mod live;
@@ -79,6 +80,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let reported = hints::Hints { sellsy: background.clone(), ..hints.clone() };
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     worker.spawn_until_shutdown(retention::run(database.clone(), retention));
+    worker.spawn_until_shutdown(entering::run(database.clone()));
     worker.consume(Stage::Cards, cards)?;
     worker.consume(Stage::Resolver, messages::Messages { calls, hints: hints.clone() })?;
     worker.consume(Stage::Hints, hints)?;

@@ -35,6 +35,7 @@ mod refused;
 mod replicas;
 mod retention;
 mod rules;
+mod searched;
 mod secrets;
 mod sellsy_webhook;
 mod soak;

@@ -32,6 +32,7 @@ use super::{
 mod absent;
 mod as_left;
 mod by_hand;
+mod entering;
 pub(crate) mod left_out;
 mod merging;
 mod overdue;
@@ -45,6 +46,7 @@ pub use super::snapshot::Snapshot;
 pub use absent::{LineInsights, insights_by_line, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
+pub use entering::{all_entered, any_to_enter, enter};
 pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};

@@ -8,6 +8,7 @@ mod calls;
 mod cost;
 mod directory;
 mod lock;
+mod searched;
 mod state;
 mod time;
 mod timeline;

@@ -16,9 +16,11 @@ pub async fn note_absent_insights(client: &Client, more_than_s: u32, less_than_s
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "insert into timeline (call_id, stage, what, detail)
-             select call_id, 'insights', 'no_insights_came', '{{}}' from calls c
-              where started_at between now() - interval '12 hours' and now() - interval '1 hour'
-                and insights = '{{}}' and insights_awaited is null and {ELIGIBLE}
+             select call_id, 'insights', 'no_insights_came', '{{}}'
+               from (select call_id from console_calls
+                      where started_at between now() - interval '12 hours' and now() - interval '1 hour') s
+               join calls c using (call_id)
+              where insights = '{{}}' and insights_awaited is null and {ELIGIBLE}
                 and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'no_insights_came')"
         )
     });
@@ -38,9 +40,11 @@ pub async fn insights_by_line(client: &Client, more_than_s: u32, less_than_s: u3
     let sql = format!(
         "select line, count(*), count(*) filter (where has) from (
              select coalesce(snapshot->'number'->>'name', snapshot->'number'->>'digits', '?') as line, insights <> '{{}}' as has,
-                    row_number() over (partition by snapshot->'number'->>'id' order by started_at desc) as n
-               from calls
-              where started_at between now() - interval '7 days' and now() - interval '1 hour' and insights_awaited is null and {ELIGIBLE}) last
+                    row_number() over (partition by snapshot->'number'->>'id' order by s.started_at desc) as n
+               from (select call_id, started_at from console_calls
+                      where started_at between now() - interval '7 days' and now() - interval '1 hour') s
+               join calls using (call_id)
+              where insights_awaited is null and {ELIGIBLE}) last
           where n <= 20 group by line order by line"
     );
     let rows = client.prepared_query(&sql, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?;

@@ -61,11 +61,10 @@ pub async fn as_left(client: &Client, call_id: CallId) -> Result<Option<AsLeft>>
 }
 
 /// Logs of this form that are to be changed now, or within this many seconds: the id of each in Sellsy, and when Sellsy made it. They are few:
-/// [`super::put_off`] lets changes wait for each other, and the index of overdue calls has them.
+/// [`super::put_off`] lets changes wait for each other, and they are among the open calls.
 pub async fn to_change(client: &Client, form: LogForm, within_s: f64, at_most: i64) -> Result<Vec<(i64, Timestamp)>> {
-    let sql = "select sellsy_id, l.created_at from calls join logs_as_left l using (call_id)
-                where hand_on_at <= now() + interval '75 minutes' + make_interval(secs => $2)
-                  and due_at <= now() + make_interval(secs => $2) and sellsy_id is not null and l.created_at is not null
+    let sql = "select sellsy_id, l.created_at from calls_open join calls using (call_id) join logs_as_left l using (call_id)
+                where calls_open.hand_on_at is not null and due_at <= now() + make_interval(secs => $2) and sellsy_id is not null and l.created_at is not null
                   and coalesce(log_form, 'phone_call') = $1 and gone_at is null
                 order by l.created_at limit $3";
     let rows = client.prepared_query(sql, &[&form.as_str(), &within_s, &at_most]).await?;

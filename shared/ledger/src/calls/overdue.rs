@@ -49,17 +49,20 @@ pub struct Overdue {
     pub hand_ons: i16,
 }
 
-/// Whether any call is overdue; asked often, and an empty index answers.
+/// Whether any call may be overdue; asked often, and a small table answers.
 pub async fn any_overdue(client: &Client) -> Result<bool> {
-    let sql = "select exists (select from calls where hand_on_at <= now())";
+    let sql = "select exists (select from calls_open where hand_on_at <= now())";
     Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
-/// The most overdue calls.
+/// The most overdue calls. One replica at a time may ask.
 pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
+    set_right(client).await?;
     let sql = format!(
         "select {ROW}, snapshot_at, insights_awaited, parked > 0 as parked, hand_ons
-           from calls where hand_on_at <= now() order by hand_on_at limit $1"
+           from calls where hand_on_at <= now()
+                        and call_id = any(array(select call_id from calls_open where hand_on_at <= now() order by hand_on_at limit $1))
+          order by hand_on_at"
     );
     let rows = client.prepared_query(&sql, &[&at_most]).await?;
     let overdue = |row: &tokio_postgres::Row| Overdue {
@@ -70,6 +73,18 @@ pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
         hand_ons: row.get("hand_ons"),
     };
     Ok(rows.iter().map(overdue).collect())
+}
+
+/// The table of open calls has a time that is not later than that of the call's row, so that a step which only moves that time on need not
+/// write it. A time that has passed is set right. The calls' rows are locked, so that nobody sets an earlier time meanwhile.
+async fn set_right(client: &Client) -> Result<()> {
+    let sql = "with passed as (select call_id, hand_on_at from calls
+                               where call_id = any(array(select call_id from calls_open where hand_on_at <= now()))
+                                 and (hand_on_at <= now()) is not true
+                               order by call_id for no key update)
+               update calls_open o set hand_on_at = passed.hand_on_at from passed where o.call_id = passed.call_id";
+    client.prepared_execute(sql, &[]).await?;
+    Ok(())
 }
 
 /// The broker has no dead letters any more, so none keeps the call back.

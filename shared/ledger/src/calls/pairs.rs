@@ -27,7 +27,7 @@ pub async fn any_unpaired(client: &Client) -> Result<bool> {
 /// Finds the other calls of transfers: inbound on the line to which the first call was transferred, from the same caller or from the line of the
 /// first, and begun while that lasted. Only if there is exactly one such call; both are handed to the logger again. Returns how many pairs.
 pub async fn pair(client: &Client) -> Result<u64> {
-    // Times in snapshots are seconds. The columns `started_at` and `caller_backwards` are those that the console searches by, with their indexes.
+    // Times in snapshots are seconds. The second call is found by what the console searches by.
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let line = |call: &str| {
             digits(&format!(
@@ -38,10 +38,12 @@ pub async fn pair(client: &Client) -> Result<u64> {
         format!(
             "with found as (
                  select a.call_id as one, min(b.call_id) as other
-                   from calls a join calls b
-                     on b.started_at between a.started_at and coalesce({ended}, a.forwarded_at) + interval '1 minute'
-                    and b.call_id <> a.call_id and b.other_call is null and b.erased_at is null
-                    and b.caller_backwards in (a.caller_backwards, reverse({}))
+                   from calls a cross join lateral calls_searched_of(a) as_is
+                  cross join lateral (select call_id from console_calls
+                               where started_at between as_is.started_at and coalesce({ended}, a.forwarded_at) + interval '1 minute'
+                                 and caller_backwards in (as_is.caller_backwards, reverse({})) offset 0) s
+                   join calls b
+                     on b.call_id = s.call_id and b.call_id <> a.call_id and b.other_call is null and b.erased_at is null
                     and b.snapshot->>'direction' = 'inbound' and {} = {}
                   where a.forwarded_to is not null and a.other_call is null and a.forwarded_at > now() - {WITHIN} and a.erased_at is null
                   group by a.call_id having count(*) = 1),

@@ -28,12 +28,14 @@ pub async fn past(
     // the colon follows the nine.
     let sql = "select s.name, c.* from (select) one left join staffs s on s.id = $3
                  left join lateral (
-                     select started_at, snapshot->>'direction' = 'inbound', jsonb_typeof(snapshot->'answered_at') is not null,
+                     select s.started_at, snapshot->>'direction' = 'inbound', jsonb_typeof(snapshot->'answered_at') is not null,
                             snapshot->'user'->>'name', snapshot->>'raw_digits', snapshot->'number'->>'country'
-                       from calls
-                      where caller_backwards ~>=~ reverse($2) and caller_backwards ~<~ (reverse($2) || ':') and started_at > now() - interval '90 days'
-                        and call_id <> $1 and snapshot->'ended_at' is not null
-                      order by started_at desc limit $4) c on true";
+                       from (select call_id, started_at from console_calls
+                              where caller_backwards ~>=~ reverse($2) and caller_backwards ~<~ (reverse($2) || ':')
+                                and started_at > now() - interval '90 days') s
+                       join calls using (call_id)
+                      where call_id <> $1 and snapshot->'ended_at' is not null
+                      order by s.started_at desc limit $4) c on true";
     let rows = client.prepared_query(sql, &[&call_id.0, &number.last_digits(), &staff, &MOST]).await?;
     let name = rows.first().and_then(|row| row.get(0));
     let call = |row: &tokio_postgres::Row| {

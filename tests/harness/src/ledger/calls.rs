@@ -44,7 +44,7 @@ pub struct CallRow {
     pub reconciled: bool,
 }
 
-const SELECT: &str = "select call_id, state, coalesce(snapshot, 'null'), coalesce(resolution, 'null'), insights,
+const SELECT: &str = "select call_id, (select state from console_calls s where s.call_id = calls.call_id), coalesce(snapshot, 'null'), coalesce(resolution, 'null'), insights,
            resolved_at is not null, coalesce(looked_up_at > reopened_at, false), unmatched_number is not null, sellsy_id, log_form,
            coalesce(digest, '') <> '', extract(epoch from now() - intent_at)::float8, due_at is not null,
            lease_until is not null, gone_at is not null, erased_at is not null, parked, reconciled_at is not null
