@@ -45,7 +45,7 @@ impl Writer {
                 }
                 Outcome::Done
             }
-            End::PutOff(wait) => Outcome::Later(self.put_off(work, wait).await?),
+            End::PutOff(wait) => return self.put_off(work, wait).await,
             End::Carry(left) | End::Wait(left) => Outcome::Later(left),
             End::Leave => Outcome::Done,
             End::Deleted { form, id } => {
@@ -83,13 +83,12 @@ impl Writer {
         Ok((Outcome::Done, changed))
     }
 
-    /// Returns for how long, which is until the next time at which logs are changed.
-    async fn put_off(&self, work: Work<'_>, wait: Duration) -> Result<Duration> {
-        let (row, client) = (work.row, self.database.client().await?);
-        let wait = calls::put_off(&client, work.claim.lease, row.call_id, wait, self.updates_every).await?;
-        let entry = Entry::new("logger", What::PutOff { in_s: wait.as_secs_f64().round() as u64 });
-        timeline::add(&client, row.call_id, [entry]).await?;
-        Ok(wait)
+    /// Ends without a write as [`Self::ended`] does, until the next time at which logs are changed.
+    async fn put_off(&self, work: Work<'_>, wait: Duration) -> Result<Ended> {
+        let Work { claim, row, .. } = work;
+        let (client, sent) = (self.database.client().await?, claim.last_request().sent());
+        let (wait, changed) = calls::put_off(&client, claim.lease, row, sent, wait, self.updates_every).await?;
+        Ok((Outcome::Later(wait), changed))
     }
 
     async fn deleted(&self, row: &CallRow, form: LogForm, id: i64) -> Result<()> {

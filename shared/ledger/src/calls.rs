@@ -367,7 +367,7 @@ pub async fn await_insight(client: &Client, call_id: CallId, kind: &str) -> Resu
 pub async fn insight_handled(client: &Client, call_id: CallId, kind: &str) -> Result<()> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let (others, left) =
-            ("nullif(array_remove(insights_awaited, $2), '{}')", left_to_do("false", "false", "false"));
+            ("nullif(array_remove(insights_awaited, $2), '{}')", left_to_do("false", "false", "false", "due_at"));
         format!(
             "update calls set insights_awaited = {others},
                     hand_on_at = case when {others} is not null or lease_until > now() then hand_on_at else {left} end

@@ -16,8 +16,8 @@ pub(super) const LATER: &str = "now() + interval '75 minutes'";
 const SOON_AFTER: &str = "interval '1 minute'";
 
 /// When a call that nobody works on is handed on: never, if nothing is left to do. The conditions: it has changed meanwhile,
-/// insights are awaited, nothing was sent for the intent.
-pub(super) fn left_to_do(changed: &str, awaited: &str, unsent: &str) -> String {
+/// insights are awaited, nothing was sent for the intent. `due` is the time at which a change is due.
+pub(super) fn left_to_do(changed: &str, awaited: &str, unsent: &str, due: &str) -> String {
     let undecided = "resolved_at is null and snapshot->>'ended_at' is not null";
     let unlogged = "resolved_at is not null and sellsy_id is null and resolution->'record'->'id' is not null";
     // Adopted and not written since, or a request may still be carried out.
@@ -26,7 +26,7 @@ pub(super) fn left_to_do(changed: &str, awaited: &str, unsent: &str) -> String {
         "case when {changed} or reopened_at > looked_up_at or {awaited} then {LATER}
               when erased_at is not null or gone_at is not null then null
               when ({undecided}) or ({unlogged}) or ({unsettled}) then {LATER}
-              when due_at is not null then greatest(due_at, now()) + {SOON_AFTER} end"
+              when {due} is not null then greatest({due}, now()) + {SOON_AFTER} end"
     )
 }
 

@@ -146,18 +146,24 @@ fn given_back(wanted: &str) -> String {
     format!("case when wanted = {wanted} then null else now() + make_interval(secs => {LEASE_S}) end")
 }
 
-/// The intent and the form after `Sent::Nothing` (`$4`).
-const WITHDRAWN: &str = "intent_at = case when not $4 then intent_at end,
-                         log_form = case when not $4 or sellsy_id is not null then log_form end";
+/// The intent and the form after `Sent::Nothing`, which is the condition.
+fn withdrawn(unsent: &str) -> String {
+    format!(
+        "intent_at = case when not {unsent} then intent_at end,
+         log_form = case when not {unsent} or sellsy_id is not null then log_form end"
+    )
+}
 
 /// Releases the lease, unless the call has changed since `seen` was read: then it is kept and the row read again. The
 /// intent is withdrawn if nothing was sent for it.
 pub async fn release(client: &Client, lease: Lease, seen: &CallRow, sent: Sent) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left) = (given_back("$3"), left_to_do("wanted <> $3", "insights_awaited is not null", "$4"));
+        let (given_back, left) =
+            (given_back("$3"), left_to_do("wanted <> $3", "insights_awaited is not null", "$4", "due_at"));
         format!(
-            "update calls set lease_until = {given_back}, hand_on_at = {left}, hand_ons = 0, {WITHDRAWN}
-              where call_id = $1 and lease = $2 returning wanted <> $3"
+            "update calls set lease_until = {given_back}, hand_on_at = {left}, hand_ons = 0, {}
+              where call_id = $1 and lease = $2 returning wanted <> $3",
+            withdrawn("$4")
         )
     });
     let row = client.prepared_query_opt(&SQL, &[&seen.call_id.0, &lease.0, &seen.wanted, &sent.is_nothing()]).await?;
@@ -183,33 +189,55 @@ pub async fn abandon(client: &Client, lease: Lease, call_id: CallId, sent: Sent)
 }
 
 /// Delays changes of an existing log by `wait`, so that others can be written along with them, and then until the next time at
-/// which logs are changed: these times are at least `every` apart, for all logs together. Returns the whole delay.
+/// which logs are changed: these times are at least `every` apart, for all logs together. Notes that on the timeline, and releases the
+/// lease as [`release`] does. Returns the whole delay, and the row if it has changed.
 pub async fn put_off(
     client: &Client,
     lease: Lease,
-    call_id: CallId,
+    seen: &CallRow,
+    sent: Sent,
     wait: Duration,
     every: Duration,
-) -> Result<Duration> {
+) -> Result<(Duration, Option<CallRow>)> {
     // While changes wait for a later time, the times are a grid that starts with the first of them. Otherwise this change sets the first.
-    let sql = "with held as (select first_at, last_at from log_updates for update),
-                    turn as (select last_at > now() as running,
-                                    case when $4::float8 = 0 then now() + make_interval(secs => $3::float8)
-                                         when last_at > now()
-                                         then first_at + make_interval(secs => $4 * greatest(0, ceil(
-                                                  extract(epoch from now() + make_interval(secs => $3) - first_at)::float8 / nullif($4, 0))))
-                                         when last_at > '-infinity'
-                                         then greatest(now() + make_interval(secs => $3), last_at + make_interval(secs => $4))
-                                         else now() + make_interval(secs => $3) end as at from held),
-                    noted as (update log_updates set first_at = case when running then first_at else at end,
-                                                     last_at = greatest(last_at, at) from turn where $4 > 0)
-               update calls set due_at = turn.at from turn where call_id = $1 and lease = $2
-            returning extract(epoch from turn.at - now())::float8";
-    let values: [&(dyn ToSql + Sync); 4] = [&call_id.0, &lease.0, &wait.as_secs_f64(), &every.as_secs_f64()];
-    let row = client.prepared_query_opt(sql, &values).await?;
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let (given_back, withdrawn) = (given_back("$9"), withdrawn("$10"));
+        let left = left_to_do("wanted <> $9", "insights_awaited is not null", "$10", "turn.at");
+        format!(
+            "with held as (select first_at, last_at from log_updates for update),
+                  turn as (select last_at > now() as running,
+                                  case when $8::float8 = 0 then now() + make_interval(secs => $7::float8)
+                                       when last_at > now()
+                                       then first_at + make_interval(secs => $8 * greatest(0, ceil(
+                                                extract(epoch from now() + make_interval(secs => $7) - first_at)::float8 / nullif($8, 0))))
+                                       when last_at > '-infinity'
+                                       then greatest(now() + make_interval(secs => $7), last_at + make_interval(secs => $8))
+                                       else now() + make_interval(secs => $7) end as at from held),
+                  next as (update log_updates set first_at = case when running then first_at else at end,
+                                                  last_at = greatest(last_at, at) from turn where $8 > 0),
+                  noted as ({WRITE}),
+                  put_off as (insert into timeline (call_id, stage, what, detail, at)
+                              select $1, 'logger', 'put_off', jsonb_build_object('in_s', round({IN_S})::bigint), clock_timestamp() from turn)
+             update calls set due_at = turn.at, lease_until = {given_back}, hand_on_at = {left}, hand_ons = 0, {withdrawn}
+               from turn where call_id = $1 and lease = $6
+          returning {IN_S}, wanted <> $9"
+        )
+    });
+    let lines = Lines::of([]);
+    let (stages, whats, details, ages) = lines.values();
+    let (call_id, wait_s, every_s, unsent) =
+        (seen.call_id.0, wait.as_secs_f64(), every.as_secs_f64(), sent.is_nothing());
+    let values: [&(dyn ToSql + Sync); 10] =
+        [&call_id, &stages, &whats, &details, &ages, &lease.0, &wait_s, &every_s, &seen.wanted, &unsent];
+    let put_off = client.prepared_query_opt(&SQL, &values).await;
     // Without a row the lease has run out, and another writer has seen the change.
-    Ok(row.map_or(wait, |row| Duration::from_secs_f64(row.get::<_, f64>(0).max(0.0))))
+    let Some(row) = lines.after(put_off)? else { return Ok((wait, None)) };
+    let wait = Duration::from_secs_f64(row.get::<_, f64>(0).max(0.0));
+    Ok((wait, changed(client, seen, row.get(1)).await?))
 }
+
+/// For how many seconds changes are put off.
+const IN_S: &str = "greatest(extract(epoch from turn.at - now())::float8, 0)";
 
 /// The delayed changes need no write after all.
 pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
