@@ -16,7 +16,7 @@ use broker::{
 use ledger::{
     calls, filtered,
     insight::{Content, Insight},
-    timeline::{self, Entry, Reason, What},
+    timeline::{Entry, Reason, Timeline, What},
 };
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -32,6 +32,7 @@ const FETCH_FROM_ATTEMPT: u32 = 2;
 
 pub(crate) struct Insights {
     pub(crate) database: Database,
+    pub(crate) timeline: Timeline,
     pub(crate) publisher: Publisher,
     pub(crate) aircall: Aircall,
     /// Empty means all.
@@ -80,7 +81,7 @@ impl Insights {
             self.publish(message, content).await?;
         }
         let entry = Entry::new("insights", What::InsightsFound { insights: keys, fetched });
-        timeline::add(&self.database.client().await?, call_id, [entry]).await?;
+        self.timeline.add(call_id, [entry]);
         Ok(Outcome::Done)
     }
 

@@ -25,6 +25,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let aircall = aircall.reporting_to(worker.readiness.condition("Aircall"));
     let handler = handler::Insights {
         database: worker.database.clone(),
+        timeline: worker.timeline.clone(),
         publisher: worker.publisher.clone(),
         aircall,
         number_ids,

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use ledger::{
     calls::{self, Known, Snapshot, Taken},
     resolution::Resolution,
-    timeline::{self, Decision, Entry, Reason, What},
+    timeline::{Decision, Entry, Reason, Timeline, What},
 };
 use vendors::{aircall::wire::Call, sent};
 
@@ -43,6 +43,7 @@ const FRESH: Duration = Duration::from_secs(30 * 60);
 #[derive(Clone)]
 pub(crate) struct Calls {
     pub(crate) database: Database,
+    pub(crate) timeline: Timeline,
     pub(crate) publisher: Publisher,
     pub(crate) look_up: LookUp,
     pub(crate) rules: Arc<Rules>,
@@ -77,15 +78,13 @@ impl Calls {
             progress = match plan::ended(progress, number.as_ref()) {
                 Action::LookUp => Ended::Decided(self.decide(call_id, &call, number.as_ref()).await?),
                 Action::Publish(known) => {
-                    // The timeline is for people and the message is for the logger, so the message need not wait for
-                    // the timeline.
                     let first = known.just_decided && !message.begun && is_recent(event.occurred_at);
-                    let publish = self.publish(call_id, message.trace, &known.resolution, first);
-                    let (noted, published) = tokio::join!(self.note(call_id, lines(&known)), publish);
-                    return noted.and(published).map(|()| Outcome::Done);
+                    self.timeline.add(call_id, lines(&known));
+                    self.publish(call_id, message.trace, &known.resolution, first).await?;
+                    return Ok(Outcome::Done);
                 }
                 Action::Note(known) => {
-                    self.note(call_id, lines(&known)).await?;
+                    self.timeline.add(call_id, lines(&known));
                     Ended::Noted(known)
                 }
                 Action::AskDirectory(known, number) => {
@@ -101,10 +100,6 @@ impl Calls {
                 Action::Done => return Ok(Outcome::Done),
             };
         }
-    }
-
-    async fn note(&self, call_id: CallId, lines: Vec<Entry>) -> Result<()> {
-        timeline::add(&self.database.client().await?, call_id, lines).await
     }
 
     /// The same, but Sellsy is asked for the opportunity: what is known of it was refused.
@@ -127,7 +122,7 @@ impl Calls {
         let again = plan::again(&found, decided.as_ref());
         if again != Again::Nothing {
             let entry = Entry::new("resolver", What::DecidedAgain(Decision::from(&found)));
-            timeline::add(&client, call_id, [entry]).await?;
+            self.timeline.add(call_id, [entry]);
         }
         drop(client);
         if let Again::Found(decided) | Again::LogKeepsRecord(decided) = again {

@@ -14,7 +14,7 @@ use broker::amqp::{Handler, Incoming, Outcome};
 use ledger::{
     calls::{self, Snapshot, Taken},
     resolution::Resolution,
-    timeline::{self, Decision, Entry, Reason, What},
+    timeline::{Decision, Entry, Reason, Timeline, What},
 };
 use vendors::aircall::{Aircall, CardAnswer, wire::Call};
 
@@ -22,6 +22,7 @@ use crate::{card, look_up::LookUp};
 
 pub(crate) struct Cards {
     pub(crate) database: Database,
+    pub(crate) timeline: Timeline,
     pub(crate) look_up: LookUp,
     pub(crate) aircall: Aircall,
     pub(crate) style: card::Style,
@@ -71,7 +72,7 @@ impl Cards {
         }
         drop(client);
         let answer = self.aircall.show_card(call_id, &card).await;
-        self.note(message, answer).await
+        self.note(message, answer)
     }
 
     /// Earlier calls, and the owner's name: what the ledger holds, for no request.
@@ -84,14 +85,14 @@ impl Cards {
         Ok(card::Known { calls, owner })
     }
 
-    async fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {
+    fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {
         let entry = match answer? {
             CardAnswer::Refused(status) => {
                 return Ok(skip(Reason::CardRefused { status: status.to_string() }));
             }
             CardAnswer::Shown => Entry::new("resolver", What::CardShown {}),
         };
-        timeline::add(&self.database.client().await?, message.event.call_id, [entry]).await?;
+        self.timeline.add(message.event.call_id, [entry]);
         Ok(Outcome::Done)
     }
 }

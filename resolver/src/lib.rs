@@ -62,11 +62,17 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let look_up = LookUp::new(sellsy.on(Lane::Interactive), &worker.settings, database.clone());
     let look_up = look_up.with_rules(rules.clone(), Some(own_lines::OwnLines::new(aircall.clone())));
-    let cards =
-        cards::Cards { database: database.clone(), look_up: look_up.clone().with_need(Need::Card), aircall, style };
+    let timeline = worker.timeline.clone();
+    let cards = cards::Cards {
+        database: database.clone(),
+        timeline: timeline.clone(),
+        look_up: look_up.clone().with_need(Need::Card),
+        aircall,
+        style,
+    };
     let publisher = worker.publisher.clone();
     let look_up = look_up.on(Lane::Bulk);
-    let calls = Arc::new(calls::Calls { database: database.clone(), publisher, look_up, rules, time_zone });
+    let calls = Arc::new(calls::Calls { database: database.clone(), timeline, publisher, look_up, rules, time_zone });
     let rematch = Rematch { calls: calls.clone(), days };
     let background = sellsy.on(Lane::Background);
     let opportunities = Opportunities::new(background.clone(), database.clone(), fresh);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use harness::{
     Stack, WORKERS,
-    build::{call, sellsy},
+    build::{aircall, call, sellsy},
     eventually,
 };
 
@@ -113,5 +113,22 @@ async fn stopping_under_load_loses_no_message() -> Result<()> {
         assert_eq!(stack.sandbox.logs_of(call).await?.len(), 1, "call {call}");
     }
     drop((workers, again));
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_worker_that_ends_writes_the_lines_that_it_has_gathered() -> Result<()> {
+    let (stack, mut workers) = Stack::running("last_lines").await?;
+    stack
+        .sandbox
+        .set_faults([aircall("POST /v1/calls/{id}/insight_cards").takes(Duration::from_millis(700)).once()])
+        .await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(120).paced(20)).await?;
+    stack.sandbox.struck(SOON).await?;
+    // The card is being shown. The worker ends right after its answer.
+    workers[1].terminate(Duration::from_secs(10)).await?;
+    let lines = stack.ledger().await?.timeline(id).await?;
+    assert!(lines.iter().any(|line| line.is("card_shown")), "{lines:?}");
+    drop(workers);
     stack.down().await
 }

@@ -16,7 +16,7 @@ use base::{
     settings::{Needs, Problems, Settings},
     telemetry, tls,
 };
-use ledger::replicas::Replica;
+use ledger::{replicas::Replica, timeline::Timeline};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -110,6 +110,7 @@ pub struct Worker {
     pub settings: Settings,
     pub names: Names,
     pub database: Database,
+    pub timeline: Timeline,
     pub publisher: Publisher,
     pub readiness: Readiness,
     consume: Option<Link>,
@@ -148,6 +149,7 @@ impl Worker {
             name: name.to_owned(),
             settings,
             names,
+            timeline: Timeline::start(database.clone()),
             database,
             publisher,
             readiness,
@@ -175,6 +177,7 @@ impl Worker {
             link,
             publisher: self.publisher.clone(),
             database: self.database.clone(),
+            timeline: self.timeline.clone(),
             readiness: self.readiness.clone(),
             concurrency: self.settings.concurrency,
             condition: self.readiness.condition(condition),
@@ -204,6 +207,7 @@ impl Worker {
         let drained = async {
             self.shutdown.cancelled().await;
             while self.tasks.join_next().await.is_some() {}
+            self.timeline.flush().await;
             Ok(())
         };
         let too_long = async {

@@ -6,6 +6,9 @@
 //! A line is a [`What`] with its details, a [`Reason`] among them; it becomes a sentence where it is shown. It is
 //! stored under a key that never changes, so a sentence can be reworded at any time. A line of another version is shown
 //! as it was written.
+//!
+//! A line that nothing waits for goes through [`Timeline`], which writes many with one statement. The others are written with the fact that they
+//! report, or by [`add`].
 
 use std::time::Duration;
 
@@ -15,12 +18,14 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use vendors::sent::{self, Sent};
 
+mod gathered;
 mod legacy;
 mod reason;
 pub mod samples;
 pub(super) mod stored;
 mod what;
 
+pub use gathered::Timeline;
 pub use reason::Reason;
 pub use what::{Answer, ApiRequest, DeadLetter, Decision, Failure, Seen, SellsyLog, View, What};
 

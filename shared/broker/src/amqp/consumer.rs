@@ -22,6 +22,7 @@ use lapin::{
     options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
+use ledger::timeline::Timeline;
 use tokio::{sync::Semaphore, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -61,6 +62,7 @@ pub struct Consumer<H> {
     pub link: Link,
     pub publisher: Publisher,
     pub database: Database,
+    pub timeline: Timeline,
     /// Has a condition for each API that the handler needs: unmet while the API is unavailable.
     pub readiness: Readiness,
     pub concurrency: u16,
@@ -249,7 +251,8 @@ impl<H: Handler> Consumer<H> {
             }
         };
         let call_id = incoming.as_ref().map(|incoming| incoming.event.call_id);
-        let settling = Settling { stage: self.stage, publisher: &self.publisher, database: &self.database };
+        let Self { stage, publisher, database, timeline, .. } = self;
+        let settling = Settling { stage: *stage, publisher, database, timeline };
         let label = settling.settle(&delivery, incoming.as_ref(), result).await;
         settling.note(call_id, None, 0).await;
         metrics::counter!("callbridge_messages_total", "stage" => self.stage.as_str(), "outcome" => label).increment(1);

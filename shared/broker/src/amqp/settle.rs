@@ -13,7 +13,7 @@ use base::{
 use lapin::{message::Delivery, options::BasicAckOptions};
 use ledger::{
     calls,
-    timeline::{self, Entry, Failure, What},
+    timeline::{self, Entry, Failure, Timeline, What},
 };
 use tokio::time;
 use vendors::sent;
@@ -32,6 +32,7 @@ pub(super) struct Settling<'a> {
     pub(super) stage: Stage,
     pub(super) publisher: &'a Publisher,
     pub(super) database: &'a Database,
+    pub(super) timeline: &'a Timeline,
 }
 
 impl Settling<'_> {
@@ -125,6 +126,11 @@ impl Settling<'_> {
     pub(super) async fn note(&self, call_id: Option<CallId>, entry: Option<Entry>, parked: i32) {
         let is_needed = entry.is_some() || sent::has_requests();
         let Some(call_id) = call_id.filter(|id| is_needed && *id != CallId::NONE) else { return };
+        // Why a message was skipped, is retried or was parked is known before its ack. Requests alone can wait.
+        if entry.is_none() && parked == 0 {
+            self.timeline.add(call_id, None);
+            return;
+        }
         let written = async {
             let client = self.database.client().await?;
             calls::count_parked(&client, call_id, parked, false).await?;
