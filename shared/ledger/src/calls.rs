@@ -56,7 +56,7 @@ pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use walk::{lines_since, since};
 pub use writing::{
     Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,
-    record_intent, record_links_refused, record_written, release,
+    record_intent, record_links_refused, record_written, release, still_waits,
 };
 
 /// The look-up that was made for the card is good enough to decide the call: not too old, and its opportunity holds.

@@ -239,6 +239,17 @@ pub async fn put_off(
 /// For how many seconds changes are put off.
 const IN_S: &str = "greatest(extract(epoch from turn.at - now())::float8, 0)";
 
+/// For how long the changes that were put off still wait. `None` if the row has to be looked at: the time has come, or something else has
+/// happened to the log.
+pub async fn still_waits(client: &Client, call_id: CallId) -> Result<Option<Duration>> {
+    let sql = "select extract(epoch from due_at - now())::float8 from calls
+                where call_id = $1 and due_at > now() + interval '1 second' and sellsy_id is not null and digest <> ''
+                  and intent_at is null and reopened_at is null and (relinked_at > written_at) is not true
+                  and gone_at is null and erased_at is null";
+    let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
+    Ok(row.map(|row| Duration::from_secs_f64(row.get(0))))
+}
+
 /// The delayed changes need no write after all.
 pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
     client
