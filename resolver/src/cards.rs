@@ -56,17 +56,21 @@ impl Cards {
             None => (self.look_up.resolve(&call).await?, true),
         };
         let client = self.database.client().await?;
-        let known = self.known(&client, call_id, &call, &resolution).await?;
+        let is_found = resolution.record.is_some();
+        let claim = async {
+            if looked_up {
+                let line = Entry::new("resolver", What::LookedUp(Decision::from(&resolution)));
+                calls::keep_look_up(&client, call_id, &resolution, is_found, line).await
+            } else {
+                Ok(is_found && calls::claim_card(&client, call_id).await?)
+            }
+        };
+        // On one connection: the second is sent before the first is answered.
+        let (claimed, known) = tokio::join!(claim, self.known(&client, call_id, &call, &resolution));
+        let (claimed, known) = (claimed?, known?);
         let language = self.look_up.language_of(&call).unwrap_or(self.style.language);
         let style = card::Style { language, ..self.style.clone() };
-        let card = card::render(&resolution, &known, &style);
-        let claimed = if looked_up {
-            let line = Entry::new("resolver", What::LookedUp(Decision::from(&resolution)));
-            calls::keep_look_up(&client, call_id, &resolution, card.is_some(), line).await?
-        } else {
-            card.is_some() && calls::claim_card(&client, call_id).await?
-        };
-        let Some(card) = card else { return Ok(skip(resolution.rule)) };
+        let Some(card) = card::render(&resolution, &known, &style) else { return Ok(skip(resolution.rule)) };
         if !claimed {
             return Ok(skip(Reason::ShownBeforeOrEnded));
         }

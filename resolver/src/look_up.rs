@@ -23,17 +23,22 @@ use ledger::{
     resolution::{Opportunity, Record, RecordRef, Resolution, Source},
     timeline::Reason,
 };
-use vendors::{aircall::wire::Call, budget::Lane, sellsy::Sellsy};
+use vendors::{
+    aircall::wire::Call,
+    budget::Lane,
+    sellsy::{Sellsy, wire::Related},
+};
 
 use crate::{
     directory::{
         one,
-        store::{self, Companies, Entry},
+        opportunities::Stored,
+        store::{self, Companies, Entry, Known},
     },
     live,
     opportunities::{Need, Opportunities},
     own_lines::OwnLines,
-    pins::{self, Pin},
+    pins::Pinned,
     record::{self, Listed},
     rules,
 };
@@ -177,20 +182,23 @@ impl LookUp {
         if let Some(why) = self.left_out(number).await? {
             return Ok(nobody(why));
         }
-        let pin = pins::of(&self.database.client().await?, number).await?;
-        let Some(Pin { record, by, at, .. }) = pin else { return self.by_rules(number, line).await };
+        let known = store::known(&self.database.client().await?, number, line, self.matching).await?;
+        let Some(Pinned { record, by, at }) = known.pin.clone() else {
+            return self.by_rules(number, line, known).await;
+        };
         match self.known_or_read(record).await? {
-            Some(found) if self.counts(&found.record) => self.decided(found, Reason::Pinned { by, at }).await,
+            Some(found) if self.counts(&found.record) => self.decided(found, Reason::Pinned { by, at }, None).await,
             _ => {
-                let mut resolution = self.by_rules(number, line).await?;
+                let mut resolution = self.by_rules(number, line, known).await?;
                 resolution.rule = Reason::PinGone { kind: record.kind, id: record.id, then: resolution.rule.into() };
                 Ok(resolution)
             }
         }
     }
 
-    async fn by_rules(&self, number: &E164, line: Region) -> Result<Resolution> {
-        let mut found = self.find(number, line).await?;
+    async fn by_rules(&self, number: &E164, line: Region, known: Known) -> Result<Resolution> {
+        let Known { records, opportunities, .. } = known;
+        let mut found = self.find(number, line, records).await?;
         rules::sort(&mut found.candidates, self.matching);
         let (chosen, rule) = rules::choose(&found.candidates, self.matching);
         let Some(record) = chosen.cloned() else {
@@ -210,13 +218,13 @@ impl LookUp {
         let known = found.companies.iter().find(|(id, _)| *id == record.id && record.kind == Kind::Contact);
         let companies = known.map_or(Companies::unless_contact(record.kind), |(_, companies)| *companies);
         let one = One { record, companies, source: found.source, as_of: found.as_of };
-        Ok(Resolution { candidates: found.candidates, ..self.decided(one, rule).await? })
+        Ok(Resolution { candidates: found.candidates, ..self.decided(one, rule, opportunities).await? })
     }
 
     /// The decision for a record that a person has named, as it is in Sellsy now; `None` if it does not exist.
     pub async fn record(&self, record: RecordRef, rule: Reason, with_opportunity: bool) -> Result<Option<Resolution>> {
         let Some(one) = self.read(record).await? else { return Ok(None) };
-        let mut resolution = self.decided(one, rule).await?;
+        let mut resolution = self.decided(one, rule, None).await?;
         if !with_opportunity {
             (resolution.opportunity, resolution.opportunity_rule) = (None, Reason::OpportunityNotWanted);
         }
@@ -241,12 +249,12 @@ impl LookUp {
         Ok(listed.map(|listed| One { record: listed.record, companies, source: Source::Live, as_of: None }))
     }
 
-    /// The decision for this record, with its opportunity.
-    async fn decided(&self, one: One, rule: Reason) -> Result<Resolution> {
+    /// The decision for this record, with its opportunity. `stored`: opportunities of a customer that were read with the record.
+    async fn decided(&self, one: One, rule: Reason, stored: Option<(Related, Stored)>) -> Result<Resolution> {
         let One { mut record, companies, source, as_of } = one;
         let companies = if self.are_enough(companies) { Ok(companies) } else { self.companies(&mut record).await? };
         let (opportunity, opportunity_rule, holds_until) = match companies {
-            Ok(companies) => self.opportunity(&record, companies).await?,
+            Ok(companies) => self.opportunity(&record, companies, stored).await?,
             Err((why, holds_until)) => (None, why, holds_until),
         };
         let candidates = vec![record.clone()];
@@ -293,12 +301,14 @@ impl LookUp {
         &self,
         record: &Record,
         companies: Companies,
+        stored: Option<(Related, Stored)>,
     ) -> Result<(Option<Opportunity>, Reason, Option<Timestamp>)> {
         let owner = match rules::opportunity_owner(record) {
             Err(why) => return Ok((None, why, companies.until())),
             Ok(owner) => owner,
         };
-        let known = Box::pin(self.opportunities.of(&owner, self.need));
+        let stored = stored.filter(|(customer, _)| *customer == owner).map(|(_, stored)| stored);
+        let known = Box::pin(self.opportunities.of(&owner, self.need, stored));
         let known = match self.opportunities_allowed.allows(known).await {
             Ok(Ok(known)) => known,
             Ok(Err(code)) => return Ok((None, Reason::OpportunitiesRefused { code: code.to_string() }, None)),
@@ -319,10 +329,9 @@ impl LookUp {
     }
 
     /// The directory's records if one of them is usable; else nobody, if a miss is remembered; else Sellsy's answer.
-    async fn find(&self, number: &E164, line: Region) -> Result<Found> {
+    async fn find(&self, number: &E164, line: Region, entries: Vec<Entry>) -> Result<Found> {
         let client = self.database.client().await?;
         if self.is_loaded(&client).await? {
-            let entries = store::find(&client, number, line).await?;
             let known = Found {
                 companies: entries.iter().map(|entry| (entry.record.id, entry.companies)).collect(),
                 as_of: entries.first().map(|entry| entry.seen_at),

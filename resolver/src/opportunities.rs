@@ -44,6 +44,8 @@ const OF_ONE: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long Sellsy is asked for each customer, after the directory was found unable to know them all.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// A missing right is given by a person, some time.
+const REFUSED_FOR: Duration = Duration::from_secs(3600);
 /// An agent who has picked up does not look at a card any more.
 const CARD_WAITS: Duration = Duration::from_secs(2);
 /// A card may show what is this many times as old as what decides.
@@ -75,24 +77,30 @@ pub(crate) struct Opportunities {
     fresh: Duration,
     /// Held by the one of this process that reads; and when the directory was last found unable to know them.
     reading: Arc<Mutex<Option<Instant>>>,
+    /// When Sellsy last refused a pass, because a right is missing.
+    pass_refused_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Opportunities {
     pub(crate) fn new(sellsy: Sellsy, database: Database, fresh: Duration) -> Self {
-        Self { sellsy, database, fresh, reading: Arc::default() }
+        Self { sellsy, database, fresh, reading: Arc::default(), pass_refused_at: Arc::default() }
     }
 
     pub(crate) fn on(&self, lane: Lane) -> Self {
         Self { sellsy: self.sellsy.on(lane), ..self.clone() }
     }
 
-    pub(crate) async fn of(&self, customer: &Related, need: Need) -> Result<Known> {
+    /// Those of a customer. `stored` is what the directory has, if that was read a moment ago.
+    pub(crate) async fn of(&self, customer: &Related, need: Need, stored: Option<Stored>) -> Result<Known> {
         let at_most = match need {
             Need::Card => self.fresh * CARD_FACTOR,
             Need::Decision => self.fresh,
             Need::Doubt => return self.ask(customer).await,
         };
-        let stored = table::of(&self.database.client().await?, customer).await?;
+        let stored = match stored {
+            Some(stored) => stored,
+            None => table::of(&self.database.client().await?, customer).await?,
+        };
         if stored.age.is_some_and(|age| age <= at_most) {
             return Ok(self.known(stored));
         }
@@ -236,9 +244,23 @@ impl Opportunities {
     /// Reads all of them, page by page, if that is due: once a day, because nothing reports that one was deleted, renamed or given to another
     /// customer.
     pub(crate) async fn pass_if_due(&self, client: &mut Client) -> Result<()> {
-        if !table::state(client).await?.pass_is_due {
+        let mut refused_at = self.pass_refused_at.lock().await;
+        let refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED_FOR);
+        if refused || !table::state(client).await?.pass_is_due {
             return Ok(());
         }
+        match self.pass(client).await {
+            // Calls go on without opportunities, and say so.
+            Err(e) if matches!(e.code, Code::SellsyPlan | Code::SellsyForbidden) => {
+                tracing::info!(error = %e, "Opportunities cannot be read.");
+                *refused_at = Some(Instant::now());
+                Ok(())
+            }
+            read => read,
+        }
+    }
+
+    async fn pass(&self, client: &mut Client) -> Result<()> {
         let began = client.now().await?;
         let (mut offset, mut rows, mut total) = (None::<String>, 0, None);
         loop {

@@ -16,6 +16,14 @@ pub struct Pin {
     pub is_gone: bool,
 }
 
+/// What a number means, and who said so.
+#[derive(Clone, Debug)]
+pub(crate) struct Pinned {
+    pub(crate) record: RecordRef,
+    pub(crate) by: String,
+    pub(crate) at: Timestamp,
+}
+
 const SELECT: &str = "select number, pins.kind, pins.id, pinned_by, pinned_at, coalesce(archived, true)
                        from pins left join directory_records r on (r.kind, r.id) = (pins.kind, pins.id)";
 
@@ -29,11 +37,6 @@ fn read(row: &tokio_postgres::Row) -> Option<Pin> {
         at: row.get(4),
         is_gone: row.get(5),
     })
-}
-
-pub(crate) async fn of(client: &Client, number: &E164) -> Result<Option<Pin>> {
-    let sql = format!("{SELECT} where number = $1");
-    Ok(client.prepared_query_opt(&sql, &[&number.as_str()]).await?.as_ref().and_then(read))
 }
 
 /// Whether the number is pinned: 1 or 0.

@@ -64,7 +64,8 @@ async fn main() -> ExitCode {
     }
 }
 
-const PARTS: [&str; 10] = ["webhooks", "calls", "scale", "growth", "ledger", "drain", "directory", "budget", "quota", "day"];
+const PARTS: [&str; 10] =
+    ["webhooks", "calls", "scale", "growth", "ledger", "drain", "directory", "budget", "quota", "day"];
 /// The parts that CI runs.
 const SHORT: [&str; 3] = ["webhooks", "calls", "scale"];
 

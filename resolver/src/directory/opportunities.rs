@@ -38,16 +38,27 @@ pub(crate) async fn of(client: &Client, customer: &Related) -> Result<Stored> {
             name: row.get(3),
             status: status(row.get(4)),
             created: row.get(5),
-            related: vec![customer.clone()],
             ..Opportunity::default()
         })
     };
-    let age = rows.first().and_then(|row| row.get::<_, Option<f64>>(1));
-    Ok(Stored {
-        read_at: rows.first().and_then(|row| row.get(0)),
-        age: age.map(|age| Duration::from_secs_f64(age.max(0.0))),
-        opportunities: rows.iter().filter_map(opportunity).collect(),
-    })
+    let (read_at, age) = rows.first().map_or((None, None), |row| (row.get(0), row.get(1)));
+    Ok(Stored::new(read_at, age, rows.iter().filter_map(opportunity).collect(), customer))
+}
+
+impl Stored {
+    pub(super) fn new(
+        read_at: Option<Timestamp>,
+        age_s: Option<f64>,
+        opportunities: Vec<Opportunity>,
+        of: &Related,
+    ) -> Self {
+        let of_customer = |opportunity| Opportunity { related: vec![of.clone()], ..opportunity };
+        Self {
+            read_at,
+            age: age_s.map(|age| Duration::from_secs_f64(age.max(0.0))),
+            opportunities: opportunities.into_iter().map(of_customer).collect(),
+        }
+    }
 }
 
 fn status(stored: &str) -> Option<OpportunityStatus> {

@@ -99,14 +99,8 @@ impl Sync {
                 outcome = outcome.and(noted).and(Err(e));
             }
         }
-        // Without the right to read them, or with nobody who needs it, nothing is lost: calls go on without.
         if let Err(e) = self.opportunities.pass_if_due(&mut client).await {
-            match e.code {
-                Code::SellsyPlan | Code::SellsyForbidden => {
-                    tracing::debug!(error = %e, "Opportunities cannot be read.");
-                }
-                _ => outcome = outcome.and(Err(e)),
-            }
+            outcome = outcome.and(Err(e));
         }
         if outcome.is_ok() {
             metrics::gauge!("callbridge_directory_read_timestamp_seconds").set(telemetry::now_s());
