@@ -24,6 +24,9 @@ const APART_CONTESTED: Duration = Duration::from_secs(260);
 /// A new log waits for what is added to its call within this time.
 const NEW_CONTESTED: Duration = Duration::from_secs(60);
 
+/// The delay queue of half a minute.
+const HOP: Duration = Duration::from_secs(30);
+
 /// How long a change noticed now waits, if the log was written `writes` times, the last time `age` ago. `contested`: there are more
 /// requests than the quota allows, so a request that is saved carries another call.
 pub(crate) fn wait(writes: i32, age: Duration, contested: bool) -> Duration {
@@ -34,9 +37,10 @@ pub(crate) fn wait(writes: i32, age: Duration, contested: bool) -> Duration {
     }
 }
 
-/// How long the log of a call that was decided so long ago still waits to be created, if requests wait for the budget.
+/// How long the log of a call that was decided so long ago still waits to be created, if requests wait for the budget: for the next hop, so that
+/// the wait is not rounded up to the next delay queue (two minutes).
 pub(crate) fn wait_for_new(decided: Duration) -> Option<Duration> {
-    Some(NEW_CONTESTED.saturating_sub(decided)).filter(|left| !left.is_zero())
+    Some(NEW_CONTESTED.saturating_sub(decided).min(HOP)).filter(|left| !left.is_zero())
 }
 
 #[cfg(test)]
@@ -69,7 +73,7 @@ mod tests {
             assert_eq!(waits, expected, "{writes} writes, {age} s ago");
         }
         let left = |decided| wait_for_new(Duration::from_secs(decided)).map(|left| left.as_secs());
-        assert_eq!([left(0), left(59), left(60), left(300)], [Some(60), Some(1), None, None]);
+        assert_eq!([left(0), left(59), left(60), left(300)], [Some(30), Some(1), None, None]);
     }
 
     /// Simulates changes at these seconds after the creation, handled as the writer does; returns when it writes.

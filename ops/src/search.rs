@@ -195,14 +195,22 @@ fn from_row(row: &Row) -> Found {
     }
 }
 
-/// Every agent who has a call, read by jumping from one to the next in the index; open calls are few.
+/// Every agent who has a call, read by jumping from one to the next in the index; open calls are few. After an upgrade also by the column from
+/// before, until all calls are entered.
 pub(crate) async fn agents(client: &Client) -> Result<Vec<String>> {
     let sql = "with recursive next (agent) as (
                    (select agent from calls_searched where agent is not null order by agent limit 1)
                    union all
                    select (select agent from calls_searched where agent > next.agent order by agent limit 1)
-                     from next where next.agent is not null)
+                     from next where next.agent is not null),
+                   before (agent) as (
+                   (select agent from calls where agent is not null and exists (select from calls_to_enter) order by agent limit 1)
+                   union all
+                   select (select agent from calls where agent > before.agent order by agent limit 1)
+                     from before where before.agent is not null)
                select agent from next where agent is not null
+                union
+               select agent from before where agent is not null
                 union
                select s.agent from calls_open join calls c using (call_id), lateral calls_searched_of(c) s where s.agent is not null
                 order by agent limit 500";

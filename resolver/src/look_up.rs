@@ -23,6 +23,7 @@ use ledger::{
     resolution::{Opportunity, Record, RecordRef, Resolution, Source},
     timeline::Reason,
 };
+use tokio::time;
 use vendors::{
     aircall::wire::Call,
     budget::Lane,
@@ -36,7 +37,7 @@ use crate::{
         store::{self, Companies, Entry, Known},
     },
     live,
-    opportunities::{Need, Opportunities},
+    opportunities::{CARD_WAITS, Need, Opportunities},
     own_lines::OwnLines,
     pins::Pinned,
     record::{self, Listed},
@@ -281,7 +282,14 @@ impl LookUp {
 
     /// Reads a contact's companies; or why they cannot be read, and until when that can be believed.
     async fn companies(&self, contact: &mut Record) -> Result<Result<Companies, (Reason, Option<Timestamp>)>> {
-        match self.companies_allowed.allows(self.read_companies(contact)).await {
+        let read = self.companies_allowed.allows(self.read_companies(contact));
+        let read = match self.need {
+            Need::Card => time::timeout(CARD_WAITS, read).await.unwrap_or_else(|_| {
+                Err(Error::retry(Code::SellsyUnavailable, "the companies did not come in time for the card"))
+            }),
+            Need::Decision | Need::Doubt => read.await,
+        };
+        match read {
             Ok(Ok(companies)) => Ok(Ok(companies)),
             Ok(Err(code)) => Ok(Err((Reason::CompaniesRefused { code: code.to_string() }, None))),
             Err(e) if self.can_do_without(&e) => {

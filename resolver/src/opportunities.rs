@@ -1,28 +1,28 @@
 //! Which opportunities a customer has that are open or late.
 //!
 //! They are kept in the directory ([`table`]). Whoever needs them fresher than they are reads them for everybody: with up to a hundred in
-//! the account, one request reads all of them; with more, two requests read what has changed since the last time. So calls cost one
+//! the account, one request reads all of them; with more, two requests read what has another status or is new since the last time. So calls cost one
 //! or two requests a minute together, and none while nobody calls. Only if the directory cannot know them (more than a
 //! hundred that no pass has read yet, far too many changes at once), Sellsy is asked for one customer.
 //!
 //! The database's clock counts; a reading counts from the moment before its request.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
 use base::{
     db::{Client, Database},
-    error::{Code, Error, Result},
+    error::{Code, Error, Remedy, Result},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{sync::Mutex, time};
 use vendors::{
     budget::Lane,
     sellsy::{
-        Sellsy,
+        Order, Sellsy,
         wire::{Opportunity, Page, Related},
     },
 };
@@ -39,15 +39,15 @@ const PAGES_OF_CHANGES: usize = 3;
 /// Sellsy's clock may differ from the database's by this.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 /// Of one customer they are requested in order; the first that passes the check is chosen.
-const OF_ONE: u32 = 5;
-/// How long one process waits while another one reads.
-const PATIENCE: Duration = Duration::from_secs(20);
+const OF_ONE: u32 = 100;
+/// How long one waits while another one reads.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long Sellsy is asked for each customer, after the directory was found unable to know them all.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(60);
-/// A missing right is given by a person, some time.
+/// A missing right is given by a person, some time; a list that is shorter than Sellsy says stays so.
 const REFUSED_FOR: Duration = Duration::from_secs(3600);
 /// An agent who has picked up does not look at a card any more.
-const CARD_WAITS: Duration = Duration::from_secs(2);
+pub(crate) const CARD_WAITS: Duration = Duration::from_secs(2);
 /// A card may show what is this many times as old as what decides.
 const CARD_FACTOR: u32 = 5;
 
@@ -75,15 +75,27 @@ pub(crate) struct Opportunities {
     database: Database,
     /// `OPPORTUNITIES_FRESH`
     fresh: Duration,
-    /// Held by the one of this process that reads; and when the directory was last found unable to know them.
-    reading: Arc<Mutex<Option<Instant>>>,
-    /// When Sellsy last refused a pass, because a right is missing.
-    pass_refused_at: Arc<Mutex<Option<Instant>>>,
+    /// Held by the one of this process that reads.
+    reading: Arc<Mutex<Readings>>,
+    /// When a card last waited in vain.
+    card_waited_at: Arc<std::sync::Mutex<Option<Instant>>>,
+    /// When a pass last ended without effect.
+    pass_failed_at: Arc<Mutex<Option<Instant>>>,
+}
+
+/// What the last reading of this process has shown.
+#[derive(Default)]
+struct Readings {
+    /// When the directory was found unable to know them all.
+    unable_at: Option<Instant>,
+    /// When it failed, and why: who has waited for it fails with it, instead of trying again one after the other.
+    failed: Option<(Instant, Error)>,
 }
 
 impl Opportunities {
     pub(crate) fn new(sellsy: Sellsy, database: Database, fresh: Duration) -> Self {
-        Self { sellsy, database, fresh, reading: Arc::default(), pass_refused_at: Arc::default() }
+        let (reading, card_waited_at, pass_failed_at) = (Arc::default(), Arc::default(), Arc::default());
+        Self { sellsy, database, fresh, reading, card_waited_at, pass_failed_at }
     }
 
     pub(crate) fn on(&self, lane: Lane) -> Self {
@@ -110,14 +122,19 @@ impl Opportunities {
         }
     }
 
-    /// What is stored is shown rather than nothing, if Sellsy does not answer in time.
+    /// What is stored is shown rather than nothing, if Sellsy does not answer in time; for a while after that, no card waits.
     async fn in_time(&self, customer: &Related, stored: Stored) -> Result<Known> {
-        let read = time::timeout(CARD_WAITS, self.read(customer)).await;
-        let read = read.unwrap_or_else(|_| {
+        let waited_at = || self.card_waited_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_slow = waited_at().is_some_and(|at| at.elapsed() < TRY_AGAIN_AFTER);
+        if is_slow && stored.read_at.is_some() {
+            return Ok(self.known(stored));
+        }
+        let read = time::timeout(CARD_WAITS, self.read(customer)).await.unwrap_or_else(|_| {
+            *waited_at() = Some(Instant::now());
             Err(Error::retry(Code::SellsyUnavailable, "the opportunities did not come in time for the card"))
         });
         match read {
-            Err(e) if stored.read_at.is_none() || matches!(e.code, Code::SellsyPlan | Code::SellsyForbidden) => Err(e),
+            Err(e) if stored.read_at.is_none() || is_missing_right(&e) => Err(e),
             Err(_) => Ok(self.known(stored)),
             Ok(known) => Ok(known),
         }
@@ -133,8 +150,8 @@ impl Opportunities {
     }
 
     fn known(&self, stored: Stored) -> Known {
-        let until = stored.read_at.unwrap_or(Timestamp::MIN).saturating_add(self.fresh).unwrap_or(Timestamp::MIN);
-        Known { opportunities: stored.opportunities, until }
+        let until = stored.read_at.and_then(|at| at.checked_add(self.fresh).ok());
+        Known { opportunities: stored.opportunities, until: until.unwrap_or(Timestamp::UNIX_EPOCH) }
     }
 
     /// Asks Sellsy for one customer.
@@ -151,13 +168,25 @@ impl Opportunities {
 
     /// Reads what Sellsy knows now, unless somebody has just done it. False if the directory cannot know it.
     async fn bring_up_to_date(&self) -> Result<bool> {
-        let mut unable_at = self.reading.lock().await;
-        if unable_at.is_some_and(|at| at.elapsed() < TRY_AGAIN_AFTER) {
+        let asked_at = Instant::now();
+        let Ok(mut last) = time::timeout(PATIENCE, self.reading.lock()).await else { return Ok(false) };
+        if last.unable_at.is_some_and(|at| at.elapsed() < TRY_AGAIN_AFTER) {
             return Ok(false);
         }
-        let able = self.read_once().await?;
-        *unable_at = (!able).then(Instant::now);
-        Ok(able)
+        if let Some((_, e)) = last.failed.as_ref().filter(|(at, _)| *at > asked_at) {
+            return Err(e.clone());
+        }
+        let read = match self.read_once().await {
+            // Sellsy answers, but not to this question: the one for a customer may be answered.
+            Err(e) if matches!(e.remedy, Remedy::Park | Remedy::Retry { .. }) && !is_missing_right(&e) => {
+                tracing::warn!(error = %e, "The list of opportunities cannot be read; Sellsy is asked for each customer.");
+                Ok(false)
+            }
+            read => read,
+        };
+        last.unable_at = matches!(read, Ok(false)).then(Instant::now);
+        last.failed = read.as_ref().err().map(|e| (Instant::now(), e.clone()));
+        read
     }
 
     async fn read_once(&self) -> Result<bool> {
@@ -169,10 +198,14 @@ impl Opportunities {
             return Ok(true);
         }
         let state = table::state(&client).await?;
-        match state.read_at.filter(|_| state.pass_at.is_some() && state.known > PAGE) {
-            Some(read_at) => self.read_changes(&mut client, read_at).await,
-            None => self.read_all(&mut client).await,
+        let able = match state.read_at.filter(|_| state.pass_at.is_some() && state.known > PAGE) {
+            Some(read_at) => self.read_changes(&mut client, read_at, state.newest).await?,
+            None => self.read_all(&mut client).await?,
+        };
+        if !able {
+            table::request_pass(&client).await?;
         }
+        Ok(able)
     }
 
     async fn is_fresh(&self, client: &Client) -> Result<bool> {
@@ -182,13 +215,12 @@ impl Opportunities {
     /// All that are open or late, if they fit on a page.
     async fn read_all(&self, client: &mut Client) -> Result<bool> {
         let began = client.now().await?;
-        let page = self.sellsy.opportunities_page(&json!({ "statuses": OPPORTUNITY_STATUSES }), None).await?;
-        if page.next_offset().is_some() || !is_complete(&page) {
-            table::request_pass(client).await?;
+        let page = self.page(&json!({ "statuses": OPPORTUNITY_STATUSES }), None, Order::Asc).await?;
+        if !is_complete(rows(&page), page.pagination.total, page.next_offset().is_some()) {
             return Ok(false);
         }
         let transaction = client.transaction().await?;
-        if table::note_read(&transaction, began).await? {
+        if table::note_read(&transaction, began, true).await? {
             table::put(&transaction, &page.data).await?;
             table::keep_only(&transaction, &page.data).await?;
         }
@@ -196,36 +228,54 @@ impl Opportunities {
         Ok(true)
     }
 
-    /// What was made, or has another status, since then.
-    async fn read_changes(&self, client: &mut Client, since: Timestamp) -> Result<bool> {
+    /// What has another status since then, and what was made since: of these the ids are greater than the greatest one that is known,
+    /// whatever date they bear.
+    async fn read_changes(&self, client: &mut Client, since: Timestamp, newest: i64) -> Result<bool> {
         let began = client.now().await?;
         let since = since.saturating_sub(MARGIN).unwrap_or(since).strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
-        let mut changed = Vec::new();
-        for filters in [
-            json!({ "updated_status": { "start": since } }),
-            json!({ "created": { "start": since }, "statuses": OPPORTUNITY_STATUSES }),
-        ] {
-            let (mut offset, mut pages) = (None::<String>, 0);
-            loop {
-                let page = self.sellsy.opportunities_page(&filters, offset.as_deref()).await?;
-                offset = page.next_offset().map(ToString::to_string);
-                changed.extend(page.data);
-                pages += 1;
-                if offset.is_none() {
-                    break;
-                }
-                if pages == PAGES_OF_CHANGES {
-                    table::request_pass(client).await?;
-                    return Ok(false);
-                }
-            }
-        }
+        let changed = json!({ "updated_status": { "start": since } });
+        let Some(mut changed) = self.pages(&changed, Order::Asc, |_| false).await? else { return Ok(false) };
+        let open = json!({ "statuses": OPPORTUNITY_STATUSES });
+        let is_known = |page: &[Opportunity]| page.iter().any(|opportunity| opportunity.id <= newest);
+        let Some(made) = self.pages(&open, Order::Desc, is_known).await? else { return Ok(false) };
+        changed.extend(made);
         let transaction = client.transaction().await?;
-        if table::note_read(&transaction, began).await? {
+        if table::note_read(&transaction, began, false).await? {
             table::put(&transaction, &changed).await?;
         }
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// The rows up to the page that is the last one that is wanted; `None` if there are too many pages, or fewer rows than Sellsy counts.
+    async fn pages(
+        &self,
+        filters: &Value,
+        order: Order,
+        is_last: impl Fn(&[Opportunity]) -> bool,
+    ) -> Result<Option<Vec<Opportunity>>> {
+        let (mut offset, mut all, mut seen) = (None::<String>, Vec::new(), 0);
+        for _ in 0..PAGES_OF_CHANGES {
+            let page = self.page(filters, offset.as_deref(), order).await?;
+            seen += rows(&page);
+            offset = page.next_offset().map(ToString::to_string);
+            let (total, is_last) = (page.pagination.total, is_last(&page.data));
+            all.extend(page.data);
+            if is_last {
+                return Ok(Some(all));
+            }
+            match total {
+                Some(total) if seen >= total => return Ok(Some(all)),
+                None if offset.is_none() => return Ok(Some(all)),
+                Some(_) if offset.is_none() => return Ok(None),
+                Some(_) | None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    async fn page(&self, filters: &Value, offset: Option<&str>, order: Order) -> Result<Page<Opportunity>> {
+        self.sellsy.opportunities_page(filters, offset, order).await
     }
 
     /// Reads one again, which Sellsy has reported.
@@ -244,54 +294,80 @@ impl Opportunities {
     /// Reads all of them, page by page, if that is due: once a day, because nothing reports that one was deleted, renamed or given to another
     /// customer.
     pub(crate) async fn pass_if_due(&self, client: &mut Client) -> Result<()> {
-        let mut refused_at = self.pass_refused_at.lock().await;
-        let refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED_FOR);
-        if refused || !table::state(client).await?.pass_is_due {
+        let mut failed_at = self.pass_failed_at.lock().await;
+        let failed = failed_at.is_some_and(|at| at.elapsed() < REFUSED_FOR);
+        if failed || !table::state(client).await?.pass_is_due {
             return Ok(());
         }
         match self.pass(client).await {
-            // Calls go on without opportunities, and say so.
-            Err(e) if matches!(e.code, Code::SellsyPlan | Code::SellsyForbidden) => {
-                tracing::info!(error = %e, "Opportunities cannot be read.");
-                *refused_at = Some(Instant::now());
-                Ok(())
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                tracing::warn!("Sellsy lists fewer opportunities than it counts; it is asked for each customer.")
             }
-            read => read,
+            // Calls go on without opportunities, and say so.
+            Err(e) if is_missing_right(&e) => tracing::info!(error = %e, "Opportunities cannot be read."),
+            Err(e) => return Err(e),
         }
+        *failed_at = Some(Instant::now());
+        Ok(())
     }
 
-    async fn pass(&self, client: &mut Client) -> Result<()> {
+    /// False if the list was not complete.
+    async fn pass(&self, client: &mut Client) -> Result<bool> {
         let began = client.now().await?;
-        let (mut offset, mut rows, mut total) = (None::<String>, 0, None);
+        let (mut offset, mut seen, mut total) = (None::<String>, 0, None);
         loop {
             let filters = json!({ "statuses": OPPORTUNITY_STATUSES });
-            let page = self.sellsy.opportunities_page(&filters, offset.as_deref()).await?;
-            rows += page.data.len() as u64 + page.unreadable;
+            let page = self.page(&filters, offset.as_deref(), Order::Asc).await?;
+            seen += rows(&page);
             total = page.pagination.total.or(total);
-            let transaction = client.transaction().await?;
-            table::put(&transaction, &page.data).await?;
             offset = page.next_offset().map(ToString::to_string);
-            if offset.is_none() {
-                if total.is_some_and(|total| rows < total) {
-                    tracing::warn!(
-                        rows,
-                        total,
-                        "Sellsy listed fewer opportunities than it counts; it is asked for each call."
-                    );
-                } else {
-                    table::end_pass(&transaction, began).await?;
-                }
+            let complete = is_complete(seen, total, offset.is_some());
+            let transaction = client.transaction().await?;
+            table::lock(&transaction).await?;
+            table::put(&transaction, &page.data).await?;
+            if complete {
+                table::end_pass(&transaction, began).await?;
             }
             transaction.commit().await?;
-            if offset.is_none() {
-                return Ok(());
+            if complete || offset.is_none() {
+                return Ok(complete);
             }
         }
     }
 }
 
-/// Sellsy has listed as many as it says there are. Without its word, an empty page is not believed.
-fn is_complete(page: &Page<Opportunity>) -> bool {
-    let rows = page.data.len() as u64 + page.unreadable;
-    page.pagination.total.map_or(rows > 0, |total| rows >= total)
+fn rows(page: &Page<Opportunity>) -> u64 {
+    page.data.len() as u64 + page.unreadable
+}
+
+/// Sellsy has listed as many as it says there are. Without its word, the last page says so, but an empty list is not believed.
+fn is_complete(rows: u64, total: Option<u64>, goes_on: bool) -> bool {
+    total.map_or(rows > 0 && !goes_on, |total| rows >= total)
+}
+
+fn is_missing_right(e: &Error) -> bool {
+    matches!(e.code, Code::SellsyPlan | Code::SellsyForbidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_complete_if_sellsy_says_so() {
+        for (rows, total, goes_on, expected) in [
+            (0, Some(0), false, true),
+            (40, Some(40), false, true),
+            // A full page has an offset, whatever comes after it.
+            (100, Some(100), true, true),
+            (100, Some(101), true, false),
+            (40, Some(41), false, false),
+            (0, None, false, false),
+            (40, None, false, true),
+            (100, None, true, false),
+        ] {
+            assert_eq!(is_complete(rows, total, goes_on), expected, "{rows} of {total:?}");
+        }
+    }
 }

@@ -22,7 +22,17 @@ create table opportunities_read (
     only_row boolean primary key default true check (only_row),
     -- All that Sellsy knew of at this moment has been read. Null: something may be missing, so Sellsy is asked for each call.
     read_at  timestamptz,
-    -- When all of them were last read, not only those that had changed. Null: never, or they have to be.
-    pass_at  timestamptz
+    -- When the last reading of all of them began, not only of those that had changed. Null: never.
+    pass_at  timestamptz,
+    -- When all of them were last to be read again, because something may be missing that changes do not show.
+    pass_requested_at timestamptz not null default '-infinity'
 );
 insert into opportunities_read default values;
+
+-- Opportunities that Sellsy has reported as changed, until they are read. Beside directory_hints, because an older resolver passes over
+-- what it does not know there, with all that comes after.
+create table opportunity_hints (
+    id       bigint primary key,
+    -- The last time that it was reported; a later report than the one that is being handled keeps the row.
+    noted_at timestamptz not null default now()
+);

@@ -151,6 +151,45 @@ async fn of_many_opportunities_only_changes_are_read() -> Result<()> {
     stack.down().await
 }
 
+/// Far too many changes at once: Sellsy is asked for one customer until all of them have been read again.
+#[tokio::test]
+async fn after_too_many_changes_all_are_read_again() -> Result<()> {
+    let mut stack = Stack::new("opportunities_imported").await?;
+    stack.environment.insert("OPPORTUNITIES_FRESH".into(), "0s".into());
+    stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
+    let busy = stack.sandbox.add(&company("Beaucoup").client()).await?;
+    // With those of the account, exactly a page.
+    let open = async || -> Result<usize> {
+        let state = stack.sandbox.get("/sellsy").await?;
+        let all = state["opportunities"].as_array().context("opportunities")?.clone();
+        Ok(all.iter().filter(|o| o["status"] == "open" || o["status"] == "late").count())
+    };
+    for n in open().await?..100 {
+        add(&stack, &format!("Affaire {n}"), ("company_id", busy)).await?;
+    }
+    let workers = stack.start_all().await?;
+    opportunities_read(&stack).await?;
+    let asked_for_a_call = async |requests: u64| -> Result<bool> {
+        let before = stack.sandbox.count("sellsy", SEARCH).await?;
+        assert_eq!(logged_on(&stack, CLIENT).await?, Some(6001));
+        Ok(stack.sandbox.count("sellsy", SEARCH).await? - before == requests)
+    };
+    assert!(asked_for_a_call(2).await?, "a hundred are read with one request, for the card and for the decision");
+    // An import, with dates of long ago.
+    for n in 0..310 {
+        add(&stack, &format!("Import {n}"), ("company_id", busy)).await?;
+    }
+    asked_for_a_call(0).await?;
+    let ledger = stack.ledger().await?;
+    let read = || async { (ledger.opportunities_of("company", busy).await.ok()? > 310).then_some(()) };
+    eventually(2 * SOON, read).await.context("a pass reads all of them")?;
+    // For a minute after it was found too old, the directory is not asked.
+    let changes_only = || async { asked_for_a_call(4).await.ok().filter(|only| *only).map(drop) };
+    eventually(3 * SOON, changes_only).await.context("only changes are read again")?;
+    drop(workers);
+    stack.down().await
+}
+
 /// Filters that Sellsy ignores, a list that it cuts short: it is asked for one customer, as long as that lasts.
 #[tokio::test]
 async fn a_list_that_cannot_be_believed_decides_nothing() -> Result<()> {

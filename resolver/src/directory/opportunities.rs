@@ -14,6 +14,9 @@ use crate::rules::OPPORTUNITY_STATUSES;
 /// given to another customer.
 const PASS_EVERY_S: f64 = 24.0 * 3600.0;
 
+/// A reading may be stored a little before the transaction that looks at it began.
+const CLOCK_S: f64 = 5.0;
+
 /// The opportunities of one customer.
 #[derive(Debug)]
 pub(crate) struct Stored {
@@ -53,11 +56,7 @@ impl Stored {
         of: &Related,
     ) -> Self {
         let of_customer = |opportunity| Opportunity { related: vec![of.clone()], ..opportunity };
-        Self {
-            read_at,
-            age: age_s.map(|age| Duration::from_secs_f64(age.max(0.0))),
-            opportunities: opportunities.into_iter().map(of_customer).collect(),
-        }
+        Self { read_at, age: age(age_s), opportunities: opportunities.into_iter().map(of_customer).collect() }
     }
 }
 
@@ -73,17 +72,30 @@ pub(crate) struct State {
     pub(crate) age: Option<Duration>,
     /// All are to be read again.
     pub(crate) pass_is_due: bool,
-    /// How many there are.
+    /// How many there are, and the greatest id among them.
     pub(crate) known: i64,
+    pub(crate) newest: i64,
 }
 
 pub(crate) async fn state(client: &Client) -> Result<State> {
     let sql = "select read_at, pass_at, extract(epoch from now() - read_at)::float8,
-                      coalesce(pass_at < now() - make_interval(secs => $1), true), (select count(*) from directory_opportunities)
-                 from opportunities_read";
+                      coalesce(pass_at < greatest(now() - make_interval(secs => $1), pass_requested_at), true), n, newest
+                 from opportunities_read,
+                      (select count(*) as n, coalesce(max(id), 0) as newest from directory_opportunities) known";
     let row = client.prepared_query_one(sql, &[&PASS_EVERY_S]).await?;
-    let age = row.get::<_, Option<f64>>(2).map(|age| Duration::from_secs_f64(age.max(0.0)));
-    Ok(State { read_at: row.get(0), pass_at: row.get(1), age, pass_is_due: row.get(3), known: row.get(4) })
+    Ok(State {
+        read_at: row.get(0),
+        pass_at: row.get(1),
+        age: age(row.get(2)),
+        pass_is_due: row.get(3),
+        known: row.get(4),
+        newest: row.get(5),
+    })
+}
+
+/// `None` for a reading from the future: the database's clock was set back, so nobody knows how old it is.
+fn age(seconds: Option<f64>) -> Option<Duration> {
+    seconds.filter(|age| *age > -CLOCK_S).map(|age| Duration::from_secs_f64(age.max(0.0)))
 }
 
 /// Whether a call can be logged on it.
@@ -132,31 +144,40 @@ pub(crate) async fn remove(transaction: &Transaction<'_>, id: i64) -> Result<()>
     Ok(())
 }
 
-/// All that Sellsy knew of at `read_at` is stored in this transaction. False if a later reading was stored before: then nothing may be stored.
-pub(crate) async fn note_read(transaction: &Transaction<'_>, read_at: Timestamp) -> Result<bool> {
-    let sql = "update opportunities_read set read_at = $1 where read_at is null or read_at <= $1";
-    Ok(transaction.execute(sql, &[&read_at]).await? == 1)
+/// All that Sellsy knew of at `read_at` is stored in this transaction: all of them, or what has changed since the last reading. False if nothing may
+/// be stored: a later reading was stored before, or somebody was forgotten since the last one, so that changes are not enough.
+pub(crate) async fn note_read(transaction: &Transaction<'_>, read_at: Timestamp, all: bool) -> Result<bool> {
+    let sql = "update opportunities_read set read_at = $1, pass_at = case when $2 then $1 else pass_at end
+                where case when read_at is null then $2 else read_at <= $1 or read_at > clock_timestamp() end";
+    Ok(transaction.execute(sql, &[&read_at, &all]).await? == 1)
 }
 
 /// The answer had all of them: what it had not is over, or gone.
 pub(crate) async fn keep_only(transaction: &Transaction<'_>, read: &[Opportunity]) -> Result<()> {
     let ids: Vec<i64> = read.iter().map(|opportunity| opportunity.id).collect();
     transaction.execute("delete from directory_opportunities where id <> all($1)", &[&ids]).await?;
-    transaction.execute("update opportunities_read set pass_at = read_at", &[]).await?;
     Ok(())
 }
 
-/// A pass that began then has read all of them, page by page. What it has not seen is gone. What has changed since it began is read again.
+/// Before rows are written by whoever does not begin with [`note_read`]: all lock in this order.
+pub(crate) async fn lock(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute("select from opportunities_read for update", &[]).await?;
+    Ok(())
+}
+
+/// A pass that began then has read all of them, page by page. What it has not seen is gone, and what has changed since it began is read
+/// next. If all were to be read again meanwhile, because somebody was forgotten or much was reported, this pass may have missed it.
 pub(crate) async fn end_pass(transaction: &Transaction<'_>, began: Timestamp) -> Result<()> {
     transaction.execute("delete from directory_opportunities where seen_at < $1", &[&began]).await?;
-    let sql = "update opportunities_read set pass_at = $1, read_at = least(coalesce(read_at, $1), $1)";
+    let sql = "update opportunities_read
+                  set pass_at = $1, read_at = case when pass_requested_at > $1 then read_at else $1 end";
     transaction.execute(sql, &[&began]).await?;
     Ok(())
 }
 
 /// All are to be read again.
 pub(crate) async fn request_pass(client: &Client) -> Result<()> {
-    client.prepared_execute("update opportunities_read set pass_at = null", &[]).await?;
+    client.prepared_execute("update opportunities_read set pass_requested_at = clock_timestamp()", &[]).await?;
     Ok(())
 }
 
@@ -173,13 +194,14 @@ pub(crate) async fn replace(transaction: &Transaction<'_>, customer: &Related, r
 
 /// Deletes those of the people and companies with this number, until Sellsy is read again.
 pub(crate) async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> {
-    let sql = "with gone as (
-                   delete from directory_opportunities o using directory_numbers n
-                    where n.number = $1
-                      and (n.kind = 'individual' and o.individual_id = n.id or n.kind = 'company' and o.company_id = n.id)
-                   returning 1)
-               update opportunities_read set read_at = null, pass_at = null where exists (select from gone)";
-    transaction.execute(sql, &[&number.as_str()]).await?;
+    lock(transaction).await?;
+    let gone = "delete from directory_opportunities o using directory_numbers n
+                 where n.number = $1
+                   and (n.kind = 'individual' and o.individual_id = n.id or n.kind = 'company' and o.company_id = n.id)";
+    if transaction.execute(gone, &[&number.as_str()]).await? > 0 {
+        let unknown = "update opportunities_read set read_at = null, pass_requested_at = clock_timestamp()";
+        transaction.execute(unknown, &[]).await?;
+    }
     Ok(())
 }
 

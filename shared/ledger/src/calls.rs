@@ -59,9 +59,10 @@ pub use writing::{
     record_intent, record_links_refused, record_written, release, still_waits,
 };
 
-/// The look-up that was made for the card is good enough to decide the call: not too old, and its opportunity holds.
+/// The look-up that was made for the card is good enough to decide the call: not too old, and its opportunity holds. An older version did
+/// not say for how long it does.
 const DECIDABLE: &str = "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8)
-                          and coalesce((calls.resolution->>'holds_until')::timestamptz > now(), true))";
+                          and coalesce((calls.resolution->>'holds_until')::timestamptz > now(), calls.resolution->'opportunity'->>'id' is null))";
 
 /// Whether one view has something that the other lacks and that a call never loses ([`Snapshot`]).
 fn has_more(one: &str, other: &str) -> String {

@@ -28,6 +28,9 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
                         links_refused_at = null, forwarded_to = null, forwarded_at = null,
                         reconciled_at = null, reconciled_view = null, hand_on_at = null, insights_awaited = null, relinked_at = null, other_call = null
                   where call_id = any($1) and erased_at is null";
+    // In the order in which all lock several calls.
+    let lock = "select from calls where call_id = any($1) order by call_id for no key update";
+    client.execute(lock, &[&ids]).await?;
     let calls = client.execute(calls, &[&ids]).await?;
     client.execute("delete from logs_as_left where call_id = any($1)", &[&ids]).await?;
     let timeline = client.execute("delete from timeline where call_id = any($1)", &[&ids]).await?;

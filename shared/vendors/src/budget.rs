@@ -114,9 +114,14 @@ impl Budget {
         let waiting = Waiting::new(&queue.waiting);
         let taken = time::timeout(lane.patience(), self.take_from_slice(lane, queue, began)).await;
         drop(waiting);
-        let in_vain = matches!(&taken, Err(_) | Ok(Err(Error { remedy: Remedy::Defer { .. }, .. })));
-        if lane == Lane::Bulk && (in_vain || began.elapsed() > LONG_WAIT) {
-            self.0.strain().waited(Instant::now());
+        let has_waited = match &taken {
+            Ok(Ok(())) => began.elapsed() > LONG_WAIT,
+            Err(_) | Ok(Err(Error { remedy: Remedy::Defer { .. }, .. })) => true,
+            // The database or the API is unavailable: that is not for lack of requests.
+            Ok(Err(_)) => false,
+        };
+        if lane == Lane::Bulk && has_waited {
+            self.0.strain().waited(began, Instant::now());
         }
         metrics::histogram!("callbridge_budget_wait_seconds", "api" => self.0.api.as_str(), "lane" => lane.as_str())
             .record(began.elapsed().as_secs_f64());

@@ -10,5 +10,5 @@ mod shared_token;
 mod token;
 pub mod wire;
 
-pub use client::{Field, Sellsy, WriteError};
+pub use client::{Field, Order, Sellsy, WriteError};
 pub use endpoints::Probe;

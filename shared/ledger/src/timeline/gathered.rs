@@ -6,15 +6,13 @@
 
 use std::time::Duration;
 
-use base::{
-    db::Database,
-    error::{Remedy, Result},
-    ids::CallId,
-};
+use base::{db::Database, error::Error, ids::CallId};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{self, Instant},
 };
+
+use tokio_postgres::error::SqlState;
 
 use super::{Entry, Lines};
 
@@ -81,14 +79,19 @@ async fn write(database: Database, mut receiver: mpsc::UnboundedReceiver<Message
             let enough = waiting.len() >= MANY || !flushes.is_empty();
             next = if enough { None } else { time::timeout_at(until, receiver.recv()).await.ok().flatten() };
         }
-        while let Err(e) = store(&database, &waiting).await {
-            if e.remedy != Remedy::AwaitDatabase {
-                refused(&database, &waiting).await;
-                break;
+        while let Err(trouble) = store(&database, &waiting).await {
+            match trouble {
+                // Something is wrong with one of them.
+                Trouble::Lines(_) => {
+                    one_by_one(&database, &waiting).await;
+                    break;
+                }
+                Trouble::Database => {
+                    waiting.truncate(MOST);
+                    time::sleep(PAUSE_AFTER_FAILURE).await;
+                    database.available().await;
+                }
             }
-            waiting.truncate(MOST);
-            time::sleep(PAUSE_AFTER_FAILURE).await;
-            database.available().await;
         }
         waiting.clear();
         for written in flushes.drain(..) {
@@ -97,26 +100,48 @@ async fn write(database: Database, mut receiver: mpsc::UnboundedReceiver<Message
     }
 }
 
-/// The database does not take them: one of them may be wrong, so they are written one by one. Those that it refuses are left out, and all others
-/// after some of these.
-async fn refused(database: &Database, waiting: &Waiting) {
-    let mut refused = 0;
-    for (n, line) in waiting.iter().enumerate() {
+/// Those that the database refuses are left out, and all others after some of these.
+async fn one_by_one(database: &Database, waiting: &Waiting) {
+    let (mut refused, mut n) = (0, 0);
+    while let Some(line) = waiting.get(n) {
         match store(database, std::slice::from_ref(line)).await {
-            Ok(()) => {}
-            Err(e) if e.remedy == Remedy::AwaitDatabase || refused == MANY_REFUSED => {
+            Ok(()) => n += 1,
+            Err(Trouble::Database) => {
+                time::sleep(PAUSE_AFTER_FAILURE).await;
+                database.available().await;
+            }
+            Err(Trouble::Lines(e)) if refused == MANY_REFUSED => {
                 tracing::warn!(lines = waiting.len() - n, error = %e, "Lines of timelines could not be written, and are left out.");
                 return;
             }
-            Err(e) => {
-                refused += 1;
+            Err(Trouble::Lines(e)) => {
+                (refused, n) = (refused + 1, n + 1);
                 tracing::warn!(call_id = line.0.0, error = %e, "A line of the timeline could not be written, and is left out.");
             }
         }
     }
 }
 
-async fn store(database: &Database, waiting: &[(CallId, Entry, Instant)]) -> Result<()> {
+/// Why lines are not written.
+enum Trouble {
+    /// PostgreSQL does not take what is in them.
+    Lines(Error),
+    /// It is away, full, read-only, blocked: it is tried again.
+    Database,
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(e: tokio_postgres::Error) -> Self {
+        // Data exceptions, constraints, limits of the program.
+        let is_theirs = |code: &SqlState| ["22", "23", "54"].iter().any(|class| code.code().starts_with(class));
+        match e.code() {
+            Some(code) if is_theirs(code) => Self::Lines(e.into()),
+            _ => Self::Database,
+        }
+    }
+}
+
+async fn store(database: &Database, waiting: &[(CallId, Entry, Instant)]) -> Result<(), Trouble> {
     if waiting.is_empty() {
         return Ok(());
     }
@@ -127,7 +152,7 @@ async fn store(database: &Database, waiting: &[(CallId, Entry, Instant)]) -> Res
                  from unnest($1::bigint[], $2::text[], $3::text[], $4::jsonb[], $5::float8[]) with ordinality
                           as t (call_id, stage, what, detail, age, n), unsynced
                 order by n";
-    let client = database.client().await?;
+    let client = database.client().await.map_err(|_| Trouble::Database)?;
     let calls: Vec<i64> = waiting.iter().map(|(call_id, ..)| call_id.0).collect();
     let stages: Vec<&str> = waiting.iter().map(|(_, line, _)| line.stage).collect();
     let (whats, details): (Vec<_>, Vec<_>) = waiting.iter().map(|(_, line, _)| line.what.columns()).unzip();

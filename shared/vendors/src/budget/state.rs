@@ -105,9 +105,9 @@ const BURST: Duration = Duration::from_secs(20);
 const CONTESTED_FOR: Duration = Duration::from_secs(60);
 
 impl Strain {
-    /// A request has waited long.
-    pub(super) fn waited(&mut self, now: Instant) {
-        let since = self.since.filter(|(_, last)| now - *last < GAP).map_or(now, |(since, _)| since);
+    /// A request has waited long, from `began` until now.
+    pub(super) fn waited(&mut self, began: Instant, now: Instant) {
+        let since = self.since.filter(|(_, last)| began < *last + GAP).map_or(began, |(since, _)| since);
         self.since = Some((since, now));
         if now - since >= BURST {
             self.contested_until = Some(now + CONTESTED_FOR);
@@ -129,7 +129,7 @@ mod tests {
         let at = |s: u64| begin + Duration::from_secs(s);
         let contested = |waits: &[u64], now: u64| {
             let mut strain = Strain::default();
-            waits.iter().for_each(|s| strain.waited(at(*s)));
+            waits.iter().for_each(|s| strain.waited(at(*s), at(*s)));
             strain.is_contested(at(now))
         };
         for (waits, now, expected) in [
@@ -145,5 +145,11 @@ mod tests {
         ] {
             assert_eq!(contested(waits, now), expected, "{waits:?}, {now}");
         }
+        // One after the other, each for a quarter of a minute.
+        let mut strain = Strain::default();
+        strain.waited(at(0), at(15));
+        assert!(!strain.is_contested(at(16)));
+        strain.waited(at(16), at(31));
+        assert!(strain.is_contested(at(31)));
     }
 }

@@ -40,6 +40,13 @@ pub struct Sellsy {
     tokens: Arc<Tokens>,
 }
 
+/// Of the ids on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Asc,
+    Desc,
+}
+
 /// Why a write to Sellsy failed.
 #[derive(Debug)]
 pub enum WriteError {
@@ -227,8 +234,13 @@ impl Sellsy {
     }
 
     /// `POST /opportunities/search`: a page sorted by id, starting at `offset`.
-    pub async fn opportunities_page(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Opportunity>> {
-        self.page(&endpoints::SEARCH_OPPORTUNITIES, filters, offset).await
+    pub async fn opportunities_page(
+        &self,
+        filters: &Value,
+        offset: Option<&str>,
+        order: Order,
+    ) -> Result<Page<Opportunity>> {
+        self.sorted_page(&endpoints::SEARCH_OPPORTUNITIES, filters, offset, order).await
     }
 
     /// `GET /staffs`: all of them, page by page.
@@ -324,7 +336,18 @@ impl Sellsy {
         filters: &Value,
         offset: Option<&str>,
     ) -> Result<Page<T>> {
-        let mut query = vec![("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", "asc".into())];
+        self.sorted_page(endpoint, filters, offset, Order::Asc).await
+    }
+
+    async fn sorted_page<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        filters: &Value,
+        offset: Option<&str>,
+        order: Order,
+    ) -> Result<Page<T>> {
+        let direction = if order == Order::Asc { "asc" } else { "desc" };
+        let mut query = vec![("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", direction.into())];
         query.extend(offset.map(|offset| ("offset", offset.to_owned())));
         let body = json!({ "filters": filters });
         self.send(endpoint, None, &query, Some(&body)).await?.list()
