@@ -302,7 +302,7 @@ impl Opportunities {
         match self.pass(client).await {
             Ok(true) => return Ok(()),
             Ok(false) => {
-                tracing::warn!("Sellsy lists fewer opportunities than it counts; it is asked for each customer.")
+                tracing::warn!("Sellsy lists fewer opportunities than it counts; it is asked for each customer.");
             }
             // Calls go on without opportunities, and say so.
             Err(e) if is_missing_right(&e) => tracing::info!(error = %e, "Opportunities cannot be read."),
