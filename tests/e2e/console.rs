@@ -265,8 +265,10 @@ async fn a_process_that_dies_is_missed() -> Result<()> {
     // A process sends a heartbeat every 10 s, and counts as dead after 30.
     stack.ledger().await?.replicas_age("logger").await?;
     let page = operator.says("/", "Not running").await?;
-    let process =
-        |worker: &str| page.split(&format!("<strong>{worker}</strong>")).nth(1).map(|rest| rest[..80].to_owned());
+    let process = |worker: &str| -> Option<String> {
+        let rest = page.split(&format!("<strong>{worker}</strong>")).nth(1)?;
+        Some(rest.chars().take(80).collect())
+    };
     assert!(process("logger").is_some_and(|text| text.contains("Silent")), "{page}");
     assert!(process("insights").is_some_and(|text| text.contains("Not running")), "it said goodbye: {page}");
     assert!(process("resolver").is_some_and(|text| text.contains("Ready")), "{page}");

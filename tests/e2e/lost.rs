@@ -95,7 +95,9 @@ async fn a_decision_is_not_left_to_a_handler_that_leaves_the_log_to_it() -> Resu
 async fn a_call_is_logged_although_its_dead_letter_is_lost() -> Result<()> {
     let (stack, workers) = Stack::running_with("lost_letter", &[crate::ASKING]).await?;
     let ledger = stack.ledger().await?;
-    stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers(400).once()]).await?;
+    // Neither the list is answered nor the question for one customer.
+    let refused = || sellsy("POST /opportunities/search").answers(400).once();
+    stack.sandbox.set_faults([refused(), refused()]).await?;
     // Without a card, which would meet the fault first.
     let id = stack.sandbox.play(&call(CLIENT).losing(&["call.created"])).await?;
     stack.parked(Stage::Resolver, 1, SOON).await?;
