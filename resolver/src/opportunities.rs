@@ -220,7 +220,7 @@ impl Opportunities {
             return Ok(false);
         }
         let transaction = client.transaction().await?;
-        if table::note_read(&transaction, began, true).await? {
+        if table::note_read(&transaction, began, true, &page.data).await? {
             table::put(&transaction, &page.data).await?;
             table::keep_only(&transaction, &page.data).await?;
         }
@@ -240,7 +240,7 @@ impl Opportunities {
         let Some(made) = self.pages(&open, Order::Desc, is_known).await? else { return Ok(false) };
         changed.extend(made);
         let transaction = client.transaction().await?;
-        if table::note_read(&transaction, began, false).await? {
+        if table::note_read(&transaction, began, false, &changed).await? {
             table::put(&transaction, &changed).await?;
         }
         transaction.commit().await?;
@@ -315,19 +315,20 @@ impl Opportunities {
     /// False if the list was not complete.
     async fn pass(&self, client: &mut Client) -> Result<bool> {
         let began = client.now().await?;
-        let (mut offset, mut seen, mut total) = (None::<String>, 0, None);
+        let (mut offset, mut seen, mut total, mut newest) = (None::<String>, 0, None, 0);
         loop {
             let filters = json!({ "statuses": OPPORTUNITY_STATUSES });
             let page = self.page(&filters, offset.as_deref(), Order::Asc).await?;
             seen += rows(&page);
             total = page.pagination.total.or(total);
+            newest = page.data.iter().map(|opportunity| opportunity.id).fold(newest, i64::max);
             offset = page.next_offset().map(ToString::to_string);
             let complete = is_complete(seen, total, offset.is_some());
             let transaction = client.transaction().await?;
             table::lock(&transaction).await?;
             table::put(&transaction, &page.data).await?;
             if complete {
-                table::end_pass(&transaction, began).await?;
+                table::end_pass(&transaction, began, newest).await?;
             }
             transaction.commit().await?;
             if complete || offset.is_none() {

@@ -24,6 +24,8 @@ create table opportunities_read (
     read_at  timestamptz,
     -- When the last reading of all of them began, not only of those that had changed. Null: never.
     pass_at  timestamptz,
+    -- The greatest id that such readings have seen: new ones have greater ids.
+    newest   bigint not null default 0,
     -- When all of them were last to be read again, because something may be missing that changes do not show.
     pass_requested_at timestamptz not null default '-infinity'
 );

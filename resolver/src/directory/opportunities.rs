@@ -72,16 +72,17 @@ pub(crate) struct State {
     pub(crate) age: Option<Duration>,
     /// All are to be read again.
     pub(crate) pass_is_due: bool,
-    /// How many there are, and the greatest id among them.
+    /// How many there are.
     pub(crate) known: i64,
+    /// The greatest id that a reading has seen. Not that of the table, which also has some that were read on their own.
     pub(crate) newest: i64,
 }
 
 pub(crate) async fn state(client: &Client) -> Result<State> {
     let sql = "select read_at, pass_at, extract(epoch from now() - read_at)::float8,
-                      coalesce(pass_at < greatest(now() - make_interval(secs => $1), pass_requested_at), true), n, newest
-                 from opportunities_read,
-                      (select count(*) as n, coalesce(max(id), 0) as newest from directory_opportunities) known";
+                      coalesce(pass_at < greatest(now() - make_interval(secs => $1), pass_requested_at), true),
+                      (select count(*) from directory_opportunities), newest
+                 from opportunities_read";
     let row = client.prepared_query_one(sql, &[&PASS_EVERY_S]).await?;
     Ok(State {
         read_at: row.get(0),
@@ -146,10 +147,17 @@ pub(crate) async fn remove(transaction: &Transaction<'_>, id: i64) -> Result<()>
 
 /// All that Sellsy knew of at `read_at` is stored in this transaction: all of them, or what has changed since the last reading. False if nothing may
 /// be stored: a later reading was stored before, or somebody was forgotten since the last one, so that changes are not enough.
-pub(crate) async fn note_read(transaction: &Transaction<'_>, read_at: Timestamp, all: bool) -> Result<bool> {
-    let sql = "update opportunities_read set read_at = $1, pass_at = case when $2 then $1 else pass_at end
+pub(crate) async fn note_read(
+    transaction: &Transaction<'_>,
+    read_at: Timestamp,
+    all: bool,
+    read: &[Opportunity],
+) -> Result<bool> {
+    let newest = read.iter().map(|opportunity| opportunity.id).max().unwrap_or_default();
+    let sql = "update opportunities_read
+                  set read_at = $1, pass_at = case when $2 then $1 else pass_at end, newest = greatest(newest, $3)
                 where case when read_at is null then $2 else read_at <= $1 or read_at > clock_timestamp() end";
-    Ok(transaction.execute(sql, &[&read_at, &all]).await? == 1)
+    Ok(transaction.execute(sql, &[&read_at, &all, &newest]).await? == 1)
 }
 
 /// The answer had all of them: what it had not is over, or gone.
@@ -165,13 +173,14 @@ pub(crate) async fn lock(transaction: &Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A pass that began then has read all of them, page by page. What it has not seen is gone, and what has changed since it began is read
+/// A pass that began then has read all of them, page by page, up to this id. What it has not seen is gone, and what has changed since it began is read
 /// next. If all were to be read again meanwhile, because somebody was forgotten or much was reported, this pass may have missed it.
-pub(crate) async fn end_pass(transaction: &Transaction<'_>, began: Timestamp) -> Result<()> {
+pub(crate) async fn end_pass(transaction: &Transaction<'_>, began: Timestamp, newest: i64) -> Result<()> {
     transaction.execute("delete from directory_opportunities where seen_at < $1", &[&began]).await?;
     let sql = "update opportunities_read
-                  set pass_at = $1, read_at = case when pass_requested_at > $1 then read_at else $1 end";
-    transaction.execute(sql, &[&began]).await?;
+                  set pass_at = $1, read_at = case when pass_requested_at > $1 then read_at else $1 end,
+                      newest = greatest(newest, $2)";
+    transaction.execute(sql, &[&began, &newest]).await?;
     Ok(())
 }
 
