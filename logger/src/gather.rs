@@ -6,7 +6,7 @@
 //! updates are at least 55 s apart, the changes of a minute cost at most two of them (three writes with the creation),
 //! and none waits longer than 55 s (`docs/decisions/0006`).
 //!
-//! If requests have to wait for the budget, they are gathered longer, and a new log waits for its first minute of changes
+//! If requests have to wait for the budget, they are gathered longer, and a new log waits for what comes in its first minute and a half
 //! (`docs/decisions/0025`).
 
 use std::time::Duration;
@@ -21,8 +21,8 @@ const APART: Duration = Duration::from_secs(55);
 /// waits for more than five minutes.
 const LATER_CONTESTED: Duration = Duration::from_secs(60);
 const APART_CONTESTED: Duration = Duration::from_secs(260);
-/// A new log waits for what is added to its call within this time.
-const NEW_CONTESTED: Duration = Duration::from_secs(60);
+/// A new log waits for what is added to its call within this time: recording, tags and notes, and mostly the AI's insights.
+const NEW_CONTESTED: Duration = Duration::from_secs(90);
 
 /// The delay queue of half a minute.
 const HOP: Duration = Duration::from_secs(30);
@@ -73,7 +73,7 @@ mod tests {
             assert_eq!(waits, expected, "{writes} writes, {age} s ago");
         }
         let left = |decided| wait_for_new(Duration::from_secs(decided)).map(|left| left.as_secs());
-        assert_eq!([left(0), left(59), left(60), left(300)], [Some(30), Some(1), None, None]);
+        assert_eq!([left(0), left(59), left(89), left(90), left(300)], [Some(30), Some(30), Some(1), None, None]);
     }
 
     /// Simulates changes at these seconds after the creation, handled as the writer does; returns when it writes.

@@ -273,7 +273,7 @@ fn rendered(row: &CallRow, context: &Context, log: &PhoneCallCreate) -> Action {
     }
 }
 
-/// The log of the first decision: at once, or with what is added to the call in its first minute if requests wait for the budget. The message
+/// The log of the first decision: at once, or with what is added to the call in its first minute and a half if requests wait for the budget. The message
 /// comes back as if nothing had been done with it, so that no search is needed then.
 fn create_soon(row: &CallRow, context: &Context) -> Action {
     let left = row.decided_age.and_then(gather::wait_for_new);
@@ -281,7 +281,7 @@ fn create_soon(row: &CallRow, context: &Context) -> Action {
         None => create(row, context),
         Some(after) => {
             let message =
-                "requests wait for the budget, so the log waits for what is added to the call in its first minute";
+                "requests wait for the budget, so the log waits for what is added to the call soon after its end";
             Action::End(End::Fail(Error::new(Code::SellsyBudget, Remedy::Defer { after }, message)))
         }
     }

@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use vendors::budget::{self, Lane, WindowStatus};
 
-const GATHERED: &str = "Logs have waited for Sellsy's budget within the last minute: changes of logs are gathered for up to five minutes, and new logs wait for their first minute of changes.";
+const GATHERED: &str = "Logs have waited for Sellsy's budget within the last minute: changes of logs are gathered for up to five minutes, and new logs wait for the changes of their first minute and a half.";
 
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let seen = budget::window_status(&database.client().await?).await?;

@@ -154,7 +154,9 @@ async fn a_message_that_waits_for_an_api_is_handled_again_only_when_the_api_is_b
 #[tokio::test]
 async fn a_webhook_has_one_line_however_often_it_is_retried() -> Result<()> {
     let (stack, workers) = Stack::running_with("retried", &[crate::ASKING]).await?;
-    stack.sandbox.set_faults([sellsy("POST /opportunities/search").answers_nonsense().once()]).await?;
+    // Neither the list can be read nor the answer for one customer.
+    let nonsense = || sellsy("POST /opportunities/search").answers_nonsense().once();
+    stack.sandbox.set_faults([nonsense(), nonsense()]).await?;
     // Without a card, which would meet the fault first.
     let call = stack.sandbox.play(&call(CLIENT).losing(&["call.created"])).await?;
     stack.sandbox.logged(call, 2 * RESUMED).await?;

@@ -121,7 +121,7 @@ texts! {
     budgets: "Quotas des API", "API budgets";
     no_budget: "Aucune requête n’a encore été envoyée.", "No request has been sent yet.";
     requests_wait: "requêtes en attente", "requests waiting";
-    gathered_longer: "Des requêtes attendent leur tour : les modifications sont regroupées jusqu’à cinq minutes, un nouvel appel attend sa première minute de modifications.", "Requests wait for their turn: changes are gathered for up to five minutes, and new logs wait for their first minute of changes.";
+    gathered_longer: "Des requêtes attendent leur tour : les modifications sont regroupées jusqu’à cinq minutes, un nouvel appel attend les modifications de la première minute et demie.", "Requests wait for their turn: changes are gathered for up to five minutes, and new logs wait for the changes of their first minute and a half.";
     paused: "En pause pour", "Paused for";
     per_second: "seconde", "second";
     per_minute: "minute", "minute";

@@ -73,7 +73,10 @@ fn state(name: &str) -> CallRow {
     }
     row.log = match name {
         "not resolved" | "nobody found" | "no view of the call" | "no log" | "no log, second decision" => Log::None,
-        "no log, decided 2 s ago" | "no log, decided 61 s ago" | "no log, decided 5 min ago" => Log::None,
+        "no log, decided 2 s ago"
+        | "no log, decided 61 s ago"
+        | "no log, decided 91 s ago"
+        | "no log, decided 5 min ago" => Log::None,
         "reopened, no log" => Log::None,
         "phone_call intended with the claim" => Log::Intended(LogForm::PhoneCall),
         "comment intended with the claim" => Log::Intended(LogForm::Comment),
@@ -116,6 +119,7 @@ fn state(name: &str) -> CallRow {
         "no view of the call" => row.snapshot = None,
         "no log, decided 2 s ago" => row.decided_age = Some(Duration::from_secs(2)),
         "no log, decided 61 s ago" => row.decided_age = Some(Duration::from_secs(61)),
+        "no log, decided 91 s ago" => row.decided_age = Some(Duration::from_secs(91)),
         "no log, decided 5 min ago" => row.decided_age = Some(FIRST_WITHIN),
         "erased" => (row.decision, row.snapshot) = (Decision::Erased, None),
         _ => {}
