@@ -79,7 +79,7 @@ fn nth(n: usize) -> (Call, bool) {
         17.. => return (call("anonymous").lasting(45).paced(PACE_MS), false),
         9 | 10 => return (known().missed().lasting(25), true),
         11 => return (known().voicemail().lasting(40), true),
-        _ => known().lasting(120 + 10 * i64::try_from(kind).unwrap_or(0)).after(at(20), recording()),
+        _ => known().lasting(120 + 10 * i64::try_from(kind).unwrap_or(0)).recorded().after(at(20), recording()),
     };
     let call = if kind.is_multiple_of(2) { call.after(at(15), tag("Devis")) } else { call };
     let call = if kind % 3 == 1 { call.after(at(50), note("Rappeler lundi.")) } else { call };

@@ -53,7 +53,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     // Loading the directory has used part of the minute's quota.
     tokio::time::sleep(form.pick(Duration::ZERO, MINUTE)).await;
     let at = |s: i64| s * 1_000 / i64::try_from(PACE_MS).unwrap_or(1);
-    let call = call("+33 6 39 98 41 07").lasting(90).paced(PACE_MS).after(at(5), tag("VIP"));
+    let call = call("+33 6 39 98 41 07").lasting(90).recorded().paced(PACE_MS).after(at(5), tag("VIP"));
     let call = call.after(at(15), recording()).after(at(40), note("Rappeler lundi."));
     let call = call.after(at(75), summary("Le client veut un devis.")).after(at(76), topics(&["devis"]));
     let call = call.after(at(77), sentiment("POSITIVE"));
