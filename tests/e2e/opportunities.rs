@@ -253,6 +253,13 @@ async fn what_sellsy_reports_counts_at_once() -> Result<()> {
         assert_eq!(logged_on(&stack, CLIENT).await?, (known == 1).then_some(6001), "{status}");
     }
     assert_eq!(stack.sandbox.count("sellsy", "GET /opportunities/{id}").await?, 2);
+    // Also for a call that rang before, although what its card showed is not old.
+    let id = stack.sandbox.play(&call(CLIENT).ringing(1).lasting(119).paced(50)).await?;
+    let looked_up = |row: &harness::CallRow| !row.resolution.is_null();
+    ledger.call_that(id, SOON, looked_up).await?;
+    stack.sandbox.change("opportunities/6001", &json!({ "status": "won" })).await?;
+    let log = stack.sandbox.logged(id, SOON).await?;
+    assert_eq!(opportunity_of(&log), None, "{:?}", stack.logs);
     drop(workers);
     stack.down().await
 }

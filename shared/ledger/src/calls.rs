@@ -60,9 +60,12 @@ pub use writing::{
 };
 
 /// The look-up that was made for the card is good enough to decide the call: not too old, and its opportunity holds. An older version did
-/// not say for how long it does.
+/// not say for how long it does. The directory may know by now that it is over, because Sellsy has reported that or it was read for another call.
 const DECIDABLE: &str = "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8)
-                          and coalesce((calls.resolution->>'holds_until')::timestamptz > now(), calls.resolution->'opportunity'->>'id' is null))";
+                          and coalesce((calls.resolution->>'holds_until')::timestamptz > now(), calls.resolution->'opportunity'->>'id' is null)
+                          and (calls.resolution->'opportunity'->>'id' is null
+                               or exists (select from directory_opportunities o
+                                           where o.id = (calls.resolution->'opportunity'->>'id')::bigint)))";
 
 /// Whether one view has something that the other lacks and that a call never loses ([`Snapshot`]).
 fn has_more(one: &str, other: &str) -> String {
