@@ -8,6 +8,7 @@ use crate::{
     Form,
     flow::Site,
     load,
+    machine::Spent,
     people::THOUSAND,
     report::{Figure, Reach, quantile_ms},
 };
@@ -28,7 +29,9 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let mut took = site.at_rate(PER_S, lasts).await?;
 
     let (requests, cpu, logged) = (site.vendors.requests(), site.cpu()?, site.vendors.logged());
+    let spent = Spent::now()?;
     let (per_s, _) = site.closed_loop(LINES, lasts).await?;
+    let spent = (spent, Spent::now()?);
     let calls = (site.vendors.logged() - logged) as f64;
     // Measured before and after, because a machine's speed varies.
     let published = f64::midpoint(before, bare.publishes_per_s(body, Duration::from_secs(2)).await?);
@@ -56,6 +59,7 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
         let ms = (spent - cpu[worker]).as_secs_f64() * 1000.0 / calls;
         figures.push(Figure::new("cpu_ms_per_call", format!("CPU per call, {worker}"), ms, "ms").of(worker));
     }
+    figures.extend(of_machine(spent, calls));
     while (site.vendors.logged() as f64) < form.pick(0.0, CALLS) {
         site.closed_loop(LINES, Duration::from_secs(2)).await?;
     }
@@ -70,4 +74,17 @@ pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     }
     site.down().await?;
     Ok(figures)
+}
+
+/// What a call costs beside the workers, and altogether. The first figure has the bench's own part in it, and whatever else ran on the machine.
+fn of_machine((before, after): (Spent, Spent), calls: f64) -> [Figure; 4] {
+    let ms = |part: fn(&Spent) -> Duration| part(&after).saturating_sub(part(&before)).as_secs_f64() * 1000.0 / calls;
+    let part = |of, what: &str, value| Figure::new("cpu_ms_per_call", what, value, "ms").of(of);
+    let whole = "CPU per call, whole machine, with the bench's own part: the played vendors, the caller";
+    [
+        Figure::new("cpu_ms_per_call_machine", whole, ms(|spent| spent.machine), "ms").reach(Reach::AtMost(3.3)),
+        part("bench", "of it the bench itself", ms(|spent| spent.bench)),
+        part("postgres", "of it PostgreSQL", ms(|spent| spent.postgres)),
+        part("broker", "of it RabbitMQ", ms(|spent| spent.broker)),
+    ]
 }
