@@ -88,14 +88,63 @@ pub(crate) fn ended(call: i64, number: &str) -> String {
     event("call.ended", call, number, "done", &(now - 60).to_string(), &now.to_string(), 66)
 }
 
-/// The webhook for a tag that somebody gives a call after this end of it.
-pub(crate) fn tagged(ended: &str) -> Result<String> {
+/// What becomes known of a call after its end, in the usual order.
+pub(crate) const ADDED: [&str; 6] = [
+    "call.tagged",
+    "call.comm_assets_generated",
+    "call.commented",
+    "summary.created",
+    "topics.created",
+    "sentiment.created",
+];
+
+/// What all of these leave in the log.
+pub(crate) const ADDED_TEXTS: [&str; 6] =
+    ["Devis", "/recording", "Rappeler lundi", "Le client veut un devis", "Sujets (IA)", "Sentiment"];
+
+/// The webhook for one of [`ADDED`], after this webhook of the call; what the call has from now on stays in its later webhooks.
+pub(crate) fn added(event: &str, webhook: &mut Value) -> String {
     let now = jiff::Timestamp::now().as_second();
-    let mut webhook: Value = serde_json::from_str(ended)?;
-    webhook["event"] = json!("call.tagged");
-    webhook["timestamp"] = json!(now);
-    webhook["data"]["tags"] = json!([{ "id": 77, "name": "Devis", "tagged_at": now, "tagged_by": null }]);
-    Ok(webhook.to_string())
+    let call = &mut webhook["data"];
+    match event {
+        "call.tagged" => call["tags"] = json!([{ "id": 77, "name": "Devis", "tagged_at": now, "tagged_by": null }]),
+        "call.comm_assets_generated" => {
+            let id = &call["id"];
+            let (page, file) = (format!("https://assets.aircall.io/calls/{id}/recording"), "recording.mp3?expires=");
+            call["recording"] = json!(format!("https://recordings.aircall.example/companies/1/calls/{id}/{file}{now}"));
+            call["asset"] = json!(page);
+        }
+        "call.commented" => {
+            let by = call["user"].clone();
+            let note = "Rappeler lundi avant midi, le devis doit partir dans la semaine.";
+            call["comments"] = json!([{ "id": 91, "content": note, "posted_by": by, "posted_at": now }]);
+        }
+        _ => return insight(event, call, now),
+    }
+    (webhook["event"], webhook["timestamp"]) = (json!(event), json!(now));
+    webhook.to_string()
+}
+
+/// The webhook of an AI insight, with its content.
+fn insight(event: &str, call: &Value, now: i64) -> String {
+    let id = call["id"].to_string();
+    let mut data = json!({ "id": now, "call_id": id });
+    match event {
+        "summary.created" => {
+            data["content"] = json!(
+                "Le client veut un devis pour trois terminaux et la maintenance. Il compare avec deux fournisseurs et demande \
+                 un délai de livraison sous quinze jours. Élodie envoie le devis cette semaine et rappelle lundi matin."
+            );
+        }
+        "topics.created" => data["content"] = json!(["devis", "terminaux", "délai de livraison"]),
+        _ => {
+            let caller = &call["raw_digits"];
+            data["participants"] =
+                json!([{ "participant_type": "external", "phone_number": caller, "value": "POSITIVE" }]);
+        }
+    }
+    json!({ "resource": "conversation_intelligence", "event": event, "timestamp": now, "token": TOKEN, "data": data })
+        .to_string()
 }
 
 fn event(
