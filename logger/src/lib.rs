@@ -7,10 +7,11 @@
 //! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
 //! log can be a comment ([`forms`]). Before a log is changed it is read, many at once ([`reader`]): of its text one block is ours
 //! ([`block`]), and what people have written or changed stays ([`people`]). A log whose id the ledger does not know is found by its [`marker`]. A call whose
-//! message was lost is handed on by the ledger ([`hand_on`]). What an account wants otherwise (`RULES`) is in [`tags`], [`owners`] and [`render`].
+//! message was lost is handed on by the ledger ([`hand_on`]). A call that ends begins here, too, if the look-up for its card decides it ([`ended`]). What an account wants otherwise (`RULES`) is in [`tags`], [`owners`] and [`render`].
 
 mod block;
 mod describe;
+mod ended;
 mod forms;
 mod gather;
 mod hand_on;
@@ -24,7 +25,7 @@ mod tags;
 mod template;
 mod writer;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use axum::Router;
 use base::{
@@ -48,7 +49,7 @@ const NAME: &str = "logger";
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     // First, because a template that does not work is a configuration error.
     let renderer = render::Renderer::new(&settings)?;
-    let mut worker = Worker::start(NAME, settings, &[Stage::Logger], shutdown)?;
+    let mut worker = Worker::start(NAME, settings, &[Stage::Ended, Stage::Logger], shutdown)?;
     let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let rules = worker.settings.rules.clone();
@@ -59,6 +60,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         rules.clone(),
     );
     let left_out = writer::LeftOut::new(rules.clone(), worker.settings.time_zone.clone());
+    let by_end = rules.calls.look_at_end() || rules.calls.without_suppliers;
     let tags = tags::Tags::new(sellsy.clone(), rules);
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
@@ -66,7 +68,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let publisher = worker.publisher.clone();
     let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
     worker.spawn_until_shutdown(hand_on::run(database.clone(), publisher.clone()));
-    let writer = writer::Writer {
+    let timeline = worker.timeline.clone();
+    let writer = Arc::new(writer::Writer {
         database,
         publisher,
         forms,
@@ -77,8 +80,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         renderer,
         updates_every,
         stranded,
-    };
-    worker.consume(Stage::Logger, writer)?;
+    });
+    worker.consume(Stage::Ended, ended::Ended { writer: writer.clone(), timeline, by_end })?;
+    worker.consume(Stage::Logger, writer::Logged(writer))?;
     worker.serve(Router::new()).await
 }
 

@@ -20,7 +20,7 @@ mod left_out;
 mod steps;
 mod stranded;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base::{
     db::Database,
@@ -30,10 +30,10 @@ use base::{
 };
 use broker::{
     amqp::{Handler, Incoming, Outcome, Publisher},
-    event::{CALL_INSIGHTS, CALL_RESOLVED, Resolved},
+    event::{CALL_INSIGHTS, CALL_RESOLVED, Event, Resolved},
 };
 use ledger::{
-    calls::{self, AsLeft, CallRow, Claimed, Part, Snapshot},
+    calls::{self, AsLeft, CallRow, Claimed, Claiming, Part, Snapshot, TakenAndClaimed},
     insight::Insight,
     timeline::Reason,
 };
@@ -52,16 +52,19 @@ use crate::{
     tags::Tags,
 };
 
-use claim::Claim;
+pub(crate) use claim::Claim;
 pub(crate) use left_out::LeftOut;
 pub(crate) use stranded::Stranded;
-use stranded::Unreleased;
+pub(crate) use stranded::Unreleased;
 
 /// The message of a decision looks this often whether the lease is free, because tags or notes that come in the same moment
 /// hold it for some milliseconds only.
 const LOOKS_MS: [u64; 5] = [50, 100, 200, 400, 800];
 /// Then it comes back after this time.
 const HELD: Duration = Duration::from_secs(5);
+
+/// The messages of the logger's own queue.
+pub(crate) struct Logged(pub(crate) Arc<Writer>);
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
@@ -116,66 +119,105 @@ impl Draft {
 /// How the work on a row has ended, and the row read again if it has changed meanwhile.
 type Ended = (Outcome, Option<CallRow>);
 
-impl Handler for Writer {
+impl Handler for Logged {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let call_id = message.event.call_id;
-        // A long wait takes several hops. Nothing is stored at those on the way: what the message brings was stored before it was delayed, and is
-        // stored again at the last one.
-        if message.delayed
-            && let Some(left) = calls::still_waits(&self.database.client().await?, call_id).await?
-        {
-            return Ok(Outcome::Later(left));
-        }
-        // Also for a delayed message: a ledger that was set back meanwhile may have lost what it brought.
-        if !self.take_in(message).await? {
-            return Ok(Outcome::Skip(Reason::NotWritten(Reason::Erased.into())));
-        }
-        let mut unreleased = self.stranded.remove(call_id);
-        let claim = Claim::new(unreleased.last_request);
-        let handled = Box::pin(self.claim_and_settle(&claim, &unreleased, message)).await;
-        if handled.is_err() && self.give_back(&claim, call_id).await.is_err() {
-            unreleased.leases.push(claim.lease);
-            unreleased.last_request = claim.last_request();
-            self.stranded.keep(call_id, unreleased);
-        }
-        handled
+        let (claim, before) = self.0.begin(call_id);
+        let handled = Box::pin(self.0.take_in(&claim, &before, message)).await;
+        self.0.finish(call_id, claim, before, handled).await
     }
 }
 
 impl Writer {
-    /// Stores what the message itself brings in the ledger. False when the data of this call were deleted.
-    async fn take_in(&self, message: &Incoming) -> Result<bool> {
-        let event = &message.event;
+    /// A claim that is still to be made, and what earlier work on the call has left unreleased.
+    pub(crate) fn begin(&self, call_id: CallId) -> (Claim, Unreleased) {
+        let before = self.stranded.remove(call_id);
+        (Claim::new(before.last_request), before)
+    }
+
+    /// After a failure the lease is released, or kept for the call's next message.
+    pub(crate) async fn finish(
+        &self,
+        call_id: CallId,
+        claim: Claim,
+        mut before: Unreleased,
+        handled: Result<Outcome>,
+    ) -> Result<Outcome> {
+        if handled.is_err() && self.give_back(&claim, call_id).await.is_err() {
+            before.leases.push(claim.lease);
+            before.last_request = claim.last_request();
+            self.stranded.keep(call_id, before);
+        }
+        handled
+    }
+
+    /// Stores what the message itself brings in the ledger, also if it comes back: a ledger that was set back meanwhile may have lost that. Then
+    /// works on the call.
+    async fn take_in(&self, claim: &Claim, unreleased: &Unreleased, message: &Incoming) -> Result<Outcome> {
+        let (event, news) = (&message.event, news(&message.event, message.begun)?);
         let client = self.database.client().await?;
         match event.kind.as_str() {
-            CALL_RESOLVED => Ok(true),
-            CALL_INSIGHTS => {
-                let insight: Insight = event.payload()?;
-                calls::add_insight(&client, event.call_id, &insight).await?;
-                Ok(true)
-            }
+            CALL_RESOLVED => {}
+            CALL_INSIGHTS => calls::add_insight(&client, event.call_id, &event.payload::<Insight>()?).await?,
             kind => {
                 let call: Call = event.payload()?;
-                let snapshot = Snapshot::new(kind, event.occurred_at, &call).noted(message.is_noted());
-                let kept = calls::apply(&client, Stage::Logger, event.call_id, &snapshot).await?;
+                let view = Snapshot::new(kind, event.occurred_at, &call).noted(message.is_noted());
+                let claiming = self.claiming(claim, unreleased, news);
+                let taken =
+                    calls::take_in_and_claim(&client, Stage::Logger, event.call_id, &view, None, &claiming).await?;
                 message.set_noted();
-                Ok(kept)
+                drop(client);
+                let skip = |why: Reason| Ok(Outcome::Skip(Reason::NotWritten(why.into())));
+                match taken {
+                    TakenAndClaimed::Erased => return skip(Reason::Erased),
+                    TakenAndClaimed::Undecided => return skip(Reason::NotResolved),
+                    TakenAndClaimed::Merged => {}
+                    TakenAndClaimed::Claimed { claimed, .. } => {
+                        return self.claimed(claim, unreleased, claimed, message, news).await;
+                    }
+                }
             }
+        }
+        self.claim_and_settle(claim, unreleased, message, news).await
+    }
+
+    pub(crate) fn claiming<'a>(&self, claim: &Claim, unreleased: &'a Unreleased, news: News) -> Claiming<'a> {
+        Claiming {
+            lease: claim.lease,
+            ours: &unreleased.leases,
+            sent: unreleased.last_request.sent(),
+            // No other message creates a log without looking for one.
+            form: self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision),
         }
     }
 
-    async fn claim_and_settle(&self, claim: &Claim, unreleased: &Unreleased, message: &Incoming) -> Result<Outcome> {
-        let (call_id, news) = (message.event.call_id, news(message)?);
-        // No other message creates a log without looking for one.
-        let form = self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision);
-        let sent = unreleased.last_request.sent();
-        let claim_it = async || {
-            let client = self.database.client().await?;
-            calls::claim(&client, call_id, claim.lease, &unreleased.leases, sent, form).await
-        };
-        let mut claimed = claim_it().await?;
+    pub(crate) async fn claim_and_settle(
+        &self,
+        claim: &Claim,
+        unreleased: &Unreleased,
+        message: &Incoming,
+        news: News,
+    ) -> Result<Outcome> {
+        let claimed = self.claim(claim, unreleased, message.event.call_id, news).await?;
+        self.claimed(claim, unreleased, claimed, message, news).await
+    }
+
+    async fn claim(&self, claim: &Claim, unreleased: &Unreleased, call_id: CallId, news: News) -> Result<Claimed> {
+        let client = self.database.client().await?;
+        calls::claim(&client, call_id, &self.claiming(claim, unreleased, news)).await
+    }
+
+    pub(crate) async fn claimed(
+        &self,
+        claim: &Claim,
+        unreleased: &Unreleased,
+        mut claimed: Claimed,
+        message: &Incoming,
+        news: News,
+    ) -> Result<Outcome> {
+        let call_id = message.event.call_id;
         if news.is_decision() && matches!(claimed, Claimed::Held { .. }) && self.is_soon_free(call_id).await? {
-            claimed = claim_it().await?;
+            claimed = self.claim(claim, unreleased, call_id, news).await?;
         }
         match claimed {
             Claimed::Ours(row) => {
@@ -257,11 +299,11 @@ impl Writer {
     }
 }
 
-fn news(message: &Incoming) -> Result<News> {
-    let event = &message.event;
-    if event.kind != CALL_RESOLVED {
+/// `begun`: a handler may have done part of the work.
+pub(crate) fn news(fact: &Event, begun: bool) -> Result<News> {
+    if fact.kind != CALL_RESOLVED {
         return Ok(News::Other);
     }
-    let is_first = !message.begun && event.payload::<Resolved>()?.first;
+    let is_first = !begun && fact.payload::<Resolved>()?.first;
     Ok(if is_first { News::FirstDecision } else { News::Decision })
 }

@@ -1,11 +1,11 @@
-//! `call.ended`: decides which record the call is logged on.
+//! `call.ended`: decides which record the call is logged on, if the card's look-up does not (the logger tries that first, and passes the others on).
 //!
 //! The ledger is written before `call.resolved` is published, and the message is acked last. If the process dies in
 //! between, the same message comes again, finds the decision made, and only publishes it once more.
 
 mod by_rules;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use base::{
     db::Database,
@@ -17,13 +17,13 @@ use base::{
 };
 use broker::{
     amqp::{Incoming, Outcome, Publisher},
-    event::{CALL_RESOLVED, RecordHint, Resolved},
+    event::{CALL_RESOLVED, Resolved},
 };
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use ledger::{
     calls::{self, Known, Snapshot, Taken},
     resolution::Resolution,
-    timeline::{Decision, Entry, Reason, Timeline, What},
+    timeline::{self, Decision, Entry, Reason, Timeline, What},
 };
 use vendors::{aircall::wire::Call, sent};
 
@@ -32,13 +32,6 @@ use crate::{
     opportunities::Need,
     plan::{self, Action, Again, Ended},
 };
-
-/// Up to this time after its event, a first decision is not doubted: a ledger that has lost the decision since, and perhaps
-/// the log that followed from it, would get the event again later than that.
-const MOMENTS: SignedDuration = SignedDuration::from_mins(5);
-
-/// The greatest age at which the card's look-up may still decide the call: few records change during a phone call.
-const FRESH: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Clone)]
 pub(crate) struct Calls {
@@ -78,7 +71,7 @@ impl Calls {
             progress = match plan::ended(progress, number.as_ref()) {
                 Action::LookUp => Ended::Decided(self.decide(call_id, &call, number.as_ref()).await?),
                 Action::Publish(known) => {
-                    let first = known.just_decided && !message.begun && is_recent(event.occurred_at);
+                    let first = known.just_decided && !message.begun && event.is_recent();
                     self.timeline.add(call_id, lines(&known));
                     self.publish(call_id, message.trace, &known.resolution, first).await?;
                     return Ok(Outcome::Done);
@@ -165,26 +158,11 @@ impl Calls {
 
     /// `first`: see [`Resolved`].
     async fn publish(&self, call_id: CallId, trace: Traceparent, resolution: &Resolution, first: bool) -> Result<()> {
-        let record = resolution.record.as_ref().map(|record| RecordHint { kind: record.kind, id: record.id });
-        let payload = Resolved { record, opportunity: resolution.opportunity.as_ref().map(|o| o.id), first };
-        self.publisher.fact(CALL_RESOLVED, call_id, &payload, trace).await
+        self.publisher.fact(CALL_RESOLVED, call_id, &Resolved::of(resolution, first), trace).await
     }
 }
 
-fn is_recent(at: Timestamp) -> bool {
-    Timestamp::now().duration_since(at) < MOMENTS
-}
-
-/// The timeline lines of a decision, written by the replica that made it.
 fn lines(known: &Known) -> Vec<Entry> {
-    let mut lines = Vec::with_capacity(2);
-    if !known.just_decided {
-        return lines;
-    }
-    if !known.card_shown && known.resolution.record.is_some() {
-        lines.push(Entry::new("resolver", What::NoCardShown {}));
-    }
-    let decision = Decision { looked_up_at: Some(known.looked_up_at), ..Decision::from(&known.resolution) };
-    lines.push(Entry::new("resolver", What::Decided(decision)));
-    lines
+    let Known { resolution, looked_up_at, card_shown, just_decided, .. } = known;
+    if *just_decided { timeline::decided(resolution, *looked_up_at, *card_shown) } else { Vec::new() }
 }

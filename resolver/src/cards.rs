@@ -4,18 +4,21 @@
 //! reason. The card is claimed in the ledger before it is pushed. If the process dies in between, the card is lost; the
 //! other order could show it twice.
 
+use std::{pin::pin, time::Duration};
+
 use base::{
-    db::{Client, Database},
+    db::Database,
     error::{Error, Remedy, Result},
-    ids::{CallId, Stage},
-    phone::Caller,
+    ids::Stage,
+    phone::{Caller, E164},
 };
 use broker::amqp::{Handler, Incoming, Outcome};
 use ledger::{
-    calls::{self, Snapshot, Taken},
+    calls::{self, First, Past, Snapshot, Taken},
     resolution::Resolution,
     timeline::{Decision, Entry, Reason, Timeline, What},
 };
+use tokio::time;
 use vendors::aircall::{Aircall, CardAnswer, wire::Call};
 
 use crate::{card, look_up::LookUp};
@@ -37,23 +40,94 @@ impl Handler for Cards {
     }
 }
 
+/// For so long nothing is stored of a new call, because what is known of its caller may be stored with it.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// The result of a look-up, and what the card needs beside it.
+struct Shows {
+    resolution: Resolution,
+    /// The call's one card is ours to show.
+    claimed: bool,
+    past: Past,
+}
+
 impl Cards {
     async fn show(&self, message: &Incoming) -> Result<Outcome> {
+        let call: Call = message.event.payload()?;
+        let shows = match self.look_up(message, &call).await? {
+            Ok(shows) => shows,
+            Err(why) => return Ok(skip(why)),
+        };
+        let Shows { resolution, claimed, past } = shows;
+        let known = self.known(&call, past);
+        let language = self.look_up.language_of(&call).unwrap_or(self.style.language);
+        let style = card::Style { language, ..self.style.clone() };
+        let Some(card) = card::render(&resolution, &known, &style) else { return Ok(skip(resolution.rule)) };
+        if !claimed {
+            return Ok(skip(Reason::ShownBeforeOrEnded));
+        }
+        let answer = self.aircall.show_card(message.event.call_id, &card).await;
+        self.note(message, answer)
+    }
+
+    /// Looks the caller up and stores that with the call; or says why there is no card.
+    async fn look_up(&self, message: &Incoming, call: &Call) -> Result<Result<Shows, Reason>> {
+        let mut look_up = pin!(self.look_up.resolve(call));
+        let is_new = !message.begun && !message.is_noted() && !message.event.reconciled && !call.has_ended();
+        let early = if is_new { time::timeout(AT_ONCE, look_up.as_mut()).await.ok() } else { None };
+        if let Some(Ok(resolution)) = &early
+            && let Some(first) = self.first(message, call, resolution).await?
+        {
+            let First { claimed, past } = first;
+            return Ok(Ok(Shows { resolution: resolution.clone(), claimed, past }));
+        }
+        let looked_up = async {
+            match early {
+                Some(result) => result,
+                None => look_up.await,
+            }
+        };
+        self.step_by_step(message, call, looked_up).await
+    }
+
+    /// Stores the call and what is known of its caller at once; `None` if the ledger has the call already.
+    async fn first(&self, message: &Incoming, call: &Call, resolution: &Resolution) -> Result<Option<First>> {
         let (call_id, event) = (message.event.call_id, &message.event);
-        let call: Call = event.payload()?;
+        let view = Snapshot::new(&event.kind, event.occurred_at, call);
+        let (number, staff) = self.asks_for(call, resolution);
+        let lines = [
+            Entry::new(Stage::Cards.as_str(), What::seen(&event.kind, event.occurred_at)),
+            Entry::new(Stage::Resolver.as_str(), What::LookedUp(Decision::from(resolution))),
+        ];
         let client = self.database.client().await?;
-        let snapshot = Snapshot::new(&event.kind, event.occurred_at, &call).noted(message.is_noted());
-        let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &snapshot).await? else {
-            return Ok(skip(Reason::Erased));
+        let first = calls::first_seen(&client, call_id, &view, resolution, (number.as_ref(), staff), lines).await?;
+        if first.is_some() {
+            message.set_noted();
+        }
+        Ok(first)
+    }
+
+    /// The same for a call that the ledger knows, or whose caller is not known at once: the call is stored before anybody waits for Sellsy.
+    async fn step_by_step(
+        &self,
+        message: &Incoming,
+        call: &Call,
+        look_up: impl Future<Output = Result<Resolution>>,
+    ) -> Result<Result<Shows, Reason>> {
+        let (call_id, event) = (message.event.call_id, &message.event);
+        let client = self.database.client().await?;
+        let view = Snapshot::new(&event.kind, event.occurred_at, call).noted(message.is_noted());
+        let Taken::In(known) = calls::begin(&client, Stage::Cards, call_id, &view).await? else {
+            return Ok(Err(Reason::Erased));
         };
         message.set_noted();
         // No database connection is held while an API is being called.
         drop(client);
         let (resolution, looked_up) = match known {
-            Some(known) if known.is_final => return Ok(skip(Reason::CallEnded)),
-            Some(known) if known.card_shown => return Ok(skip(Reason::ShownBefore)),
+            Some(known) if known.is_final => return Ok(Err(Reason::CallEnded)),
+            Some(known) if known.card_shown => return Ok(Err(Reason::ShownBefore)),
             Some(known) => (known.resolution, false),
-            None => (self.look_up.resolve(&call).await?, true),
+            None => (look_up.await?, true),
         };
         let client = self.database.client().await?;
         let is_found = resolution.record.is_some();
@@ -65,28 +139,32 @@ impl Cards {
                 Ok(is_found && calls::claim_card(&client, call_id).await?)
             }
         };
+        let past = async {
+            match self.asks_for(call, &resolution) {
+                (Some(number), staff) => calls::past(&client, call_id, &number, staff).await,
+                (None, _) => Ok(Past::default()),
+            }
+        };
         // On one connection: the second is sent before the first is answered.
-        let (claimed, known) = tokio::join!(claim, self.known(&client, call_id, &call, &resolution));
-        let (claimed, known) = (claimed?, known?);
-        let language = self.look_up.language_of(&call).unwrap_or(self.style.language);
-        let style = card::Style { language, ..self.style.clone() };
-        let Some(card) = card::render(&resolution, &known, &style) else { return Ok(skip(resolution.rule)) };
-        if !claimed {
-            return Ok(skip(Reason::ShownBeforeOrEnded));
-        }
-        drop(client);
-        let answer = self.aircall.show_card(call_id, &card).await;
-        self.note(message, answer)
+        let (claimed, past) = tokio::join!(claim, past);
+        let (claimed, past) = (claimed?, past?);
+        Ok(Ok(Shows { resolution, claimed, past }))
     }
 
-    /// Earlier calls, and the owner's name: what the ledger holds, for no request.
-    async fn known(&self, client: &Client, call_id: CallId, call: &Call, of: &Resolution) -> Result<card::Known> {
-        let (Some(record), Caller::Number(number)) = (&of.record, self.look_up.number_of(call)) else {
-            return Ok(card::Known::default());
-        };
-        let (mut calls, owner) = calls::past(client, call_id, &number, record.owner_id).await?;
-        calls.retain(|past| self.look_up.is_with(past, &number));
-        Ok(card::Known { calls, owner })
+    /// The number whose earlier calls a card shows, and the staff whose name it shows.
+    fn asks_for(&self, call: &Call, of: &Resolution) -> (Option<E164>, Option<i64>) {
+        match (&of.record, self.look_up.number_of(call)) {
+            (Some(record), Caller::Number(number)) => (Some(number), record.owner_id),
+            _ => (None, None),
+        }
+    }
+
+    /// Without the calls of another number that has the same last digits.
+    fn known(&self, call: &Call, Past { mut calls, staff }: Past) -> card::Known {
+        if let Caller::Number(number) = self.look_up.number_of(call) {
+            calls.retain(|past| self.look_up.is_with(past, &number));
+        }
+        card::Known { calls, owner: staff }
     }
 
     fn note(&self, message: &Incoming, answer: Result<CardAnswer, Error>) -> Result<Outcome> {

@@ -143,7 +143,7 @@ async fn wrong_settings(stack: &mut Stack) -> Result<()> {
 async fn wrong_topology(stack: &mut Stack) -> Result<()> {
     let connection = stack.broker().await?;
     let channel = connection.create_channel().await?;
-    let (queue, events) = (stack.names.work(Stage::Resolver), stack.names.events());
+    let (queue, events) = (stack.names.work(Stage::Ended), stack.names.events());
     let key = "call.ended";
     channel.queue_unbind(queue.as_str().into(), events.as_str().into(), key.into(), FieldTable::default()).await?;
     let what = format!("bindings of {queue}");

@@ -60,10 +60,15 @@ const COMMENT: [Point; 10] = [
 /// How many of the points above occur for an ordinary log.
 const ORDINARY: usize = 2;
 
-/// An answered call with a tag, resolved.
+/// An answered call with a tag, whose end waits for a logger.
 async fn played(stack: &Stack) -> Result<i64> {
     let call = stack.sandbox.play(&call(CLIENT).after(40, tag("soon."))).await?;
-    stack.ledger().await?.call_that(call, SOON, |row| row.resolved).await.context("the call is resolved")?;
+    let ledger = stack.ledger().await?;
+    ledger.call_that(call, SOON, |row| !row.resolution.is_null()).await.context("the caller is looked up")?;
+    let (ended, tagged) = (stack.names.work(Stage::Ended), stack.names.work(Stage::Logger));
+    let waits =
+        || async { (stack.depth(&ended).await.ok()? > 0 && stack.depth(&tagged).await.ok()? > 0).then_some(()) };
+    eventually(SOON, waits).await.context("the end and the tag wait")?;
     Ok(call)
 }
 
@@ -217,11 +222,12 @@ async fn a_logger_killed_before_or_after_the_ledger_knows_leaves_one_log() -> Re
         }
         ledger.time_passes().await?;
         let mut logger = stack.start("logger").await?;
-        let queue = stack.names.work(Stage::Logger);
+        let queues = [Stage::Ended, Stage::Logger].map(|stage| stack.names.work(stage));
         let at_rest = || async {
             let row = ledger.call(id).await.ok()??;
             let written = row.log.is_some() && row.intent.is_none() && !row.leased;
-            (written && stack.depth(&queue).await.ok()? == 0).then_some(())
+            let empty = stack.depth(&queues[0]).await.ok()? + stack.depth(&queues[1]).await.ok()? == 0;
+            (written && empty).then_some(())
         };
         eventually(SOON, at_rest).await.with_context(|| format!("the call comes to rest: {:?}", stack.logs))?;
         assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1);

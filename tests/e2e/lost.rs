@@ -6,7 +6,7 @@ use broker::topology::DELAYS;
 use harness::{
     Line, Stack,
     build::{STARTED_AT, call, sellsy, summary, tag, webhook},
-    says,
+    eventually, says,
 };
 use serde_json::{Value, json};
 
@@ -47,19 +47,17 @@ async fn a_change_is_written_although_its_message_is_lost() -> Result<()> {
 async fn calls_are_decided_and_logged_although_their_messages_are_lost() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("lost_calls").await?;
     let ledger = stack.ledger().await?;
-    workers[2].terminate(SOON).await?;
-    let decided = stack.sandbox.play(&call(CLIENT)).await?;
-    ledger.call_that(decided, SOON, |row| row.resolved).await?;
+    let decided = crate::searched::decided_and_not_logged(&mut stack, &mut workers, call(CLIENT)).await?;
     stack.purge(&stack.names.work(Stage::Logger)).await?;
-    workers[2] = stack.start("logger").await?;
-    workers[1].terminate(SOON).await?;
-    // The tag tells the logger of the call's end.
+    // The end of the next one is lost before the logger has it; a tag tells it that the call has ended.
     let ended = stack.sandbox.play(&call(CLIENT).lasting(77).after(3, tag("VIP"))).await?;
+    let waits = || async { (stack.depth(&stack.names.work(Stage::Ended)).await.ok()? == 1).then_some(()) };
+    eventually(SOON, waits).await.context("the end waits for a logger")?;
+    stack.sandbox.delivered(SOON).await?;
+    stack.purge(&stack.names.work(Stage::Ended)).await?;
+    workers[2] = stack.start("logger").await?;
     let seen = |row: &harness::CallRow| !row.snapshot["ended_at"].is_null() && !row.leased;
     ledger.call_that(ended, SOON, seen).await.context("the logger has seen the end")?;
-    stack.sandbox.delivered(SOON).await?;
-    stack.purge(&stack.names.work(Stage::Resolver)).await?;
-    workers[1] = stack.start("resolver").await?;
     assert!(stack.sandbox.phone_calls().await?.is_empty());
     ledger.messages_are_overdue().await?;
     for call in [decided, ended] {
@@ -132,9 +130,9 @@ async fn an_insight_is_found_although_its_message_is_lost() -> Result<()> {
         ledger.gathering_ends().await.ok()?;
         says(&["un devis"])(stack.sandbox.logs_of(CALL).await.ok()?.first()?).then_some(())
     };
-    harness::eventually(2 * SOON, is_in_the_log).await.with_context(|| format!("{:?}", stack.logs))?;
+    eventually(2 * SOON, is_in_the_log).await.with_context(|| format!("{:?}", stack.logs))?;
     let nothing_left = || async { (ledger.left_to_do().await.ok()? == 0).then_some(()) };
-    harness::eventually(SOON, nothing_left).await.context("nothing is handed on for ever")?;
+    eventually(SOON, nothing_left).await.context("nothing is handed on for ever")?;
     drop(workers);
     stack.down().await
 }
@@ -158,7 +156,7 @@ async fn nothing_is_left_to_do_for_an_insight_that_waited_in_vain() -> Result<()
         .await
         .context("in vain")?;
     let nothing_left = || async { (ledger.left_to_do().await.ok()? == 0).then_some(()) };
-    harness::eventually(SOON, nothing_left).await.context("nothing is handed on")?;
+    eventually(SOON, nothing_left).await.context("nothing is handed on")?;
     drop(workers);
     stack.down().await
 }
@@ -177,7 +175,7 @@ async fn nothing_is_left_to_do_for_a_log_that_a_person_has_deleted() -> Result<(
         let row = ledger.call(id).await.ok()??;
         (row.gone && !row.leased).then_some(())
     };
-    harness::eventually(SOON, gone).await.context("the deletion is noticed")?;
+    eventually(SOON, gone).await.context("the deletion is noticed")?;
     assert_eq!(ledger.left_to_do().await?, 0);
     drop(workers);
     stack.down().await

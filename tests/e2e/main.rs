@@ -14,6 +14,7 @@ mod contract;
 mod crash;
 mod dead;
 mod directory;
+mod ended;
 mod fallback;
 mod forget;
 mod insights;

@@ -82,7 +82,7 @@ async fn without_a_directory_sellsy_is_asked_for_the_old_number_as_well() -> Res
         ["individuals", "companies", "contacts"].map(|kind| sellsy(&format!("POST /{kind}/search")).answers(400));
     stack.sandbox.set_faults(pages).await?;
     let id = stack.sandbox.add(&individual("Tilleul").client().mobile("+229 97 12 62 01")).await?;
-    let workers = [stack.start("ingest").await?, stack.start("resolver").await?];
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
     for worker in &workers {
         worker.until_ready(SOON).await?;
     }

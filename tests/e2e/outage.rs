@@ -228,7 +228,7 @@ async fn a_binding_that_was_removed_is_declared_again_and_its_fact_gets_through(
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let connection = stack.broker().await?;
-    let (queue, events) = (stack.names.work(Stage::Resolver), stack.names.events());
+    let (queue, events) = (stack.names.work(Stage::Ended), stack.names.events());
     let channel = connection.create_channel().await?;
     channel
         .queue_unbind(queue.as_str().into(), events.as_str().into(), "call.ended".into(), FieldTable::default())
@@ -267,7 +267,7 @@ async fn calls_in_queue(stack: &Stack) -> Result<u32> {
     let condition = readiness.condition("broker");
     let link = Link::start(&stack.amqp_url.clone().into(), "depth".into(), condition, down.clone());
     link.connected().await.context("the broker")?;
-    let depths = depth::read_all(&link, &[stack.names.work(Stage::Resolver)]).await?;
+    let depths = depth::read_all(&link, &[stack.names.work(Stage::Ended)]).await?;
     down.cancel();
     Ok(depths[0].messages)
 }

@@ -196,8 +196,9 @@ async fn a_logger_that_slept_creates_nothing_when_it_wakes() -> Result<()> {
     ledger.call_that(first, SOON, |row| row.written && !row.leased).await?;
     workers[2].signal("-STOP").await?;
     let id = stack.sandbox.play(&call(CLIENT).lasting(77)).await?;
-    ledger.call_that(id, SOON, |row| row.resolved).await?;
-    let queue = stack.names.work(Stage::Logger);
+    ledger.call_that(id, SOON, |row| !row.resolution.is_null()).await?;
+    stack.sandbox.delivered(SOON).await?;
+    let queues = [Stage::Ended, Stage::Logger].map(|stage| stack.names.work(stage));
     // What the budget has granted for a moment is no longer valid.
     tokio::time::sleep(Duration::from_secs(2)).await;
     ledger.pause_sellsy(12.0).await?;
@@ -219,8 +220,10 @@ async fn a_logger_that_slept_creates_nothing_when_it_wakes() -> Result<()> {
     workers[2].until_ready(SOON).await?;
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1, "{:?}", stack.logs);
-    let at_rest = || async { (stack.depth(&queue).await.ok()? == 0).then_some(()) };
-    eventually(SOON, at_rest).await.context("the queue is empty")?;
+    for queue in &queues {
+        let at_rest = || async { (stack.depth(queue).await.ok()? == 0).then_some(()) };
+        eventually(SOON, at_rest).await.context("the queue is empty")?;
+    }
     nothing_is_parked(&stack).await?;
     drop((workers, second));
     stack.down().await

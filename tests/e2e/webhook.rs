@@ -117,6 +117,6 @@ async fn calls_of_other_numbers_are_not_taken() -> Result<()> {
 /// Exactly two: through the inbox, if ingest had no connection to the broker yet.
 async fn two_taken(stack: &Stack) -> Result<()> {
     stack.inbox_empty(SOON).await?;
-    assert_eq!(stack.depth(&stack.names.work(Stage::Resolver)).await?, 2);
+    assert_eq!(stack.depth(&stack.names.work(Stage::Ended)).await?, 2);
     Ok(())
 }

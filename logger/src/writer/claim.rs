@@ -22,7 +22,7 @@ use vendors::api::LastCheck;
 /// For this long, the intent that the claim has recorded may be used without asking the ledger again.
 const FRESH: Duration = Duration::from_secs(1);
 
-pub(super) struct Claim {
+pub(crate) struct Claim {
     pub(super) lease: Lease,
     made: Moment,
     sent: Mutex<LastRequest>,

@@ -142,12 +142,12 @@ impl Writer {
         let Update { form, id, links, .. } = *update;
         let digest = work.row.stored().and_then(|stored| stored.digest.as_deref());
         // What the ledger knows may be older than the log: that was adopted and not written since, or written by an older version.
-        let left = match digest {
-            Some(digest) => calls::as_left(&self.database.client().await?, work.row.call_id)
-                .await?
-                .filter(|left| left.digest == digest),
-            None => None,
+        let left = match (digest, &work.row.left) {
+            (None, _) => None,
+            (Some(_), Some(left)) => Some(left.clone()),
+            (Some(_), None) => calls::as_left(&self.database.client().await?, work.row.call_id).await?,
         };
+        let left = left.filter(|left| Some(&*left.digest) == digest);
         let mut text = None;
         loop {
             let log = PhoneCallCreate {

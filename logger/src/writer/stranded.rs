@@ -19,7 +19,7 @@ pub(crate) struct Stranded(Mutex<HashMap<CallId, Unreleased>>);
 
 /// What earlier work on a call has left unreleased.
 #[derive(Default)]
-pub(super) struct Unreleased {
+pub(crate) struct Unreleased {
     pub(super) leases: Vec<Lease>,
     /// What became of the request that was sent under the last lease.
     pub(super) last_request: LastRequest,

@@ -113,7 +113,7 @@ impl Overview {
         };
         let oldest = |stage: Stage| {
             let state = match stage {
-                Stage::Resolver => CallState::Undecided,
+                Stage::Ended | Stage::Resolver => CallState::Undecided,
                 Stage::Logger => CallState::Unlogged,
                 _ => return "–".to_owned(),
             };

@@ -14,13 +14,13 @@ use base::{
 };
 use broker::amqp::Incoming;
 use ledger::{
-    calls::{self, Snapshot, Taken},
+    calls::{self, CARD_DECIDES_FOR, Snapshot, Taken},
     resolution::Resolution,
     timeline::Reason,
 };
 use vendors::aircall::wire::Call;
 
-use super::{Calls, FRESH};
+use super::Calls;
 use crate::{left_out, look_up};
 
 impl Calls {
@@ -40,7 +40,7 @@ impl Calls {
     ) -> Result<Option<Duration>> {
         let (rules, call_id) = (&self.rules.calls, message.event.call_id);
         if !rules.look_at_end() && !rules.without_suppliers {
-            return Ok(Some(FRESH));
+            return Ok(Some(CARD_DECIDES_FOR));
         }
         let Taken::In(known) = calls::begin(client, Stage::Resolver, call_id, view).await? else { return Ok(None) };
         message.set_noted();
@@ -48,7 +48,7 @@ impl Calls {
         let may_be_suppliers = || known.is_none_or(|known| left_out::is_suppliers(&known.resolution));
         let is_left_out =
             rules.without_suppliers && may_be_suppliers() || self.by_end(client, call_id).await?.is_some();
-        Ok(Some(FRESH).filter(|_| !is_left_out))
+        Ok(Some(CARD_DECIDES_FOR).filter(|_| !is_left_out))
     }
 
     /// The decision by the call as it is known.

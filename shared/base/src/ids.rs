@@ -53,6 +53,7 @@ impl Kind {
 pub enum Stage {
     Ingest,
     Cards,
+    Ended,
     Resolver,
     Hints,
     Logger,
@@ -60,13 +61,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub const ALL: [Stage; 6] =
-        [Stage::Ingest, Stage::Cards, Stage::Resolver, Stage::Hints, Stage::Logger, Stage::Insights];
+    pub const ALL: [Stage; 7] =
+        [Stage::Ingest, Stage::Cards, Stage::Ended, Stage::Resolver, Stage::Hints, Stage::Logger, Stage::Insights];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Stage::Ingest => "ingest",
             Stage::Cards => "cards",
+            Stage::Ended => "ended",
             Stage::Resolver => "resolver",
             Stage::Hints => "hints",
             Stage::Logger => "logger",
@@ -79,7 +81,7 @@ impl Stage {
         match self {
             Stage::Ingest => "ingest",
             Stage::Cards | Stage::Resolver | Stage::Hints => "resolver",
-            Stage::Logger => "logger",
+            Stage::Ended | Stage::Logger => "logger",
             Stage::Insights => "insights",
         }
     }

@@ -11,7 +11,8 @@ use base::{
     error::{Error, Result},
     ids::{CallId, Kind},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use ledger::resolution::Resolution;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -49,6 +50,16 @@ pub struct Resolved {
     pub first: bool,
 }
 
+impl Resolved {
+    pub fn of(resolution: &Resolution, first: bool) -> Self {
+        let record = resolution.record.as_ref().map(|record| RecordHint { kind: record.kind, id: record.id });
+        Self { record, opportunity: resolution.opportunity.as_ref().map(|o| o.id), first }
+    }
+}
+
+/// A restore, and what brings an event again after it, take longer.
+const MOMENTS: SignedDuration = SignedDuration::from_mins(5);
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Event {
     /// The fact's own id (UUID v7, so that facts sort by the time at which they were created).
@@ -76,6 +87,12 @@ impl Event {
             .map(|at| Duration::from_millis(at.to_unix().0 * 1000 + u64::from(at.to_unix().1) / 1_000_000));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         now.saturating_sub(created.unwrap_or(now))
+    }
+
+    /// A first decision that follows from it is not doubted: a ledger that has lost the decision since, and perhaps the log that followed
+    /// from it, would get the event again later than this.
+    pub fn is_recent(&self) -> bool {
+        Timestamp::now().duration_since(self.occurred_at) < MOMENTS
     }
 
     /// The ledger has handed it on: what it carried is lost.

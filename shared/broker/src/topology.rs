@@ -1,6 +1,6 @@
 //! Exchanges, queues and bindings as data, declared by every worker at its start.
 //!
-//! One topic exchange carries the facts, and each stage has a quorum queue that binds the kinds that it handles. Each stage
+//! One topic exchange carries the facts, and each stage has a quorum queue (cards a classic one) that binds the kinds that it handles. Each stage
 //! also has a queue of dead letters. One set of delay queues serves all stages: a message waits there for the queue's TTL and
 //! is then dead-lettered through the default exchange to the queue named by its routing key. Therefore each delay queue has
 //! a fanout exchange of its own, so that the routing key can name the queue to return to.
@@ -21,13 +21,15 @@ use lapin::{
 pub struct WorkQueue {
     pub stage: Stage,
     pub binds: &'static [&'static str],
-    /// Older messages are useless: the broker drops them and does not dead-letter them.
+    /// Older messages are useless: the broker drops them and does not dead-letter them. Nor does it keep them on disk or on another node.
     pub expires_after: Option<Duration>,
 }
 
 pub const WORK_QUEUES: &[WorkQueue] = &[
     WorkQueue { stage: Stage::Cards, binds: &["call.created"], expires_after: Some(Duration::from_secs(30)) },
-    WorkQueue { stage: Stage::Resolver, binds: &["call.ended"], expires_after: None },
+    WorkQueue { stage: Stage::Ended, binds: &["call.ended"], expires_after: None },
+    // Calls that the card's look-up does not decide: the logger passes them on.
+    WorkQueue { stage: Stage::Resolver, binds: &[], expires_after: None },
     WorkQueue { stage: Stage::Hints, binds: &["directory.changed", "opportunity.changed"], expires_after: None },
     WorkQueue {
         stage: Stage::Logger,
@@ -91,7 +93,9 @@ impl Names {
     }
 
     pub fn work(&self, stage: Stage) -> String {
-        format!("{}.{}", self.namespace, stage.as_str())
+        // Earlier versions had a quorum queue under the name of the stage.
+        let name = if stage == Stage::Cards { "ringing" } else { stage.as_str() };
+        format!("{}.{name}", self.namespace)
     }
 
     pub fn dead(&self, stage: Stage) -> String {
@@ -116,6 +120,11 @@ pub fn wanted(kind: &str) -> bool {
         Some(prefix) => kind.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.')),
         None => *bind == kind,
     })
+}
+
+/// Whether this fact is useless soon, see [`WorkQueue::expires_after`].
+pub fn expires(kind: &str) -> bool {
+    WORK_QUEUES.iter().any(|queue| queue.expires_after.is_some() && queue.binds.contains(&kind))
 }
 
 /// An exchange to declare.
@@ -179,8 +188,13 @@ pub fn bindings(names: &Names) -> Vec<Binding> {
     work.chain(DELAYS.iter().map(delay)).collect()
 }
 
-/// Bindings of earlier versions. The queue would get these facts a second time.
-const OUTDATED: &[(Stage, &str)] = &[(Stage::Resolver, "directory.changed")];
+/// Bindings of earlier versions, by the stage that gets these facts now: a queue, and the kind that it would get a second time. Until a worker
+/// consumes for the new stage, the old one is needed.
+const OUTDATED: &[(Stage, &str, &str)] = &[
+    (Stage::Hints, "resolver", "directory.changed"),
+    (Stage::Ended, "resolver", "call.ended"),
+    (Stage::Cards, "cards", "call.created"),
+];
 
 /// Declares everything; does nothing if it exists already.
 pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
@@ -195,29 +209,37 @@ pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
         let options = QueueBindOptions::default();
         channel.queue_bind(short(&queue), short(&exchange), short(key), options, FieldTable::default()).await?;
     }
-    for (stage, key) in OUTDATED {
-        let (queue, exchange) = (names.work(*stage), names.events());
+    Ok(())
+}
+
+/// From now on this stage gets its facts alone. Unbinding what does not exist does nothing.
+pub async fn take_over(channel: &Channel, names: &Names, stage: Stage) -> lapin::Result<()> {
+    for (_, queue, key) in OUTDATED.iter().filter(|(now, ..)| *now == stage) {
+        let (queue, exchange) = (format!("{}.{queue}", names.namespace), names.events());
         channel.queue_unbind(short(&queue), short(&exchange), short(key), FieldTable::default()).await?;
     }
     Ok(())
 }
 
 fn work_arguments(names: &Names, queue: &WorkQueue) -> FieldTable {
-    let mut arguments = match queue.expires_after {
-        Some(ttl) => {
-            let mut arguments = quorum();
-            set(&mut arguments, "x-message-ttl", millis(ttl));
-            arguments
-        }
-        None => dead_lettering(Some(&names.dead(queue.stage))),
-    };
-    set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    let mut arguments;
+    if let Some(ttl) = queue.expires_after {
+        arguments = of_type("classic");
+        set(&mut arguments, "x-message-ttl", millis(ttl));
+    } else {
+        arguments = dead_lettering(Some(&names.dead(queue.stage)));
+        set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    }
     arguments
 }
 
 fn quorum() -> FieldTable {
+    of_type("quorum")
+}
+
+fn of_type(queue_type: &str) -> FieldTable {
     let mut arguments = FieldTable::default();
-    set(&mut arguments, "x-queue-type", AMQPValue::LongString("quorum".into()));
+    set(&mut arguments, "x-queue-type", AMQPValue::LongString(queue_type.into()));
     arguments
 }
 
@@ -279,7 +301,8 @@ mod tests {
     #[test]
     fn names_carry_the_namespace() {
         let names = Names::new("staging");
-        assert_eq!(names.work(Stage::Cards), "staging.cards");
+        assert_eq!(names.work(Stage::Cards), "staging.ringing");
+        assert_eq!(names.work(Stage::Logger), "staging.logger");
         assert_eq!(names.dead(Stage::Ingest), "staging.ingest.dead");
         assert_eq!(names.delay("5s"), "staging.delay.5s");
     }

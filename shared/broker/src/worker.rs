@@ -165,6 +165,7 @@ impl Worker {
         let link = self.consume.clone().context("a worker that consumes needs a link for it")?;
         let condition = match stage {
             Stage::Cards => "consumer of cards",
+            Stage::Ended => "consumer of ended",
             Stage::Resolver => "consumer of resolver",
             Stage::Hints => "consumer of hints",
             Stage::Logger => "consumer of logger",

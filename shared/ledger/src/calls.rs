@@ -4,28 +4,16 @@
 //! What a function here stores does not depend on the order of deliveries, nor on how often they come: of views what all of
 //! them together say counts ([`Snapshot`]), an insight when it is newer than the stored one of its key.
 
-use std::{sync::LazyLock, time::Duration};
+use std::sync::LazyLock;
 
-use base::{
-    db::Client,
-    error::Result,
-    ids::{CallId, Stage},
-    phone::E164,
-};
+use base::{db::Client, error::Result, ids::CallId, phone::E164};
 use jiff::Timestamp;
-use tokio_postgres::{
-    Row,
-    types::{Json, ToSql},
-};
+use tokio_postgres::types::{Json, ToSql};
 use vendors::aircall::wire::Call;
 
 use super::{
     insight::Insight,
     resolution::Resolution,
-    snapshot::{
-        PHASE_SHIFT, Place,
-        merge::{FREE, Joined},
-    },
     timeline::{Entry, Lines, WRITE},
 };
 
@@ -33,12 +21,14 @@ mod absent;
 mod as_left;
 mod by_hand;
 mod entering;
+mod first;
 pub(crate) mod left_out;
 mod merging;
 mod overdue;
 mod pairs;
 mod past;
 mod row;
+mod taking;
 mod walk;
 mod writing;
 
@@ -47,167 +37,19 @@ pub use absent::{LineInsights, insights_by_line, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
 pub use entering::{all_entered, any_to_enter, enter};
+pub use first::{First, first_seen};
 pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use pairs::{any_unpaired, pair};
-pub use past::{PastCall, keep_staffs, past};
+pub use past::{Past, PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
+pub use taking::{CARD_DECIDES_FOR, JustDecided, Taken, TakenAndClaimed, apply, begin, end, take_in_and_claim};
 pub use walk::{lines_since, since};
 pub use writing::{
-    Claimed, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off, record_gone,
-    record_intent, record_links_refused, record_written, release, still_waits,
+    Claimed, Claiming, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off,
+    record_gone, record_intent, record_links_refused, record_written, release,
 };
-
-/// The look-up that was made for the card is good enough to decide the call: not too old, and its opportunity holds. An older version did
-/// not say for how long it does. The directory may know by now that it is over, because Sellsy has reported that or it was read for another call.
-const DECIDABLE: &str = "(calls.resolved_at is null and calls.looked_up_at > now() - make_interval(secs => $7::float8)
-                          and coalesce((calls.resolution->>'holds_until')::timestamptz > now(), calls.resolution->'opportunity'->>'id' is null)
-                          and (calls.resolution->'opportunity'->>'id' is null
-                               or exists (select from directory_opportunities o
-                                           where o.id = (calls.resolution->'opportunity'->>'id')::bigint)))";
-
-/// Whether one view has something that the other lacks and that a call never loses ([`Snapshot`]).
-fn has_more(one: &str, other: &str) -> String {
-    let free = FREE.join(",");
-    let items = |list: &str| {
-        let of = |view: &str| format!("select jsonb_array_elements({view}->'{list}')");
-        format!("exists ({} except {})", of(one), of(other))
-    };
-    let (notes, tags) = (items("comments"), items("tags"));
-    let fields =
-        format!("select jsonb_object_keys({one} - '{{{free}}}'::text[]) except select jsonb_object_keys({other})");
-    format!("(exists ({fields}) or {notes} or {tags})")
-}
-
-/// Stores a view if it replaces the stored one, writes its timeline line unless that was done (`$9`), and returns what is
-/// known of the caller then. `$7` and `$8` are for [`end`]; without them nothing is decided. `$10` are the parts of a view
-/// that stands alone.
-///
-/// A view replaces the stored one if it is newer and has all that the other has: then it is what [`merging::merge`] would
-/// make of both. If it is older and has nothing more, nothing changes. All else has to be merged, and the last column says
-/// so. A merged row (`snapshot_parts`) always has to.
-static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
-    let (loses, adds) = (has_more("snapshot", "$2::jsonb"), has_more("$2::jsonb", "snapshot"));
-    // The phase and the time must both say so.
-    let is = |phase: &str, time: &str| {
-        format!(
-            "$4::bigint >> {PHASE_SHIFT} {phase} snapshot_rank >> {PHASE_SHIFT} and ($3::timestamptz, $4) {time} (snapshot_at, snapshot_rank)"
-        )
-    };
-    let (newer, older) = (is(">=", ">"), is("<=", "<="));
-    let fits = "(select fits from kept)";
-    format!(
-        "with old as (select erased_at is not null as erased, snapshot is null as without,
-                             snapshot_parts is null and $10::jsonb is null as plain,
-                             {newer} and not {loses} as replaced, {older} and not {adds} as known
-                        from calls where call_id = $1 for no key update),
-              kept as (select not coalesce((select erased from old), false) as so,
-                              coalesce((select without or plain and replaced from old), false) as fits,
-                              coalesce((select plain and known from old), false) as known),
-              noted as (insert into timeline (call_id, stage, what, detail)
-                        select $1, $5::text, $6::text, jsonb_build_object('occurred_at', $3::timestamptz) from kept
-                         where so and not $9::bool),
-              taken as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, snapshot_parts, reconciled_at, hand_on_at)
-                        select $1, $2::jsonb, $3::timestamptz, $4::bigint, $10::jsonb, case when $6::text = 'reconciled' then now() end,
-                               case when $2::jsonb->>'ended_at' is not null then {LATER} end
-                          from kept where so
-                        on conflict (call_id) do update
-                           set snapshot = case when {fits} then excluded.snapshot else calls.snapshot end,
-                               snapshot_at = case when {fits} then excluded.snapshot_at else calls.snapshot_at end,
-                               snapshot_rank = case when {fits} then excluded.snapshot_rank else calls.snapshot_rank end,
-                               snapshot_parts = case when {fits} then excluded.snapshot_parts else calls.snapshot_parts end,
-                               reconciled_at = case when {fits} then coalesce(excluded.reconciled_at, calls.reconciled_at)
-                                                    else calls.reconciled_at end,
-                               reconciled_view = case when not {fits} or $6 = 'reconciled' then calls.reconciled_view end,
-                               resolved_at = case when {DECIDABLE} then now() else calls.resolved_at end,
-                               unmatched_number = case when {DECIDABLE} and calls.resolution->>'record' is null then $8::text
-                                                       else calls.unmatched_number end,
-                               hand_on_at = case when {DECIDABLE} and calls.resolution->>'record' is null then null
-                                                 when excluded.hand_on_at is not null then excluded.hand_on_at
-                                                 else calls.hand_on_at end
-                         where calls.erased_at is null and ({fits} or {DECIDABLE})
-                     returning resolution, looked_up_at, resolved_at, card_at, (snapshot_at, snapshot_rank) = ($3, $4) as stored)
-         select so, coalesce(taken.resolution, calls.resolution), coalesce(taken.looked_up_at, calls.looked_up_at),
-                coalesce(taken.resolved_at, calls.resolved_at) is not null, coalesce(taken.card_at, calls.card_at) is not null,
-                coalesce(taken.resolved_at = now(), false),
-                so and not known and not coalesce(taken.stored, false) as to_merge
-           from kept left join taken on true left join calls on calls.call_id = $1"
-    )
-});
-
-/// Stores what the view adds to the earlier ones; a duplicate changes nothing. Writes the event to the timeline. Also notes that Aircall's list brought the call in, before anybody writes the log. False when the data of
-/// this call were deleted: then nothing is stored.
-pub async fn apply(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<bool> {
-    Ok(take_in(client, stage, call_id, snapshot, None).await?.get(0))
-}
-
-/// The outcome of storing a view.
-#[derive(Clone, Debug)]
-pub enum Taken {
-    /// Stored, or older than the stored one; with what the ledger knows of the caller.
-    In(Option<Box<Known>>),
-    /// The data of this call were deleted.
-    Erased,
-}
-
-/// Like [`apply`], and returns what is known of the caller.
-pub async fn begin(client: &Client, stage: Stage, call_id: CallId, snapshot: &Snapshot<'_>) -> Result<Taken> {
-    take_in(client, stage, call_id, snapshot, None).await.map(|row| taken(&row))
-}
-
-/// Like [`begin`], for a call that has ended: if it was looked up within the last `fresh`, that look-up becomes its
-/// final resolution. No other query is needed then, which is why this is one statement.
-pub async fn end(
-    client: &Client,
-    stage: Stage,
-    call_id: CallId,
-    snapshot: &Snapshot<'_>,
-    fresh: Duration,
-    number: Option<&E164>,
-) -> Result<Taken> {
-    take_in(client, stage, call_id, snapshot, Some((fresh, number))).await.map(|row| taken(&row))
-}
-
-async fn take_in(
-    client: &Client,
-    stage: Stage,
-    call_id: CallId,
-    snapshot: &Snapshot<'_>,
-    decide: Option<(Duration, Option<&E164>)>,
-) -> Result<Row> {
-    let Place { at, rank } = snapshot.place();
-    let parts = Joined::of(snapshot).parts().map(Json);
-    let (call, stage) = (Json(snapshot.call), stage.as_str());
-    let (fresh_s, number) = (decide.map(|(fresh, _)| fresh.as_secs_f64()), decide.and_then(|(_, number)| number));
-    let number = number.map(E164::as_str);
-    let values: [&(dyn ToSql + Sync); 10] =
-        [&call_id.0, &call, &at, &rank, &stage, &snapshot.kind, &fresh_s, &number, &snapshot.noted, &parts];
-    let row = client.prepared_query_one(&TAKE_IN, &values).await?;
-    if row.get("to_merge") {
-        merging::merge(client, call_id, snapshot).await?;
-    }
-    if let Some(number) = snapshot.call.external_transferred_to.as_ref().filter(|_| row.get(0)) {
-        keep_forwarded(client, call_id, number, at).await?;
-    }
-    Ok(row)
-}
-
-fn taken(row: &Row) -> Taken {
-    if !row.get::<_, bool>(0) {
-        return Taken::Erased;
-    }
-    let known = |Json(resolution)| {
-        Box::new(Known {
-            resolution,
-            looked_up_at: row.get(2),
-            is_final: row.get(3),
-            card_shown: row.get(4),
-            just_decided: row.get(5),
-        })
-    };
-    Taken::In(row.get::<_, Option<_>>(1).map(known))
-}
 
 /// Whether the data of this call were deleted.
 pub async fn is_erased(client: &Client, call_id: CallId) -> Result<bool> {
@@ -265,12 +107,13 @@ pub async fn keep_look_up(
     // Whether the card is still unclaimed is read under the row's lock: two replicas may run this at the same time.
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "with noted as ({WRITE}),
+            "with noted as ({}),
                   old as (select card_at is null and snapshot->>'ended_at' is null as free
                             from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
              update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end
                from old where call_id = $1
-          returning $7 and free"
+          returning $7 and free",
+            *WRITE
         )
     });
     let lines = Lines::of([line]);

@@ -10,13 +10,20 @@
 //! A line that nothing waits for goes through [`Timeline`], which writes many with one statement. The others are written with the fact that they
 //! report, or by [`add`].
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
-use base::{db::Client, error::Result, ids::CallId};
+use base::{
+    db::Client,
+    error::Result,
+    ids::{CallId, Stage},
+};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokio_postgres::Row;
 use vendors::sent::{self, Sent};
+
+use super::resolution::Resolution;
 
 mod gathered;
 mod legacy;
@@ -50,7 +57,7 @@ impl Entry {
 /// A line as it was stored.
 #[derive(Clone, Debug)]
 pub struct Line {
-    pub at: jiff::Timestamp,
+    pub at: Timestamp,
     pub stage: String,
     pub what: What,
 }
@@ -60,7 +67,7 @@ impl Serialize for Line {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Shown<'a> {
-            at: jiff::Timestamp,
+            at: Timestamp,
             stage: &'a str,
             what: String,
             key: String,
@@ -71,11 +78,13 @@ impl Serialize for Line {
     }
 }
 
-/// Writes lines, as part of a statement whose first five parameters are the call and [`Lines::values`].
-pub(super) const WRITE: &str = "insert into timeline (call_id, stage, what, detail, at)
-               select $1::bigint, stage, what, detail, clock_timestamp() - make_interval(secs => age)
-                 from unnest($2::text[], $3::text[], $4::jsonb[], $5::float8[]) with ordinality as t (stage, what, detail, age, n)
-                order by n";
+/// Lines as columns, for a statement whose first five parameters are the call and [`Lines::values`]. In the order of `n`.
+pub(super) const LINES: &str = "$1::bigint, stage, what, detail, clock_timestamp() - make_interval(secs => age)
+                 from unnest($2::text[], $3::text[], $4::jsonb[], $5::float8[]) with ordinality as t (stage, what, detail, age, n)";
+
+/// Writes lines, as part of such a statement.
+pub(super) static WRITE: LazyLock<String> =
+    LazyLock::new(|| format!("insert into timeline (call_id, stage, what, detail, at) select {LINES} order by n"));
 
 /// Stages, what, details, ages.
 type Values<'a> = (Vec<&'a str>, Vec<String>, Vec<Value>, Vec<f64>);
@@ -102,6 +111,11 @@ impl Lines {
         (all.iter().map(|e| e.stage).collect(), whats, details, all.iter().map(|e| e.age.as_secs_f64()).collect())
     }
 
+    /// The statement has not written them, and nobody will: the requests are kept and written with later lines.
+    pub(super) fn unwritten(self) {
+        sent::restore_requests(self.requests);
+    }
+
     /// Ends the use of the lines: they are written, or their statement has failed.
     pub(super) fn after<T>(self, written: Result<T, tokio_postgres::Error>) -> Result<T> {
         if written.is_err() {
@@ -123,6 +137,14 @@ fn requested(request: &Sent) -> Entry {
     Entry::new(request.stage, what).ago(request.ended.elapsed())
 }
 
+/// The lines of a decision, written by the replica that made it.
+pub fn decided(by: &Resolution, looked_up_at: Timestamp, card_shown: bool) -> Vec<Entry> {
+    let no_card = (!card_shown && by.record.is_some()).then_some(What::NoCardShown {});
+    let decision = Decision { looked_up_at: Some(looked_up_at), ..Decision::from(by) };
+    let lines = no_card.into_iter().chain([What::Decided(decision)]);
+    lines.map(|what| Entry::new(Stage::Resolver.as_str(), what)).collect()
+}
+
 /// Writes these lines, preceded by the requests that the current message has caused so far.
 pub async fn add(client: &Client, call_id: CallId, entries: impl IntoIterator<Item = Entry>) -> Result<()> {
     let lines = Lines::of(entries);
@@ -130,7 +152,7 @@ pub async fn add(client: &Client, call_id: CallId, entries: impl IntoIterator<It
         return Ok(());
     }
     let (stages, whats, details, ages) = lines.values();
-    let written = client.prepared_execute(WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await;
+    let written = client.prepared_execute(&WRITE, &[&call_id.0, &stages, &whats, &details, &ages]).await;
     lines.after(written).map(drop)
 }
 

@@ -112,7 +112,8 @@ impl<H: Handler> Consumer<H> {
         let mut session = Session {
             channel: Link::request(connection, REQUEST_TIMEOUT, async {
                 let channel = connection.create_channel().await?;
-                topology::declare(&channel, &self.names).await.map(|()| channel)
+                topology::declare(&channel, &self.names).await?;
+                topology::take_over(&channel, &self.names, self.stage).await.map(|()| channel)
             })
             .await?,
             connection: connection.clone(),
@@ -264,6 +265,9 @@ impl<H: Handler> Consumer<H> {
     /// not settled, so the broker requeues it.
     async fn handle(&self, incoming: &mut Incoming, shutdown: &CancellationToken) -> Option<Result<Outcome>> {
         let deadline = time::Instant::now() + LONGEST_HOLD;
+        if let Some(left) = incoming.waits {
+            return Some(Ok(Outcome::Later(left)));
+        }
         let defer =
             |code: Code, message: String| Some(Err(Error::new(code, Remedy::Defer { after: DEFER_FOR }, message)));
         loop {

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use base::error::Result;
+use base::{error::Result, ids::Stage};
 use ledger::timeline::Reason;
 
 use super::message::Incoming;
@@ -15,6 +15,8 @@ pub enum Outcome {
     Skip(Reason),
     /// Nothing is wrong, but the message must be handled again after about this time. It waits in a delay queue.
     Later(Duration),
+    /// Another stage has to handle this message.
+    PassOn(Stage),
 }
 
 pub trait Handler: Send + Sync + 'static {

@@ -44,11 +44,12 @@ pub(super) fn waited(attempts: u32) -> Duration {
     last.map_or(Duration::ZERO, |(_, ttl)| *ttl)
 }
 
-/// The next rung for a message that must not come back late: the longest that fits into `wait`. A long wait takes several.
-pub(super) fn hop(wait: Duration) -> &'static str {
+/// The next rung for a message that must not come back late, the longest that fits into `wait`; and how much of the wait is left after it.
+pub(super) fn hop(wait: Duration) -> (&'static str, Duration) {
     // The wait was calculated a moment ago, so a rung may be longer by the time since then.
     let fits = |ttl: Duration| ttl <= wait + Duration::from_secs(1);
-    DELAYS.iter().rev().find(|(_, ttl)| fits(*ttl)).unwrap_or(&DELAYS[0]).0
+    let (rung, ttl) = DELAYS.iter().rev().find(|(_, ttl)| fits(*ttl)).unwrap_or(&DELAYS[0]);
+    (rung, wait.saturating_sub(*ttl))
 }
 
 #[cfg(test)]
@@ -84,16 +85,16 @@ mod tests {
 
     #[test]
     fn hops_do_not_overshoot() {
-        for (wait_ms, rung) in [
-            (0, "5s"),
-            (4_990, "5s"),
-            (10_000, "5s"),
-            (28_900, "5s"),
-            (29_990, "30s"),
-            (50_000, "30s"),
-            (130_000, "2m"),
+        for (wait_ms, rung, left_ms) in [
+            (0, "5s", 0),
+            (4_990, "5s", 0),
+            (10_000, "5s", 5_000),
+            (28_900, "5s", 23_900),
+            (29_990, "30s", 0),
+            (50_000, "30s", 20_000),
+            (130_000, "2m", 10_000),
         ] {
-            assert_eq!(hop(Duration::from_millis(wait_ms)), rung, "{wait_ms} ms");
+            assert_eq!(hop(Duration::from_millis(wait_ms)), (rung, Duration::from_millis(left_ms)), "{wait_ms} ms");
         }
     }
 }

@@ -4,7 +4,10 @@
 //! since when it has failed and with which code, so that a dead letter explains itself.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,7 +26,10 @@ use lapin::{
 use uuid::Uuid;
 
 use super::ladder;
-use crate::{event::Event, topology::short};
+use crate::{
+    event::Event,
+    topology::{self, short},
+};
 
 const ATTEMPTS: &str = "callbridge-attempts";
 const STAGE: &str = "callbridge-stage";
@@ -33,6 +39,8 @@ const ERROR_MESSAGE: &str = "callbridge-error-message";
 const FIRST_FAILURE: &str = "callbridge-first-failure";
 /// When the handler last delayed the message ([`super::Outcome::Later`]).
 const DELAYED: &str = "callbridge-put-off";
+/// How many milliseconds it still waits after the delay queue in which it is.
+const WAITS: &str = "callbridge-waits-ms";
 const LAST_FAILURE: &str = "callbridge-last-failure";
 /// A handler had begun with the message before it was deferred.
 const BEGUN: &str = "callbridge-begun";
@@ -46,8 +54,8 @@ const TRACEPARENT: &str = "traceparent";
 const PROBE: &str = "callbridge.probe";
 
 /// The headers about earlier attempts, which a replayed message starts without.
-const EARLIER_ATTEMPTS: [&str; 8] =
-    [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, DELAYED, BEGUN];
+const EARLIER_ATTEMPTS: [&str; 9] =
+    [ATTEMPTS, STAGE, ERROR_CODE, ERROR_MESSAGE, FIRST_FAILURE, LAST_FAILURE, DELAYED, WAITS, BEGUN];
 
 /// A message about to be published.
 #[derive(Clone, Debug)]
@@ -61,13 +69,9 @@ impl Outgoing {
         let mut headers = FieldTable::default();
         put(&mut headers, TRACEPARENT, &trace.to_string());
         put(&mut headers, CALL_ID, &event.call_id.to_string());
-        let properties = persistent()
-            .with_message_id(short(&event.id.to_string()))
-            .with_type(short(&event.kind))
-            .with_timestamp(u64::try_from(event.occurred_at.as_second()).unwrap_or_default())
-            .with_headers(headers);
         let body = serde_json::to_vec(event).map_err(|e| Error::malformed("the fact", &e))?;
-        Ok(Self { body, properties })
+        let properties = if topology::expires(&event.kind) { fleeting() } else { persistent() };
+        Ok(Self { body, properties: of_event(properties, event).with_headers(headers) })
     }
 
     /// Bytes that are not a fact but must not be lost; to be published straight to a queue of dead letters.
@@ -78,6 +82,14 @@ impl Outgoing {
         let id = short(&Uuid::now_v7().to_string());
         Self { body, properties: persistent().with_message_id(id).with_headers(headers) }
     }
+}
+
+/// With the properties that say which fact this is.
+fn of_event(properties: BasicProperties, event: &Event) -> BasicProperties {
+    properties
+        .with_message_id(short(&event.id.to_string()))
+        .with_type(short(&event.kind))
+        .with_timestamp(u64::try_from(event.occurred_at.as_second()).unwrap_or_default())
 }
 
 /// The properties of a message that consumers ack and ignore.
@@ -91,7 +103,12 @@ pub(super) fn is_probe(delivery: &Delivery) -> bool {
 
 /// Content type JSON and delivery mode 2: the broker writes the message to disk before it confirms.
 fn persistent() -> BasicProperties {
-    BasicProperties::default().with_content_type(short("application/json")).with_delivery_mode(2)
+    fleeting().with_delivery_mode(2)
+}
+
+/// Content type JSON and delivery mode 1: the broker keeps the message in its memory.
+fn fleeting() -> BasicProperties {
+    BasicProperties::default().with_content_type(short("application/json")).with_delivery_mode(1)
 }
 
 /// A delivery in the form that handlers get.
@@ -109,9 +126,10 @@ pub struct Incoming {
     redelivered: bool,
     /// When the last attempt ended, if that was in this process: the message was kept while something was unavailable.
     pub(super) kept_since: Option<Instant>,
-    /// The handler itself has delayed it before, with [`super::Outcome::Later`].
-    pub delayed: bool,
+    /// Its handler has delayed it, with [`super::Outcome::Later`], and it has not waited for so long yet.
+    pub(super) waits: Option<Duration>,
     noted: AtomicBool,
+    continued: OnceLock<(Stage, Event)>,
     pub trace: Traceparent,
 }
 
@@ -127,8 +145,8 @@ impl Incoming {
 
     pub(super) fn parse(delivery: &Delivery) -> Result<Self, serde_json::Error> {
         let has = |name| header(delivery, name).is_some();
-        let (attempts, delayed) = (attempts(delivery), has(DELAYED));
-        let begun = delivery.redelivered || attempts > 0 || delayed || has(REPLAYED) || has(BEGUN);
+        let attempts = attempts(delivery);
+        let begun = delivery.redelivered || attempts > 0 || has(DELAYED) || has(REPLAYED) || has(BEGUN);
         Ok(Self {
             event: serde_json::from_slice(&text::readable(&delivery.data))?,
             attempts,
@@ -136,8 +154,9 @@ impl Incoming {
             begun,
             kept_since: None,
             redelivered: delivery.redelivered,
-            delayed,
+            waits: waits(delivery),
             noted: AtomicBool::new(has(NOTED)),
+            continued: OnceLock::new(),
             trace: trace(delivery).child(),
         })
     }
@@ -157,6 +176,17 @@ impl Incoming {
     pub fn set_noted(&self) {
         self.noted.store(true, Relaxed);
     }
+
+    /// What this message was about is done, and this fact follows from it: the handler goes on with that, as a handler of its stage would.
+    /// If it has to come again, or is parked, then as this fact, for that stage.
+    pub fn continue_as(&self, stage: Stage, fact: Event) {
+        // A handler does so once.
+        let _ = self.continued.set((stage, fact));
+    }
+
+    pub fn continued(&self) -> Option<(Stage, &Event)> {
+        self.continued.get().map(|(stage, fact)| (*stage, fact))
+    }
 }
 
 pub(super) fn attempts(delivery: &Delivery) -> u32 {
@@ -164,6 +194,14 @@ pub(super) fn attempts(delivery: &Delivery) -> u32 {
         Some(AMQPValue::LongInt(n)) => u32::try_from(*n).unwrap_or(0),
         Some(AMQPValue::LongLongInt(n)) => u32::try_from(*n).unwrap_or(0),
         _ => 0,
+    }
+}
+
+/// A delay queue is never shorter than it says, and the next one is at least five seconds: less than one of them is not waited for.
+fn waits(delivery: &Delivery) -> Option<Duration> {
+    match header(delivery, WAITS) {
+        Some(AMQPValue::LongLongInt(ms)) => u64::try_from(*ms).ok().filter(|ms| *ms >= 1000).map(Duration::from_millis),
+        _ => None,
     }
 }
 
@@ -225,8 +263,30 @@ pub(super) fn failed_copy(
     error: &Error,
     incoming: Option<&Incoming>,
 ) -> Outgoing {
-    copy(delivery, |headers| {
+    let copy = copy(delivery, |headers| {
         put_failure(headers, stage, attempts, error);
+        put_noted(headers, incoming.is_some_and(Incoming::is_noted));
+        if incoming.is_some_and(|incoming| incoming.begun) {
+            headers.insert(short(BEGUN), AMQPValue::Boolean(true));
+        }
+    });
+    as_continued(copy, incoming)
+}
+
+/// A copy of a message that its handler delays. `left`: for how long it waits after the next delay queue.
+pub(super) fn delayed_copy(delivery: &Delivery, left: Duration, incoming: Option<&Incoming>) -> Outgoing {
+    let copy = copy(delivery, |headers| {
+        put(headers, DELAYED, &Timestamp::now().to_string());
+        headers.insert(short(WAITS), AMQPValue::LongLongInt(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)));
+        put_noted(headers, incoming.is_some_and(Incoming::is_noted));
+    });
+    as_continued(copy, incoming)
+}
+
+/// A copy for another stage, which has not tried yet. A handler may have done part of the work.
+pub(super) fn passed_on_copy(delivery: &Delivery, incoming: Option<&Incoming>) -> Outgoing {
+    copy(delivery, |headers| {
+        *headers = without_attempts(headers);
         put_noted(headers, incoming.is_some_and(Incoming::is_noted));
         if incoming.is_some_and(|incoming| incoming.begun) {
             headers.insert(short(BEGUN), AMQPValue::Boolean(true));
@@ -234,26 +294,30 @@ pub(super) fn failed_copy(
     })
 }
 
-/// A copy of a message that its handler delays.
-pub(super) fn delayed_copy(delivery: &Delivery, is_noted: bool) -> Outgoing {
-    copy(delivery, |headers| {
-        put(headers, DELAYED, &Timestamp::now().to_string());
-        put_noted(headers, is_noted);
-    })
+/// The fact as which the message goes on, if there is one.
+fn as_continued(copy: Outgoing, incoming: Option<&Incoming>) -> Outgoing {
+    let Some((_, fact)) = incoming.and_then(Incoming::continued) else { return copy };
+    // Facts of ours can always be written.
+    let Ok(body) = serde_json::to_vec(fact) else { return copy };
+    Outgoing { body, properties: of_event(copy.properties, fact) }
 }
 
 /// A copy without headers about earlier attempts, marked as replayed.
 pub fn replayed_copy(delivery: &Delivery) -> Outgoing {
     copy(delivery, |headers| {
-        let mut fresh = FieldTable::default();
-        for (name, value) in headers.inner() {
-            if !EARLIER_ATTEMPTS.contains(&name.as_str()) {
-                fresh.insert(name.clone(), value.clone());
-            }
-        }
-        put(&mut fresh, REPLAYED, &Timestamp::now().to_string());
-        *headers = fresh;
+        *headers = without_attempts(headers);
+        put(headers, REPLAYED, &Timestamp::now().to_string());
     })
+}
+
+fn without_attempts(headers: &FieldTable) -> FieldTable {
+    let mut fresh = FieldTable::default();
+    for (name, value) in headers.inner() {
+        if !EARLIER_ATTEMPTS.contains(&name.as_str()) {
+            fresh.insert(name.clone(), value.clone());
+        }
+    }
+    fresh
 }
 
 /// Copies a message without the broker's own `x-` headers.

@@ -44,28 +44,37 @@ impl Settling<'_> {
         result: Result<Outcome>,
     ) -> &'static str {
         let call_id = incoming.map(|incoming| incoming.event.call_id);
+        let stage = self.stage_of(incoming);
         let label = match result {
             Ok(Outcome::Done) => "done",
             Ok(Outcome::Skip(reason)) => {
-                self.note(call_id, Some(Entry::new(self.stage.as_str(), What::Skipped { reason })), 0).await;
+                self.note(call_id, Some(Entry::new(stage.as_str(), What::Skipped { reason })), 0).await;
                 "skipped"
             }
             Ok(Outcome::Later(wait)) => {
-                let to = Destination::Delay { rung: ladder::hop(wait), back_to: self.stage };
-                let is_noted = incoming.is_some_and(Incoming::is_noted);
-                if !self.publish_while_delivered(delivery, to, &message::delayed_copy(delivery, is_noted)).await {
+                let (rung, left) = ladder::hop(wait);
+                let (to, copy) =
+                    (Destination::Delay { rung, back_to: stage }, message::delayed_copy(delivery, left, incoming));
+                if !self.publish_while_delivered(delivery, to, &copy).await {
                     return "lost_connection";
                 }
                 "put_off"
             }
+            Ok(Outcome::PassOn(to)) => {
+                let copy = message::passed_on_copy(delivery, incoming);
+                if !self.publish_while_delivered(delivery, Destination::Work(to), &copy).await {
+                    return "lost_connection";
+                }
+                "passed_on"
+            }
             Err(error) => {
-                let (label, to, attempts) = self.next(delivery, &error);
-                let copy = message::failed_copy(delivery, self.stage, attempts, &error, incoming);
+                let (label, to, attempts) = next(stage, delivery, &error);
+                let copy = message::failed_copy(delivery, stage, attempts, &error, incoming);
                 if !self.publish_while_delivered(delivery, to, &copy).await {
                     return "lost_connection";
                 }
                 if label != "deferred" {
-                    self.report(call_id, &error, label, attempts).await;
+                    self.report(stage, call_id, &error, label, attempts).await;
                 }
                 label
             }
@@ -77,16 +86,9 @@ impl Settling<'_> {
         }
     }
 
-    fn next(&self, delivery: &Delivery, error: &Error) -> (&'static str, Destination<'static>, u32) {
-        let attempts = message::attempts(delivery);
-        match ladder::next(attempts, error.remedy) {
-            Step::Wait { rung, attempts } => {
-                // Deferring is normal while there is a backlog, so it is neither logged nor written to the timeline.
-                let label = if matches!(error.remedy, Remedy::Defer { .. }) { "deferred" } else { "retried" };
-                (label, Destination::Delay { rung, back_to: self.stage }, attempts)
-            }
-            Step::Park => ("parked", Destination::Dead(self.stage), attempts + 1),
-        }
+    /// The stage that the message goes on with if it has to come again.
+    fn stage_of(&self, incoming: Option<&Incoming>) -> Stage {
+        incoming.and_then(Incoming::continued).map_or(self.stage, |(stage, _)| stage)
     }
 
     /// Publishes the copy, however long that takes; false if we no longer own the delivery.
@@ -107,8 +109,8 @@ impl Settling<'_> {
         false
     }
 
-    async fn report(&self, call_id: Option<CallId>, error: &Error, label: &'static str, attempts: u32) {
-        let (stage, code, call) = (self.stage.as_str(), error.code.as_str(), call_id.map(|c| c.0));
+    async fn report(&self, stage: Stage, call_id: Option<CallId>, error: &Error, label: &'static str, attempts: u32) {
+        let (stage, code, call) = (stage.as_str(), error.code.as_str(), call_id.map(|c| c.0));
         let (message, parked) = (&error.message, label == "parked");
         if parked {
             tracing::error!(stage, code, call_id = call, attempts, error = message, "A message was parked.");
@@ -139,5 +141,17 @@ impl Settling<'_> {
         if let Err(e) = written.await {
             tracing::warn!(call_id = call_id.0, error = %e, "A line of the timeline could not be written.");
         }
+    }
+}
+
+fn next(stage: Stage, delivery: &Delivery, error: &Error) -> (&'static str, Destination<'static>, u32) {
+    let attempts = message::attempts(delivery);
+    match ladder::next(attempts, error.remedy) {
+        Step::Wait { rung, attempts } => {
+            // Deferring is normal while there is a backlog, so it is neither logged nor written to the timeline.
+            let label = if matches!(error.remedy, Remedy::Defer { .. }) { "deferred" } else { "retried" };
+            (label, Destination::Delay { rung, back_to: stage }, attempts)
+        }
+        Step::Park => ("parked", Destination::Dead(stage), attempts + 1),
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn end_span(mut step: Span, result: Option<&Result<Outcome>>) {
         Some(Ok(Outcome::Done)) => step.set("callbridge.outcome", "done"),
         Some(Ok(Outcome::Skip(_))) => step.set("callbridge.outcome", "skipped"),
         Some(Ok(Outcome::Later(_))) => step.set("callbridge.outcome", "put_off"),
+        Some(Ok(Outcome::PassOn(_))) => step.set("callbridge.outcome", "passed_on"),
         Some(Err(e)) => step.fail(e.code.as_str()),
     }
 }

@@ -1,7 +1,10 @@
 //! What is known of earlier calls with a number, for the card.
 
+use std::sync::LazyLock;
+
 use base::{db::Client, error::Result, ids::CallId, phone::E164};
 use jiff::Timestamp;
+use tokio_postgres::Row;
 
 /// Far more than a card shows: others may have the same last digits.
 const MOST: i64 = 30;
@@ -17,38 +20,49 @@ pub struct PastCall {
     pub line_country: Option<String>,
 }
 
-/// The last calls with the number that are over, newest first, without this one; and the name of this staff of Sellsy.
-pub async fn past(
-    client: &Client,
-    call_id: CallId,
-    number: &E164,
-    staff: Option<i64>,
-) -> Result<(Vec<PastCall>, Option<String>)> {
+/// Earlier calls with a number that are over, newest first, and the name of a staff of Sellsy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    pub calls: Vec<PastCall>,
+    pub staff: Option<String>,
+}
+
+/// Without this call.
+pub async fn past(client: &Client, call_id: CallId, number: &E164, staff: Option<i64>) -> Result<Past> {
+    static SQL: LazyLock<String> = LazyLock::new(|| select("$2", "$3", "true"));
+    Ok(read(&client.prepared_query(&SQL, &[&call_id.0, &number.last_digits(), &staff]).await?))
+}
+
+/// The statement for [`read`], with one more column. Parameters: the number's last digits, the staff; the call is `$1`.
+pub(super) fn select(digits: &str, staff: &str, more: &str) -> String {
     // The index of the console's search finds numbers by their last digits, backwards. As a range, because a prepared `like` may not use it;
     // the colon follows the nine.
-    let sql = "select s.name, c.* from (select) one left join staffs s on s.id = $3
-                 left join lateral (
-                     select s.started_at, snapshot->>'direction' = 'inbound', jsonb_typeof(snapshot->'answered_at') is not null,
-                            snapshot->'user'->>'name', snapshot->>'raw_digits', snapshot->'number'->>'country'
-                       from (select call_id, started_at from console_calls
-                              where caller_backwards ~>=~ reverse($2) and caller_backwards ~<~ (reverse($2) || ':')
-                                and started_at > now() - interval '90 days') s
-                       join calls using (call_id)
-                      where call_id <> $1 and snapshot->'ended_at' is not null
-                      order by s.started_at desc limit $4) c on true";
-    let rows = client.prepared_query(sql, &[&call_id.0, &number.last_digits(), &staff, &MOST]).await?;
-    let name = rows.first().and_then(|row| row.get(0));
-    let call = |row: &tokio_postgres::Row| {
+    format!(
+        "select s.name as staff, c.*, {more} from (select) one left join staffs s on s.id = {staff}
+           left join lateral (
+               select s.started_at, snapshot->>'direction' = 'inbound' as inbound, jsonb_typeof(snapshot->'answered_at') is not null as answered,
+                      snapshot->'user'->>'name' as agent, snapshot->>'raw_digits' as raw_digits, snapshot->'number'->>'country' as country
+                 from (select call_id, started_at from console_calls
+                        where caller_backwards ~>=~ reverse({digits}) and caller_backwards ~<~ (reverse({digits}) || ':')
+                          and started_at > now() - interval '90 days') s
+                 join calls using (call_id)
+                where call_id <> $1 and snapshot->'ended_at' is not null
+                order by s.started_at desc limit {MOST}) c on true"
+    )
+}
+
+pub(super) fn read(rows: &[Row]) -> Past {
+    let call = |row: &Row| {
         Some(PastCall {
-            started_at: row.get::<_, Option<_>>(1)?,
-            inbound: row.get::<_, Option<_>>(2).unwrap_or(true),
-            answered: row.get(3),
-            agent: row.get(4),
-            raw_digits: row.get(5),
-            line_country: row.get(6),
+            started_at: row.get::<_, Option<_>>("started_at")?,
+            inbound: row.get::<_, Option<_>>("inbound").unwrap_or(true),
+            answered: row.get("answered"),
+            agent: row.get("agent"),
+            raw_digits: row.get("raw_digits"),
+            line_country: row.get("country"),
         })
     };
-    Ok((rows.iter().filter_map(call).collect(), name))
+    Past { calls: rows.iter().filter_map(call).collect(), staff: rows.first().and_then(|row| row.get("staff")) }
 }
 
 /// The staffs of Sellsy as they are now: their ids and names.

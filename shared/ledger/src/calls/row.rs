@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, types::Json};
 use vendors::aircall::wire::Call;
 
+use super::as_left::AsLeft;
 use crate::{form::LogForm, insight::Insights, resolution::Resolution};
 
 /// The columns that [`read`] needs. Durations are computed by the database's clock alone.
@@ -38,6 +39,8 @@ pub struct CallRow {
     pub moved: bool,
     /// The other call of a transfer from one line to another.
     pub other_call: Option<i64>,
+    /// The log as it was left, if it was read with the row.
+    pub left: Option<AsLeft>,
     pub(super) wanted: i64,
 }
 
@@ -128,6 +131,7 @@ impl CallRow {
             log: Log::None,
             moved: false,
             other_call: None,
+            left: None,
             wanted: 0,
         }
     }
@@ -251,6 +255,7 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         log,
         moved: row.get("moved"),
         other_call: row.get("other_call"),
+        left: row.try_get::<_, Option<Json<AsLeft>>>("left_so").ok().flatten().map(|Json(left)| left),
         wanted: row.get("wanted"),
     }
 }

@@ -3,7 +3,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use base::{db::Client, error::Result, ids::CallId};
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 use uuid::Uuid;
 
 use super::{
@@ -28,7 +31,7 @@ pub async fn look(client: &Client, call_id: CallId) -> Result<Option<CallRow>> {
 
 /// The right to write a call's log, until it is released or runs out.
 #[derive(Clone, Copy, Debug)]
-pub struct Lease(Uuid);
+pub struct Lease(pub(super) Uuid);
 
 impl Lease {
     /// A new lease, which nobody holds yet.
@@ -50,11 +53,11 @@ pub enum Sent {
 }
 
 impl Sent {
-    fn is_nothing(self) -> bool {
+    pub(super) fn is_nothing(self) -> bool {
         matches!(self, Sent::Nothing)
     }
 
-    fn unclear_s(self) -> Option<f64> {
+    pub(super) fn unclear_s(self) -> Option<f64> {
         match self {
             Sent::Unclear(age) => Some(age.as_secs_f64()),
             Sent::AsRecorded | Sent::Nothing => None,
@@ -77,62 +80,110 @@ pub enum Claimed {
 /// looks for a log first. If both could happen at once, a ledger that is set back in between would lead to two logs.
 pub const FIRST_WITHIN: Duration = Duration::from_secs(300);
 
-/// As far as the row says, nothing prevents the first POST of a call's log; the writer checks more.
-fn creatable() -> String {
-    format!(
-        "((intent_at is null and log_form is null or $6 and lease = any($4)) and sellsy_id is null and gone_at is null and erased_at is null
-                      and snapshot is not null and resolved_at > now() - make_interval(secs => {}) and resolution->'record'->'id' is not null
-                      and reconciled_at is null and (reopened_at > looked_up_at) is not true)",
-        FIRST_WITHIN.as_secs()
-    )
+/// The decision was made a moment ago.
+pub(super) fn decided_lately() -> String {
+    format!("coalesce(resolved_at > now() - make_interval(secs => {}), false)", FIRST_WITHIN.as_secs())
 }
 
-/// It is time to write the changes of a log.
-const CHANGEABLE: &str = "((intent_at is null or $6 and lease = any($4)) and sellsy_id is not null and due_at <= now() and gone_at is null and erased_at is null)";
+/// A request for the lease of a call's log.
+#[derive(Clone, Copy, Debug)]
+pub struct Claiming<'a> {
+    /// A new one.
+    pub lease: Lease,
+    /// What earlier work in this process has left unreleased.
+    pub ours: &'a [Lease],
+    /// What became of the intent that was recorded with the last of `ours`.
+    pub sent: Sent,
+    /// If the log is to be created in this form, or changed, the intent is recorded at once: see [`record_intent`].
+    pub form: Option<LogForm>,
+}
 
-/// Notes that the call may have changed, and takes the lease if nobody holds it or if it is one of `ours`.
-///
-/// If the log is to be created in the given form, or changed, the intent is recorded at once: see [`record_intent`].
-/// `sent` is what became of the intent that was recorded with the last of `ours`.
-pub async fn claim(
-    client: &Client,
-    call_id: CallId,
-    lease: Lease,
-    ours: &[Lease],
-    sent: Sent,
-    form: Option<LogForm>,
-) -> Result<Claimed> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let held = "(lease_until > now() and lease <> all($4)) is true";
-        let creates = format!("$5::text is not null and {}", creatable());
+impl Claiming<'_> {
+    pub(super) fn ours(&self) -> Vec<Uuid> {
+        self.ours.iter().map(|lease| lease.0).collect()
+    }
+}
+
+/// The parameters of a statement that takes the lease, as it names them.
+pub(super) struct ClaimSql {
+    pub(super) lease: &'static str,
+    pub(super) form: &'static str,
+    pub(super) unsent: &'static str,
+    pub(super) unclear: &'static str,
+}
+
+impl ClaimSql {
+    /// As far as the row says, nothing prevents the first POST of a call's log, if it was [`decided_lately`]; the writer checks more. `own`: the lease in the row is one of ours.
+    pub(super) fn creatable(&self, own: &str) -> String {
+        let Self { form, unsent, .. } = self;
         format!(
-            "update calls set wanted = wanted + 1,
-                    lease = case when {held} then lease else $2 end,
-                    lease_until = case when {held} then lease_until else now() + make_interval(secs => $3) end,
-                    hand_on_at = {LATER},
-                    intent_at = case when {held} then intent_at
-                                     when lease = any($4) and $7::float8 is not null then now() - make_interval(secs => $7)
-                                     when {creates} or {CHANGEABLE} then now()
-                                     when lease = any($4) and $6 then null
-                                     else intent_at end,
-                    log_form = case when {held} then log_form
-                                    when {creates} then $5
-                                    when lease = any($4) and $6 and sellsy_id is null then null
-                                    else log_form end
-              where call_id = $1
-          returning {ROW}, lease = $2 as mine, coalesce(intent_at = now(), false) as intended,
-                    $3 - extract(epoch from lease_until - now())::float8 as lease_age"
+            "({form} is not null and (intent_at is null and log_form is null or {unsent} and {own}) and sellsy_id is null
+              and gone_at is null and erased_at is null and resolution->'record'->>'id' is not null
+              and reconciled_at is null and (reopened_at > looked_up_at) is not true)"
+        )
+    }
+
+    /// It is time to write the changes of a log.
+    pub(super) fn changeable(&self, own: &str) -> String {
+        format!(
+            "((intent_at is null or {} and {own}) and sellsy_id is not null and coalesce(due_at <= now(), false) and gone_at is null and erased_at is null)",
+            self.unsent
+        )
+    }
+
+    /// What it changes in the row, `c`, unless `held`.
+    pub(super) fn sets(&self, held: &str, own: &str, creates: &str, changes: &str) -> String {
+        let Self { lease, form, unsent, unclear } = self;
+        format!(
+            "lease = case when {held} then c.lease else {lease} end,
+             lease_until = case when {held} then c.lease_until else now() + make_interval(secs => {LEASE_S}) end,
+             intent_at = case when {held} then c.intent_at
+                              when {own} and {unclear} is not null then now() - make_interval(secs => {unclear})
+                              when {creates} or {changes} then now()
+                              when {own} and {unsent} then null
+                              else c.intent_at end,
+             log_form = case when {held} then c.log_form
+                             when {creates} then {form}
+                             when {own} and {unsent} and c.sellsy_id is null then null
+                             else c.log_form end"
+        )
+    }
+
+    /// The columns that [`claimed`] needs beside the row's.
+    pub(super) fn gives(&self) -> String {
+        let lease = self.lease;
+        format!(
+            "lease = {lease} as mine, coalesce(intent_at = now(), false) as intended,
+             case when intent_at = now() and sellsy_id is not null then (select log from logs_as_left l where l.call_id = c.call_id) end as left_so,
+             {LEASE_S} - extract(epoch from lease_until - now())::float8 as lease_age"
+        )
+    }
+}
+
+/// Notes that the call may have changed, and takes the lease if nobody holds it or if it is one of ours.
+pub async fn claim(client: &Client, call_id: CallId, claiming: &Claiming<'_>) -> Result<Claimed> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let claiming = ClaimSql { lease: "$2::uuid", form: "$4::text", unsent: "$5::bool", unclear: "$6::float8" };
+        let (held, own) =
+            ("(lease_until > now() and lease <> all($3)) is true", "coalesce(lease = any($3::uuid[]), false)");
+        let creates = format!("({} and snapshot is not null and {})", decided_lately(), claiming.creatable(own));
+        let (sets, gives) = (claiming.sets(held, own, &creates, &claiming.changeable(own)), claiming.gives());
+        format!(
+            "update calls c set wanted = wanted + 1, hand_on_at = {LATER}, {sets} where call_id = $1 returning {ROW}, {gives}"
         )
     });
-    let (ours, form): (Vec<Uuid>, _) = (ours.iter().map(|lease| lease.0).collect(), form.map(LogForm::as_str));
-    let values: [&(dyn ToSql + Sync); 7] =
-        [&call_id.0, &lease.0, &LEASE_S, &ours, &form, &sent.is_nothing(), &sent.unclear_s()];
+    let (ours, form) = (claiming.ours(), claiming.form.map(LogForm::as_str));
+    let (unsent, unclear) = (claiming.sent.is_nothing(), claiming.sent.unclear_s());
+    let values: [&(dyn ToSql + Sync); 6] = [&call_id.0, &claiming.lease.0, &ours, &form, &unsent, &unclear];
     let row = client.prepared_query_opt(&SQL, &values).await?;
-    Ok(match row {
-        None => Claimed::NoCall,
-        Some(row) if row.get("mine") => Claimed::Ours(Box::new(row::read(&row, row.get("intended")))),
-        Some(row) => Claimed::Held { age: Duration::from_secs_f64(row.get::<_, f64>("lease_age").max(0.0)) },
-    })
+    Ok(row.map_or(Claimed::NoCall, |row| claimed(&row)))
+}
+
+pub(super) fn claimed(row: &Row) -> Claimed {
+    if row.get("mine") {
+        return Claimed::Ours(Box::new(row::read(row, row.get("intended"))));
+    }
+    Claimed::Held { age: Duration::from_secs_f64(row.get::<_, f64>("lease_age").max(0.0)) }
 }
 
 /// Whether nobody holds the lease of the call's log.
@@ -201,7 +252,7 @@ pub async fn put_off(
 ) -> Result<(Duration, Option<CallRow>)> {
     // While changes wait for a later time, the times are a grid that starts with the first of them. Otherwise this change sets the first.
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, withdrawn) = (given_back("$9"), withdrawn("$10"));
+        let (given_back, withdrawn, write) = (given_back("$9"), withdrawn("$10"), &*WRITE);
         let left = left_to_do("wanted <> $9", "insights_awaited is not null", "$10", "turn.at");
         format!(
             "with held as (select first_at, last_at from log_updates for update),
@@ -214,8 +265,8 @@ pub async fn put_off(
                                        then greatest(now() + make_interval(secs => $7), last_at + make_interval(secs => $8))
                                        else now() + make_interval(secs => $7) end as at from held),
                   next as (update log_updates set first_at = case when running then first_at else at end,
-                                                  last_at = greatest(last_at, at) from turn where $8 > 0),
-                  noted as ({WRITE}),
+                                                  last_at = greatest(last_at, at) from turn where $8 > 0 and (not running or last_at < at)),
+                  noted as ({write}),
                   put_off as (insert into timeline (call_id, stage, what, detail, at)
                               select $1, 'logger', 'put_off', jsonb_build_object('in_s', round({IN_S})::bigint), clock_timestamp() from turn)
              update calls set due_at = turn.at, lease_until = {given_back}, hand_on_at = {left}, hand_ons = 0, {withdrawn}
@@ -238,17 +289,6 @@ pub async fn put_off(
 
 /// For how many seconds changes are put off.
 const IN_S: &str = "greatest(extract(epoch from turn.at - now())::float8, 0)";
-
-/// For how long the changes that were put off still wait. `None` if the row has to be looked at: the time has come, or something else has
-/// happened to the log.
-pub async fn still_waits(client: &Client, call_id: CallId) -> Result<Option<Duration>> {
-    let sql = "select extract(epoch from due_at - now())::float8 from calls
-                where call_id = $1 and due_at > now() + interval '1 second' and sellsy_id is not null and digest <> ''
-                  and intent_at is null and reopened_at is null and (relinked_at > written_at) is not true
-                  and gone_at is null and erased_at is null";
-    let row = client.prepared_query_opt(sql, &[&call_id.0]).await?;
-    Ok(row.map(|row| Duration::from_secs_f64(row.get(0))))
-}
 
 /// The delayed changes need no write after all.
 pub async fn nothing_due(client: &Client, lease: Lease, call_id: CallId) -> Result<()> {
@@ -290,10 +330,10 @@ pub async fn record_written(
     release: bool,
 ) -> Result<Option<CallRow>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left) = (given_back("$10"), left_when_written("wanted <> $10"));
+        let (given_back, left, write) = (given_back("$10"), left_when_written("wanted <> $10"), &*WRITE);
         let mine = "coalesce(lease = $9, false)";
         format!(
-            "with noted as ({WRITE}),
+            "with noted as ({write}),
                   left_so as (insert into logs_as_left (call_id, created_at, log)
                               select $1, $12::timestamptz, $13::jsonb
                                where $13::jsonb is not null and exists (select from calls where call_id = $1 and erased_at is null)

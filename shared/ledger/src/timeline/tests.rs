@@ -191,7 +191,7 @@ fn what_nobody_here_has_written_is_shown_as_it_is() {
 #[test]
 fn programs_read_a_key_beside_the_sentence() {
     let what = What::Skipped { reason: Reason::NotLogged(Reason::Withheld.into()) };
-    let line = Line { at: jiff::Timestamp::UNIX_EPOCH, stage: "resolver".into(), what };
+    let line = Line { at: Timestamp::UNIX_EPOCH, stage: "resolver".into(), what };
     let expected = json!({
         "at": "1970-01-01T00:00:00Z", "stage": "resolver", "what": "skipped", "key": "skipped",
         "detail": {

@@ -235,6 +235,11 @@ impl What {
         }
     }
 
+    /// An event of this kind showed the call.
+    pub fn seen(kind: &str, occurred_at: Timestamp) -> Self {
+        Self::Event { kind: View::Other(kind.to_owned()), detail: Seen { occurred_at } }
+    }
+
     /// The columns `what` and `detail`.
     pub fn columns(&self) -> (String, Value) {
         let mut stored = serde_json::to_value(self).unwrap_or_default();

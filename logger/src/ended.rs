@@ -1,0 +1,83 @@
+//! `call.ended`: if the look-up for the card decides the call, its log is written at once, without a message to the resolver and another back.
+//!
+//! One statement stores the view, makes that look-up the final decision and takes the lease of the log. From then on all is as if the resolver
+//! had decided: the message goes on as the `call.resolved` that would have followed, also if it has to come again. Every other call is passed
+//! on to the resolver, and so is every message with which a handler had begun before.
+
+use std::sync::Arc;
+
+use base::{error::Result, ids::Stage};
+use broker::{
+    amqp::{Handler, Incoming, Outcome},
+    event::{CALL_RESOLVED, Event, Resolved},
+};
+use ledger::{
+    calls::{self, CARD_DECIDES_FOR, JustDecided, Snapshot, TakenAndClaimed},
+    timeline::{self, Reason, Timeline},
+};
+use vendors::aircall::wire::Call;
+
+use crate::{
+    plan::News,
+    writer::{self, Claim, Unreleased, Writer},
+};
+
+pub(crate) struct Ended {
+    pub(crate) writer: Arc<Writer>,
+    pub(crate) timeline: Timeline,
+    /// The file of rules may leave calls out for their end, or for whom they were with: the resolver looks.
+    pub(crate) by_end: bool,
+}
+
+impl Handler for Ended {
+    async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        let (call_id, writer) = (message.event.call_id, &self.writer);
+        let continued = message.continued();
+        if continued.is_none() && (self.by_end || message.begun || message.event.reconciled) {
+            return Ok(Outcome::PassOn(Stage::Resolver));
+        }
+        let news = continued.map(|(_, fact)| writer::news(fact, message.begun)).transpose()?;
+        let (claim, before) = writer.begin(call_id);
+        let handled = match news {
+            // Something became unavailable after the call was decided.
+            Some(news) => Box::pin(writer.claim_and_settle(&claim, &before, message, news)).await,
+            None => Box::pin(self.end(&claim, &before, message)).await,
+        };
+        writer.finish(call_id, claim, before, handled).await
+    }
+}
+
+impl Ended {
+    async fn end(&self, claim: &Claim, before: &Unreleased, message: &Incoming) -> Result<Outcome> {
+        let event = &message.event;
+        let call: Call = event.payload()?;
+        let view = Snapshot::new(event.view(), event.occurred_at, &call).noted(message.is_noted());
+        // A log is created without a search for one only soon after the call.
+        let first = event.is_recent();
+        let news = if first { News::FirstDecision } else { News::Decision };
+        let client = self.writer.database.client().await?;
+        let claiming = self.writer.claiming(claim, before, news);
+        let fresh = Some(CARD_DECIDES_FOR);
+        let taken = calls::take_in_and_claim(&client, Stage::Ended, event.call_id, &view, fresh, &claiming).await?;
+        drop(client);
+        message.set_noted();
+        match taken {
+            TakenAndClaimed::Erased => Ok(Outcome::Skip(Reason::NotLogged(Reason::Erased.into()))),
+            TakenAndClaimed::Claimed { claimed, decided: Some(by) } => {
+                self.decided(message, &by, first)?;
+                self.writer.claimed(claim, before, claimed, message, news).await
+            }
+            TakenAndClaimed::Undecided | TakenAndClaimed::Merged | TakenAndClaimed::Claimed { .. } => {
+                Ok(Outcome::PassOn(Stage::Resolver))
+            }
+        }
+    }
+
+    fn decided(&self, message: &Incoming, by: &JustDecided, first: bool) -> Result<()> {
+        let (call_id, JustDecided { resolution, looked_up_at, card_shown }) = (message.event.call_id, by);
+        self.timeline.add(call_id, timeline::decided(resolution, *looked_up_at, *card_shown));
+        let fact = Event::with_payload(CALL_RESOLVED, call_id, &Resolved::of(resolution, first))?;
+        message.continue_as(Stage::Logger, fact);
+        Ok(())
+    }
+}

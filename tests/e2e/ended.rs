@@ -1,0 +1,156 @@
+//! Calls that the card's look-up decides: the logger takes their end itself, without the resolver.
+
+use anyhow::{Context, Result, ensure};
+use base::ids::Stage;
+use harness::{
+    Line, Process, Stack,
+    build::{After, STARTED_AT, call, sellsy, webhook},
+    eventually,
+};
+use lapin::{options::QueueBindOptions, types::FieldTable};
+
+use crate::{CLIENT, SOON};
+
+/// How many messages of a stage this process has handled, by their outcome.
+async fn handled(worker: &Process, stage: &str, outcome: &str) -> Result<u32> {
+    let metrics = reqwest::get(format!("{}/metrics", worker.url)).await?.text().await?;
+    let labels = [format!("stage=\"{stage}\""), format!("outcome=\"{outcome}\"")];
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("callbridge_messages_total") && labels.iter().all(|label| line.contains(label)));
+    Ok(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_call_that_its_card_decides_needs_no_resolver_at_its_end() -> Result<()> {
+    let (stack, workers) = Stack::running("ended").await?;
+    let (resolver, logger) = (&workers[1], &workers[2]);
+    let id = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    let ledger = stack.ledger().await?;
+    let decided = ledger.line_that(id, SOON, |line| line.is("decided")).await?;
+    assert_eq!(decided.stage, "resolver", "its look-up has decided");
+    ledger.line_that(id, SOON, |line| line.is("logged")).await?;
+    assert_eq!((handled(logger, "ended", "done").await?, handled(resolver, "resolver", "done").await?), (1, 0));
+
+    // Without a card nobody was looked up.
+    let unseen = stack.sandbox.play(&call(CLIENT).losing(&["call.created"])).await?;
+    stack.sandbox.logged(unseen, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    let passed_on = || async {
+        let (passed, resolved) =
+            (handled(logger, "ended", "passed_on").await.ok()?, handled(resolver, "resolver", "done").await.ok()?);
+        (passed == 1 && resolved == 1).then_some(())
+    };
+    eventually(SOON, passed_on).await.context("the resolver decides it")?;
+    let ends = ledger.timeline(unseen).await?.iter().filter(|line| line.is("call.ended")).count();
+    assert_eq!(ends, 1, "its line is written once, whoever handles it");
+
+    // Aircall sends the end once more: there is nothing to do, and nothing is asked.
+    let (requests, ended) = (stack.sandbox.requests("sellsy").await?, stack.sandbox.call(id).await?);
+    let at = ended["ended_at"].as_i64().context("ended_at")?;
+    stack.sandbox.send([webhook("call.ended", ended).at(at)]).await?;
+    let again = || async { (handled(logger, "ended", "passed_on").await.ok()? == 2).then_some(()) };
+    eventually(SOON, again).await.context("it is decided already")?;
+    let settled = || async { (handled(logger, "logger", "done").await.ok()? >= 2).then_some(()) };
+    eventually(SOON, settled).await.context("the logger has compared")?;
+    assert_eq!(stack.sandbox.requests("sellsy").await?, requests);
+    assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1);
+    drop(workers);
+    stack.down().await
+}
+
+/// From its decision on it is as if the resolver had decided: a message of the logger.
+#[tokio::test]
+async fn an_end_whose_log_cannot_be_written_goes_on_as_a_decision() -> Result<()> {
+    let (mut stack, mut workers) = Stack::running("ended_refused").await?;
+    let ledger = stack.ledger().await?;
+    // Carried out, and the answer is lost: looked for, and adopted.
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").breaks(After).once()]).await?;
+    let unclear = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.struck(SOON).await?;
+    let failed = |line: &Line| line.is(harness::RETRIED);
+    let line = ledger.line_that(unclear, SOON, failed).await.context("the first attempt is told")?;
+    assert_eq!(line.stage, "logger");
+    ledger.call_that(unclear, SOON, |row| row.intent.is_some() && !row.leased).await?;
+    ledger.time_passes().await?;
+    ledger.pauses_end().await?;
+    ledger
+        .call_that(unclear, 3 * SOON, |row| row.written && !row.leased)
+        .await
+        .with_context(|| format!("{:?}", stack.logs))?;
+    assert_eq!(stack.sandbox.logs_of(unclear).await?.len(), 1);
+
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(402)]).await?;
+    let parked = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.parked(Stage::Logger, 1, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    stack.sandbox.set_faults([]).await?;
+    // What Sellsy has refused is not tried again for a while.
+    workers[2].terminate(SOON).await?;
+    workers[2] = stack.start("logger").await?;
+    let (replayed, good) = stack.callbridge(&["dead", "replay", "--all"]).await?;
+    ensure!(good, "{replayed}");
+    stack.sandbox.logged(parked, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    assert_eq!(stack.sandbox.logs_of(parked).await?.len(), 1);
+    drop(workers);
+    stack.down().await
+}
+
+/// A ledger that was set back, or an event that comes late: a log may exist, so it is looked for.
+#[tokio::test]
+async fn an_end_that_comes_late_is_not_taken_for_the_first() -> Result<()> {
+    let (stack, workers) = Stack::running("ended_late").await?;
+    let old = call(CLIENT).started_at(STARTED_AT).losing(&["call.ended"]);
+    let id = stack.sandbox.play(&old).await?;
+    stack.ledger().await?.call_that(id, SOON, |row| !row.resolution.is_null()).await?;
+    let ended = stack.sandbox.call(id).await?;
+    let at = ended["ended_at"].as_i64().context("ended_at")?;
+    stack.sandbox.send([webhook("call.ended", ended).at(at)]).await?;
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    assert!(stack.sandbox.count("sellsy", "POST /phone-calls/search").await? > 0);
+    drop(workers);
+    stack.down().await
+}
+
+/// While workers are replaced, those of the version before bind the queues of before; nothing comes twice.
+#[tokio::test]
+async fn who_takes_over_unbinds_the_queue_of_before() -> Result<()> {
+    let mut stack = Stack::new("take_over").await?;
+    let before =
+        [(format!("{}.resolver", stack.name), "call.ended"), (format!("{}.cards", stack.name), "call.created")];
+    stack.own_queue(&before[1].0);
+    let ingest = stack.start("ingest").await?;
+    ingest.until_ready(SOON).await?;
+    let channel = stack.broker().await?.create_channel().await?;
+    let events = stack.names.events();
+    channel
+        .queue_declare(
+            before[1].0.as_str().into(),
+            lapin::options::QueueDeclareOptions::durable(),
+            FieldTable::default(),
+        )
+        .await?;
+    for (queue, key) in &before {
+        let bind = QueueBindOptions::default();
+        channel
+            .queue_bind(queue.as_str().into(), events.as_str().into(), (*key).into(), bind, FieldTable::default())
+            .await?;
+    }
+    stack.sandbox.deliver_to(&ingest.url).await?;
+    // An ingest of the new version leaves the old workers theirs.
+    stack.sandbox.play(&call(CLIENT)).await?;
+    let both = || async {
+        let [ended, cards] = [&before[0].0, &before[1].0];
+        (stack.depth(ended).await.ok()? == 1 && stack.depth(cards).await.ok()? == 1).then_some(())
+    };
+    eventually(SOON, both).await.context("the queues of before get both")?;
+    let workers = [stack.start("resolver").await?, stack.start("logger").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    let id = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    assert_eq!(stack.depth(&before[1].0).await?, 1, "nothing more comes");
+    assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1);
+    drop((ingest, workers));
+    stack.down().await
+}
