@@ -1,20 +1,25 @@
-//! `call.ended`: if the look-up for the card decides the call, its log is written at once, without a message to the resolver and another back.
+//! `call.ended`: a call whose caller is known is decided and logged at once, without a message to the resolver and another back.
 //!
-//! One statement stores the view, makes that look-up the final decision and takes the lease of the log. From then on all is as if the resolver
-//! had decided: the message goes on as the `call.resolved` that would have followed, also if it has to come again. Every other call is passed
-//! on to the resolver, and so is every message with which a handler had begun before.
+//! One statement stores the view, makes the look-up for the card the final decision and takes the lease of the log. If there was no such look-up,
+//! the caller is looked up here, by the resolver's own code, as far as that needs no request to Sellsy. From the decision on all is as if the
+//! resolver had made it: the message goes on as the `call.resolved` that would have followed, also if it has to come again. Every other call
+//! is passed on to the resolver, and so is every message with which a handler had begun before.
 
 use std::sync::Arc;
 
-use base::{error::Result, ids::Stage};
+use base::{
+    error::Result,
+    ids::{CallId, Stage},
+};
 use broker::{
     amqp::{Handler, Incoming, Outcome},
     event::{CALL_RESOLVED, Event, Resolved},
 };
 use ledger::{
-    calls::{self, CARD_DECIDES_FOR, JustDecided, Snapshot, TakenAndClaimed},
+    calls::{self, CARD_DECIDES_FOR, Claimed, Claiming, JustDecided, Snapshot, TakenAndClaimed},
     timeline::{self, Reason, Timeline},
 };
+use resolver::LookUp;
 use vendors::aircall::wire::Call;
 
 use crate::{
@@ -25,15 +30,16 @@ use crate::{
 pub(crate) struct Ended {
     pub(crate) writer: Arc<Writer>,
     pub(crate) timeline: Timeline,
-    /// The file of rules may leave calls out for their end, or for whom they were with: the resolver looks.
-    pub(crate) by_end: bool,
+    pub(crate) look_up: LookUp,
+    /// The file of rules may leave a call out for more than its number: the resolver looks.
+    pub(crate) by_rules: bool,
 }
 
 impl Handler for Ended {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, writer) = (message.event.call_id, &self.writer);
         let continued = message.continued();
-        if continued.is_none() && (self.by_end || message.begun || message.event.reconciled) {
+        if continued.is_none() && (self.by_rules || message.begun || message.event.reconciled) {
             return Ok(Outcome::PassOn(Stage::Resolver));
         }
         let news = continued.map(|(_, fact)| writer::news(fact, message.begun)).transpose()?;
@@ -56,21 +62,32 @@ impl Ended {
         let first = event.is_recent();
         let news = if first { News::FirstDecision } else { News::Decision };
         let client = self.writer.database.client().await?;
-        let claiming = self.writer.claiming(claim, before, news);
-        let fresh = Some(CARD_DECIDES_FOR);
-        let taken = calls::take_in_and_claim(&client, Stage::Ended, event.call_id, &view, fresh, &claiming).await?;
+        let claiming = self.writer.claiming(claim, before, news, false);
+        let (call_id, fresh) = (event.call_id, Some(CARD_DECIDES_FOR));
+        let taken = calls::take_in_and_claim(&client, Stage::Ended, call_id, &view, fresh, &claiming).await?;
         drop(client);
         message.set_noted();
-        match taken {
-            TakenAndClaimed::Erased => Ok(Outcome::Skip(Reason::NotLogged(Reason::Erased.into()))),
-            TakenAndClaimed::Claimed { claimed, decided: Some(by) } => {
-                self.decided(message, &by, first)?;
-                self.writer.claimed(claim, before, claimed, message, news).await
-            }
-            TakenAndClaimed::Undecided | TakenAndClaimed::Merged | TakenAndClaimed::Claimed { .. } => {
-                Ok(Outcome::PassOn(Stage::Resolver))
-            }
-        }
+        let decided = match taken {
+            TakenAndClaimed::Erased => return Ok(Outcome::Skip(Reason::NotLogged(Reason::Erased.into()))),
+            TakenAndClaimed::Claimed { claimed, decided } => decided.map(|by| (claimed, by)),
+            TakenAndClaimed::Undecided => self.decide(call_id, &call, &claiming).await?,
+            TakenAndClaimed::Merged | TakenAndClaimed::Waits => None,
+        };
+        let Some((claimed, by)) = decided else { return Ok(Outcome::PassOn(Stage::Resolver)) };
+        self.decided(message, &by, first)?;
+        self.writer.claimed(claim, before, claimed, message, news).await
+    }
+
+    /// By what is at hand, if the call is not decided yet.
+    async fn decide(
+        &self,
+        call_id: CallId,
+        call: &Call,
+        claiming: &Claiming<'_>,
+    ) -> Result<Option<(Claimed, Box<JustDecided>)>> {
+        let Some(resolution) = self.look_up.at_hand(call).await? else { return Ok(None) };
+        let client = self.writer.database.client().await?;
+        calls::decide_and_claim(&client, call_id, resolution, claiming).await
     }
 
     fn decided(&self, message: &Incoming, by: &JustDecided, first: bool) -> Result<()> {

@@ -60,7 +60,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         rules.clone(),
     );
     let left_out = writer::LeftOut::new(rules.clone(), worker.settings.time_zone.clone());
-    let by_end = rules.calls.look_at_end() || rules.calls.without_suppliers;
+    let by_rules = rules.calls.look_at_end() || rules.calls.without_suppliers || rules.calls.without_own_lines;
+    let look_up = resolver::LookUp::new(sellsy.clone(), &worker.settings, worker.database.clone());
+    let look_up = look_up.with_rules(rules.clone(), None);
     let tags = tags::Tags::new(sellsy.clone(), rules);
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
     let forms = forms::Forms::new(sellsy, worker.settings.log_fallback);
@@ -81,7 +83,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         updates_every,
         stranded,
     });
-    worker.consume(Stage::Ended, ended::Ended { writer: writer.clone(), timeline, by_end })?;
+    worker.consume(Stage::Ended, ended::Ended { writer: writer.clone(), timeline, look_up, by_rules })?;
     worker.consume(Stage::Logger, writer::Logged(writer))?;
     worker.serve(Router::new()).await
 }

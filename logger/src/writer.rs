@@ -155,14 +155,20 @@ impl Writer {
     /// works on the call.
     async fn take_in(&self, claim: &Claim, unreleased: &Unreleased, message: &Incoming) -> Result<Outcome> {
         let (event, news) = (&message.event, news(&message.event, message.begun)?);
+        let leaves = !message.seen_before;
         let client = self.database.client().await?;
         match event.kind.as_str() {
             CALL_RESOLVED => {}
-            CALL_INSIGHTS => calls::add_insight(&client, event.call_id, &event.payload::<Insight>()?).await?,
+            CALL_INSIGHTS => {
+                let waits = calls::add_insight(&client, event.call_id, &event.payload::<Insight>()?).await?;
+                if waits && leaves {
+                    return Ok(Outcome::Done);
+                }
+            }
             kind => {
                 let call: Call = event.payload()?;
                 let view = Snapshot::new(kind, event.occurred_at, &call).noted(message.is_noted());
-                let claiming = self.claiming(claim, unreleased, news);
+                let claiming = self.claiming(claim, unreleased, news, leaves);
                 let taken =
                     calls::take_in_and_claim(&client, Stage::Logger, event.call_id, &view, None, &claiming).await?;
                 message.set_noted();
@@ -171,6 +177,7 @@ impl Writer {
                 match taken {
                     TakenAndClaimed::Erased => return skip(Reason::Erased),
                     TakenAndClaimed::Undecided => return skip(Reason::NotResolved),
+                    TakenAndClaimed::Waits => return Ok(Outcome::Done),
                     TakenAndClaimed::Merged => {}
                     TakenAndClaimed::Claimed { claimed, .. } => {
                         return self.claimed(claim, unreleased, claimed, message, news).await;
@@ -181,13 +188,21 @@ impl Writer {
         self.claim_and_settle(claim, unreleased, message, news).await
     }
 
-    pub(crate) fn claiming<'a>(&self, claim: &Claim, unreleased: &'a Unreleased, news: News) -> Claiming<'a> {
+    /// `leaves`: the message carries no change that was put off before.
+    pub(crate) fn claiming<'a>(
+        &self,
+        claim: &Claim,
+        unreleased: &'a Unreleased,
+        news: News,
+        leaves: bool,
+    ) -> Claiming<'a> {
         Claiming {
             lease: claim.lease,
             ours: &unreleased.leases,
             sent: unreleased.last_request.sent(),
             // No other message creates a log without looking for one.
             form: self.forms.allowed().new_log().ok().filter(|_| news == News::FirstDecision),
+            leaves,
         }
     }
 
@@ -204,7 +219,7 @@ impl Writer {
 
     async fn claim(&self, claim: &Claim, unreleased: &Unreleased, call_id: CallId, news: News) -> Result<Claimed> {
         let client = self.database.client().await?;
-        calls::claim(&client, call_id, &self.claiming(claim, unreleased, news)).await
+        calls::claim(&client, call_id, &self.claiming(claim, unreleased, news, false)).await
     }
 
     pub(crate) async fn claimed(

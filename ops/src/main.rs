@@ -25,7 +25,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use base::{
-    db::Database,
+    db::{Database, Plans},
     health::Readiness,
     settings::{Needs, Settings},
     tls,
@@ -346,7 +346,8 @@ async fn with_installation(
     };
     let readiness = Readiness::default();
     let condition = readiness.condition("database");
-    let database = Database::start(&settings.database_url, connections, condition, CancellationToken::new())?;
+    let database =
+        Database::start(&settings.database_url, connections, Plans::Usual, condition, CancellationToken::new())?;
     if tokio::time::timeout(CONNECT_TIMEOUT, database.available()).await.is_err() {
         let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));

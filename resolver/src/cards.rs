@@ -4,7 +4,7 @@
 //! reason. The card is claimed in the ledger before it is pushed. If the process dies in between, the card is lost; the
 //! other order could show it twice.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use base::{
     db::Database,
@@ -72,7 +72,7 @@ impl Cards {
 
     /// Looks the caller up and stores that with the call; or says why there is no card.
     async fn look_up(&self, message: &Incoming, call: &Call) -> Result<Result<Shows, Reason>> {
-        let mut look_up = pin!(self.look_up.resolve(call));
+        let mut look_up = Box::pin(self.look_up.resolve(call));
         let is_new = !message.begun && !message.is_noted() && !message.event.reconciled && !call.has_ended();
         let early = if is_new { time::timeout(AT_ONCE, look_up.as_mut()).await.ok() } else { None };
         if let Some(Ok(resolution)) = &early

@@ -37,7 +37,7 @@ use crate::{
         store::{self, Companies, Entry, Known},
     },
     live,
-    opportunities::{CARD_WAITS, Need, Opportunities},
+    opportunities::{CARD_WAITS, Need, Opportunities, not_at_hand},
     own_lines::OwnLines,
     pins::Pinned,
     record::{self, Listed},
@@ -118,6 +118,16 @@ impl LookUp {
     /// For something else than a decision.
     pub(crate) fn with_need(self, need: Need) -> Self {
         Self { need, ..self }
+    }
+
+    /// The decision by what is known, if no request to Sellsy is needed and somebody is found. Anything else, the resolver decides.
+    pub async fn at_hand(&self, call: &Call) -> Result<Option<Resolution>> {
+        let look_up = Self { need: Need::AtHand, ..self.clone() };
+        match Box::pin(look_up.resolve(call)).await {
+            Ok(resolution) => Ok(Some(resolution).filter(|resolution| resolution.record.is_some())),
+            Err(e) if e.remedy == Remedy::AwaitDatabase => Err(e),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Whether the directory has a record that can match.
@@ -238,6 +248,7 @@ impl LookUp {
             Some(Entry { record, companies, seen_at }) => {
                 Ok(Some(One { record, companies, source: Source::Directory, as_of: Some(seen_at) }))
             }
+            None if self.need == Need::AtHand => Err(not_at_hand()),
             None => self.read(record).await,
         }
     }
@@ -275,7 +286,7 @@ impl LookUp {
     fn are_enough(&self, companies: Companies) -> bool {
         match (companies, self.need) {
             (Companies::None, _) | (Companies::Known { .. }, Need::Card) => true,
-            (Companies::Known { fresh, .. }, Need::Decision | Need::Doubt) => fresh,
+            (Companies::Known { fresh, .. }, Need::Decision | Need::AtHand | Need::Doubt) => fresh,
             (Companies::Unknown, _) => false,
         }
     }
@@ -284,6 +295,7 @@ impl LookUp {
     async fn companies(&self, contact: &mut Record) -> Result<Result<Companies, (Reason, Option<Timestamp>)>> {
         let read = self.companies_allowed.allows(self.read_companies(contact));
         let read = match self.need {
+            Need::AtHand => return Err(not_at_hand()),
             Need::Card => time::timeout(CARD_WAITS, read).await.unwrap_or_else(|_| {
                 Err(Error::retry(Code::SellsyUnavailable, "the companies did not come in time for the card"))
             }),
@@ -355,6 +367,9 @@ impl LookUp {
         }
         // No database connection is held while an API is being called.
         drop(client);
+        if self.need == Need::AtHand {
+            return Err(not_at_hand());
+        }
         let listed = live::candidates(&self.sellsy, number, &self.regions, self.matching).await?;
         self.remember(number, &listed).await?;
         let of_line = listed.into_iter().filter(|listed| listed.numbers.has(number, line));

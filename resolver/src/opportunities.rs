@@ -57,6 +57,8 @@ pub(crate) enum Need {
     /// A card that comes late is worth less than one that is a little old.
     Card,
     Decision,
+    /// The same, if no request is needed for it.
+    AtHand,
     /// Sellsy has just refused what was known: it is asked again, whatever is known.
     Doubt,
 }
@@ -67,6 +69,11 @@ pub(crate) struct Known {
     pub(crate) opportunities: Vec<Opportunity>,
     /// Until then they are fresh enough to decide.
     pub(crate) until: Timestamp,
+}
+
+/// Whoever looks only at what is at hand leaves it to others to ask.
+pub(crate) fn not_at_hand() -> Error {
+    Error::retry(Code::CallBusy, "a request would be needed for that")
 }
 
 #[derive(Clone)]
@@ -106,7 +113,7 @@ impl Opportunities {
     pub(crate) async fn of(&self, customer: &Related, need: Need, stored: Option<Stored>) -> Result<Known> {
         let at_most = match need {
             Need::Card => self.fresh * CARD_FACTOR,
-            Need::Decision => self.fresh,
+            Need::Decision | Need::AtHand => self.fresh,
             Need::Doubt => return self.ask(customer).await,
         };
         let stored = match stored {
@@ -118,6 +125,7 @@ impl Opportunities {
         }
         match need {
             Need::Card => self.in_time(customer, stored).await,
+            Need::AtHand => Err(not_at_hand()),
             Need::Decision | Need::Doubt => self.read(customer).await,
         }
     }

@@ -7,7 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use base::{db::Database, health::Readiness, ids::Vendor};
+use base::{
+    db::{Database, Plans},
+    health::Readiness,
+    ids::Vendor,
+};
 use harness::Stack;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +22,8 @@ type Instants = Arc<Mutex<Vec<Instant>>>;
 /// A process's budget, with connections of its own.
 async fn process(stack: &Stack, worker: &'static str, span: Span, limit: u32) -> Result<Budget> {
     let url = stack.database_url.clone().into();
-    let database = Database::start(&url, 3, Readiness::default().condition("database"), CancellationToken::new())?;
+    let database =
+        Database::start(&url, 3, Plans::Once, Readiness::default().condition("database"), CancellationToken::new())?;
     database.available().await;
     let limits = Limits(vec![(span, NonZeroU32::new(limit).context("a limit")?)]);
     Ok(Budget::new(database, Role::Worker(worker), Vendor::Sellsy, limits))

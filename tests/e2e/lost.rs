@@ -45,7 +45,7 @@ async fn a_change_is_written_although_its_message_is_lost() -> Result<()> {
 
 #[tokio::test]
 async fn calls_are_decided_and_logged_although_their_messages_are_lost() -> Result<()> {
-    let (mut stack, mut workers) = Stack::running("lost_calls").await?;
+    let (mut stack, mut workers) = Stack::running_with("lost_calls", &[crate::ASKING]).await?;
     let ledger = stack.ledger().await?;
     let decided = crate::searched::decided_and_not_logged(&mut stack, &mut workers, call(CLIENT)).await?;
     stack.purge(&stack.names.work(Stage::Logger)).await?;

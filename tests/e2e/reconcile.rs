@@ -335,6 +335,7 @@ async fn without_a_credential_for_aircall_ingest_takes_webhooks_all_the_same() -
 #[tokio::test]
 async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> Result<()> {
     let mut stack = Stack::new("restored").await?;
+    stack.environment.insert(crate::ASKING.0.into(), crate::ASKING.1.into());
     let mut workers = stack.start_all().await?;
     let mut calls = Vec::new();
     for n in 0..3 {

@@ -40,7 +40,7 @@ async fn the_steps_of_a_call_leave_the_indexes_of_its_row_alone() -> Result<()> 
     stack.down().await
 }
 
-/// Plays a call that the resolver decides while there is no logger. In `workers` is the logger then, ended.
+/// Plays a call that the resolver decides while there is no logger, if it has to [ask](crate::ASKING). In `workers` is the logger then, ended.
 pub(crate) async fn decided_and_not_logged(stack: &mut Stack, workers: &mut [Process], call: Call) -> Result<i64> {
     workers[1].terminate(SOON).await?;
     let id = stack.sandbox.play(&call.losing(&["call.created"])).await?;
@@ -54,7 +54,7 @@ pub(crate) async fn decided_and_not_logged(stack: &mut Stack, workers: &mut [Pro
 
 #[tokio::test]
 async fn calls_from_before_are_found_and_entered() -> Result<()> {
-    let (mut stack, mut workers) = Stack::running("searched_before").await?;
+    let (mut stack, mut workers) = Stack::running_with("searched_before", &[crate::ASKING]).await?;
     let ledger = stack.ledger().await?;
     let logged = stack.sandbox.play(&call(CLIENT)).await?;
     let unmatched = stack.sandbox.play(&call(STRANGER)).await?;
@@ -88,7 +88,7 @@ async fn calls_from_before_are_found_and_entered() -> Result<()> {
 
 #[tokio::test]
 async fn an_open_call_is_looked_at_and_handed_on_only_when_that_is_due() -> Result<()> {
-    let (mut stack, mut workers) = Stack::running("searched_open").await?;
+    let (mut stack, mut workers) = Stack::running_with("searched_open", &[crate::ASKING]).await?;
     let ledger = stack.ledger().await?;
     let open = decided_and_not_logged(&mut stack, &mut workers, call(CLIENT)).await?;
     stack.purge(&stack.names.work(Stage::Logger)).await?;

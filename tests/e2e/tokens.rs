@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use base::{db::Database, health::Readiness, settings};
+use base::{
+    db::{Database, Plans},
+    health::Readiness,
+    settings,
+};
 use harness::{
     Stack,
     build::{When::Before, call, sellsy},
@@ -46,7 +50,8 @@ async fn all_processes_share_one_token_and_one_of_them_replaces_it() -> Result<(
 /// A process's client, with connections of its own.
 async fn client(stack: &Stack) -> Result<Sellsy> {
     let url = stack.database_url.clone().into();
-    let database = Database::start(&url, 3, Readiness::default().condition("database"), CancellationToken::new())?;
+    let database =
+        Database::start(&url, 3, Plans::Once, Readiness::default().condition("database"), CancellationToken::new())?;
     database.available().await;
     let value = |name: &str| stack.environment.get(name).cloned().with_context(|| name.to_owned());
     let settings = settings::Sellsy {

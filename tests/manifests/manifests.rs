@@ -51,7 +51,7 @@ const MISTAKES: [(&str, &str, &str, &str); 16] = [
     ("Dockerfile", "target/release/insights", "", "insights is no program of the image"),
     ("base/ingest.yaml", "path: /webhooks/", "path: /", "ways in"),
     ("base/network.yaml", "component: ingest", "component: ingress", "ingress is nobody"),
-    ("base/resolver.yaml", "queueName: callbridge.cards", "queueName: callbridge.card", "queues that KEDA looks at"),
+    ("base/resolver.yaml", "queueName: callbridge.ringing", "queueName: callbridge.ring", "queues that KEDA looks at"),
 ];
 
 #[test]

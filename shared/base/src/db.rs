@@ -29,12 +29,23 @@ mod embedded {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// A statement that runs longer is blocked by something; the message is retried instead.
-const STATEMENT_TIMEOUT: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
+const OPTIONS: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
 const INVALID_URL: &str = "DATABASE_URL is not a valid postgres:// URL, or has an unknown option; \
                            sslmode is disable, prefer or require (which verifies)";
 const LOCK_RETRY_EVERY: Duration = Duration::from_millis(100);
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
+
+/// How PostgreSQL plans prepared statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plans {
+    /// As it sees fit. It may plan a statement anew each time, if it expects little from its values.
+    Usual,
+    /// Once for all values, by indexes. For workers: their statements are written so that the values do not matter, and to plan
+    /// the longest of them takes far longer than to carry it out. A table that is small when that is planned may not stay so,
+    /// and what is estimated for unknown values must not lead to compilation, which takes seconds.
+    Once,
+}
 
 #[derive(Clone)]
 pub struct Database {
@@ -47,17 +58,18 @@ impl Database {
     pub fn start(
         url: &SecretString,
         connections: usize,
+        plans: Plans,
         condition: Condition,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let database = Self { pool: pool(url, connections)?, available: Arc::new(watch::Sender::new(false)) };
+        let database = Self { pool: pool(url, connections, plans)?, available: Arc::new(watch::Sender::new(false)) };
         tokio::spawn(database.clone().supervise(condition, shutdown));
         Ok(database)
     }
 
     /// The database without a supervisor: it is not migrated and counts as available. For diagnosing what is wrong with it.
     pub fn unsupervised(url: &SecretString, connections: usize) -> anyhow::Result<Self> {
-        Ok(Self { pool: pool(url, connections)?, available: Arc::new(watch::Sender::new(true)) })
+        Ok(Self { pool: pool(url, connections, Plans::Usual)?, available: Arc::new(watch::Sender::new(true)) })
     }
 
     /// A connection, or the error of PostgreSQL or the network.
@@ -145,13 +157,18 @@ impl Database {
     }
 }
 
-fn pool(url: &SecretString, connections: usize) -> anyhow::Result<Pool> {
+fn pool(url: &SecretString, connections: usize, plans: Plans) -> anyhow::Result<Pool> {
     let mut config: tokio_postgres::Config = url
         .expose_secret()
         .parse()
         // The parser's message may quote the URL, and the URL may hold a password.
         .map_err(|_| anyhow::anyhow!("{INVALID_URL}"))?;
-    config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).options(STATEMENT_TIMEOUT);
+    let plans = match plans {
+        Plans::Usual => "",
+        Plans::Once => " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off",
+    };
+    let options = format!("{OPTIONS}{plans}");
+    config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).options(&options);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if config.get_ssl_mode() == SslMode::Disable {
         Manager::from_config(config, tokio_postgres::NoTls, recycling)

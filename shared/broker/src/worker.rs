@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 use anyhow::Context;
 use axum::Router;
 use base::{
-    db::Database,
+    db::{Database, Plans},
     health::{self, Readiness},
     http,
     ids::Stage,
@@ -143,8 +143,8 @@ impl Worker {
         let publisher = Publisher::new(link("publish", "broker"), names.clone(), publish_timeout);
         let consume = (!stages.is_empty()).then(|| link("consume", "broker for consuming"));
         let connections = usize::from(settings.concurrency) * stages.len().max(1) + SPARE_CONNECTIONS;
-        let database =
-            Database::start(&settings.database_url, connections, readiness.condition("database"), close_links.clone())?;
+        let (condition, close) = (readiness.condition("database"), close_links.clone());
+        let database = Database::start(&settings.database_url, connections, Plans::Once, condition, close)?;
         Ok(Self {
             name: name.to_owned(),
             settings,

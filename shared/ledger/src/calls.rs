@@ -44,8 +44,11 @@ pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue}
 pub use pairs::{any_unpaired, pair};
 pub use past::{Past, PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
-pub use taking::{CARD_DECIDES_FOR, JustDecided, Taken, TakenAndClaimed, apply, begin, end, take_in_and_claim};
+pub use taking::{
+    CARD_DECIDES_FOR, JustDecided, Taken, TakenAndClaimed, apply, begin, decide_and_claim, end, take_in_and_claim,
+};
 pub use walk::{lines_since, since};
+use writing::WAITS;
 pub use writing::{
     Claimed, Claiming, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off,
     record_gone, record_intent, record_links_refused, record_written, release,
@@ -181,18 +184,22 @@ pub async fn snapshot(client: &Client, call_id: CallId) -> Result<Option<Call>> 
 
 /// Stores the insight unless a newer one of its key is stored. Of two that Aircall sent in the same second, the greater
 /// one by PostgreSQL's order of JSON is kept: that order means nothing, but gives the same result whichever came first.
-pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<()> {
+/// True if a change of the log [waits](writing::WAITS) for its time, and will have this in it.
+pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) -> Result<bool> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "insert into calls (call_id, insights, hand_on_at) values ($1, jsonb_build_object($2::text, $3::jsonb), {LATER})
-             on conflict (call_id) do update set insights = calls.insights || excluded.insights, hand_on_at = excluded.hand_on_at
+             on conflict (call_id) do update
+                set insights = calls.insights || excluded.insights,
+                    hand_on_at = case when {WAITS} then calls.hand_on_at else excluded.hand_on_at end
               where calls.erased_at is null
                 and (calls.insights->$2::text is null
-                     or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))"
+                     or (($3->>'at')::timestamptz, $3) > ((calls.insights->$2::text->>'at')::timestamptz, calls.insights->$2::text))
+          returning {WAITS}"
         )
     });
-    client.prepared_execute(&SQL, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
-    Ok(())
+    let row = client.prepared_query_opt(&SQL, &[&call_id.0, &insight.content.key(), &Json(insight)]).await?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// Notes that an insight event of this kind came and could not be handled yet, so that it is not forgotten with its message.

@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use base::{db::Database, health::Readiness, ids::Vendor};
+use base::{
+    db::{Database, Plans},
+    health::Readiness,
+    ids::Vendor,
+};
 use harness::Stack;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +90,8 @@ async fn ask(arguments: &[String]) -> Result<()> {
     let [samples, every_ms, offset_ms] = arguments else { bail!("samples, every_ms and offset_ms") };
     let (samples, every, offset): (u32, u64, u64) = (samples.parse()?, every_ms.parse()?, offset_ms.parse()?);
     let url = std::env::var("DATABASE_URL")?.into();
-    let database = Database::start(&url, 2, Readiness::default().condition("database"), CancellationToken::new())?;
+    let database =
+        Database::start(&url, 2, Plans::Once, Readiness::default().condition("database"), CancellationToken::new())?;
     database.available().await;
     let limits = Limits(vec![(Span::Minute, NonZeroU32::new(PER_MINUTE).context("a limit")?)]);
     let budget = Budget::new(database, Role::Worker("bench"), Vendor::Sellsy, limits);

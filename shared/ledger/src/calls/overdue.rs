@@ -82,7 +82,8 @@ async fn set_right(client: &Client) -> Result<()> {
                                where call_id = any(array(select call_id from calls_open where hand_on_at <= now()))
                                  and (hand_on_at <= now()) is not true
                                order by call_id for no key update)
-               update calls_open o set hand_on_at = passed.hand_on_at from passed where o.call_id = passed.call_id";
+               update calls_open o set hand_on_at = coalesce(passed.hand_on_at, now() + interval '75 minutes')
+                 from passed where o.call_id = passed.call_id";
     client.prepared_execute(sql, &[]).await?;
     Ok(())
 }

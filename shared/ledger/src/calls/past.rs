@@ -6,8 +6,8 @@ use base::{db::Client, error::Result, ids::CallId, phone::E164};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-/// Far more than a card shows: others may have the same last digits.
-const MOST: i64 = 30;
+/// Far more than a card shows: others may have the same last digits, and some may go on.
+const MOST: i64 = 12;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastCall {
@@ -36,18 +36,27 @@ pub async fn past(client: &Client, call_id: CallId, number: &E164, staff: Option
 /// The statement for [`read`], with one more column. Parameters: the number's last digits, the staff; the call is `$1`.
 pub(super) fn select(digits: &str, staff: &str, more: &str) -> String {
     // The index of the console's search finds numbers by their last digits, backwards. As a range, because a prepared `like` may not use it;
-    // the colon follows the nine.
+    // the colon follows the nine. The view that the console reads would do, but is far more than is needed here.
+    let is_theirs = |of: &str| {
+        format!("{of}.caller_backwards ~>=~ reverse({digits}) and {of}.caller_backwards ~<~ (reverse({digits}) || ':')")
+    };
+    let (searched, open) = (is_theirs("d"), is_theirs("o"));
     format!(
         "select s.name as staff, c.*, {more} from (select) one left join staffs s on s.id = {staff}
            left join lateral (
-               select s.started_at, snapshot->>'direction' = 'inbound' as inbound, jsonb_typeof(snapshot->'answered_at') is not null as answered,
+               select found.at as started_at, snapshot->>'direction' = 'inbound' as inbound, jsonb_typeof(snapshot->'answered_at') is not null as answered,
                       snapshot->'user'->>'name' as agent, snapshot->>'raw_digits' as raw_digits, snapshot->'number'->>'country' as country
-                 from (select call_id, started_at from console_calls
-                        where caller_backwards ~>=~ reverse({digits}) and caller_backwards ~<~ (reverse({digits}) || ':')
-                          and started_at > now() - interval '90 days') s
+                 from (select d.call_id, d.started_at as at from calls_searched d
+                        where {searched} and d.started_at > now() - interval '90 days'
+                        union all
+                       select o.call_id, case when jsonb_typeof(snapshot->'started_at') = 'number'
+                                              then to_timestamp((snapshot->>'started_at')::float8) else created_at end
+                         from calls_open o join calls using (call_id)
+                        where {open} and not exists (select from calls_searched d where d.call_id = o.call_id)
+                        order by at desc limit {MOST}) found
                  join calls using (call_id)
                 where call_id <> $1 and snapshot->'ended_at' is not null
-                order by s.started_at desc limit {MOST}) c on true"
+                order by found.at desc) c on true"
     )
 }
 

@@ -18,7 +18,7 @@ use super::{
     Known, keep_forwarded, merging,
     overdue::LATER,
     row::ROW,
-    writing::{ClaimSql, Claimed, Claiming, claimed, decided_lately},
+    writing::{ClaimSql, Claimed, Claiming, FOUND, WAITS, claimed, decided_lately},
 };
 use crate::{
     form::LogForm,
@@ -39,14 +39,10 @@ const DECIDABLE: &str = "(resolved_at is null and looked_up_at > now() - make_in
 /// Whether one view has something that the other lacks and that a call never loses ([`Snapshot`]).
 fn has_more(one: &str, other: &str) -> String {
     let free = FREE.join(",");
-    let items = |list: &str| {
-        let of = |view: &str| format!("select jsonb_array_elements({view}->'{list}')");
-        format!("exists ({} except {})", of(one), of(other))
-    };
-    let (notes, tags) = (items("comments"), items("tags"));
-    let fields =
-        format!("select jsonb_object_keys({one} - '{{{free}}}'::text[]) except select jsonb_object_keys({other})");
-    format!("(exists ({fields}) or {notes} or {tags})")
+    // A note or a tag that the other has with more fields is there.
+    let has_all = |list: &str| format!("coalesce({other}->'{list}', '[]') @> coalesce({one}->'{list}', '[]')");
+    let (notes, tags) = (has_all("comments"), has_all("tags"));
+    format!("(not ({other} ?& array(select jsonb_object_keys({one} - '{{{free}}}'::text[])) and {notes} and {tags}))")
 }
 
 /// Stores a view if it replaces the stored one, and writes its timeline line unless that was done (`$9`). `$10` are the parts of a view that
@@ -140,26 +136,27 @@ static TAKE_IN: LazyLock<String> = LazyLock::new(|| {
 static TAKE_IN_AND_CLAIM: LazyLock<String> = LazyLock::new(|| {
     let own = "coalesce(lease = any($8::uuid[]), false)";
     let claiming = ClaimSql { lease: "$11::uuid", form: "$12::text", unsent: "$13::bool", unclear: "$14::float8" };
-    let (creatable, changeable) = (claiming.creatable(own), claiming.changeable(own));
+    let (creatable, changeable) = (claiming.creatable(own, FOUND), claiming.changeable(own));
     TakeIn {
         seen: &format!(
             "{DECIDABLE} and resolution->'record'->>'id' is not null as decides, resolved_at is not null as decided,
-             (lease_until > now() and lease <> all($8)) is true as held, {own} as own,
+             (lease_until > now() and lease <> all($8)) is true as held, {own} as own, {WAITS} and $15::bool as waits,
              {creatable} as creatable, {} as lately, {changeable} as changes",
             decided_lately()
         ),
         does: "coalesce(old.decides and (fit.fits or fit.known), false) as decides,
-               coalesce(case when $7 is null then old.decided else old.decides end and (fit.fits or fit.known), false) as claims,
+               coalesce(case when $7 is null then old.decided and not old.waits else old.decides end and (fit.fits or fit.known), false) as claims,
+               coalesce(old.waits and (fit.fits or fit.known), false) as waits,
                old.held, old.own, old.creatable and (old.decides or old.lately) as creates, old.changes",
         sets: &format!(
             "resolved_at = case when k.decides then now() else c.resolved_at end,
-             hand_on_at = case when k.claims then {LATER} else coalesce(view.left_at, c.hand_on_at) end,
+             hand_on_at = case when k.claims then {LATER} when k.waits then c.hand_on_at else coalesce(view.left_at, c.hand_on_at) end,
              wanted = c.wanted + k.claims::int, {}",
             claiming.sets("not k.claims or k.held", "k.own", "k.creates", "k.changes")
         ),
         when: "k.claims",
         gives: &format!("{ROW}, c.card_at is not null as card_shown, {}", claiming.gives()),
-        answers: "k.claims, k.decides as just_decided, taken.*",
+        answers: "k.claims, k.waits, k.decides as just_decided, taken.*",
     }
     .sql()
 });
@@ -235,12 +232,14 @@ pub enum TakenAndClaimed {
     Erased,
     /// The call is not decided yet, or it was `fresh` and is not decided by this. The lease was not asked for.
     Undecided,
+    /// A change of the log waits for its time already, and will have this in it: see [`WAITS`]. The lease was not asked for.
+    Waits,
     /// The view had to be merged with the others, and the lease is still to be asked for.
     Merged,
     Claimed {
         claimed: Claimed,
         /// This has decided the call.
-        decided: Option<JustDecided>,
+        decided: Option<Box<JustDecided>>,
     },
 }
 
@@ -264,7 +263,7 @@ pub async fn take_in_and_claim(
 ) -> Result<TakenAndClaimed> {
     let (ours, form) = (claiming.ours(), claiming.form.map(LogForm::as_str));
     let (lease, unsent, unclear) = (claiming.lease.0, claiming.sent.is_nothing(), claiming.sent.unclear_s());
-    let more: [&(dyn ToSql + Sync); 4] = [&lease, &form, &unsent, &unclear];
+    let more: [&(dyn ToSql + Sync); 5] = [&lease, &form, &unsent, &unclear, &claiming.leaves];
     let row = run(client, &TAKE_IN_AND_CLAIM, stage, call_id, view, fresh, &ours, &more).await?;
     if !row.get::<_, bool>("so") {
         return Ok(TakenAndClaimed::Erased);
@@ -273,18 +272,52 @@ pub async fn take_in_and_claim(
     if row.get("to_merge") {
         return Ok(TakenAndClaimed::Merged);
     }
+    if row.get("waits") {
+        return Ok(TakenAndClaimed::Waits);
+    }
     if !row.get::<_, bool>("claims") {
         return Ok(TakenAndClaimed::Undecided);
     }
     let decided = row.get::<_, bool>("just_decided").then(|| {
         let Json(resolution) = row.get("resolution");
-        JustDecided { resolution, looked_up_at: row.get("looked_up_at"), card_shown: row.get("card_shown") }
+        Box::new(JustDecided { resolution, looked_up_at: row.get("looked_up_at"), card_shown: row.get("card_shown") })
     });
     Ok(TakenAndClaimed::Claimed { claimed: claimed(&row), decided })
 }
 
+/// Makes this the resolution by which the call is logged, and asks for the lease of its log, as [`take_in_and_claim`] does for the card's look-up.
+/// `None` if it was decided before, or its data were deleted.
+pub async fn decide_and_claim(
+    client: &Client,
+    call_id: CallId,
+    resolution: Resolution,
+    claiming: &Claiming<'_>,
+) -> Result<Option<(Claimed, Box<JustDecided>)>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let claiming = ClaimSql { lease: "$3::uuid", form: "$5::text", unsent: "$6::bool", unclear: "$7::float8" };
+        let (held, own) =
+            ("(lease_until > now() and lease <> all($4)) is true", "coalesce(lease = any($4::uuid[]), false)");
+        // The conditions about the decision are true of this one.
+        let creates = claiming.creatable(own, "snapshot is not null");
+        format!(
+            "update calls c set resolution = $2, looked_up_at = now(), resolved_at = now(), wanted = wanted + 1, hand_on_at = {LATER}, {}
+              where call_id = $1 and resolved_at is null and erased_at is null
+          returning {ROW}, card_at is not null as card_shown, {}",
+            claiming.sets(held, own, &creates, "false"),
+            claiming.gives()
+        )
+    });
+    let (ours, form) = (claiming.ours(), claiming.form.map(LogForm::as_str));
+    let (unsent, unclear) = (claiming.sent.is_nothing(), claiming.sent.unclear_s());
+    let found = Json(&resolution);
+    let values: [&(dyn ToSql + Sync); 7] = [&call_id.0, &found, &claiming.lease.0, &ours, &form, &unsent, &unclear];
+    let Some(row) = client.prepared_query_opt(&SQL, &values).await? else { return Ok(None) };
+    let by = JustDecided { resolution, looked_up_at: row.get("looked_up_at"), card_shown: row.get("card_shown") };
+    Ok(Some((claimed(&row), Box::new(by))))
+}
+
 /// The parameters of the two statements differ in the eighth, and after the tenth.
-#[allow(clippy::too_many_arguments, reason = "they are the parameters of a statement")]
+#[expect(clippy::too_many_arguments, reason = "they are the parameters of a statement")]
 async fn run(
     client: &Client,
     sql: &str,

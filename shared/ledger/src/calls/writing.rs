@@ -85,6 +85,15 @@ pub(super) fn decided_lately() -> String {
     format!("coalesce(resolved_at > now() - make_interval(secs => {}), false)", FIRST_WITHIN.as_secs())
 }
 
+/// Somebody was found, and is not being looked for again.
+pub(super) const FOUND: &str = "resolution->'record'->>'id' is not null and (reopened_at > looked_up_at) is not true";
+
+/// A change of the log waits for its time, and a message carries it. Nothing else has happened to the log.
+pub(super) const WAITS: &str =
+    "coalesce(calls.due_at > now() + interval '1 second' and calls.sellsy_id is not null and calls.digest <> '' and calls.intent_at is null
+              and calls.reopened_at is null and (calls.relinked_at > calls.written_at) is not true
+              and calls.gone_at is null and calls.erased_at is null, false)";
+
 /// A request for the lease of a call's log.
 #[derive(Clone, Copy, Debug)]
 pub struct Claiming<'a> {
@@ -96,6 +105,8 @@ pub struct Claiming<'a> {
     pub sent: Sent,
     /// If the log is to be created in this form, or changed, the intent is recorded at once: see [`record_intent`].
     pub form: Option<LogForm>,
+    /// Whether a change that waits for its time is left to the message that carries it, which is another one.
+    pub leaves: bool,
 }
 
 impl Claiming<'_> {
@@ -113,13 +124,13 @@ pub(super) struct ClaimSql {
 }
 
 impl ClaimSql {
-    /// As far as the row says, nothing prevents the first POST of a call's log, if it was [`decided_lately`]; the writer checks more. `own`: the lease in the row is one of ours.
-    pub(super) fn creatable(&self, own: &str) -> String {
+    /// As far as the row says, nothing prevents the first POST of a call's log, if it was [`decided_lately`]; the writer
+    /// checks more. `own`: the lease in the row is one of ours. `decided`: [`FOUND`], or what else makes that true.
+    pub(super) fn creatable(&self, own: &str, decided: &str) -> String {
         let Self { form, unsent, .. } = self;
         format!(
             "({form} is not null and (intent_at is null and log_form is null or {unsent} and {own}) and sellsy_id is null
-              and gone_at is null and erased_at is null and resolution->'record'->>'id' is not null
-              and reconciled_at is null and (reopened_at > looked_up_at) is not true)"
+              and gone_at is null and erased_at is null and reconciled_at is null and {decided})"
         )
     }
 
@@ -166,7 +177,7 @@ pub async fn claim(client: &Client, call_id: CallId, claiming: &Claiming<'_>) ->
         let claiming = ClaimSql { lease: "$2::uuid", form: "$4::text", unsent: "$5::bool", unclear: "$6::float8" };
         let (held, own) =
             ("(lease_until > now() and lease <> all($3)) is true", "coalesce(lease = any($3::uuid[]), false)");
-        let creates = format!("({} and snapshot is not null and {})", decided_lately(), claiming.creatable(own));
+        let creates = format!("({} and snapshot is not null and {})", decided_lately(), claiming.creatable(own, FOUND));
         let (sets, gives) = (claiming.sets(held, own, &creates, &claiming.changeable(own)), claiming.gives());
         format!(
             "update calls c set wanted = wanted + 1, hand_on_at = {LATER}, {sets} where call_id = $1 returning {ROW}, {gives}"
