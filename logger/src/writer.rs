@@ -135,7 +135,7 @@ impl Writer {
         (Claim::new(before.last_request), before)
     }
 
-    /// After a failure the lease is released, or kept for the call's next message.
+    /// After a failure the lease is released, or kept for the call's next message, as are those from before if there was no need for a lease.
     pub(crate) async fn finish(
         &self,
         call_id: CallId,
@@ -146,6 +146,9 @@ impl Writer {
         if handled.is_err() && self.give_back(&claim, call_id).await.is_err() {
             before.leases.push(claim.lease);
             before.last_request = claim.last_request();
+            self.stranded.keep(call_id, before);
+        } else if handled.is_ok() && !claim.is_granted() && !before.leases.is_empty() {
+            // Nobody has taken them over.
             self.stranded.keep(call_id, before);
         }
         handled

@@ -44,10 +44,10 @@ update calls_open set hand_on_at = now() + interval '75 minutes' where hand_on_a
 create or replace trigger calls_changed after update on calls for each row
     when (new.hand_on_at < old.hand_on_at
           or new.hand_on_at is null and old.hand_on_at is not null
-          -- A call that goes on is among the open ones, with a time that is not later.
+          -- A call that goes on is among the open ones, with a time that is not later; one with a dead letter need not be.
           or new.hand_on_at is not null and old.hand_on_at is null
              and (old.snapshot is null or old.snapshot->>'ended_at' is not null or old.snapshot->>'status' = 'done'
-                  or old.resolved_at is not null or old.sellsy_id is not null)
+                  or old.resolved_at is not null or old.sellsy_id is not null or old.parked > 0)
           -- What is known of an open call is read from its row.
           or new.hand_on_at is null and (new.snapshot is distinct from old.snapshot or new.resolution is distinct from old.resolution
                                          or (new.resolved_at is null) <> (old.resolved_at is null)

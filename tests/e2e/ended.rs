@@ -168,3 +168,18 @@ async fn who_takes_over_unbinds_the_queue_of_before() -> Result<()> {
     drop((ingest, workers));
     stack.down().await
 }
+
+#[tokio::test]
+#[ignore = "it takes more than five minutes"]
+async fn without_a_logger_the_resolver_decides_after_a_while() -> Result<()> {
+    let (mut stack, mut workers) = Stack::running("ended_given_on").await?;
+    workers[2].terminate(SOON).await?;
+    let id = stack.sandbox.play(&call(CLIENT)).await?;
+    let ledger = stack.ledger().await?;
+    ledger.call_that(id, 12 * SOON, |row| row.resolved).await.context("the resolver gets it")?;
+    workers[2] = stack.start("logger").await?;
+    stack.sandbox.logged(id, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    assert_eq!(stack.sandbox.logs_of(id).await?.len(), 1);
+    drop(workers);
+    stack.down().await
+}

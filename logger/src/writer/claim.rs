@@ -5,7 +5,10 @@
 //! lease is checked, and the intent recorded, between the turn and the request, unless the claim was made a moment ago.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -26,6 +29,7 @@ pub(crate) struct Claim {
     pub(super) lease: Lease,
     made: Moment,
     sent: Mutex<LastRequest>,
+    is_granted: AtomicBool,
 }
 
 /// What became of the request for which the last intent was recorded.
@@ -64,12 +68,22 @@ impl LastRequest {
 impl Claim {
     /// A claim that is about to be made. `before`: what earlier work on the call could not tell the ledger.
     pub(super) fn new(before: LastRequest) -> Self {
-        Self { lease: Lease::fresh(), made: Moment::now(), sent: Mutex::new(before) }
+        Self {
+            lease: Lease::fresh(),
+            made: Moment::now(),
+            sent: Mutex::new(before),
+            is_granted: AtomicBool::new(false),
+        }
     }
 
     /// The ledger has granted the claim, and knows all that happened before.
     pub(super) fn granted(&self, row: &CallRow) {
         self.set(if is_intended(row, None) { LastRequest::Nothing } else { LastRequest::AsRecorded });
+        self.is_granted.store(true, Relaxed);
+    }
+
+    pub(super) fn is_granted(&self) -> bool {
+        self.is_granted.load(Relaxed)
     }
 
     pub(super) fn set(&self, last: LastRequest) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base::ids::Stage;
 use lapin::{
-    Channel, ExchangeKind,
+    Channel, Connection, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, ShortString},
 };
@@ -23,17 +23,30 @@ pub struct WorkQueue {
     pub binds: &'static [&'static str],
     /// Older messages are useless: the broker drops them and does not dead-letter them. Nor does it keep them on disk or on another node.
     pub expires_after: Option<Duration>,
+    /// Older messages are another stage's, which can do without this one: no worker of this stage may be running.
+    pub given_on_after: Option<(Duration, Stage)>,
+}
+
+impl WorkQueue {
+    const fn of(stage: Stage, binds: &'static [&'static str]) -> Self {
+        Self { stage, binds, expires_after: None, given_on_after: None }
+    }
 }
 
 pub const WORK_QUEUES: &[WorkQueue] = &[
-    WorkQueue { stage: Stage::Cards, binds: &["call.created"], expires_after: Some(Duration::from_secs(30)) },
-    WorkQueue { stage: Stage::Ended, binds: &["call.ended"], expires_after: None },
-    // Calls that the card's look-up does not decide: the logger passes them on.
-    WorkQueue { stage: Stage::Resolver, binds: &[], expires_after: None },
-    WorkQueue { stage: Stage::Hints, binds: &["directory.changed", "opportunity.changed"], expires_after: None },
+    WorkQueue { expires_after: Some(Duration::from_secs(30)), ..WorkQueue::of(Stage::Cards, &["call.created"]) },
+    // After an upgrade was taken back nobody consumes it, and the resolver decides as before. From this age on a log is looked for before
+    // it is created, whoever decides.
     WorkQueue {
-        stage: Stage::Logger,
-        binds: &[
+        given_on_after: Some((Duration::from_secs(300), Stage::Resolver)),
+        ..WorkQueue::of(Stage::Ended, &["call.ended"])
+    },
+    // Calls that are not decided at once: the logger passes them on.
+    WorkQueue::of(Stage::Resolver, &[]),
+    WorkQueue::of(Stage::Hints, &["directory.changed", "opportunity.changed"]),
+    WorkQueue::of(
+        Stage::Logger,
+        &[
             "call.resolved",
             "call.tagged",
             "call.untagged",
@@ -45,11 +58,10 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
             "call.comm_assets_generated",
             "call.insights",
         ],
-        expires_after: None,
-    },
-    WorkQueue {
-        stage: Stage::Insights,
-        binds: &[
+    ),
+    WorkQueue::of(
+        Stage::Insights,
+        &[
             "summary.created",
             "topics.created",
             "sentiment.created",
@@ -57,8 +69,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
             "transcription.created",
             "custom_summary.*",
         ],
-        expires_after: None,
-    },
+    ),
 ];
 
 /// The delay queues with their TTL, shortest first: one TTL per queue, never a TTL per message.
@@ -134,6 +145,7 @@ pub struct Exchange {
 }
 
 /// A queue to declare.
+#[derive(Clone)]
 pub struct Queue {
     pub name: String,
     pub arguments: FieldTable,
@@ -196,18 +208,48 @@ const OUTDATED: &[(Stage, &str, &str)] = &[
     (Stage::Cards, "cards", "call.created"),
 ];
 
-/// Declares everything; does nothing if it exists already.
-pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
+/// Declares everything; does nothing if it exists already. A queue whose messages expire is on one node only: while that is down, it cannot be
+/// declared, and only who `needs` it must know.
+pub async fn declare(connection: &Connection, names: &Names, needs: Option<Stage>) -> lapin::Result<Channel> {
+    let channel = connection.create_channel().await?;
     for exchange in exchanges(names) {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         channel.exchange_declare(short(&exchange.name), exchange.kind, options, FieldTable::default()).await?;
     }
+    let on_one_node = |queue: &Queue| {
+        WORK_QUEUES.iter().find(|work| queue.purpose == Purpose::Work(work.stage) && work.expires_after.is_some())
+    };
+    let bindings = bindings(names);
     for queue in queues(names) {
-        channel.queue_declare(short(&queue.name), QueueDeclareOptions::durable(), queue.arguments).await?;
+        let bindings = bindings.iter().filter(|binding| binding.queue == queue.name);
+        match on_one_node(&queue) {
+            None => declare_one(&channel, queue.clone(), bindings).await?,
+            Some(work) => {
+                // An error closes the channel.
+                let own = connection.create_channel().await?;
+                let declared = declare_one(&own, queue.clone(), bindings).await;
+                match declared {
+                    Ok(()) => drop(own.close(200, "declared".into()).await),
+                    Err(e) if needs == Some(work.stage) => return Err(e),
+                    Err(e) => {
+                        tracing::warn!(queue = queue.name, error = %e, "A queue cannot be declared; the others do without it.");
+                    }
+                }
+            }
+        }
     }
-    for Binding { exchange, queue, key } in bindings(names) {
+    Ok(channel)
+}
+
+async fn declare_one<'a>(
+    channel: &Channel,
+    queue: Queue,
+    bindings: impl Iterator<Item = &'a Binding>,
+) -> lapin::Result<()> {
+    channel.queue_declare(short(&queue.name), QueueDeclareOptions::durable(), queue.arguments).await?;
+    for Binding { exchange, queue, key } in bindings {
         let options = QueueBindOptions::default();
-        channel.queue_bind(short(&queue), short(&exchange), short(key), options, FieldTable::default()).await?;
+        channel.queue_bind(short(queue), short(exchange), short(key), options, FieldTable::default()).await?;
     }
     Ok(())
 }
@@ -227,8 +269,12 @@ fn work_arguments(names: &Names, queue: &WorkQueue) -> FieldTable {
         arguments = of_type("classic");
         set(&mut arguments, "x-message-ttl", millis(ttl));
     } else {
-        arguments = dead_lettering(Some(&names.dead(queue.stage)));
+        let to = queue.given_on_after.map_or(names.dead(queue.stage), |(_, stage)| names.work(stage));
+        arguments = dead_lettering(Some(&to));
         set(&mut arguments, "x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    }
+    if let Some((after, _)) = queue.given_on_after {
+        set(&mut arguments, "x-message-ttl", millis(after));
     }
     arguments
 }
@@ -296,6 +342,17 @@ mod tests {
             let queues = WORK_QUEUES.iter().filter(|queue| queue.stage == stage).count();
             assert_eq!(queues, usize::from(stage.has_work_queue()), "{stage:?}");
         }
+    }
+
+    #[test]
+    fn without_a_logger_the_resolver_gets_the_ends_of_calls() {
+        let names = Names::new("staging");
+        let ended = queues(&names).into_iter().find(|queue| queue.purpose == Purpose::Work(Stage::Ended)).unwrap();
+        let argument = |key: &str| ended.arguments.inner().get(key).cloned();
+        assert_eq!(argument("x-message-ttl"), Some(AMQPValue::LongLongInt(300_000)));
+        let to = AMQPValue::LongString("staging.resolver".into());
+        assert_eq!(argument("x-dead-letter-routing-key"), Some(to));
+        assert_eq!(argument("x-dead-letter-strategy"), Some(AMQPValue::LongString("at-least-once".into())));
     }
 
     #[test]

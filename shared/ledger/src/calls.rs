@@ -190,7 +190,7 @@ pub async fn add_insight(client: &Client, call_id: CallId, insight: &Insight) ->
         format!(
             "insert into calls (call_id, insights, hand_on_at) values ($1, jsonb_build_object($2::text, $3::jsonb), {LATER})
              on conflict (call_id) do update
-                set insights = calls.insights || excluded.insights,
+                set insights = calls.insights || excluded.insights, wanted = calls.wanted + ({WAITS})::int,
                     hand_on_at = case when {WAITS} then calls.hand_on_at else excluded.hand_on_at end
               where calls.erased_at is null
                 and (calls.insights->$2::text is null

@@ -111,8 +111,7 @@ impl<H: Handler> Consumer<H> {
     async fn session(self: Arc<Self>, connection: &Arc<Connection>, shutdown: &CancellationToken) -> lapin::Result<()> {
         let mut session = Session {
             channel: Link::request(connection, REQUEST_TIMEOUT, async {
-                let channel = connection.create_channel().await?;
-                topology::declare(&channel, &self.names).await?;
+                let channel = topology::declare(connection, &self.names, Some(self.stage)).await?;
                 topology::take_over(&channel, &self.names, self.stage).await.map(|()| channel)
             })
             .await?,

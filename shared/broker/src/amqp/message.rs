@@ -39,8 +39,8 @@ const ERROR_MESSAGE: &str = "callbridge-error-message";
 const FIRST_FAILURE: &str = "callbridge-first-failure";
 /// When the handler last delayed the message ([`super::Outcome::Later`]).
 const DELAYED: &str = "callbridge-put-off";
-/// How many milliseconds it still waits after the delay queue in which it is.
-const WAITS: &str = "callbridge-waits-ms";
+/// How many milliseconds it still waits after the delay queue in which it is, and since when: an older version may have delayed it again.
+const WAITS: &str = "callbridge-waits";
 const LAST_FAILURE: &str = "callbridge-last-failure";
 /// A handler had begun with the message before it was deferred.
 const BEGUN: &str = "callbridge-begun";
@@ -199,10 +199,9 @@ pub(super) fn attempts(delivery: &Delivery) -> u32 {
 
 /// A delay queue is never shorter than it says, and the next one is at least five seconds: less than one of them is not waited for.
 fn waits(delivery: &Delivery) -> Option<Duration> {
-    match header(delivery, WAITS) {
-        Some(AMQPValue::LongLongInt(ms)) => u64::try_from(*ms).ok().filter(|ms| *ms >= 1000).map(Duration::from_millis),
-        _ => None,
-    }
+    let (ms, since) = text(delivery, WAITS)?.split_once(' ')?;
+    let ms = ms.parse().ok().filter(|ms| *ms >= 1000)?;
+    (text(delivery, DELAYED) == Some(since)).then(|| Duration::from_millis(ms))
 }
 
 /// The headers that say which call a message is about and how it last failed.
@@ -276,8 +275,9 @@ pub(super) fn failed_copy(
 /// A copy of a message that its handler delays. `left`: for how long it waits after the next delay queue.
 pub(super) fn delayed_copy(delivery: &Delivery, left: Duration, incoming: Option<&Incoming>) -> Outgoing {
     let copy = copy(delivery, |headers| {
-        put(headers, DELAYED, &Timestamp::now().to_string());
-        headers.insert(short(WAITS), AMQPValue::LongLongInt(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)));
+        let now = Timestamp::now().to_string();
+        put(headers, WAITS, &format!("{} {now}", left.as_millis()));
+        put(headers, DELAYED, &now);
         put_noted(headers, incoming.is_some_and(Incoming::is_noted));
     });
     as_continued(copy, incoming)

@@ -241,10 +241,11 @@ impl Publisher {
     async fn open_channel(self, connection: Arc<Connection>, _opening: OwnedMutexGuard<()>) -> Result<()> {
         let is_declared = self.idle().is_declared_on(&connection);
         let opening = async {
-            let channel = connection.create_channel().await?;
-            if !is_declared {
-                topology::declare(&channel, &self.names).await?;
-            }
+            let channel = if is_declared {
+                connection.create_channel().await?
+            } else {
+                topology::declare(&connection, &self.names, None).await?
+            };
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             Ok(channel)
         };

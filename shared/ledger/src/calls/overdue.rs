@@ -51,7 +51,7 @@ pub struct Overdue {
 
 /// Whether any call may be overdue; asked often, and a small table answers.
 pub async fn any_overdue(client: &Client) -> Result<bool> {
-    let sql = "select exists (select from calls_open where hand_on_at <= now())";
+    let sql = "select exists (select from calls_open where (hand_on_at <= now()) is not false)";
     Ok(client.prepared_query_one(sql, &[]).await?.get(0))
 }
 
@@ -61,7 +61,7 @@ pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
     let sql = format!(
         "select {ROW}, snapshot_at, insights_awaited, parked > 0 as parked, hand_ons
            from calls where hand_on_at <= now()
-                        and call_id = any(array(select call_id from calls_open where hand_on_at <= now() order by hand_on_at limit $1))
+                        and call_id = any(array(select call_id from calls_open where (hand_on_at <= now()) is not false order by hand_on_at limit $1))
           order by hand_on_at"
     );
     let rows = client.prepared_query(&sql, &[&at_most]).await?;
@@ -76,10 +76,10 @@ pub async fn overdue(client: &Client, at_most: i64) -> Result<Vec<Overdue>> {
 }
 
 /// The table of open calls has a time that is not later than that of the call's row, so that a step which only moves that time on need not
-/// write it. A time that has passed is set right. The calls' rows are locked, so that nobody sets an earlier time meanwhile.
+/// write it. A time that has passed is set right, and so is none, which an older version has left for a call that went on for long. The calls' rows are locked, so that nobody sets an earlier time meanwhile.
 async fn set_right(client: &Client) -> Result<()> {
     let sql = "with passed as (select call_id, hand_on_at from calls
-                               where call_id = any(array(select call_id from calls_open where hand_on_at <= now()))
+                               where call_id = any(array(select call_id from calls_open where (hand_on_at <= now()) is not false))
                                  and (hand_on_at <= now()) is not true
                                order by call_id for no key update)
                update calls_open o set hand_on_at = coalesce(passed.hand_on_at, now() + interval '75 minutes')

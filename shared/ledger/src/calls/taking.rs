@@ -151,7 +151,7 @@ static TAKE_IN_AND_CLAIM: LazyLock<String> = LazyLock::new(|| {
         sets: &format!(
             "resolved_at = case when k.decides then now() else c.resolved_at end,
              hand_on_at = case when k.claims then {LATER} when k.waits then c.hand_on_at else coalesce(view.left_at, c.hand_on_at) end,
-             wanted = c.wanted + k.claims::int, {}",
+             wanted = c.wanted + (k.claims or k.waits)::int, {}",
             claiming.sets("not k.claims or k.held", "k.own", "k.creates", "k.changes")
         ),
         when: "k.claims",
