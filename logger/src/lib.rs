@@ -7,7 +7,7 @@
 //! gathered for a while ([`gather`]), so a burst costs few writes. Where Sellsy does not let us write phone calls, the
 //! log can be a comment ([`forms`]). Before a log is changed it is read, many at once ([`reader`]): of its text one block is ours
 //! ([`block`]), and what people have written or changed stays ([`people`]). A log whose id the ledger does not know is found by its [`marker`]. A call whose
-//! message was lost is handed on by the ledger ([`hand_on`]). A call that ends begins here, too, if the look-up for its card decides it ([`ended`]). What an account wants otherwise (`RULES`) is in [`tags`], [`owners`] and [`render`].
+//! message was lost is handed on by the ledger ([`hand_on`]). The end of a call comes here first, and is logged at once if its caller is known ([`ended`]). What an account wants otherwise (`RULES`) is in [`tags`], [`owners`] and [`render`].
 
 mod block;
 mod describe;

@@ -135,7 +135,7 @@ impl Writer {
         (Claim::new(before.last_request), before)
     }
 
-    /// After a failure the lease is released, or kept for the call's next message, as are those from before if there was no need for a lease.
+    /// After a failure the lease is released, or kept for the call's next message; so are those from before, if this work has not taken them over.
     pub(crate) async fn finish(
         &self,
         call_id: CallId,
@@ -147,8 +147,7 @@ impl Writer {
             before.leases.push(claim.lease);
             before.last_request = claim.last_request();
             self.stranded.keep(call_id, before);
-        } else if handled.is_ok() && !claim.is_granted() && !before.leases.is_empty() {
-            // Nobody has taken them over.
+        } else if !claim.is_granted() && !before.leases.is_empty() {
             self.stranded.keep(call_id, before);
         }
         handled
@@ -159,11 +158,12 @@ impl Writer {
     async fn take_in(&self, claim: &Claim, unreleased: &Unreleased, message: &Incoming) -> Result<Outcome> {
         let (event, news) = (&message.event, news(&message.event, message.begun)?);
         let leaves = !message.seen_before;
-        let client = self.database.client().await?;
+        // No connection is held while the call is worked on, which may mean to wait for Sellsy.
         match event.kind.as_str() {
             CALL_RESOLVED => {}
             CALL_INSIGHTS => {
-                let waits = calls::add_insight(&client, event.call_id, &event.payload::<Insight>()?).await?;
+                let insight: Insight = event.payload()?;
+                let waits = calls::add_insight(&self.database.client().await?, event.call_id, &insight).await?;
                 if waits && leaves {
                     return Ok(Outcome::Done);
                 }
@@ -172,6 +172,7 @@ impl Writer {
                 let call: Call = event.payload()?;
                 let view = Snapshot::new(kind, event.occurred_at, &call).noted(message.is_noted());
                 let claiming = self.claiming(claim, unreleased, news, leaves);
+                let client = self.database.client().await?;
                 let taken =
                     calls::take_in_and_claim(&client, Stage::Logger, event.call_id, &view, None, &claiming).await?;
                 message.set_noted();

@@ -169,6 +169,30 @@ async fn who_takes_over_unbinds_the_queue_of_before() -> Result<()> {
     stack.down().await
 }
 
+/// A queue on one node cannot be declared while that node is down. Here it cannot because it exists with other arguments.
+#[tokio::test]
+async fn calls_are_logged_although_the_queue_of_cards_cannot_be_declared() -> Result<()> {
+    let mut stack = Stack::new("no_ringing").await?;
+    let channel = stack.broker().await?.create_channel().await?;
+    let ringing = stack.names.work(Stage::Cards);
+    let durable = lapin::options::QueueDeclareOptions::durable();
+    channel.queue_declare(ringing.as_str().into(), durable, FieldTable::default()).await?;
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
+    for worker in [&workers[0], &workers[2]] {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    stack.directory_loaded(SOON).await?;
+    let known = stack.sandbox.play(&call(CLIENT)).await?;
+    let stranger = stack.sandbox.play(&call(STRANGER)).await?;
+    stack.sandbox.logged(known, SOON).await.with_context(|| format!("{:?}", stack.logs))?;
+    stack.ledger().await?.call_that(stranger, SOON, |row| row.unmatched).await.context("the resolver decides")?;
+    let (ready, why) = workers[1].readiness().await?;
+    assert!(!ready && why.to_string().contains("consumer of cards"), "{why}");
+    drop(workers);
+    stack.down().await
+}
+
 #[tokio::test]
 #[ignore = "it takes more than five minutes"]
 async fn without_a_logger_the_resolver_decides_after_a_while() -> Result<()> {
