@@ -61,11 +61,10 @@ impl Ended {
         // A log is created without a search for one only soon after the call.
         let first = event.is_recent();
         let news = if first { News::FirstDecision } else { News::Decision };
-        let client = self.writer.database.client().await?;
         let claiming = self.writer.claiming(claim, before, news, false);
         let (call_id, fresh) = (event.call_id, Some(CARD_DECIDES_FOR));
-        let taken = calls::take_in_and_claim(&client, Stage::Ended, call_id, &view, fresh, &claiming).await?;
-        drop(client);
+        let taken =
+            calls::take_in_and_claim(&self.writer.takes, Stage::Ended, call_id, &view, fresh, &claiming).await?;
         message.set_noted();
         let decided = match taken {
             TakenAndClaimed::Erased => return Ok(Outcome::Skip(Reason::NotLogged(Reason::Erased.into()))),

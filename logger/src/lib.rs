@@ -34,7 +34,7 @@ use base::{
 };
 use broker::worker::Worker;
 use jiff::tz::TimeZone;
-use ledger::{calls::CallRow, timeline::Reason};
+use ledger::{calls::CallRow, timeline::Reason, together::Together};
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
@@ -71,6 +71,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (database, stranded) = (worker.database.clone(), writer::Stranded::default());
     worker.spawn_until_shutdown(hand_on::run(database.clone(), publisher.clone()));
     let timeline = worker.timeline.clone();
+    let (takes, records) = (Together::start(database.clone()), Together::start(database.clone()));
     let writer = Arc::new(writer::Writer {
         database,
         publisher,
@@ -82,6 +83,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         renderer,
         updates_every,
         stranded,
+        takes,
+        records,
     });
     worker.consume(Stage::Ended, ended::Ended { writer: writer.clone(), timeline, look_up, by_rules })?;
     worker.consume(Stage::Logger, writer::Logged(writer))?;

@@ -33,9 +33,10 @@ use broker::{
     event::{CALL_INSIGHTS, CALL_RESOLVED, Event, Resolved},
 };
 use ledger::{
-    calls::{self, AsLeft, CallRow, Claimed, Claiming, Part, Snapshot, TakenAndClaimed},
+    calls::{self, AsLeft, CallRow, Claimed, Claiming, Part, Record, Snapshot, Take, TakenAndClaimed},
     insight::Insight,
     timeline::Reason,
+    together::Together,
 };
 use tokio::time;
 use vendors::{
@@ -78,6 +79,8 @@ pub(crate) struct Writer {
     /// How far apart changes of logs are written.
     pub(crate) updates_every: Duration,
     pub(crate) stranded: Stranded,
+    pub(crate) takes: Together<Take>,
+    pub(crate) records: Together<Record>,
 }
 
 /// What the handling of a message works with.
@@ -172,11 +175,9 @@ impl Writer {
                 let call: Call = event.payload()?;
                 let view = Snapshot::new(kind, event.occurred_at, &call).noted(message.is_noted());
                 let claiming = self.claiming(claim, unreleased, news, leaves);
-                let client = self.database.client().await?;
                 let taken =
-                    calls::take_in_and_claim(&client, Stage::Logger, event.call_id, &view, None, &claiming).await?;
+                    calls::take_in_and_claim(&self.takes, Stage::Logger, event.call_id, &view, None, &claiming).await?;
                 message.set_noted();
-                drop(client);
                 let skip = |why: Reason| Ok(Outcome::Skip(Reason::NotWritten(why.into())));
                 match taken {
                     TakenAndClaimed::Erased => return skip(Reason::Erased),

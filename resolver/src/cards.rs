@@ -14,9 +14,10 @@ use base::{
 };
 use broker::amqp::{Handler, Incoming, Outcome};
 use ledger::{
-    calls::{self, First, Past, Snapshot, Taken},
+    calls::{self, First, FirstSeen, Past, Snapshot, Taken},
     resolution::Resolution,
     timeline::{Decision, Entry, Reason, Timeline, What},
+    together::Together,
 };
 use tokio::time;
 use vendors::aircall::{Aircall, CardAnswer, wire::Call};
@@ -29,6 +30,7 @@ pub(crate) struct Cards {
     pub(crate) look_up: LookUp,
     pub(crate) aircall: Aircall,
     pub(crate) style: card::Style,
+    pub(crate) firsts: Together<FirstSeen>,
 }
 
 impl Handler for Cards {
@@ -99,8 +101,7 @@ impl Cards {
             Entry::new(Stage::Cards.as_str(), What::seen(&event.kind, event.occurred_at)),
             Entry::new(Stage::Resolver.as_str(), What::LookedUp(Decision::from(resolution))),
         ];
-        let client = self.database.client().await?;
-        let first = calls::first_seen(&client, call_id, &view, resolution, (number.as_ref(), staff), lines).await?;
+        let first = calls::first_seen(&self.firsts, call_id, &view, resolution, (number, staff), lines).await?;
         if first.is_some() {
             message.set_noted();
         }

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use axum::Router;
 use base::{ids::Stage, settings::Settings};
 use broker::worker::Worker;
+use ledger::together::Together;
 use tokio_util::sync::CancellationToken;
 use vendors::{
     aircall::Aircall,
@@ -69,6 +70,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         look_up: look_up.clone().with_need(Need::Card),
         aircall,
         style,
+        firsts: Together::start(database.clone()),
     };
     let publisher = worker.publisher.clone();
     let look_up = look_up.on(Lane::Bulk);

@@ -41,6 +41,7 @@ mod secrets;
 mod sellsy_webhook;
 mod soak;
 mod tls;
+mod together;
 mod tokens;
 mod tour;
 mod traces;

@@ -77,9 +77,8 @@ impl Writer {
         let theirs = theirs.map(|parts| Entry::new("logger", What::ChangedByPerson { parts }));
         let without_topic = without_topic.map(|reason| Entry::new("logger", What::WithoutTopic { reason }));
         let lines = [Some(Entry::new("logger", what)), without_topic, theirs].into_iter().flatten();
-        let written = Written { form, sellsy_id: id, digest: &digest, left: left.as_ref() };
-        let client = self.database.client().await?;
-        let changed = calls::record_written(&client, work.row, written, lines, work.claim.lease, true).await?;
+        let written = Written { form, sellsy_id: id, digest, left };
+        let changed = calls::record_written(&self.records, work.row, written, lines, work.claim.lease, true).await?;
         Ok((Outcome::Done, changed))
     }
 

@@ -96,8 +96,8 @@ impl Writer {
         };
         let line = Entry::new("logger", found);
         // Without a digest the log counts as not written.
-        let written = Written { form, sellsy_id: id, digest: "", left: None };
-        calls::record_written(&self.database.client().await?, row, written, [line], claim.lease, false).await?;
+        let written = Written { form, sellsy_id: id, digest: String::new(), left: None };
+        calls::record_written(&self.records, row, written, [line], claim.lease, false).await?;
         Ok(())
     }
 

@@ -37,7 +37,7 @@ pub use absent::{LineInsights, insights_by_line, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
 pub use entering::{all_entered, any_to_enter, enter};
-pub use first::{First, first_seen};
+pub use first::{First, FirstSeen, first_seen};
 pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
@@ -45,12 +45,12 @@ pub use pairs::{any_unpaired, pair};
 pub use past::{Past, PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use taking::{
-    CARD_DECIDES_FOR, JustDecided, Taken, TakenAndClaimed, apply, begin, decide_and_claim, end, take_in_and_claim,
+    CARD_DECIDES_FOR, JustDecided, Take, Taken, TakenAndClaimed, apply, begin, decide_and_claim, end, take_in_and_claim,
 };
 pub use walk::{lines_since, since};
 use writing::WAITS;
 pub use writing::{
-    Claimed, Claiming, FIRST_WITHIN, Lease, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off,
+    Claimed, Claiming, FIRST_WITHIN, Lease, Record, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off,
     record_gone, record_intent, record_links_refused, record_written, release,
 };
 

@@ -13,3 +13,4 @@ pub mod replicas;
 pub mod resolution;
 pub mod snapshot;
 pub mod timeline;
+pub mod together;

@@ -14,13 +14,13 @@ use std::{sync::LazyLock, time::Duration};
 
 use base::{
     db::Client,
-    error::Result,
+    error::{Error, Result},
     ids::{CallId, Stage},
 };
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 use vendors::sent::{self, Sent};
 
 use super::resolution::Resolution;
@@ -86,6 +86,16 @@ pub(super) const LINES: &str = "$1::bigint, stage, what, detail, clock_timestamp
 pub(super) static WRITE: LazyLock<String> =
     LazyLock::new(|| format!("insert into timeline (call_id, stage, what, detail, at) select {LINES} order by n"));
 
+/// Writes lines of several calls if `condition`, as part of a statement whose second to sixth parameters are [`ManyLines::values`].
+pub(super) fn write_many(condition: &str) -> String {
+    format!(
+        "insert into timeline (call_id, stage, what, detail, at)
+         select id, stage, what, detail, clock_timestamp() - make_interval(secs => age)
+           from unnest($2::bigint[], $3::text[], $4::text[], $5::jsonb[], $6::float8[]) with ordinality as t (id, stage, what, detail, age, n)
+          where {condition} order by n"
+    )
+}
+
 /// Stages, what, details, ages.
 type Values<'a> = (Vec<&'a str>, Vec<String>, Vec<Value>, Vec<f64>);
 
@@ -111,17 +121,58 @@ impl Lines {
         (all.iter().map(|e| e.stage).collect(), whats, details, all.iter().map(|e| e.age.as_secs_f64()).collect())
     }
 
+    /// For a statement that writes those of several calls.
+    pub(super) fn owned(&self) -> OwnLines {
+        self.all.iter().map(|e| (e.stage, e.what.columns(), e.age)).collect()
+    }
+
     /// The statement has not written them, and nobody will: the requests are kept and written with later lines.
     pub(super) fn unwritten(self) {
         sent::restore_requests(self.requests);
     }
 
     /// Ends the use of the lines: they are written, or their statement has failed.
-    pub(super) fn after<T>(self, written: Result<T, tokio_postgres::Error>) -> Result<T> {
+    pub(super) fn after<T, E>(self, written: Result<T, E>) -> Result<T>
+    where
+        Error: From<E>,
+    {
         if written.is_err() {
             sent::restore_requests(self.requests);
         }
         Ok(written?)
+    }
+}
+
+/// Lines as columns, each with its stage and its age.
+pub(super) type OwnLines = Vec<(&'static str, (String, Value), Duration)>;
+
+/// The lines of several calls, as columns.
+#[derive(Default)]
+pub(super) struct ManyLines<'a> {
+    calls: Vec<i64>,
+    stages: Vec<&'a str>,
+    whats: Vec<&'a str>,
+    details: Vec<&'a Value>,
+    ages: Vec<f64>,
+}
+
+impl<'a> ManyLines<'a> {
+    pub(super) fn of(all: impl IntoIterator<Item = (CallId, &'a OwnLines)>) -> Self {
+        let mut many = Self::default();
+        for (call_id, lines) in all {
+            for (stage, (what, detail), age) in lines {
+                many.calls.push(call_id.0);
+                many.stages.push(stage);
+                many.whats.push(what);
+                many.details.push(detail);
+                many.ages.push(age.as_secs_f64());
+            }
+        }
+        many
+    }
+
+    pub(super) fn values(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.calls, &self.stages, &self.whats, &self.details, &self.ages]
     }
 }
 

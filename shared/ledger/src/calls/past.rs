@@ -29,12 +29,12 @@ pub struct Past {
 
 /// Without this call.
 pub async fn past(client: &Client, call_id: CallId, number: &E164, staff: Option<i64>) -> Result<Past> {
-    static SQL: LazyLock<String> = LazyLock::new(|| select("$2", "$3", "true"));
+    static SQL: LazyLock<String> = LazyLock::new(|| select("$1", "$2", "$3"));
     Ok(read(&client.prepared_query(&SQL, &[&call_id.0, &number.last_digits(), &staff]).await?))
 }
 
-/// The statement for [`read`], with one more column. Parameters: the number's last digits, the staff; the call is `$1`.
-pub(super) fn select(digits: &str, staff: &str, more: &str) -> String {
+/// The statement for [`read`]. Parameters: the call, the number's last digits, the staff.
+pub(super) fn select(call: &str, digits: &str, staff: &str) -> String {
     // The index of the console's search finds numbers by their last digits, backwards. As a range, because a prepared `like` may not use it;
     // the colon follows the nine. The view that the console reads would do, but is far more than is needed here.
     let is_theirs = |of: &str| {
@@ -42,7 +42,7 @@ pub(super) fn select(digits: &str, staff: &str, more: &str) -> String {
     };
     let (searched, open) = (is_theirs("d"), is_theirs("o"));
     format!(
-        "select s.name as staff, c.*, {more} from (select) one left join staffs s on s.id = {staff}
+        "select s.name as staff, c.* from (select) one left join staffs s on s.id = {staff}
            left join lateral (
                select found.at as started_at, snapshot->>'direction' = 'inbound' as inbound, jsonb_typeof(snapshot->'answered_at') is not null as answered,
                       snapshot->'user'->>'name' as agent, snapshot->>'raw_digits' as raw_digits, snapshot->'number'->>'country' as country
@@ -55,7 +55,7 @@ pub(super) fn select(digits: &str, staff: &str, more: &str) -> String {
                         where {open} and not exists (select from calls_searched d where d.call_id = o.call_id)
                         order by at desc limit {MOST}) found
                  join calls using (call_id)
-                where call_id <> $1 and snapshot->'ended_at' is not null
+                where call_id <> {call} and snapshot->'ended_at' is not null
                 order by found.at desc) c on true"
     )
 }

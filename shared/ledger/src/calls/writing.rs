@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     form::LogForm,
-    timeline::{Entry, Lines, WRITE},
+    timeline::{Entry, Lines, ManyLines, OwnLines, WRITE, write_many},
+    together::{Locked, Texts, Together, Values},
 };
 
 /// How long a writer may take before another one assumes that it died. Longer than a handler may run at all (90 s in
@@ -319,13 +320,23 @@ pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form:
 }
 
 /// What is in Sellsy now.
-#[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
+#[derive(Clone, Debug)]
+pub struct Written {
     pub form: LogForm,
     pub sellsy_id: i64,
-    pub digest: &'a str,
+    pub digest: String,
     /// `None` if that is not known: the log was adopted, and not written since.
-    pub left: Option<&'a AsLeft>,
+    pub left: Option<AsLeft>,
+}
+
+/// The values of [`record_written`]'s statement.
+pub struct Record {
+    call_id: CallId,
+    lines: OwnLines,
+    written: Written,
+    lease: Lease,
+    wanted: i64,
+    release: bool,
 }
 
 /// Records what is in Sellsy now, with its timeline lines. If a person has moved the call meanwhile, the log counts as not written, so that the move
@@ -333,55 +344,85 @@ pub struct Written<'a> {
 /// says is known only to the holder of the lease: after that, another writer may have changed it. With `release`, the
 /// lease is released as [`release`] does.
 pub async fn record_written(
-    client: &Client,
+    records: &Together<Record>,
     seen: &CallRow,
-    written: Written<'_>,
+    written: Written,
     lines: impl IntoIterator<Item = Entry>,
     lease: Lease,
     release: bool,
 ) -> Result<Option<CallRow>> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let (given_back, left, write) = (given_back("$10"), left_when_written("wanted <> $10"), &*WRITE);
-        let mine = "coalesce(lease = $9, false)";
+    let lines = Lines::of(lines);
+    let (call_id, wanted) = (seen.call_id, seen.wanted);
+    let record = Record { call_id, lines: lines.owned(), written, lease, wanted, release };
+    let row = lines.after(records.row(record).await)?;
+    if row.is_some_and(|row| row.get("changed")) {
+        look(&records.database().client().await?, call_id).await
+    } else {
+        Ok(None)
+    }
+}
+
+impl Values for Record {
+    fn call_id(&self) -> CallId {
+        self.call_id
+    }
+
+    async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, tokio_postgres::Error> {
+        static SQL: Texts = Texts::new(|| Locked::BOTH.map(Record::sql));
+        let ids: Vec<i64> = all.iter().map(|record| record.call_id.0).collect();
+        let lines = ManyLines::of(all.iter().map(|record| (record.call_id, &record.lines)));
+        let sellsy_ids: Vec<i64> = all.iter().map(|record| record.written.sellsy_id).collect();
+        let forms: Vec<&str> = all.iter().map(|record| record.written.form.as_str()).collect();
+        let digests: Vec<&str> = all.iter().map(|record| &*record.written.digest).collect();
+        let leases: Vec<Uuid> = all.iter().map(|record| record.lease.0).collect();
+        let wanted: Vec<i64> = all.iter().map(|record| record.wanted).collect();
+        let release: Vec<bool> = all.iter().map(|record| record.release).collect();
+        let (created, left): (Vec<_>, Vec<_>) = all
+            .iter()
+            .map(|record| record.written.left.as_ref().map(|left| (left.created, Json(left))).unzip())
+            .map(|(created, left)| (created.flatten(), left))
+            .unzip();
+        let mine: [&(dyn ToSql + Sync); 8] =
+            [&sellsy_ids, &forms, &digests, &leases, &wanted, &release, &created, &left];
+        let values = [&[&ids as &(dyn ToSql + Sync)][..], &lines.values(), &mine].concat();
+        client.prepared_query(&SQL[locked as usize], &values).await
+    }
+}
+
+impl Record {
+    fn sql(locked: Locked) -> String {
+        let (given_back, left) = (given_back("w.seen"), left_when_written("wanted <> w.seen"));
+        let mine = "coalesce(c.lease = w.by, false)";
+        let (free, is_free) = match locked {
+            Locked::Wait => ("", "true"),
+            Locked::Skip => (
+                "free as materialized (select call_id as id from calls where call_id = any($1) for no key update skip locked),",
+                "id = any(array(select id from free))",
+            ),
+        };
+        let noted = write_many(is_free);
         format!(
-            "with noted as ({write}),
+            "with {free}
+                  w as (select * from unnest($1::bigint[], $7::bigint[], $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::bool[],
+                                             $13::timestamptz[], $14::jsonb[])
+                                   as t (id, log_id, form, hash, by, seen, releases, made_at, log_left)
+                         where {is_free}),
+                  noted as ({noted}),
                   left_so as (insert into logs_as_left (call_id, created_at, log)
-                              select $1, $12::timestamptz, $13::jsonb
-                               where $13::jsonb is not null and exists (select from calls where call_id = $1 and erased_at is null)
+                              select id, made_at, log_left from w
+                               where log_left is not null and exists (select from calls where call_id = id and erased_at is null)
                               on conflict (call_id) do update
                                  set created_at = coalesce(excluded.created_at, logs_as_left.created_at), log = excluded.log)
-             update calls set sellsy_id = $6, log_form = $7, written_at = now(), writes = writes + 1,
-                    digest = case when {mine} and not (wanted <> $10 and relinked_at is not null) then $8 else '' end,
+             update calls c set sellsy_id = w.log_id, log_form = w.form, written_at = now(), writes = writes + 1,
+                    digest = case when {mine} and not (wanted <> w.seen and relinked_at is not null) then w.hash else '' end,
                     intent_at = case when not {mine} then intent_at end,
                     due_at = case when not {mine} then due_at end,
-                    lease_until = case when {mine} and $11 then {given_back} else lease_until end,
-                    hand_on_at = case when {mine} and $11 then {left} else hand_on_at end, hand_ons = 0
-              where call_id = $1
-          returning {mine} and $11 and wanted <> $10"
+                    lease_until = case when {mine} and w.releases then {given_back} else lease_until end,
+                    hand_on_at = case when {mine} and w.releases then {left} else hand_on_at end, hand_ons = 0
+               from w where c.call_id = w.id and c.call_id = any($1)
+          returning c.call_id as of_call, {mine} and w.releases and wanted <> w.seen as changed"
         )
-    });
-    let lines = Lines::of(lines);
-    let (stages, whats, details, ages) = lines.values();
-    let Written { form, sellsy_id, digest, left } = written;
-    let (form, call_id) = (form.as_str(), seen.call_id.0);
-    let (created_at, left) = (left.and_then(|left| left.created), left.map(Json));
-    let values: [&(dyn ToSql + Sync); 13] = [
-        &call_id,
-        &stages,
-        &whats,
-        &details,
-        &ages,
-        &sellsy_id,
-        &form,
-        &digest,
-        &lease.0,
-        &seen.wanted,
-        &release,
-        &created_at,
-        &left,
-    ];
-    let written = client.prepared_query_opt(&SQL, &values).await;
-    changed(client, seen, lines.after(written)?.is_some_and(|row| row.get(0))).await
+    }
 }
 
 /// From now on updates leave the log's owner and links alone.
