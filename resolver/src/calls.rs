@@ -47,9 +47,11 @@ impl Calls {
     pub(crate) async fn ended(&self, message: &Incoming) -> Result<Outcome> {
         let (call_id, event) = (message.event.call_id, &message.event);
         let call: Call = event.payload()?;
-        let client = self.database.client().await?;
         let snapshot = Snapshot::new(event.view(), event.occurred_at, &call).noted(message.is_noted());
-        let (number, fresh) = (self.waits_for(&call).await?, self.fresh(&client, message, &snapshot).await?);
+        // A handler that held one connection and waited for another could be waiting for itself.
+        let number = self.waits_for(&call).await?;
+        let client = self.database.client().await?;
+        let fresh = self.fresh(&client, message, &snapshot).await?;
         // The line of the event is written once, by the first statement that stores its view.
         let snapshot = snapshot.noted(message.is_noted());
         let taken = match fresh {
@@ -135,8 +137,9 @@ impl Calls {
     async fn decide(&self, call_id: CallId, call: &Call, number: Option<&E164>) -> Result<Box<Known>> {
         let (mut just_decided, rule) = self.decide_once(call_id, call, number).await?;
         let client = self.database.client().await?;
-        if just_decided && self.is_left_out_no_more(&client, call_id, &rule).await? {
-            drop(client);
+        let again = just_decided && self.is_left_out_no_more(&client, call_id, &rule).await?;
+        drop(client);
+        if again {
             (just_decided, _) = self.decide_once(call_id, call, number).await?;
         }
         let client = self.database.client().await?;

@@ -43,7 +43,13 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn up(records: &Records) -> Result<Self> {
+        Self::up_with(records, &[]).await
+    }
+
+    /// With other settings than the defaults.
+    pub(crate) async fn up_with(records: &Records, settings: &[(&str, &str)]) -> Result<Self> {
         let mut stack = Stack::with_accounts("bench", &people::account(records)?, &NO_QUOTAS).await?;
+        stack.environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let vendors = Vendors::of(&mut stack).await?;
         let (mut workers, mut ready) = (Vec::new(), BTreeMap::new());
         for worker in WORKERS {

@@ -14,10 +14,12 @@ use crate::{
 const LATENCY: Duration = Duration::from_millis(100);
 /// More than four replicas hold, so that none waits for calls.
 const LINES: usize = 256;
+/// Few, so that neither the machine nor the calls in flight are what limits four replicas.
+const CONCURRENCY: &str = "8";
 
 pub(crate) async fn measure(form: Form) -> Result<Vec<Figure>> {
     let lasts = form.pick(Duration::from_secs(4), Duration::from_secs(20));
-    let mut site = Site::up(&THOUSAND).await?;
+    let mut site = Site::up_with(&THOUSAND, &[("CONCURRENCY", CONCURRENCY)]).await?;
     site.closed_loop(8, Duration::from_secs(1)).await?;
     site.vendors.set_latency(LATENCY);
     let mut per_s = Vec::new();

@@ -33,6 +33,9 @@ use crate::{
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same while a webhook waits for its answer: Aircall waits 5 s in all.
 const WEBHOOK_PUBLISH_TIMEOUT: Duration = Duration::from_millis(1500);
+/// Database connections for the handlers of a queue, however many these are: a statement takes milliseconds, and most time is spent on requests to
+/// the APIs, during which no connection is held. PostgreSQL has a process for each.
+const CONNECTIONS: u16 = 8;
 /// Database connections for the probe, the relay and all else that is not a handler.
 const SPARE_CONNECTIONS: usize = 4;
 /// The longest time from SIGTERM to the end, even if work is still running; Docker kills after 10 s.
@@ -123,7 +126,7 @@ pub struct Worker {
 
 impl Worker {
     /// Starts to connect to broker and database and returns at once. A worker that consumes the queues of `stages` gets a second
-    /// link, and a database connection for each of their handlers.
+    /// link, and database connections for their handlers.
     pub fn start(
         name: &str,
         settings: Settings,
@@ -142,7 +145,7 @@ impl Worker {
         let names = Names::new(settings.amqp_namespace.clone());
         let publisher = Publisher::new(link("publish", "broker"), names.clone(), publish_timeout);
         let consume = (!stages.is_empty()).then(|| link("consume", "broker for consuming"));
-        let connections = usize::from(settings.concurrency) * stages.len().max(1) + SPARE_CONNECTIONS;
+        let connections = usize::from(settings.concurrency.min(CONNECTIONS)) * stages.len().max(1) + SPARE_CONNECTIONS;
         let (condition, close) = (readiness.condition("database"), close_links.clone());
         let database = Database::start(&settings.database_url, connections, Plans::Once, condition, close)?;
         Ok(Self {

@@ -130,7 +130,7 @@ pub(super) struct Raw {
     #[arg(long, env, hide_env_values = true)]
     pub(super) alert_webhook_url: Option<String>,
     /// How many messages of a queue a worker handles at the same time
-    #[arg(long, env, default_value = "8")]
+    #[arg(long, env, default_value = "32")]
     pub(super) concurrency: String,
     /// What is logged, e.g. `info` or `debug`
     #[arg(long, env = "RUST_LOG", default_value = "info")]

@@ -10,7 +10,7 @@ fn parse(needs: Needs, arguments: &[&str], environment: &[(&str, &str)]) -> Resu
 fn defaults_are_enough_for_a_worker_without_needs() {
     let settings = parse(Needs::default(), &[], &[]).unwrap();
     assert_eq!(settings.amqp_namespace, "callbridge");
-    assert_eq!(settings.concurrency, 8);
+    assert_eq!(settings.concurrency, 32);
     assert!(settings.aircall.number_ids.is_empty());
 }
 
