@@ -109,7 +109,7 @@ async fn forget(
     // so the setting ends with it.
     let mut client = database.client().await?.detach();
     let client: &mut Client = &mut client;
-    client.batch_execute("set statement_timeout = 0").await?;
+    client.without_limit().await?;
     let (readers, found) = find(client, dead_letters, countries, number).await?;
     print::found(&found, arguments)?;
     if found.is_nothing() {

@@ -320,3 +320,131 @@ async fn an_error_of_one_channel_leaves_the_others_their_connection() -> Result<
     down.cancel();
     stack.down().await
 }
+
+/// What happens to the database `of` a stack is done from another one.
+async fn elsewhere(stack: &Stack, of: &str) -> Result<base::db::Client> {
+    let url = stack.database_url.replacen(&format!("/{of}"), "/postgres", 1);
+    let database = base::db::Database::unsupervised(&url.as_str().into(), 1)?;
+    database.connect().await.context("the database postgres")
+}
+
+/// The lines of retries and dead letters.
+async fn failures(stack: &Stack) -> Result<usize> {
+    stack.ledger().await?.lines(|line| line.is("retried") || line.is("parked")).await
+}
+
+/// As after a failover: the connections end, and the server that answers is a standby.
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_unavailable() -> Result<()> {
+    let (stack, workers, _, _) = relayed("standby").await?;
+    let name =
+        stack.database_url.rsplit('/').next().context("a name")?.split('?').next().unwrap_or_default().to_owned();
+    let admin = elsewhere(&stack, &name).await?;
+    let end = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
+    );
+    admin.batch_execute(&format!("alter database {name} set default_transaction_read_only = on; {end}")).await?;
+    // Ingest can still hand over to the broker.
+    for worker in &workers[1..] {
+        let not_ready = || async { (!worker.readiness().await.ok()?.0).then_some(()) };
+        eventually(SOON, not_ready).await.context("a worker is ready without a database that takes writes")?;
+    }
+    let (_, conditions) = workers[1].readiness().await?;
+    assert!(conditions.to_string().contains("read"), "{conditions}");
+    let calls = ten_calls(&stack).await?;
+    stack.sandbox.delivered(SOON).await?;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    admin.batch_execute(&format!("alter database {name} reset default_transaction_read_only")).await?;
+    let back = Instant::now();
+    all_logged_once(&stack, &calls).await?;
+    assert!(back.elapsed() < Duration::from_secs(15), "logged {:?} after its return", back.elapsed());
+    assert_eq!(failures(&stack).await?, 0, "nothing is counted or parked");
+    stack.down().await
+}
+
+/// A session that was writing, and is told between two statements that it may not: the server was demoted without ending connections.
+#[tokio::test]
+async fn a_connection_that_became_read_only_leaves_the_pool() -> Result<()> {
+    let stack = Stack::new("demoted").await?;
+    let database = base::db::Database::unsupervised(&stack.database_url.as_str().into(), 1)?;
+    let pid = async |client: &base::db::Client| {
+        anyhow::Ok(client.query_one("select pg_backend_pid()", &[]).await?.get::<_, i32>(0))
+    };
+    let client = database.connect().await?;
+    let first = pid(&client).await?;
+    client.batch_execute("set default_transaction_read_only = on").await?;
+    let refused = client.batch_execute("create table taken ()").await.map_err(base::error::Error::from);
+    let remedy = refused.expect_err("a write").remedy;
+    assert_eq!(remedy, base::error::Remedy::AwaitDatabase);
+    drop(client);
+    let client = database.connect().await?;
+    assert_ne!(pid(&client).await?, first);
+    client.batch_execute("create table taken ()").await?;
+    stack.down().await
+}
+
+/// As if the server's processes hung: their connections are open, and no answer comes.
+#[tokio::test]
+async fn connections_that_hang_leave_the_pool() -> Result<()> {
+    let (stack, _workers, _, database) = relayed("hung").await?;
+    let before = ten_calls(&stack).await?;
+    all_logged_once(&stack, &before).await?;
+    database.freeze();
+    let frozen = Instant::now();
+    let mut calls = ten_calls(&stack).await?;
+    calls.extend(before);
+    all_logged_once(&stack, &calls).await?;
+    // A probe notices after five seconds, and a statement after twenty.
+    assert!(frozen.elapsed() < Duration::from_secs(45), "logged after {:?}", frozen.elapsed());
+    assert_eq!(failures(&stack).await?, 0, "nothing is counted or parked");
+    stack.down().await
+}
+
+/// PgBouncer in front of a stack's database, in this mode. It ends with the process.
+async fn pooler(stack: &Stack, mode: &str) -> Result<(tokio::process::Child, String)> {
+    let dir = std::env::temp_dir().join(format!("pooler-{mode}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let database = authority(&stack.database_url)?;
+    let (host, database_port) = database.rsplit_once(':').context("a port")?;
+    let config = format!(
+        "[databases]\n* = host={host} port={database_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+         auth_type = any\npool_mode = {mode}\ndefault_pool_size = 60\nserver_tls_sslmode = prefer\n\
+         [users]\n"
+    );
+    let file = dir.join("pgbouncer.ini");
+    std::fs::write(&file, config)?;
+    let mut command = tokio::process::Command::new("pgbouncer");
+    if std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
+        // It does not run as root.
+        command.args(["-u", "nobody"]);
+    }
+    let child = command.arg(&file).kill_on_drop(true).spawn().context("pgbouncer is not installed")?;
+    Ok((child, stack.database_url.replacen(&database, &format!("127.0.0.1:{port}"), 1)))
+}
+
+#[tokio::test]
+#[ignore = "nightly: needs pgbouncer"]
+async fn a_pooler_of_sessions_works_and_one_of_transactions_is_refused() -> Result<()> {
+    let mut stack = Stack::new("pooler").await?;
+    let (_sessions, url) = pooler(&stack, "session").await?;
+    stack.environment.insert("DATABASE_URL".into(), url);
+    let mut workers = Vec::new();
+    for worker in WORKERS {
+        workers.push(stack.start(worker).await?);
+    }
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let calls = ten_calls(&stack).await?;
+    all_logged_once(&stack, &calls).await?;
+    let (_transactions, url) = pooler(&stack, "transaction").await?;
+    stack.environment.insert("DATABASE_URL".into(), url);
+    let refused = stack.start("resolver").await?;
+    let says = || async {
+        Some(refused.readiness().await.ok()?.1.to_string()).filter(|said| said.contains("pool_mode = session"))
+    };
+    eventually(SOON, says).await.with_context(|| format!("it is not refused: {}", refused.output()))?;
+    stack.down().await
+}

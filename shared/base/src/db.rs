@@ -5,14 +5,22 @@
 //! a second; nothing else retries connections.
 
 mod client;
+mod url;
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
-use anyhow::Context;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime, Timeouts};
+use anyhow::{Context, ensure};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
+    Timeouts,
+};
+use rustls::RootCertStore;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
-use tokio_postgres::{config::SslMode, error::SqlState};
+use tokio_postgres::{
+    config::{SslMode, TargetSessionAttrs},
+    error::SqlState,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,18 +28,26 @@ use crate::{
     health::Condition,
     tls,
 };
-pub use client::Client;
+pub use client::{Client, Failure};
+
+/// Whether a setting is a URL for PostgreSQL; what is wrong with it otherwise.
+pub(crate) use url::check as check_url;
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection whose other end is gone is noticed after some of these, also if nobody sends anything.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// A statement that runs longer is blocked by something; the message is retried instead.
-const OPTIONS: &str = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c timezone=UTC";
-const INVALID_URL: &str = "DATABASE_URL is not a valid postgres:// URL, or has an unknown option; \
-                           sslmode is disable, prefer or require (which verifies)";
+/// A statement that runs longer is blocked by something; the message is retried instead. Set after connecting, because a pooler refuses these as
+/// options of the connection, or leaves them out.
+const SESSION: &str =
+    "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '30s'; set timezone = 'UTC'";
+const READ_ONLY: &str = "it takes no writes: it is a standby, or default_transaction_read_only is set";
+const TRANSACTION_POOLING: &str = "a pooler gives each transaction another connection; workers hold locks and settings on a connection, so \
+                                   it has to pool sessions (PgBouncer: pool_mode = session)";
 const LOCK_RETRY_EVERY: Duration = Duration::from_millis(100);
 /// "callbrid" in ASCII: one lock for migrations per database.
 const MIGRATION_LOCK: i64 = 0x6361_6c6c_6272_6964;
@@ -87,8 +103,14 @@ impl Database {
     pub fn report_unavailable(&self, problem: &str) {
         let changed = self.available.send_if_modified(|available| std::mem::replace(available, false));
         if changed {
+            self.forget_connections();
             tracing::warn!(error = problem, "The database is unavailable; work waits for it.");
         }
+    }
+
+    /// The idle connections lead to a server that may be another one now, or may hang.
+    fn forget_connections(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     /// Like [`Self::connect`], for handlers: the error makes the message wait for the database.
@@ -126,6 +148,7 @@ impl Database {
                         }
                     }
                     Err(e) => {
+                        self.forget_connections();
                         let problem = tls::explain(format!("{e:#}"));
                         condition.unmet(format!("the database cannot be used: {problem}"));
                         self.available.send_replace(false);
@@ -149,57 +172,77 @@ impl Database {
     async fn probe(&self, migrated: &mut bool) -> anyhow::Result<()> {
         let mut client = self.connect().await?;
         if !*migrated {
+            ensure!(self.keeps_sessions(&client).await?, TRANSACTION_POOLING);
             migrate(&mut client).await.context("the migrations could not be applied")?;
             *migrated = true;
         }
-        time::timeout(CONNECT_TIMEOUT, client.simple_query("select 1")).await.context("no answer in time")??;
+        let answer = time::timeout(CONNECT_TIMEOUT, client.query_one("show transaction_read_only", &[]));
+        ensure!(answer.await.context("no answer in time")??.get::<_, &str>(0) == "off", READ_ONLY);
         Ok(())
+    }
+
+    /// False if a pooler mixes the sessions of two connections: what one sets, the other reads.
+    async fn keeps_sessions(&self, one: &Client) -> anyhow::Result<bool> {
+        const MARK: &str = "select set_config('callbridge.session', $1, false)";
+        let other = self.connect().await?;
+        one.execute(MARK, &[&"one"]).await?;
+        other.execute(MARK, &[&"other"]).await?;
+        let mark: Option<String> =
+            one.query_one("select current_setting('callbridge.session', true)", &[]).await?.get(0);
+        Ok(mark.as_deref() == Some("one"))
     }
 }
 
 fn pool(url: &SecretString, connections: usize, plans: Plans) -> anyhow::Result<Pool> {
-    let mut config: tokio_postgres::Config = url
-        .expose_secret()
-        .parse()
-        // The parser's message may quote the URL, and the URL may hold a password.
-        .map_err(|_| anyhow::anyhow!("{INVALID_URL}"))?;
+    let url::Parsed { mut config, roots } = url::parse(url.expose_secret()).map_err(anyhow::Error::msg)?;
     let plans = match plans {
         Plans::Usual => "",
-        Plans::Once => " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off",
+        Plans::Once => "; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off",
     };
-    let options = format!("{OPTIONS}{plans}");
-    config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).options(&options);
+    let session = format!("{SESSION}{plans}");
+    // Of several hosts the first that takes writes. Also of one, so that no connection is made to a standby.
+    config
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(CONNECT_TIMEOUT)
+        .keepalives_idle(KEEPALIVE)
+        .keepalives_interval(KEEPALIVE);
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if config.get_ssl_mode() == SslMode::Disable {
         Manager::from_config(config, tokio_postgres::NoTls, recycling)
     } else {
-        Manager::from_config(config, with_tls(), recycling)
+        Manager::from_config(config, with_tls(roots), recycling)
     };
     let timeouts =
         Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
     Pool::builder(manager)
-        .max_size(connections)
+        // The probe compares two connections.
+        .max_size(connections.max(2))
         // The connection used last has its server process and prepared statements warm; under light load the others stay idle.
         .queue_mode(QueueMode::Lifo)
         .timeouts(timeouts)
+        .post_create(Hook::async_fn(move |client: &mut ClientWrapper, _| {
+            let session = session.clone();
+            Box::pin(async move { client.batch_execute(&session).await.map_err(HookError::Backend) })
+        }))
         .runtime(Runtime::Tokio1)
         .build()
         .context("the connection pool")
 }
 
-fn with_tls() -> tokio_postgres_rustls::MakeRustlsConnect {
-    let config = rustls::ClientConfig::builder().with_root_certificates(tls::roots()).with_no_client_auth();
+fn with_tls(roots: RootCertStore) -> tokio_postgres_rustls::MakeRustlsConnect {
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     tokio_postgres_rustls::MakeRustlsConnect::new(config)
 }
 
 async fn migrate(client: &mut Client) -> anyhow::Result<()> {
     // A migration, or waiting for another worker's, may take longer than any statement of a handler.
-    client.batch_execute("set statement_timeout = 0").await?;
+    client.without_limit().await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
     // A newer version of the workers may have applied migrations that this one does not know. They only add.
     let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut **client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
-    client.batch_execute("reset statement_timeout").await?;
+    client.with_limit().await?;
     for migration in applied?.applied_migrations() {
         tracing::info!(version = migration.version(), name = migration.name(), "A migration was applied.");
     }
@@ -240,7 +283,18 @@ impl From<tokio_postgres::Error> for Error {
         match class {
             // Connection errors, lack of resources, shutting down or starting up.
             "08" | "53" | "57" | "58" if *code != SqlState::QUERY_CANCELED => unavailable(message),
+            // This server is not the primary any more; the next connection leads to the one that is.
+            _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION => unavailable(format!("{message}: {READ_ONLY}")),
             _ => Error::retry(Code::DatabaseRejected, message),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(e: Failure) -> Self {
+        match e {
+            Failure::Postgres(e) => e.into(),
+            Failure::NoAnswer => unavailable(e.to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
 use base::{
-    db::{Client, Database},
+    db::{Client, Database, Failure},
     error::{Code, Error, Result},
     ids::CallId,
 };
@@ -41,11 +41,7 @@ pub trait Values: Sized + Send + Sync + 'static {
     fn call_id(&self) -> CallId;
 
     /// Runs the statement for all of these. One row at least for each that was not skipped; the column `of_call` is the call.
-    fn run(
-        client: &Client,
-        all: &[Self],
-        locked: Locked,
-    ) -> impl Future<Output = Result<Vec<Row>, tokio_postgres::Error>> + Send;
+    fn run(client: &Client, all: &[Self], locked: Locked) -> impl Future<Output = Result<Vec<Row>, Failure>> + Send;
 }
 
 /// A statement of this process; clones share it.
@@ -151,7 +147,7 @@ async fn answer<V: Values>(database: Database, all: Vec<Waiting<V>>) {
             }
         }
         // PostgreSQL has refused it, so nothing has happened.
-        Err(e) if e.as_db_error().is_some() && values.len() > 1 => {
+        Err(e) if e.code().is_some() && values.len() > 1 => {
             for (values, answer) in values.into_iter().zip(answers) {
                 let _ = answer.send(Answer::RunAlone(values));
             }

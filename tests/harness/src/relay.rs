@@ -3,7 +3,7 @@
 //! Cut: it ends every connection, and accepts a new one only to end it. Stalled: no byte flows any more; connections stay open,
 //! and new ones are accepted and hang, as behind a firewall that drops packets. Refusing: it ends every connection, and nothing
 //! listens at its address, as if the service did not exist. Bytes in transit when a stall began arrive when it is over.
-//! A relay can also be slow, and it can lead to several instances of a service, which take connections in turn.
+//! A relay can also freeze the connections that there are, for good, while new ones work: as if their server processes hung. It can be slow, and it can lead to several instances of a service, which take connections in turn.
 
 use std::{
     io,
@@ -41,6 +41,8 @@ pub struct Relay {
     last_words: Arc<Mutex<Option<&'static [u8]>>>,
     /// How many bytes a second a client's connection carries; 0: as many as it can.
     bytes_per_s: Arc<AtomicU32>,
+    /// Connections of an earlier one are frozen.
+    generation: Arc<AtomicU32>,
 }
 
 /// The most connections that may wait to be accepted.
@@ -64,6 +66,7 @@ impl Relay {
             services: Arc::default(),
             last_words: Arc::default(),
             bytes_per_s: Arc::default(),
+            generation: Arc::default(),
         };
         tokio::spawn(relay.clone().serve(address, listener));
         Ok(relay)
@@ -87,6 +90,11 @@ impl Relay {
     /// Lets clients send no more than this in a second, each; 0 ends that.
     pub fn slow_down(&self, bytes_per_s: u32) {
         self.bytes_per_s.store(bytes_per_s, Relaxed);
+    }
+
+    /// From now on the connections that there are carry nothing, and stay open.
+    pub fn freeze(&self) {
+        self.generation.fetch_add(1, Relaxed);
     }
 
     /// How long a client has to wait after so many bytes.
@@ -154,14 +162,16 @@ impl Relay {
 
     async fn carry(&self, client: TcpStream) -> io::Result<()> {
         let state = self.state.subscribe();
+        let generation = self.generation.load(Relaxed);
+        let frozen = || self.generation.load(Relaxed) != generation;
         flowing(&mut state.clone()).await;
         let server = self.connect().await?;
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-        let up = pump(from_client, to_server, state.clone(), |bytes| {
+        let up = pump(from_client, to_server, state.clone(), frozen, |bytes| {
             self.heard(bytes);
             self.pace(bytes.len())
         });
-        tokio::try_join!(up, pump(from_server, to_client, state, |_| Duration::ZERO)).map(drop)
+        tokio::try_join!(up, pump(from_server, to_client, state, frozen, |_| Duration::ZERO)).map(drop)
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
@@ -189,6 +199,7 @@ async fn pump(
     mut from: tcp::OwnedReadHalf,
     mut to: tcp::OwnedWriteHalf,
     mut state: watch::Receiver<State>,
+    frozen: impl Fn() -> bool,
     heard: impl Fn(&[u8]) -> Duration,
 ) -> io::Result<()> {
     let mut bytes = vec![0; 16 * 1024];
@@ -198,6 +209,9 @@ async fn pump(
         flowing(&mut state).await;
         if read == 0 {
             return to.shutdown().await;
+        }
+        if frozen() {
+            continue;
         }
         let pause = heard(&bytes[..read]);
         if !pause.is_zero() {
@@ -248,6 +262,17 @@ mod tests {
     async fn ends(stream: &mut TcpStream) {
         let end = timeout(SOON, stream.read(&mut [0; 8])).await.expect("an end");
         assert!(end.is_err() || end.is_ok_and(|read| read == 0));
+    }
+
+    #[tokio::test]
+    async fn a_frozen_connection_stays_open_and_a_new_one_works() {
+        let relay = Relay::to(&echo("a").await).await.unwrap();
+        let mut before = TcpStream::connect(&relay.address).await.unwrap();
+        hears(&mut before, "a").await;
+        relay.freeze();
+        before.write_all(b"one").await.unwrap();
+        assert!(timeout(A_MOMENT, before.read(&mut [0; 8])).await.is_err(), "no answer and no end");
+        hears(&mut TcpStream::connect(&relay.address).await.unwrap(), "a").await;
     }
 
     #[tokio::test]

@@ -1,65 +1,210 @@
 //! A connection to PostgreSQL and its prepared statements.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    error::Error as _,
+    mem,
+    ops::{Deref, DerefMut},
+    sync::atomic::{
+        AtomicBool, AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
+    },
+    time::Duration,
+};
 
 use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
-use tokio_postgres::{Error, Row, types::ToSql};
+use tokio::time;
+use tokio_postgres::{Row, SimpleQueryMessage, ToStatement, error::SqlState, types::ToSql};
 
-/// A connection. It returns to the pool when it is dropped, unless it was detached.
+/// PostgreSQL stops a statement after 15 s. Who has no answer after this will get none: the server's process or the machine hangs, and neither
+/// notices the limit nor closes the connection.
+const NO_ANSWER_AFTER: Duration = Duration::from_secs(20);
+
+/// Why a statement has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("PostgreSQL has not answered for {} s", NO_ANSWER_AFTER.as_secs())]
+    NoAnswer,
+}
+
+impl Failure {
+    /// PostgreSQL's answer, if that is what it is: then the statement has changed nothing.
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            Failure::Postgres(e) => e.code(),
+            Failure::NoAnswer => None,
+        }
+    }
+
+    /// The connection can be used no more, or leads to a server that takes no writes.
+    fn spoils(&self) -> bool {
+        match self {
+            Failure::NoAnswer => true,
+            Failure::Postgres(e) => {
+                e.is_closed()
+                    || e.source().is_some_and(|source| source.is::<std::io::Error>())
+                    || e.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+            }
+        }
+    }
+}
+
+/// A connection. It returns to the pool when it is dropped, unless it was detached, or cannot be relied on any more: a statement has no answer, or
+/// the server takes no writes.
 ///
 /// The methods of [`tokio_postgres::Client`] parse and plan a statement each time it is sent, in two round trips. Statements
 /// that every call needs go through the `prepared_` methods, which prepare them once on each connection. A prepared statement
 /// must not use `*`: a migration could change its columns, because workers of two versions run side by side.
-pub struct Client(Origin);
+pub struct Client {
+    origin: Origin,
+    /// Statements that were sent and have no answer; also those for which nobody waits any more.
+    unanswered: AtomicUsize,
+    spoiled: AtomicBool,
+    unlimited: AtomicBool,
+}
 
 enum Origin {
     Pool(Object),
     Own(ClientWrapper),
+    /// While it is dropped.
+    Nowhere,
 }
 
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Client {
     pub(super) fn pooled(connection: Object) -> Self {
-        Self(Origin::Pool(connection))
+        Self::of(Origin::Pool(connection))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self {
+            origin,
+            unanswered: AtomicUsize::new(0),
+            spoiled: AtomicBool::new(false),
+            unlimited: AtomicBool::new(false),
+        }
     }
 
     /// Takes the connection out of the pool for good: what is set on its session (a lock, a time limit) ends with it.
     #[must_use]
-    pub fn detach(self) -> Self {
-        match self.0 {
-            Origin::Pool(connection) => Self(Origin::Own(Object::take(connection))),
-            own @ Origin::Own(_) => Self(own),
+    pub fn detach(mut self) -> Self {
+        match mem::replace(&mut self.origin, Origin::Nowhere) {
+            Origin::Pool(connection) => Self::of(Origin::Own(Object::take(connection))),
+            own => Self::of(own),
         }
+    }
+
+    /// For statements that may take long, or wait for others: neither PostgreSQL nor this process ends them.
+    pub async fn without_limit(&self) -> Result<(), Failure> {
+        self.batch_execute("set statement_timeout = 0").await?;
+        self.unlimited.store(true, Relaxed);
+        Ok(())
+    }
+
+    pub async fn with_limit(&self) -> Result<(), Failure> {
+        self.unlimited.store(false, Relaxed);
+        self.batch_execute("reset statement_timeout").await
     }
 
     /// The time by the database's clock, the only one by which stored times are written and compared: those of the machines may
     /// differ.
-    pub async fn now(&self) -> Result<Timestamp, Error> {
+    pub async fn now(&self) -> Result<Timestamp, Failure> {
         Ok(self.prepared_query_one("select clock_timestamp()", &[]).await?.get(0))
     }
 
-    pub async fn prepared_query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
-        self.query(&self.wrapper().prepare_cached(sql).await?, values).await
+    pub async fn prepared_query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Failure> {
+        let statement = async { self.raw().query(&self.raw().prepare_cached(sql).await?, values).await };
+        self.answered(statement).await
     }
 
-    pub async fn prepared_query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, Error> {
-        self.query_one(&self.wrapper().prepare_cached(sql).await?, values).await
+    pub async fn prepared_query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, Failure> {
+        let statement = async { self.raw().query_one(&self.raw().prepare_cached(sql).await?, values).await };
+        self.answered(statement).await
     }
 
-    pub async fn prepared_query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, Error> {
-        self.query_opt(&self.wrapper().prepare_cached(sql).await?, values).await
+    pub async fn prepared_query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, Failure> {
+        let statement = async { self.raw().query_opt(&self.raw().prepare_cached(sql).await?, values).await };
+        self.answered(statement).await
     }
 
-    pub async fn prepared_execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Error> {
-        self.execute(&self.wrapper().prepare_cached(sql).await?, values).await
+    pub async fn prepared_execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Failure> {
+        let statement = async { self.raw().execute(&self.raw().prepare_cached(sql).await?, values).await };
+        self.answered(statement).await
     }
 
-    fn wrapper(&self) -> &ClientWrapper {
-        match &self.0 {
+    pub async fn query<S: ?Sized + ToStatement + Sync>(
+        &self,
+        sql: &S,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, Failure> {
+        self.answered(self.raw().query(sql, values)).await
+    }
+
+    pub async fn query_one<S: ?Sized + ToStatement + Sync>(&self, sql: &S, values: Values<'_>) -> Result<Row, Failure> {
+        self.answered(self.raw().query_one(sql, values)).await
+    }
+
+    pub async fn query_opt<S: ?Sized + ToStatement + Sync>(
+        &self,
+        sql: &S,
+        values: Values<'_>,
+    ) -> Result<Option<Row>, Failure> {
+        self.answered(self.raw().query_opt(sql, values)).await
+    }
+
+    pub async fn execute<S: ?Sized + ToStatement + Sync>(&self, sql: &S, values: Values<'_>) -> Result<u64, Failure> {
+        self.answered(self.raw().execute(sql, values)).await
+    }
+
+    pub async fn batch_execute(&self, sql: &str) -> Result<(), Failure> {
+        self.answered(self.raw().batch_execute(sql)).await
+    }
+
+    pub async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Failure> {
+        self.answered(self.raw().simple_query(sql)).await
+    }
+
+    /// Waits for an answer as long as one may come. If the caller stops waiting before that, the statement stays unanswered.
+    async fn answered<T>(
+        &self,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failure> {
+        self.unanswered.fetch_add(1, SeqCst);
+        let answer = if self.unlimited.load(Relaxed) {
+            statement.await.map_err(Failure::from)
+        } else {
+            match time::timeout(NO_ANSWER_AFTER, statement).await {
+                Ok(answer) => answer.map_err(Failure::from),
+                Err(_) => Err(Failure::NoAnswer),
+            }
+        };
+        match &answer {
+            Err(e) if e.spoils() => self.spoiled.store(true, Relaxed),
+            _ => drop(self.unanswered.fetch_sub(1, SeqCst)),
+        }
+        answer
+    }
+
+    fn raw(&self) -> &ClientWrapper {
+        match &self.origin {
             Origin::Pool(connection) => connection,
             Origin::Own(connection) => connection,
+            Origin::Nowhere => unreachable!("only while it is dropped"),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let is_reliable =
+            !self.spoiled.load(Relaxed) && self.unanswered.load(SeqCst) == 0 && !self.unlimited.load(Relaxed);
+        if let Origin::Pool(connection) = mem::replace(&mut self.origin, Origin::Nowhere)
+            && !is_reliable
+        {
+            drop(Object::take(connection));
         }
     }
 }
@@ -68,15 +213,16 @@ impl Deref for Client {
     type Target = tokio_postgres::Client;
 
     fn deref(&self) -> &Self::Target {
-        self.wrapper()
+        self.raw()
     }
 }
 
 impl DerefMut for Client {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        match &mut self.0 {
+        match &mut self.origin {
             Origin::Pool(connection) => connection,
             Origin::Own(connection) => connection,
+            Origin::Nowhere => unreachable!("only while it is dropped"),
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
 };
 use crate::{
+    db,
     phone::{Region, Regions},
     rules::{self, Rules},
 };
@@ -26,7 +27,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     // Each is read before any is unwrapped, so that all problems are found.
     let amqp_url = url(problems, "AMQP_URL", &raw.amqp_url, &["amqp", "amqps"]);
     let namespace = namespace(problems, &raw.amqp_namespace);
-    let database_url = url(problems, "DATABASE_URL", &raw.database_url, &["postgres", "postgresql"]);
+    let database_url = database_url(problems, &raw.database_url);
     let http_listen = parsed(problems, "HTTP_LISTEN", &raw.http_listen, "an address and a port such as 0.0.0.0:8080");
     let aircall = aircall(raw, needs, problems);
     let sellsy = sellsy(raw, needs, problems);
@@ -237,6 +238,13 @@ fn url(problems: &mut Problems, name: &str, text: &str, schemes: &[&str]) -> Opt
         return None;
     }
     Some(text.trim_end_matches('/').to_owned())
+}
+
+/// May have several hosts, which no other URL has.
+fn database_url(problems: &mut Problems, text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    db::check_url(text).map_err(|problem| problems.0.push(problem)).ok()?;
+    Some(text.to_owned())
 }
 
 fn namespace(problems: &mut Problems, text: &str) -> Option<String> {

@@ -2,7 +2,12 @@
 
 use std::sync::LazyLock;
 
-use base::{db::Client, error::Result, ids::CallId, phone::E164};
+use base::{
+    db::{Client, Failure},
+    error::Result,
+    ids::CallId,
+    phone::E164,
+};
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},
@@ -78,7 +83,7 @@ impl Values for FirstSeen {
         self.call_id
     }
 
-    async fn run(client: &Client, all: &[Self], _: Locked) -> Result<Vec<Row>, tokio_postgres::Error> {
+    async fn run(client: &Client, all: &[Self], _: Locked) -> Result<Vec<Row>, Failure> {
         static SQL: LazyLock<String> = LazyLock::new(|| {
             let past = past::select("i.id", "i.digits", "i.staff");
             format!(

@@ -3,7 +3,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use base::{
-    db::Client,
+    db::{Client, Failure},
     error::{Code, Error, Result},
     ids::{CallId, Stage},
     phone::E164,
@@ -366,7 +366,7 @@ impl Values for Take {
         self.view.call_id
     }
 
-    async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, tokio_postgres::Error> {
+    async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, Failure> {
         static SQL: Texts = Texts::new(|| Locked::BOTH.map(take_in_and_claim_sql));
         let columns = Columns::of(&all.iter().map(|take| &take.view));
         // A lease is of one call, so those of all are those of each.

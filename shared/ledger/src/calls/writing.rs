@@ -2,7 +2,11 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use base::{db::Client, error::Result, ids::CallId};
+use base::{
+    db::{Client, Failure},
+    error::Result,
+    ids::CallId,
+};
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},
@@ -367,7 +371,7 @@ impl Values for Record {
         self.call_id
     }
 
-    async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, tokio_postgres::Error> {
+    async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, Failure> {
         static SQL: Texts = Texts::new(|| Locked::BOTH.map(Record::sql));
         let ids: Vec<i64> = all.iter().map(|record| record.call_id.0).collect();
         let lines = ManyLines::of(all.iter().map(|record| (record.call_id, &record.lines)));

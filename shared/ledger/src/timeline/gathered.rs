@@ -6,7 +6,11 @@
 
 use std::time::Duration;
 
-use base::{db::Database, error::Error, ids::CallId};
+use base::{
+    db::{Database, Failure},
+    error::Error,
+    ids::CallId,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{self, Instant},
@@ -130,8 +134,8 @@ enum Trouble {
     Database,
 }
 
-impl From<tokio_postgres::Error> for Trouble {
-    fn from(e: tokio_postgres::Error) -> Self {
+impl From<Failure> for Trouble {
+    fn from(e: Failure) -> Self {
         // Data exceptions, constraints, limits of the program.
         let is_theirs = |code: &SqlState| ["22", "23", "54"].iter().any(|class| code.code().starts_with(class));
         match e.code() {

@@ -1,0 +1,105 @@
+//! `DATABASE_URL`, with what libpq knows and tokio-postgres does not.
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tokio_postgres::Config;
+
+use crate::tls;
+
+/// The parser's own message may quote the URL, and the URL may hold a password.
+const INVALID: &str = "DATABASE_URL is not a valid postgres:// URL, or has an unknown option; several hosts are written \
+                       postgres://user:password@host1:5432,host2:5432/name; sslmode is disable, prefer, require or verify-full \
+                       (the last two verify), sslrootcert names a file";
+
+pub(super) struct Parsed {
+    pub(super) config: Config,
+    pub(super) roots: RootCertStore,
+}
+
+/// Whether a setting is a URL for PostgreSQL; what is wrong with it otherwise.
+pub(crate) fn check(url: &str) -> Result<(), String> {
+    parse(url).map(drop)
+}
+
+pub(super) fn parse(url: &str) -> Result<Parsed, String> {
+    let (base, options) = url.split_once('?').unwrap_or((url, ""));
+    let (mut kept, mut file) = (Vec::new(), None);
+    for option in options.split('&').filter(|option| !option.is_empty()) {
+        match option.split_once('=') {
+            // Every connection with TLS is verified here, certificate and name.
+            Some(("sslmode", "verify-full" | "verify-ca")) => kept.push("sslmode=require"),
+            Some(("sslrootcert", "system")) => {}
+            Some(("sslrootcert", path)) => file = Some(percent_decoded(path)),
+            // Writing is what workers do: this is the only sensible value, and is always so.
+            Some(("target_session_attrs", "read-write" | "primary" | "any")) => {}
+            _ => kept.push(option),
+        }
+    }
+    if !base.starts_with("postgres://") && !base.starts_with("postgresql://") {
+        return Err(INVALID.into());
+    }
+    let url = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+    let config = url.parse().map_err(|_| INVALID.to_owned())?;
+    let roots = match file {
+        None => tls::roots(),
+        Some(path) => roots_of(&path)?,
+    };
+    Ok(Parsed { config, roots })
+}
+
+fn roots_of(path: &str) -> Result<RootCertStore, String> {
+    let named = "sslrootcert of DATABASE_URL";
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|e| format!("{named}: {path}: {e}"))?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.filter_map(Result::ok));
+    if roots.is_empty() { Err(format!("{named}: {path}: there is no certificate in PEM form")) } else { Ok(roots) }
+}
+
+fn percent_decoded(text: &str) -> String {
+    // A pair of which the value is this text.
+    reqwest::Url::parse(&format!("x:?a={text}"))
+        .ok()
+        .and_then(|url| url.query_pairs().next().map(|(_, value)| value.into_owned()))
+        .unwrap_or_else(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_libpq_takes_is_taken() {
+        for url in [
+            "postgres://u:p@db/name",
+            "postgresql://u:p@one:5432,two:5433/name?target_session_attrs=read-write",
+            "postgres://u:p@db/name?sslmode=verify-full",
+            "postgres://u:p@db/name?sslmode=verify-ca&connect_timeout=3",
+            "postgres://u:p@db/name?sslrootcert=system&sslmode=require",
+        ] {
+            assert_eq!(check(url), Ok(()), "{url}");
+        }
+        let hosts =
+            |url| parse(url).map(|parsed| (parsed.config.get_hosts().len(), parsed.config.get_ports().to_vec()));
+        assert_eq!(hosts("postgres://u:p@one:5432,two:5433/name"), Ok((2, vec![5432, 5433])));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for url in [
+            "mysql://u:secret@db/name",
+            "postgres://u:secret@db/name?sslmode=perhaps",
+            "postgres://u:secret@db/name?colour=red",
+            "postgres://u:secret@db/name?sslrootcert=/nowhere/at-all.pem",
+        ] {
+            let problem = check(url).unwrap_err();
+            assert!(!problem.contains("secret"), "{problem}");
+        }
+        assert!(
+            check("postgres://u:p@db/name?sslrootcert=/nowhere/at-all.pem")
+                .unwrap_err()
+                .contains("/nowhere/at-all.pem")
+        );
+    }
+}
