@@ -407,8 +407,11 @@ async fn pooler(stack: &Stack, mode: &str) -> Result<(tokio::process::Child, Str
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let database = authority(&stack.database_url)?;
     let (host, database_port) = database.rsplit_once(':').context("a port")?;
+    let url = reqwest::Url::parse(&stack.database_url)?;
+    let user = url.username();
+    let password = url.password().map(|password| format!(" password={password}")).unwrap_or_default();
     let config = format!(
-        "[databases]\n* = host={host} port={database_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+        "[databases]\n* = host={host} port={database_port} user={user}{password}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
          auth_type = any\npool_mode = {mode}\ndefault_pool_size = 60\nserver_tls_sslmode = prefer\n\
          [users]\n"
     );

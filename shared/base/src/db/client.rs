@@ -4,6 +4,7 @@ use std::{
     error::Error as _,
     mem,
     ops::{Deref, DerefMut},
+    pin::Pin,
     sync::atomic::{
         AtomicBool, AtomicUsize,
         Ordering::{Relaxed, SeqCst},
@@ -72,6 +73,7 @@ enum Origin {
     Nowhere,
 }
 
+type Statement<'a, T> = Pin<Box<dyn Future<Output = Result<T, tokio_postgres::Error>> + Send + 'a>>;
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Client {
@@ -116,22 +118,22 @@ impl Client {
     }
 
     pub async fn prepared_query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Failure> {
-        let statement = async { self.raw().query(&self.raw().prepare_cached(sql).await?, values).await };
+        let statement = Box::pin(async { self.raw().query(&self.raw().prepare_cached(sql).await?, values).await });
         self.answered(statement).await
     }
 
     pub async fn prepared_query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, Failure> {
-        let statement = async { self.raw().query_one(&self.raw().prepare_cached(sql).await?, values).await };
+        let statement = Box::pin(async { self.raw().query_one(&self.raw().prepare_cached(sql).await?, values).await });
         self.answered(statement).await
     }
 
     pub async fn prepared_query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, Failure> {
-        let statement = async { self.raw().query_opt(&self.raw().prepare_cached(sql).await?, values).await };
+        let statement = Box::pin(async { self.raw().query_opt(&self.raw().prepare_cached(sql).await?, values).await });
         self.answered(statement).await
     }
 
     pub async fn prepared_execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Failure> {
-        let statement = async { self.raw().execute(&self.raw().prepare_cached(sql).await?, values).await };
+        let statement = Box::pin(async { self.raw().execute(&self.raw().prepare_cached(sql).await?, values).await });
         self.answered(statement).await
     }
 
@@ -140,11 +142,11 @@ impl Client {
         sql: &S,
         values: Values<'_>,
     ) -> Result<Vec<Row>, Failure> {
-        self.answered(self.raw().query(sql, values)).await
+        self.answered(Box::pin(self.raw().query(sql, values))).await
     }
 
     pub async fn query_one<S: ?Sized + ToStatement + Sync>(&self, sql: &S, values: Values<'_>) -> Result<Row, Failure> {
-        self.answered(self.raw().query_one(sql, values)).await
+        self.answered(Box::pin(self.raw().query_one(sql, values))).await
     }
 
     pub async fn query_opt<S: ?Sized + ToStatement + Sync>(
@@ -152,26 +154,24 @@ impl Client {
         sql: &S,
         values: Values<'_>,
     ) -> Result<Option<Row>, Failure> {
-        self.answered(self.raw().query_opt(sql, values)).await
+        self.answered(Box::pin(self.raw().query_opt(sql, values))).await
     }
 
     pub async fn execute<S: ?Sized + ToStatement + Sync>(&self, sql: &S, values: Values<'_>) -> Result<u64, Failure> {
-        self.answered(self.raw().execute(sql, values)).await
+        self.answered(Box::pin(self.raw().execute(sql, values))).await
     }
 
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Failure> {
-        self.answered(self.raw().batch_execute(sql)).await
+        self.answered(Box::pin(self.raw().batch_execute(sql))).await
     }
 
     pub async fn simple_query(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Failure> {
-        self.answered(self.raw().simple_query(sql)).await
+        self.answered(Box::pin(self.raw().simple_query(sql))).await
     }
 
     /// Waits for an answer as long as one may come. If the caller stops waiting before that, the statement stays unanswered.
-    async fn answered<T>(
-        &self,
-        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, Failure> {
+    /// The statement is on the heap, because the futures of handlers would grow by its size at each of these awaits.
+    async fn answered<T>(&self, statement: Statement<'_, T>) -> Result<T, Failure> {
         self.unanswered.fetch_add(1, SeqCst);
         let answer = if self.unlimited.load(Relaxed) {
             statement.await.map_err(Failure::from)
