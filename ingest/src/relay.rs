@@ -12,7 +12,7 @@ use std::{
 
 use base::{
     db::Database,
-    error::{Code, Error, Result},
+    error::{Code, Error, Remedy, Result},
     ids::Stage,
     text,
     trace::Traceparent,
@@ -22,6 +22,7 @@ use broker::{
     event::Event,
 };
 use futures_util::{StreamExt, stream};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::inbox::{self, Waiting};
@@ -35,6 +36,8 @@ const AT_ONCE: usize = 8;
 /// Nobody waits for the answer, as somebody does with a webhook.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 /// No message of a batch is begun later than this. The database ends a transaction that is idle for 30 s.
+/// The inbox is read by indexes. PostgreSQL that has not answered by then hangs.
+const LONGEST_READ: Duration = Duration::from_secs(30);
 const BATCH_TIME: Duration = Duration::from_secs(10);
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 
@@ -44,7 +47,7 @@ pub(crate) async fn run(publisher: Publisher, database: Database, shutdown: Canc
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(relay.pace.pause) => {}
+            () = time::sleep(relay.pace.pause) => {}
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -70,7 +73,7 @@ pub(crate) async fn expire(database: Database, age: Duration) {
             }
             Err(e) => tracing::warn!(error = %e, "Old messages in the inbox could not be deleted; it is retried."),
         }
-        tokio::time::sleep(EXPIRE_EVERY).await;
+        time::sleep(EXPIRE_EVERY).await;
     }
 }
 
@@ -159,12 +162,17 @@ impl Relay {
     async fn batch(&mut self) -> Result<Option<Batch>> {
         let mut client = self.database.client().await?;
         let transaction = client.transaction().await?;
-        let Some(waiting) = inbox::lock_oldest(&transaction, self.after, self.pace.batch).await? else {
+        let oldest = inbox::lock_oldest(&transaction, self.after, self.pace.batch);
+        let oldest = time::timeout(LONGEST_READ, oldest).await.map_err(|_| {
+            Error::new(Code::DatabaseUnavailable, Remedy::AwaitDatabase, "the inbox could not be read in time")
+        })?;
+        let waiting = oldest?.unwrap_or_default();
+        let Some((last, _)) = waiting.last() else {
+            transaction.rollback().await?;
             return Ok(None);
         };
-        let Some((last, _)) = waiting.last() else { return Ok(None) };
         let (confirmed, batch) = publish_all(&self.publisher, &waiting, &self.shutdown).await;
-        inbox::remove(&transaction, &confirmed).await?;
+        inbox::remove(&*transaction, &confirmed).await?;
         transaction.commit().await?;
         self.after = *last;
         Ok(Some(batch))

@@ -377,8 +377,22 @@ async fn a_connection_that_became_read_only_leaves_the_pool() -> Result<()> {
     let remedy = refused.expect_err("a write").remedy;
     assert_eq!(remedy, base::error::Remedy::AwaitDatabase);
     drop(client);
-    let client = database.connect().await?;
+    let mut client = database.connect().await?;
     assert_ne!(pid(&client).await?, first);
+    let limit: String = client.query_one("show statement_timeout", &[]).await?.get(0);
+    assert_eq!(limit, "15s");
+    // Work that was given up in the middle of a transaction.
+    let second = pid(&client).await?;
+    drop(client.transaction().await?);
+    drop(client);
+    let mut client = database.connect().await?;
+    let third = pid(&client).await?;
+    assert_ne!(third, second);
+    client.transaction().await?.rollback().await?;
+    client.transaction().await?.commit().await?;
+    drop(client);
+    let client = database.connect().await?;
+    assert_eq!(pid(&client).await?, third);
     client.batch_execute("create table taken ()").await?;
     stack.down().await
 }
@@ -397,6 +411,30 @@ async fn connections_that_hang_leave_the_pool() -> Result<()> {
     // A probe notices after five seconds, and a statement after twenty.
     assert!(frozen.elapsed() < Duration::from_secs(45), "logged after {:?}", frozen.elapsed());
     assert_eq!(failures(&stack).await?, 0, "nothing is counted or parked");
+    stack.down().await
+}
+
+/// The first accepts and is silent, as one that hangs or is cut off.
+#[tokio::test]
+async fn of_several_hosts_the_one_that_works_is_used() -> Result<()> {
+    let mut stack = Stack::new("hosts").await?;
+    for (name, url) in [("AMQP_URL", stack.amqp_url.clone()), ("DATABASE_URL", stack.database_url.clone())] {
+        let works = authority(&url)?;
+        let silent = Relay::to(&works).await?;
+        silent.set(State::Stalled);
+        let both = url.replacen(&works, &format!("{},{works}", silent.address), 1);
+        stack.environment.insert(name.into(), both);
+    }
+    let mut workers = Vec::new();
+    for worker in WORKERS {
+        workers.push(stack.start(worker).await?);
+    }
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let calls = ten_calls(&stack).await?;
+    all_logged_once(&stack, &calls).await?;
     stack.down().await
 }
 

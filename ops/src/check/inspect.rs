@@ -8,6 +8,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use base::settings::each_host;
 use broker::{
     amqp::message,
     topology::{Binding, Exchange, Queue},
@@ -52,17 +53,38 @@ pub(super) enum Found {
     },
 }
 
+/// To the first host of the URL that can be used, as a worker does; or the last one's problem.
 pub(super) async fn connect(url: &SecretString) -> Result<Connection, Problem> {
+    let mut connected = Err(Problem::Unreachable("AMQP_URL has no host".into()));
+    for host in each_host(url.expose_secret()) {
+        connected = connect_to(uri(&host)?).await;
+        if connected.is_ok() {
+            break;
+        }
+    }
+    connected
+}
+
+async fn connect_to(uri: AMQPUri) -> Result<Connection, Problem> {
     let properties = ConnectionProperties::default().with_connection_name("callbridge check".into());
-    match time::timeout(ANSWER_TIMEOUT, Connection::connect_uri(uri(url)?, properties)).await {
+    match time::timeout(ANSWER_TIMEOUT, Connection::connect_uri(uri, properties)).await {
         Ok(connected) => connected.map_err(|e| problem_of(&e)),
         Err(_) => Err(Problem::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
     }
 }
 
-/// The version in the broker's greeting; `None` if the greeting has none, or if the connection uses TLS.
+/// The version in the greeting of the first host that has one; none has, if the connection uses TLS.
 pub(super) async fn version(url: &SecretString) -> Option<String> {
-    let uri = uri(url).ok().filter(|uri| uri.scheme == AMQPScheme::AMQP)?;
+    for host in each_host(url.expose_secret()) {
+        if let Some(version) = version_of(&host).await {
+            return Some(version);
+        }
+    }
+    None
+}
+
+async fn version_of(host: &str) -> Option<String> {
+    let uri = uri(host).ok().filter(|uri| uri.scheme == AMQPScheme::AMQP)?;
     let greeting = async {
         let mut stream = TcpStream::connect((uri.authority.host.as_str(), uri.authority.port)).await.ok()?;
         stream.write_all(PROTOCOL_HEADER).await.ok()?;
@@ -142,9 +164,9 @@ pub(super) async fn unbound<'a>(
     all.await.map_err(|e: lapin::Error| problem_of(&e))
 }
 
-fn uri(url: &SecretString) -> Result<AMQPUri, Problem> {
+fn uri(url: &str) -> Result<AMQPUri, Problem> {
     // The parser's message may quote the URL.
-    url.expose_secret().parse().map_err(|_: String| Problem::Unreachable("AMQP_URL is not an AMQP URL".into()))
+    url.parse().map_err(|_: String| Problem::Unreachable("AMQP_URL is not an AMQP URL".into()))
 }
 
 fn result_of<T>(declared: lapin::Result<T>) -> Result<Result<T, Found>, Problem> {

@@ -7,16 +7,24 @@
 mod client;
 mod url;
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
-    Timeouts,
+    ClientWrapper, ConfigConnectImpl, Connect, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, QueueMode,
+    RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
 use rustls::RootCertStore;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{sync::watch, time};
+use tokio::{sync::watch, task::JoinHandle, time};
 use tokio_postgres::{
     config::{SslMode, TargetSessionAttrs},
     error::SqlState,
@@ -26,9 +34,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     error::{Code, Error, Remedy, Result},
     health::Condition,
+    settings::each_host,
     tls,
 };
-pub use client::{Client, Failure};
+pub use client::{Client, Failure, Transaction};
 
 /// Whether a setting is a URL for PostgreSQL; what is wrong with it otherwise.
 pub(crate) use url::check as check_url;
@@ -37,6 +46,7 @@ mod embedded {
     refinery::embed_migrations!("../migrations");
 }
 
+/// For one host, before the next one is tried: it may accept a connection and hang, or drop what is sent to it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection whose other end is gone is noticed after some of these, also if nobody sends anything.
 const KEEPALIVE: Duration = Duration::from_secs(10);
@@ -45,6 +55,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// options of the connection, or leaves them out.
 const SESSION: &str =
     "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '30s'; set timezone = 'UTC'";
+/// All connections of the pool are in use: this one message comes back soon. That says nothing about the database.
+const BUSY: Duration = Duration::from_secs(2);
 const READ_ONLY: &str = "it takes no writes: it is a standby, or default_transaction_read_only is set";
 const TRANSACTION_POOLING: &str = "a pooler gives each transaction another connection; workers hold locks and settings on a connection, so \
                                    it has to pool sessions (PgBouncer: pool_mode = session)";
@@ -66,6 +78,8 @@ pub enum Plans {
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
+    /// The probe's own connection, so that it asks the database and not whether another one is free.
+    probing: Pool,
     available: Arc<watch::Sender<bool>>,
 }
 
@@ -78,14 +92,16 @@ impl Database {
         condition: Condition,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let database = Self { pool: pool(url, connections, plans)?, available: Arc::new(watch::Sender::new(false)) };
+        let (pool, probing) = (pool(url, connections, plans)?, pool(url, 2, Plans::Usual)?);
+        let database = Self { pool, probing, available: Arc::new(watch::Sender::new(false)) };
         tokio::spawn(database.clone().supervise(condition, shutdown));
         Ok(database)
     }
 
     /// The database without a supervisor: it is not migrated and counts as available. For diagnosing what is wrong with it.
     pub fn unsupervised(url: &SecretString, connections: usize) -> anyhow::Result<Self> {
-        Ok(Self { pool: pool(url, connections, Plans::Usual)?, available: Arc::new(watch::Sender::new(true)) })
+        let pool = pool(url, connections, Plans::Usual)?;
+        Ok(Self { probing: pool.clone(), pool, available: Arc::new(watch::Sender::new(true)) })
     }
 
     /// A connection, or the error of PostgreSQL or the network.
@@ -111,11 +127,18 @@ impl Database {
     /// The idle connections lead to a server that may be another one now, or may hang.
     fn forget_connections(&self) {
         self.pool.retain(|_, _| false);
+        self.probing.retain(|_, _| false);
     }
 
     /// Like [`Self::connect`], for handlers: the error makes the message wait for the database.
     pub async fn client(&self) -> Result<Client> {
-        self.connect().await.map_err(|e| unavailable(e.to_string()))
+        self.connect().await.map_err(|e| match e {
+            PoolError::Timeout(TimeoutType::Wait) => {
+                let problem = format!("no database connection was free within {} s", CONNECT_TIMEOUT.as_secs());
+                Error::new(Code::DatabaseUnavailable, Remedy::Defer { after: BUSY }, problem)
+            }
+            e => unavailable(e.to_string()),
+        })
     }
 
     /// Takes the advisory lock of this name, on a connection detached from the pool: PostgreSQL releases the lock when that
@@ -139,7 +162,7 @@ impl Database {
             let mut warned = false;
             let mut migrated = false;
             loop {
-                match self.probe(&mut migrated).await {
+                match Box::pin(self.probe(&mut migrated)).await {
                     Ok(()) => {
                         warned = false;
                         condition.met();
@@ -170,64 +193,108 @@ impl Database {
     }
 
     async fn probe(&self, migrated: &mut bool) -> anyhow::Result<()> {
-        let mut client = self.connect().await?;
+        let one = self.probing.get().await.map(Client::pooled)?;
         if !*migrated {
-            ensure!(self.keeps_sessions(&client).await?, TRANSACTION_POOLING);
-            migrate(&mut client).await.context("the migrations could not be applied")?;
+            // Neither stays: what is set on it, and the limits that a migration needs, end with it.
+            let (mut one, other) = (one.detach(), self.probing.get().await.map(Client::pooled)?.detach());
+            ensure!(keeps_sessions(&one, &other).await?, TRANSACTION_POOLING);
+            migrate(&mut one).await.context("the migrations could not be applied")?;
             *migrated = true;
+            return Ok(());
         }
-        let answer = time::timeout(CONNECT_TIMEOUT, client.query_one("show transaction_read_only", &[]));
+        let answer = time::timeout(CONNECT_TIMEOUT, one.query_one("show transaction_read_only", &[]));
         ensure!(answer.await.context("no answer in time")??.get::<_, &str>(0) == "off", READ_ONLY);
         Ok(())
     }
+}
 
-    /// False if a pooler mixes the sessions of two connections: what one sets, the other reads.
-    async fn keeps_sessions(&self, one: &Client) -> anyhow::Result<bool> {
-        const MARK: &str = "select set_config('callbridge.session', $1, false)";
-        let other = self.connect().await?;
-        one.execute(MARK, &[&"one"]).await?;
-        other.execute(MARK, &[&"other"]).await?;
-        let mark: Option<String> =
-            one.query_one("select current_setting('callbridge.session', true)", &[]).await?.get(0);
-        Ok(mark.as_deref() == Some("one"))
-    }
+/// False if a pooler mixes the sessions of two connections: what one sets, the other reads.
+async fn keeps_sessions(one: &Client, other: &Client) -> anyhow::Result<bool> {
+    const MARK: &str = "select set_config('callbridge.session', $1, false)";
+    one.execute(MARK, &[&"one"]).await?;
+    other.execute(MARK, &[&"other"]).await?;
+    let mark: Option<String> = one.query_one("select current_setting('callbridge.session', true)", &[]).await?.get(0);
+    Ok(mark.as_deref() == Some("one"))
 }
 
 fn pool(url: &SecretString, connections: usize, plans: Plans) -> anyhow::Result<Pool> {
-    let url::Parsed { mut config, roots } = url::parse(url.expose_secret()).map_err(anyhow::Error::msg)?;
+    let hosts = each_host(url.expose_secret()).iter().map(|host| url::parse(host)).collect::<Result<Vec<_>, _>>();
+    let mut hosts = hosts.map_err(anyhow::Error::msg)?;
     let plans = match plans {
         Plans::Usual => "",
         Plans::Once => "; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off",
     };
-    let session = format!("{SESSION}{plans}");
-    // Of several hosts the first that takes writes. Also of one, so that no connection is made to a standby.
-    config
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_user_timeout(CONNECT_TIMEOUT)
-        .keepalives_idle(KEEPALIVE)
-        .keepalives_interval(KEEPALIVE);
-    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    let session = format!("{SESSION}; {}{plans}", client::LIMIT);
+    for url::Parsed { config, .. } in &mut hosts {
+        config
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_user_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(KEEPALIVE)
+            .keepalives_interval(KEEPALIVE)
+            // Also of one host, so that no connection is made to a standby.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    let (count, first) = (hosts.len(), hosts.first().context("DATABASE_URL has no host")?);
+    let (config, roots) = (first.config.clone(), first.roots.clone());
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let hosts: Vec<_> = hosts.into_iter().map(|host| host.config).collect();
     let manager = if config.get_ssl_mode() == SslMode::Disable {
-        Manager::from_config(config, tokio_postgres::NoTls, recycling)
+        let connect =
+            Hosts { each: ConfigConnectImpl { tls: tokio_postgres::NoTls }, hosts, last: AtomicUsize::new(0) };
+        Manager::from_connect(config, connect, recycling)
     } else {
-        Manager::from_config(config, with_tls(roots), recycling)
+        let connect = Hosts { each: ConfigConnectImpl { tls: with_tls(roots) }, hosts, last: AtomicUsize::new(0) };
+        Manager::from_connect(config, connect, recycling)
     };
-    let timeouts =
-        Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(CONNECT_TIMEOUT), recycle: Some(CONNECT_TIMEOUT) };
+    let create = CONNECT_TIMEOUT * u32::try_from(count).unwrap_or(1) + CONNECT_TIMEOUT;
+    let timeouts = Timeouts { wait: Some(CONNECT_TIMEOUT), create: Some(create), recycle: Some(CONNECT_TIMEOUT) };
     Pool::builder(manager)
-        // The probe compares two connections.
-        .max_size(connections.max(2))
+        .max_size(connections)
         // The connection used last has its server process and prepared statements warm; under light load the others stay idle.
         .queue_mode(QueueMode::Lifo)
         .timeouts(timeouts)
         .post_create(Hook::async_fn(move |client: &mut ClientWrapper, _| {
             let session = session.clone();
-            Box::pin(async move { client.batch_execute(&session).await.map_err(HookError::Backend) })
+            Box::pin(async move {
+                let set = time::timeout(CONNECT_TIMEOUT, client.batch_execute(&session)).await;
+                set.map_err(|_| HookError::message("no answer in time"))?.map_err(HookError::Backend)
+            })
         }))
         .runtime(Runtime::Tokio1)
         .build()
         .context("the connection pool")
+}
+
+/// One host after the other, beginning with the one that took writes last.
+struct Hosts<T> {
+    each: T,
+    hosts: Vec<tokio_postgres::Config>,
+    last: AtomicUsize,
+}
+
+type Connected = Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>;
+
+impl<T: Connect> Connect for Hosts<T> {
+    fn connect(&self, _: &tokio_postgres::Config) -> Pin<Box<dyn Future<Output = Connected> + Send + '_>> {
+        Box::pin(async {
+            let (mut problem, last) = (None, self.last.load(Relaxed));
+            for n in (0..self.hosts.len()).map(|turn| (last + turn) % self.hosts.len()) {
+                match time::timeout(CONNECT_TIMEOUT, self.each.connect(&self.hosts[n])).await {
+                    Ok(Ok(connected)) => {
+                        self.last.store(n, Relaxed);
+                        return Ok(connected);
+                    }
+                    Ok(Err(e)) => problem = Some(e),
+                    Err(_) => {}
+                }
+            }
+            match problem {
+                Some(e) => Err(e),
+                // None has answered. The pool's own limit says so.
+                None => std::future::pending().await,
+            }
+        })
+    }
 }
 
 fn with_tls(roots: RootCertStore) -> tokio_postgres_rustls::MakeRustlsConnect {

@@ -4,6 +4,7 @@
 //! collects every problem, so that a worker that cannot start reports all of them at once. `<NAME>_FILE` reads a setting
 //! from a file, which is how Docker and Kubernetes mount secrets. Error messages never contain a value.
 
+mod hosts;
 mod language;
 mod links;
 mod problems;
@@ -14,6 +15,7 @@ mod values;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches};
+pub use hosts::each_host;
 pub use language::Language;
 pub use links::{CallLink, Links};
 pub use problems::Problems;

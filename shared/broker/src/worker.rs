@@ -36,8 +36,8 @@ const WEBHOOK_PUBLISH_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Database connections for the handlers of a queue, however many these are: a statement takes milliseconds, and most time is spent on requests to
 /// the APIs, during which no connection is held. PostgreSQL has a process for each.
 const CONNECTIONS: u16 = 8;
-/// Database connections for the probe, the relay and all else that is not a handler.
-const SPARE_CONNECTIONS: usize = 4;
+/// Database connections for the relay and all else that is not a handler; the probe has one of its own.
+const SPARE_CONNECTIONS: usize = 3;
 /// The longest time from SIGTERM to the end, even if work is still running; Docker kills after 10 s.
 const STOP_TIMEOUT: Duration = Duration::from_secs(9);
 /// How often a process reports to the console that it is alive.

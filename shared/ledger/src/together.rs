@@ -119,19 +119,24 @@ async fn handle<V: Values>(database: Database, mut receiver: mpsc::UnboundedRece
             }
             all.push(next);
         }
-        // Whoever does not wait any more has not begun.
-        all.retain(|waiting| !waiting.answer.is_closed());
         let _ = time::timeout(PATIENCE, tokio::spawn(answer(database.clone(), all))).await;
     }
 }
 
-async fn answer<V: Values>(database: Database, all: Vec<Waiting<V>>) {
+async fn answer<V: Values>(database: Database, mut all: Vec<Waiting<V>>) {
+    let client = match database.client().await {
+        Ok(client) => client,
+        Err(e) => return all.into_iter().for_each(|waiting| drop(waiting.answer.send(Answer::Is(Err(e.clone()))))),
+    };
+    // Whoever does not wait any more has not begun.
+    all.retain(|waiting| !waiting.answer.is_closed());
+    if all.is_empty() {
+        return;
+    }
     let (values, answers): (Vec<_>, Vec<_>) = all.into_iter().map(|waiting| (waiting.values, waiting.answer)).unzip();
     let locked = if values.len() == 1 { Locked::Wait } else { Locked::Skip };
-    let rows = match database.client().await {
-        Ok(client) => V::run(&client, &values, locked).await,
-        Err(e) => return answers.into_iter().for_each(|answer| drop(answer.send(Answer::Is(Err(e.clone()))))),
-    };
+    let rows = V::run(&client, &values, locked).await;
+    drop(client);
     match rows {
         Ok(rows) => {
             let mut of: HashMap<i64, Vec<Row>> = HashMap::new();
@@ -146,8 +151,7 @@ async fn answer<V: Values>(database: Database, all: Vec<Waiting<V>>) {
                 let _ = answer.send(answered);
             }
         }
-        // PostgreSQL has refused it, so nothing has happened.
-        Err(e) if e.code().is_some() && values.len() > 1 => {
+        Err(e) if e.is_refusal() && values.len() > 1 => {
             for (values, answer) in values.into_iter().zip(answers) {
                 let _ = answer.send(Answer::RunAlone(values));
             }

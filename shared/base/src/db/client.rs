@@ -21,6 +21,9 @@ use tokio_postgres::{Row, SimpleQueryMessage, ToStatement, error::SqlState, type
 /// notices the limit nor closes the connection.
 const NO_ANSWER_AFTER: Duration = Duration::from_secs(20);
 
+/// Set on each connection. A statement that runs longer is blocked by something; the message is retried instead.
+pub(super) const LIMIT: &str = "set statement_timeout = '15s'";
+
 /// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -31,11 +34,25 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// PostgreSQL's answer, if that is what it is: then the statement has changed nothing.
+    /// PostgreSQL's answer, if that is what it is.
     pub fn code(&self) -> Option<&SqlState> {
         match self {
             Failure::Postgres(e) => e.code(),
             Failure::NoAnswer => None,
+        }
+    }
+
+    /// The statement has certainly changed nothing: something is wrong with it or with its values, or it waited too long. A server that
+    /// goes down, or a pooler that has lost it, may answer although the statement was carried out.
+    pub fn is_refusal(&self) -> bool {
+        match (self, self.code()) {
+            (Failure::NoAnswer, _) => false,
+            (_, Some(code)) => {
+                *code == SqlState::QUERY_CANCELED
+                    || ["22", "23", "40", "42", "54", "55"].iter().any(|class| code.code().starts_with(class))
+            }
+            // A value that cannot be sent.
+            (_, None) => !self.spoils(),
         }
     }
 
@@ -108,7 +125,21 @@ impl Client {
 
     pub async fn with_limit(&self) -> Result<(), Failure> {
         self.unlimited.store(false, Relaxed);
-        self.batch_execute("reset statement_timeout").await
+        self.batch_execute(LIMIT).await
+    }
+
+    /// A transaction that is neither committed nor rolled back, because its work was given up or has failed, costs the connection: nobody knows what is
+    /// still to come on it.
+    pub async fn transaction(&mut self) -> Result<Transaction<'_>, Failure> {
+        let Self { origin, unanswered, .. } = self;
+        unanswered.fetch_add(1, SeqCst);
+        let connection: &mut tokio_postgres::Client = match origin {
+            Origin::Pool(connection) => connection,
+            Origin::Own(connection) => connection,
+            Origin::Nowhere => unreachable!("only while it is dropped"),
+        };
+        let begun = time::timeout(NO_ANSWER_AFTER, connection.transaction()).await;
+        Ok(Transaction { begun: begun.map_err(|_| Failure::NoAnswer)??, unanswered })
     }
 
     /// The time by the database's clock, the only one by which stored times are written and compared: those of the machines may
@@ -118,23 +149,23 @@ impl Client {
     }
 
     pub async fn prepared_query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Failure> {
-        let statement = Box::pin(async { self.raw().query(&self.raw().prepare_cached(sql).await?, values).await });
-        self.answered(statement).await
+        let statement = self.prepared(sql).await?;
+        self.answered(Box::pin(self.raw().query(&statement, values))).await
     }
 
     pub async fn prepared_query_one(&self, sql: &str, values: Values<'_>) -> Result<Row, Failure> {
-        let statement = Box::pin(async { self.raw().query_one(&self.raw().prepare_cached(sql).await?, values).await });
-        self.answered(statement).await
+        let statement = self.prepared(sql).await?;
+        self.answered(Box::pin(self.raw().query_one(&statement, values))).await
     }
 
     pub async fn prepared_query_opt(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>, Failure> {
-        let statement = Box::pin(async { self.raw().query_opt(&self.raw().prepare_cached(sql).await?, values).await });
-        self.answered(statement).await
+        let statement = self.prepared(sql).await?;
+        self.answered(Box::pin(self.raw().query_opt(&statement, values))).await
     }
 
     pub async fn prepared_execute(&self, sql: &str, values: Values<'_>) -> Result<u64, Failure> {
-        let statement = Box::pin(async { self.raw().execute(&self.raw().prepare_cached(sql).await?, values).await });
-        self.answered(statement).await
+        let statement = self.prepared(sql).await?;
+        self.answered(Box::pin(self.raw().execute(&statement, values))).await
     }
 
     pub async fn query<S: ?Sized + ToStatement + Sync>(
@@ -169,6 +200,10 @@ impl Client {
         self.answered(Box::pin(self.raw().simple_query(sql))).await
     }
 
+    async fn prepared(&self, sql: &str) -> Result<tokio_postgres::Statement, Failure> {
+        self.answered(Box::pin(self.raw().prepare_cached(sql))).await
+    }
+
     /// Waits for an answer as long as one may come. If the caller stops waiting before that, the statement stays unanswered.
     /// The statement is on the heap, because the futures of handlers would grow by its size at each of these awaits.
     async fn answered<T>(&self, statement: Statement<'_, T>) -> Result<T, Failure> {
@@ -194,6 +229,36 @@ impl Client {
             Origin::Own(connection) => connection,
             Origin::Nowhere => unreachable!("only while it is dropped"),
         }
+    }
+}
+
+/// See [`Client::transaction`].
+pub struct Transaction<'a> {
+    begun: tokio_postgres::Transaction<'a>,
+    unanswered: &'a AtomicUsize,
+}
+
+impl Transaction<'_> {
+    pub async fn commit(self) -> Result<(), Failure> {
+        let committed = time::timeout(NO_ANSWER_AFTER, self.begun.commit()).await;
+        committed.map_err(|_| Failure::NoAnswer)??;
+        self.unanswered.fetch_sub(1, SeqCst);
+        Ok(())
+    }
+
+    pub async fn rollback(self) -> Result<(), Failure> {
+        let ended = time::timeout(NO_ANSWER_AFTER, self.begun.rollback()).await;
+        ended.map_err(|_| Failure::NoAnswer)??;
+        self.unanswered.fetch_sub(1, SeqCst);
+        Ok(())
+    }
+}
+
+impl<'a> Deref for Transaction<'a> {
+    type Target = tokio_postgres::Transaction<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.begun
     }
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
 }
 
 pub(super) fn parse(url: &str) -> Result<Parsed, String> {
-    let (base, options) = url.split_once('?').unwrap_or((url, ""));
+    // A password may have a question mark.
+    let login = url.rfind('@').map_or(0, |at| at + 1);
+    let (base, options) = url[login..].find('?').map_or((url, ""), |at| (&url[..login + at], &url[login + at + 1..]));
     let (mut kept, mut file) = (Vec::new(), None);
     for option in options.split('&').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
@@ -58,11 +60,20 @@ fn roots_of(path: &str) -> Result<RootCertStore, String> {
 }
 
 fn percent_decoded(text: &str) -> String {
-    // A pair of which the value is this text.
-    reqwest::Url::parse(&format!("x:?a={text}"))
-        .ok()
-        .and_then(|url| url.query_pairs().next().map(|(_, value)| value.into_owned()))
-        .unwrap_or_else(|| text.to_owned())
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        let hex = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        rest = others;
+        match others {
+            [high, low, after @ ..] if *first == b'%' && hex(high).is_some() && hex(low).is_some() => {
+                bytes.push(hex(high).unwrap_or_default() * 16 + hex(low).unwrap_or_default());
+                rest = after;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -77,12 +88,23 @@ mod tests {
             "postgres://u:p@db/name?sslmode=verify-full",
             "postgres://u:p@db/name?sslmode=verify-ca&connect_timeout=3",
             "postgres://u:p@db/name?sslrootcert=system&sslmode=require",
+            "postgres://u:p%3Fa&&b@[::1]:5432/name?sslmode=disable",
+            "postgres://u:p?a&&b@db/name",
         ] {
             assert_eq!(check(url), Ok(()), "{url}");
         }
         let hosts =
             |url| parse(url).map(|parsed| (parsed.config.get_hosts().len(), parsed.config.get_ports().to_vec()));
         assert_eq!(hosts("postgres://u:p@one:5432,two:5433/name"), Ok((2, vec![5432, 5433])));
+    }
+
+    #[test]
+    fn a_path_is_decoded() {
+        for (text, path) in
+            [("/a%20b.pem", "/a b.pem"), ("/a+b#c.pem", "/a+b#c.pem"), ("/100%", "/100%"), ("/%zz", "/%zz")]
+        {
+            assert_eq!(percent_decoded(text), path);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
 use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
 
+use super::each_host;
 use super::{
     language::Language,
     problems::Problems,
@@ -25,7 +26,7 @@ use crate::{
 
 pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
     // Each is read before any is unwrapped, so that all problems are found.
-    let amqp_url = url(problems, "AMQP_URL", &raw.amqp_url, &["amqp", "amqps"]);
+    let amqp_url = amqp_url(problems, &raw.amqp_url);
     let namespace = namespace(problems, &raw.amqp_namespace);
     let database_url = database_url(problems, &raw.database_url);
     let http_listen = parsed(problems, "HTTP_LISTEN", &raw.http_listen, "an address and a port such as 0.0.0.0:8080");
@@ -240,7 +241,15 @@ fn url(problems: &mut Problems, name: &str, text: &str, schemes: &[&str]) -> Opt
     Some(text.trim_end_matches('/').to_owned())
 }
 
-/// May have several hosts, which no other URL has.
+/// As a URL of each of its hosts.
+fn amqp_url(problems: &mut Problems, text: &str) -> Option<String> {
+    let mut hosts = each_host(text).into_iter();
+    hosts
+        .all(|host| url(problems, "AMQP_URL", &host, &["amqp", "amqps"]).is_some())
+        .then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// May have several hosts, too; the library takes them as they are.
 fn database_url(problems: &mut Problems, text: &str) -> Option<String> {
     let text = text.trim_end_matches('/');
     db::check_url(text).map_err(|problem| problems.0.push(problem)).ok()?;

@@ -6,7 +6,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use base::{health::Condition, tls};
+use base::{health::Condition, settings::each_host, tls};
 use futures_util::StreamExt;
 use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +17,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// In bytes. Most of our messages fit into one frame; longer ones are split. lapin allocates two ring buffers of 32 frames
 /// for each connection, which with the broker's default of 128 kB would be 8 MB in constant use.
 const FRAME_MAX: u32 = 16 * 1024;
+/// What an alarm of the broker looks like from here: it takes no messages on connections that have published one.
+const BLOCKED: &str = "the broker takes no messages now: it is short of memory or disk";
 /// Half-open connections are noticed after two missed heartbeats.
 const HEARTBEAT_S: u16 = 10;
 const WATCHDOG: Duration = Duration::from_millis(250);
@@ -39,6 +41,12 @@ impl Link {
     /// The connection, if it is up right now.
     pub fn current(&self) -> Option<Arc<Connection>> {
         self.current.borrow().clone().filter(|c| c.status().connected())
+    }
+
+    /// The same, to publish on; or why there is none.
+    pub fn open(&self) -> Result<Arc<Connection>, &'static str> {
+        let connection = self.current().ok_or("there is no connection")?;
+        if connection.status().blocked() { Err(BLOCKED) } else { Ok(connection) }
     }
 
     /// Waits until there is a connection. `None` if the supervisor has ended, i.e. at shutdown.
@@ -64,6 +72,11 @@ impl Link {
         if let Ok(answer) = time::timeout(patience, request).await {
             return answer;
         }
+        // Neither this nor a close would be read before the alarm is over, and another connection would be blocked as soon. Each of them would stay, with
+        // a thread. What is carried out then is a channel of a publisher, which consumes nothing.
+        if connection.status().blocked() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, BLOCKED).into());
+        }
         let unanswered = connection.clone();
         // The watchdog notices the close. If the broker does not answer this either, it frees everything after missed heartbeats.
         tokio::spawn(async move { unanswered.close(320, "no answer in time".into()).await });
@@ -87,10 +100,15 @@ async fn supervise(
 ) {
     let mut pause = FIRST_PAUSE;
     let mut warned = false;
+    let hosts = each_host(url.expose_secret());
+    // Workers begin with different nodes of a cluster, and go on with the next one.
+    let mut turn = usize::try_from(std::process::id()).unwrap_or_default();
     loop {
+        let host = &hosts[turn % hosts.len()];
+        turn = turn.wrapping_add(1);
         let attempt = tokio::select! {
             () = shutdown.cancelled() => return,
-            attempt = time::timeout(CONNECT_TIMEOUT, connect(&url, &name)) => attempt,
+            attempt = time::timeout(CONNECT_TIMEOUT, connect(host, &name)) => attempt,
         };
         let problem = match attempt {
             Ok(Ok(connection)) => {
@@ -105,7 +123,7 @@ async fn supervise(
                         let _ = time::timeout(Duration::from_secs(1), connection.close(200, "shutdown".into())).await;
                         return;
                     }
-                    problem = broken(&connection) => problem,
+                    problem = broken(&connection, &condition) => problem,
                 };
                 announce.send_replace(None);
                 problem
@@ -125,8 +143,8 @@ async fn supervise(
     }
 }
 
-async fn connect(url: &SecretString, name: &str) -> Result<Connection, lapin::Error> {
-    let mut uri: AMQPUri = url.expose_secret().parse().map_err(|e: String| {
+async fn connect(url: &str, name: &str) -> Result<Connection, lapin::Error> {
+    let mut uri: AMQPUri = url.parse().map_err(|e: String| {
         // The parser's message may quote the URL, and the URL holds the password.
         let _ = e;
         io::Error::new(io::ErrorKind::InvalidInput, "AMQP_URL is not a valid amqp(s):// URL")
@@ -137,8 +155,8 @@ async fn connect(url: &SecretString, name: &str) -> Result<Connection, lapin::Er
     Connection::connect_uri(uri, properties).await
 }
 
-/// Waits until the connection is unusable; returns the reason.
-async fn broken(connection: &Connection) -> String {
+/// Waits until the connection is unusable; returns the reason. Meanwhile the condition says whether the broker takes messages.
+async fn broken(connection: &Connection, condition: &Condition) -> String {
     let mut events = std::pin::pin!(connection.events_listener());
     let mut watchdog = time::interval(WATCHDOG);
     loop {
@@ -147,9 +165,13 @@ async fn broken(connection: &Connection) -> String {
                 // Errors of one channel, such as a missing queue, also arrive here.
                 Some(Event::Error(e)) if !connection.status().connected() => return e.to_string(),
                 Some(Event::ConnectionBlocked(reason)) => {
+                    condition.unmet(BLOCKED.into());
                     tracing::warn!(reason, "The broker has blocked publishing (a memory or disk alarm).");
                 }
-                Some(Event::ConnectionUnblocked) => tracing::info!("The broker accepts publishes again."),
+                Some(Event::ConnectionUnblocked) => {
+                    condition.met();
+                    tracing::info!("The broker accepts publishes again.");
+                }
                 Some(_) => {}
                 None => return "the connection was closed".into(),
             },

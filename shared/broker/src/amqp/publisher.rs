@@ -219,7 +219,7 @@ impl Publisher {
     }
 
     fn connection(&self) -> Result<Arc<Connection>> {
-        self.link.current().ok_or_else(|| unavailable("there is no connection"))
+        self.link.open().map_err(unavailable)
     }
 
     /// A channel that carries nothing.

@@ -71,7 +71,9 @@ pub(super) fn read(rows: &[Row]) -> Past {
             line_country: row.get("country"),
         })
     };
-    Past { calls: rows.iter().filter_map(call).collect(), staff: rows.first().and_then(|row| row.get("staff")) }
+    let mut calls: Vec<_> = rows.iter().filter_map(call).collect();
+    calls.sort_by_key(|call| std::cmp::Reverse(call.started_at));
+    Past { calls, staff: rows.first().and_then(|row| row.get("staff")) }
 }
 
 /// The staffs of Sellsy as they are now: their ids and names.

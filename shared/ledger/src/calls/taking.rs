@@ -83,9 +83,10 @@ impl TakeIn<'_> {
             brings.iter().map(|(name, array)| (format!(", {array}"), format!(", {name}"))).unzip();
         let (skip, is_free) = match locked {
             Locked::Wait => ("", "true"),
-            Locked::Skip => {
-                ("skip locked", "(old.id is not null or not exists (select from calls where call_id = v.id))")
-            }
+            Locked::Skip => (
+                "skip locked",
+                "(old.id is not null or not exists (select from calls where call_id = any($1) and call_id = v.id))",
+            ),
         };
         format!(
             "with v as (select t.*, case when kind = 'reconciled' then now() end as listed_at,

@@ -414,7 +414,7 @@ impl Record {
                   noted as ({noted}),
                   left_so as (insert into logs_as_left (call_id, created_at, log)
                               select id, made_at, log_left from w
-                               where log_left is not null and exists (select from calls where call_id = id and erased_at is null)
+                               where log_left is not null and exists (select from calls where call_id = any($1) and call_id = id and erased_at is null)
                               on conflict (call_id) do update
                                  set created_at = coalesce(excluded.created_at, logs_as_left.created_at), log = excluded.log)
              update calls c set sellsy_id = w.log_id, log_form = w.form, written_at = now(), writes = writes + 1,
