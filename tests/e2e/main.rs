@@ -1,6 +1,7 @@
 //! End-to-end tests over the built binaries, on real RabbitMQ and PostgreSQL, with the sandbox for the vendors.
 
 mod adopt;
+mod alarm;
 mod alerts;
 mod answers;
 mod budget;

@@ -22,6 +22,16 @@ struct State {
     alternatives: Vec<&'static str>,
 }
 
+impl State {
+    /// Those for which another condition serves, or all others.
+    fn unmet(&self, replaced: bool) -> Vec<(&'static str, String)> {
+        let met = |name: &&'static str| self.conditions.get(name).is_some_and(Option::is_none);
+        let ignored: &[_] = if self.alternatives.iter().any(met) { &self.alternatives } else { &[] };
+        let unmet = self.conditions.iter().filter(|(name, _)| ignored.contains(name) == replaced);
+        unmet.filter_map(|(name, reason)| Some((*name, reason.clone()?))).collect()
+    }
+}
+
 impl Readiness {
     /// A new condition, unmet until its owner says otherwise.
     pub fn condition(&self, name: &'static str) -> Condition {
@@ -37,11 +47,12 @@ impl Readiness {
 
     /// The unmet conditions, as `(condition, reason)`.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
-        let state = self.0.borrow();
-        let met = |name: &&'static str| state.conditions.get(name).is_some_and(Option::is_none);
-        let ignored: &[_] = if state.alternatives.iter().any(met) { &state.alternatives } else { &[] };
-        let unmet = state.conditions.iter().filter(|(name, _)| !ignored.contains(name));
-        unmet.filter_map(|(name, reason)| Some((*name, reason.clone()?))).collect()
+        self.0.borrow().unmet(false)
+    }
+
+    /// The unmet conditions that do not prevent the worker's job, because another one serves.
+    pub fn impaired(&self) -> Vec<(&'static str, String)> {
+        self.0.borrow().unmet(true)
     }
 
     /// Returns as soon as the condition of this name is met; at once if there is none.
@@ -82,8 +93,9 @@ pub fn routes(readiness: Readiness, metrics: PrometheusHandle) -> Router {
 
 fn ready(readiness: &Readiness) -> impl IntoResponse + use<> {
     let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
+    let impaired: BTreeMap<_, _> = readiness.impaired().into_iter().collect();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(serde_json::json!({ "ready": missing.is_empty(), "missing": missing })))
+    (status, Json(serde_json::json!({ "ready": missing.is_empty(), "missing": missing, "impaired": impaired })))
 }
 
 #[cfg(test)]
@@ -107,8 +119,10 @@ mod tests {
         let (broker, database) = (readiness.condition("broker"), readiness.condition("database"));
         readiness.require_any(&["broker", "database"]);
         assert_eq!(readiness.missing().len(), 2);
+        assert!(readiness.impaired().is_empty());
         database.met();
         assert!(readiness.missing().is_empty());
+        assert_eq!(readiness.impaired(), [("broker", "starting".to_owned())]);
         database.unmet("unavailable".into());
         broker.met();
         assert!(readiness.missing().is_empty());
