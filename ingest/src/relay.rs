@@ -163,20 +163,24 @@ impl Relay {
         let mut client = self.database.client().await?;
         let transaction = client.transaction().await?;
         let oldest = inbox::lock_oldest(&transaction, self.after, self.pace.batch);
-        let oldest = time::timeout(LONGEST_READ, oldest).await.map_err(|_| {
-            Error::new(Code::DatabaseUnavailable, Remedy::AwaitDatabase, "the inbox could not be read in time")
-        })?;
-        let waiting = oldest?.unwrap_or_default();
+        let oldest = time::timeout(LONGEST_READ, oldest);
+        let oldest = oldest.await.map_err(|_| late("the inbox could not be read in time"));
+        let waiting = oldest??.unwrap_or_default();
         let Some((last, _)) = waiting.last() else {
             transaction.rollback().await?;
             return Ok(None);
         };
         let (confirmed, batch) = publish_all(&self.publisher, &waiting, &self.shutdown).await;
-        inbox::remove(&*transaction, &confirmed).await?;
+        let removed = time::timeout(LONGEST_READ, inbox::remove(&*transaction, &confirmed));
+        removed.await.map_err(|_| late("the inbox could not be written in time"))??;
         transaction.commit().await?;
         self.after = *last;
         Ok(Some(batch))
     }
+}
+
+fn late(what: &str) -> Error {
+    Error::new(Code::DatabaseUnavailable, Remedy::AwaitDatabase, what)
 }
 
 /// Publishes them, a few at once, and returns the ids of those that were confirmed. The first one that is late ends the batch,

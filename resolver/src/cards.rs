@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base::{
     db::Database,
-    error::{Error, Remedy, Result},
+    error::{Error, Result},
     ids::Stage,
     phone::{Caller, E164},
 };
@@ -36,7 +36,7 @@ pub(crate) struct Cards {
 impl Handler for Cards {
     async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         match self.show(message).await {
-            Err(e) if e.remedy != Remedy::AwaitDatabase => Ok(skip(e.into())),
+            Err(e) if !e.is_of_database() => Ok(skip(e.into())),
             result => result,
         }
     }

@@ -10,7 +10,7 @@ use std::{
 
 use base::{
     db::{self, Database},
-    error::{Code, Error, Remedy, Result},
+    error::{Code, Error, Result},
     ids::Kind,
     phone::{Caller, E164, Region, Regions, classify},
     rules::Rules,
@@ -125,7 +125,7 @@ impl LookUp {
         let look_up = Self { need: Need::AtHand, ..self.clone() };
         match Box::pin(look_up.resolve(call)).await {
             Ok(resolution) => Ok(Some(resolution).filter(|resolution| resolution.record.is_some())),
-            Err(e) if e.remedy == Remedy::AwaitDatabase => Err(e),
+            Err(e) if e.is_of_database() => Err(e),
             Err(_) => Ok(None),
         }
     }
@@ -313,7 +313,7 @@ impl LookUp {
 
     /// A card without its last line is better than none, if Sellsy does not answer. The decision asks again.
     fn can_do_without(&self, e: &Error) -> bool {
-        self.need == Need::Card && e.remedy != Remedy::AwaitDatabase
+        self.need == Need::Card && !e.is_of_database()
     }
 
     /// The opportunity, why, and until when that can be believed.

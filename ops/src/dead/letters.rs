@@ -81,7 +81,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Waits until nobody else consumes the queue. The queues must have been declared.
     pub(crate) async fn open(link: &Link, names: &Names, stage: Stage) -> Result<Self> {
-        let connection = link.current().ok_or_else(|| unavailable("there is no connection"))?;
+        let connection = link.open().map_err(unavailable)?;
         let queue = names.dead(stage);
         let channel =
             Link::request(&connection, ANSWER_TIMEOUT, connection.create_channel()).await.map_err(broker_error)?;

@@ -134,6 +134,7 @@ impl Database {
     pub async fn client(&self) -> Result<Client> {
         self.connect().await.map_err(|e| match e {
             PoolError::Timeout(TimeoutType::Wait) => {
+                metrics::counter!("callbridge_database_busy_total").increment(1);
                 let problem = format!("no database connection was free within {} s", CONNECT_TIMEOUT.as_secs());
                 Error::new(Code::DatabaseUnavailable, Remedy::Defer { after: BUSY }, problem)
             }

@@ -139,6 +139,11 @@ impl Error {
         Self::new(code, Remedy::Retry { after: None }, message)
     }
 
+    /// What was asked for is only not there because of our own database, which is away or busy.
+    pub fn is_of_database(&self) -> bool {
+        self.code == Code::DatabaseUnavailable
+    }
+
     /// JSON of the wrong shape: the message says where, and never quotes the JSON.
     pub fn malformed(what: &str, e: &serde_json::Error) -> Self {
         let (line, column) = (e.line(), e.column());

@@ -16,6 +16,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches};
 pub use hosts::each_host;
+pub(crate) use hosts::login_length;
 pub use language::Language;
 pub use links::{CallLink, Links};
 pub use problems::Problems;

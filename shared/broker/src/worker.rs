@@ -233,7 +233,7 @@ async fn report_alive(replica: Replica, database: Database, readiness: Readiness
     let reports = async {
         loop {
             database.available().await;
-            let missing: BTreeMap<_, _> = readiness.missing().into_iter().collect();
+            let missing: BTreeMap<_, _> = readiness.missing().into_iter().chain(readiness.impaired()).collect();
             let stored = async { replica.report(&database.client().await?, &missing).await }.await;
             if let Err(e) = stored {
                 tracing::debug!(error = %e, "The list of replicas could not be written.");

@@ -116,9 +116,9 @@ impl Budget {
         drop(waiting);
         let has_waited = match &taken {
             Ok(Ok(())) => began.elapsed() > LONG_WAIT,
-            Err(_) | Ok(Err(Error { remedy: Remedy::Defer { .. }, .. })) => true,
-            // The database or the API is unavailable: that is not for lack of requests.
-            Ok(Err(_)) => false,
+            Err(_) => true,
+            // If the database or the API is unavailable, or busy, that is not for lack of requests.
+            Ok(Err(e)) => matches!(e.remedy, Remedy::Defer { .. }) && !e.is_of_database(),
         };
         if lane == Lane::Bulk && has_waited {
             self.0.strain().waited(began, Instant::now());

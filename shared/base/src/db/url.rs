@@ -6,7 +6,10 @@ use rustls::{
 };
 use tokio_postgres::Config;
 
-use crate::tls;
+use crate::{
+    settings::{each_host, login_length},
+    tls,
+};
 
 /// The parser's own message may quote the URL, and the URL may hold a password.
 const INVALID: &str = "DATABASE_URL is not a valid postgres:// URL, or has an unknown option; several hosts are written \
@@ -20,12 +23,12 @@ pub(super) struct Parsed {
 
 /// Whether a setting is a URL for PostgreSQL; what is wrong with it otherwise.
 pub(crate) fn check(url: &str) -> Result<(), String> {
-    parse(url).map(drop)
+    each_host(url).iter().try_for_each(|host| parse(host).map(drop))
 }
 
 pub(super) fn parse(url: &str) -> Result<Parsed, String> {
-    // A password may have a question mark.
-    let login = url.rfind('@').map_or(0, |at| at + 1);
+    let scheme = url.find("://").map_or(0, |at| at + "://".len());
+    let login = scheme + login_length(&url[scheme..]);
     let (base, options) = url[login..].find('?').map_or((url, ""), |at| (&url[..login + at], &url[login + at + 1..]));
     let (mut kept, mut file) = (Vec::new(), None);
     for option in options.split('&').filter(|option| !option.is_empty()) {
@@ -36,6 +39,8 @@ pub(super) fn parse(url: &str) -> Result<Parsed, String> {
             Some(("sslrootcert", path)) => file = Some(percent_decoded(path)),
             // Writing is what workers do: this is the only sensible value, and is always so.
             Some(("target_session_attrs", "read-write" | "primary" | "any")) => {}
+            // Of one host; with several, each would have the addresses of all.
+            Some(("hostaddr", addresses)) if addresses.contains(',') => return Err(INVALID.into()),
             _ => kept.push(option),
         }
     }
@@ -90,6 +95,7 @@ mod tests {
             "postgres://u:p@db/name?sslrootcert=system&sslmode=require",
             "postgres://u:p%3Fa&&b@[::1]:5432/name?sslmode=disable",
             "postgres://u:p?a&&b@db/name",
+            "postgres://db/name?user=u@tenant&sslmode=verify-full",
         ] {
             assert_eq!(check(url), Ok(()), "{url}");
         }
@@ -113,6 +119,7 @@ mod tests {
             "mysql://u:secret@db/name",
             "postgres://u:secret@db/name?sslmode=perhaps",
             "postgres://u:secret@db/name?colour=red",
+            "postgres://u:secret@one,two/name?hostaddr=10.0.0.1,10.0.0.2",
             "postgres://u:secret@db/name?sslrootcert=/nowhere/at-all.pem",
         ] {
             let problem = check(url).unwrap_err();

@@ -319,12 +319,14 @@ proptest! {
         separators in prop::collection::vec(separator(), 9),
         remark in prop::sample::select(vec!["", " poste 12", " ext. 4", " x12", " (perso)", "\u{202c}", " "]),
     ) {
-        let canonical = parse(&format!("+33{national}"), Region::default()).unwrap();
+        // Some blocks, such as 508, are no numbers of France.
+        let canonical = parse(&format!("+33{national}"), Region::default());
+        prop_assume!(canonical.is_some());
         // A `tel:` address allows only hyphens and has its own spelling for the extension.
         let (separators, remark) = if prefix == "tel:+33" { (vec!["-"; 9], ";ext=12") } else { (separators, remark) };
         let digits = national.chars().zip(&separators).map(|(digit, gap)| format!("{gap}{digit}"));
         let spelled = format!("{prefix}{}{remark}", digits.collect::<String>());
-        prop_assert_eq!(parse(&spelled, Region::default()), Some(canonical), "{:?}", spelled);
+        prop_assert_eq!(parse(&spelled, Region::default()), canonical, "{:?}", spelled);
     }
 
     #[test]

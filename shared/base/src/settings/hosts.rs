@@ -3,10 +3,18 @@
 /// A URL for each of the hosts, in their order.
 pub fn each_host(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
-    // A password may have a slash or a question mark.
-    let (login, rest) = rest.split_at(rest.rfind('@').map_or(0, |at| at + 1));
+    let (login, rest) = rest.split_at(login_length(rest));
     let (hosts, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     hosts.split(',').map(|host| format!("{scheme}://{login}{}{path}", host.trim())).collect()
+}
+
+/// Of what follows the scheme, up to the hosts. A password may have a slash or a question mark, and an option an `@`.
+pub(crate) fn login_length(rest: &str) -> usize {
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    let at = rest[..authority]
+        .rfind('@')
+        .or_else(|| rest.rfind('@').filter(|at| rest[..*at].contains(':') && !rest[..*at].contains('=')));
+    at.map_or(0, |at| at + 1)
 }
 
 #[cfg(test)]
@@ -23,6 +31,8 @@ mod tests {
             ),
             ("amqps://one, two", vec!["amqps://one", "amqps://two"]),
             ("amqp://[::1]:5672,[::2]:5672", vec!["amqp://[::1]:5672", "amqp://[::2]:5672"]),
+            ("postgres://one:1,two/v?user=u@t", vec!["postgres://one:1/v?user=u@t", "postgres://two/v?user=u@t"]),
+            ("amqp://u:p@one,two/v@w", vec!["amqp://u:p@one/v@w", "amqp://u:p@two/v@w"]),
             ("postgres://u:p?/a@db/name?x=1", vec!["postgres://u:p?/a@db/name?x=1"]),
             ("nonsense", vec!["nonsense"]),
         ] {

@@ -59,6 +59,11 @@ pub const METRICS: &[Metric] = &[
     ),
     histogram("callbridge_budget_wait_seconds", &["api", "lane"], "How long a request waited for the budget"),
     gauge("callbridge_budget_waiting", &["api", "lane"], "Requests that wait for the budget in this process"),
+    counter(
+        "callbridge_database_busy_total",
+        &[],
+        "How often no connection of the pool was free within 5 s; the message came back 2 s later. If that goes on, PostgreSQL is slow",
+    ),
     gauge(
         "callbridge_directory_read_timestamp_seconds",
         &[],

@@ -23,7 +23,7 @@ pub struct Depth {
 
 /// Reads the depth of each queue, in the given order; all of them must exist.
 pub async fn read_all(link: &Link, queues: &[String]) -> Result<Vec<Depth>> {
-    let connection = link.current().ok_or_else(|| unavailable("there is no connection"))?;
+    let connection = link.open().map_err(unavailable)?;
     let depths = async {
         let channel = connection.create_channel().await.map_err(broker_error)?;
         let mut depths = Vec::with_capacity(queues.len());

@@ -12,6 +12,7 @@ use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// In bytes. Most of our messages fit into one frame; longer ones are split. lapin allocates two ring buffers of 32 frames
@@ -101,8 +102,8 @@ async fn supervise(
     let mut pause = FIRST_PAUSE;
     let mut warned = false;
     let hosts = each_host(url.expose_secret());
-    // Workers begin with different nodes of a cluster, and go on with the next one.
-    let mut turn = usize::try_from(std::process::id()).unwrap_or_default();
+    // Links begin with different nodes of a cluster, and go on with the next one.
+    let mut turn = usize::from(Uuid::now_v7().as_bytes()[15]);
     loop {
         let host = &hosts[turn % hosts.len()];
         turn = turn.wrapping_add(1);
