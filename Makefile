@@ -42,7 +42,9 @@ test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
 	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags)
 
 test-all: build ## those and the slow ones, every night
-	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags) -- --include-ignored
+	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(( $$(nproc) * 3 / 2 ))} cargo test --workspace $(cargo_flags) -- --include-ignored --skip alarm::
+	@# This one stops all publishing on the broker, so nothing else may run.
+	@ulimit -Sn 8192 2>/dev/null || true; $(with_services) cargo test --package e2e $(cargo_flags) -- --ignored alarm::
 
 fuzz: fuzz_target = $(or $(what),webhook)
 fuzz: ## hostile input for two minutes: what=webhook, call, rows, sellsy or phone; seconds=600 (needs cargo-fuzz)

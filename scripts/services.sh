@@ -18,6 +18,7 @@ usage: scripts/services.sh COMMAND
   stop-broker     start-broker     kill-broker        for fault tests: stop normally, start
   stop-database   start-database   kill-database      again on the same port, kill -9
   rabbitmqctl ARG...  RabbitMQ's own tool, on the broker that this script started
+  pgbouncer           prints the path of PgBouncer, which one test needs, after installing Debian's package if you are root
 
 The first of these that works is used:
   1. AMQP_URL and DATABASE_URL, if both are set: checked, nothing is started
@@ -183,7 +184,7 @@ start_both() {
     docker_remove
   fi
   if wanted processes; then
-    if have_binaries || { ((EUID == 0)) && has apt-get && install_packages && have_binaries; }; then
+    if have_binaries || { ((EUID == 0)) && has apt-get && install_packages $(missing_packages) && have_binaries; }; then
       record how processes
       processes_up
       return
@@ -291,6 +292,14 @@ status() {
   return "$code"
 }
 
+pooler() {
+  PATH=$PATH:/usr/sbin
+  if ! has pgbouncer && ((EUID == 0)) && has apt-get; then
+    mkdir -p "$state" && install_packages pgbouncer
+  fi
+  command -v pgbouncer || die "PgBouncer is not installed: sudo apt-get install pgbouncer"
+}
+
 case ${1:-} in
   up) up ;;
   env)
@@ -302,6 +311,7 @@ case ${1:-} in
   stop-broker | start-broker | kill-broker) fault "${1%-*}" broker ;;
   stop-database | start-database | kill-database) fault "${1%-*}" database ;;
   rabbitmqctl) by_way rabbitmqctl "${@:2}" ;;
+  pgbouncer) pooler ;;
   help | --help | -h) usage ;;
   *) usage >&2 && exit 2 ;;
 esac

@@ -35,9 +35,9 @@ const SMALLEST_BATCH: i64 = 4;
 const AT_ONCE: usize = 8;
 /// Nobody waits for the answer, as somebody does with a webhook.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+/// The inbox is read and written by indexes. PostgreSQL that has not answered by then hangs.
+const NO_ANSWER_AFTER: Duration = Duration::from_secs(30);
 /// No message of a batch is begun later than this. The database ends a transaction that is idle for 30 s.
-/// The inbox is read by indexes. PostgreSQL that has not answered by then hangs.
-const LONGEST_READ: Duration = Duration::from_secs(30);
 const BATCH_TIME: Duration = Duration::from_secs(10);
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 
@@ -163,15 +163,14 @@ impl Relay {
         let mut client = self.database.client().await?;
         let transaction = client.transaction().await?;
         let oldest = inbox::lock_oldest(&transaction, self.after, self.pace.batch);
-        let oldest = time::timeout(LONGEST_READ, oldest);
-        let oldest = oldest.await.map_err(|_| late("the inbox could not be read in time"));
-        let waiting = oldest??.unwrap_or_default();
+        let oldest = time::timeout(NO_ANSWER_AFTER, oldest).await;
+        let waiting = oldest.map_err(|_| late("the inbox could not be read in time"))??.unwrap_or_default();
         let Some((last, _)) = waiting.last() else {
             transaction.rollback().await?;
             return Ok(None);
         };
         let (confirmed, batch) = publish_all(&self.publisher, &waiting, &self.shutdown).await;
-        let removed = time::timeout(LONGEST_READ, inbox::remove(&*transaction, &confirmed));
+        let removed = time::timeout(NO_ANSWER_AFTER, inbox::remove(&*transaction, &confirmed));
         removed.await.map_err(|_| late("the inbox could not be written in time"))??;
         transaction.commit().await?;
         self.after = *last;

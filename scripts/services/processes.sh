@@ -36,11 +36,14 @@ find_postgres() { # the version that created the data, else the newest
 policy=/usr/sbin/policy-rc.d
 drop_policy() { if grep -qs callbridge "$policy"; then rm -f "$policy"; fi; }
 
-install_packages() {
-  local packages=() code=0
-  find_broker >/dev/null || packages+=(rabbitmq-server)
-  find_postgres >/dev/null || packages+=(postgresql)
-  say "installing Debian's ${packages[*]}"
+missing_packages() {
+  find_broker >/dev/null || echo rabbitmq-server
+  find_postgres >/dev/null || echo postgresql
+}
+
+install_packages() { # PACKAGE...
+  local code=0
+  say "installing Debian's $*"
   # The packages would start services on the standard ports. A policy that already exists is kept.
   trap drop_policy EXIT
   if [[ ! -e $policy ]]; then
@@ -50,7 +53,7 @@ install_packages() {
   {
     apt-get -q -o DPkg::Lock::Timeout=300 update &&
       DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-        install --no-install-recommends "${packages[@]}"
+        install --no-install-recommends "$@"
   } </dev/null >"$state/install.log" 2>&1 9>&- || code=$?
   drop_policy
   trap - EXIT

@@ -11,12 +11,16 @@ use crate::{CLIENT, SOON};
 /// Twice as long as a request to the broker waits for its answer, and more.
 const LASTS: Duration = Duration::from_secs(75);
 
-async fn watermark(of_memory: &str) -> Result<()> {
+/// What `scripts/services.sh` prints.
+pub(crate) async fn services(arguments: &[&str]) -> Result<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/services.sh");
-    let arguments = ["rabbitmqctl", "set_vm_memory_high_watermark", of_memory];
     let ended = Command::new(script).args(arguments).output().await.context("scripts/services.sh")?;
     ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    Ok(())
+    Ok(String::from_utf8(ended.stdout)?.trim().to_owned())
+}
+
+async fn watermark(of_memory: &str) -> Result<()> {
+    services(&["rabbitmqctl", "set_vm_memory_high_watermark", of_memory]).await.map(drop)
 }
 
 fn threads(worker: &Process) -> Result<usize> {

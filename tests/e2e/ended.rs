@@ -194,7 +194,7 @@ async fn calls_are_logged_although_the_queue_of_cards_cannot_be_declared() -> Re
 }
 
 #[tokio::test]
-#[ignore = "it takes more than five minutes"]
+#[ignore = "nightly: it takes more than five minutes"]
 async fn without_a_logger_the_resolver_decides_after_a_while() -> Result<()> {
     let (mut stack, mut workers) = Stack::running("ended_given_on").await?;
     workers[2].terminate(SOON).await?;

@@ -14,7 +14,7 @@ use broker::{
 };
 use futures_util::future::join_all;
 use harness::{
-    Line, Process, Relay, Stack, State, TOKEN, WORKERS, authority,
+    Line, Process, Relay, Stack, State, TOKEN, authority,
     build::{After, call, sellsy, webhook},
     eventually,
 };
@@ -31,14 +31,7 @@ async fn relayed(what: &str) -> Result<(Stack, Vec<Process>, Relay, Relay)> {
     let database = Relay::to(&authority(&stack.database_url)?).await?;
     stack.environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
     stack.environment.insert("DATABASE_URL".into(), database.instead_of(&stack.database_url)?);
-    let mut workers = Vec::new();
-    for worker in WORKERS {
-        workers.push(stack.start(worker).await?);
-    }
-    for worker in &workers {
-        worker.until_ready(SOON).await?;
-    }
-    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let workers = stack.start_all().await?;
     Ok((stack, workers, broker, database))
 }
 
@@ -394,6 +387,9 @@ async fn a_connection_that_became_read_only_leaves_the_pool() -> Result<()> {
     let client = database.connect().await?;
     assert_eq!(pid(&client).await?, third);
     client.batch_execute("create table taken ()").await?;
+    // It is the only one. Whoever finds none free waits for it, and nobody else does.
+    let busy = database.client().await.err().context("a second connection")?;
+    assert!(matches!(busy.remedy, base::error::Remedy::Defer { .. }), "{busy:?}");
     stack.down().await
 }
 
@@ -425,14 +421,7 @@ async fn of_several_hosts_the_one_that_works_is_used() -> Result<()> {
         let both = url.replacen(&works, &format!("{},{works}", silent.address), 1);
         stack.environment.insert(name.into(), both);
     }
-    let mut workers = Vec::new();
-    for worker in WORKERS {
-        workers.push(stack.start(worker).await?);
-    }
-    for worker in &workers {
-        worker.until_ready(SOON).await?;
-    }
-    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let _workers = stack.start_all().await?;
     let calls = ten_calls(&stack).await?;
     all_logged_once(&stack, &calls).await?;
     stack.down().await
@@ -440,8 +429,6 @@ async fn of_several_hosts_the_one_that_works_is_used() -> Result<()> {
 
 /// PgBouncer in front of a stack's database, in this mode. It ends with the process.
 async fn pooler(stack: &Stack, mode: &str) -> Result<(tokio::process::Child, String)> {
-    let dir = std::env::temp_dir().join(format!("pooler-{mode}-{}", std::process::id()));
-    std::fs::create_dir_all(&dir)?;
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let database = authority(&stack.database_url)?;
     let (host, database_port) = database.rsplit_once(':').context("a port")?;
@@ -453,31 +440,24 @@ async fn pooler(stack: &Stack, mode: &str) -> Result<(tokio::process::Child, Str
          auth_type = any\npool_mode = {mode}\ndefault_pool_size = 60\nserver_tls_sslmode = prefer\n\
          [users]\n"
     );
-    let file = dir.join("pgbouncer.ini");
+    let file = stack.logs.join(format!("pgbouncer-{mode}.ini"));
     std::fs::write(&file, config)?;
-    let mut command = tokio::process::Command::new("pgbouncer");
+    let mut command = tokio::process::Command::new(crate::alarm::services(&["pgbouncer"]).await?);
     if std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
         // It does not run as root.
         command.args(["-u", "nobody"]);
     }
-    let child = command.arg(&file).kill_on_drop(true).spawn().context("pgbouncer is not installed")?;
+    let child = command.arg(&file).kill_on_drop(true).spawn().context("PgBouncer")?;
     Ok((child, stack.database_url.replacen(&database, &format!("127.0.0.1:{port}"), 1)))
 }
 
 #[tokio::test]
-#[ignore = "nightly: needs pgbouncer"]
+#[ignore = "nightly: installs PgBouncer"]
 async fn a_pooler_of_sessions_works_and_one_of_transactions_is_refused() -> Result<()> {
     let mut stack = Stack::new("pooler").await?;
     let (_sessions, url) = pooler(&stack, "session").await?;
     stack.environment.insert("DATABASE_URL".into(), url);
-    let mut workers = Vec::new();
-    for worker in WORKERS {
-        workers.push(stack.start(worker).await?);
-    }
-    for worker in &workers {
-        worker.until_ready(SOON).await?;
-    }
-    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let _workers = stack.start_all().await?;
     let calls = ten_calls(&stack).await?;
     all_logged_once(&stack, &calls).await?;
     let (_transactions, url) = pooler(&stack, "transaction").await?;

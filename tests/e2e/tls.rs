@@ -43,6 +43,25 @@ async fn missing(worker: &Process, conditions: &[&str]) -> Result<Value> {
         .with_context(|| format!("{} has no such reasons:\n{}", worker.name, worker.output()))
 }
 
+/// The database's URL names its CA, which nothing else trusts.
+#[tokio::test]
+async fn the_url_of_the_database_can_name_its_ca() -> Result<()> {
+    let (mut stack, ca) = (Stack::new("rootcert").await?, Ca::new()?);
+    encrypt(&mut stack, &ca).await?;
+    let url = stack.environment.get("DATABASE_URL").context("a URL")?.replace("sslmode=require", "sslmode=verify-full");
+    let file = ca.write(&stack.logs.join("ca of the database.pem"))?.replace(' ', "%20");
+    stack.environment.insert("DATABASE_URL".into(), format!("{url}&sslrootcert={file}"));
+    let worker = stack.start("resolver").await?;
+    let trusted = || async {
+        let (_, answer) = worker.readiness().await.ok()?;
+        let refused =
+            |condition: &str| answer["missing"][condition].as_str().is_some_and(|why| why.contains("certificate"));
+        (answer["missing"]["database"].is_null() && refused("broker")).then_some(())
+    };
+    eventually(SOON, trusted).await.with_context(|| worker.output())?;
+    stack.down().await
+}
+
 #[tokio::test]
 async fn a_call_goes_through_when_everything_is_encrypted() -> Result<()> {
     let (mut stack, ca) = (Stack::new("tls").await?, Ca::new()?);

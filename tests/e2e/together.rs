@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use base::{
-    db::{Client, Database},
+    db::{Client, Database, Plans},
     error::Code,
     ids::{CallId, Stage},
 };
@@ -137,6 +137,62 @@ async fn each_call_gets_its_own_values_in_one_statement() -> Result<()> {
     }
     // The first is sent at once, and all others while it runs.
     ensure!(writes.len() < 10, "{} statements for 40 calls", writes.len());
+    stack.down().await
+}
+
+/// Rows of `calls` that were read so far, by all connections that have ended.
+async fn rows_read(client: &Client) -> Result<i64> {
+    let sql = "select coalesce(seq_tup_read, 0) + (select sum(idx_tup_read)::bigint from pg_stat_user_indexes i where i.relname = 'calls')
+                 from pg_stat_user_tables t where t.relname = 'calls'";
+    Ok(client.query_one(sql, &[]).await?.get(0))
+}
+
+/// A worker's statements are planned once, which may be while its ledger is empty.
+#[tokio::test]
+async fn plans_of_an_empty_ledger_read_few_rows_of_a_large_one() -> Result<()> {
+    const STORED: i64 = 20_000;
+    let mut stack = Stack::new("plans").await?;
+    let (_, client) = ledger(&mut stack).await?;
+    let readiness = base::health::Readiness::default();
+    let (condition, end) = (readiness.condition("database"), tokio_util::sync::CancellationToken::new());
+    let database = Database::start(&stack.database_url.as_str().into(), 4, Plans::Once, condition, end.clone())?;
+    database.available().await;
+    let (firsts, takes, records) =
+        (Together::start(database.clone()), Together::start(database.clone()), Together::start(database));
+    let all = async |calls: std::ops::Range<i64>| -> Result<()> {
+        for first in join_all(calls.clone().map(|id| first_seen(&firsts, id))).await {
+            ensure!(first? == Some(true), "not the first");
+        }
+        let ended = calls.clone().map(|id| take(&takes, id, "call.ended", json!({ "ended_at": 1_777_888_100 })));
+        let rows = join_all(ended).await.into_iter().map(|taken| claimed(taken?)).collect::<Result<Vec<_>>>()?;
+        let written = calls.zip(&rows).map(|(id, row)| {
+            let written = Written { form: LogForm::PhoneCall, sellsy_id: id, digest: "digest".into(), left: None };
+            calls::record_written(&records, row, written, [], Lease::fresh(), true)
+        });
+        for written in join_all(written).await {
+            written?;
+        }
+        Ok(())
+    };
+    // Each text is planned: one of them for one call, and one for many.
+    all(CALLS).await?;
+    let many = format!(
+        "insert into calls (call_id, snapshot, snapshot_at, snapshot_rank)
+         select n, jsonb_build_object('id', n, 'raw_digits', '+33 6 39 98 41 07'), now(), 0 from generate_series(1, {STORED}) n"
+    );
+    client.batch_execute(&many).await?;
+    client.batch_execute("select pg_stat_force_next_flush()").await?;
+    for n in 1..=5 {
+        all(CALLS.start + n * 100..CALLS.end + n * 100).await?;
+    }
+    end.cancel();
+    drop((firsts, takes, records));
+    // What a connection has read is known when it has ended.
+    let ended = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
+    let gone = || async { (client.query_one(ended, &[]).await.ok()?.get::<_, i64>(0) == 0).then_some(()) };
+    eventually(SOON, gone).await.context("connections are still open")?;
+    let read = rows_read(&client).await?;
+    ensure!(read < STORED / 2, "{read} rows of {STORED} were read for 240 calls");
     stack.down().await
 }
 

@@ -82,7 +82,7 @@ fn by_code(code: &str) -> Verdict {
         ),
         "53300" => Verdict::failed(
             format!("PostgreSQL has no connection left ({code})"),
-            "raise max_connections, or run fewer replicas: a worker opens up to 28 connections",
+            "raise max_connections, or run fewer replicas: a worker opens up to 20 connections",
         ),
         _ => Verdict::failed(format!("PostgreSQL answered {code}"), "see PostgreSQL's log"),
     }

@@ -8,7 +8,6 @@ mod client;
 mod url;
 
 use std::{
-    error::Error as _,
     pin::Pin,
     sync::{
         Arc,
@@ -225,7 +224,7 @@ fn pool(url: &SecretString, connections: usize, plans: Plans) -> anyhow::Result<
         Plans::Usual => "",
         Plans::Once => "; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off",
     };
-    let session = format!("{SESSION}; {}{plans}", client::LIMIT);
+    let session = format!("{SESSION}{plans}");
     for url::Parsed { config, .. } in &mut hosts {
         config
             .connect_timeout(CONNECT_TIMEOUT)
@@ -310,7 +309,6 @@ async fn migrate(client: &mut Client) -> anyhow::Result<()> {
     // A newer version of the workers may have applied migrations that this one does not know. They only add.
     let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut **client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
-    client.with_limit().await?;
     for migration in applied?.applied_migrations() {
         tracing::info!(version = migration.version(), name = migration.name(), "A migration was applied.");
     }
@@ -333,8 +331,7 @@ impl From<tokio_postgres::Error> for Error {
     fn from(e: tokio_postgres::Error) -> Self {
         let Some(db) = e.as_db_error() else {
             // Without an answer from the server it is the connection, or a parameter or column of the wrong type.
-            let connection = e.is_closed() || e.source().is_some_and(|source| source.is::<std::io::Error>());
-            return if connection {
+            return if client::is_of_connection(&e) {
                 unavailable(e.to_string())
             } else {
                 Error::retry(Code::DatabaseRejected, e.to_string())

@@ -21,9 +21,6 @@ use tokio_postgres::{Row, SimpleQueryMessage, ToStatement, error::SqlState, type
 /// notices the limit nor closes the connection.
 const NO_ANSWER_AFTER: Duration = Duration::from_secs(20);
 
-/// Set on each connection. A statement that runs longer is blocked by something; the message is retried instead.
-pub(super) const LIMIT: &str = "set statement_timeout = '15s'";
-
 /// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -60,13 +57,14 @@ impl Failure {
     fn spoils(&self) -> bool {
         match self {
             Failure::NoAnswer => true,
-            Failure::Postgres(e) => {
-                e.is_closed()
-                    || e.source().is_some_and(|source| source.is::<std::io::Error>())
-                    || e.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
-            }
+            Failure::Postgres(e) => is_of_connection(e) || e.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
         }
     }
+}
+
+/// There is no answer of the server.
+pub(super) fn is_of_connection(e: &tokio_postgres::Error) -> bool {
+    e.is_closed() || e.source().is_some_and(|source| source.is::<std::io::Error>())
 }
 
 /// A connection. It returns to the pool when it is dropped, unless it was detached, or cannot be relied on any more: a statement has no answer, or
@@ -116,16 +114,11 @@ impl Client {
         }
     }
 
-    /// For statements that may take long, or wait for others: neither PostgreSQL nor this process ends them.
+    /// For statements that may take long, or wait for others: neither PostgreSQL nor this process ends them. The connection serves nothing else.
     pub async fn without_limit(&self) -> Result<(), Failure> {
         self.batch_execute("set statement_timeout = 0").await?;
         self.unlimited.store(true, Relaxed);
         Ok(())
-    }
-
-    pub async fn with_limit(&self) -> Result<(), Failure> {
-        self.unlimited.store(false, Relaxed);
-        self.batch_execute(LIMIT).await
     }
 
     /// A transaction that is neither committed nor rolled back, because its work was given up or has failed, costs the connection: nobody knows what is
@@ -205,6 +198,7 @@ impl Client {
     }
 
     /// Waits for an answer as long as one may come. If the caller stops waiting before that, the statement stays unanswered.
+    ///
     /// The statement is on the heap, because the futures of handlers would grow by its size at each of these awaits.
     async fn answered<T>(&self, statement: Statement<'_, T>) -> Result<T, Failure> {
         self.unanswered.fetch_add(1, SeqCst);

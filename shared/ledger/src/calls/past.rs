@@ -55,8 +55,7 @@ pub(super) fn select(call: &str, digits: &str, staff: &str) -> String {
                         where {open} and not exists (select from calls_searched d where d.call_id = o.call_id)
                         order by at desc limit {MOST}) found
                  join calls using (call_id)
-                where call_id <> {call} and snapshot->'ended_at' is not null
-                order by found.at desc) c on true"
+                where call_id <> {call} and snapshot->'ended_at' is not null) c on true"
     )
 }
 
@@ -71,6 +70,7 @@ pub(super) fn read(rows: &[Row]) -> Past {
             line_country: row.get("country"),
         })
     };
+    // A join with other calls may give the rows in any order.
     let mut calls: Vec<_> = rows.iter().filter_map(call).collect();
     calls.sort_by_key(|call| std::cmp::Reverse(call.started_at));
     Past { calls, staff: rows.first().and_then(|row| row.get("staff")) }
