@@ -184,6 +184,7 @@ start_both() {
     docker_remove
   fi
   if wanted processes; then
+    # shellcheck disable=SC2046 # each word is a package
     if have_binaries || { ((EUID == 0)) && has apt-get && install_packages $(missing_packages) && have_binaries; }; then
       record how processes
       processes_up

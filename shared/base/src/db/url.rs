@@ -47,7 +47,11 @@ pub(super) fn parse(url: &str) -> Result<Parsed, String> {
     if !base.starts_with("postgres://") && !base.starts_with("postgresql://") {
         return Err(INVALID.into());
     }
-    let url = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+    // The library takes the first `@` for the end of the login.
+    let (scheme, rest) = base.split_at(scheme);
+    let (login, hosts) = rest.split_at(login_length(rest).saturating_sub(1));
+    let base = format!("{scheme}{}{hosts}", login.replace('@', "%40"));
+    let url = if kept.is_empty() { base } else { format!("{base}?{}", kept.join("&")) };
     let config = url.parse().map_err(|_| INVALID.to_owned())?;
     let roots = match file {
         None => tls::roots(),
@@ -102,6 +106,13 @@ mod tests {
         let hosts =
             |url| parse(url).map(|parsed| (parsed.config.get_hosts().len(), parsed.config.get_ports().to_vec()));
         assert_eq!(hosts("postgres://u:p@one:5432,two:5433/name"), Ok((2, vec![5432, 5433])));
+        for (login, password) in
+            [("u:p@q", "p@q"), ("u:p/q", "p/q"), ("u:p?q", "p?q"), ("u:p%40q", "p@q"), ("u:p#q", "p#q")]
+        {
+            let parsed = parse(&format!("postgres://{login}@one/name?sslmode=disable")).map(|parsed| parsed.config);
+            let found = parsed.map(|config| (config.get_password().map(<[u8]>::to_vec), config.get_hosts().len()));
+            assert_eq!(found, Ok((Some(password.as_bytes().to_vec()), 1)), "{login}");
+        }
     }
 
     #[test]
