@@ -16,8 +16,9 @@ use broker::{
     event::{CALL_RESOLVED, Event, Resolved},
 };
 use ledger::{
-    calls::{self, CARD_DECIDES_FOR, Claimed, Claiming, JustDecided, Snapshot, TakenAndClaimed},
+    calls::{self, CARD_DECIDES_FOR, Claimed, Claiming, Decide, JustDecided, Snapshot, TakenAndClaimed},
     timeline::{self, Reason, Timeline},
+    together::Together,
 };
 use resolver::LookUp;
 use vendors::aircall::wire::Call;
@@ -31,6 +32,7 @@ pub(crate) struct Ended {
     pub(crate) writer: Arc<Writer>,
     pub(crate) timeline: Timeline,
     pub(crate) look_up: LookUp,
+    pub(crate) decisions: Together<Decide>,
     /// The file of rules may leave a call out for more than its number: the resolver looks.
     pub(crate) by_rules: bool,
 }
@@ -85,8 +87,7 @@ impl Ended {
         claiming: &Claiming<'_>,
     ) -> Result<Option<(Claimed, Box<JustDecided>)>> {
         let Some(resolution) = self.look_up.at_hand(call).await? else { return Ok(None) };
-        let client = self.writer.database.client().await?;
-        calls::decide_and_claim(&client, call_id, resolution, claiming).await
+        calls::decide_and_claim(&self.decisions, call_id, resolution, claiming).await
     }
 
     fn decided(&self, message: &Incoming, by: &JustDecided, first: bool) -> Result<()> {

@@ -72,6 +72,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     worker.spawn_until_shutdown(hand_on::run(database.clone(), publisher.clone()));
     let timeline = worker.timeline.clone();
     let (takes, records) = (Together::start(database.clone()), Together::start(database.clone()));
+    let decisions = Together::start(database.clone());
     let writer = Arc::new(writer::Writer {
         database,
         publisher,
@@ -86,7 +87,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         takes,
         records,
     });
-    worker.consume(Stage::Ended, ended::Ended { writer: writer.clone(), timeline, look_up, by_rules })?;
+    worker.consume(Stage::Ended, ended::Ended { writer: writer.clone(), timeline, look_up, decisions, by_rules })?;
     worker.consume(Stage::Logger, writer::Logged(writer))?;
     worker.serve(Router::new()).await
 }

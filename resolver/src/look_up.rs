@@ -32,9 +32,10 @@ use vendors::{
 
 use crate::{
     directory::{
+        known::{Known, Numbers},
         one,
         opportunities::Stored,
-        store::{self, Companies, Entry, Known},
+        store::{self, Companies, Entry},
     },
     live,
     opportunities::{CARD_WAITS, Need, Opportunities, not_at_hand},
@@ -53,6 +54,7 @@ pub struct LookUp {
     regions: Regions,
     matching: Matching,
     database: Database,
+    numbers: Numbers,
     /// Once the directory has been loaded it stays loaded.
     directory_loaded: Arc<AtomicBool>,
     opportunities: Opportunities,
@@ -93,6 +95,7 @@ impl LookUp {
             sellsy,
             regions,
             matching,
+            numbers: Numbers::of(database.clone()),
             database,
             directory_loaded: Arc::default(),
             opportunities,
@@ -193,7 +196,7 @@ impl LookUp {
         if let Some(why) = self.left_out(number).await? {
             return Ok(nobody(why));
         }
-        let known = store::known(&self.database.client().await?, number, line, self.matching).await?;
+        let known = self.numbers.known(number, line, self.matching).await?;
         let Some(Pinned { record, by, at }) = known.pin.clone() else {
             return self.by_rules(number, line, known).await;
         };

@@ -1,18 +1,18 @@
 //! A phone directory of 100,000 records: how fast it loads, how long a look-up takes then, and what reading a number costs.
 //!
-//! The load is compared with fetching the same pages from the sandbox and discarding them, the look-up with `select 1` on the
-//! same connection. Half of the numbers looked up are known.
+//! The load is compared with fetching the same pages from the sandbox and discarding them, the look-up with `select 1` on a
+//! connection of the same pool. Half of the numbers looked up are known.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use base::{
-    db::Client,
+    db::Database,
     phone::{self, E164, Region},
     settings::Matching,
 };
 use harness::{NO_QUOTAS, Stack};
-use resolver::directory::store;
+use resolver::directory::known::Numbers;
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,7 +51,7 @@ pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let records = stack.ledger().await?.directory_size().await?;
     let per_second = |took: Duration| records as f64 / took.as_secs_f64();
 
-    let (mut known, mut bare_query) = look_up(&stack.connection().await?).await?;
+    let (mut known, mut bare_query) = look_up(&Database::unsupervised(&stack.database_url.as_str().into(), 2)?).await?;
     let figures = vec![
         Figure::ratio(
             "directory_load_ratio",
@@ -113,23 +113,24 @@ async fn fetch_pages(stack: &Stack) -> Result<Duration> {
     Ok(began.elapsed())
 }
 
-async fn look_up(database: &Client) -> Result<(Vec<Duration>, Vec<Duration>)> {
-    let all = people::count(&RECORDS);
+async fn look_up(database: &Database) -> Result<(Vec<Duration>, Vec<Duration>)> {
+    let records = people::count(&RECORDS);
     // Every other number is unknown; the steps scatter them over the index.
     let number = |n: usize| {
-        let nth = n * 7919 % all + if n.is_multiple_of(2) { 0 } else { 10_000_000 };
+        let nth = n * 7919 % records + if n.is_multiple_of(2) { 0 } else { 10_000_000 };
         phone::parse(&format!("+33{}", national(nth)), "FR".parse().ok()?)
     };
     let numbers: Vec<E164> = (0..LOOK_UPS).filter_map(number).collect();
-    let (mut known, mut bare, mut found) = (Vec::new(), Vec::new(), 0);
+    let (all, client) = (Numbers::of(database.clone()), database.client().await?);
+    let (mut looked_up, mut bare, mut found) = (Vec::new(), Vec::new(), 0);
     for number in &numbers {
         let began = Instant::now();
-        found += store::known(database, number, Region::default(), Matching::default()).await?.records.len();
-        known.push(began.elapsed());
+        found += all.known(number, Region::default(), Matching::default()).await?.records.len();
+        looked_up.push(began.elapsed());
         let began = Instant::now();
-        database.query("select 1", &[]).await?;
+        client.query("select 1", &[]).await?;
         bare.push(began.elapsed());
     }
     anyhow::ensure!(found == LOOK_UPS / 2, "half of the numbers are known, {found} were found");
-    Ok((known, bare))
+    Ok((looked_up, bare))
 }

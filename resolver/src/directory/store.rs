@@ -1,7 +1,5 @@
 //! The directory's tables.
 
-use std::sync::LazyLock;
-
 use base::{
     db::Client,
     error::Result,
@@ -14,22 +12,18 @@ use jiff::Timestamp;
 use ledger::resolution::{Company, Record, RecordRef};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio_postgres::{
-    Transaction,
-    types::{Json, ToSql},
-};
-use vendors::sellsy::wire::{Opportunity, RecordKind, Related};
+use tokio_postgres::{Transaction, types::Json};
 
 use super::{
-    opportunities::{self, Stored},
+    opportunities,
     pass::{Seen, TooFew},
 };
-use crate::{pins::Pinned, record::Listed};
+use crate::record::Listed;
 
 /// How long a number that no record had is assumed to stay without one.
 const MISS_S: f64 = 600.0;
 /// How long a contact's stored companies decide; linking one need not change the contact.
-const COMPANIES_KEPT_S: f64 = 300.0;
+pub(super) const COMPANIES_KEPT_S: f64 = 300.0;
 
 /// A record that the directory has for a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,87 +69,26 @@ pub(crate) async fn knows(client: &Client, number: &E164, line: Region, matching
     Ok(client.prepared_query_one(sql, &[&number.as_str(), &line.to_string(), &matching.archived]).await?.get(0))
 }
 
-/// What is known of a number, read at once.
-#[derive(Debug)]
-pub struct Known {
-    pub(crate) pin: Option<Pinned>,
-    /// All records with this number that count for the line's country, in the order in which the rules prefer them.
-    pub records: Vec<Entry>,
-    /// The opportunities of the customer who most probably counts: the first record, or its first company.
-    pub(crate) opportunities: Option<(Related, Stored)>,
-}
-
-/// What is known of this number for a line in this country.
-pub async fn known(client: &Client, number: &E164, line: Region, matching: Matching) -> Result<Known> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let opportunities = |of: &str| {
-            format!(
-                "select jsonb_agg(jsonb_build_object('id', id, 'name', name, 'status', status, 'created', created_at))
-                   from directory_opportunities where {of}"
-            )
-        };
-        // A guess whose opportunities are needed: the rules decide, and ask for others if it was wrong.
-        let (individuals, companys) =
-            (opportunities("individual_id = f.id"), opportunities("company_id = f.company_id"));
-        format!(
-            "with f as (
-                 select r.kind, r.id, r.record, r.companies, r.companies_at + make_interval(secs => $2) as until, r.seen_at,
-                        case r.kind when 'company' then r.id when 'contact' then (r.companies->0->>'id')::bigint end as company_id,
-                        row_number() over (order by r.archived and not $4, array_position(array['individual', 'company', 'contact'], r.kind),
-                                                    case when $5 then -r.id else r.id end) as n
-                   from directory_numbers d join directory_records r using (kind, id)
-                  where d.number = $1 and (d.only_for is null or d.only_for = $3))
-             select f.record, f.companies, f.until, f.seen_at, now(), p.kind, p.id, p.pinned_by, p.pinned_at,
-                    read_at, extract(epoch from now() - read_at)::float8, f.company_id,
-                    case when f.n = 1 then case when f.kind = 'individual' then ({individuals}) else ({companys}) end end
-               from opportunities_read left join pins p on p.number = $1 left join f on true
-              order by f.n"
-        )
-    });
-    let values: [&(dyn ToSql + Sync); 5] =
-        [&number.as_str(), &COMPANIES_KEPT_S, &line.to_string(), &matching.archived, &matching.newest_first];
-    let rows = client.prepared_query(&SQL, &values).await?;
-    let first = rows.first();
-    let records: Vec<Entry> = rows.iter().filter_map(entry).collect();
-    let customer = records.first().and_then(|entry| match entry.record.kind {
-        Kind::Individual => Some(Related { kind: RecordKind::Individual, id: entry.record.id }),
-        Kind::Company | Kind::Contact => {
-            Some(Related { kind: RecordKind::Company, id: first?.get::<_, Option<_>>(11)? })
-        }
-    });
-    let opportunities = customer.zip(first).map(|(customer, row)| {
-        let found: Option<Json<Vec<Opportunity>>> = row.get(12);
-        let opportunities = found.map(|Json(found)| found).unwrap_or_default();
-        let stored = Stored::new(row.get(9), row.get(10), opportunities, &customer);
-        (customer, stored)
-    });
-    let pin = first.and_then(|row| {
-        let kind = Kind::parse(row.get::<_, Option<_>>(5)?)?;
-        Some(Pinned { record: RecordRef { kind, id: row.get(6) }, by: row.get(7), at: row.get(8) })
-    });
-    Ok(Known { pin, records, opportunities })
-}
-
 /// A record of the directory, if it has it.
 pub(crate) async fn one(client: &Client, record: RecordRef) -> Result<Option<Entry>> {
-    let sql = "select record, companies, companies_at + make_interval(secs => $3), seen_at, now()
+    let sql = "select record, companies, companies_at + make_interval(secs => $3) as until, seen_at, now() as now
                  from directory_records where kind = $1 and id = $2";
     let row = client.prepared_query_opt(sql, &[&record.kind.to_string(), &record.id, &COMPANIES_KEPT_S]).await?;
     Ok(row.as_ref().and_then(entry))
 }
 
-/// From the columns record, companies, until when those decide, when it was read, now.
-fn entry(row: &tokio_postgres::Row) -> Option<Entry> {
-    let Json(mut record): Json<Record> = row.get::<_, Option<_>>(0)?;
-    let (stored, until): (Option<Json<Vec<Company>>>, Option<Timestamp>) = (row.get(1), row.get(2));
+/// From the row's columns of these names.
+pub(super) fn entry(row: &tokio_postgres::Row) -> Option<Entry> {
+    let Json(mut record): Json<Record> = row.get::<_, Option<_>>("record")?;
+    let (stored, until): (Option<Json<Vec<Company>>>, Option<Timestamp>) = (row.get("companies"), row.get("until"));
     let companies = match (record.kind, stored, until) {
         (Kind::Contact, Some(Json(stored)), Some(until)) => {
             record.companies = stored;
-            Companies::Known { fresh: until > row.get::<_, Timestamp>(4), until }
+            Companies::Known { fresh: until > row.get::<_, Timestamp>("now"), until }
         }
         (kind, ..) => Companies::unless_contact(kind),
     };
-    Some(Entry { record, companies, seen_at: row.get(3) })
+    Some(Entry { record, companies, seen_at: row.get("seen_at") })
 }
 
 /// Writes records as they are now, with their numbers. The stored companies of a contact are kept while the contact has

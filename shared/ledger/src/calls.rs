@@ -20,6 +20,7 @@ use super::{
 mod absent;
 mod as_left;
 mod by_hand;
+mod deciding;
 mod entering;
 mod first;
 pub(crate) mod left_out;
@@ -36,6 +37,7 @@ pub use super::snapshot::Snapshot;
 pub use absent::{LineInsights, insights_by_line, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
+pub use deciding::{Decide, decide_and_claim};
 pub use entering::{all_entered, any_to_enter, enter};
 pub use first::{First, FirstSeen, first_seen};
 pub use left_out::undecide;
@@ -44,9 +46,7 @@ pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue}
 pub use pairs::{any_unpaired, pair};
 pub use past::{Past, PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
-pub use taking::{
-    CARD_DECIDES_FOR, JustDecided, Take, Taken, TakenAndClaimed, apply, begin, decide_and_claim, end, take_in_and_claim,
-};
+pub use taking::{CARD_DECIDES_FOR, JustDecided, Take, Taken, TakenAndClaimed, apply, begin, end, take_in_and_claim};
 pub use walk::{lines_since, since};
 use writing::WAITS;
 pub use writing::{

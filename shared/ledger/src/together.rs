@@ -9,7 +9,6 @@ use std::{collections::HashMap, sync::LazyLock, time::Duration};
 use base::{
     db::{Client, Database, Failure},
     error::{Code, Error, Result},
-    ids::CallId,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -36,11 +35,12 @@ impl Locked {
 /// A statement's two texts, in the order of [`Locked::BOTH`].
 pub(crate) type Texts = LazyLock<[String; 2]>;
 
-/// The values of one statement about one call.
+/// The values of one statement about one call, or about something else that has a key.
 pub trait Values: Sized + Send + Sync + 'static {
-    fn call_id(&self) -> CallId;
+    /// Two with the same key are not handled by the same statement.
+    fn key(&self) -> i64;
 
-    /// Runs the statement for all of these. One row at least for each that was not skipped; the column `of_call` is the call.
+    /// Runs the statement for all of these. One row at least for each that was not skipped; the column `of_key` says whose it is.
     fn run(client: &Client, all: &[Self], locked: Locked) -> impl Future<Output = Result<Vec<Row>, Failure>> + Send;
 }
 
@@ -112,8 +112,8 @@ async fn handle<V: Values>(database: Database, mut receiver: mpsc::UnboundedRece
         while all.len() < MANY
             && let Ok(next) = receiver.try_recv()
         {
-            // Twice the same call: the second statement sees what the first has done.
-            if all.iter().any(|waiting| waiting.values.call_id() == next.values.call_id()) {
+            // Twice the same: the second statement sees what the first has done.
+            if all.iter().any(|waiting| waiting.values.key() == next.values.key()) {
                 again = Some(next);
                 break;
             }
@@ -141,10 +141,10 @@ async fn answer<V: Values>(database: Database, mut all: Vec<Waiting<V>>) {
         Ok(rows) => {
             let mut of: HashMap<i64, Vec<Row>> = HashMap::new();
             for row in rows {
-                of.entry(row.get("of_call")).or_default().push(row);
+                of.entry(row.get("of_key")).or_default().push(row);
             }
             for (values, answer) in values.into_iter().zip(answers) {
-                let answered = match of.remove(&values.call_id().0) {
+                let answered = match of.remove(&values.key()) {
                     None if locked == Locked::Skip => Answer::RunAlone(values),
                     rows => Answer::Is(Ok(rows.unwrap_or_default())),
                 };

@@ -79,8 +79,8 @@ pub async fn first_seen(
 }
 
 impl Values for FirstSeen {
-    fn call_id(&self) -> CallId {
-        self.call_id
+    fn key(&self) -> i64 {
+        self.call_id.0
     }
 
     async fn run(client: &Client, all: &[Self], _: Locked) -> Result<Vec<Row>, Failure> {
@@ -95,7 +95,7 @@ impl Values for FirstSeen {
                                on conflict (call_id) do nothing
                             returning call_id as id, card_at is not null as claimed),
                       noted as ({})
-                 select i.id as of_call, made.claimed, p.* from i left join made on made.id = i.id left join lateral ({past}) p on true",
+                 select i.id as of_key, made.claimed, p.* from i left join made on made.id = i.id left join lateral ({past}) p on true",
                 write_many("id in (select id from made)")
             )
         });

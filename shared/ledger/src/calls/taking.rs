@@ -122,7 +122,7 @@ impl TakeIn<'_> {
                               from kept k join v on v.id = k.id
                              where c.call_id = any($1) and c.call_id = k.id and k.so and (k.fits or {when})
                          returning {gives}, (c.snapshot_at, c.snapshot_rank) = (v.seen_at, v.place) as stored)
-             select k.id as of_call, k.so, k.so and not k.known and not coalesce(taken.stored, made.stored, false) as to_merge, {answers}
+             select k.id as of_key, k.so, k.so and not k.known and not coalesce(taken.stored, made.stored, false) as to_merge, {answers}
                from kept k left join taken on taken.call_id = k.id left join made on made.id = k.id
                     left join lateral (select resolution, looked_up_at, resolved_at, card_at from calls where call_id = any($1) and call_id = k.id) calls on true"
         )
@@ -363,8 +363,8 @@ pub struct Take {
 }
 
 impl Values for Take {
-    fn call_id(&self) -> CallId {
-        self.view.call_id
+    fn key(&self) -> i64 {
+        self.view.call_id.0
     }
 
     async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, Failure> {
@@ -419,35 +419,4 @@ pub async fn take_in_and_claim(
         Box::new(JustDecided { resolution, looked_up_at: row.get("looked_up_at"), card_shown: row.get("card_shown") })
     });
     Ok(TakenAndClaimed::Claimed { claimed: claimed(&row), decided })
-}
-
-/// Makes this the resolution by which the call is logged, and asks for the lease of its log, as [`take_in_and_claim`] does for the card's look-up.
-/// `None` if it was decided before, or its data were deleted.
-pub async fn decide_and_claim(
-    client: &Client,
-    call_id: CallId,
-    resolution: Resolution,
-    claiming: &Claiming<'_>,
-) -> Result<Option<(Claimed, Box<JustDecided>)>> {
-    static SQL: LazyLock<String> = LazyLock::new(|| {
-        let claiming = ClaimSql { lease: "$3::uuid", form: "$5::text", unsent: "$6::bool", unclear: "$7::float8" };
-        let (held, own) =
-            ("(lease_until > now() and lease <> all($4)) is true", "coalesce(lease = any($4::uuid[]), false)");
-        // The conditions about the decision are true of this one.
-        let creates = claiming.creatable(own, "snapshot is not null");
-        format!(
-            "update calls c set resolution = $2, looked_up_at = now(), resolved_at = now(), wanted = wanted + 1, hand_on_at = {LATER}, {}
-              where call_id = $1 and resolved_at is null and erased_at is null
-          returning {ROW}, card_at is not null as card_shown, {}",
-            claiming.sets(held, own, &creates, "false"),
-            claiming.gives()
-        )
-    });
-    let (ours, form) = (claiming.ours(), claiming.form.map(LogForm::as_str));
-    let (unsent, unclear) = (claiming.sent.is_nothing(), claiming.sent.unclear_s());
-    let found = Json(&resolution);
-    let values: [&(dyn ToSql + Sync); 7] = [&call_id.0, &found, &claiming.lease.0, &ours, &form, &unsent, &unclear];
-    let Some(row) = client.prepared_query_opt(&SQL, &values).await? else { return Ok(None) };
-    let by = JustDecided { resolution, looked_up_at: row.get("looked_up_at"), card_shown: row.get("card_shown") };
-    Ok(Some((claimed(&row), Box::new(by))))
 }

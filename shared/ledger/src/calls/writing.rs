@@ -367,8 +367,8 @@ pub async fn record_written(
 }
 
 impl Values for Record {
-    fn call_id(&self) -> CallId {
-        self.call_id
+    fn key(&self) -> i64 {
+        self.call_id.0
     }
 
     async fn run(client: &Client, all: &[Self], locked: Locked) -> Result<Vec<Row>, Failure> {
@@ -424,7 +424,7 @@ impl Record {
                     lease_until = case when {mine} and w.releases then {given_back} else lease_until end,
                     hand_on_at = case when {mine} and w.releases then {left} else hand_on_at end, hand_ons = 0
                from w where c.call_id = w.id and c.call_id = any($1)
-          returning c.call_id as of_call, {mine} and w.releases and wanted <> w.seen as changed"
+          returning c.call_id as of_key, {mine} and w.releases and wanted <> w.seen as changed"
         )
     }
 }
