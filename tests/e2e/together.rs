@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use harness::{Stack, eventually};
 use jiff::Timestamp;
 use ledger::{
-    calls::{self, Claiming, FirstSeen, Lease, Record, Snapshot, Take, TakenAndClaimed, Written},
+    calls::{self, Claiming, Decide, FirstSeen, Lease, Record, Snapshot, Take, TakenAndClaimed, Written},
     form::LogForm,
     resolution::Resolution,
     timeline::{self, Entry, What},
@@ -61,6 +61,11 @@ async fn first_seen(all: &Together<FirstSeen>, id: i64) -> Result<Option<bool>> 
     Ok(first.map(|first| first.claimed))
 }
 
+fn claiming() -> Claiming<'static> {
+    let (lease, sent, form) = (Lease::fresh(), calls::Sent::AsRecorded, Some(LogForm::PhoneCall));
+    Claiming { lease, ours: &[], sent, form, leaves: true }
+}
+
 async fn take(
     takes: &Together<Take>,
     id: i64,
@@ -70,13 +75,7 @@ async fn take(
     let call = call(id, &more).map_err(|e| base::error::Error::park(Code::MessageMalformed, e.to_string()))?;
     let at = AT.parse::<Timestamp>().unwrap_or_default() + Duration::from_secs(60);
     let view = Snapshot::new(kind, at, &call);
-    let claiming = Claiming {
-        lease: Lease::fresh(),
-        ours: &[],
-        sent: calls::Sent::AsRecorded,
-        form: Some(LogForm::PhoneCall),
-        leaves: true,
-    };
+    let claiming = claiming();
     let fresh = (kind == "call.ended").then_some(Duration::from_secs(3600));
     calls::take_in_and_claim(takes, Stage::Ended, CallId(id), &view, fresh, &claiming).await
 }
@@ -140,6 +139,48 @@ async fn each_call_gets_its_own_values_in_one_statement() -> Result<()> {
     stack.down().await
 }
 
+/// Calls that did not ring, as far as we know.
+#[tokio::test]
+async fn calls_without_a_card_are_decided_together() -> Result<()> {
+    let mut stack = Stack::new("decide").await?;
+    let (database, client) = ledger(&mut stack).await?;
+    let (takes, decisions) = (Together::start(database.clone()), Together::<Decide>::start(database));
+    let ended = CALLS.map(|id| take(&takes, id, "call.ended", json!({ "ended_at": 1_777_888_100 })));
+    for taken in join_all(ended).await {
+        ensure!(matches!(taken?, TakenAndClaimed::Undecided), "nobody was looked up");
+    }
+    let locked = CALLS.start + 20;
+    client.batch_execute(&format!("begin; select from calls where call_id = {locked} for update")).await?;
+    let decide = |id| {
+        let decisions = decisions.clone();
+        tokio::spawn(
+            async move { Ok(calls::decide_and_claim(&decisions, CallId(id), resolution(id)?, &claiming()).await?) },
+        )
+    };
+    let mut all: Vec<_> = CALLS.map(decide).collect();
+    let blocked = all.remove(20);
+    let others = timeout(Duration::from_secs(3), join_all(all)).await.context("the others wait for the locked call")?;
+    let others = others.into_iter().collect::<Result<Result<Vec<_>>, _>>()??;
+    ensure!(!blocked.is_finished(), "the call is locked");
+    client.batch_execute("commit").await?;
+    let blocked = timeout(Duration::from_secs(3), blocked).await???;
+    for (id, decided) in CALLS.filter(|id| *id != locked).chain([locked]).zip(others.into_iter().chain([blocked])) {
+        let (claimed, by) = decided.context("it was not decided")?;
+        let calls::Claimed::Ours(row) = claimed else { anyhow::bail!("{claimed:?}") };
+        let calls::Decision::Final { resolution, .. } = &row.decision else { anyhow::bail!("{row:?}") };
+        let records = [resolution, &by.resolution].map(|by| by.record.as_ref().map(|record| record.id));
+        ensure!(row.call_id.0 == id && records == [Some(id + 1); 2], "{row:?}");
+        ensure!(row.log == calls::Log::Intended(LogForm::PhoneCall), "{row:?}");
+    }
+    let times = "select count(distinct resolved_at) from calls where sellsy_id is null";
+    let times: i64 = client.query_one(times, &[]).await?.get(0);
+    ensure!(times < 10, "{times} statements for 40 calls");
+    for decided in join_all(CALLS.map(decide)).await {
+        ensure!(decided??.is_none(), "it was decided before");
+    }
+    stack.down().await
+}
+
 /// Rows of `calls` that were read so far, by all connections that have ended.
 async fn rows_read(client: &Client) -> Result<i64> {
     let sql = "select coalesce(seq_tup_read, 0) + (select sum(idx_tup_read)::bigint from pg_stat_user_indexes i where i.relname = 'calls')
@@ -158,19 +199,24 @@ async fn plans_of_an_empty_ledger_read_few_rows_of_a_large_one() -> Result<()> {
     let database = Database::start(&stack.database_url.as_str().into(), 4, Plans::Once, condition, end.clone())?;
     database.available().await;
     let (firsts, takes, records) =
-        (Together::start(database.clone()), Together::start(database.clone()), Together::start(database));
+        (Together::start(database.clone()), Together::start(database.clone()), Together::start(database.clone()));
+    let decisions = Together::<Decide>::start(database);
     let all = async |calls: std::ops::Range<i64>| -> Result<()> {
         for first in join_all(calls.clone().map(|id| first_seen(&firsts, id))).await {
             ensure!(first? == Some(true), "not the first");
         }
         let ended = calls.clone().map(|id| take(&takes, id, "call.ended", json!({ "ended_at": 1_777_888_100 })));
         let rows = join_all(ended).await.into_iter().map(|taken| claimed(taken?)).collect::<Result<Vec<_>>>()?;
-        let written = calls.zip(&rows).map(|(id, row)| {
+        let written = calls.clone().zip(&rows).map(|(id, row)| {
             let written = Written { form: LogForm::PhoneCall, sellsy_id: id, digest: "digest".into(), left: None };
             calls::record_written(&records, row, written, [], Lease::fresh(), true)
         });
         for written in join_all(written).await {
             written?;
+        }
+        for id in calls {
+            let decided = calls::decide_and_claim(&decisions, CallId(id), resolution(id)?, &claiming()).await?;
+            ensure!(decided.is_none(), "it was decided before");
         }
         Ok(())
     };
@@ -186,7 +232,7 @@ async fn plans_of_an_empty_ledger_read_few_rows_of_a_large_one() -> Result<()> {
         all(CALLS.start + n * 100..CALLS.end + n * 100).await?;
     }
     end.cancel();
-    drop((firsts, takes, records));
+    drop((firsts, takes, records, decisions));
     // What a connection has read is known when it has ended.
     let ended = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'";
     let gone = || async { (client.query_one(ended, &[]).await.ok()?.get::<_, i64>(0) == 0).then_some(()) };
