@@ -18,6 +18,7 @@ usage: scripts/services.sh COMMAND
   stop-broker     start-broker     kill-broker        for fault tests: stop normally, start
   stop-database   start-database   kill-database      again on the same port, kill -9
   rabbitmqctl ARG...  RabbitMQ's own tool, on the broker that this script started
+  cluster COMMAND     three brokers, and a primary with a standby, to lose one of: scripts/services.sh cluster help
   pgbouncer           prints the path of PgBouncer, which one test needs, after installing Debian's package if you are root
 
 The first of these that works is used:
@@ -53,6 +54,8 @@ record() { echo "$2" >"$state/$1"; }
 source "$root/scripts/services/docker.sh"
 # shellcheck source=scripts/services/processes.sh
 source "$root/scripts/services/processes.sh"
+# shellcheck source=scripts/services/cluster.sh
+source "$root/scripts/services/cluster.sh"
 
 # ---- what answers on a port ---------------------------------------------------------------------------------------
 
@@ -184,14 +187,18 @@ start_both() {
     docker_remove
   fi
   if wanted processes; then
-    # shellcheck disable=SC2046 # each word is a package
-    if have_binaries || { ((EUID == 0)) && has apt-get && install_packages $(missing_packages) && have_binaries; }; then
+    if need_binaries; then
       record how processes
       processes_up
       return
     fi
   fi
   what_to_install
+}
+
+need_binaries() {
+  # shellcheck disable=SC2046 # each word is a package
+  have_binaries || { ((EUID == 0)) && has apt-get && install_packages $(missing_packages) && have_binaries; }
 }
 
 what_to_install() {
@@ -313,6 +320,7 @@ case ${1:-} in
   stop-database | start-database | kill-database) fault "${1%-*}" database ;;
   rabbitmqctl) by_way rabbitmqctl "${@:2}" ;;
   pgbouncer) pooler ;;
+  cluster) lock && in_cluster "${2:-help}" "${@:3}" ;;
   help | --help | -h) usage ;;
   *) usage >&2 && exit 2 ;;
 esac

@@ -177,7 +177,7 @@ processes_stop() { # SERVICE SIGNAL
   if running "$1"; then
     pid=$(pid_of "$1")
     case $1-$2 in
-      broker-*) kill "-$2" -- "-$pid" ;; # the group: keeper, epmd and Erlang
+      broker-* | epmd-*) kill "-$2" -- "-$pid" ;; # the group: keeper, epmd and Erlang
       database-TERM) kill -INT "$pid" ;; # PostgreSQL's "fast" shutdown, which ends the sessions too
       database-KILL) kill -KILL "$pid" ;; # its children notice and end
     esac
@@ -228,7 +228,18 @@ start_broker() {
   local dir=$home/rabbitmq plugins='' server epmd port
   read -r server epmd < <(find_broker)
   end_leftovers
-  for port in broker dist epmd management; do claim_port "$port"; done
+  for port in broker dist management; do claim_port "$port"; done
+  # Brokers that form a cluster share one.
+  if [[ -n ${shared_epmd:-} ]]; then
+    record epmd.port "$shared_epmd"
+    epmd=true
+  else
+    claim_port epmd
+  fi
+  if [[ -n ${cookie:-} ]]; then
+    # shellcheck disable=SC2016 # for the inner shell
+    "${runner[@]}" sh -c 'umask 377 && test -e "$1" || echo "$2" >"$1"' sh "$dir/.erlang.cookie" "$cookie"
+  fi
   if [[ ${SERVICES_MANAGEMENT:-} == 1 ]]; then
     plugins=rabbitmq_management
     say "management page: http://127.0.0.1:$(recorded management.port), guest, guest"
@@ -240,6 +251,7 @@ start_broker() {
     echo "log.file = false"
     echo "log.connection.level = error" # every test opens connections
     echo "disk_free_limit.absolute = 50MB"
+    [[ -z ${broker_settings[*]:-} ]] || printf '%s\n' "${broker_settings[@]}"
     [[ -z $plugins ]] || printf 'management.tcp.%s\n' "ip = 127.0.0.1" "port = $(recorded management.port)"
   } >"$dir/rabbitmq.conf"
   set_erlang
@@ -260,11 +272,13 @@ end_leftovers() {
   done < <(grep -slzFx "CALLBRIDGE_SERVICES=$id" /proc/[0-9]*/environ)
 }
 
-processes_rabbitmqctl() {
+processes_rabbitmqctl() { processes_tool rabbitmqctl "$@"; }
+
+processes_tool() { # TOOL ARG...
   local server _
   choose_home && set_erlang
   read -r server _ < <(find_broker)
-  cd "$home" && exec "${runner[@]}" -i "${erlang[@]}" "${server%/*}/rabbitmqctl" "$@"
+  cd "$home" && exec "${runner[@]}" -i "${erlang[@]}" "${server%/*}/$1" "${@:2}" 9>&-
 }
 
 # ---- PostgreSQL ---------------------------------------------------------------------------------------------------

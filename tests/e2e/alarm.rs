@@ -23,10 +23,6 @@ async fn watermark(of_memory: &str) -> Result<()> {
     services(&["rabbitmqctl", "set_vm_memory_high_watermark", of_memory]).await.map(drop)
 }
 
-fn threads(worker: &Process) -> Result<usize> {
-    Ok(std::fs::read_dir(format!("/proc/{}/task", worker.pid().context("a process")?))?.count())
-}
-
 #[tokio::test]
 #[ignore = "nightly: the alarm stops everybody who publishes on this broker"]
 async fn an_alarm_of_the_broker_leaves_nothing_behind() -> Result<()> {
@@ -43,14 +39,14 @@ async fn an_alarm_of_the_broker_leaves_nothing_behind() -> Result<()> {
             Some(workers[0].readiness().await.ok()?.1.to_string()).filter(|said| said.contains("takes no messages"))
         };
         eventually(SOON, says).await.context("ingest does not say what is wrong")?;
-        let before = workers.iter().map(threads).collect::<Result<Vec<_>>>()?;
+        let before = workers.iter().map(Process::threads).collect::<Result<Vec<_>>>()?;
         // By now it is known that the broker takes nothing, so no webhook waits for it.
         let began = Instant::now();
         calls.push(stack.sandbox.play(&call(CLIENT).lasting(120)).await?);
         stack.sandbox.delivered(SOON).await?;
         ensure!(began.elapsed() < Duration::from_secs(1), "two webhooks took {:?}", began.elapsed());
         sleep(LASTS).await;
-        let after = workers.iter().map(threads).collect::<Result<Vec<_>>>()?;
+        let after = workers.iter().map(Process::threads).collect::<Result<Vec<_>>>()?;
         ensure!(
             before.iter().zip(&after).all(|(before, after)| after <= before),
             "threads before {before:?}, after {after:?}"

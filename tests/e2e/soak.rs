@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::soak::{Soak, script::Load};
+use harness::soak::{Means, Soak, script::Load};
 
 const LOAD: Load = Load { calls: 600, over: Duration::from_secs(30), old: 0.12 };
 
@@ -11,7 +11,8 @@ const LOAD: Load = Load { calls: 600, over: Duration::from_secs(30), old: 0.12 }
 #[tokio::test]
 async fn every_call_is_logged_exactly_once_whatever_breaks() -> Result<()> {
     // Other tests may be using the broker: its links break, but it is not stopped.
-    let settled = Soak::mixture(fastrand::u64(..), LOAD, false).run().await?;
+    let settled =
+        Soak::mixture(fastrand::u64(..), LOAD, Means { replicas: 2, own_broker: false, cluster: false }).run().await?;
     ensure!(settled.verdict.is_clean(), "{}", settled.verdict);
     Ok(())
 }

@@ -172,7 +172,7 @@ impl Site {
     }
 
     pub(crate) fn rss_mb(&self) -> Result<BTreeMap<&'static str, f64>> {
-        WORKERS.iter().zip(&self.workers).map(|(worker, process)| Ok((*worker, machine::rss_mb(process)?))).collect()
+        WORKERS.iter().zip(&self.workers).map(|(worker, process)| Ok((*worker, process.rss_mb()?))).collect()
     }
 
     pub(crate) async fn bare(&self) -> Result<Bare> {

@@ -10,20 +10,7 @@ const TICKS_PER_S: f64 = 100.0;
 
 /// User and system time since the start.
 pub(crate) fn cpu(process: &Process) -> Result<Duration> {
-    Stat::of(&read(process, "stat")?).map(|stat| stat.own)
-}
-
-/// Resident memory.
-pub(crate) fn rss_mb(process: &Process) -> Result<f64> {
-    let status = read(process, "status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kb: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kb / 1024.0)
-}
-
-fn read(process: &Process, file: &str) -> Result<String> {
-    let pid = process.pid().context("the process has ended")?;
-    fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("/proc/{pid}/{file}"))
+    Stat::of(&process.proc("stat")?).map(|stat| stat.own)
 }
 
 /// CPU time up to now; only differences mean something.

@@ -13,7 +13,7 @@ use clap::Parser;
 use comfy_table::{Table, presets};
 use harness::{
     Services,
-    soak::{Settled, Soak, script::Load},
+    soak::{Means, Settled, Soak, script::Load},
 };
 
 /// Unless `SERVICES_DIR` says otherwise.
@@ -50,6 +50,9 @@ struct Options {
     /// With --table: only the faults whose description contains this
     #[arg(long)]
     only: Option<String>,
+    /// On three brokers, and a primary with a standby: with --table only what can happen to these
+    #[arg(long)]
+    cluster: bool,
 }
 
 #[tokio::main]
@@ -57,10 +60,11 @@ async fn main() -> ExitCode {
     let options = Options::parse();
     let folder = std::env::var("SERVICES_DIR").unwrap_or_else(|_| SERVICES.to_owned());
     // In a task, so that the services are ended after a panic, too.
+    let cluster = options.cluster;
     let soak = tokio::spawn(soak(options, folder.clone()));
     let outcome = soak.await.context("a panic").and_then(|outcome| outcome);
-    let ended = match Services::own(&folder).await {
-        Ok(services) => services.order(&["down", "--purge"]).await,
+    let ended = match services(&folder, cluster).await {
+        Ok(services) => services.end().await,
         Err(e) => Err(e),
     };
     match outcome.and_then(|good| ended.map(|()| good)) {
@@ -73,10 +77,14 @@ async fn main() -> ExitCode {
     }
 }
 
+async fn services(folder: &str, cluster: bool) -> Result<&'static Services> {
+    if cluster { Services::cluster(folder).await } else { Services::own(folder).await }
+}
+
 async fn soak(options: Options, folder: String) -> Result<bool> {
-    Services::own(&folder).await?;
+    services(&folder, options.cluster).await?;
     if options.table {
-        return single::each(options.only.as_deref(), options.record).await;
+        return single::each(options.only.as_deref(), options.record, options.cluster).await;
     }
     let over = options.seconds.map_or_else(|| Duration::from_secs_f64(options.minutes * 60.0), Duration::from_secs);
     let as_usual = usize::try_from(over.as_secs() * CALLS_A_SECOND)?;
@@ -88,7 +96,8 @@ async fn soak(options: Options, folder: String) -> Result<bool> {
     for nth in 0..options.seeds {
         let seed = options.seed.map_or_else(|| fastrand::u64(..), |seed| seed.wrapping_add(nth));
         println!("\nSeed {seed}:");
-        let soak = Soak::mixture(seed, load, true);
+        let soak =
+            Soak::mixture(seed, load, Means { replicas: 2, own_broker: !options.cluster, cluster: options.cluster });
         let faults = soak.faults.len();
         let settled = soak.run().await.with_context(|| format!("seed {seed}"))?;
         good &= settled.verdict.is_clean();

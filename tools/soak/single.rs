@@ -10,6 +10,7 @@ use harness::{
     relay::State,
     soak::{
         Settled, Soak,
+        cluster::{NODE_FAULTS, NodeFault, Standby},
         faults::{API_FAULTS, ApiFault, Fault, Planned, Service},
         script::Load,
     },
@@ -49,7 +50,7 @@ fn all() -> Vec<(Fault, f64)> {
     all
 }
 
-pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
+pub(crate) async fn each(only: Option<&str>, record: bool, cluster: bool) -> Result<bool> {
     let header = [
         "what was broken",
         "for",
@@ -60,19 +61,20 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
         "wrong, strange or parked",
         "all logged after",
         "all right after",
+        "longest pause",
     ];
     let (mut rows, mut good) = (Vec::new(), true);
     let wanted = |fault: &Fault| only.is_none_or(|only| fault.to_string().contains(only));
-    for (fault, old) in all().into_iter().filter(|(fault, _)| wanted(fault)) {
+    let (all, replicas) = if cluster { (nodes(), 2) } else { (all(), 1) };
+    for (fault, old) in all.into_iter().filter(|(fault, _)| wanted(fault)) {
         println!("\n{fault}:");
         let soak = Soak {
             name: "fault",
             seed: SEED,
             load: Load { calls: CALLS, over: OVER, old },
             faults: planned(&fault),
-            replicas: 1,
-            // Less than the time that reconciliation leaves to the webhooks.
-            patience: Duration::from_secs(240),
+            replicas,
+            patience: patience(&fault),
             hurry: false,
         };
         let settled = soak.run().await.with_context(|| fault.to_string())?;
@@ -80,11 +82,22 @@ pub(crate) async fn each(only: Option<&str>, record: bool) -> Result<bool> {
         rows.push(row(&fault, &settled));
         if record {
             // After each fault, so that measured results are not lost.
-            docs::write("faults", &header, &rows, only.is_some())?;
+            docs::write(if cluster { "nodes" } else { "faults" }, &header, &rows, only.is_some())?;
         }
     }
     println!("\n{}", table(&header, &rows));
     Ok(good)
+}
+
+/// Less than the time that reconciliation leaves to the webhooks, unless it is what finds the calls again.
+fn patience(fault: &Fault) -> Duration {
+    let is_reconciled = matches!(fault, Fault::Node(NodeFault::PrimaryKilled(Standby::Behind { .. })));
+    Duration::from_secs(if is_reconciled { 600 } else { 240 })
+}
+
+/// What can happen to one of several nodes.
+fn nodes() -> Vec<(Fault, f64)> {
+    NODE_FAULTS.map(|fault| (Fault::Node(fault), 0.0)).into()
 }
 
 /// How texts are given back matters only where a log is looked for: after creations whose outcome is unclear.
@@ -99,6 +112,8 @@ fn planned(fault: &Fault) -> Vec<Planned> {
             let unclear = Fault::Api { api: "sellsy", fault: ApiFault::CutAfter, share: 1.0 };
             vec![planned(LASTS, unclear), planned(LASTS + SEARCHED_WITHIN, fault.clone())]
         }
+        // While the workers are replaced, too.
+        Fault::Node(_) => vec![planned(LASTS, fault.clone()), planned(LASTS, Fault::RollingRestart)],
         fault => vec![planned(LASTS, fault.clone())],
     }
 }
@@ -106,6 +121,7 @@ fn planned(fault: &Fault) -> Vec<Planned> {
 fn row(fault: &Fault, settled: &Settled) -> Vec<String> {
     let verdict = &settled.verdict;
     let lasts = match fault {
+        Fault::Node(node) if node.has_its_time() => "–".into(),
         Fault::RollingRestart | Fault::LedgerSetBack { .. } | Fault::DelaysPurged | Fault::None => "–".into(),
         _ => format!("{} s", LASTS.as_secs()),
     };
@@ -119,5 +135,6 @@ fn row(fault: &Fault, settled: &Settled) -> Vec<String> {
         (verdict.wrong.len() + verdict.strange.len() + verdict.parked.len()).to_string(),
         seconds(settled.logged_after),
         seconds(settled.right_after),
+        format!("{:.1} s", settled.longest_pause.as_secs_f64()),
     ]
 }

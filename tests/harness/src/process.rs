@@ -137,6 +137,27 @@ impl Process {
         self.running.pid()
     }
 
+    /// A file of `/proc`, while it runs.
+    pub fn proc(&self, file: &str) -> Result<String> {
+        let pid = self.pid().context("the process has ended")?;
+        std::fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("/proc/{pid}/{file}"))
+    }
+
+    /// Resident memory.
+    pub fn rss_mb(&self) -> Result<f64> {
+        self.status("VmRSS").map(|kb| kb / 1024.0)
+    }
+
+    pub fn threads(&self) -> Result<f64> {
+        self.status("Threads")
+    }
+
+    fn status(&self, name: &str) -> Result<f64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).context("its status")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
     /// E.g. `-INT`.
     pub async fn signal(&self, signal: &str) -> Result<()> {
         let Some(pid) = self.pid() else { return Ok(()) };

@@ -56,6 +56,18 @@ impl Relay {
         Ok(relay)
     }
 
+    /// One for each host of the URL, and the URL with the relays instead.
+    pub async fn to_each(url: &str) -> anyhow::Result<(Vec<Self>, String)> {
+        let hosts = authority(url)?;
+        let mut relays = Vec::new();
+        for host in hosts.split(',') {
+            relays.push(Self::to(host).await?);
+        }
+        let addresses: Vec<&str> = relays.iter().map(|relay| relay.address.as_str()).collect();
+        let instead = url.replacen(&hosts, &addresses.join(","), 1);
+        Ok((relays, instead))
+    }
+
     /// A relay whose service does not exist yet.
     pub async fn to_none() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the relay")?;

@@ -11,13 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use broker::topology::{self, Names};
-use lapin::{
-    Connection, ConnectionProperties,
-    options::{ExchangeDeleteOptions, QueueDeleteOptions},
-};
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use tokio::{runtime, time::timeout};
 
-use crate::{Ledger, Process, Services, database, process::Running};
+use crate::{Ledger, Process, Services, database, process::Running, stack::queues};
 
 /// The time limit of the removal in a drop, which cannot be awaited.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
@@ -80,7 +77,7 @@ impl Resources {
     }
 
     async fn remove_queues(&self) -> Result<()> {
-        let connection = Connection::connect(&self.services.amqp_url, ConnectionProperties::default()).await?;
+        let connection = queues::connect(&self.services.amqp_url).await?;
         let channel = connection.create_channel().await?;
         let names = Names::new(self.name.clone());
         let others = locked(&self.queues).clone();

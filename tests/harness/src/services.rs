@@ -15,15 +15,17 @@ pub struct Services {
     pub amqp_url: String,
     /// A database in which others may be created.
     pub database_url: String,
-    /// The `SERVICES_DIR` of a pair that belongs to this process alone.
+    /// The `SERVICES_DIR` of those that belong to this process alone.
     own: Option<String>,
+    /// Three brokers, and a primary with a standby.
+    pub are_cluster: bool,
 }
 
 static SERVICES: OnceCell<Services> = OnceCell::const_new();
 
 impl Services {
     pub(crate) fn new(amqp_url: String, database_url: String) -> Self {
-        Self { amqp_url, database_url, own: None }
+        Self { amqp_url, database_url, own: None, are_cluster: false }
     }
 
     pub async fn get() -> anyhow::Result<&'static Self> {
@@ -32,8 +34,17 @@ impl Services {
 
     /// A pair from `scripts/services.sh` with its data in this folder, whatever the environment says.
     pub async fn own(folder: &str) -> anyhow::Result<&'static Self> {
-        let services = SERVICES.get_or_try_init(|| brought_up(Some(folder))).await?;
-        ensure!(services.own.is_some(), "other services are in use already");
+        Self::of_this_process(folder, false).await
+    }
+
+    /// The same with several nodes of each.
+    pub async fn cluster(folder: &str) -> anyhow::Result<&'static Self> {
+        Self::of_this_process(folder, true).await
+    }
+
+    async fn of_this_process(folder: &str, cluster: bool) -> anyhow::Result<&'static Self> {
+        let services = SERVICES.get_or_try_init(|| brought_up(Some(folder), cluster)).await?;
+        ensure!(services.own.is_some() && services.are_cluster == cluster, "other services are in use already");
         Ok(services)
     }
 
@@ -46,12 +57,23 @@ impl Services {
         self.own.is_some()
     }
 
-    /// E.g. `stop-broker`; only for a private pair.
+    /// E.g. `stop-broker`; only for those of this process.
     pub async fn order(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        self.order_for(arguments).await.map(drop)
+    }
+
+    /// What the order has printed.
+    pub async fn order_for(&self, arguments: &[&str]) -> anyhow::Result<String> {
         ensure!(self.are_own(), "these services may be in use by others");
         let output = script(self.own.as_deref()).args(arguments).output().await.context("services.sh")?;
         ensure!(output.status.success(), "services.sh {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Ends them and removes their data.
+    pub async fn end(&self) -> anyhow::Result<()> {
+        let down: &[&str] = if self.are_cluster { &["cluster", "down", "--purge"] } else { &["down", "--purge"] };
+        self.order(down).await
     }
 }
 
@@ -69,7 +91,7 @@ async fn find() -> anyhow::Result<Services> {
             Err(error) => containers::say(&format!("no containers, scripts/services.sh is asked instead: {error:#}")),
         }
     }
-    brought_up(None).await
+    brought_up(None, false).await
 }
 
 /// The harness's own HTTP client. The ignored error only means that the crypto provider was already installed.
@@ -86,10 +108,15 @@ fn script(own: Option<&str>) -> Command {
     script
 }
 
-async fn brought_up(own: Option<&str>) -> anyhow::Result<Services> {
+async fn brought_up(own: Option<&str>, are_cluster: bool) -> anyhow::Result<Services> {
     install_tls();
     // Not with output(), which would also capture stderr: the script's progress is for the person who waits.
-    let services = script(own).arg("env").stdout(Stdio::piped()).spawn().context("services.sh")?;
+    let services = script(own)
+        .args(are_cluster.then_some("cluster"))
+        .arg("env")
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("services.sh")?;
     let output = services.wait_with_output().await.context("services.sh")?;
     ensure!(output.status.success(), "scripts/services.sh could not bring the services up");
     let text = String::from_utf8(output.stdout).context("the output of services.sh")?;
@@ -99,5 +126,6 @@ async fn brought_up(own: Option<&str>) -> anyhow::Result<Services> {
             .map(|value| value.trim_matches(['\'', '"']).to_owned())
             .with_context(|| format!("services.sh env printed no {name}"))
     };
-    Ok(Services { amqp_url: value("AMQP_URL")?, database_url: value("DATABASE_URL")?, own: own.map(ToOwned::to_owned) })
+    let (amqp_url, database_url) = (value("AMQP_URL")?, value("DATABASE_URL")?);
+    Ok(Services { amqp_url, database_url, own: own.map(ToOwned::to_owned), are_cluster })
 }

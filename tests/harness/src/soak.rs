@@ -1,12 +1,13 @@
 //! A soak: thousands of calls under random faults, all made from one seed, checked by one assertion at the end.
 //!
 //! [`script`] makes the calls and knows the expected result of each, [`faults`] plans what breaks when, [`site`] is the
-//! installation under test, [`settle`] waits until all work is done, [`verdict`] compares Sellsy with the expected result. Calls
+//! installation under test, [`cluster`] what may happen to its nodes, [`settle`] waits until all work is done, [`verdict`] compares Sellsy with the expected result. Calls
 //! and plan follow from the seed, but their interleaving with the workers does not, so a failing seed may need a few runs to
 //! fail again.
 
 pub mod callers;
 mod clock;
+pub mod cluster;
 pub mod faults;
 pub mod script;
 mod settle;
@@ -19,14 +20,20 @@ use anyhow::{Context, Result};
 use fastrand::Rng;
 use jiff::Timestamp;
 use tokio::{
+    sync::oneshot::{self, error::TryRecvError},
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
-use faults::{Means, Planned};
+pub use faults::Means;
+use faults::Planned;
 use script::{Call, Load, Truth};
 pub use settle::Settled;
 use site::Site;
+
+const LOOKS_EVERY: Duration = Duration::from_millis(100);
+/// By then a worker is as large as it gets, if it loses nothing.
+const SIZED_AFTER: Duration = Duration::from_secs(300);
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -45,8 +52,7 @@ pub struct Soak {
 
 impl Soak {
     /// A mixture of all faults.
-    pub fn mixture(seed: u64, load: Load, own_broker: bool) -> Self {
-        let means = Means { replicas: 2, own_broker };
+    pub fn mixture(seed: u64, load: Load, means: Means) -> Self {
         let longest = Duration::from_secs(if load.over > Duration::from_secs(120) { 20 } else { 6 });
         // Different numbers than the ones the script is made from.
         let faults = faults::plan(&mut Rng::with_seed(!seed), load.over, longest, means);
@@ -65,9 +71,10 @@ impl Soak {
         let truths: Vec<Truth> = calls.iter().map(|call| call.truth.clone()).collect();
         println!("{} calls in {} s, {} of each worker", calls.len(), soak.load.over.as_secs(), soak.replicas);
         let began = Instant::now();
-        let healed = soak.clone().happen(&site, calls, began).await.with_context(|| soak.how_to_repeat())?;
+        let (healed, pause) = soak.clone().happen(&site, calls, began).await.with_context(|| soak.how_to_repeat())?;
         say(began, format_args!("all calls are made and all faults over; waiting until everything has settled"));
         let settled = settle::settle(&site, &truths, healed, soak.patience, soak.hurry).await?;
+        let settled = Settled { longest_pause: pause, ..settled };
         say(began, format_args!("{}", settled.verdict.to_string().trim_end()));
         if settled.verdict.is_clean() {
             let site = Arc::into_inner(site).context("somebody still uses the site")?;
@@ -83,9 +90,16 @@ impl Soak {
         format!("To repeat it: target/debug/soak --seed {} --seconds {seconds} --calls {calls}", self.seed)
     }
 
-    /// Runs calls and faults side by side. Returns when the last of both was over.
-    async fn happen(self: Arc<Self>, site: &Arc<Site>, calls: Vec<Call>, began: Instant) -> Result<Instant> {
+    /// Runs calls and faults side by side. Returns when the last of both was over, and the longest time without a new log.
+    async fn happen(
+        self: Arc<Self>,
+        site: &Arc<Site>,
+        calls: Vec<Call>,
+        began: Instant,
+    ) -> Result<(Instant, Duration)> {
         let mut happens = JoinSet::new();
+        let (all_are_played, end) = oneshot::channel::<()>();
+        let pause = tokio::spawn(longest_pause(site.clone(), end));
         for (number, planned) in self.faults.iter().cloned().enumerate() {
             let site = site.clone();
             happens.spawn(async move {
@@ -100,13 +114,37 @@ impl Soak {
                 sleep_until(began + call.at).await;
                 player.stack.sandbox.play(&call.play).await?;
             }
+            drop(all_are_played);
             Ok(())
         });
+        if self.load.over > SIZED_AFTER {
+            let site = site.clone();
+            happens.spawn(async move {
+                sleep_until(began + SIZED_AFTER).await;
+                say(began, format_args!("{}", site.sizes().await));
+                Ok(())
+            });
+        }
         while let Some(ended) = happens.join_next().await {
             ended??;
         }
-        Ok(Instant::now())
+        say(began, format_args!("{}", site.sizes().await));
+        Ok((Instant::now(), pause.await??))
     }
+}
+
+/// The longest time in which Sellsy got no new log, from the first one until all calls are made.
+async fn longest_pause(site: Arc<Site>, mut end: oneshot::Receiver<()>) -> Result<Duration> {
+    let (mut logs, mut since, mut longest) = (0, None::<Instant>, Duration::ZERO);
+    while end.try_recv() == Err(TryRecvError::Empty) {
+        let now = site.stack.sandbox.count("sellsy", "POST /phone-calls").await?;
+        longest = longest.max(since.map_or(Duration::ZERO, |since| since.elapsed()));
+        if now > logs {
+            (logs, since) = (now, Some(Instant::now()));
+        }
+        sleep(LOOKS_EVERY).await;
+    }
+    Ok(longest)
 }
 
 fn say(began: Instant, what: std::fmt::Arguments<'_>) {

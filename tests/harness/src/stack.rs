@@ -1,6 +1,6 @@
 //! One installation of Callbridge: sandbox, workers, a database and an AMQP namespace of its own.
 
-mod queues;
+pub(crate) mod queues;
 
 use std::{
     collections::BTreeMap,

@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use fastrand::Rng;
 
+use super::cluster::{NODE_FAULTS, NodeFault};
 use crate::{
     WORKERS,
     build::{self, After, Before, aircall, sellsy},
@@ -71,6 +72,8 @@ pub enum Fault {
         state: State,
     },
     BrokerStopped,
+    /// Of several brokers and databases.
+    Node(NodeFault),
     /// For this share of its requests.
     Api {
         api: &'static str,
@@ -110,6 +113,8 @@ pub struct Means {
     pub replicas: usize,
     /// Whether the broker may be stopped.
     pub own_broker: bool,
+    /// Whether there are several brokers and databases.
+    pub cluster: bool,
 }
 
 /// Sequential and overlapping faults until the time is over; each lasts at most `longest`, or from the beginning to the end.
@@ -138,6 +143,7 @@ fn any(rng: &mut Rng, means: Means) -> Fault {
             let (worker, replica) = somebody(rng, means);
             Fault::Killed { worker, replica }
         }
+        40..56 if means.cluster => Fault::Node(NODE_FAULTS[rng.usize(..NODE_FAULTS.len())]),
         25..52 => {
             let service = [Service::Broker, Service::Database][rng.usize(..2)];
             let state = [State::Cut, State::Stalled, State::Refusing][rng.usize(..3)];
@@ -223,6 +229,7 @@ impl fmt::Display for Fault {
                 write!(f, "{service} {state}")
             }
             Self::BrokerStopped => write!(f, "broker stopped"),
+            Self::Node(fault) => write!(f, "{fault}"),
             Self::Api { api, fault, share } => {
                 let api = if *api == "sellsy" { "Sellsy" } else { "Aircall" };
                 match fault {
@@ -254,7 +261,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_planned_sooner_or_later_and_all_end_in_time() {
-        let means = Means { replicas: 2, own_broker: true };
+        let means = Means { replicas: 2, own_broker: true, cluster: false };
         let (over, longest) = (Duration::from_secs(28_800), Duration::from_secs(10));
         let planned = plan(&mut Rng::with_seed(1), over, longest, means);
         assert!(planned.iter().all(|planned| planned.at + planned.lasts <= over));

@@ -27,6 +27,8 @@ pub struct Settled {
     /// Measured from the end of the last fault: until every call had its log, and until everything was right.
     pub logged_after: Option<Duration>,
     pub right_after: Option<Duration>,
+    /// While calls were made: the longest time without a new log.
+    pub longest_pause: Duration,
 }
 
 pub(super) async fn settle(
@@ -70,7 +72,7 @@ pub(super) async fn settle(
     if let Some(loud) = loud {
         verdict.strange.push(loud);
     }
-    Ok(Settled { verdict, logged_after, right_after })
+    Ok(Settled { verdict, logged_after, right_after, longest_pause: Duration::ZERO })
 }
 
 /// What is right now may still change before the last message is handled. Returns what is still waiting in the end.

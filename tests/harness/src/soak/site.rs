@@ -43,14 +43,16 @@ pub(super) struct Site {
     /// Held while writes may be carried out late. The ledger is not set back then: that a write is still to be carried out
     /// would be known to nobody, and such a log is created twice (docs/operating.md names the case).
     late: RwLock<()>,
+    /// Held while a broker or a database is lost.
+    nodes: Mutex<()>,
 }
 
 /// The place of one worker, which successive processes fill.
 struct Slot {
     worker: &'static str,
     replica: usize,
-    broker: Relay,
-    database: Relay,
+    broker: Vec<Relay>,
+    database: Vec<Relay>,
     environment: BTreeMap<String, String>,
     starts: AtomicUsize,
     process: Mutex<Option<Process>>,
@@ -60,11 +62,10 @@ struct Slot {
 
 impl Slot {
     async fn at(stack: &Stack, worker: &'static str, replica: usize) -> Result<Self> {
-        let broker = Relay::to(&authority(&stack.amqp_url)?).await?;
-        let database = Relay::to(&authority(&stack.database_url)?).await?;
+        let (broker, amqp_url) = Relay::to_each(&stack.amqp_url).await?;
+        let (database, database_url) = Relay::to_each(&stack.database_url).await?;
         let mut environment = stack.environment.clone();
-        environment.insert("AMQP_URL".into(), broker.instead_of(&stack.amqp_url)?);
-        environment.insert("DATABASE_URL".into(), database.instead_of(&stack.database_url)?);
+        environment.extend([("AMQP_URL".into(), amqp_url), ("DATABASE_URL".into(), database_url)]);
         Ok(Self {
             worker,
             replica,
@@ -109,6 +110,7 @@ impl Site {
             api_faults: Mutex::default(),
             texts: Mutex::default(),
             late: RwLock::default(),
+            nodes: Mutex::default(),
         };
         for slot in &site.slots {
             *slot.process.lock().await = Some(slot.start(&site.stack).await?);
@@ -151,6 +153,10 @@ impl Site {
                 services.order(&["stop-broker"]).await?;
                 sleep(lasts).await;
                 services.order(&["start-broker"]).await?;
+            }
+            faults::Fault::Node(fault) => {
+                let _one_at_a_time = self.nodes.lock().await;
+                fault.inject(lasts).await?;
             }
             faults::Fault::Api { .. } => {
                 let is_late = planned.fault.carried_out_after() > Duration::ZERO;
@@ -201,7 +207,7 @@ impl Site {
             Service::Broker => &slot.broker,
             Service::Database => &slot.database,
         });
-        let links: Vec<&Relay> = links.collect();
+        let links: Vec<&Relay> = links.flatten().collect();
         links.iter().for_each(|link| link.set(state));
         sleep(lasts).await;
         links.iter().for_each(|link| link.restore());
@@ -294,6 +300,19 @@ impl Site {
             **process = Some(slot.start(&self.stack).await?);
         }
         Ok(())
+    }
+
+    /// Memory and threads of each worker that runs.
+    pub(super) async fn sizes(&self) -> String {
+        let mut sizes = Vec::new();
+        for slot in &self.slots {
+            let process = slot.process.lock().await;
+            if let Some((mb, threads)) = process.as_ref().and_then(|p| Some((p.rss_mb().ok()?, p.threads().ok()?))) {
+                let nth = slot.starts.load(Ordering::Relaxed);
+                sizes.push(format!("{} {} (start {nth}) {mb:.1} MB {threads} threads", slot.worker, slot.replica));
+            }
+        }
+        sizes.join(", ")
     }
 
     pub(super) async fn found(&self) -> Result<Found> {

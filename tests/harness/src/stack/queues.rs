@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use base::ids::Stage;
+use anyhow::{Context, Result, anyhow};
+use base::{ids::Stage, settings::each_host};
 use broker::topology::DELAYS;
 use lapin::{
     Channel, Connection, ConnectionProperties,
@@ -18,9 +18,21 @@ use lapin::{
 use super::Stack;
 use crate::eventually;
 
+/// To the first of the URL's hosts that takes the connection.
+pub(crate) async fn connect(url: &str) -> Result<Connection> {
+    let mut last = Err(anyhow!("no broker in the URL"));
+    for host in each_host(url) {
+        last = Connection::connect(&host, ConnectionProperties::default()).await.context("RabbitMQ");
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}
+
 impl Stack {
     pub async fn broker(&self) -> Result<Connection> {
-        Connection::connect(&self.amqp_url, ConnectionProperties::default()).await.context("RabbitMQ")
+        connect(&self.amqp_url).await
     }
 
     /// The number of messages that are ready in a queue; unacknowledged ones are not counted.

@@ -1,0 +1,269 @@
+# shellcheck shell=bash
+# Three brokers, and a primary with a standby, as private processes: for tests of what is lost with a node. Part of services.sh.
+#
+# Each member is a pair of services.sh of its own, with its records in cluster/N. All brokers share one epmd, so that it does not end with one of them.
+# shellcheck disable=SC2154,SC2034 # variables of services.sh, and those that processes.sh reads
+
+members=(1 2 3)
+cluster=$state/cluster
+cluster_id=$id
+
+cluster_usage() {
+  cat <<'HELP'
+usage: scripts/services.sh cluster COMMAND
+
+  up, env, status, down [--purge]   as without "cluster"
+  start N, stop N, kill N           broker N
+  lose N        kill broker N, remove its data, and let it join anew
+  cut N         broker N and the others do not see each other; heal N ends that
+  alarm N       broker N is short of memory; calm N ends that
+  leader        prints the broker that leads most queues
+  fail-over [S] kill the primary, with what it has not replicated for S seconds, and promote the standby
+  standby       make the other database a standby of the primary
+  synchronous, asynchronous         whether a commit waits for the standby
+  read-only, read-write             what the primary takes
+  roll          restart each broker, then let the databases change places
+  rabbitmqctl N ARG...              RabbitMQ's own tool, on broker N
+HELP
+}
+
+# In a subshell, with the records of that member.
+member() { # N FUNCTION ARG...
+  (
+    state=$cluster/$1 id=$cluster_id-$1 shared_epmd=$(cat "$cluster/epmd.port") cookie=$cluster_id
+    broker_settings=(
+      "cluster_partition_handling = pause_minority"
+      "cluster_formation.peer_discovery_backend = classic_config"
+    )
+    for n in "${members[@]}"; do broker_settings+=("cluster_formation.classic_config.nodes.$n = $(node "$n")"); done
+    home=$(recorded home)
+    [[ -z $home ]] || choose_home
+    "${@:2}"
+  )
+}
+
+node() { echo "$cluster_id-$1@localhost"; }
+port() { cat "$cluster/$1/$2.port"; } # N SERVICE
+others() { for n in "${members[@]}"; do [[ $n == "$1" ]] || echo "$n"; done; }
+ctl() { member "$1" processes_rabbitmqctl "${@:2}" >/dev/null; } # N ARG...
+primary() { cat "$cluster/primary"; }
+standby() { echo $((3 - $(primary))); }
+sql() { member "$1" query "${3:-postgres}" "$2"; } # N SQL [DATABASE]
+
+start_epmd() {
+  local epmd
+  running epmd && return
+  read -r _ epmd < <(find_broker)
+  claim_port epmd
+  # The keeper ends it when our records are deleted. epmd reads its port from the environment.
+  launch epmd "${runner[@]}" -i PATH="$PATH" HOME="$home/rabbitmq" ERL_EPMD_PORT="$(recorded epmd.port)" ERL_EPMD_ADDRESS=127.0.0.1 \
+    bash -c "$keeper" keeper "$epmd" true
+}
+
+epmd_up() (
+  state=$cluster
+  choose_home
+  start_epmd
+)
+
+# ---- brokers ------------------------------------------------------------------------------------------------------
+
+brokers() { # FUNCTION N...
+  local n
+  for n in "${@:2}"; do member "$n" "$1" broker || return; done
+}
+
+# Only together do they have a majority; the first time, the others join the first.
+brokers_up() {
+  if [[ ! -e $cluster/formed ]]; then
+    brokers processes_start 1 && brokers processes_await 1 || return
+  fi
+  brokers processes_start "${members[@]}" && brokers processes_await "${members[@]}" && touch "$cluster/formed"
+}
+
+broker_up() { brokers processes_start "$1" && brokers processes_await "$1"; } # N
+
+lose_broker() { # N
+  local other
+  other=$(others "$1" | head -n 1)
+  member "$1" processes_stop broker KILL
+  member "$1" forget_data
+  ctl "$other" forget_cluster_node "$(node "$1")"
+  broker_up "$1"
+  # A new member has no part in the queues that exist.
+  member "$other" processes_tool rabbitmq-queues grow "$(node "$1")" all >/dev/null
+}
+
+forget_data() { rm -rf "$home/rabbitmq/mnesia"; }
+
+# Neither side accepts the other's cookie, so they cannot connect again.
+cut_broker() { # N
+  ctl "$1" eval '[begin erlang:set_cookie(N, cut), erlang:disconnect_node(N) end || N <- nodes()].'
+}
+
+heal_broker() { # N
+  local names
+  names=$(for n in $(others "$1"); do printf "'%s'," "$(node "$n")"; done)
+  ctl "$1" eval "[erlang:set_cookie(N, erlang:get_cookie()) || N <- [${names%,}]]."
+}
+
+leader() {
+  local n most=0 of=1 leads all
+  all=$(member "$(broker_that_answers)" processes_rabbitmqctl -q list_queues leader)
+  for n in "${members[@]}"; do
+    leads=$(grep -c "^$(node "$n")$" <<<"$all") || true
+    if ((leads > most)); then most=$leads of=$n; fi
+  done
+  echo "$of"
+}
+
+broker_that_answers() {
+  local n
+  for n in "${members[@]}"; do
+    if member "$n" process_ready broker; then echo "$n" && return; fi
+  done
+  return 1
+}
+
+# ---- databases ----------------------------------------------------------------------------------------------------
+
+database_up() { member "$1" processes_start database && member "$1" processes_await database; } # N
+
+databases_up() {
+  [[ -e $cluster/primary ]] || echo 1 >"$cluster/primary"
+  database_up "$(primary)" || return
+  if [[ -e $cluster/of-two ]]; then database_up "$(standby)"; else standby_up && touch "$cluster/of-two"; fi
+}
+
+# The other one's data is replaced.
+standby_up() {
+  local from to bin
+  from=$(primary) to=$(standby)
+  member "$to" processes_stop database KILL
+  member "$to" choose_home
+  member "$to" copy_database "$(port "$from" database)" "standby_$to" || return
+  database_up "$to"
+}
+
+copy_database() { # PORT NAME
+  local bin
+  bin=$(find_postgres)
+  free_data "$home/postgres" && rm -rf "$home/postgres"
+  (cd "$home" && "${runner[@]}" -i PATH="$PATH" HOME="$home" "$bin/pg_basebackup" -D "$home/postgres" --no-sync -c fast -X stream -R \
+    -d "host=127.0.0.1 port=$1 user=postgres application_name=$2") >>"$state/database.log" 2>&1 9>&- && return
+  tail -n 25 "$state/database.log" >&2
+  return 1
+}
+
+fail_over() { # SECONDS
+  local from to frozen=()
+  from=$(primary) to=$(standby)
+  if ((${1:-0} > 0)); then
+    mapfile -t frozen < <(sql "$from" 'select pid from pg_stat_replication')
+    kill -STOP "${frozen[@]}"
+    sleep "$1"
+  fi
+  member "$from" processes_stop database KILL
+  ((${#frozen[@]} == 0)) || kill -KILL "${frozen[@]}" || true
+  take_over "$to"
+}
+
+take_over() { # N
+  sql "$1" 'select pg_promote(true, 30)' >/dev/null
+  echo "$1" >"$cluster/primary"
+  # It has no standby yet that a commit could wait for.
+  set_primary 'reset synchronous_standby_names'
+}
+
+set_primary() { # SETTING
+  sql "$(primary)" "alter system $1" && sql "$(primary)" 'select pg_reload_conf()' >/dev/null
+}
+
+roll() {
+  local n
+  for n in "${members[@]}"; do
+    # Every queue has a majority without this one.
+    member "$n" processes_tool rabbitmq-upgrade await_online_quorum_plus_one -t 60 >/dev/null
+    member "$n" processes_stop broker TERM
+    broker_up "$n" || return
+  done
+  n=$(standby)
+  member "$(primary)" processes_stop database TERM
+  take_over "$n"
+  standby_up
+}
+
+# ---- commands -----------------------------------------------------------------------------------------------------
+
+cluster_up() {
+  need_binaries || { what_to_install && return 1; }
+  mkdir -p "$cluster"/{1,2,3}
+  epmd_up && brokers_up && databases_up
+}
+
+cluster_env() {
+  local amqp database
+  amqp=$(for n in "${members[@]}"; do printf '127.0.0.1:%s,' "$(port "$n" broker)"; done)
+  database=$(for n in 1 2; do printf '127.0.0.1:%s,' "$(port "$n" database)"; done)
+  printf "export AMQP_URL='amqp://guest:guest@%s/%%2f'\n" "${amqp%,}"
+  printf "export DATABASE_URL='postgres://postgres@%s/callbridge?target_session_attrs=read-write'\n" "${database%,}"
+}
+
+cluster_status() {
+  local n when
+  for n in "${members[@]}"; do
+    when=$(member "$n" processes_since broker) || true
+    printf 'broker %s:   %s\n' "$n" "${when:+up at 127.0.0.1:$(port "$n" broker) since }${when:-down}"
+  done
+  for n in 1 2; do
+    when=$(member "$n" processes_since database) || true
+    printf 'database %s: %s%s\n' "$n" "${when:+up at 127.0.0.1:$(port "$n" database) since }${when:-down}" "$([[ $n != "$(primary)" ]] || echo ', the primary')"
+  done
+}
+
+cluster_down() {
+  local n
+  [[ -e $cluster/epmd.port ]] || return 0
+  for n in "${members[@]}"; do
+    member "$n" processes_stop database TERM
+    member "$n" processes_stop broker TERM
+    [[ ${1:-} != --purge ]] || member "$n" processes_remove
+  done
+  (state=$cluster && processes_stop epmd TERM && { [[ ${1:-} != --purge ]] || processes_remove; })
+  [[ ${1:-} != --purge ]] || rm -rf "$cluster"
+}
+
+in_cluster() { # COMMAND ARG...
+  local n=${2:-}
+  case $1 in
+    start | stop | kill | lose | cut | heal | alarm | calm)
+      [[ $n == [123] ]] || { cluster_usage >&2 && exit 2; }
+      ;;&
+    up | env | status | down) ;;
+    *) [[ -e $cluster/of-two ]] || die "there is no cluster yet: scripts/services.sh cluster up" ;;&
+    start) broker_up "$n" ;;
+    stop) member "$n" processes_stop broker TERM ;;
+    kill) member "$n" processes_stop broker KILL ;;
+    lose) lose_broker "$n" ;;
+    cut) cut_broker "$n" ;;
+    heal) heal_broker "$n" ;;
+    alarm) ctl "$n" set_vm_memory_high_watermark 0.0001 ;;
+    calm) ctl "$n" set_vm_memory_high_watermark 0.4 ;;
+    leader) leader ;;
+    fail-over) fail_over "$n" ;;
+    standby) standby_up ;;
+    synchronous) set_primary "set synchronous_standby_names = '*'" ;;
+    asynchronous) set_primary 'reset synchronous_standby_names' ;;
+    read-only) set_primary 'set default_transaction_read_only = on' ;;
+    read-write) set_primary 'reset default_transaction_read_only' ;;
+    roll) roll ;;
+    rabbitmqctl) member "$n" processes_rabbitmqctl "${@:3}" ;;
+    *) cluster_usage >&2 && exit 2 ;;
+  esac
+  case $1 in
+    up) cluster_up && say "the cluster is up" ;;
+    env) cluster_up && cluster_env ;;
+    status) cluster_status ;;
+    down) cluster_down "${@:2}" && say "the cluster is down" ;;
+  esac
+}
