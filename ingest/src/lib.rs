@@ -12,6 +12,7 @@
 mod aircall;
 mod alerts;
 mod bodies;
+mod delays;
 mod depths;
 mod door;
 pub mod inbox;
@@ -59,6 +60,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     worker.spawn_until_shutdown(relay::expire(worker.database.clone(), worker.settings.retention));
     door::note_webhook("aircall");
     worker.spawn_until_shutdown(depths::watch(worker.publisher.clone()));
+    worker.spawn_until_shutdown(delays::watch(worker.publisher.clone(), worker.database.clone()));
     if let Some(url) = worker.settings.alert_webhook_url.clone() {
         let alerts = alerts::Alerts::new(worker.database.clone(), worker.publisher.clone(), url)?;
         worker.spawn_until_shutdown(alerts.run());

@@ -208,3 +208,45 @@ async fn without_a_logger_the_resolver_decides_after_a_while() -> Result<()> {
     drop(workers);
     stack.down().await
 }
+
+/// A standby that lacked the last second has taken over: it does not know of the log, and Aircall sends the end a second time, as it does now and then.
+#[tokio::test]
+async fn a_ledger_that_took_over_looks_for_logs_that_it_may_lack() -> Result<()> {
+    let (mut stack, mut workers) = Stack::running("takeover").await?;
+    let id = stack.sandbox.play(&call(CLIENT).paced(20)).await?;
+    let log = stack.sandbox.logged(id, SOON).await?;
+    stack.ledger().await?.line_that(id, SOON, |line| line.is("logged")).await?;
+    let database = stack.connection().await?;
+    for table in ["calls", "timeline", "logs_as_left"] {
+        database.execute(&format!("delete from {table} where call_id = $1"), &[&id]).await?;
+    }
+    // As on the timeline from before.
+    database.batch_execute("update ledger_is set timeline = '00000000'").await?;
+    workers[2].terminate(SOON).await?;
+    workers[2] = stack.start("logger").await?;
+    workers[2].until_ready(SOON).await?;
+    let ended = stack.sandbox.call(id).await?;
+    let at = ended["ended_at"].as_i64().context("ended_at")?;
+    stack.sandbox.send([webhook("call.ended", ended).at(at)]).await?;
+    stack
+        .ledger()
+        .await?
+        .line_that(id, SOON, |line| line.is("adopted_unknown"))
+        .await
+        .context("it is not looked for")?;
+    ensure!(stack.sandbox.logs_of(id).await?.len() == 1, "a second log");
+
+    // Another call is logged after a search, while it is not known what the ledger lacks; and without one afterwards.
+    let searches = || async { stack.sandbox.count("sellsy", "POST /phone-calls/search").await };
+    let before = searches().await?;
+    let next = stack.sandbox.play(&call(CLIENT).paced(20)).await?;
+    stack.sandbox.logged(next, SOON).await?;
+    let after = searches().await?;
+    ensure!(after > before, "it was logged without a search");
+    database.batch_execute("update ledger_is set since = now() - interval '11 minutes'").await?;
+    let last = stack.sandbox.play(&call(CLIENT).paced(20)).await?;
+    stack.sandbox.logged(last, SOON).await?;
+    ensure!(searches().await? == after, "it was looked for");
+    drop((workers, log));
+    stack.down().await
+}

@@ -14,6 +14,7 @@ mod console;
 mod contract;
 mod crash;
 mod dead;
+mod delays;
 mod directory;
 mod ended;
 mod fallback;

@@ -104,6 +104,7 @@ fn queue_verdict(purpose: Purpose, messages: u32, consumers: u32) -> Verdict {
         Purpose::Work(_) => Verdict::ok(counts),
         Purpose::Dead(_) => Verdict::ok("no dead letters"),
         Purpose::Delay => Verdict::ok(format!("{messages} messages waiting")),
+        Purpose::Checked => Verdict::ok(format!("{messages} checks have come back")),
     }
 }
 

@@ -4,14 +4,17 @@ use base::{
     db::{self, Client, Database},
     settings::Settings,
 };
+use broker::topology::DELAYS;
 use deadpool_postgres::PoolError;
 use insights::{LESS_THAN_S, MORE_THAN_S};
 use jiff::Timestamp;
-use ledger::calls;
+use ledger::{calls, delays};
 use resolver::directory::store;
 
 use super::{Finding, Verdict, clock, look, rules};
 use crate::directory::left_out;
+
+const DELAYS_GIVE_BACK: &str = "delay queues";
 
 /// Returns the findings, and the database if API requests can use the budget in it.
 pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Database>) {
@@ -30,7 +33,14 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
     })
     .await;
     let Some((database, client)) = open else {
-        let rest = ["database version", "migrations", "clock of the database", "phone directory", "AI insights"];
+        let rest = [
+            "database version",
+            "migrations",
+            "clock of the database",
+            "phone directory",
+            "AI insights",
+            DELAYS_GIVE_BACK,
+        ];
         let rest = rest.map(|what| Verdict::not_checked("the database cannot be used").about(what));
         return (std::iter::once(connection).chain(rest).collect(), None);
     };
@@ -55,7 +65,29 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
         Some(_) => look("AI insights", ai_insights(&client)).await,
         None => Verdict::not_checked("the migrations are missing").about("AI insights"),
     };
-    (vec![connection, version, migrations, clock, directory, insights], applied.map(|_| database))
+    let delays = match applied {
+        Some(_) => look(DELAYS_GIVE_BACK, delays(&client)).await,
+        None => Verdict::not_checked("the migrations are missing").about(DELAYS_GIVE_BACK),
+    };
+    (vec![connection, version, migrations, clock, directory, insights, delays], applied.map(|_| database))
+}
+
+/// What ingest has found out; here there is no time to wait for a message.
+async fn delays(client: &Client) -> Verdict {
+    let all = match delays::all(client, DELAYS).await {
+        Ok(all) => all,
+        Err(e) => return unreadable(&e.to_string()),
+    };
+    let held: Vec<_> = all.iter().filter(|delay| delay.is_held()).collect();
+    if held.is_empty() {
+        return Verdict::ok("they give messages back in time");
+    }
+    let which: Vec<_> =
+        held.iter().map(|delay| format!("{} by {:.0} s", delay.delay, delay.held.as_secs_f64())).collect();
+    Verdict::failed(
+        format!("messages are held past their time: {}", which.join(", ")),
+        "docs/operating.md, \"A delay queue holds messages\"; the ledger hands their calls on meanwhile",
+    )
 }
 
 fn connection_verdict(e: &PoolError) -> Verdict {

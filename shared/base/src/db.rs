@@ -54,6 +54,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// options of the connection, or leaves them out.
 const SESSION: &str =
     "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '30s'; set timezone = 'UTC'";
+/// After a failover or a restore the ledger may be older than what it wrote in Sellsy: see the migration that makes the function.
+const LEDGER_NOTED: &str =
+    "do $$ begin if to_regclass('ledger_is') is not null then perform ledger_noted(); end if; end $$";
 /// All connections of the pool are in use: this one message comes back soon. That says nothing about the database.
 const BUSY: Duration = Duration::from_secs(2);
 const READ_ONLY: &str = "it takes no writes: it is a standby, or default_transaction_read_only is set";
@@ -224,7 +227,7 @@ fn pool(url: &SecretString, connections: usize, plans: Plans) -> anyhow::Result<
         Plans::Usual => "",
         Plans::Once => "; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off",
     };
-    let session = format!("{SESSION}{plans}");
+    let session = format!("{SESSION}{plans}; {LEDGER_NOTED}");
     for url::Parsed { config, .. } in &mut hosts {
         config
             .connect_timeout(CONNECT_TIMEOUT)

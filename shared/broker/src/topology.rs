@@ -88,6 +88,9 @@ pub const DELIVERY_LIMIT: i64 = 20;
 /// reached and means the same in both.
 const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
 
+/// As many come back in a quarter of an hour.
+const MOST_CHECKS: i64 = 100;
+
 /// The names of exchanges and queues in one `AMQP_NAMESPACE`.
 #[derive(Clone, Debug)]
 pub struct Names {
@@ -116,6 +119,11 @@ impl Names {
     /// The name of a delay's fanout exchange, and of its queue.
     pub fn delay(&self, rung: &str) -> String {
         format!("{}.delay.{rung}", self.namespace)
+    }
+
+    /// Where messages come back that only show that a delay queue gives messages back.
+    pub fn checked(&self) -> String {
+        format!("{}.delay.checked", self.namespace)
     }
 }
 
@@ -157,6 +165,8 @@ pub enum Purpose {
     Work(Stage),
     Dead(Stage),
     Delay,
+    /// See [`Names::checked`].
+    Checked,
 }
 
 /// Which messages of an exchange a queue gets.
@@ -187,7 +197,11 @@ pub fn queues(names: &Names) -> Vec<Queue> {
         set(&mut arguments, "x-message-ttl", millis(*ttl));
         Queue { name: names.delay(rung), arguments, purpose: Purpose::Delay }
     });
-    work.chain(dead).chain(delays).collect()
+    let mut arguments = quorum();
+    // If no ingest is running, the oldest go.
+    set(&mut arguments, "x-max-length", AMQPValue::LongLongInt(MOST_CHECKS));
+    let checked = Queue { name: names.checked(), arguments, purpose: Purpose::Checked };
+    work.chain(dead).chain(delays).chain([checked]).collect()
 }
 
 pub fn bindings(names: &Names) -> Vec<Binding> {

@@ -4,6 +4,7 @@
 //! caller can run several of them on one connection.
 
 pub mod calls;
+pub mod delays;
 pub mod erase;
 pub mod filtered;
 pub mod form;

@@ -65,6 +65,11 @@ pub const METRICS: &[Metric] = &[
         "How often no connection of the pool was free within 5 s; the message came back 2 s later. If that goes on, PostgreSQL is slow",
     ),
     gauge(
+        "callbridge_delay_held_seconds",
+        &["delay"],
+        "How long a delay queue has held a message past its time; measured by every ingest",
+    ),
+    gauge(
         "callbridge_directory_read_timestamp_seconds",
         &[],
         "When changes in Sellsy were last read into the phone directory, as UNIX time; only from the resolver that read them",

@@ -1,9 +1,13 @@
-//! How many messages and consumers a queue has, by a passive declaration, which takes no message.
+//! How many messages and consumers a queue has, by a passive declaration, which takes no message. And all the messages of a small one.
 
 use std::time::Duration;
 
 use base::error::Result;
-use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
+use lapin::{
+    Channel,
+    options::{BasicGetOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
 use tokio::time;
 
 use super::{
@@ -34,6 +38,23 @@ pub async fn read_all(link: &Link, queues: &[String]) -> Result<Vec<Depth>> {
         Ok(depths)
     };
     time::timeout(PATIENCE, depths).await.map_err(|_| unavailable("the broker does not answer"))?
+}
+
+/// Takes the bodies of all messages.
+pub(super) async fn take_all(link: &Link, queue: &str) -> Result<Vec<Vec<u8>>> {
+    let connection = link.open().map_err(unavailable)?;
+    let all = async {
+        let channel = connection.create_channel().await.map_err(broker_error)?;
+        let mut all = Vec::new();
+        while let Some(message) =
+            channel.basic_get(short(queue), BasicGetOptions { no_ack: true }).await.map_err(broker_error)?
+        {
+            all.push(message.delivery.data);
+        }
+        let _ = channel.close(200, short("done")).await;
+        Ok(all)
+    };
+    time::timeout(PATIENCE, all).await.map_err(|_| unavailable("the broker does not answer"))?
 }
 
 /// Reads the depth of one queue. If the queue does not exist, the broker closes the channel.

@@ -74,6 +74,11 @@ impl Outgoing {
         Ok(Self { body, properties: of_event(properties, event).with_headers(headers) })
     }
 
+    /// It only has to come back.
+    pub fn check(body: Vec<u8>) -> Self {
+        Self { body, properties: persistent() }
+    }
+
     /// Bytes that are not a fact but must not be lost; to be published straight to a queue of dead letters.
     pub fn dead(stage: Stage, body: Vec<u8>, error: &Error, trace: Traceparent) -> Self {
         let mut headers = FieldTable::default();

@@ -55,6 +55,8 @@ pub enum Destination<'a> {
     Events { kind: &'a str },
     /// A delay queue; from there the message returns to the stage's work queue.
     Delay { rung: &'a str, back_to: Stage },
+    /// A delay queue; from there the message goes where checks come back.
+    Check { delay: &'a str },
     /// A stage's queue of dead letters.
     Dead(Stage),
     /// Only the work queue of this stage, for a replayed dead letter.
@@ -158,6 +160,11 @@ impl Publisher {
         self.depths(stages.collect(), |stage| self.names.work(stage)).await
     }
 
+    /// The bodies of the checks that have come back. They are taken, and lost if the caller does nothing with them.
+    pub async fn checks_back(&self) -> Result<Vec<Vec<u8>>> {
+        depth::take_all(&self.link, &self.names.checked()).await
+    }
+
     async fn depths(&self, stages: Vec<Stage>, queue: impl Fn(Stage) -> String) -> Result<Vec<(Stage, u32)>> {
         let queues: Vec<_> = stages.iter().map(|stage| queue(*stage)).collect();
         let depths = depth::read_all(&self.link, &queues).await?;
@@ -213,6 +220,7 @@ impl Publisher {
         match to {
             Destination::Events { kind } => (self.names.events(), kind.to_owned()),
             Destination::Delay { rung, back_to } => (self.names.delay(rung), self.names.work(back_to)),
+            Destination::Check { delay } => (self.names.delay(delay), self.names.checked()),
             Destination::Dead(stage) => (String::new(), self.names.dead(stage)),
             Destination::Work(stage) => (String::new(), self.names.work(stage)),
         }

@@ -22,7 +22,8 @@ pub(super) const ROW: &str =
                    extract(epoch from now() - resolved_at)::float8 as decided_age,
                    extract(epoch from now() - intent_at)::float8 as intent_age,
                    extract(epoch from now() - written_at)::float8 as written_age,
-                   extract(epoch from due_at - now())::float8 as due_in";
+                   extract(epoch from due_at - now())::float8 as due_in,
+                   exists (select from ledger_is where since > now() - interval '10 minutes') as ledger_is_new";
 
 /// Everything that the log of a call is made of, and what is known of that log.
 #[derive(Clone, Debug)]
@@ -68,8 +69,8 @@ pub enum Log {
     None,
     /// The same. The intent to create the log was recorded together with the claim.
     Intended(LogForm),
-    /// Aircall's list brought the call in: a ledger that was lost, or restored from a backup, may have logged it
-    /// before.
+    /// The ledger may have logged it before: it has just taken over from one that it may lack something of, or Aircall's list brought the call
+    /// in, as after a restore.
     Unknown,
     /// A request to create it was sent, or was about to be, this long ago; its outcome is not known.
     Unclear {
@@ -154,7 +155,7 @@ struct Columns {
     resolved_at: Option<Timestamp>,
     reopened_at: Option<Timestamp>,
     relinked: bool,
-    listed: bool,
+    may_lack_it: bool,
     sellsy_id: Option<i64>,
     form: Option<LogForm>,
     digest: Option<String>,
@@ -199,7 +200,7 @@ impl Columns {
             (Some(age), form) => Log::Unclear { form, age },
             // A form is recorded with an intent and removed with it.
             (None, Some(_)) => Log::Unknown,
-            (None, None) if self.listed => Log::Unknown,
+            (None, None) if self.may_lack_it => Log::Unknown,
             (None, None) => Log::None,
         }
     }
@@ -228,7 +229,7 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         resolved_at: row.get("resolved_at"),
         reopened_at: row.get("reopened_at"),
         relinked: is_set("relinked_at"),
-        listed: is_set("reconciled_at"),
+        may_lack_it: is_set("reconciled_at") || row.get("ledger_is_new"),
         sellsy_id: row.get("sellsy_id"),
         form: row.get::<_, Option<&str>>("log_form").map(LogForm::parse),
         digest: row.get("digest"),

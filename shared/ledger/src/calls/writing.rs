@@ -135,7 +135,8 @@ impl ClaimSql {
         let Self { form, unsent, .. } = self;
         format!(
             "({form} is not null and (intent_at is null and log_form is null or {unsent} and {own}) and sellsy_id is null
-              and gone_at is null and erased_at is null and reconciled_at is null and {decided})"
+              and gone_at is null and erased_at is null and reconciled_at is null and {decided}
+              and not exists (select from ledger_is where since > now() - interval '10 minutes'))"
         )
     }
 

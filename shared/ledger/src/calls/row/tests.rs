@@ -107,7 +107,7 @@ fn set(columns: &mut Columns, word: &str) {
         "looked_up_again" => columns.looked_up_at = Some(at(40)),
         "resolved" => columns.resolved_at = Some(at(20)),
         "reopened" => columns.reopened_at = Some(at(30)),
-        "listed" => columns.listed = true,
+        "listed" => columns.may_lack_it = true,
         "sellsy_id" => columns.sellsy_id = Some(900),
         "phone_call" => columns.form = Some(LogForm::PhoneCall),
         "comment" => columns.form = Some(LogForm::Comment),
