@@ -41,6 +41,7 @@ mod rules;
 mod searched;
 mod secrets;
 mod sellsy_webhook;
+mod silent;
 mod soak;
 mod tls;
 mod together;

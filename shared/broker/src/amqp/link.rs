@@ -4,17 +4,30 @@
 //! the status watchdog, whichever comes first) and reconnects, for ever. So no task waits inside lapin for a connection
 //! that will never come back.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::Shutdown,
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use base::{health::Condition, settings::each_host, tls};
 use futures_util::StreamExt;
-use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
+use lapin::{
+    AsyncTcpStream, Connection, ConnectionProperties, Event,
+    tcp::{AMQPUriTcpExt, OwnedTLSConfig},
+    uri::AMQPUri,
+};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{sync::watch, time};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{net::TcpStream, sync::watch, time};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For TCP and TLS. Shorter, so that whatever is open when the time is up can be shut down.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// In bytes. Most of our messages fit into one frame; longer ones are split. lapin allocates two ring buffers of 32 frames
 /// for each connection, which with the broker's default of 128 kB would be 8 MB in constant use.
 const FRAME_MAX: u32 = 16 * 1024;
@@ -22,6 +35,8 @@ const FRAME_MAX: u32 = 16 * 1024;
 const BLOCKED: &str = "the broker takes no messages now: it is short of memory or disk";
 /// Half-open connections are noticed after two missed heartbeats.
 const HEARTBEAT_S: u16 = 10;
+/// For a peer that is gone while nothing is being sent. As for the database.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 const WATCHDOG: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -107,10 +122,12 @@ async fn supervise(
     loop {
         let host = &hosts[turn % hosts.len()];
         turn = turn.wrapping_add(1);
+        let socket = Socket::default();
         let attempt = tokio::select! {
             () = shutdown.cancelled() => return,
-            attempt = time::timeout(CONNECT_TIMEOUT, connect(host, &name)) => attempt,
+            attempt = time::timeout(CONNECT_TIMEOUT, connect(host, &name, &socket)) => attempt,
         };
+        socket.release(matches!(attempt, Ok(Ok(_))));
         let problem = match attempt {
             Ok(Ok(connection)) => {
                 (pause, warned) = (FIRST_PAUSE, false);
@@ -144,7 +161,7 @@ async fn supervise(
     }
 }
 
-async fn connect(url: &str, name: &str) -> Result<Connection, lapin::Error> {
+async fn connect(url: &str, name: &str, socket: &Socket) -> Result<Connection, lapin::Error> {
     let mut uri: AMQPUri = url.parse().map_err(|e: String| {
         // The parser's message may quote the URL, and the URL holds the password.
         let _ = e;
@@ -153,7 +170,48 @@ async fn connect(url: &str, name: &str) -> Result<Connection, lapin::Error> {
     uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
     uri.query.frame_max.get_or_insert(FRAME_MAX);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    Connection::connect_uri(uri, properties).await
+    let socket = socket.clone();
+    let runtime = lapin::runtime::default_runtime()?;
+    Connection::connector(
+        uri,
+        runtime,
+        async move |uri: AMQPUri, runtime| {
+            let config = OwnedTLSConfig::default();
+            let stream = uri.connect_with_config_async(config.as_ref(), &runtime);
+            let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "the connection could not be opened in time");
+            let stream = time::timeout(OPEN_TIMEOUT, stream).await.map_err(silent)??;
+            socket.keep(match &stream {
+                AsyncTcpStream::Plain(stream) => stream.get_ref(),
+                AsyncTcpStream::Rustls(stream) => stream.get_ref().0.get_ref(),
+                _ => return Err(io::Error::other("a connection of an unknown kind").into()),
+            })?;
+            Ok(stream)
+        },
+        properties,
+    )
+    .await
+}
+
+/// The socket of the connection that lapin is opening. lapin has a thread for each, which waits for the broker's first frames for ever, and ends
+/// when the socket is shut down.
+#[derive(Clone, Default)]
+struct Socket(Arc<Mutex<Option<OwnedFd>>>);
+
+impl Socket {
+    fn keep(&self, stream: &TcpStream) -> io::Result<()> {
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.as_fd().try_clone_to_owned()?);
+        Ok(())
+    }
+
+    /// Of a connection that is not used it ends the thread.
+    fn release(&self, is_used: bool) {
+        let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(socket) = socket.filter(|_| !is_used) {
+            let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
+        }
+    }
 }
 
 /// Waits until the connection is unusable; returns the reason. Meanwhile the condition says whether the broker takes messages.
