@@ -1,27 +1,43 @@
-//! Notes on the timeline that no insights have come for a call that could have some, so that nobody waits for them.
+//! Calls that could have insights and have none: asks for those whose webhooks may have been lost with an older ledger, and notes on the timeline that
+//! none have come, so that nobody waits for them.
 
 use std::time::Duration;
 
-use base::db::Database;
-use ledger::calls;
+use base::{db::Database, error::Result, trace::Traceparent};
+use broker::amqp::Publisher;
+use ledger::{
+    calls,
+    timeline::{self, Entry, What},
+};
+use serde_json::json;
 use tokio::time;
 
 use crate::gate::{LESS_THAN_S, MORE_THAN_S};
 
 const EVERY: Duration = Duration::from_secs(300);
+/// Of these, Aircall has one for each call. An event that carries nothing has it asked.
+const KINDS: [&str; 4] = ["summary.created", "topics.created", "sentiment.created", "action_item.created"];
 
 /// One replica at a time.
-pub(crate) async fn run(database: Database) {
+pub(crate) async fn run(database: Database, publisher: Publisher) {
     loop {
         database.available().await;
-        let noted = async {
-            let Some(client) = database.lock("absent insights", Duration::ZERO).await? else { return Ok(0) };
-            calls::note_absent_insights(&client, MORE_THAN_S, LESS_THAN_S).await
-        };
-        if let Err(e) = noted.await {
-            let e: base::error::Error = e;
-            tracing::warn!(error = %e, "Calls without insights could not be noted; it is tried again.");
+        if let Err(e) = turn(&database, &publisher).await {
+            tracing::warn!(error = %e, "Calls without insights could not be looked at; it is tried again.");
         }
         time::sleep(EVERY).await;
     }
+}
+
+async fn turn(database: &Database, publisher: &Publisher) -> Result<()> {
+    let Some(client) = database.lock("absent insights", Duration::ZERO).await? else { return Ok(()) };
+    for call_id in calls::may_have_lost_insights(&client, MORE_THAN_S, LESS_THAN_S).await? {
+        for kind in KINDS {
+            publisher.fact(kind, call_id, &json!({}), Traceparent::for_call(call_id)).await?;
+        }
+        // After a crash before this, they are asked for twice.
+        timeline::add(&client, call_id, [Entry::new("insights", What::InsightsAskedFor {})]).await?;
+    }
+    calls::note_absent_insights(&client, MORE_THAN_S, LESS_THAN_S).await?;
+    Ok(())
 }

@@ -30,7 +30,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         aircall,
         number_ids,
     };
-    worker.spawn_until_shutdown(absent::run(worker.database.clone()));
+    worker.spawn_until_shutdown(absent::run(worker.database.clone(), worker.publisher.clone()));
     worker.consume(Stage::Insights, handler)?;
     worker.serve(Router::new()).await
 }

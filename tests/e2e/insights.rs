@@ -200,6 +200,38 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     stack.down().await
 }
 
+/// A webhook that came in the last second of a primary is answered, and unknown to the standby that takes over.
+#[tokio::test]
+async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
+    let mut stack = Stack::new("lacking").await?;
+    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    stack.directory_loaded(SOON).await?;
+    let mut insights = stack.start("insights").await?;
+    insights.until_ready(SOON).await?;
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let now = jiff::Timestamp::now().as_second();
+    let talk = |ago: i64| call(CLIENT).lasting(120).started_at(now - ago).at_once();
+    let told = stack.sandbox.play(&talk(1_800).after(30, summary("Rappelez demain."))).await?;
+    let lost = talk(1_200).after(30, summary("Un devis, vite.")).losing(&["summary.created"]);
+    let lost = stack.sandbox.play(&lost).await?;
+    stack.sandbox.log_of(told, GATHERED, says(&["Rappelez demain."])).await?;
+    stack.sandbox.logged(lost, SOON).await?;
+    insights.terminate(SOON).await?;
+    assert_eq!(stack.ledger().await?.lines(|line| line.is("insights_asked_for")).await?, 0);
+
+    let database = stack.connection().await?;
+    database.batch_execute("update ledger_is set since = now() - interval '1 minute'").await?;
+    let insights = stack.start("insights").await?;
+    insights.until_ready(SOON).await?;
+    stack.sandbox.log_of(lost, GATHERED, says(&["Un devis, vite."])).await.context("it is not asked for")?;
+    assert_eq!(stack.ledger().await?.lines(|line| line.is("insights_asked_for")).await?, 1);
+    drop((workers, insights));
+    stack.down().await
+}
+
 /// Nobody has to wait for what will not come: the story says so after an hour, once.
 #[tokio::test]
 async fn a_call_that_gets_no_insights_within_an_hour_says_so() -> Result<()> {

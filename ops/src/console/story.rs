@@ -80,6 +80,7 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::LogDeleted(_) => (TROUBLE, html! { (texts.log_was_deleted) }),
         What::LinksRefused { error } => (TROUBLE, html! { (texts.links_refused) " " span lang="en" { (error) } }),
         What::RecordRefused { error } => (TROUBLE, html! { (texts.refused_by_sellsy) " " span lang="en" { (error) } }),
+        What::InsightsAskedFor {} => (QUIET, html! { (texts.insights_asked_for) }),
         What::NoInsightsCame {} => (QUIET, html! { (texts.no_insights_came) }),
         What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
         What::Relinked { record, by, .. } => (DECISION, relinked(visitor, *record, by)),

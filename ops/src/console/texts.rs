@@ -241,6 +241,7 @@ texts! {
     call_has_not_ended: "L’appel n’est pas terminé.", "The call has not ended.";
     being_written: "Son compte rendu est en train d’être écrit ; réessayez dans une minute.", "Its log is being written at this moment; try again in a minute.";
     comment_stays: "Son compte rendu est un commentaire, que Sellsy ne laisse pas déplacer.", "Its log is a comment, which Sellsy does not let us move.";
+    insights_asked_for: "La base a été remplacée ; les analyses IA qui lui manquent peut-être sont demandées à Aircall.", "The ledger took over from another one; Aircall is asked for AI insights that it may lack.";
     no_insights_came: "Aucune analyse IA n’est arrivée en une heure.", "No AI insights have come within an hour.";
     changed_by_person: "Modifié par une personne, laissé tel quel :", "Changed by a person, left alone:";
     part_owner: "propriétaire", "owner";

@@ -34,7 +34,7 @@ mod walk;
 mod writing;
 
 pub use super::snapshot::Snapshot;
-pub use absent::{LineInsights, insights_by_line, note_absent_insights};
+pub use absent::{LineInsights, insights_by_line, may_have_lost_insights, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotMoved, relink};
 pub use deciding::{Decide, decide_and_claim};

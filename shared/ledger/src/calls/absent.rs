@@ -2,14 +2,44 @@
 
 use std::sync::LazyLock;
 
-use base::{db::Client, error::Result};
+use base::{db::Client, error::Result, ids::CallId};
 
-/// Answered, over for an hour, and of a duration between these two (`$1`, `$2`).
-const ELIGIBLE: &str = "erased_at is null and jsonb_typeof(snapshot->'answered_at') = 'number'
-                    and case when jsonb_typeof(snapshot->'ended_at') = 'number' then to_timestamp((snapshot->>'ended_at')::float8) end
-                        < now() - interval '1 hour'
+/// When the call ended.
+const ENDED: &str =
+    "case when jsonb_typeof(snapshot->'ended_at') = 'number' then to_timestamp((snapshot->>'ended_at')::float8) end";
+/// Answered, and of a duration between these two (`$1`, `$2`).
+const COULD_HAVE_SOME: &str = "erased_at is null and jsonb_typeof(snapshot->'answered_at') = 'number'
                     and case when jsonb_typeof(snapshot->'duration') = 'number' then (snapshot->>'duration')::float8 end > $1::float8
                     and (snapshot->>'duration')::float8 < $2::float8";
+
+/// The same, and over for an hour.
+fn eligible() -> String {
+    format!("{COULD_HAVE_SOME} and {ENDED} < now() - interval '1 hour'")
+}
+
+/// If the ledger has just taken over from one of which it may lack something: such calls of the last hour before that, and of the minutes in which it was
+/// noticed, without an insight and on lines that had some today. Their webhooks may have come in what is lost.
+pub async fn may_have_lost_insights(client: &Client, more_than_s: u32, less_than_s: u32) -> Result<Vec<CallId>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "with recent as materialized (
+                 select c.*, snapshot->'number'->>'id' as line
+                   from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id))
+             select call_id from recent c, ledger_is
+              where insights = '{{}}' and insights_awaited is null and {COULD_HAVE_SOME}
+                and {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
+                and line in (select line from recent where insights <> '{{}}')
+                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for')
+              order by call_id"
+        )
+    });
+    let took_over = "select from ledger_is where since > now() - interval '2 hours'";
+    if client.prepared_query_opt(took_over, &[]).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let rows = client.prepared_query(&SQL, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?;
+    Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
+}
 
 /// Notes on the timeline of each such call of the last twelve hours that no insight has come, once. Returns of how many.
 pub async fn note_absent_insights(client: &Client, more_than_s: u32, less_than_s: u32) -> Result<u64> {
@@ -20,8 +50,9 @@ pub async fn note_absent_insights(client: &Client, more_than_s: u32, less_than_s
                from (select call_id from console_calls
                       where started_at between now() - interval '12 hours' and now() - interval '1 hour') s
                join calls c using (call_id)
-              where insights = '{{}}' and insights_awaited is null and {ELIGIBLE}
-                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'no_insights_came')"
+              where insights = '{{}}' and insights_awaited is null and {}
+                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'no_insights_came')",
+            eligible()
         )
     });
     Ok(client.prepared_execute(&SQL, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?)
@@ -44,8 +75,9 @@ pub async fn insights_by_line(client: &Client, more_than_s: u32, less_than_s: u3
                from (select call_id, started_at from console_calls
                       where started_at between now() - interval '7 days' and now() - interval '1 hour') s
                join calls using (call_id)
-              where insights_awaited is null and {ELIGIBLE}) last
-          where n <= 20 group by line order by line"
+              where insights_awaited is null and {}) last
+          where n <= 20 group by line order by line",
+        eligible()
     );
     let rows = client.prepared_query(&sql, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?;
     let of =

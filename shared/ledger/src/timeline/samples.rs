@@ -125,6 +125,7 @@ pub fn lines() -> Vec<What> {
             opportunity: None,
             by: "Inès".into(),
         }],
+        What::InsightsAskedFor {} => [What::InsightsAskedFor {}],
         What::NoInsightsCame {} => [What::NoInsightsCame {}],
         What::WithoutTopic { .. } => [What::WithoutTopic { reason: Reason::TopicRefused }],
         What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],

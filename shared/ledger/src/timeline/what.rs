@@ -73,6 +73,8 @@ pub enum What {
         insights: Vec<String>,
         fetched: bool,
     },
+    /// Their webhooks may have been lost with an older ledger.
+    InsightsAskedFor {},
     /// None within an hour, although the call could have some.
     NoInsightsCame {},
     /// Its message was lost.
@@ -289,6 +291,9 @@ impl fmt::Display for What {
             Self::Relinked { .. } => "moved to another record by a person",
             Self::PutOff { .. } => "changed; it is written together with what else changes soon",
             Self::InsightsFound { .. } => "insights found",
+            Self::InsightsAskedFor {} => {
+                "the ledger took over from another one; Aircall is asked for AI insights that it may lack"
+            }
             Self::NoInsightsCame {} => "no AI insights have come within an hour",
             Self::Replayed(_) => "replayed by an operator",
             Self::Dropped(_) => "dropped by an operator",
