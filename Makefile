@@ -33,8 +33,9 @@ soak: build ## calls under random faults: MINUTES=10, SEED=17 to repeat one, CAL
 	@$(target)/debug/soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) \
 	  $(if $(SEEDS),--seeds $(SEEDS))
 
-faults: build ## every fault on its own, then ten seeds of the mixture: the tables of docs/faults.md (an hour)
+faults: build ## every fault on its own, one of several nodes lost, ten seeds of the mixture: the tables of docs/faults.md (an hour and a half)
 	@$(target)/debug/soak --table --record
+	@$(target)/debug/soak --table --cluster --record
 	@$(target)/debug/soak --seeds 10 --record
 
 test: build ## everything that proves it works, on real RabbitMQ and PostgreSQL
