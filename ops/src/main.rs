@@ -14,6 +14,7 @@ mod dead;
 mod directory;
 mod explain;
 mod forget;
+mod migrate;
 mod pins;
 mod ready;
 mod relink;
@@ -132,6 +133,9 @@ enum Command {
     /// Erases what is stored about a person, after asking; lists what stays in Sellsy
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::Arguments),
+    /// Creates and changes the tables that this version needs; for a role that may, if the workers' may not
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::Arguments),
     /// Says which record a number means from now on, before the match rules
     #[command(after_help = pins::EXAMPLES)]
     Pin(pins::Arguments),
@@ -292,6 +296,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
             .await
         }
+        Command::Migrate(arguments) => match Settings::from_environment(nothing) {
+            Ok(settings) => migrate::run(&settings, &arguments).await,
+            Err(problems) => {
+                eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
+                Ok(ExitCode::from(2))
+            }
+        },
         Command::Pin(arguments) => {
             with_installation(sellsy, FEW_CONNECTIONS, async |i| pins::pin(&i.database, &i.settings, &arguments).await)
                 .await

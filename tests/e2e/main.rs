@@ -37,6 +37,7 @@ mod reconcile;
 mod refused;
 mod replicas;
 mod retention;
+mod roles;
 mod rules;
 mod searched;
 mod secrets;

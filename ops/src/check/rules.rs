@@ -43,7 +43,8 @@ pub(super) fn database_version(number: i32) -> Verdict {
 }
 
 pub(super) fn migrations(applied: Option<i32>, newest: i32) -> Verdict {
-    let start = "start any worker of this version: it applies the missing migrations";
+    let start =
+        "start any worker of this version, which applies them, or run `callbridge migrate` with a role that may";
     match applied {
         Some(applied) if applied == newest => Verdict::ok(format!("all {newest} are applied")),
         Some(applied) if applied > newest => Verdict::warning(

@@ -160,6 +160,11 @@ impl Database {
         Ok(Some(client))
     }
 
+    /// Applies what is missing, as a worker does at its start.
+    pub async fn migrate(&self) -> anyhow::Result<Vec<refinery::Migration>> {
+        migrate(&mut self.client().await?.detach()).await
+    }
+
     async fn supervise(self, condition: Condition, shutdown: CancellationToken) {
         let work = async {
             let mut warned = false;
@@ -201,7 +206,7 @@ impl Database {
             // Neither stays: what is set on it, and the limits that a migration needs, end with it.
             let (mut one, other) = (one.detach(), self.probing.get().await.map(Client::pooled)?.detach());
             ensure!(keeps_sessions(&one, &other).await?, TRANSACTION_POOLING);
-            migrate(&mut one).await.context("the migrations could not be applied")?;
+            migrate(&mut one).await.map(drop).context("the migrations could not be applied")?;
             *migrated = true;
             return Ok(());
         }
@@ -305,17 +310,42 @@ fn with_tls(roots: RootCertStore) -> tokio_postgres_rustls::MakeRustlsConnect {
     tokio_postgres_rustls::MakeRustlsConnect::new(config)
 }
 
-async fn migrate(client: &mut Client) -> anyhow::Result<()> {
+/// Returns those that this has applied.
+async fn migrate(client: &mut Client) -> anyhow::Result<Vec<refinery::Migration>> {
+    // The role of the workers may not be allowed to ask for more than this.
+    if missing_migrations(client).await?.is_empty() {
+        return Ok(Vec::new());
+    }
     // A migration, or waiting for another worker's, may take longer than any statement of a handler.
     client.without_limit().await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
     // A newer version of the workers may have applied migrations that this one does not know. They only add.
     let applied = embedded::migrations::runner().set_abort_missing(false).run_async(&mut **client).await;
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
-    for migration in applied?.applied_migrations() {
+    let applied = applied.map_err(|e| {
+        let is_refused = std::iter::successors(std::error::Error::source(&e), |e| e.source())
+            .filter_map(|e| e.downcast_ref::<tokio_postgres::Error>()?.code())
+            .any(|code| *code == SqlState::INSUFFICIENT_PRIVILEGE);
+        let e = anyhow::Error::from(e);
+        if is_refused {
+            e.context("this role may not change tables: run `callbridge migrate` with one that may")
+        } else {
+            e
+        }
+    })?;
+    for migration in applied.applied_migrations() {
         tracing::info!(version = migration.version(), name = migration.name(), "A migration was applied.");
     }
-    Ok(())
+    Ok(applied.applied_migrations().to_vec())
+}
+
+/// The migrations of this program that are not applied, in their order.
+pub async fn missing_migrations(client: &tokio_postgres::Client) -> Result<Vec<refinery::Migration>> {
+    let (applied, _) = migrations(client).await?;
+    let mut all = embedded::migrations::runner().get_migrations().clone();
+    all.retain(|migration| applied.is_none_or(|applied| migration.version() > applied));
+    all.sort();
+    Ok(all)
 }
 
 /// The newest migration that was applied, if any, and the newest one in this program.
