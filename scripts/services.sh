@@ -19,6 +19,7 @@ usage: scripts/services.sh COMMAND
   stop-database   start-database   kill-database      again on the same port, kill -9
   rabbitmqctl ARG...  RabbitMQ's own tool, on the broker that this script started
   cluster COMMAND     three brokers, and a primary with a standby, to lose one of: scripts/services.sh cluster help
+  pg TOOL ARG...      psql, pg_dump and so on, on the PostgreSQL that this script started
   pgbouncer           prints the path of PgBouncer, which one test needs, after installing Debian's package if you are root
 
 The first of these that works is used:
@@ -319,6 +320,7 @@ case ${1:-} in
   stop-broker | start-broker | kill-broker) fault "${1%-*}" broker ;;
   stop-database | start-database | kill-database) fault "${1%-*}" database ;;
   rabbitmqctl) by_way rabbitmqctl "${@:2}" ;;
+  pg) by_way pg "${@:2}" ;;
   pgbouncer) pooler ;;
   cluster) lock && in_cluster "${2:-help}" "${@:3}" ;;
   help | --help | -h) usage ;;

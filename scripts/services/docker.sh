@@ -82,4 +82,5 @@ docker_remove() {
 
 docker_since() { container_running "$1" && inspect "$1" '{{.State.StartedAt}}'; } # SERVICE
 docker_describe() { echo "Docker, containers $id-broker and $id-database"; }
+docker_pg() { exec docker exec -i "$id-database" "$1" -U postgres "${@:2}"; }
 docker_rabbitmqctl() { exec docker exec "$id-broker" rabbitmqctl "$@"; }

@@ -283,6 +283,12 @@ processes_tool() { # TOOL ARG...
 
 # ---- PostgreSQL ---------------------------------------------------------------------------------------------------
 
+processes_pg() { # TOOL ARG...
+  local bin
+  bin=$(find_postgres)
+  exec "$bin/$1" -h 127.0.0.1 -p "$(recorded database.port)" -U postgres "${@:2}"
+}
+
 query() { # DATABASE SQL
   local bin
   bin=$(find_postgres)

@@ -36,6 +36,7 @@ mod poison;
 mod reconcile;
 mod refused;
 mod replicas;
+mod restore;
 mod retention;
 mod roles;
 mod rules;
