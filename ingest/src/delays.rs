@@ -32,7 +32,6 @@ pub(crate) async fn watch(publisher: Publisher, database: Database) {
     let mut every = time::interval(EVERY);
     loop {
         every.tick().await;
-        publisher.available().await;
         database.available().await;
         if let Err(e) = look(&publisher, &database).await {
             tracing::debug!(error = %e, "The delay queues could not be checked.");
@@ -42,17 +41,20 @@ pub(crate) async fn watch(publisher: Publisher, database: Database) {
 
 async fn look(publisher: &Publisher, database: &Database) -> Result<()> {
     let all = delays::all(&database.client().await?, DELAYS).await?;
+    // Before anything that needs the broker: what this replica says must not stay as it was when it lost the broker.
+    for delay in &all {
+        let gauge = metrics::gauge!("callbridge_delay_held_seconds", "delay" => delay.delay.clone());
+        gauge.set(delay.held.as_secs_f64());
+    }
     if all.iter().any(|delay| delay.is_due_back) {
         for body in publisher.checks_back().await? {
-            let check: Check<'_> = serde_json::from_slice(&body).map_err(|e| Error::malformed("a check", &e))?;
+            // Not ours.
+            let Ok(check) = serde_json::from_slice::<Check<'_>>(&body) else { continue };
             delays::came_back(&database.client().await?, check.delay, check.made_at).await?;
         }
     }
     for delay in all.iter().filter(|delay| delay.is_to_be_sent) {
         send(publisher, database, delay).await?;
-    }
-    for delay in delays::all(&database.client().await?, DELAYS).await? {
-        metrics::gauge!("callbridge_delay_held_seconds", "delay" => delay.delay).set(delay.held.as_secs_f64());
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ use tokio::time;
 use crate::gate::{LESS_THAN_S, MORE_THAN_S};
 
 const EVERY: Duration = Duration::from_secs(300);
+/// While another replica has the turn, or its connection is still open after its end.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// Of these, Aircall has one for each call. An event that carries nothing has it asked.
 const KINDS: [&str; 4] = ["summary.created", "topics.created", "sentiment.created", "action_item.created"];
 
@@ -22,15 +24,18 @@ const KINDS: [&str; 4] = ["summary.created", "topics.created", "sentiment.create
 pub(crate) async fn run(database: Database, publisher: Publisher) {
     loop {
         database.available().await;
-        if let Err(e) = turn(&database, &publisher).await {
+        let pause = turn(&database, &publisher).await.unwrap_or_else(|e| {
             tracing::warn!(error = %e, "Calls without insights could not be looked at; it is tried again.");
-        }
-        time::sleep(EVERY).await;
+            EVERY
+        });
+        time::sleep(pause).await;
     }
 }
 
-async fn turn(database: &Database, publisher: &Publisher) -> Result<()> {
-    let Some(client) = database.lock("absent insights", Duration::ZERO).await? else { return Ok(()) };
+/// Returns how long to wait for the next one.
+async fn turn(database: &Database, publisher: &Publisher) -> Result<Duration> {
+    let Some(client) = database.lock("absent insights", Duration::ZERO).await? else { return Ok(LOOK_AGAIN_AFTER) };
+    calls::note_absent_insights(&client, MORE_THAN_S, LESS_THAN_S).await?;
     for call_id in calls::may_have_lost_insights(&client, MORE_THAN_S, LESS_THAN_S).await? {
         for kind in KINDS {
             publisher.fact(kind, call_id, &json!({}), Traceparent::for_call(call_id)).await?;
@@ -38,6 +43,5 @@ async fn turn(database: &Database, publisher: &Publisher) -> Result<()> {
         // After a crash before this, they are asked for twice.
         timeline::add(&client, call_id, [Entry::new("insights", What::InsightsAskedFor {})]).await?;
     }
-    calls::note_absent_insights(&client, MORE_THAN_S, LESS_THAN_S).await?;
-    Ok(())
+    Ok(EVERY)
 }

@@ -142,7 +142,7 @@ standby_up() {
   member "$to" processes_stop database KILL
   member "$to" choose_home
   member "$to" copy_database "$(port "$from" database)" "standby_$to" || return
-  database_up "$to"
+  database_up "$to" && await_standby async
 }
 
 copy_database() { # PORT NAME
@@ -160,6 +160,7 @@ fail_over() { # SECONDS
   from=$(primary) to=$(standby)
   if ((${1:-0} > 0)); then
     mapfile -t frozen < <(sql "$from" 'select pid from pg_stat_replication')
+    ((${#frozen[@]} > 0)) || die "no standby is connected, so nothing could lag behind"
     kill -STOP "${frozen[@]}"
     sleep "$1"
   fi
@@ -173,6 +174,14 @@ take_over() { # N
   echo "$1" >"$cluster/primary"
   # It has no standby yet that a commit could wait for.
   set_primary 'reset synchronous_standby_names'
+}
+
+await_standby() { # STATE
+  local began=$SECONDS
+  until [[ $(sql "$(primary)" 'select sync_state from pg_stat_replication') == "$1" ]]; do
+    ((SECONDS - began < patience)) || die "the standby is not $1"
+    sleep 0.1
+  done
 }
 
 set_primary() { # SETTING
@@ -252,7 +261,7 @@ in_cluster() { # COMMAND ARG...
     leader) leader ;;
     fail-over) fail_over "$n" ;;
     standby) standby_up ;;
-    synchronous) set_primary "set synchronous_standby_names = '*'" ;;
+    synchronous) set_primary "set synchronous_standby_names = '*'" && await_standby sync ;;
     asynchronous) set_primary 'reset synchronous_standby_names' ;;
     read-only) set_primary 'set default_transaction_read_only = on' ;;
     read-write) set_primary 'reset default_transaction_read_only' ;;

@@ -220,7 +220,7 @@ async fn a_ledger_that_took_over_looks_for_logs_that_it_may_lack() -> Result<()>
     for table in ["calls", "timeline", "logs_as_left"] {
         database.execute(&format!("delete from {table} where call_id = $1"), &[&id]).await?;
     }
-    // As on the timeline from before.
+    // As on another timeline.
     database.batch_execute("update ledger_is set timeline = '00000000'").await?;
     workers[2].terminate(SOON).await?;
     workers[2] = stack.start("logger").await?;

@@ -3,7 +3,11 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Stack, build::call, eventually, says};
+use harness::{
+    Stack,
+    build::{call, webhook},
+    eventually, says,
+};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -50,7 +54,9 @@ async fn a_restored_ledger_loses_and_doubles_nothing() -> Result<()> {
     stack.sandbox.tag(before[0], &mut Value::Null, "Since").await?;
     stack.sandbox.log_of(before[0], GATHERED, says(&["Since"])).await?;
     let after = some(&stack, 20..26).await?;
-    logged(&stack, 12).await?;
+    let recent = stack.sandbox.play(&call(CLIENT).paced(5)).await?;
+    let log = stack.sandbox.logged(recent, SOON).await?;
+    logged(&stack, 13).await?;
     for worker in &mut workers {
         worker.terminate(SOON).await?;
     }
@@ -59,17 +65,27 @@ async fn a_restored_ledger_loses_and_doubles_nothing() -> Result<()> {
 
     let workers = stack.start_all().await?;
     logged(&stack, 6).await?;
+    let new = "select since > now() - interval '5 minutes' from ledger_is";
+    ensure!(
+        stack.connection().await?.query_one(new, &[]).await?.get::<_, bool>(0),
+        "it does not know that it is another one"
+    );
+    // An end that comes a second time, and has just been logged.
+    let ended = stack.sandbox.call(recent).await?;
+    let at = ended["ended_at"].as_i64().context("ended_at")?;
+    stack.sandbox.send([webhook("call.ended", ended).at(at)]).await?;
+    logged(&stack, 7).await?;
     // Before anybody brings its call in. Webhooks have five minutes for the rest, and then reconciliation brings it in.
     stack.sandbox.tag(after[0], &mut Value::Null, "Later").await?;
-    stack.sandbox.delivered(SOON).await?;
+    stack.ledger().await?.line_that(after[0], SOON, |line| line.is("call.tagged")).await?;
     let (said, good) = stack.callbridge(&["backfill", "--since", "2h"]).await?;
-    ensure!(good && said.contains("1 too recent"), "{said}");
-    logged(&stack, 11).await?;
-    for id in before.iter().chain(&after) {
+    ensure!(good && said.contains("2 too recent"), "{said}");
+    logged(&stack, 12).await?;
+    for id in before.iter().chain(&after).chain([&recent]) {
         ensure!(stack.sandbox.logs_of(*id).await?.len() == 1, "call {id} has another number of logs than one");
     }
     let known = stack.sandbox.log_of(before[0], SOON, says(&["Since"])).await;
     ensure!(known.is_ok(), "the tag since the backup is gone");
-    drop(workers);
+    drop((workers, log));
     stack.down().await
 }

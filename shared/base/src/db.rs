@@ -162,7 +162,9 @@ impl Database {
 
     /// Applies what is missing, as a worker does at its start.
     pub async fn migrate(&self) -> anyhow::Result<Vec<refinery::Migration>> {
-        migrate(&mut self.client().await?.detach()).await
+        let (mut one, other) = (self.connect().await?.detach(), self.connect().await?.detach());
+        ensure!(keeps_sessions(&one, &other).await?, TRANSACTION_POOLING);
+        migrate(&mut one).await
     }
 
     async fn supervise(self, condition: Condition, shutdown: CancellationToken) {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 /// The next one is sent so long after the last one, if that is back.
 const EVERY_S: f64 = 60.0;
 /// Or so long after the last one should have come back: then it may be lost.
-const AGAIN_AFTER_S: f64 = 300.0;
+const AGAIN_AFTER_S: f64 = 60.0;
 /// What comes back this much later is held: it is looked for every quarter of a minute.
 pub const HELD_FROM: Duration = Duration::from_secs(60);
 

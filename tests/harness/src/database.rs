@@ -13,7 +13,11 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
 }
 
 pub(crate) async fn create(server: &str, name: &str) -> Result<()> {
-    connect(server).await?.batch_execute(&format!("create database {name}")).await.context("create database")
+    let server = connect(server).await?;
+    server.batch_execute(&format!("create database {name}")).await.context("create database")?;
+    // Else the workers of each test would look for logs from before.
+    let new = format!("alter database {name} set callbridge.logged_nothing = 'yes'");
+    server.batch_execute(&new).await.context("alter database")
 }
 
 /// Also closes the connections that are still open.

@@ -195,20 +195,32 @@ async fn connect(url: &str, name: &str, socket: &Socket) -> Result<Connection, l
 /// The socket of the connection that lapin is opening. lapin has a thread for each, which waits for the broker's first frames for ever, and ends
 /// when the socket is shut down.
 #[derive(Clone, Default)]
-struct Socket(Arc<Mutex<Option<OwnedFd>>>);
+struct Socket(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    socket: Option<OwnedFd>,
+    /// Nobody waits for the connection any more, or it is in use: lapin may not open another one.
+    is_released: bool,
+}
 
 impl Socket {
     fn keep(&self, stream: &TcpStream) -> io::Result<()> {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.as_fd().try_clone_to_owned()?);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_released {
+            return Err(io::Error::other("the connection is not waited for any more"));
+        }
+        kept.socket = Some(stream.as_fd().try_clone_to_owned()?);
         Ok(())
     }
 
     /// Of a connection that is not used it ends the thread.
     fn release(&self, is_used: bool) {
-        let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(socket) = socket.filter(|_| !is_used) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.is_released = true;
+        if let Some(socket) = kept.socket.take().filter(|_| !is_used) {
             let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
         }
     }

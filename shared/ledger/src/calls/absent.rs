@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use base::{db::Client, error::Result, ids::CallId};
 
+/// So many are asked for at once: each costs some requests.
+const AT_ONCE: i64 = 30;
 /// When the call ended.
 const ENDED: &str =
     "case when jsonb_typeof(snapshot->'ended_at') = 'number' then to_timestamp((snapshot->>'ended_at')::float8) end";
@@ -23,14 +25,14 @@ pub async fn may_have_lost_insights(client: &Client, more_than_s: u32, less_than
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with recent as materialized (
-                 select c.*, snapshot->'number'->>'id' as line
+                 select c.call_id, insights, insights_awaited, erased_at, snapshot, snapshot->'number'->>'id' as line
                    from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id))
              select call_id from recent c, ledger_is
               where insights = '{{}}' and insights_awaited is null and {COULD_HAVE_SOME}
                 and {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
                 and line in (select line from recent where insights <> '{{}}')
                 and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for')
-              order by call_id"
+              order by call_id desc limit {AT_ONCE}"
         )
     });
     let took_over = "select from ledger_is where since > now() - interval '2 hours'";
