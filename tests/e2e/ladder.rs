@@ -37,8 +37,7 @@ async fn what_always_fails_waits_for_every_delay_and_is_parked_at_every_stage() 
     stack.sandbox.play(&call(CONTACT).id(second).lasting(90)).await?;
     for (n, (rung, _)) in DELAYS.iter().enumerate() {
         if n > 0 {
-            let queue = stack.names.delay(rung);
-            let all = || async { (stack.depth(&queue).await.ok()? == 3).then_some(()) };
+            let all = || async { (stack.delayed(rung).await.ok()? == 3).then_some(()) };
             eventually(SOON, all).await.with_context(|| format!("three wait for {rung}"))?;
             stack.delay_ends(rung).await?;
         }

@@ -99,10 +99,16 @@ async fn waiting(site: &Site) -> Result<Option<String>> {
         }
     }
     let stages = Stage::ALL.into_iter().filter(|stage| stage.has_work_queue()).map(|stage| stack.names.work(stage));
-    for queue in stages.chain(DELAYS.iter().map(|(rung, _)| stack.names.delay(rung))) {
+    for queue in stages {
         let depth = stack.depth(&queue).await?;
         if depth > 0 {
             waiting.push(format!("{depth} messages in {queue}"));
+        }
+    }
+    for (rung, _) in DELAYS {
+        let delayed = stack.delayed(rung).await?;
+        if delayed > 0 {
+            waiting.push(format!("{delayed} messages are delayed by {rung}"));
         }
     }
     Ok((!waiting.is_empty()).then(|| format!("still waiting: {}", waiting.join(", "))))

@@ -99,6 +99,13 @@ impl Stack {
         Ok(())
     }
 
+    /// The number of messages that wait in the queue of this rung, without the one that only shows that it gives messages back.
+    pub async fn delayed(&self, rung: &str) -> Result<i64> {
+        let checks = "select count(*) from delay_checks where delay = $1 and waits_since is not null";
+        let checks: i64 = self.connection().await?.query_one(checks, &[&rung]).await?.get(0);
+        Ok(i64::from(self.depth(&self.names.delay(rung)).await?) - checks)
+    }
+
     /// Pretends that the delay of this rung is over: its messages go back to the queue in their routing key.
     pub async fn delay_ends(&self, rung: &str) -> Result<()> {
         let connection = self.broker().await?;
