@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 use harness::{
-    Line, RETRIED, SKIPPED, Stack, WORKERS,
+    Line, Process, RETRIED, SKIPPED, Stack, WORKERS,
     build::{
         Call, NUMBER, STARTED_AT, Webhook, action_item, aircall, call, custom_summary, event, sentiment, summary,
         topics, webhook,
@@ -200,14 +200,19 @@ async fn an_early_insight_waits_and_holds_nobody_up() -> Result<()> {
     stack.down().await
 }
 
-/// A webhook that came in the last second of a primary is answered, and unknown to the standby that takes over.
-#[tokio::test]
-async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
-    let mut stack = Stack::new("lacking").await?;
+async fn all_but_insights(stack: &mut Stack) -> Result<[Process; 3]> {
     let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
     for worker in &workers {
         worker.until_ready(SOON).await?;
     }
+    Ok(workers)
+}
+
+/// A webhook that came in the last second of a primary is answered, and unknown to the standby that takes over.
+#[tokio::test]
+async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
+    let mut stack = Stack::new("lacking").await?;
+    let workers = all_but_insights(&mut stack).await?;
     stack.directory_loaded(SOON).await?;
     let mut insights = stack.start("insights").await?;
     insights.until_ready(SOON).await?;
@@ -236,10 +241,7 @@ async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
 #[tokio::test]
 async fn a_call_that_gets_no_insights_within_an_hour_says_so() -> Result<()> {
     let mut stack = Stack::new("absent").await?;
-    let workers = [stack.start("ingest").await?, stack.start("resolver").await?, stack.start("logger").await?];
-    for worker in &workers {
-        worker.until_ready(SOON).await?;
-    }
+    let workers = all_but_insights(&mut stack).await?;
     stack.sandbox.deliver_to(&workers[0].url).await?;
     let now = jiff::Timestamp::now().as_second();
     let play = async |seconds: i64, ago: i64| {

@@ -32,8 +32,19 @@ async fn workers_need_no_right_to_change_tables() -> Result<()> {
     ensure!(nothing == plan, "a plan changes nothing");
     let (applied, good) = stack.callbridge(&["migrate"]).await?;
     ensure!(good && applied.contains("Applied V1__ledger."), "{applied}");
+    let checksum = "select checksum from refinery_schema_history where version = 1";
+    let checksum: String = owner.query_one(checksum, &[]).await?.get(0);
     let (again, good) = stack.callbridge(&["migrate"]).await?;
     ensure!(good && again.contains("Nothing to do"), "{again}");
+    // A text that is not the one that was applied is noticed, although the newest version is there.
+    owner.batch_execute("update refinery_schema_history set checksum = '1' where version = 1").await?;
+    let (other, good) = stack.callbridge(&["migrate"]).await?;
+    ensure!(!good && other.contains("V1__ledger"), "{other}");
+    let (plan, _) = stack.callbridge(&["migrate", "--plan"]).await?;
+    let first = plan.contains("create table calls") && plan.contains("-- 1 to apply.");
+    ensure!(first, "{plan}");
+    let right = format!("update refinery_schema_history set checksum = '{checksum}' where version = 1");
+    owner.batch_execute(&right).await?;
     owner.batch_execute(&RIGHTS.replace("callbridge_worker", &role)).await?;
     stack.environment.insert("DATABASE_URL".into(), workers_url);
 

@@ -8,6 +8,7 @@ mod client;
 mod url;
 
 use std::{
+    collections::HashMap,
     pin::Pin,
     sync::{
         Arc,
@@ -341,11 +342,15 @@ async fn migrate(client: &mut Client) -> anyhow::Result<Vec<refinery::Migration>
     Ok(applied.applied_migrations().to_vec())
 }
 
-/// The migrations of this program that are not applied, in their order.
+/// The migrations of this program that are not applied as they are here, in their order. One that was applied with another text is
+/// among them: to apply it is refused.
 pub async fn missing_migrations(client: &tokio_postgres::Client) -> Result<Vec<refinery::Migration>> {
-    let (applied, _) = migrations(client).await?;
     let mut all = embedded::migrations::runner().get_migrations().clone();
-    all.retain(|migration| applied.is_none_or(|applied| migration.version() > applied));
+    if migrations(client).await?.0.is_some() {
+        let rows = client.query("select version, checksum from refinery_schema_history", &[]).await?;
+        let applied: HashMap<i32, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        all.retain(|migration| applied.get(&migration.version()) != Some(&migration.checksum().to_string()));
+    }
     all.sort();
     Ok(all)
 }

@@ -88,7 +88,7 @@ pub const DELIVERY_LIMIT: i64 = 20;
 /// reached and means the same in both.
 const NO_DELIVERY_LIMIT: i64 = 2_000_000_000;
 
-/// As many come back in a quarter of an hour.
+/// Three a minute come back at most.
 const MOST_CHECKS: i64 = 100;
 
 /// The names of exchanges and queues in one `AMQP_NAMESPACE`.

@@ -47,59 +47,34 @@ impl NodeFault {
     /// From the beginning to the end. One at a time: with two brokers less, nothing could go on.
     pub(super) async fn inject(self, lasts: Duration) -> Result<()> {
         let services = Services::get().await?;
-        let order = async |words: &[&str]| services.order(&[&["cluster"], words].concat()).await;
-        match self {
-            Self::LeaderKilled => {
-                let leader = leader(services).await?;
-                order(&["kill", &leader]).await?;
-                sleep(lasts).await;
-                order(&["start", &leader]).await
+        let order = async |words: &[&str]| services.order_for(&[&["cluster"], words].concat()).await;
+        let leader = order(&["leader"]).await.context("which broker leads the queues")?;
+        let behind;
+        let (begin, end): (&[&str], &[&str]) = match self {
+            Self::LeaderKilled => (&["kill", &leader], &["start", &leader]),
+            Self::BrokerLost => (&["kill", &leader], &["lose", &leader]),
+            Self::BrokerCutOff => (&["cut", &leader], &["heal", &leader]),
+            Self::Alarm => (&["alarm", "1"], &["calm", "1"]),
+            Self::PrimaryKilled(Standby::Synchronous) => {
+                order(&["synchronous"]).await?;
+                (&["fail-over"], &["standby"])
             }
-            Self::BrokerLost => {
-                let leader = leader(services).await?;
-                order(&["kill", &leader]).await?;
-                sleep(lasts).await;
-                order(&["lose", &leader]).await
+            Self::PrimaryKilled(Standby::Behind { seconds }) => {
+                behind = seconds.to_string();
+                (&["fail-over", &behind], &["standby"])
             }
-            Self::BrokerCutOff => {
-                let leader = leader(services).await?;
-                order(&["cut", &leader]).await?;
-                sleep(lasts).await;
-                order(&["heal", &leader]).await
-            }
-            Self::Alarm => {
-                order(&["alarm", "1"]).await?;
-                sleep(lasts).await;
-                order(&["calm", "1"]).await
-            }
-            Self::PrimaryKilled(standby) => {
-                match standby {
-                    Standby::Synchronous => {
-                        order(&["synchronous"]).await?;
-                        order(&["fail-over"]).await?;
-                    }
-                    Standby::Behind { seconds } => order(&["fail-over", &seconds.to_string()]).await?,
-                }
-                sleep(lasts).await;
-                order(&["standby"]).await
-            }
-            Self::ReadOnly => {
-                order(&["read-only"]).await?;
-                sleep(lasts).await;
-                order(&["read-write"]).await
-            }
-            Self::Rolled => order(&["roll"]).await,
-        }
+            Self::ReadOnly => (&["read-only"], &["read-write"]),
+            Self::Rolled => return order(&["roll"]).await.map(drop),
+        };
+        order(begin).await?;
+        sleep(lasts).await;
+        order(end).await.map(drop)
     }
 
     /// It lasts as long as it takes.
     pub fn has_its_time(self) -> bool {
         self == Self::Rolled
     }
-}
-
-async fn leader(services: &Services) -> Result<String> {
-    services.order_for(&["cluster", "leader"]).await.context("which broker leads the queues")
 }
 
 impl fmt::Display for NodeFault {
