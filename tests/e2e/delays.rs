@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use harness::{Process, Stack, eventually};
+use lapin::{
+    BasicProperties,
+    options::{BasicPublishOptions, QueueDeleteOptions},
+};
 
 /// Ingest looks every quarter of a minute.
 const NOTICED_WITHIN: Duration = Duration::from_secs(60);
@@ -39,6 +43,18 @@ async fn a_message_that_a_delay_queue_holds_is_noticed_until_one_comes_back() ->
     eventually(NOTICED_WITHIN, is_back).await.context("the next one has not come back")?;
     let over = || async { (held_s(&workers[0]).await.ok()? == 0.0).then_some(()) };
     eventually(NOTICED_WITHIN, over).await.context("it is not over")?;
+
+    // What is not ours costs only itself, and a queue that somebody deletes is declared again.
+    let broker = stack.broker().await?;
+    let channel = broker.create_channel().await?;
+    let (checked, delay) = (stack.names.checked(), stack.names.delay("5s"));
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    channel.basic_publish("".into(), checked.as_str().into(), options, b"{", properties).await?.await?;
+    channel.queue_delete(delay.as_str().into(), QueueDeleteOptions::default()).await?;
+    database.batch_execute("update delay_checks set made_at = now() - interval '10 min' where delay = '5s'").await?;
+    let again = "select count(*) from delay_checks where delay = '5s' and waits_since is null and back_of > now() - interval '30 s'";
+    let is_again = || async { (database.query_one(again, &[]).await.ok()?.get::<_, i64>(0) == 1).then_some(()) };
+    eventually(3 * NOTICED_WITHIN, is_again).await.context("the deleted queue gives nothing back")?;
     drop(workers);
     stack.down().await
 }
