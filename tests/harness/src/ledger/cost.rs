@@ -52,6 +52,11 @@ impl Ledger {
         self.run_all(sql).await
     }
 
+    /// From now on a page begins with few calls, so that each version of a call has room on it, however many are still seen by somebody.
+    pub async fn with_room_for_versions(&self) -> Result<()> {
+        self.run_all("alter table calls set (fillfactor = 10)").await
+    }
+
     /// The number of calls whose log was written at least so often.
     pub async fn logs_written(&self, times: i32) -> Result<i64> {
         let sql = "select count(*) from calls where writes >= $1 and lease_until is null";
