@@ -33,9 +33,9 @@ async fn the_steps_of_a_call_leave_the_indexes_of_its_row_alone() -> Result<()> 
     let after = ledger.cost().await?;
     let (updates, hot) = (after.updates - before.updates, after.hot_updates - before.hot_updates);
     assert!(updates >= 40, "{updates}");
-    // With room on its page, a version is beside its index only where a step changes what an index is on. How many have that room without our help
-    // is for `make bench what=ledger` to say.
-    assert_eq!(hot, updates, "changes of calls that leave the indexes alone");
+    // With room on its page, a version is beside its index only where a step changes what an index is on: of the steps of these calls none does, but reconciliation
+    // may look at one of them meanwhile. How many have that room without our help is for `make bench what=ledger` to say.
+    assert!(hot * 10 >= updates * 9, "{hot} of {updates} changes of calls leave the indexes alone");
     assert_eq!(ledger.entered().await?, (20, 0, false), "nothing is left to do for any of them");
     drop(workers);
     stack.down().await
