@@ -10,7 +10,10 @@ use std::{
     fs, io,
 };
 
-use base::settings::{Needs, Settings};
+use base::{
+    settings::{Needs, Settings},
+    telemetry::catalogue::METRICS,
+};
 use broker::topology::{Names, WORK_QUEUES};
 use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, networking::v1 as networking, policy::v1 as policy};
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,7 +38,7 @@ const NEEDS: [(&str, &[&str]); 4] = [
 ];
 
 /// A file, a text in it, a mistake to replace it with, and part of the expected finding.
-const MISTAKES: [(&str, &str, &str, &str); 16] = [
+const MISTAKES: [(&str, &str, &str, &str); 20] = [
     ("base/ingest.yaml", "readinessProbe:", "readynessProbe:", "readynessProbe is no field"),
     ("base/ingest.yaml", "containerPort: 8080", "containerPort: '8080'", "invalid type"),
     ("base/logger.yaml", "apiVersion: apps/v1", "apiVersion: apps/v2", "apps/v2 is not known"),
@@ -51,6 +54,10 @@ const MISTAKES: [(&str, &str, &str, &str); 16] = [
     ("Dockerfile", "target/release/insights", "", "insights is no program of the image"),
     ("base/ingest.yaml", "path: /webhooks/", "path: /", "ways in"),
     ("base/network.yaml", "component: ingest", "component: ingress", "ingress is nobody"),
+    ("base/logger.yaml", "name: contested", "name: budget", "\"budget\" is not in the formula"),
+    ("base/logger.yaml", "valueLocation: callbridge_budget_c", "valueLocation: callbridge_quota_c", "is no metric"),
+    ("base/logger.yaml", "http://logger.", "http://resolver.", "logger: url"),
+    ("tests/sandbox.yaml", "readinessProbe:", "readyProbe:", "readyProbe is no field"),
     ("base/resolver.yaml", "queueName: callbridge.ringing", "queueName: callbridge.ring", "queues that KEDA looks at"),
 ];
 
@@ -71,11 +78,17 @@ fn every_mistake_is_noticed() {
     }
 }
 
+/// What `tests/kubernetes.sh` applies: Kubernetes must accept it, all else is its own.
+const TESTS: &str = "tests/";
+
 fn files() -> io::Result<Files> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/kubernetes/");
     let mut files = Files::from([("Dockerfile".to_owned(), include_str!("../../Dockerfile").to_owned())]);
-    for part in ["", "base/"] {
-        for entry in fs::read_dir(format!("{folder}{part}"))? {
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/kind/");
+    let parts = ["", "base/", "components/pod-monitor/", "components/database-ca/", "database/"];
+    let ours = parts.map(|part| (part, format!("{folder}{part}")));
+    for (part, folder) in ours.into_iter().chain([(TESTS, tests.to_owned())]) {
+        for entry in fs::read_dir(folder)? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
                 let path = format!("{part}{}", entry.file_name().to_string_lossy());
@@ -95,7 +108,9 @@ fn problems(files: &Files) -> Vec<String> {
         }
     }
     let unread = documents.iter().filter_map(|(file, value)| Some(format!("{file}: {}", schema(value).err()?)));
-    let mut review = Review { files, documents: &documents, problems: unread.collect() };
+    let problems = unread.collect();
+    documents.retain(|(file, _)| !file.starts_with(TESTS));
+    let mut review = Review { files, documents: &documents, problems };
     review.kustomizations();
     review.labels();
     for (name, deployment) in review.of_kind("Deployment") {
@@ -114,7 +129,9 @@ fn schema(value: &Value) -> Result<(), String> {
         ("networking.k8s.io/v1", "Ingress") => exact::<networking::Ingress>(value),
         ("networking.k8s.io/v1", "NetworkPolicy") => exact::<networking::NetworkPolicy>(value),
         ("policy/v1", "PodDisruptionBudget") => exact::<policy::PodDisruptionBudget>(value),
-        (_, "ScaledObject" | "TriggerAuthentication" | "RabbitmqCluster" | "Kustomization") => Ok(()),
+        (_, "ScaledObject" | "TriggerAuthentication" | "RabbitmqCluster" | "PodMonitor") => Ok(()),
+        ("postgresql.cnpg.io/v1" | "kind.x-k8s.io/v1alpha4", "Cluster") => Ok(()),
+        (_, "Kustomization" | "Component") => Ok(()),
         (version, kind) => Err(format!("{kind} of {version} is not known here")),
     }
 }
@@ -268,22 +285,51 @@ impl<'a> Review<'a> {
         self.expect(is_shut, "no NetworkPolicy shuts everything".into());
     }
 
-    /// KEDA watches each work queue for the worker that consumes it, with the workers' credential.
+    /// KEDA watches each work queue for the worker that consumes it, with the workers' credential, and asks for a metric that there is.
     fn scaling(&mut self) {
         let namespace = self.files["settings.env"].lines().find_map(|line| line.strip_prefix("AMQP_NAMESPACE="));
         let queues = Names::new(namespace.unwrap_or_default());
         let wanted = WORK_QUEUES.iter().map(|queue| (queues.work(queue.stage), queue.stage.worker()));
         let mut watched = BTreeMap::new();
         for (name, object) in self.of_kind("ScaledObject") {
+            let formula = text(object, "/spec/advanced/scalingModifiers/formula");
             for trigger in list(object, "/spec/triggers") {
-                let (queue, value) = (text(trigger, "/metadata/queueName"), text(trigger, "/metadata/value"));
-                let metadata = json!({"protocol": "amqp", "queueName": queue, "mode": "QueueLength", "value": value});
-                let how = json!({"type": "rabbitmq", "metadata": metadata, "authenticationRef": {"name": "broker"}});
-                self.same(&format!("{name}: trigger"), trigger, &how);
-                watched.insert(queue.to_owned(), text(object, "/spec/scaleTargetRef/name"));
+                let part = text(trigger, "/name");
+                let is_used = formula.split(|c: char| !c.is_alphanumeric()).any(|word| word == part);
+                self.expect(is_used || formula.is_empty(), format!("{name}: {part:?} is not in the formula"));
+                match text(trigger, "/type") {
+                    "metrics-api" => self.asked(name, &trigger["metadata"]),
+                    _ => {
+                        self.watched(name, trigger);
+                        let queue = text(trigger, "/metadata/queueName").to_owned();
+                        watched.insert(queue, text(object, "/spec/scaleTargetRef/name"));
+                    }
+                }
             }
         }
         self.same("queues that KEDA looks at", &json!(watched), &json!(BTreeMap::from_iter(wanted)));
+    }
+
+    fn watched(&mut self, name: &str, trigger: &Value) {
+        let (queue, value) = (text(trigger, "/metadata/queueName"), text(trigger, "/metadata/value"));
+        let metadata = json!({"protocol": "amqp", "queueName": queue, "mode": "QueueLength", "value": value});
+        let mut how = json!({"type": "rabbitmq", "metadata": metadata, "authenticationRef": {"name": "broker"}});
+        if !trigger["name"].is_null() {
+            how["name"] = trigger["name"].clone();
+        }
+        self.same(&format!("{name}: trigger"), trigger, &how);
+    }
+
+    /// The Service of that worker, which all of these have, gives the metric.
+    fn asked(&mut self, name: &str, metadata: &Value) {
+        let service = self.of_kind("Service").get(name).copied();
+        let port = service.map_or(&Value::Null, |service| &service["spec"]["ports"][0]["port"]);
+        let url = json!(format!("http://{name}.callbridge.svc:{port}/metrics"));
+        self.same(&format!("{name}: url"), &metadata["url"], &url);
+        self.same(&format!("{name}: format"), &metadata["format"], &json!("prometheus"));
+        let metric = text(metadata, "/valueLocation").split('{').next().unwrap_or_default();
+        let is_there = METRICS.iter().any(|known| known.name == metric);
+        self.expect(is_there, format!("{name}: {metric} is no metric"));
     }
 }
 

@@ -43,6 +43,11 @@ pub const METRICS: &[Metric] = &[
         "Requests to Aircall and Sellsy by the status of the answer; none means that no answer came",
     ),
     gauge(
+        "callbridge_budget_contested",
+        &["api"],
+        "1 while requests for logs or insights have waited for their turn again and again within the last minute; the same in every process",
+    ),
+    gauge(
         "callbridge_budget_limit_requests",
         &["api", "window"],
         "Requests that the budget allows in a second, a minute, a day or a month; the same in every process",

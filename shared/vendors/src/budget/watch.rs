@@ -62,6 +62,9 @@ async fn record_windows(budget: &Shared) {
         Some((span, i64::from(window.limit)))
     };
     budget.set_known(windows.iter().filter_map(known).collect());
+    if let Some(window) = windows.first() {
+        metrics::gauge!("callbridge_budget_contested", "api" => budget.api.as_str()).set(f64::from(window.contested));
+    }
     for window in windows {
         let used: i64 = window.used.iter().sum();
         let (api, paused) = (budget.api.as_str(), window.paused_until.is_some());
