@@ -24,7 +24,7 @@ usage: scripts/services.sh COMMAND
 
 The first of these that works is used:
   1. AMQP_URL and DATABASE_URL, if both are set: checked, nothing is started
-  2. Docker, if an engine answers: the official images rabbitmq:4-management and postgres:17
+  2. Docker, if an engine answers: the official images rabbitmq:4.0-management and postgres:17
   3. RabbitMQ and PostgreSQL found on this machine, as private processes
   4. Debian's packages of the two, installed if you are root, then as 3
 

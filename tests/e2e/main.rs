@@ -33,6 +33,7 @@ mod order;
 mod outage;
 mod people;
 mod poison;
+mod policies;
 mod reconcile;
 mod refused;
 mod replicas;

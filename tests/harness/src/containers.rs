@@ -63,13 +63,13 @@ pub(crate) async fn start() -> anyhow::Result<Option<Services>> {
 }
 
 async fn broker(mark: &str, secret: &str) -> anyhow::Result<(ContainerAsync<GenericImage>, String)> {
-    let image = GenericImage::new("rabbitmq", "4-management")
+    let image = GenericImage::new("rabbitmq", "4.0-management")
         .with_wait_for(WaitFor::message_on_stdout("Server startup complete"))
         .with_env_var("RABBITMQ_DEFAULT_USER", "tests")
         .with_env_var("RABBITMQ_DEFAULT_PASS", secret)
         // Same as in scripts/services/docker.sh, which has the reason.
         .with_ulimit("nofile", 16_384, Some(16_384));
-    let (container, address) = run(image, mark, 5672).await.context("rabbitmq:4-management")?;
+    let (container, address) = run(image, mark, 5672).await.context("rabbitmq:4.0-management")?;
     let url = format!("amqp://tests:{secret}@{address}/%2f");
     let connect = || async { Connection::connect(&url, ConnectionProperties::default()).await.ok() };
     let connection = eventually(PATIENCE, connect).await.context("RabbitMQ takes no connection")?;
