@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Three brokers, and a primary with a standby, as private processes: for tests of what is lost with a node. Part of services.sh.
+# Three brokers, and a primary with a standby: for tests of what is lost with a node. Part of services.sh.
 #
-# Each member is a pair of services.sh of its own, with its records in cluster/N. All brokers share one epmd, so that it does not end with one of them.
-# shellcheck disable=SC2154,SC2034 # variables of services.sh, and those that processes.sh reads
+# Each member is a pair of services.sh of its own, with its records in cluster/N. As processes, all brokers share one epmd, so that it does not end with one of them; as
+# containers, they share a network.
+# shellcheck disable=SC2154,SC2034 # variables of services.sh, and those that processes.sh and docker.sh read
 
 members=(1 2 3)
 cluster=$state/cluster
@@ -27,10 +28,11 @@ usage: scripts/services.sh cluster COMMAND
 HELP
 }
 
-# In a subshell, with the records of that member.
-member() { # N FUNCTION ARG...
+# What docker.sh and processes.sh do, in a subshell with the records of that member.
+member() { # N ACTION ARG...
   (
-    state=$cluster/$1 id=$cluster_id-$1 shared_epmd=$(cat "$cluster/epmd.port") cookie=$cluster_id
+    state=$cluster/$1 id=$cluster_id-$1 network=$cluster_id cookie=$cluster_id
+    shared_epmd=$(cat "$cluster/epmd.port" 2>/dev/null) || true
     broker_settings=(
       "cluster_partition_handling = pause_minority"
       "cluster_formation.peer_discovery_backend = classic_config"
@@ -38,14 +40,20 @@ member() { # N FUNCTION ARG...
     for n in "${members[@]}"; do broker_settings+=("cluster_formation.classic_config.nodes.$n = $(node "$n")"); done
     home=$(recorded home)
     [[ -z $home ]] || choose_home
-    "${@:2}"
+    by_way "${@:2}"
   )
 }
 
-node() { echo "$cluster_id-$1@localhost"; }
+cluster_way() { cat "$cluster/1/how" 2>/dev/null; }
+node() { # N
+  case $(cluster_way) in
+    docker) echo "rabbit@$cluster_id-$1-broker" ;;
+    *) echo "$cluster_id-$1@localhost" ;;
+  esac
+}
 port() { cat "$cluster/$1/$2.port"; } # N SERVICE
 others() { for n in "${members[@]}"; do [[ $n == "$1" ]] || echo "$n"; done; }
-ctl() { member "$1" processes_rabbitmqctl "${@:2}" >/dev/null; } # N ARG...
+ctl() { member "$1" rabbitmqctl "${@:2}" >/dev/null; } # N ARG...
 primary() { cat "$cluster/primary"; }
 standby() { echo $((3 - $(primary))); }
 sql() { member "$1" query "${3:-postgres}" "$2"; } # N SQL [DATABASE]
@@ -68,33 +76,31 @@ epmd_up() (
 
 # ---- brokers ------------------------------------------------------------------------------------------------------
 
-brokers() { # FUNCTION N...
+brokers() { # ACTION N...
   local n
   for n in "${@:2}"; do member "$n" "$1" broker || return; done
 }
 
-# Only together do they have a majority; the first time, the others join the first.
+# Only together do they have a majority. The first time, the others join the first; those of the image (RabbitMQ 4) find each other, and one that is not there takes them minutes.
 brokers_up() {
-  if [[ ! -e $cluster/formed ]]; then
-    brokers processes_start 1 && brokers processes_await 1 || return
+  if [[ $(cluster_way) == processes && ! -e $cluster/formed ]]; then
+    brokers start 1 && brokers await 1 || return
   fi
-  brokers processes_start "${members[@]}" && brokers processes_await "${members[@]}" && touch "$cluster/formed"
+  brokers start "${members[@]}" && brokers await "${members[@]}" && touch "$cluster/formed"
 }
 
-broker_up() { brokers processes_start "$1" && brokers processes_await "$1"; } # N
+broker_up() { brokers start "$1" && brokers await "$1"; } # N
 
 lose_broker() { # N
   local other
   other=$(others "$1" | head -n 1)
-  member "$1" processes_stop broker KILL
-  member "$1" forget_data
+  member "$1" stop broker KILL
+  member "$1" forget_broker
   ctl "$other" forget_cluster_node "$(node "$1")"
   broker_up "$1"
   # A new member has no part in the queues that exist.
-  member "$other" processes_tool rabbitmq-queues grow "$(node "$1")" all >/dev/null
+  member "$other" tool rabbitmq-queues grow "$(node "$1")" all >/dev/null
 }
-
-forget_data() { rm -rf "$home/rabbitmq/mnesia"; }
 
 # Neither side accepts the other's cookie, so they cannot connect again.
 cut_broker() { # N
@@ -109,7 +115,7 @@ heal_broker() { # N
 
 leader() {
   local n most=0 of=1 leads all
-  all=$(member "$(broker_that_answers)" processes_rabbitmqctl -q list_queues leader)
+  all=$(member "$(broker_that_answers)" rabbitmqctl -q list_queues leader)
   for n in "${members[@]}"; do
     leads=$(grep -c "^$(node "$n")$" <<<"$all") || true
     if ((leads > most)); then most=$leads of=$n; fi
@@ -120,39 +126,28 @@ leader() {
 broker_that_answers() {
   local n
   for n in "${members[@]}"; do
-    if member "$n" process_ready broker; then echo "$n" && return; fi
+    if member "$n" ready broker; then echo "$n" && return; fi
   done
   return 1
 }
 
 # ---- databases ----------------------------------------------------------------------------------------------------
 
-database_up() { member "$1" processes_start database && member "$1" processes_await database; } # N
+database_up() { member "$1" start database && member "$1" await database; } # N
 
 databases_up() {
   [[ -e $cluster/primary ]] || echo 1 >"$cluster/primary"
-  database_up "$(primary)" || return
+  database_up "$(primary)" && member "$(primary)" allow_replication || return
   if [[ -e $cluster/of-two ]]; then database_up "$(standby)"; else standby_up && touch "$cluster/of-two"; fi
 }
 
 # The other one's data is replaced.
 standby_up() {
-  local from to bin
+  local from to
   from=$(primary) to=$(standby)
-  member "$to" processes_stop database KILL
-  member "$to" choose_home
-  member "$to" copy_database "$(port "$from" database)" "standby_$to" || return
+  member "$to" stop database KILL
+  member "$to" copy_database "$from" "standby_$to" || return
   database_up "$to" && await_standby async
-}
-
-copy_database() { # PORT NAME
-  local bin
-  bin=$(find_postgres)
-  free_data "$home/postgres" && rm -rf "$home/postgres"
-  (cd "$home" && "${runner[@]}" -i PATH="$PATH" HOME="$home" "$bin/pg_basebackup" -D "$home/postgres" --no-sync -c fast -X stream -R \
-    -d "host=127.0.0.1 port=$1 user=postgres application_name=$2") >>"$state/database.log" 2>&1 9>&- && return
-  tail -n 25 "$state/database.log" >&2
-  return 1
 }
 
 fail_over() { # SECONDS
@@ -161,11 +156,12 @@ fail_over() { # SECONDS
   if ((${1:-0} > 0)); then
     mapfile -t frozen < <(sql "$from" 'select pid from pg_stat_replication')
     ((${#frozen[@]} > 0)) || die "no standby is connected, so nothing could lag behind"
-    kill -STOP "${frozen[@]}"
+    member "$from" signal STOP "${frozen[@]}"
     sleep "$1"
   fi
-  member "$from" processes_stop database KILL
-  ((${#frozen[@]} == 0)) || kill -KILL "${frozen[@]}" || true
+  member "$from" stop database KILL
+  # As processes, they outlive their parent; as containers, there is nobody left to signal.
+  ((${#frozen[@]} == 0)) || member "$from" signal KILL "${frozen[@]}" 2>/dev/null || true
   take_over "$to"
 }
 
@@ -192,12 +188,12 @@ roll() {
   local n
   for n in "${members[@]}"; do
     # Every queue has a majority without this one.
-    member "$n" processes_tool rabbitmq-upgrade await_online_quorum_plus_one -t 60 >/dev/null
-    member "$n" processes_stop broker TERM
+    member "$n" tool rabbitmq-upgrade await_online_quorum_plus_one -t 60 >/dev/null
+    member "$n" stop broker TERM
     broker_up "$n" || return
   done
   n=$(standby)
-  member "$(primary)" processes_stop database TERM
+  member "$(primary)" stop database TERM
   take_over "$n"
   standby_up
 }
@@ -205,9 +201,23 @@ roll() {
 # ---- commands -----------------------------------------------------------------------------------------------------
 
 cluster_up() {
-  need_binaries || { what_to_install && return 1; }
-  mkdir -p "$cluster"/{1,2,3}
-  epmd_up && brokers_up && databases_up
+  local way n
+  way=$(cluster_way) || way=$(choose_way) || return
+  for n in "${members[@]}"; do mkdir -p "$cluster/$n" && echo "$way" >"$cluster/$n/how"; done
+  case $way in
+    docker) docker_network "$cluster_id" ;;
+    processes) epmd_up ;;
+  esac && brokers_up && databases_up
+}
+
+choose_way() {
+  if wanted docker && engine_answers && docker_images; then
+    echo docker
+  elif wanted processes && need_binaries; then
+    echo processes
+  else
+    what_to_install
+  fi
 }
 
 cluster_env() {
@@ -221,24 +231,27 @@ cluster_env() {
 cluster_status() {
   local n when
   for n in "${members[@]}"; do
-    when=$(member "$n" processes_since broker) || true
+    when=$(member "$n" since broker) || true
     printf 'broker %s:   %s\n' "$n" "${when:+up at 127.0.0.1:$(port "$n" broker) since }${when:-down}"
   done
   for n in 1 2; do
-    when=$(member "$n" processes_since database) || true
+    when=$(member "$n" since database) || true
     printf 'database %s: %s%s\n' "$n" "${when:+up at 127.0.0.1:$(port "$n" database) since }${when:-down}" "$([[ $n != "$(primary)" ]] || echo ', the primary')"
   done
 }
 
 cluster_down() {
-  local n
-  [[ -e $cluster/epmd.port ]] || return 0
+  local n way
+  way=$(cluster_way) || return 0
   for n in "${members[@]}"; do
-    member "$n" processes_stop database TERM
-    member "$n" processes_stop broker TERM
-    [[ ${1:-} != --purge ]] || member "$n" processes_remove
+    member "$n" stop database TERM
+    member "$n" stop broker TERM
+    [[ ${1:-} != --purge ]] || member "$n" remove
   done
-  (state=$cluster && processes_stop epmd TERM && { [[ ${1:-} != --purge ]] || processes_remove; })
+  case $way-${1:-} in
+    processes-*) (state=$cluster && processes_stop epmd TERM && { [[ ${1:-} != --purge ]] || processes_remove; }) ;;
+    docker---purge) docker network rm "$cluster_id" >/dev/null ;;
+  esac
   [[ ${1:-} != --purge ]] || rm -rf "$cluster"
 }
 
@@ -251,8 +264,8 @@ in_cluster() { # COMMAND ARG...
     up | env | status | down) ;;
     *) [[ -e $cluster/of-two ]] || die "there is no cluster yet: scripts/services.sh cluster up" ;;&
     start) broker_up "$n" ;;
-    stop) member "$n" processes_stop broker TERM ;;
-    kill) member "$n" processes_stop broker KILL ;;
+    stop) member "$n" stop broker TERM ;;
+    kill) member "$n" stop broker KILL ;;
     lose) lose_broker "$n" ;;
     cut) cut_broker "$n" ;;
     heal) heal_broker "$n" ;;
@@ -266,7 +279,7 @@ in_cluster() { # COMMAND ARG...
     read-only) set_primary 'set default_transaction_read_only = on' ;;
     read-write) set_primary 'reset default_transaction_read_only' ;;
     roll) roll ;;
-    rabbitmqctl) member "$n" processes_rabbitmqctl "${@:3}" ;;
+    rabbitmqctl) member "$n" rabbitmqctl "${@:3}" ;;
     *) cluster_usage >&2 && exit 2 ;;
   esac
   case $1 in

@@ -155,7 +155,7 @@ processes_start() { # SERVICE
 }
 
 processes_await() { # SERVICE
-  if ! await "$1" running process_ready; then
+  if ! await "$1" running processes_ready; then
     tail -n 25 "$state/$1.log" >&2 || true
     say "if its data was damaged: scripts/services.sh down --purge, then try again"
     return 1
@@ -165,7 +165,7 @@ processes_await() { # SERVICE
   fi
 }
 
-process_ready() { # SERVICE
+processes_ready() { # SERVICE
   case $1 in
     broker) amqp_answers 127.0.0.1 "$(recorded broker.port)" ;;
     database) query postgres 'select 1' >/dev/null 2>&1 ;;
@@ -272,6 +272,7 @@ end_leftovers() {
   done < <(grep -slzFx "CALLBRIDGE_SERVICES=$id" /proc/[0-9]*/environ)
 }
 
+processes_forget_broker() { rm -rf "$home/rabbitmq/mnesia"; }
 processes_rabbitmqctl() { processes_tool rabbitmqctl "$@"; }
 
 processes_tool() { # TOOL ARG...
@@ -289,10 +290,26 @@ processes_pg() { # TOOL ARG...
   exec "$bin/$1" -h 127.0.0.1 -p "$(recorded database.port)" -U postgres "${@:2}"
 }
 
+processes_query() { query "$@"; }
 query() { # DATABASE SQL
   local bin
   bin=$(find_postgres)
   PGCONNECT_TIMEOUT=3 "$bin/psql" -X -h 127.0.0.1 -p "$(recorded database.port)" -U postgres -d "$1" -Atqc "$2"
+}
+
+processes_signal() { kill "-$1" "${@:2}"; } # SIGNAL PID...
+processes_allow_replication() { :; } # initdb has
+
+# Replaces the data of this member by those of another one.
+processes_copy_database() { # N NAME
+  local bin
+  choose_home
+  bin=$(find_postgres)
+  free_data "$home/postgres" && rm -rf "$home/postgres"
+  (cd "$home" && "${runner[@]}" -i PATH="$PATH" HOME="$home" "$bin/pg_basebackup" -D "$home/postgres" --no-sync -c fast -X stream -R \
+    -d "host=127.0.0.1 port=$(port "$1" database) user=postgres application_name=$2") >>"$state/database.log" 2>&1 9>&- && return
+  tail -n 25 "$state/database.log" >&2
+  return 1
 }
 
 start_database() {
