@@ -219,7 +219,10 @@ impl Site {
         let some = || async { (ledger.logged_since(seconds).await.ok()? >= SOME).then_some(()) };
         eventually(within, some).await;
         let _none_is_late = self.late.write().await;
-        self.without_loggers(async || ledger.set_back(seconds).await).await
+        // The primary may change places meanwhile, and then the connection of before is gone.
+        let set_back = || async { self.stack.ledger().await.ok()?.set_back(seconds).await.ok() };
+        let wanted = async || eventually(SOON, set_back).await.context("the ledger could not be set back");
+        self.without_loggers(wanted).await
     }
 
     /// As soon as there are messages to lose, but not later than `within`; in any case once the broker runs, if another fault
