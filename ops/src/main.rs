@@ -15,6 +15,7 @@ mod directory;
 mod explain;
 mod forget;
 mod migrate;
+mod missed;
 mod pins;
 mod ready;
 mod relink;
@@ -136,6 +137,9 @@ enum Command {
     /// Creates and changes the tables that this version needs; for a role that may, if the workers' may not
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::Arguments),
+    /// Lists missed calls and what became of them: called back by whom after how long, or nobody yet
+    #[command(after_help = missed::EXAMPLES)]
+    Missed(missed::Arguments),
     /// Says which record a number means from now on, before the match rules
     #[command(after_help = pins::EXAMPLES)]
     Pin(pins::Arguments),
@@ -303,6 +307,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::from(2))
             }
         },
+        Command::Missed(arguments) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                missed::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
         Command::Pin(arguments) => {
             with_installation(sellsy, FEW_CONNECTIONS, async |i| pins::pin(&i.database, &i.settings, &arguments).await)
                 .await

@@ -26,6 +26,7 @@ mod lifecycle;
 mod limits;
 mod links;
 mod lost;
+mod missed;
 mod numbers;
 mod odd;
 mod opportunities;

@@ -9,6 +9,7 @@ pub mod erase;
 pub mod filtered;
 pub mod form;
 pub mod insight;
+pub mod missed;
 pub mod reconciliation;
 pub mod replicas;
 pub mod resolution;

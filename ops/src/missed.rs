@@ -1,0 +1,310 @@
+//! `callbridge missed`: missed calls, and what became of them.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use anyhow::Context;
+use base::{
+    db::{Client, Database},
+    ids::CallId,
+    phone::{self, Caller},
+    settings::Settings,
+    telemetry::colours,
+};
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::{Timestamp, tz::TimeZone};
+use ledger::{
+    calls::{self, CallRow, Decision},
+    missed::{self, Became, Ended, Missed},
+    resolution::Resolution,
+    timeline::Reason,
+};
+use resolver::region_of;
+use vendors::aircall::wire::Direction;
+
+use crate::backfill::parse_time;
+
+pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge missed\n  callbridge missed --since 1mo --line Support\n  callbridge missed --open --json | jq '.missed[].number'\n\n\
+     A call is missed if nobody answered, also if the caller left a voicemail. It is over when somebody calls back and is answered, or when the caller rings again\n\
+     and is. Calls of withheld numbers, of internal ones, and of numbers that the rules ignore are not shown.";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
+    #[arg(long, default_value = "7d")]
+    since: String,
+    /// Only what this line missed, by its name in Aircall
+    #[arg(long)]
+    line: Option<String>,
+    /// Only what this agent took care of: answered, called back or tried to
+    #[arg(long)]
+    agent: Option<String>,
+    /// Only those with whom nobody has spoken yet
+    #[arg(long)]
+    open: bool,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Calls that are read at once.
+const BATCH: i64 = 500;
+
+pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let client = database.client().await?;
+    let since = match parse_time("--since", &arguments.since, &settings.time_zone, client.now().await?) {
+        Ok(since) => since,
+        Err(problem) => {
+            eprintln!("callbridge: {problem}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let ended = read(&client, settings, since).await.context("the ledger could not be read")?;
+    let mut all = missed::missed(ended);
+    all.retain(|missed| arguments.wants(missed));
+    if arguments.json {
+        let report = serde_json::json!({ "since": since, "missed": all });
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", report(&all, &settings.time_zone, colours(&std::io::stdout())));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn wants(&self, missed: &Missed) -> bool {
+        let is = |wanted: &Option<String>, names: &[Option<&str>]| {
+            wanted.as_deref().is_none_or(|wanted| names.iter().flatten().any(|name| same(name, wanted)))
+        };
+        let by = missed.became.reached().and_then(|reached| reached.by.as_deref());
+        let agents: Vec<_> = missed.tried_by.iter().map(|by| Some(by.as_str())).chain([by]).collect();
+        is(&self.line, &[missed.line.as_deref()])
+            && is(&self.agent, &agents)
+            && (!self.open || missed.became == Became::Open)
+    }
+}
+
+fn same(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.trim().to_lowercase()
+}
+
+async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Ended>> {
+    let (mut ended, mut last) = (Vec::new(), CallId::NONE);
+    loop {
+        let batch = calls::since(client, since, last, BATCH).await?;
+        let Some(row) = batch.last() else { return Ok(ended) };
+        last = row.call_id;
+        ended.extend(batch.iter().filter_map(|row| seen(row, settings)));
+    }
+}
+
+/// `None` if the call has not ended, or if it does not count.
+fn seen(row: &CallRow, settings: &Settings) -> Option<Ended> {
+    let call = row.snapshot.as_ref().filter(|call| call.has_ended())?;
+    let resolution = match &row.decision {
+        Decision::Final { resolution, .. } | Decision::Reopened(resolution) => Some(resolution),
+        Decision::Undecided => None,
+        Decision::Erased => return None,
+    };
+    let is_nobodys = |of: &Resolution| matches!(of.rule, Reason::Internal | Reason::OwnLine | Reason::Ignored);
+    let region = region_of(&settings.rules, &settings.regions, call);
+    let Caller::Number(number) = phone::classify(call.raw_digits.as_deref(), region) else { return None };
+    if resolution.is_some_and(is_nobodys) {
+        return None;
+    }
+    let agent = call.user.as_ref().and_then(|user| user.name.clone().or_else(|| user.email.clone()));
+    Some(Ended {
+        call_id: row.call_id,
+        number,
+        at: call.started_at.or(call.ended_at)?,
+        outbound: call.direction == Some(Direction::Outbound),
+        answered_at: call.answered_at,
+        voicemail: call.has_voicemail(),
+        agent,
+        line: call.number.as_ref().and_then(|number| number.name.clone()),
+        caller: resolution.and_then(|found| found.record.as_ref()).map(|record| record.name.clone()),
+    })
+}
+
+fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
+    let (open, over): (Vec<_>, Vec<_>) = all.iter().partition(|missed| missed.became == Became::Open);
+    let mut text = format!(
+        "{} missed: nobody has spoken with {} of them yet, {} were called back, {} rang again and were answered.\n",
+        callers(all.len()),
+        open.len(),
+        over.iter().filter(|missed| matches!(missed.became, Became::CalledBack(_))).count(),
+        over.iter().filter(|missed| matches!(missed.became, Became::RangAgain(_))).count(),
+    );
+    let at = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string();
+    let who = |missed: &Missed| match &missed.caller {
+        Some(name) if !name.is_empty() => format!("{name} {}", missed.number),
+        _ => missed.number.clone(),
+    };
+    let line = |missed: &Missed| missed.line.clone().unwrap_or_default();
+    if !open.is_empty() {
+        let mut table = table(["nobody yet, since", "caller", "line", "rang", "call"], colours);
+        for missed in &open {
+            table.add_row([at(missed.first_at), who(missed), line(missed), rang(missed), last(missed)]);
+        }
+        text += &format!("\n{table}\n");
+    }
+    if !over.is_empty() {
+        let mut table = table(["missed", "caller", "line", "rang", "what became of it"], colours);
+        for missed in &over {
+            table.add_row([at(missed.first_at), who(missed), line(missed), rang(missed), became(&missed.became)]);
+        }
+        text += &format!("\n{table}\n");
+    }
+    let lines = by(all.iter().map(|missed| (missed.line.as_deref(), missed)));
+    if lines.len() > 1 {
+        let mut table = table(["line", "missed", "nobody yet", "half of the others after"], colours);
+        for (line, of_line) in lines {
+            let open = of_line.iter().filter(|missed| missed.became == Became::Open).count();
+            table.add_row([line.to_owned(), of_line.len().to_string(), open.to_string(), median(&of_line)]);
+        }
+        text += &format!("\n{table}\n");
+    }
+    let agents = by(over.iter().map(|missed| (missed.became.reached().and_then(|r| r.by.as_deref()), *missed)));
+    if agents.len() > 1 {
+        let mut table = table(["agent", "took care of", "half of them after"], colours);
+        for (agent, of_agent) in agents {
+            table.add_row([agent.to_owned(), of_agent.len().to_string(), median(&of_agent)]);
+        }
+        text += &format!("\n{table}\n");
+    }
+    text
+}
+
+fn callers(count: usize) -> String {
+    if count == 1 { "1 caller was".into() } else { format!("{count} callers were") }
+}
+
+fn rang(missed: &Missed) -> String {
+    let mut said = vec![if missed.calls.len() == 1 { "once".into() } else { format!("{} times", missed.calls.len()) }];
+    said.extend(missed.voicemail.then(|| "voicemail".to_owned()));
+    said.extend((!missed.tried_by.is_empty()).then(|| format!("tried by {}", missed.tried_by.join(", "))));
+    said.join(", ")
+}
+
+fn last(missed: &Missed) -> String {
+    missed.calls.last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn became(became: &Became) -> String {
+    let by = |by: &Option<String>| by.as_deref().unwrap_or("somebody").to_owned();
+    match became {
+        Became::Open => "nobody yet".into(),
+        Became::CalledBack(r) => format!("called back by {} after {}", by(&r.by), long(r.after_s)),
+        Became::RangAgain(r) => format!("rang again, answered by {} after {}", by(&r.by), long(r.after_s)),
+    }
+}
+
+fn long(seconds: i64) -> String {
+    match seconds / 60 {
+        0 => format!("{seconds} s"),
+        minutes @ 1..120 => format!("{minutes} min"),
+        minutes @ 120..2880 => format!("{} h", minutes / 60),
+        minutes => format!("{} days", minutes / 1440),
+    }
+}
+
+/// By a name, without those that have none.
+fn by<'a>(all: impl Iterator<Item = (Option<&'a str>, &'a Missed)>) -> BTreeMap<&'a str, Vec<&'a Missed>> {
+    let mut by: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (name, missed) in all {
+        if let Some(name) = name {
+            by.entry(name).or_default().push(missed);
+        }
+    }
+    by
+}
+
+/// How long half of those took with whom somebody has spoken.
+fn median(all: &[&Missed]) -> String {
+    let mut took: Vec<_> = all.iter().filter_map(|missed| Some(missed.became.reached()?.after_s)).collect();
+    took.sort_unstable();
+    took.get(took.len().saturating_sub(1) / 2).map_or_else(|| "–".into(), |seconds| long(*seconds))
+}
+
+fn table<const N: usize>(header: [&str; N], colours: bool) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    if !colours {
+        table.force_no_tty();
+    }
+    table.set_header(header);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::missed::Reached;
+
+    use super::*;
+
+    fn missed(line: &str, became: Became) -> Missed {
+        let at: Timestamp = "2026-11-23T13:02:00Z".parse().unwrap();
+        Missed {
+            number: "+33639984107".into(),
+            caller: Some("Hélène Marchand".into()),
+            line: Some(line.into()),
+            calls: vec![CallId(7), CallId(8)],
+            first_at: at,
+            last_at: at,
+            voicemail: true,
+            tried_by: vec!["Hugo".into()],
+            became,
+        }
+    }
+
+    fn called_back(by: &str, after_s: i64) -> Became {
+        Became::CalledBack(Reached { call: CallId(9), by: Some(by.into()), line: None, after_s })
+    }
+
+    #[test]
+    fn says_who_waits_and_what_became_of_the_others() {
+        let all = [missed("Ventes", Became::Open), missed("SAV", called_back("Léa", 4000))];
+        let zone = TimeZone::get("Europe/Paris").unwrap();
+        let text = report(&all, &zone, false);
+        assert!(
+            text.starts_with(
+                "2 callers were missed: nobody has spoken with 1 of them yet, 1 were called back, 0 rang again"
+            ),
+            "{text}"
+        );
+        for part in [
+            "Mon 2026-11-23 14:02",
+            "2 times, voicemail, tried by Hugo",
+            "called back by Léa after 66 min",
+            "Hélène Marchand +33639984107",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!(report(&[], &zone, false).lines().count(), 1);
+    }
+
+    #[test]
+    fn filters_by_line_agent_and_what_became() {
+        let open = missed("Ventes", Became::Open);
+        let over = missed("SAV", called_back("Léa Morel", 60));
+        let wants = |line: Option<&str>, agent: Option<&str>, open: bool, missed: &Missed| {
+            let own = |text: Option<&str>| text.map(str::to_owned);
+            Arguments { since: String::new(), line: own(line), agent: own(agent), open, json: false }.wants(missed)
+        };
+        assert!(wants(None, None, false, &open) && wants(None, None, true, &open) && !wants(None, None, true, &over));
+        assert!(wants(Some("ventes"), None, false, &open) && !wants(Some("ventes"), None, false, &over));
+        assert!(wants(None, Some("léa morel"), false, &over) && !wants(None, Some("léa morel"), false, &open));
+        assert!(wants(None, Some("Hugo"), false, &open));
+    }
+
+    #[test]
+    fn the_median_is_of_those_that_are_over() {
+        let all: Vec<_> = [30, 90, 7200]
+            .map(|s| missed("SAV", called_back("Léa", s)))
+            .into_iter()
+            .chain([missed("SAV", Became::Open)])
+            .collect();
+        assert_eq!(median(&all.iter().collect::<Vec<_>>()), "1 min");
+        assert_eq!(median(&[]), "–");
+    }
+}
