@@ -17,6 +17,7 @@ mod errors;
 mod format;
 mod jobs;
 mod layout;
+mod missed;
 mod overview;
 mod queues;
 mod reasons;
@@ -127,6 +128,7 @@ fn routes(console: Shared) -> Router {
         .route("/calls/{id}", get(call::page))
         .route("/calls/{id}/relink", post(by_hand::relink))
         .route("/calls/{id}/pin", post(by_hand::pin))
+        .route("/missed", get(missed::page))
         .route("/dead", get(dead::page))
         .route("/dead/replay", post(dead::replay))
         .route("/dead/drop", post(dead::drop_selected))

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use base::{
     db::{Client, Database},
-    ids::CallId,
     phone::{self, Caller},
     settings::Settings,
     telemetry::colours,
@@ -14,9 +13,7 @@ use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
-    calls::{self, CallRow, Decision},
-    missed::{self, Became, Ended, Missed},
-    resolution::Resolution,
+    missed::{self, Became, Ended, Missed, Seen},
     timeline::Reason,
 };
 use resolver::region_of;
@@ -33,22 +30,25 @@ pub(crate) struct Arguments {
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
     #[arg(long, default_value = "7d")]
     since: String,
-    /// Only what this line missed, by its name in Aircall
-    #[arg(long)]
-    line: Option<String>,
-    /// Only what this agent took care of: answered, called back or tried to
-    #[arg(long)]
-    agent: Option<String>,
-    /// Only those with whom nobody has spoken yet
-    #[arg(long)]
-    open: bool,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
 }
 
-/// Calls that are read at once.
-const BATCH: i64 = 500;
+#[derive(Args)]
+pub(crate) struct Wanted {
+    /// Only what this line missed, by its name in Aircall
+    #[arg(long)]
+    pub(crate) line: Option<String>,
+    /// Only what this agent took care of: answered, called back or tried to
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// Only those with whom nobody has spoken yet
+    #[arg(long)]
+    pub(crate) open: bool,
+}
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
@@ -59,9 +59,8 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             return Ok(ExitCode::from(2));
         }
     };
-    let ended = read(&client, settings, since).await.context("the ledger could not be read")?;
-    let mut all = missed::missed(ended);
-    all.retain(|missed| arguments.wants(missed));
+    let mut all = read(&client, settings, since).await.context("the ledger could not be read")?;
+    all.retain(|missed| arguments.wanted.wants(missed));
     if arguments.json {
         let report = serde_json::json!({ "since": since, "missed": all });
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -71,8 +70,8 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     Ok(ExitCode::SUCCESS)
 }
 
-impl Arguments {
-    fn wants(&self, missed: &Missed) -> bool {
+impl Wanted {
+    pub(crate) fn wants(&self, missed: &Missed) -> bool {
         let is = |wanted: &Option<String>, names: &[Option<&str>]| {
             wanted.as_deref().is_none_or(|wanted| names.iter().flatten().any(|name| same(name, wanted)))
         };
@@ -88,42 +87,26 @@ fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.trim().to_lowercase()
 }
 
-async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Ended>> {
-    let (mut ended, mut last) = (Vec::new(), CallId::NONE);
-    loop {
-        let batch = calls::since(client, since, last, BATCH).await?;
-        let Some(row) = batch.last() else { return Ok(ended) };
-        last = row.call_id;
-        ended.extend(batch.iter().filter_map(|row| seen(row, settings)));
-    }
+/// What was missed since then, oldest first.
+pub(crate) async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Missed>> {
+    let seen = missed::since(client, since).await?;
+    Ok(missed::missed(seen.into_iter().filter_map(|seen| ended(seen, settings)).collect()))
 }
 
 /// `None` if the call has not ended, or if it does not count.
-fn seen(row: &CallRow, settings: &Settings) -> Option<Ended> {
-    let call = row.snapshot.as_ref().filter(|call| call.has_ended())?;
-    let resolution = match &row.decision {
-        Decision::Final { resolution, .. } | Decision::Reopened(resolution) => Some(resolution),
-        Decision::Undecided => None,
-        Decision::Erased => return None,
-    };
-    let is_nobodys = |of: &Resolution| matches!(of.rule, Reason::Internal | Reason::OwnLine | Reason::Ignored);
-    let region = region_of(&settings.rules, &settings.regions, call);
+fn ended(seen: Seen, settings: &Settings) -> Option<Ended> {
+    let Seen { call_id, call, rule, caller } = seen;
+    let is_nobodys = matches!(rule, Some(Reason::Internal | Reason::OwnLine | Reason::Ignored));
+    let region = region_of(&settings.rules, &settings.regions, &call);
     let Caller::Number(number) = phone::classify(call.raw_digits.as_deref(), region) else { return None };
-    if resolution.is_some_and(is_nobodys) {
+    if is_nobodys || !call.has_ended() {
         return None;
     }
-    let agent = call.user.as_ref().and_then(|user| user.name.clone().or_else(|| user.email.clone()));
-    Some(Ended {
-        call_id: row.call_id,
-        number,
-        at: call.started_at.or(call.ended_at)?,
-        outbound: call.direction == Some(Direction::Outbound),
-        answered_at: call.answered_at,
-        voicemail: call.has_voicemail(),
-        agent,
-        line: call.number.as_ref().and_then(|number| number.name.clone()),
-        caller: resolution.and_then(|found| found.record.as_ref()).map(|record| record.name.clone()),
-    })
+    let (at, answered_at, voicemail) = (call.started_at.or(call.ended_at)?, call.answered_at, call.has_voicemail());
+    let outbound = call.direction == Some(Direction::Outbound);
+    let agent = call.user.and_then(|user| user.name.or(user.email));
+    let line = call.number.and_then(|number| number.name);
+    Some(Ended { call_id, number, at, outbound, answered_at, voicemail, agent, line, caller })
 }
 
 fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
@@ -238,6 +221,7 @@ fn table<const N: usize>(header: [&str; N], colours: bool) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use base::ids::CallId;
     use ledger::missed::Reached;
 
     use super::*;
@@ -289,7 +273,7 @@ mod tests {
         let over = missed("SAV", called_back("Léa Morel", 60));
         let wants = |line: Option<&str>, agent: Option<&str>, open: bool, missed: &Missed| {
             let own = |text: Option<&str>| text.map(str::to_owned);
-            Arguments { since: String::new(), line: own(line), agent: own(agent), open, json: false }.wants(missed)
+            Wanted { line: own(line), agent: own(agent), open }.wants(missed)
         };
         assert!(wants(None, None, false, &open) && wants(None, None, true, &open) && !wants(None, None, true, &over));
         assert!(wants(Some("ventes"), None, false, &open) && !wants(Some("ventes"), None, false, &over));

@@ -16,7 +16,7 @@ use reqwest::{Method, StatusCode, header::HeaderMap, redirect::Policy};
 use crate::{CLIENT, SOON};
 
 /// A browser without a screen: it keeps the cookie and the token of the forms.
-struct Visitor {
+pub(crate) struct Visitor {
     http: reqwest::Client,
     url: String,
     cookie: String,
@@ -41,7 +41,7 @@ fn stranger(console: &Process) -> Result<Visitor> {
 }
 
 /// A browser that has logged in.
-async fn operator(console: &Process) -> Result<Visitor> {
+pub(crate) async fn operator(console: &Process) -> Result<Visitor> {
     let mut visitor = stranger(console)?;
     let answer = visitor.post("/login", &[("password", CONSOLE_PASSWORD), ("next", "/calls")]).await?;
     ensure!(answer.status == StatusCode::SEE_OTHER && answer.header("location") == "/calls", "{}", answer.text);
@@ -70,7 +70,7 @@ impl Visitor {
     }
 
     /// The text of a page that must exist.
-    async fn get(&self, path: &str) -> Result<String> {
+    pub(crate) async fn get(&self, path: &str) -> Result<String> {
         let answer = self.ask(Method::GET, path, &[], &[]).await?;
         ensure!(answer.status == StatusCode::OK, "GET {path}: {} {}", answer.status, answer.text);
         Ok(answer.text)
@@ -102,7 +102,7 @@ async fn only_who_knows_the_password_gets_in() -> Result<()> {
     let stack = Stack::new("console_door").await?;
     let console = stack.start_console().await?;
     let stranger = stranger(&console)?;
-    for path in ["/", "/calls", "/calls?q=2001", "/calls/1", "/dead", "/directory", "/nonsense"] {
+    for path in ["/", "/calls", "/calls?q=2001", "/calls/1", "/missed", "/dead", "/directory", "/nonsense"] {
         let answer = stranger.ask(Method::GET, path, &[], &[]).await?;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
         assert!(answer.header("location").starts_with("/login"), "{path}: {}", answer.header("location"));

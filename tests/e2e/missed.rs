@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use harness::{Stack, build::call};
 use serde_json::Value;
 
-use crate::{CLIENT, SOON};
+use crate::{CLIENT, SOON, console::operator};
 
 const STRANGER: &str = "+33 6 39 98 77 05";
 const LATER: i64 = 600;
@@ -47,6 +47,16 @@ async fn what_became_of_missed_calls_is_told() -> Result<()> {
     assert!(said.contains("--since must be"), "{said}");
     let (said, _) = stack.callbridge(&["missed"]).await?;
     assert!(said.contains("nobody has spoken with 1 of them yet, 1 were called back"), "{said}");
-    drop(workers);
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    let page = operator.get("/missed?lang=en").await?;
+    for part in
+        ["+33639987705", "Called back by", "2 calls, voicemail", "after 10 min", "Nobody has spoken with them yet (1)"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let of_a_day = operator.get("/missed?days=1&agent=Nobody+Else&lang=fr").await?;
+    assert!(of_a_day.contains("Tout le monde a été rappelé."), "{of_a_day}");
+    drop((workers, console));
     stack.down().await
 }

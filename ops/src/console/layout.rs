@@ -44,6 +44,7 @@ impl Visitor {
 pub(super) enum Section {
     Overview,
     Calls,
+    Missed,
     Dead,
     Directory,
 }
@@ -54,6 +55,7 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
     let sections = [
         (Section::Overview, "/", texts.overview),
         (Section::Calls, "/calls", texts.calls),
+        (Section::Missed, "/missed", texts.missed),
         (Section::Dead, "/dead", texts.dead_letters),
         (Section::Directory, "/directory", texts.directory),
     ];

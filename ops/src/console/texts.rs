@@ -160,6 +160,21 @@ texts! {
     newest: "← Les plus récents", "← Newest";
     older: "Plus anciens →", "Older →";
 
+    // Missed calls
+    missed: "Appels manqués", "Missed calls";
+    missed_intro: "Un appel est manqué si personne n’a répondu, même avec un message vocal. C’est fini quand quelqu’un rappelle et parle avec la personne, ou répond quand elle rappelle.", "A call is missed if nobody answered, also with a voicemail. It is over when somebody calls back and speaks with them, or answers when they ring again.";
+    last_days: "Derniers jours", "Last days";
+    line: "Ligne", "Line";
+    nobody_yet: "Personne ne les a encore eus", "Nobody has spoken with them yet";
+    everybody_reached: "Tout le monde a été rappelé.", "Everybody has been called back.";
+    reached_since: "Eus depuis", "Reached since";
+    what_became: "Suite donnée", "What became of it";
+    rang_times: "{} appels", "{} calls";
+    voicemail: "message vocal", "voicemail";
+    called_back: "Rappelé par {by} après {}", "Called back by {by} after {}";
+    rang_again: "A rappelé, {by} a répondu après {}", "Rang again, {by} answered after {}";
+    tried_by: "Tentatives :", "Tried by:";
+
     // Kinds of records
     individual: "Particulier", "Individual";
     company: "Société", "Company";
@@ -331,7 +346,7 @@ mod tests {
     fn both_languages_have_every_text_with_the_same_placeholders() {
         for (name, french, english) in ALL {
             assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
-            for placeholder in ["{}", "{all}", "{most}"] {
+            for placeholder in ["{}", "{all}", "{most}", "{by}"] {
                 assert_eq!(french.contains(placeholder), english.contains(placeholder), "{name}: {placeholder}");
             }
             assert!(!french.contains('\'') && !english.contains('\''), "{name}: use ’ as the apostrophe");

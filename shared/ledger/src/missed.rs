@@ -1,8 +1,12 @@
 //! Missed calls, and what became of them: a pure function of the calls with a number.
 
-use base::{ids::CallId, phone::E164};
+use base::{db::Client, error::Result, ids::CallId, phone::E164};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Json;
+use vendors::aircall::wire::Call;
+
+use crate::timeline::{Reason, stored};
 
 /// A call that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +68,46 @@ impl Became {
             Self::CalledBack(reached) | Self::RangAgain(reached) => Some(reached),
         }
     }
+}
+
+/// A call as far as [`missed`] has to know it.
+pub struct Seen {
+    pub call_id: CallId,
+    /// Only what is needed of it.
+    pub call: Call,
+    /// Why it was decided as it is, and the name of its record.
+    pub rule: Option<Reason>,
+    pub caller: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Decided {
+    #[serde(flatten, with = "stored::rule")]
+    rule: Reason,
+}
+
+/// The calls that began since then, in no order.
+pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
+    // A row has much more than this: notes, insights, all candidates. The view finds calls by the time of their start.
+    let sql = "select c.call_id,
+                      jsonb_strip_nulls(jsonb_build_object(
+                          'id', c.call_id, 'direction', snapshot->'direction', 'status', snapshot->'status', 'started_at', snapshot->'started_at',
+                          'answered_at', snapshot->'answered_at', 'ended_at', snapshot->'ended_at', 'raw_digits', snapshot->'raw_digits',
+                          'voicemail', snapshot->'voicemail', 'asset', snapshot->'asset', 'number', snapshot->'number', 'user', snapshot->'user')),
+                      case when resolution is not null then jsonb_build_object('rule', resolution->'rule', 'rule_key', resolution->'rule_key') end,
+                      resolution->'record'->>'name'
+                 from calls c
+                where call_id = any(array(select call_id from console_calls where started_at >= $1)) and snapshot is not null and erased_at is null";
+    let rows = client.query(sql, &[&since]).await?;
+    let seen = rows.iter().filter_map(|row| {
+        Some(Seen {
+            call_id: CallId(row.get(0)),
+            call: row.try_get::<_, Json<Call>>(1).ok()?.0,
+            rule: row.try_get::<_, Option<Json<Decided>>>(2).ok()?.map(|Json(decided)| decided.rule),
+            caller: row.get(3),
+        })
+    });
+    Ok(seen.collect())
 }
 
 /// What was missed, oldest first. A call that is not among these reaches nobody.

@@ -81,6 +81,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("search", "/calls?q=moreau&state=logged".into()),
         ("call", format!("/calls/{wrong}")),
         ("parked", format!("/calls/{parked}")),
+        ("missed", "/missed".into()),
         ("dead", "/dead".into()),
         ("explained", "/dead?explain=SELLSY_FORBIDDEN".into()),
         ("directory", "/directory".into()),
