@@ -72,14 +72,12 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 
 impl Wanted {
     pub(crate) fn wants(&self, missed: &Missed) -> bool {
-        let is = |wanted: &Option<String>, names: &[Option<&str>]| {
-            wanted.as_deref().is_none_or(|wanted| names.iter().flatten().any(|name| same(name, wanted)))
+        let is = |wanted: &Option<String>, names: &[String]| {
+            wanted.as_deref().is_none_or(|wanted| names.iter().any(|name| same(name, wanted)))
         };
-        let by = missed.became.reached().and_then(|reached| reached.by.as_deref());
-        let agents: Vec<_> = missed.tried_by.iter().map(|by| Some(by.as_str())).chain([by]).collect();
-        is(&self.line, &[missed.line.as_deref()])
-            && is(&self.agent, &agents)
-            && (!self.open || missed.became == Became::Open)
+        let by = missed.became.reached().and_then(|reached| reached.by.clone());
+        let agents: Vec<_> = missed.tried_by.iter().cloned().chain(by).collect();
+        is(&self.line, &missed.lines) && is(&self.agent, &agents) && (!self.open || missed.became == Became::Open)
     }
 }
 
@@ -93,13 +91,14 @@ pub(crate) async fn read(client: &Client, settings: &Settings, since: Timestamp)
     Ok(missed::missed(seen.into_iter().filter_map(|seen| ended(seen, settings)).collect()))
 }
 
-/// `None` if the call has not ended, or if it does not count.
+/// `None` if it is not known yet what the call is, or if it does not count.
 fn ended(seen: Seen, settings: &Settings) -> Option<Ended> {
     let Seen { call_id, call, rule, caller } = seen;
     let is_nobodys = matches!(rule, Some(Reason::Internal | Reason::OwnLine | Reason::Ignored));
     let region = region_of(&settings.rules, &settings.regions, &call);
     let Caller::Number(number) = phone::classify(call.raw_digits.as_deref(), region) else { return None };
-    if is_nobodys || !call.has_ended() {
+    // While somebody speaks with them, they are reached; who only rings may reach nobody.
+    if is_nobodys || !(call.has_ended() || call.was_answered()) {
         return None;
     }
     let (at, answered_at, voicemail) = (call.started_at.or(call.ended_at)?, call.answered_at, call.has_voicemail());
@@ -123,7 +122,7 @@ fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
         Some(name) if !name.is_empty() => format!("{name} {}", missed.number),
         _ => missed.number.clone(),
     };
-    let line = |missed: &Missed| missed.line.clone().unwrap_or_default();
+    let line = |missed: &Missed| missed.lines.join(", ");
     if !open.is_empty() {
         let mut table = table(["nobody yet, since", "caller", "line", "rang", "call"], colours);
         for missed in &open {
@@ -138,7 +137,7 @@ fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
         }
         text += &format!("\n{table}\n");
     }
-    let lines = by(all.iter().map(|missed| (missed.line.as_deref(), missed)));
+    let lines = by(all.iter().flat_map(|missed| missed.lines.iter().map(move |line| (Some(line.as_str()), missed))));
     if lines.len() > 1 {
         let mut table = table(["line", "missed", "nobody yet", "half of the others after"], colours);
         for (line, of_line) in lines {
@@ -231,7 +230,7 @@ mod tests {
         Missed {
             number: "+33639984107".into(),
             caller: Some("Hélène Marchand".into()),
-            line: Some(line.into()),
+            lines: vec![line.into()],
             calls: vec![CallId(7), CallId(8)],
             first_at: at,
             last_at: at,

@@ -45,13 +45,16 @@ pub(super) async fn page(
     let wanted = Wanted { line: chosen(&filters.line), agent: chosen(&filters.agent), open: false };
     let (open, over): (Vec<&Missed>, Vec<&Missed>) =
         all.iter().filter(|missed| wanted.wants(missed)).partition(|missed| missed.became == Became::Open);
+    let is_filtered = wanted.line.is_some() || wanted.agent.is_some();
     let texts = visitor.texts();
     let body = html! {
         h1 { (texts.missed) }
         p.quiet { (texts.missed_intro) }
         (form(&visitor, &filters, days, &all))
-        h2 { (texts.nobody_yet) " (" (count_of(&open)) ")" }
-        div #live data-live="15" { (table(&visitor, &open, texts.everybody_reached)) }
+        div #live data-live="60" {
+            h2 { (texts.nobody_yet) " (" (count_of(&open)) ")" }
+            (table(&visitor, &open, if is_filtered { texts.no_calls } else { texts.everybody_reached }))
+        }
         h2 { (texts.reached_since) " (" (count_of(&over)) ")" }
         (table(&visitor, &over.into_iter().rev().collect::<Vec<_>>(), texts.no_calls))
     };
@@ -64,9 +67,12 @@ fn count_of(missed: &[&Missed]) -> String {
 
 fn form(visitor: &Visitor, filters: &Filters, days: u32, all: &[Missed]) -> Markup {
     let texts = visitor.texts();
-    let lines: BTreeSet<_> = all.iter().filter_map(|missed| missed.line.as_deref()).collect();
+    let chosen = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let lines: BTreeSet<_> =
+        all.iter().flat_map(|missed| missed.lines.iter().cloned()).chain(chosen(&filters.line)).collect();
     let reached = |missed: &Missed| missed.became.reached().and_then(|reached| reached.by.clone());
-    let agents: BTreeSet<_> = all.iter().flat_map(|one| one.tried_by.iter().cloned().chain(reached(one))).collect();
+    let known = all.iter().flat_map(|one| one.tried_by.iter().cloned().chain(reached(one)));
+    let agents: BTreeSet<_> = known.chain(chosen(&filters.agent)).collect();
     html! {
         form.search method="get" action="/missed" {
             div.field {
@@ -122,7 +128,7 @@ fn row(visitor: &Visitor, missed: &Missed) -> Markup {
                 a.strong href={ "/calls/" (last) } { (named.unwrap_or(&missed.number)) }
                 @if named.is_some() { span.quiet.block { (missed.number) } }
             }
-            td data-label=(texts.line) { (missed.line.as_deref().unwrap_or("–")) }
+            td data-label=(texts.line) { (if missed.lines.is_empty() { "–".to_owned() } else { missed.lines.join(", ") }) }
             td data-label=(texts.began) {
                 (when(visitor, missed.first_at))
                 span.quiet.block {

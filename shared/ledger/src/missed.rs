@@ -8,7 +8,7 @@ use vendors::aircall::wire::Call;
 
 use crate::timeline::{Reason, stored};
 
-/// A call that has ended.
+/// A call that has ended, or in which they are speaking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     pub call_id: CallId,
@@ -29,8 +29,8 @@ pub struct Ended {
 pub struct Missed {
     pub number: String,
     pub caller: Option<String>,
-    /// Of the last of them.
-    pub line: Option<String>,
+    /// On which they rang, the last one last.
+    pub lines: Vec<String>,
     /// Oldest first.
     pub calls: Vec<CallId>,
     pub first_at: Timestamp,
@@ -89,14 +89,12 @@ struct Decided {
 /// The calls that began since then, in no order.
 pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
     // A row has much more than this: notes, insights, all candidates. The view finds calls by the time of their start.
-    let sql = "select c.call_id,
-                      jsonb_strip_nulls(jsonb_build_object(
-                          'id', c.call_id, 'direction', snapshot->'direction', 'status', snapshot->'status', 'started_at', snapshot->'started_at',
-                          'answered_at', snapshot->'answered_at', 'ended_at', snapshot->'ended_at', 'raw_digits', snapshot->'raw_digits',
-                          'voicemail', snapshot->'voicemail', 'asset', snapshot->'asset', 'number', snapshot->'number', 'user', snapshot->'user')),
-                      case when resolution is not null then jsonb_build_object('rule', resolution->'rule', 'rule_key', resolution->'rule_key') end,
-                      resolution->'record'->>'name'
-                 from calls c
+    let sql = "select c.call_id, jsonb_strip_nulls(to_jsonb(s) || jsonb_build_object('id', c.call_id)),
+                      case when resolution is not null then jsonb_build_object('rule', r.rule, 'rule_key', r.rule_key) end, r.record->>'name'
+                 from calls c,
+                      lateral jsonb_to_record(c.snapshot) s(direction jsonb, status jsonb, started_at jsonb, answered_at jsonb, ended_at jsonb,
+                                                            raw_digits jsonb, voicemail jsonb, asset jsonb, number jsonb, \"user\" jsonb),
+                      lateral jsonb_to_record(coalesce(c.resolution, '{}')) r(rule jsonb, rule_key jsonb, record jsonb)
                 where call_id = any(array(select call_id from console_calls where started_at >= $1)) and snapshot is not null and erased_at is null";
     let rows = client.query(sql, &[&since]).await?;
     let seen = rows.iter().filter_map(|row| {
@@ -112,8 +110,9 @@ pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
 
 /// What was missed, oldest first. A call that is not among these reaches nobody.
 pub fn missed(mut calls: Vec<Ended>) -> Vec<Missed> {
-    // Of calls that began in the same second, the one with the lower id came first.
-    calls.sort_by(|a, b| (&a.number, a.at, a.call_id).cmp(&(&b.number, b.at, b.call_id)));
+    // By the moment in which it was known what they are: two calls can cross each other. Of the same second, the one with the lower id came first.
+    let known = |call: &Ended| (call.answered_at.unwrap_or(call.at), call.call_id);
+    calls.sort_by(|a, b| a.number.cmp(&b.number).then_with(|| known(a).cmp(&known(b))));
     let mut missed: Vec<Missed> = calls.chunk_by(|a, b| a.number == b.number).flat_map(of_number).collect();
     missed.sort_by_key(|missed| (missed.first_at, missed.calls[0]));
     missed
@@ -145,7 +144,7 @@ fn first(call: &Ended) -> Missed {
     Missed {
         number: call.number.as_str().to_owned(),
         caller: call.caller.clone(),
-        line: call.line.clone(),
+        lines: call.line.iter().cloned().collect(),
         calls: vec![call.call_id],
         first_at: call.at,
         last_at: call.at,
@@ -159,7 +158,10 @@ fn again(missed: &mut Missed, call: &Ended) {
     missed.calls.push(call.call_id);
     missed.last_at = call.at;
     missed.voicemail |= call.voicemail;
-    missed.line = call.line.clone().or_else(|| missed.line.take());
+    if let Some(line) = &call.line {
+        missed.lines.retain(|known| known != line);
+        missed.lines.push(line.clone());
+    }
     missed.caller = call.caller.clone().or_else(|| missed.caller.take());
 }
 
@@ -228,6 +230,8 @@ mod tests {
             // What was over is not opened again.
             ("0 <, 5 > Léa 0, 60 <", &["1: called back by Léa after 300 s", "1: open"]),
             ("0 > Léa, 5 <", &["1: open"]),
+            // They crossed: Léa was dialling when the caller rang.
+            ("10 > Léa 40, 10 <", &["1: called back by Léa after 40 s"]),
             // In any order.
             ("10 > Léa 8, 0 <", &["1: called back by Léa after 608 s"]),
         ] {
