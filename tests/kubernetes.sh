@@ -22,6 +22,11 @@ die() { say "$*" && exit 1; }
 ours() { kubectl -n callbridge "$@"; }
 database() { kubectl -n callbridge-database "$@"; }
 
+persistently() { # COMMAND...
+  local until=$((SECONDS + 120))
+  until "$@"; do ((SECONDS < until)) || return 1; sleep 5; done
+}
+
 player= forward=
 finish() {
   local code=$?
@@ -57,8 +62,9 @@ cargo build --workspace --bins --locked --quiet
 say "installing the operators"
 kubectl apply -f "https://github.com/cert-manager/cert-manager/releases/download/$cert_manager/cert-manager.yaml" >/dev/null
 kubectl -n cert-manager wait deployment --all --for=condition=Available --timeout=300s
-kubectl apply -f "https://github.com/rabbitmq/cluster-operator/releases/download/$rabbitmq/cluster-operator.yml" >/dev/null
-kubectl apply --server-side -f "https://raw.githubusercontent.com/cloudnative-pg/cloudnative-pg/release-${cnpg%.*}/releases/cnpg-$cnpg.yaml" >/dev/null
+# Available, cert-manager may still lack the certificate of its own webhook.
+persistently kubectl apply -f "https://github.com/rabbitmq/cluster-operator/releases/download/$rabbitmq/cluster-operator.yml" >/dev/null
+persistently kubectl apply --server-side -f "https://raw.githubusercontent.com/cloudnative-pg/cloudnative-pg/release-${cnpg%.*}/releases/cnpg-$cnpg.yaml" >/dev/null
 helm install keda keda --repo https://kedacore.github.io/charts --version "$keda" --namespace keda --create-namespace --wait >/dev/null
 for namespace in rabbitmq-system cnpg-system; do kubectl -n "$namespace" wait deployment --all --for=condition=Available --timeout=300s; done
 
@@ -87,6 +93,9 @@ EOF
 kubectl apply -k "$applied"
 rm "$applied/secrets.env"
 ours wait rabbitmqcluster/broker --for=condition=AllReplicasReady --timeout=600s
+# Three pods that are ready may be three brokers.
+nodes=$(ours exec broker-server-0 -c rabbitmq -- rabbitmqctl -q --formatter json cluster_status | tr -d ' \n' | grep -o '"running_nodes":\[[^]]*\]' | grep -o 'rabbit@' | wc -l)
+((nodes == 3)) || die "the broker has $nodes nodes, not three"
 for worker in sandbox ingest resolver logger insights console; do ours rollout status "deployment/$worker" --timeout=300s; done
 ours wait scaledobject --all --for=condition=Ready --timeout=180s
 

@@ -138,7 +138,7 @@ database_up() { member "$1" start database && member "$1" await database; } # N
 databases_up() {
   [[ -e $cluster/primary ]] || echo 1 >"$cluster/primary"
   database_up "$(primary)" && member "$(primary)" allow_replication || return
-  if [[ -e $cluster/of-two ]]; then database_up "$(standby)"; else standby_up && touch "$cluster/of-two"; fi
+  if [[ -e $cluster/of-two && ! -e $cluster/alone ]]; then database_up "$(standby)"; else standby_up && touch "$cluster/of-two"; fi
 }
 
 # The other one's data is replaced.
@@ -147,7 +147,7 @@ standby_up() {
   from=$(primary) to=$(standby)
   member "$to" stop database KILL
   member "$to" copy_database "$from" "standby_$to" || return
-  database_up "$to" && await_standby async
+  database_up "$to" && await_standby async && rm -f "$cluster/alone"
 }
 
 fail_over() { # SECONDS
@@ -166,6 +166,8 @@ fail_over() { # SECONDS
 }
 
 take_over() { # N
+  # The other one must not start again as it is: it would take writes, too.
+  touch "$cluster/alone"
   sql "$1" 'select pg_promote(true, 30)' >/dev/null
   echo "$1" >"$cluster/primary"
   # It has no standby yet that a commit could wait for.
@@ -240,17 +242,17 @@ cluster_status() {
   done
 }
 
+# Our records go last, and only if all else went.
 cluster_down() {
   local n way
   way=$(cluster_way) || return 0
   for n in "${members[@]}"; do
-    member "$n" stop database TERM
-    member "$n" stop broker TERM
-    [[ ${1:-} != --purge ]] || member "$n" remove
+    member "$n" stop database TERM && member "$n" stop broker TERM || return
+    [[ ${1:-} != --purge ]] || member "$n" remove || return
   done
   case $way-${1:-} in
-    processes-*) (state=$cluster && processes_stop epmd TERM && { [[ ${1:-} != --purge ]] || processes_remove; }) ;;
-    docker---purge) docker network rm "$cluster_id" >/dev/null ;;
+    processes-*) (state=$cluster && processes_stop epmd TERM && { [[ ${1:-} != --purge ]] || processes_remove; }) || return ;;
+    docker---purge) docker network rm "$cluster_id" >/dev/null || return ;;
   esac
   [[ ${1:-} != --purge ]] || rm -rf "$cluster"
 }

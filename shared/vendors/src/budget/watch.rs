@@ -53,6 +53,9 @@ pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
 
 /// Records the windows of this API as metrics, and keeps their limits. They are the same in every process.
 async fn record_windows(budget: &Shared) {
+    let contested = metrics::gauge!("callbridge_budget_contested", "api" => budget.api.as_str());
+    // Until the database has said so, it is not: who scales by this needs a value from the beginning, and none from before.
+    contested.set(0.0);
     let Ok(client) = budget.database.client().await else { return };
     let Ok(mut windows) = store::window_status(&client).await else { return };
     windows.retain(|window| window.api == budget.api.as_str());
@@ -62,9 +65,7 @@ async fn record_windows(budget: &Shared) {
         Some((span, i64::from(window.limit)))
     };
     budget.set_known(windows.iter().filter_map(known).collect());
-    if let Some(window) = windows.first() {
-        metrics::gauge!("callbridge_budget_contested", "api" => budget.api.as_str()).set(f64::from(window.contested));
-    }
+    contested.set(f64::from(windows.iter().any(|window| window.contested)));
     for window in windows {
         let used: i64 = window.used.iter().sum();
         let (api, paused) = (budget.api.as_str(), window.paused_until.is_some());
