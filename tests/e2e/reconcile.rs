@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use base::ids::Stage;
 use harness::{
     CallRow, Process, RECONCILED, Stack,
     build::{Call, aircall, call, tag, webhook},
@@ -236,6 +237,38 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
     stack.down().await
 }
 
+/// A message of reconciliation may be lost like every other, before anything of it is stored: with a queue, or in the last second of a ledger.
+#[tokio::test]
+async fn what_was_brought_in_and_lost_is_brought_in_again() -> Result<()> {
+    let (mut stack, mut workers) = reconciling("brought").await?;
+    let ledger = stack.ledger().await?;
+    for worker in &mut workers[1..3] {
+        worker.terminate(SOON).await?;
+    }
+    let all = ["call.created", "call.answered", "call.hungup", "call.ended"];
+    let id = stack.sandbox.play(&past_call(1800).losing(&all)).await?;
+    let queue = stack.names.work(Stage::Ended);
+    let waits = || async { (stack.depth(&queue).await.ok()? == 1).then_some(()) };
+    for _ in 0..2 {
+        eventually(SOON, waits).await.context("it is brought in")?;
+        // While its message may be on its way, it is not brought in once more.
+        turns(&stack, 2).await?;
+        assert_eq!(stack.depth(&queue).await?, 1);
+        stack.purge(&queue).await?;
+        ledger.grace_ends().await?;
+    }
+    workers[1] = stack.start("resolver").await?;
+    workers[2] = stack.start("logger").await?;
+    stack.sandbox.logged(id, SOON).await?;
+    each_logged_once(&stack, &[id]).await?;
+    let facts = reconciled(&stack).await?;
+    ledger.grace_ends().await?;
+    turns(&stack, 3).await?;
+    assert_eq!(reconciled(&stack).await?, facts, "it has arrived, and is not brought in again");
+    drop(workers);
+    stack.down().await
+}
+
 /// The list shows A, a webhook adds B, and the webhook that removes B is lost: the list shows what it has shown before.
 #[tokio::test]
 async fn a_list_that_shows_what_it_showed_before_is_compared_all_the_same() -> Result<()> {
@@ -344,7 +377,7 @@ async fn after_a_ledger_or_a_queue_is_lost_each_call_is_still_logged_once() -> R
     each_logged_once(&stack, &calls).await?;
     // The decision on a fourth call is in the ledger, but the broker lost its message to the logger.
     calls.push(crate::searched::decided_and_not_logged(&mut stack, &mut workers, past_call(7200)).await?);
-    let queue = stack.names.work(base::ids::Stage::Logger);
+    let queue = stack.names.work(Stage::Logger);
     let waits = || async { (stack.depth(&queue).await.ok()? == 1).then_some(()) };
     eventually(SOON, waits).await.context("its message waits")?;
     stack.purge(&queue).await?;

@@ -57,14 +57,24 @@ pub(super) fn judge(call: &Call, known: Option<&Known>, asked_at: Timestamp, log
     if known.is_some_and(|known| known.erased) {
         return Verdict::Settled;
     }
-    if known.and_then(|known| known.reconciled_view.as_ref()) == Some(&view(call)) {
-        return Verdict::Settled;
+    if let Some(known) = known.filter(|known| known.reconciled_view.as_ref() == Some(&view(call))) {
+        match known.reconciled_at.filter(|at| !known.parked && !has_arrived(known, *at)) {
+            None => return Verdict::Settled,
+            Some(at) if is_recent(at) => return Verdict::Open,
+            // Its message was lost.
+            Some(_) => {}
+        }
     }
     if known.and_then(|known| known.snapshot_at).is_some_and(is_recent) {
         return Verdict::Open;
     }
     let log = || known.is_some_and(|known| known.unlogged && logs_too).then_some(Lack::Log);
     lack(call, known).or_else(log).map_or(Verdict::Settled, Verdict::Lacks)
+}
+
+/// A view is not brought in while the last one is recent. So one that is not much older than that moment is it, or a newer one.
+fn has_arrived(known: &Known, brought_at: Timestamp) -> bool {
+    known.snapshot_at.is_some_and(|seen| brought_at.duration_since(seen) < GRACE)
 }
 
 fn lack(call: &Call, known: Option<&Known>) -> Option<Lack> {

@@ -36,8 +36,11 @@ pub struct Known {
     pub resolved: bool,
     /// It has a record to be logged on, and no log; or a rule has left it out for its end, and may not any more.
     pub unlogged: bool,
-    /// What the list showed when the call was brought in from it.
+    /// What the list showed when the call was brought in from it, and when that was.
     pub reconciled_view: Option<String>,
+    pub reconciled_at: Option<Timestamp>,
+    /// It has a dead letter, which is for an operator to handle.
+    pub parked: bool,
     /// Its data were deleted; it is not brought in again.
     pub erased: bool,
 }
@@ -100,7 +103,7 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
     let sql = format!(
         "select call_id, snapshot, snapshot_at, resolved_at is not null, reconciled_view,
                 (resolution->>'record' is not null or resolution->'rule_key'->>'key' in {BY_END}) and sellsy_id is null and gone_at is null,
-                erased_at is not null
+                erased_at is not null, reconciled_at, parked > 0
            from calls where call_id = any($1)"
     );
     let of = |r: &Row| {
@@ -111,6 +114,8 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
             reconciled_view: r.get(4),
             unlogged: r.get::<_, Option<bool>>(5).unwrap_or_default(),
             erased: r.get(6),
+            reconciled_at: r.get(7),
+            parked: r.get(8),
         };
         (r.get(0), known)
     };

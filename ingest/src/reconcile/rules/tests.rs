@@ -61,6 +61,34 @@ fn finds_what_is_missing() {
 }
 
 #[test]
+fn what_was_brought_in_and_has_not_arrived_is_brought_in_again() {
+    let listed = call(&json!({}));
+    for (brought, seen, expected) in [
+        (1000, Some(1002), Verdict::Settled),
+        // A webhook came later.
+        (1000, Some(900), Verdict::Settled),
+        (1000, None, Verdict::Lacks(Lack::Call)),
+        (1000, Some(1300), Verdict::Lacks(Lack::Tags)),
+        // It may be on its way.
+        (299, None, Verdict::Open),
+        (299, Some(1300), Verdict::Open),
+        (300, Some(1300), Verdict::Lacks(Lack::Tags)),
+    ] {
+        let known = Known {
+            reconciled_view: Some(view(&listed)),
+            reconciled_at: Some(at(NOW_S - brought)),
+            snapshot: seen.map(|_| call(&json!({ "tags": [] }))),
+            snapshot_at: seen.map(|seen| at(NOW_S - seen)),
+            resolved: true,
+            ..Known::default()
+        };
+        assert_eq!(judge(&listed, Some(&known), at(NOW_S), true), expected, "{brought} {seen:?}");
+        let parked = Known { parked: true, ..known };
+        assert_eq!(judge(&listed, Some(&parked), at(NOW_S), true), Verdict::Settled, "its message is parked");
+    }
+}
+
+#[test]
 fn gives_webhooks_time_to_arrive() {
     for (fields, expected) in [
         (json!({ "status": "answered", "ended_at": null }), Verdict::Open),

@@ -64,7 +64,12 @@ impl Ledger {
 
     /// The five minutes in which reconciliation leaves a call to the webhooks.
     pub async fn grace_ends(&self) -> Result<()> {
-        self.run_all("update calls set snapshot_at = least(snapshot_at, now() - interval '10 minutes')").await
+        self.run_all(
+            "update calls set reconciled_at = reconciled_at - interval '10 minutes' where reconciled_at is not null",
+        )
+        .await?;
+        let seen = "update calls set snapshot_at = least(snapshot_at, now() - interval '10 minutes') where snapshot_at is not null";
+        self.run_all(seen).await
     }
 
     /// The pause between two alerts of a kind.
