@@ -1,7 +1,7 @@
 //! `callbridge backfill`: the reconciliation that ingest runs every `RECONCILE_EVERY`, for any window of the last six months.
 //!
 //! It runs ingest's own code. The position is stored in the database after each page, so an interrupted run resumes there
-//! when it is started again within a day. What was brought in once is not brought in again, so an extra run changes
+//! when it is started again within a day. What was brought in once and has arrived is not brought in again, so an extra run changes
 //! nothing. This command only publishes facts; the workers write the logs when the facts reach them.
 
 use std::{process::ExitCode, time::Duration};
@@ -155,7 +155,13 @@ fn window(arguments: &Arguments, zone: &TimeZone, now: Timestamp) -> Result<(Tim
     Ok((since, until))
 }
 
-pub(crate) fn parse_time(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {
+/// What another command's `--since` says; `None` when a mistake in it was reported.
+pub(crate) async fn since(client: &Client, settings: &Settings, text: &str) -> anyhow::Result<Option<Timestamp>> {
+    let since = parse_time("--since", text, &settings.time_zone, client.now().await?);
+    Ok(since.inspect_err(|problem| eprintln!("callbridge: {problem}")).ok())
+}
+
+fn parse_time(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }

@@ -30,9 +30,11 @@ use base::{
     db::{Database, Plans},
     health::Readiness,
     settings::{Needs, Settings},
+    telemetry::colours,
     tls,
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use resolver::directory::store::Turn;
 use tokio_util::sync::CancellationToken;
@@ -388,12 +390,31 @@ fn print_completions(shell: Shell) {
 
 /// How long ago, for people.
 fn ago(now: Timestamp, at: Timestamp) -> String {
-    let minutes = now.duration_since(at).as_secs() / 60;
+    format!("{} ago", minutes_long(now.duration_since(at).as_secs() / 60))
+}
+
+/// How long, for people.
+fn long(seconds: i64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { minutes_long(seconds / 60) }
+}
+
+fn minutes_long(minutes: i64) -> String {
     match minutes {
-        0..=119 => format!("{minutes} min ago"),
-        120..=2879 => format!("{} h ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 1440),
+        0..=119 => format!("{minutes} min"),
+        120..=2879 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
     }
+}
+
+/// A table as wide as the terminal, with colours only where they are wanted.
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    if !colours(&std::io::stdout()) {
+        table.force_no_tty();
+    }
+    table.set_header(header);
+    table
 }
 
 #[cfg(test)]

@@ -7,19 +7,17 @@ use base::{
     db::{Client, Database},
     phone::{self, Caller},
     settings::Settings,
-    telemetry::colours,
 };
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
-    missed::{self, Became, Ended, Missed, Seen},
+    missed::{self, Attempt, Became, Missed, Seen},
     timeline::Reason,
 };
 use resolver::region_of;
 use vendors::aircall::wire::Direction;
 
-use crate::backfill::parse_time;
+use crate::{backfill::since, long, table};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge missed\n  callbridge missed --since 1mo --line Support\n  callbridge missed --open --json | jq '.missed[].number'\n\n\
      A call is missed if nobody answered, also if the caller left a voicemail. It is over when somebody calls back and is answered, or when the caller rings again\n\
@@ -52,32 +50,23 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
-    let since = match parse_time("--since", &arguments.since, &settings.time_zone, client.now().await?) {
-        Ok(since) => since,
-        Err(problem) => {
-            eprintln!("callbridge: {problem}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
     let mut all = read(&client, settings, since).await.context("the ledger could not be read")?;
     all.retain(|missed| arguments.wanted.wants(missed));
     if arguments.json {
         let report = serde_json::json!({ "since": since, "missed": all });
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report(&all, &settings.time_zone, colours(&std::io::stdout())));
+        print!("{}", report(&all, &settings.time_zone));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Wanted {
     pub(crate) fn wants(&self, missed: &Missed) -> bool {
-        let is = |wanted: &Option<String>, names: &[String]| {
-            wanted.as_deref().is_none_or(|wanted| names.iter().any(|name| same(name, wanted)))
-        };
-        let by = missed.became.reached().and_then(|reached| reached.by.clone());
-        let agents: Vec<_> = missed.tried_by.iter().cloned().chain(by).collect();
-        is(&self.line, &missed.lines) && is(&self.agent, &agents) && (!self.open || missed.became == Became::Open)
+        let line = self.line.as_deref().is_none_or(|line| missed.lines.iter().any(|name| same(name, line)));
+        let agent = self.agent.as_deref().is_none_or(|agent| missed.agents().any(|name| same(name, agent)));
+        line && agent && (!self.open || missed.became == Became::Open)
     }
 }
 
@@ -88,11 +77,11 @@ fn same(a: &str, b: &str) -> bool {
 /// What was missed since then, oldest first.
 pub(crate) async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Missed>> {
     let seen = missed::since(client, since).await?;
-    Ok(missed::missed(seen.into_iter().filter_map(|seen| ended(seen, settings)).collect()))
+    Ok(missed::missed(seen.into_iter().filter_map(|seen| attempt(seen, settings)).collect()))
 }
 
 /// `None` if it is not known yet what the call is, or if it does not count.
-fn ended(seen: Seen, settings: &Settings) -> Option<Ended> {
+fn attempt(seen: Seen, settings: &Settings) -> Option<Attempt> {
     let Seen { call_id, call, rule, caller } = seen;
     let is_nobodys = matches!(rule, Some(Reason::Internal | Reason::OwnLine | Reason::Ignored));
     let region = region_of(&settings.rules, &settings.regions, &call);
@@ -105,10 +94,10 @@ fn ended(seen: Seen, settings: &Settings) -> Option<Ended> {
     let outbound = call.direction == Some(Direction::Outbound);
     let agent = call.user.and_then(|user| user.name.or(user.email));
     let line = call.number.and_then(|number| number.name);
-    Some(Ended { call_id, number, at, outbound, answered_at, voicemail, agent, line, caller })
+    Some(Attempt { call_id, number, at, outbound, answered_at, voicemail, agent, line, caller })
 }
 
-fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
+fn report(all: &[Missed], zone: &TimeZone) -> String {
     let (open, over): (Vec<_>, Vec<_>) = all.iter().partition(|missed| missed.became == Became::Open);
     let mut text = format!(
         "{} missed: nobody has spoken with {} of them yet, {} were called back, {} rang again and were answered.\n",
@@ -124,14 +113,14 @@ fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
     };
     let line = |missed: &Missed| missed.lines.join(", ");
     if !open.is_empty() {
-        let mut table = table(["nobody yet, since", "caller", "line", "rang", "call"], colours);
+        let mut table = table(["nobody yet, since", "caller", "line", "rang", "call"]);
         for missed in &open {
             table.add_row([at(missed.first_at), who(missed), line(missed), rang(missed), last(missed)]);
         }
         text += &format!("\n{table}\n");
     }
     if !over.is_empty() {
-        let mut table = table(["missed", "caller", "line", "rang", "what became of it"], colours);
+        let mut table = table(["missed", "caller", "line", "rang", "what became of it"]);
         for missed in &over {
             table.add_row([at(missed.first_at), who(missed), line(missed), rang(missed), became(&missed.became)]);
         }
@@ -139,7 +128,7 @@ fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
     }
     let lines = by(all.iter().flat_map(|missed| missed.lines.iter().map(move |line| (Some(line.as_str()), missed))));
     if lines.len() > 1 {
-        let mut table = table(["line", "missed", "nobody yet", "half of the others after"], colours);
+        let mut table = table(["line", "missed", "nobody yet", "half of the others after"]);
         for (line, of_line) in lines {
             let open = of_line.iter().filter(|missed| missed.became == Became::Open).count();
             table.add_row([line.to_owned(), of_line.len().to_string(), open.to_string(), median(&of_line)]);
@@ -148,7 +137,7 @@ fn report(all: &[Missed], zone: &TimeZone, colours: bool) -> String {
     }
     let agents = by(over.iter().map(|missed| (missed.became.reached().and_then(|r| r.by.as_deref()), *missed)));
     if agents.len() > 1 {
-        let mut table = table(["agent", "took care of", "half of them after"], colours);
+        let mut table = table(["agent", "took care of", "half of them after"]);
         for (agent, of_agent) in agents {
             table.add_row([agent.to_owned(), of_agent.len().to_string(), median(&of_agent)]);
         }
@@ -181,15 +170,6 @@ fn became(became: &Became) -> String {
     }
 }
 
-fn long(seconds: i64) -> String {
-    match seconds / 60 {
-        0 => format!("{seconds} s"),
-        minutes @ 1..120 => format!("{minutes} min"),
-        minutes @ 120..2880 => format!("{} h", minutes / 60),
-        minutes => format!("{} days", minutes / 1440),
-    }
-}
-
 /// By a name, without those that have none.
 fn by<'a>(all: impl Iterator<Item = (Option<&'a str>, &'a Missed)>) -> BTreeMap<&'a str, Vec<&'a Missed>> {
     let mut by: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -206,16 +186,6 @@ fn median(all: &[&Missed]) -> String {
     let mut took: Vec<_> = all.iter().filter_map(|missed| Some(missed.became.reached()?.after_s)).collect();
     took.sort_unstable();
     took.get(took.len().saturating_sub(1) / 2).map_or_else(|| "–".into(), |seconds| long(*seconds))
-}
-
-fn table<const N: usize>(header: [&str; N], colours: bool) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    if !colours {
-        table.force_no_tty();
-    }
-    table.set_header(header);
-    table
 }
 
 #[cfg(test)]
@@ -248,7 +218,7 @@ mod tests {
     fn says_who_waits_and_what_became_of_the_others() {
         let all = [missed("Ventes", Became::Open), missed("SAV", called_back("Léa", 4000))];
         let zone = TimeZone::get("Europe/Paris").unwrap();
-        let text = report(&all, &zone, false);
+        let text = report(&all, &zone);
         assert!(
             text.starts_with(
                 "2 callers were missed: nobody has spoken with 1 of them yet, 1 were called back, 0 rang again"
@@ -263,7 +233,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert_eq!(report(&[], &zone, false).lines().count(), 1);
+        assert_eq!(report(&[], &zone).lines().count(), 1);
     }
 
     #[test]

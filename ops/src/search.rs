@@ -5,13 +5,15 @@
 //! column and continues with the order of the page (migration V30). It reads the view `console_calls`, because the
 //! table belongs to the ledger.
 
-use base::{db::Client, error::Result, ids::CallId, phone::E164};
+use base::{
+    db::{self, Client},
+    error::Result,
+    ids::CallId,
+    phone::E164,
+};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
-use tokio_postgres::{
-    Row,
-    types::{Json, ToSql},
-};
+use tokio_postgres::{Row, types::ToSql};
 use vendors::aircall::wire::Call;
 
 pub(crate) const PAGE: usize = 50;
@@ -189,8 +191,8 @@ fn from_row(row: &Row) -> Found {
         call_id: CallId(row.get(0)),
         started_at: row.get(1),
         state: State::parse(row.get(2)),
-        call: row.get::<_, Option<Json<Call>>>(3).map(|Json(call)| call),
-        resolution: row.get::<_, Option<Json<Resolution>>>(4).map(|Json(resolution)| resolution),
+        call: db::readable(row, 3),
+        resolution: db::readable(row, 4),
         sellsy_id: row.get(5),
     }
 }

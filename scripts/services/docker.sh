@@ -62,22 +62,17 @@ run_broker() {
     -p "127.0.0.1:$(recorded broker.port):5672" "$broker_image"
 }
 
-run_database() {
-  run_postgres "" -c max_connections=400 $(database_durability)
-}
+run_database() { run_postgres ""; }
 
-# Why: see start_database in processes.sh.
-database_durability() {
+run_postgres() { # ENTRYPOINT ARG...: of the entry point, by default that of the image; PostgreSQL's own settings follow
   local fsync=off
+  # Why: see start_database in processes.sh.
   [[ ${SERVICES_DURABLE:-} != 1 ]] || fsync=on
-  echo "-c fsync=$fsync -c full_page_writes=$fsync"
-}
-
-run_postgres() { # ENTRYPOINT ARG...: of the entry point, by default that of the image
   claim_port database
   run_container database --shm-size 256m -e POSTGRES_HOST_AUTH_METHOD=trust -e POSTGRES_DB=callbridge \
     -e "POSTGRES_INITDB_ARGS=--encoding=UTF8 --locale=C.UTF-8" -p "127.0.0.1:$(recorded database.port):5432" \
-    ${1:+--user postgres --entrypoint "$1"} "$database_image" "${@:2}"
+    ${1:+--user postgres --entrypoint "$1"} "$database_image" "${@:2}" \
+    -c max_connections=400 -c "fsync=$fsync" -c "full_page_writes=$fsync"
 }
 
 # Replaces the data of this member by those of another one.
@@ -86,7 +81,7 @@ docker_copy_database() { # N NAME
   # shellcheck disable=SC2016 # for the inner shell
   run_postgres bash -c 'test -s "$PGDATA/PG_VERSION" ||
     { chmod 700 "$PGDATA" && pg_basebackup -D "$PGDATA" --no-sync -c fast -X stream -R -d "host=$1 user=postgres application_name=$2"; } && exec postgres "${@:3}"' \
-    standby "$cluster_id-$1-database" "$2" -c max_connections=400 $(database_durability)
+    standby "$cluster_id-$1-database" "$2"
 }
 
 container_ready() { # SERVICE

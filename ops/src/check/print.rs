@@ -1,7 +1,6 @@
 //! Prints the findings as a table for people, or as JSON for programs.
 
-use base::telemetry::colours;
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, Table};
 use serde_json::json;
 
 use super::{Finding, State};
@@ -24,12 +23,7 @@ pub(super) fn table(findings: &[Finding]) {
 }
 
 fn rendered(findings: &[Finding]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    if !colours(&std::io::stdout()) {
-        table.force_no_tty();
-    }
-    table.set_header(["", "what", "result", "how to fix it"]);
+    let mut table = crate::table(["", "what", "result", "how to fix it"]);
     for Finding { what, verdict } in findings {
         let (symbol, word, colour) = match verdict.state {
             State::Ok => ("✔", "ok", Color::Green),

@@ -150,13 +150,7 @@ fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
                 input #q type="search" name="q" value=(filters.q) maxlength=(MAX_TEXT) autocomplete="off" aria-describedby="q-hint";
                 p.hint #q-hint { (texts.search_hint) }
             }
-            div.field {
-                label for="agent" { (texts.agent) }
-                select #agent name="agent" {
-                    option value="" { (texts.everybody) }
-                    @for agent in agents { option value=(agent) selected[*agent == filters.agent] { (agent) } }
-                }
-            }
+            (layout::choice(visitor, "agent", texts.agent, agents, &filters.agent))
             div.field {
                 label for="state" { (texts.state) }
                 select #state name="state" {

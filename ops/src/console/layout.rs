@@ -113,6 +113,28 @@ fn document(visitor: &Visitor, title: &str, body: &Markup) -> Html<String> {
     Html(page.into_string())
 }
 
+/// A field in which one of these, or all, can be chosen.
+pub(super) fn choice(
+    visitor: &Visitor,
+    name: &str,
+    label: &str,
+    options: impl IntoIterator<Item = impl AsRef<str>>,
+    chosen: &str,
+) -> Markup {
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            select id=(name) name=(name) {
+                option value="" { (visitor.texts().everybody) }
+                @for option in options {
+                    @let option = option.as_ref();
+                    option value=(option) selected[option == chosen] { (option) }
+                }
+            }
+        }
+    }
+}
+
 /// A refused request: the reason, and a link to the overview.
 pub(super) fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Response {
     let body = html! {

@@ -41,8 +41,8 @@ pub(super) async fn page(
     let days = DAYS.into_iter().find(|days| days.to_string() == filters.days).unwrap_or(USUAL);
     let since = client.now().await? - SignedDuration::from_hours(24 * i64::from(days));
     let all = missed::read(&client, &console.settings, since).await?;
-    let chosen = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let wanted = Wanted { line: chosen(&filters.line), agent: chosen(&filters.agent), open: false };
+    let own = |text| chosen(text).map(str::to_owned);
+    let wanted = Wanted { line: own(&filters.line), agent: own(&filters.agent), open: false };
     let (open, over): (Vec<&Missed>, Vec<&Missed>) =
         all.iter().filter(|missed| wanted.wants(missed)).partition(|missed| missed.became == Became::Open);
     let is_filtered = wanted.line.is_some() || wanted.agent.is_some();
@@ -61,38 +61,28 @@ pub(super) async fn page(
     Ok(layout::page(&visitor, Section::Missed, texts.missed, &body))
 }
 
+fn chosen(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 fn count_of(missed: &[&Missed]) -> String {
     count(i64::try_from(missed.len()).unwrap_or(i64::MAX))
 }
 
 fn form(visitor: &Visitor, filters: &Filters, days: u32, all: &[Missed]) -> Markup {
     let texts = visitor.texts();
-    let chosen = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    // A name that was chosen stays to be seen, also if nobody of that name is among them.
     let lines: BTreeSet<_> =
-        all.iter().flat_map(|missed| missed.lines.iter().cloned()).chain(chosen(&filters.line)).collect();
-    let reached = |missed: &Missed| missed.became.reached().and_then(|reached| reached.by.clone());
-    let known = all.iter().flat_map(|one| one.tried_by.iter().cloned().chain(reached(one)));
-    let agents: BTreeSet<_> = known.chain(chosen(&filters.agent)).collect();
+        all.iter().flat_map(|missed| missed.lines.iter().map(String::as_str)).chain(chosen(&filters.line)).collect();
+    let agents: BTreeSet<_> = all.iter().flat_map(Missed::agents).chain(chosen(&filters.agent)).collect();
     html! {
         form.search method="get" action="/missed" {
             div.field {
                 label for="days" { (texts.last_days) }
                 select #days name="days" { @for one in DAYS { option value=(one) selected[one == days] { (one) } } }
             }
-            div.field {
-                label for="line" { (texts.line) }
-                select #line name="line" {
-                    option value="" { (texts.everybody) }
-                    @for line in lines { option value=(line) selected[line == filters.line] { (line) } }
-                }
-            }
-            div.field {
-                label for="agent" { (texts.agent) }
-                select #agent name="agent" {
-                    option value="" { (texts.everybody) }
-                    @for agent in agents { option value=(agent) selected[agent == filters.agent] { (agent) } }
-                }
-            }
+            (layout::choice(visitor, "line", texts.line, lines, &filters.line))
+            (layout::choice(visitor, "agent", texts.agent, agents, &filters.agent))
             div.field.buttons { button.primary type="submit" { (texts.search) } a href="/missed" { (texts.reset) } }
         }
     }

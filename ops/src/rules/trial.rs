@@ -16,10 +16,8 @@ use base::{
     phone::{self, Caller, E164},
     rules::{self, Rules, StaffRef},
     settings::{Language, Settings},
-    telemetry::colours,
 };
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets};
 use ledger::{
     calls::{self, CallRow, Decision},
     resolution::Resolution,
@@ -30,7 +28,7 @@ use serde::Serialize;
 use vendors::aircall::wire::Call;
 
 use super::check;
-use crate::backfill::parse_time;
+use crate::{backfill::since, table};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -105,13 +103,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         }
     };
     let client = database.client().await?;
-    let since = match parse_time("--since", &arguments.since, &settings.time_zone, client.now().await?) {
-        Ok(since) => since,
-        Err(problem) => {
-            eprintln!("callbridge: {problem}");
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
     let lines = numbers_of(&calls::lines_since(&client, since).await.context("the ledger could not be read")?);
     let (mut differences, mut seen, mut last) = (Differences::default(), 0, CallId::NONE);
     loop {
@@ -245,12 +237,7 @@ fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyho
         println!("{seen} calls, and nothing would have been different.");
         return Ok(());
     }
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    if !colours(&std::io::stdout()) {
-        table.force_no_tty();
-    }
-    table.set_header(["calls", "would have been", "for example"]);
+    let mut table = table(["calls", "would have been", "for example"]);
     for Difference { says, calls: Calls { calls, examples }, .. } in all {
         let examples: Vec<_> = examples.iter().map(ToString::to_string).collect();
         table.add_row([calls.to_string(), says.to_owned(), examples.join(" ")]);

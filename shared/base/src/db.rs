@@ -37,7 +37,7 @@ use crate::{
     settings::each_host,
     tls,
 };
-pub use client::{Client, Failure, Transaction};
+pub use client::{Client, Failure, Transaction, readable};
 
 /// Whether a setting is a URL for PostgreSQL; what is wrong with it otherwise.
 pub(crate) use url::check as check_url;

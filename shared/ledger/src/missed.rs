@@ -1,16 +1,20 @@
 //! Missed calls, and what became of them: a pure function of the calls with a number.
 
-use base::{db::Client, error::Result, ids::CallId, phone::E164};
+use base::{
+    db::{self, Client},
+    error::Result,
+    ids::CallId,
+    phone::E164,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::Json;
 use vendors::aircall::wire::Call;
 
 use crate::timeline::{Reason, stored};
 
-/// A call that has ended, or in which they are speaking.
+/// A call of which it is known whether somebody answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct Attempt {
     pub call_id: CallId,
     pub number: E164,
     pub at: Timestamp,
@@ -70,6 +74,14 @@ impl Became {
     }
 }
 
+impl Missed {
+    /// Who called back, or answered, or has tried to.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        let by = self.became.reached().and_then(|reached| reached.by.as_deref());
+        self.tried_by.iter().map(String::as_str).chain(by)
+    }
+}
+
 /// A call as far as [`missed`] has to know it.
 pub struct Seen {
     pub call_id: CallId,
@@ -100,8 +112,8 @@ pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
     let seen = rows.iter().filter_map(|row| {
         Some(Seen {
             call_id: CallId(row.get(0)),
-            call: row.try_get::<_, Json<Call>>(1).ok()?.0,
-            rule: row.try_get::<_, Option<Json<Decided>>>(2).ok()?.map(|Json(decided)| decided.rule),
+            call: db::readable(row, 1)?,
+            rule: db::readable(row, 2).map(|decided: Decided| decided.rule),
             caller: row.get(3),
         })
     });
@@ -109,16 +121,16 @@ pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
 }
 
 /// What was missed, oldest first. A call that is not among these reaches nobody.
-pub fn missed(mut calls: Vec<Ended>) -> Vec<Missed> {
+pub fn missed(mut calls: Vec<Attempt>) -> Vec<Missed> {
     // By the moment in which it was known what they are: two calls can cross each other. Of the same second, the one with the lower id came first.
-    let known = |call: &Ended| (call.answered_at.unwrap_or(call.at), call.call_id);
+    let known = |call: &Attempt| (call.answered_at.unwrap_or(call.at), call.call_id);
     calls.sort_by(|a, b| a.number.cmp(&b.number).then_with(|| known(a).cmp(&known(b))));
     let mut missed: Vec<Missed> = calls.chunk_by(|a, b| a.number == b.number).flat_map(of_number).collect();
     missed.sort_by_key(|missed| (missed.first_at, missed.calls[0]));
     missed
 }
 
-fn of_number(calls: &[Ended]) -> Vec<Missed> {
+fn of_number(calls: &[Attempt]) -> Vec<Missed> {
     let mut done: Vec<Missed> = Vec::new();
     let mut open: Option<Missed> = None;
     for call in calls {
@@ -140,7 +152,7 @@ fn of_number(calls: &[Ended]) -> Vec<Missed> {
     done
 }
 
-fn first(call: &Ended) -> Missed {
+fn first(call: &Attempt) -> Missed {
     Missed {
         number: call.number.as_str().to_owned(),
         caller: call.caller.clone(),
@@ -154,7 +166,7 @@ fn first(call: &Ended) -> Missed {
     }
 }
 
-fn again(missed: &mut Missed, call: &Ended) {
+fn again(missed: &mut Missed, call: &Attempt) {
     missed.calls.push(call.call_id);
     missed.last_at = call.at;
     missed.voicemail |= call.voicemail;
@@ -165,7 +177,7 @@ fn again(missed: &mut Missed, call: &Ended) {
     missed.caller = call.caller.clone().or_else(|| missed.caller.take());
 }
 
-fn reached(call: &Ended, after_s: i64) -> Became {
+fn reached(call: &Attempt, after_s: i64) -> Became {
     let reached =
         Reached { call: call.call_id, by: call.agent.clone(), line: call.line.clone(), after_s: after_s.max(0) };
     if call.outbound { Became::CalledBack(reached) } else { Became::RangAgain(reached) }
@@ -178,7 +190,7 @@ mod tests {
     use super::*;
 
     /// `10 < Léa 20` is a call from the caller at minute 10 that Léa answers 20 s later, `10 > Léa` one that Léa makes and nobody answers, `10 < v` a voicemail.
-    fn calls(text: &str) -> Vec<Ended> {
+    fn calls(text: &str) -> Vec<Attempt> {
         let number = phone::parse("+33 6 39 98 41 07", phone::Region::default()).unwrap();
         let call = |(id, text): (i64, &str)| {
             let mut words = text.split_whitespace();
@@ -187,7 +199,7 @@ mod tests {
             let agent = words.next().filter(|word| *word != "v").map(str::to_owned);
             let answered = words.next().map(|s| s.parse::<i64>().unwrap());
             let at = Timestamp::from_second(minute * 60).unwrap();
-            Ended {
+            Attempt {
                 call_id: CallId(id),
                 number: number.clone(),
                 at,

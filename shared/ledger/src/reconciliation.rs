@@ -5,9 +5,12 @@
 
 use std::collections::HashMap;
 
-use base::{db::Client, error::Result};
+use base::{
+    db::{self, Client},
+    error::Result,
+};
 use jiff::Timestamp;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::Row;
 use vendors::aircall::wire::Call;
 
 use crate::calls::left_out::BY_END;
@@ -108,7 +111,7 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
     );
     let of = |r: &Row| {
         let known = Known {
-            snapshot: r.get::<_, Option<Json<Call>>>(1).map(|Json(call)| call),
+            snapshot: db::readable(r, 1),
             snapshot_at: r.get(2),
             resolved: r.get(3),
             reconciled_view: r.get(4),

@@ -14,12 +14,23 @@ use std::{
 
 use deadpool_postgres::{ClientWrapper, Object};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use tokio::time;
-use tokio_postgres::{Row, SimpleQueryMessage, ToStatement, error::SqlState, types::ToSql};
+use tokio_postgres::{
+    Row, SimpleQueryMessage, ToStatement,
+    error::SqlState,
+    types::{Json, ToSql},
+};
 
 /// PostgreSQL stops a statement after 15 s. Who has no answer after this will get none: the server's process or the machine hangs, and neither
 /// notices the limit nor closes the connection.
 const NO_ANSWER_AFTER: Duration = Duration::from_secs(20);
+
+/// A value that was stored as JSON; `None` also if it cannot be read, perhaps because a newer version wrote it. For who reads many rows: one of them must
+/// not cost the others.
+pub fn readable<T: DeserializeOwned>(row: &Row, column: usize) -> Option<T> {
+    row.try_get::<_, Option<Json<T>>>(column).ok().flatten().map(|Json(value)| value)
+}
 
 /// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base::error::Result;
 use tokio::time;
 use uuid::Uuid;
 
@@ -51,21 +52,27 @@ pub(super) async fn run(budget: Weak<Shared>, worker: &'static str) {
     }
 }
 
+async fn windows_of(budget: &Shared) -> Result<Vec<WindowStatus>> {
+    let mut windows = store::window_status(&budget.database.client().await?).await?;
+    windows.retain(|window| window.api == budget.api.as_str());
+    Ok(windows)
+}
+
 /// Records the windows of this API as metrics, and keeps their limits. They are the same in every process.
 async fn record_windows(budget: &Shared) {
-    let contested = metrics::gauge!("callbridge_budget_contested", "api" => budget.api.as_str());
-    // Until the database has said so, it is not: who scales by this needs a value from the beginning, and none from before.
-    contested.set(0.0);
-    let Ok(client) = budget.database.client().await else { return };
-    let Ok(mut windows) = store::window_status(&client).await else { return };
-    windows.retain(|window| window.api == budget.api.as_str());
+    // If the database does not say, there are none: who scales by this needs a value from the beginning, and none from before.
+    let windows = windows_of(budget).await.unwrap_or_default();
+    metrics::gauge!("callbridge_budget_contested", "api" => budget.api.as_str())
+        .set(f64::from(windows.iter().any(|window| window.contested)));
+    if windows.is_empty() {
+        return;
+    }
     // Another process may have read the API's own limits.
     let known = |window: &WindowStatus| {
         let span = Span::ALL.into_iter().find(|span| span.as_str() == window.span)?;
         Some((span, i64::from(window.limit)))
     };
     budget.set_known(windows.iter().filter_map(known).collect());
-    contested.set(f64::from(windows.iter().any(|window| window.contested)));
     for window in windows {
         let used: i64 = window.used.iter().sum();
         let (api, paused) = (budget.api.as_str(), window.paused_until.is_some());
