@@ -209,6 +209,41 @@ async fn without_a_logger_the_resolver_decides_after_a_while() -> Result<()> {
     stack.down().await
 }
 
+async fn cards(stack: &Stack) -> Result<usize> {
+    Ok(stack.sandbox.get("/aircall/insight-cards").await?.as_array().map_or(0, Vec::len))
+}
+
+/// A standby that lacked the last second has taken over: it does not know that the card was shown, and Aircall sends the call a second time.
+#[tokio::test]
+async fn a_ledger_that_took_over_shows_no_second_card() -> Result<()> {
+    let (mut stack, mut workers) = Stack::running("twocards").await?;
+    // It rings for ten seconds.
+    let id = stack.sandbox.play(&call(CLIENT).paced(10_000)).await?;
+    let shown = || async { (cards(&stack).await.ok()? == 1).then_some(()) };
+    eventually(SOON, shown).await.context("no card")?;
+    let database = stack.connection().await?;
+    for table in ["calls", "timeline"] {
+        database.execute(&format!("delete from {table} where call_id = $1"), &[&id]).await?;
+    }
+    database.batch_execute("update ledger_is set timeline = '00000000'").await?;
+    workers[1].terminate(SOON).await?;
+    workers[1] = stack.start("resolver").await?;
+    workers[1].until_ready(SOON).await?;
+    let ringing = stack.sandbox.call(id).await?;
+    let rang_at = ringing["started_at"].as_i64().context("started_at")?;
+    stack.sandbox.send([webhook("call.created", ringing).at(rang_at)]).await?;
+    let skipped = |line: &Line| line.call == id && line.is("skipped");
+    let line = stack.ledger().await?.line_that(id, SOON, skipped).await.context("it is shown again")?;
+    ensure!(line.reason().contains("by a ledger that was lost"), "{}", line.reason());
+    ensure!(cards(&stack).await? == 1, "a second card");
+    // Another call gets its card.
+    let next = stack.sandbox.play(&call(CLIENT).paced(20)).await?;
+    stack.sandbox.logged(next, SOON).await?;
+    ensure!(cards(&stack).await? == 2, "no card afterwards");
+    drop(workers);
+    stack.down().await
+}
+
 /// A standby that lacked the last second has taken over: it does not know of the log, and Aircall sends the end a second time, as it does now and then.
 #[tokio::test]
 async fn a_ledger_that_took_over_looks_for_logs_that_it_may_lack() -> Result<()> {

@@ -219,10 +219,16 @@ async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
     stack.sandbox.deliver_to(&workers[0].url).await?;
     let now = jiff::Timestamp::now().as_second();
     let talk = |ago: i64| call(CLIENT).lasting(120).started_at(now - ago).at_once();
-    let told = stack.sandbox.play(&talk(1_800).after(30, summary("Rappelez demain."))).await?;
+    let told = talk(1_800).after(30, summary("Rappelez demain.")).after(31, topics(&["délais"]));
+    let told = stack.sandbox.play(&told).await?;
     let lost = talk(1_200).after(30, summary("Un devis, vite.")).losing(&["summary.created"]);
     let lost = stack.sandbox.play(&lost).await?;
-    stack.sandbox.log_of(told, GATHERED, says(&["Rappelez demain."])).await?;
+    // One of two.
+    let partly =
+        talk(900).after(30, summary("Livré hier.")).after(31, topics(&["livraison"])).losing(&["topics.created"]);
+    let partly = stack.sandbox.play(&partly).await?;
+    stack.sandbox.log_of(told, GATHERED, says(&["Rappelez demain.", "délais"])).await?;
+    stack.sandbox.log_of(partly, GATHERED, says(&["Livré hier."])).await?;
     stack.sandbox.logged(lost, SOON).await?;
     insights.terminate(SOON).await?;
     assert_eq!(stack.ledger().await?.lines(|line| line.is("insights_asked_for")).await?, 0);
@@ -232,7 +238,11 @@ async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
     let insights = stack.start("insights").await?;
     insights.until_ready(SOON).await?;
     stack.sandbox.log_of(lost, GATHERED, says(&["Un devis, vite."])).await.context("it is not asked for")?;
-    assert_eq!(stack.ledger().await?.lines(|line| line.is("insights_asked_for")).await?, 1);
+    stack.sandbox.log_of(partly, GATHERED, says(&["Livré hier.", "livraison"])).await.context("the other is not")?;
+    assert_eq!(stack.ledger().await?.lines(|line| line.is("insights_asked_for")).await?, 2);
+    // Neither what a call has, nor what no call of the line has.
+    let asked = async |what: &str| stack.sandbox.count("aircall", &format!("GET /v1/calls/{{id}}/{what}")).await;
+    assert_eq!([asked("summary").await?, asked("topics").await?, asked("sentiments").await?], [1, 2, 0]);
     drop((workers, insights));
     stack.down().await
 }

@@ -10,7 +10,7 @@ use harness::{
     relay::State,
     soak::{
         Settled, Soak,
-        cluster::{NODE_FAULTS, NodeFault, Standby},
+        cluster::NODE_FAULTS,
         faults::{API_FAULTS, ApiFault, Fault, Planned, Service},
         script::Load,
     },
@@ -91,7 +91,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool, cluster: bool) -> Res
 
 /// Less than the time that reconciliation leaves to the webhooks, unless it is what finds the calls again.
 fn patience(fault: &Fault) -> Duration {
-    let is_reconciled = matches!(fault, Fault::Node(NodeFault::PrimaryKilled(Standby::Behind { .. })));
+    let is_reconciled = matches!(fault, Fault::Node(node) if node.loses_seconds());
     Duration::from_secs(if is_reconciled { 600 } else { 240 })
 }
 

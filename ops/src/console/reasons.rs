@@ -94,7 +94,9 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         }
         Reason::CallEnded => "l’appel est terminé",
         Reason::ShownBefore => "elle a déjà été affichée",
-        Reason::ShownBeforeOrEnded => "elle a déjà été affichée, ou l’appel est terminé",
+        Reason::ShownBeforeOrEnded => {
+            "elle a déjà été affichée, ou l’a été par une base perdue depuis, ou l’appel est terminé"
+        }
         Reason::CardRefused { status } if status.starts_with("400") => {
             return html! { "Aircall a répondu " (status) " : il n’a pas accepté la fiche" };
         }

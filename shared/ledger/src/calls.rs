@@ -69,11 +69,24 @@ async fn keep_forwarded(client: &Client, call_id: CallId, number: &str, at: Time
     Ok(())
 }
 
-/// Claims the one card that a call may ever have. False when it was claimed before or the call has ended.
+/// The ledger has just taken over from one of which it may lack the last seconds (decision 32).
+const TOOK_OVER: &str = "select from ledger_is where since > now() - interval '10 minutes'";
+
+/// The phone rang (`at`) before the ledger took over from another one: it may lack that the card was shown, and there is at most one.
+fn may_be_shown(at: &str) -> String {
+    format!("exists ({TOOK_OVER} and since > {at})")
+}
+
+/// Claims the one card that a call may ever have. False when it was claimed before, or may have been, or the call has ended.
 pub async fn claim_card(client: &Client, call_id: CallId) -> Result<bool> {
-    let sql = "update calls set card_at = now()
-                where call_id = $1 and card_at is null and resolved_at is null and erased_at is null and snapshot->>'ended_at' is null";
-    Ok(client.prepared_execute(sql, &[&call_id.0]).await? == 1)
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "update calls set card_at = now()
+              where call_id = $1 and card_at is null and resolved_at is null and erased_at is null and snapshot->>'ended_at' is null and not {}",
+            may_be_shown("snapshot_at")
+        )
+    });
+    Ok(client.prepared_execute(&SQL, &[&call_id.0]).await? == 1)
 }
 
 /// What the ledger knows of the caller.
@@ -111,12 +124,13 @@ pub async fn keep_look_up(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with noted as ({}),
-                  old as (select card_at is null and snapshot->>'ended_at' is null as free
+                  old as (select card_at is null and snapshot->>'ended_at' is null and not {} as free
                             from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
              update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end
                from old where call_id = $1
           returning $7 and free",
-            *WRITE
+            *WRITE,
+            may_be_shown("snapshot_at")
         )
     });
     let lines = Lines::of([line]);

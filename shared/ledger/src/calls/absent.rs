@@ -20,18 +20,27 @@ fn eligible() -> String {
 }
 
 /// If the ledger has just taken over from one of which it may lack something: such calls of the last hour before that, and of the minutes in which it was
-/// noticed, without an insight and on lines that had some today. Their webhooks may have come in what is lost.
-pub async fn may_have_lost_insights(client: &Client, more_than_s: u32, less_than_s: u32) -> Result<Vec<CallId>> {
+/// noticed, with the kinds of insights that their webhooks may have brought in what is lost. A call lacks what it does not have and other calls of its line
+/// had today; of action items it may lack one of several.
+pub async fn may_have_lost_insights(
+    client: &Client,
+    more_than_s: u32,
+    less_than_s: u32,
+) -> Result<Vec<(CallId, Vec<String>)>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with recent as materialized (
-                 select c.call_id, insights, insights_awaited, erased_at, snapshot, snapshot->'number'->>'id' as line
-                   from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id))
-             select call_id from recent c, ledger_is
-              where insights = '{{}}' and insights_awaited is null and {COULD_HAVE_SOME}
+                 select c.call_id, insights_awaited, erased_at, snapshot, snapshot->'number'->>'id' as line,
+                        array(select distinct split_part(key, ':', 1) from jsonb_object_keys(insights) key) as kinds
+                   from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id)),
+                  had as (select line, array_agg(distinct kind order by kind) as kinds from recent, unnest(kinds) kind group by line)
+             select call_id, lacking
+               from recent c join had using (line)
+               join lateral (select array(select kind from unnest(had.kinds) kind where kind = 'action_item' or kind <> all(c.kinds)) as lacking) l
+                 on lacking <> '{{}}', ledger_is
+              where insights_awaited is null and {COULD_HAVE_SOME}
                 and {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
-                and line in (select line from recent where insights <> '{{}}')
-                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for')
+                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > since)
               order by call_id desc limit {AT_ONCE}"
         )
     });
@@ -40,7 +49,7 @@ pub async fn may_have_lost_insights(client: &Client, more_than_s: u32, less_than
         return Ok(Vec::new());
     }
     let rows = client.prepared_query(&SQL, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?;
-    Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
+    Ok(rows.iter().map(|row| (CallId(row.get(0)), row.get(1))).collect())
 }
 
 /// Notes on the timeline of each such call of the last twelve hours that no insight has come, once. Returns of how many.

@@ -14,6 +14,7 @@ use tokio_postgres::{
 use uuid::Uuid;
 
 use super::{
+    TOOK_OVER,
     as_left::AsLeft,
     overdue::{LATER, left_to_do, left_when_written},
     row::{self, CallRow, ROW},
@@ -136,7 +137,7 @@ impl ClaimSql {
         format!(
             "({form} is not null and (intent_at is null and log_form is null or {unsent} and {own}) and sellsy_id is null
               and gone_at is null and erased_at is null and reconciled_at is null and {decided}
-              and not exists (select from ledger_is where since > now() - interval '10 minutes'))"
+              and not exists ({TOOK_OVER}))"
         )
     }
 

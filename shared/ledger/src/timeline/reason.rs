@@ -217,7 +217,7 @@ impl fmt::Display for Reason {
             Reason::Erased => "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it",
             Reason::CallEnded => "the call has ended",
             Reason::ShownBefore => "it was shown before",
-            Reason::ShownBeforeOrEnded => "it was shown before, or the call has ended",
+            Reason::ShownBeforeOrEnded => "it was shown before, or by a ledger that was lost, or the call has ended",
             Reason::CardRefused { status } if status.starts_with("400") => {
                 return write!(f, "Aircall answered {status}: it did not accept the card");
             }

@@ -71,6 +71,11 @@ impl NodeFault {
         order(end).await.map(drop)
     }
 
+    /// The ledger is older afterwards.
+    pub fn loses_seconds(self) -> bool {
+        matches!(self, Self::PrimaryKilled(Standby::Behind { .. }))
+    }
+
     /// It lasts as long as it takes.
     pub fn has_its_time(self) -> bool {
         self == Self::Rolled

@@ -40,7 +40,7 @@ pub(super) struct Site {
     api_faults: Mutex<BTreeMap<usize, Vec<Fault>>>,
     /// How Sellsy gives texts back, by the number of the fault; the last one holds.
     texts: Mutex<BTreeMap<usize, &'static str>>,
-    /// Held while writes may be carried out late. The ledger is not set back then: that a write is still to be carried out
+    /// Held while writes may be carried out late. The ledger is not set back then, nor by an asynchronous standby: that a write is still to be carried out
     /// would be known to nobody, and such a log is created twice (docs/operating.md names the case).
     late: RwLock<()>,
     /// Held while a broker or a database is lost.
@@ -156,6 +156,7 @@ impl Site {
             }
             faults::Fault::Node(fault) => {
                 let _one_at_a_time = self.nodes.lock().await;
+                let _none_is_late = if fault.loses_seconds() { Some(self.late.write().await) } else { None };
                 fault.inject(lasts).await?;
             }
             faults::Fault::Api { .. } => {
