@@ -1,4 +1,4 @@
-//! One Sellsy account: directory, opportunities, phone calls, comments, staffs, quotas, and the login that opens them.
+//! One Sellsy account: directory, opportunities, phone calls, comments, tasks, staffs, quotas, and the login that opens them.
 //!
 //! Requests come in as the documentation of API v2 describes them and are answered in its shapes. What the documentation leaves
 //! open is read in the way that is hardest for a client. Every request passes `gate` first (quota, token, scope). By `control`
@@ -21,6 +21,7 @@ use store::Store;
 pub use seed::Seed;
 
 mod auth;
+mod body;
 mod comments;
 mod control;
 mod directory;
@@ -33,11 +34,13 @@ mod notices;
 mod opportunities;
 mod paging;
 mod phone_calls;
+mod related;
 mod request;
 mod search;
 mod seed;
 mod staffs;
 mod store;
+mod tasks;
 mod texts;
 mod views;
 
@@ -100,6 +103,10 @@ pub fn api(account: Account) -> Router {
         .route("/comments", post(comments::create))
         .route("/comments/search", post(comments::search))
         .route("/comments/{id}", get(comments::get).put(comments::update))
+        .route("/tasks", post(tasks::create))
+        .route("/tasks/labels", get(tasks::labels))
+        .route("/tasks/search", post(tasks::search))
+        .route("/tasks/{id}", get(tasks::get).put(tasks::update).delete(tasks::delete))
         .route("/staffs", get(staffs::list))
         .route("/staffs/search", post(staffs::search))
         .route("/staffs/{id}", get(staffs::get))

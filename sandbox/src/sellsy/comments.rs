@@ -16,9 +16,10 @@ use super::errors::{Error, Problems};
 use super::fields::Shape;
 use super::filters::{DateTime, Filters, Range, Schema};
 use super::paging::{Key, Paging};
+use super::related;
 use super::request::{self, Id, Parameters};
 use super::seed::now;
-use super::store::{Comment, Related, RelatedKind, Store};
+use super::store::{Comment, Related, Store};
 use super::views;
 
 const FIELDS: [&str; 6] = ["description", "timetracking", "related", "parent_id", "mentioned_staff_ids", "created"];
@@ -120,10 +121,7 @@ struct Wanted {
     created: Option<Range>,
     updated: Option<Range>,
     parent_id: Option<u64>,
-    related: Option<Vec<Related>>,
-    companies: Option<Vec<u64>>,
-    individuals: Option<Vec<u64>>,
-    contacts: Option<Vec<u64>>,
+    related: related::Wanted,
 }
 
 impl Wanted {
@@ -133,30 +131,18 @@ impl Wanted {
             created: filters.range("created"),
             updated: filters.range("updated"),
             parent_id: filters.number("parent_id"),
-            related: filters.list("related_objects"),
-            companies: filters.list("companies"),
-            individuals: filters.list("individuals"),
-            contacts: filters.list("contacts"),
+            related: related::Wanted::parse(&mut filters),
         };
         filters.problems.into_result()?;
         Ok(wanted)
     }
 
     fn meets(&self, comment: &Comment) -> bool {
-        let hangs_on = |wanted: &Option<Vec<u64>>, kind: RelatedKind| {
-            let any = |ids: &Vec<u64>| {
-                comment.related.iter().any(|related| related.kind == kind && ids.contains(&related.id))
-            };
-            wanted.as_ref().is_none_or(any)
-        };
         self.owners.as_ref().is_none_or(|owners| owners.contains(&comment.owner_id))
             && self.created.is_none_or(|range| range.contains(comment.created))
             && self.updated.is_none_or(|range| range.contains(comment.updated))
             && self.parent_id.is_none_or(|parent| comment.parent_id == Some(parent))
-            && self.related.as_ref().is_none_or(|wanted| comment.related.iter().any(|one| wanted.contains(one)))
-            && hangs_on(&self.companies, RelatedKind::Company)
-            && hangs_on(&self.individuals, RelatedKind::Individual)
-            && hangs_on(&self.contacts, RelatedKind::Contact)
+            && self.related.meets(&comment.related)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `/_sandbox/sellsy/…`: a test looks inside the account, and changes it as a person in Sellsy's pages would.
 //!
-//! Records have the data file's shape here; phone calls and comments have the API's shape, with their texts as they were sent,
-//! and phone calls their history. Nothing here counts as a request to the API.
+//! Records have the data file's shape here; phone calls, comments and tasks have the API's shape, with their texts as they were
+//! sent, and phone calls and tasks their history. Nothing here counts as a request to the API.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -12,17 +12,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::errors::Error;
 use super::notices::{Change, Webhook};
 use super::seed::{Opportunity, Quotas, Record, SearchSettings, now};
-use super::store::{Kind, Store};
+use super::store::{Kind, Store, Task};
 use super::texts::TextSettings;
-use super::{Account, phone_calls, views};
+use super::{Account, phone_calls, tasks, views};
 
 pub(super) fn router() -> Router<Account> {
     Router::new()
         .route("/", get(state))
         .route("/phone-calls", get(show_phone_calls))
         .route("/phone-calls/{id}", patch(edit_phone_call).delete(delete_phone_call))
+        .route("/tasks", get(show_tasks))
+        .route("/tasks/{id}", patch(edit_task).delete(delete_task))
         .route("/comments/{id}", patch(edit_comment).delete(delete_comment))
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
@@ -47,6 +50,14 @@ impl Refusal {
 impl From<anyhow::Error> for Refusal {
     fn from(error: anyhow::Error) -> Refusal {
         Refusal(StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
+/// The API's reason to refuse a write.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let (status, details) = error.status_and_details();
+        Refusal(status, details)
     }
 }
 
@@ -83,6 +94,7 @@ async fn state(State(account): State<Account>) -> Json<Value> {
         "contacts": records(Kind::Contact),
         "opportunities": store.opportunities.values().map(|row| views::opportunity(row, zone)).collect::<Vec<_>>(),
         "phone_calls": with_history(&store),
+        "tasks": tasks_with_history(&store),
         "comments": store.comments.values().map(|comment| views::comment(comment, &comment.description, zone)).collect::<Vec<_>>(),
     }))
 }
@@ -100,17 +112,37 @@ fn with_history(store: &Store) -> Vec<Value> {
     store.phone_calls.values().map(show).collect()
 }
 
+async fn show_tasks(State(account): State<Account>) -> Json<Vec<Value>> {
+    Json(tasks_with_history(&account.store()))
+}
+
+fn tasks_with_history(store: &Store) -> Vec<Value> {
+    let show = |task: &Task| {
+        let mut view = views::task(task, task.description.as_deref(), &store.zone, &store.task_labels);
+        view["history"] = json!(task.history);
+        view
+    };
+    store.tasks.values().map(show).collect()
+}
+
 /// The body has the shape of the API's writes.
 async fn edit_phone_call(
     State(account): State<Account>,
     Path(id): Path<u64>,
     Json(changes): Json<Map<String, Value>>,
 ) -> Result<StatusCode, Refusal> {
-    let edited = phone_calls::edit(&mut account.store(), id, &changes);
-    edited.map(|()| StatusCode::NO_CONTENT).map_err(|e| {
-        let (status, details) = e.status_and_details();
-        Refusal(status, details)
-    })
+    phone_calls::edit(&mut account.store(), id, &changes)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The body has the shape of the API's PUT.
+async fn edit_task(
+    State(account): State<Account>,
+    Path(id): Path<u64>,
+    Json(changes): Json<Map<String, Value>>,
+) -> Result<StatusCode, Refusal> {
+    tasks::edit(&mut account.store(), id, &changes)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(serde::Deserialize)]
@@ -132,6 +164,10 @@ async fn edit_comment(
 
 async fn delete_phone_call(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
     account.store().phone_calls.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
+}
+
+async fn delete_task(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
+    account.store().tasks.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
 }
 
 async fn delete_comment(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {

@@ -52,7 +52,7 @@ const COMPANY_FILTERS: &[&str] = &[
 /// Documented filters on properties that no record here has.
 const NEVER_MET: [&str; 6] =
     ["favourite_filter", "country_code", "postal_code", "siret", "number_of_employees", "birth_date"];
-const CUSTOMER_ORDERS: [&str; 4] = ["name", "id", "created_at", "updated_at"];
+const CUSTOMER_ORDERS: [&str; 4] = ["id", "name", "created_at", "updated_at"];
 const CONTACT_ORDERS: [&str; 3] = ["id", "name", "created_at"];
 
 pub(super) async fn search_individuals(State(account): State<Account>, parameters: Parameters, body: Bytes) -> Answer {

@@ -73,8 +73,8 @@ impl Filters {
         self.read(key, "Cette valeur doit être un entier")
     }
 
-    pub(super) fn value<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
-        self.read(key, "Cette valeur n'est pas du type attendu")
+    pub(super) fn priority(&mut self) -> Option<Priorities> {
+        self.read("priority", "Cette valeur doit avoir un minimum et un maximum entre 0 et 1")
     }
 
     pub(super) fn range(&mut self, key: &str) -> Option<Range> {
@@ -104,6 +104,32 @@ impl Filters {
             self.problems.invalid(key, why);
         }
         value.ok()
+    }
+}
+
+/// From `min` to `max`, both included. Of the filters' objects, this one alone is documented as closed.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Priorities {
+    min: Option<Priority>,
+    max: Option<Priority>,
+}
+
+impl Priorities {
+    pub(super) fn contains(self, priority: u8) -> bool {
+        self.min.is_none_or(|min| min.0 <= priority) && self.max.is_none_or(|max| priority <= max.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "u8")]
+struct Priority(u8);
+
+impl TryFrom<u8> for Priority {
+    type Error = &'static str;
+
+    fn try_from(level: u8) -> Result<Priority, Self::Error> {
+        if level <= 1 { Ok(Priority(level)) } else { Err("neither 0 nor 1") }
     }
 }
 

@@ -118,6 +118,8 @@ fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
         (["staffs", ..], _) => vec!["staffs.read"],
         (["phone-calls", ..], true) => vec!["phonecalls.read"],
         (["phone-calls", ..], false) => vec!["phonecalls.write"],
+        (["tasks", ..], true) => vec!["tasks.read"],
+        (["tasks", ..], false) => vec!["tasks.write"],
         (["comments", ..], true) => vec!["comments.read"],
         (["comments", ..], false) => vec!["comments.write"],
         _ => vec![],
@@ -143,6 +145,10 @@ mod tests {
         check(Method::POST, "/phone-calls/search", &["phonecalls.read"]);
         check(Method::POST, "/phone-calls", &["phonecalls.write"]);
         check(Method::DELETE, "/phone-calls/4", &["phonecalls.write"]);
+        check(Method::POST, "/tasks/search", &["tasks.read"]);
+        check(Method::GET, "/tasks/labels", &["tasks.read"]);
+        check(Method::POST, "/tasks", &["tasks.write"]);
+        check(Method::PUT, "/tasks/4", &["tasks.write"]);
         check(Method::GET, "/contacts/4/companies", &["companies.read", "contacts.read"]);
         check(Method::GET, "/search", &["search.read"]);
         check(Method::GET, "/activities/crm/metas", &["activities.read"]);

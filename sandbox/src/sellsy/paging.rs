@@ -71,15 +71,16 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    /// `orders`: the fields by which the endpoint can sort.
+    /// `orders`: the fields by which the endpoint can sort, the first of them unless the query names another.
     pub(super) fn parse(parameters: &Parameters, orders: &[&'static str]) -> Result<Paging, Error> {
         let mut problems = Problems::default();
         let limit = limit(parameters, &mut problems);
+        let default = orders.first().copied().unwrap_or("id");
         let order = match parameters.one("order") {
-            None => "id",
+            None => default,
             Some(wanted) => orders.iter().copied().find(|order| *order == wanted).unwrap_or_else(|| {
                 problems.invalid("order", "Cette valeur ne fait pas partie des choix possibles");
-                "id"
+                default
             }),
         };
         let descending = match parameters.one("direction") {

@@ -7,18 +7,18 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Account;
+use super::body::NOT_A_CHOICE;
 use super::errors::Error;
 use super::fields::Shape;
-use super::filters::{Filters, Range, Schema};
+use super::filters::{Filters, Priorities, Range, Schema};
 use super::paging::{Key, Paging};
+use super::related;
 use super::request::{self, Id, Parameters};
 use super::seed::now;
-use super::store::{PhoneCall, Related, RelatedKind, Store, Write};
+use super::store::{PhoneCall, Store, Write};
 use super::views;
 use changes::Changes;
 pub(super) use changes::RESULTS;
@@ -54,7 +54,7 @@ pub(super) async fn create(
         history: Vec::new(),
     };
     changes.apply(&mut call);
-    call.history.push(write("POST", body));
+    call.history.push(Write::now("POST", body));
     let answer = shape.apply(show(&call, &store));
     store.phone_calls.insert(id, call);
     Ok((StatusCode::CREATED, Json(answer)))
@@ -67,7 +67,7 @@ pub(super) async fn update(State(account): State<Account>, id: Id, parameters: P
     let body = request::object(&body)?;
     Changes::parse(&body, &store, &[])?.apply(&mut call);
     call.updated = now();
-    call.history.push(write("PUT", body));
+    call.history.push(Write::now("PUT", body));
     let answer = shape.apply(show(&call, &store));
     store.phone_calls.insert(id.0, call);
     Ok(Json(answer))
@@ -80,10 +80,6 @@ pub(super) fn edit(store: &mut Store, id: u64, body: &Map<String, Value>) -> Res
     changes.apply(call);
     call.updated = now();
     Ok(())
-}
-
-fn write(method: &'static str, body: Map<String, Value>) -> Write {
-    Write { at_ms: Timestamp::now().as_millisecond(), method, body }
 }
 
 pub(super) async fn get(State(account): State<Account>, id: Id, parameters: Parameters) -> Answer {
@@ -125,25 +121,16 @@ pub(super) fn show(call: &PhoneCall, store: &Store) -> Value {
     views::phone_call(call, description.as_deref(), &store.zone, &store.topics)
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct Priority {
-    min: Option<u8>,
-    max: Option<u8>,
-}
-
 #[derive(Debug)]
 struct Wanted {
     created: Option<Range>,
     date: Option<Range>,
     owners: Option<Vec<u64>>,
-    related: Option<Vec<Related>>,
-    companies: Option<Vec<u64>>,
-    individuals: Option<Vec<u64>>,
-    contacts: Option<Vec<u64>>,
+    related: related::Wanted,
     topic: Option<u64>,
     result: Option<String>,
     source: Option<String>,
-    priority: Option<Priority>,
+    priority: Option<Priorities>,
 }
 
 impl Wanted {
@@ -152,20 +139,17 @@ impl Wanted {
             created: filters.range("created"),
             date: filters.range("due_date"),
             owners: filters.list("owners"),
-            related: filters.list("related_objects"),
-            companies: filters.list("companies"),
-            individuals: filters.list("individuals"),
-            contacts: filters.list("contacts"),
+            related: related::Wanted::parse(&mut filters),
             topic: filters.number("topic"),
             result: filters.text("result"),
             source: filters.text("source"),
-            priority: filters.value("priority"),
+            priority: filters.priority(),
         };
         for (field, value, choices) in
             [("result", &wanted.result, RESULTS.as_slice()), ("source", &wanted.source, &changes::SOURCES)]
         {
             if value.as_ref().is_some_and(|value| !choices.contains(&value.as_str())) {
-                filters.problems.invalid(field, changes::NOT_A_CHOICE);
+                filters.problems.invalid(field, NOT_A_CHOICE);
             }
         }
         filters.problems.into_result()?;
@@ -173,23 +157,13 @@ impl Wanted {
     }
 
     fn meets(&self, call: &PhoneCall) -> bool {
-        let hangs_on = |wanted: &Option<Vec<u64>>, kind: RelatedKind| {
-            let any =
-                |ids: &Vec<u64>| call.related.iter().any(|related| related.kind == kind && ids.contains(&related.id));
-            wanted.as_ref().is_none_or(any)
-        };
         self.created.is_none_or(|range| range.contains(call.created))
             && self.date.is_none_or(|range| range.contains(call.date))
             && self.owners.as_ref().is_none_or(|owners| owners.contains(&call.owner_id))
-            && self.related.as_ref().is_none_or(|wanted| call.related.iter().any(|related| wanted.contains(related)))
-            && hangs_on(&self.companies, RelatedKind::Company)
-            && hangs_on(&self.individuals, RelatedKind::Individual)
-            && hangs_on(&self.contacts, RelatedKind::Contact)
+            && self.related.meets(&call.related)
             && self.topic.is_none_or(|topic| call.topic == Some(topic))
             && self.result.as_ref().is_none_or(|result| *result == call.result)
             && self.source.as_ref().is_none_or(|source| *source == call.source)
-            && self.priority.is_none_or(|wanted| {
-                wanted.min.is_none_or(|min| min <= call.priority) && wanted.max.is_none_or(|max| call.priority <= max)
-            })
+            && self.priority.is_none_or(|wanted| wanted.contains(call.priority))
     }
 }

@@ -17,13 +17,15 @@ pub struct Seed {
     pub scopes: Vec<String>,
     /// The time zone in which dates are written.
     pub time_zone: String,
-    /// The staff for whom the personal API client acts: `/staffs/me`, and the author of comments.
+    /// The staff for whom the personal API client acts: `/staffs/me`, the author of comments, the owner of tasks.
     pub token_staff_id: u64,
     pub quotas: Quotas,
     #[serde(default)]
     pub search: SearchSettings,
     #[serde(default)]
     pub topics: Vec<Topic>,
+    #[serde(default)]
+    pub task_labels: Vec<TaskLabel>,
     pub staffs: Vec<Staff>,
     #[serde(default)]
     pub individuals: Vec<Record>,
@@ -56,7 +58,7 @@ pub struct Quotas {
 #[serde(deny_unknown_fields)]
 pub struct SearchSettings {
     pub phones: PhoneSearch,
-    /// Searches of phone calls and comments answer with everything, whatever the filters; others have seen Sellsy do so.
+    /// Searches of phone calls, comments and tasks answer with everything, whatever the filters; others have seen Sellsy do so.
     #[serde(default)]
     pub ignores_filters: bool,
 }
@@ -82,6 +84,24 @@ pub struct Topic {
     pub name: String,
     #[serde(default)]
     pub is_default: bool,
+}
+
+/// A label for tasks, in the API's shape.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskLabel {
+    pub id: u64,
+    pub name: String,
+    #[serde(default)]
+    pub color: Option<String>,
+    #[serde(default = "active")]
+    pub is_active: bool,
+    #[serde(default)]
+    pub rank: u32,
+}
+
+fn active() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, Topic};
+use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, TaskLabel, Topic};
+use super::tasks::Reminder;
 use super::texts::Texts;
 
 /// The kinds of record that a caller can be.
@@ -34,7 +35,7 @@ impl Kind {
     }
 }
 
-/// A record to which a phone call or a comment is related.
+/// A record to which a phone call, a comment or a task is related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Related {
     #[serde(rename = "type")]
@@ -76,6 +77,39 @@ pub(super) struct Write {
     pub(super) body: Map<String, Value>,
 }
 
+impl Write {
+    pub(super) fn now(method: &'static str, body: Map<String, Value>) -> Write {
+        Write { at_ms: Timestamp::now().as_millisecond(), method, body }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    pub(super) id: u64,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) status: TaskStatus,
+    pub(super) is_private: bool,
+    pub(super) due_date: Timestamp,
+    pub(super) label_id: u64,
+    pub(super) owner_id: u64,
+    pub(super) assigned_staff_ids: Option<Vec<u64>>,
+    pub(super) priority: u8,
+    pub(super) reminders: Vec<Reminder>,
+    pub(super) related: Vec<Related>,
+    pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
+    /// As for phone calls.
+    pub(super) history: Vec<Write>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TaskStatus {
+    Todo,
+    Done,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Comment {
     pub(super) id: u64,
@@ -93,6 +127,7 @@ pub(super) struct Store {
     pub(super) search: SearchSettings,
     pub(super) texts: Texts,
     pub(super) topics: Vec<Topic>,
+    pub(super) task_labels: Vec<TaskLabel>,
     pub(super) token_staff_id: u64,
     pub(super) staffs: BTreeMap<u64, Staff>,
     individuals: BTreeMap<u64, Record>,
@@ -101,8 +136,10 @@ pub(super) struct Store {
     pub(super) opportunities: BTreeMap<u64, Opportunity>,
     pub(super) phone_calls: BTreeMap<u64, PhoneCall>,
     pub(super) comments: BTreeMap<u64, Comment>,
+    pub(super) tasks: BTreeMap<u64, Task>,
     last_phone_call: u64,
     last_comment: u64,
+    last_task: u64,
 }
 
 impl Store {
@@ -112,6 +149,7 @@ impl Store {
             search: seed.search,
             texts: Texts::default(),
             topics: seed.topics.clone(),
+            task_labels: seed.task_labels.clone(),
             token_staff_id: seed.token_staff_id,
             staffs: seed.staffs.iter().map(|staff| (staff.id, staff.clone())).collect(),
             individuals: BTreeMap::new(),
@@ -120,8 +158,10 @@ impl Store {
             opportunities: BTreeMap::new(),
             phone_calls: BTreeMap::new(),
             comments: BTreeMap::new(),
+            tasks: BTreeMap::new(),
             last_phone_call: 5_000_000,
             last_comment: 0,
+            last_task: 700_000,
         };
         ensure!(store.staffs.contains_key(&seed.token_staff_id), "token_staff_id is not a staff");
         for (kind, records) in
@@ -249,6 +289,12 @@ impl Store {
     pub(super) fn next_comment(&mut self) -> u64 {
         self.last_comment += 1;
         self.last_comment
+    }
+
+    /// An id that no task has had, not even a deleted one.
+    pub(super) fn next_task(&mut self) -> u64 {
+        self.last_task += 1;
+        self.last_task
     }
 
     pub(super) fn default_topic(&self) -> Option<u64> {

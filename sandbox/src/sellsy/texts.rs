@@ -1,4 +1,4 @@
-//! How the account gives back the descriptions of phone calls and comments.
+//! How the account gives back the descriptions of phone calls, comments and tasks.
 //!
 //! Sellsy does not document whether a text comes back as it was sent, and recorded answers read as if line breaks were lost.
 //! So a test chooses. The account keeps what was sent, and only its answers differ.

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::seed::{Opportunity, Record, Staff, Topic};
-use super::store::{Comment, Kind, PhoneCall, Related, RelatedKind, Store};
+use super::seed::{Opportunity, Record, Staff, TaskLabel, Topic};
+use super::store::{Comment, Kind, PhoneCall, Related, RelatedKind, Store, Task};
+use super::tasks::Reminder;
 
 /// No rule depends on when a staff was created.
 const STAFF_SINCE: Timestamp = Timestamp::constant(1_641_200_400, 0);
@@ -232,6 +233,37 @@ pub(super) fn comment(comment: &Comment, description: &str, zone: &TimeZone) -> 
         "company_id": related_id(RelatedKind::Company),
         "individual_id": related_id(RelatedKind::Individual),
         "contact_id": related_id(RelatedKind::Contact),
+    })
+}
+
+/// Only the related record itself is linked: which company Sellsy shows for an opportunity's task is not documented.
+pub(super) fn task(task: &Task, description: Option<&str>, zone: &TimeZone, labels: &[TaskLabel]) -> Value {
+    let related_id = |kind| task.related.iter().find(|related| related.kind == kind).map(|related| related.id);
+    let reminder = |reminder: &Reminder| {
+        json!({
+            "medium": reminder.medium,
+            "delay": reminder.delay,
+            "send_at": local(reminder.send_at(task.due_date, zone), zone),
+        })
+    };
+    json!({
+        "id": task.id,
+        "title": task.title,
+        "description": description,
+        "status": task.status,
+        "is_private": task.is_private,
+        "due_date": local(task.due_date, zone),
+        "assigned_staff_ids": task.assigned_staff_ids,
+        "label": labels.iter().find(|label| label.id == task.label_id),
+        "updated": local(task.updated, zone),
+        "created": local(task.created, zone),
+        "reminders": task.reminders.iter().map(reminder).collect::<Vec<_>>(),
+        "related": task.related,
+        "owner": staff_ref(Some(task.owner_id)),
+        "company_id": related_id(RelatedKind::Company),
+        "individual_id": related_id(RelatedKind::Individual),
+        "contact_id": related_id(RelatedKind::Contact),
+        "priority": task.priority,
     })
 }
 

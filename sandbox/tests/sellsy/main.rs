@@ -8,3 +8,4 @@ mod harness;
 mod limits;
 mod phone_calls;
 mod program;
+mod tasks;
