@@ -45,12 +45,18 @@ const OF_WORKERS: [&str; 20] = [
 ];
 
 /// The other endpoints of the sandbox.
-const OF_SANDBOX: [&str; 5] = [
+const OF_SANDBOX: [&str; 11] = [
     "DELETE /phone-calls/{id}",
+    "DELETE /tasks/{id}",
     "GET /opportunities/{id}",
     "GET /phone-calls",
     "GET /staffs/{id}",
+    "GET /tasks/labels",
+    "GET /tasks/{id}",
     "POST /staffs/search",
+    "POST /tasks",
+    "POST /tasks/search",
+    "PUT /tasks/{id}",
 ];
 
 #[tokio::test]

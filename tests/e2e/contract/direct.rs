@@ -67,6 +67,7 @@ pub(super) async fn ask(sandbox: &Sandbox) -> Result<()> {
     read(&client).await?;
     search(&client).await?;
     write(&client).await?;
+    tasks(&client).await?;
     wrong(&client).await?;
     missing(&client).await?;
     too_often(&client).await?;
@@ -153,6 +154,46 @@ async fn write(client: &Client<'_>) -> Result<()> {
     let page = client.filter("/comments/search?limit=100&order=id&direction=desc", &of_company).await?;
     ensure!(page["data"][0]["description"] == "Rappeler mardi.", "{page}");
     Ok(())
+}
+
+async fn tasks(client: &Client<'_>) -> Result<()> {
+    let labels = client.get("/tasks/labels?order=rank&direction=asc").await?;
+    let label = &labels["data"][0]["id"];
+    let due = "2026-11-24T10:00:00+01:00";
+    client
+        .expect(201, Method::POST, "/tasks", Some(&json!({ "label_id": label, "due_date": due, "related": [] })))
+        .await?;
+    let task = json!({
+        "label_id": label, "due_date": due, "related": [{ "type": "opportunity", "id": 6102 }],
+        "title": "Devis", "description": null, "status": "todo", "is_private": true, "created": "2026-11-23T10:15:30+01:00",
+        "owner_id": 101, "assigned_staff_ids": [101, 102], "priority": 1,
+        "reminders": [{ "medium": "email", "delay": "1month" }, { "medium": "inapp", "delay": "5min" }],
+    });
+    let task = client.expect(201, Method::POST, "/tasks", Some(&task)).await?;
+    let path = format!("/tasks/{}", task["id"]);
+    let done = json!({ "status": "done", "reminders": [], "assigned_staff_ids": null, "related": [{ "type": "company", "id": 3001 }] });
+    client.expect(200, Method::PUT, &path, Some(&done)).await?;
+    client.get(&format!("{path}?embed[]=owner")).await?;
+    let wanted = json!({
+        "statuses": ["done"], "labels": [label], "owners": [101], "companies": [3001], "priority": { "min": 1, "max": 1 },
+        "due_date": { "start": due, "end": due }, "related_objects": [{ "type": "company", "id": 3001 }],
+    });
+    let page = client.filter("/tasks/search?order=due_date&direction=desc&limit=100", &wanted).await?;
+    ensure!(page["data"][0]["id"] == task["id"], "{page}");
+    for (method, path, body) in [
+        (Method::POST, "/tasks", json!({ "label_id": label, "due_date": due })),
+        (Method::PUT, &*path, json!({ "due_date": "2026-11-24 10:00" })),
+        (Method::PUT, &*path, json!({ "status": "open" })),
+        (Method::PUT, &*path, json!({ "reminders": [{ "medium": "email" }] })),
+        (Method::PUT, &*path, json!({ "related": null })),
+        (Method::POST, "/tasks/search", json!({ "filters": { "priority": { "least": 1 } } })),
+        (Method::POST, "/tasks/search", json!({ "filters": { "statuses": ["open"] } })),
+        (Method::POST, "/tasks/search?order=created", json!({ "filters": {} })),
+    ] {
+        client.expect(400, method, path, Some(&body)).await?;
+    }
+    client.expect(204, Method::DELETE, &path, None).await?;
+    client.expect(404, Method::GET, &path, None).await.map(drop)
 }
 
 /// Undocumented requests that are accepted nevertheless.
