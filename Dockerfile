@@ -1,4 +1,4 @@
-# One small image with every program of Callbridge: the four workers, the operator's `callbridge` (which also serves the
+# One small image with every program of Callbridge: the five workers, the operator's `callbridge` (which also serves the
 # console) and the sandbox. The command of a container chooses the program: `docker run callbridge logger`.
 #
 #   docker build -t callbridge .
@@ -16,10 +16,10 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=callbridge-target,target=/src/target,sharing=locked \
     find . -path ./target -prune -o -type f -exec touch {} + \
- && cargo build --release --locked -p ingest -p resolver -p logger -p insights -p ops -p sandbox --bins \
+ && cargo build --release --locked -p ingest -p resolver -p logger -p insights -p followups -p ops -p sandbox --bins \
  && install -s -D -t /programs \
       target/release/ingest target/release/resolver target/release/logger target/release/insights \
-      target/release/callbridge target/release/sandbox
+      target/release/followups target/release/callbridge target/release/sandbox
 
 FROM debian:trixie-slim
 RUN apt-get update \

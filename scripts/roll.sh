@@ -73,7 +73,7 @@ roll() { # SERVICE
 
 services=("$@")
 # What receives webhooks and requests comes last, when the other workers are already new.
-((${#services[@]} > 0)) || services=(logger insights resolver ingest console)
+((${#services[@]} > 0)) || services=(followups logger insights resolver ingest console)
 for service in "${services[@]}"; do
   roll "$service"
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the four workers on this machine, with the settings of .env: real use without Docker (make run).
+# Runs the five workers on this machine, with the settings of .env: real use without Docker (make run).
 #
 # Output is prefixed with the worker's name. A worker that ends is not started again: for that, use a supervisor
 # (docker compose, systemd). Ctrl-C stops all of them, and gives them 15 s to finish what they have begun.
@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 bin=${CARGO_TARGET_DIR:-$root/target}/debug
-workers=(ingest resolver logger insights)
+workers=(ingest resolver logger insights followups)
 
 say() { printf 'run: %s\n' "$*" >&2 || true; }
 
@@ -55,7 +55,7 @@ for worker in "${workers[@]}"; do
     HTTP_LISTEN=$listen exec "$bin/$worker"
   ) > >(
     trap '' INT TERM HUP
-    while IFS='' read -r line; do printf '%-8s | %s\n' "$worker" "$line"; done
+    while IFS='' read -r line; do printf '%-9s | %s\n' "$worker" "$line"; done
   ) 2>&1 &
   pids+=("$!")
   port=$((port + 1))

@@ -46,7 +46,7 @@ finish() {
 await_ready() {
   local id name started waited until=$((SECONDS + 90)) slowest=0
   ready=()
-  for id in $(compose ps -q ingest resolver logger insights); do
+  for id in $(compose ps -q ingest resolver logger insights followups); do
     until docker exec "$id" callbridge ready >"$logs/ready" 2>&1; do
       ((SECONDS < until)) || die "not ready: $(docker inspect -f '{{.Name}}' "$id"): $(cat "$logs/ready")"
       sleep 0.1
@@ -128,12 +128,12 @@ fi
 await_empty_queues
 "${play[@]}" --judge >"$logs/judge.log" || { cat "$logs/judge.log" >&2 && die "something happened after all was well"; }
 
-there=$(compose ps --format '{{.Service}}' ingest resolver logger insights console | sort | uniq -c | awk '{printf "%s=%s ", $2, $1}')
-[[ $there == "console=1 ingest=1 insights=1 logger=2 resolver=3 " ]] || die "other replicas than before the roll: $there"
+there=$(compose ps --format '{{.Service}}' ingest resolver logger insights followups console | sort | uniq -c | awk '{printf "%s=%s ", $2, $1}')
+[[ $there == "console=1 followups=1 ingest=1 insights=1 logger=2 resolver=3 " ]] || die "other replicas than before the roll: $there"
 crashes=$(compose ps -q | xargs docker inspect -f '{{.RestartCount}} {{.Name}}' | awk '$1 > 0')
 [[ -z $crashes ]] || die "crashed and was restarted: $crashes"
 
 settled=$(sed -n 's/^all was as it should be \([0-9]*\) s after.*/\1/p' "$logs/play.log")
 echo "compose ok: $(sed -n '$p' "$logs/judge.log"), each once, on its record, with its final text, nothing else there;" \
-  "1 logger and 1 resolver killed, 8 containers replaced in $rolled s; settled $settled s after the last call;" \
+  "1 logger and 1 resolver killed, 9 containers replaced in $rolled s; settled $settled s after the last call;" \
   "stack up in $(seconds "$up_ms") s, slowest worker ready after $(seconds "$ready_ms") s; image $size_mb MB, built in $(seconds "$built_ms") s; $SECONDS s in all"

@@ -96,7 +96,7 @@ ours wait rabbitmqcluster/broker --for=condition=AllReplicasReady --timeout=600s
 # Three pods that are ready may be three brokers.
 nodes=$(ours exec broker-server-0 -c rabbitmq -- rabbitmqctl -q --formatter json cluster_status | tr -d ' \n' | grep -o '"running_nodes":\[[^]]*\]' | grep -o 'rabbit@' | wc -l)
 ((nodes == 3)) || die "the broker has $nodes nodes, not three"
-for worker in sandbox ingest resolver logger insights console; do ours rollout status "deployment/$worker" --timeout=300s; done
+for worker in sandbox ingest resolver logger insights followups console; do ours rollout status "deployment/$worker" --timeout=300s; done
 ours wait scaledobject --all --for=condition=Ready --timeout=180s
 
 ours port-forward deployment/sandbox 18091:8090 >"$logs/forward.log" 2>&1 &
@@ -123,8 +123,8 @@ say "killing the primary of the database, $primary"
 database delete pod "$primary" --grace-period=0 --force
 sleep 30
 say "replacing all workers"
-ours rollout restart deployment/ingest deployment/resolver deployment/logger deployment/insights
-for worker in ingest resolver logger insights; do ours rollout status "deployment/$worker" --timeout=300s; done
+ours rollout restart deployment/ingest deployment/resolver deployment/logger deployment/insights deployment/followups
+for worker in ingest resolver logger insights followups; do ours rollout status "deployment/$worker" --timeout=300s; done
 
 say "waiting until everything has settled"
 if wait "$player"; then player=; else

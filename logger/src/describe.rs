@@ -186,7 +186,7 @@ impl Context {
 
 /// The permanent page of the recording or voicemail. What is not a link, or too long for one, is left out: a link that
 /// was cut would not work.
-fn link(call: &Call) -> Option<String> {
+pub fn link(call: &Call) -> Option<String> {
     let link = line(call.asset.as_deref()?);
     let whole = link.starts_with("https://") && !link.contains(' ') && link.chars().count() <= LINK;
     whole.then_some(link)

@@ -42,6 +42,12 @@ use vendors::{
 };
 
 use describe::Style;
+pub use describe::{
+    clean::{cut, line},
+    link,
+};
+pub use marker::plain;
+pub use owners::Owners;
 use template::Template;
 
 const NAME: &str = "logger";
@@ -53,12 +59,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let sellsy = Sellsy::new(&worker.settings.sellsy, &worker.database, Role::Worker(NAME))?;
     let sellsy = sellsy.reporting_to(worker.readiness.condition("Sellsy"));
     let rules = worker.settings.rules.clone();
-    let owners = owners::Owners::new(
-        sellsy.clone(),
-        worker.database.clone(),
-        worker.settings.sellsy.default_owner_id,
-        rules.clone(),
-    );
+    let owners =
+        Owners::new(sellsy.clone(), worker.database.clone(), worker.settings.sellsy.default_owner_id, rules.clone());
     let left_out = writer::LeftOut::new(rules.clone(), worker.settings.time_zone.clone());
     let by_rules = rules.calls.look_at_end() || rules.calls.without_suppliers || rules.calls.without_own_lines;
     let look_up = resolver::LookUp::new(sellsy.clone(), &worker.settings, worker.database.clone());

@@ -21,10 +21,15 @@ pub(crate) fn of(call_id: CallId) -> String {
 
 /// The call whose log this text is, as Sellsy gives it back.
 pub(crate) fn first(text: &str) -> Option<CallId> {
-    clean::line(&html_escape::decode_html_entities(&without_tags(text))).split(MARKER).skip(1).find_map(|rest| {
+    plain(text).split(MARKER).skip(1).find_map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest[..end].parse().ok().map(CallId)
     })
+}
+
+/// A text as Sellsy gives it back, as one line without tags and entities.
+pub fn plain(text: &str) -> String {
+    clean::line(&html_escape::decode_html_entities(&without_tags(text)))
 }
 
 /// Whether a line of a text that was not sent yet is a marker.

@@ -28,7 +28,7 @@ const KEEP_IF_UNKNOWN: Duration = Duration::from_secs(600);
 /// After a failure, and after a doubt: somebody may have left since the list was fetched.
 const KEEP_IF_DOUBTED: Duration = Duration::from_secs(60);
 
-pub(crate) struct Owners {
+pub struct Owners {
     sellsy: Sellsy,
     database: Database,
     default: Option<i64>,
@@ -60,13 +60,23 @@ struct Staffs {
 }
 
 impl Owners {
-    pub(crate) fn new(sellsy: Sellsy, database: Database, default: Option<i64>, rules: Arc<Rules>) -> Self {
+    pub fn new(sellsy: Sellsy, database: Database, default: Option<i64>, rules: Arc<Rules>) -> Self {
         let (known, fetching) = (StdMutex::default(), Mutex::default());
         Self { sellsy, database, default, rules, known, fetching }
     }
 
-    pub(crate) async fn of(&self, agent_email: Option<&str>, record_owner: Option<i64>) -> Result<i64> {
-        let (id, email) = match agent_email.and_then(|email| self.rules.agents.staff_of(email)) {
+    pub async fn of(&self, agent_email: Option<&str>, record_owner: Option<i64>) -> Result<i64> {
+        self.first_of(agent_email.and_then(|email| self.rules.agents.staff_of(email)), agent_email, record_owner).await
+    }
+
+    /// The same, with somebody who comes before the others. An agent's address counts if there is none.
+    pub async fn first_of(
+        &self,
+        first: Option<&StaffRef>,
+        agent_email: Option<&str>,
+        record_owner: Option<i64>,
+    ) -> Result<i64> {
+        let (id, email) = match first {
             Some(StaffRef::Id(id)) => (Some(*id), None),
             Some(StaffRef::Email(email)) => (None, Some(email.clone())),
             None => (None, agent_email.map(str::to_lowercase)),
@@ -82,12 +92,12 @@ impl Owners {
     }
 
     /// Sellsy has refused a request; perhaps a staff member has left since the list was fetched.
-    pub(crate) fn doubt(&self) {
+    pub fn doubt(&self) {
         self.known(|known| known.doubted = true);
     }
 
     /// Sellsy has refused this owner.
-    pub(crate) fn refused(&self, owner: i64) {
+    pub fn refused(&self, owner: i64) {
         self.known(|known| known.refused.insert(owner, Instant::now()));
     }
 

@@ -5,17 +5,11 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use base::{
     db::{Client, Database},
-    phone::{self, Caller},
     settings::Settings,
 };
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
-use ledger::{
-    missed::{self, Attempt, Became, Missed, Seen},
-    timeline::Reason,
-};
-use resolver::region_of;
-use vendors::aircall::wire::Direction;
+use ledger::missed::{self, Became, Missed};
 
 use crate::{backfill::since, long, table};
 
@@ -77,24 +71,7 @@ fn same(a: &str, b: &str) -> bool {
 /// What was missed since then, oldest first.
 pub(crate) async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Missed>> {
     let seen = missed::since(client, since).await?;
-    Ok(missed::missed(seen.into_iter().filter_map(|seen| attempt(seen, settings)).collect()))
-}
-
-/// `None` if it is not known yet what the call is, or if it does not count.
-fn attempt(seen: Seen, settings: &Settings) -> Option<Attempt> {
-    let Seen { call_id, call, rule, caller } = seen;
-    let is_nobodys = matches!(rule, Some(Reason::Internal | Reason::OwnLine | Reason::Ignored));
-    let region = region_of(&settings.rules, &settings.regions, &call);
-    let Caller::Number(number) = phone::classify(call.raw_digits.as_deref(), region) else { return None };
-    // While somebody speaks with them, they are reached; who only rings may reach nobody.
-    if is_nobodys || !(call.has_ended() || call.was_answered()) {
-        return None;
-    }
-    let (at, answered_at, voicemail) = (call.started_at.or(call.ended_at)?, call.answered_at, call.has_voicemail());
-    let outbound = call.direction == Some(Direction::Outbound);
-    let agent = call.user.and_then(|user| user.name.or(user.email));
-    let line = call.number.and_then(|number| number.name);
-    Some(Attempt { call_id, number, at, outbound, answered_at, voicemail, agent, line, caller })
+    Ok(missed::missed(seen.iter().filter_map(|seen| followups::missed::attempt(seen, settings)).collect()))
 }
 
 fn report(all: &[Missed], zone: &TimeZone) -> String {

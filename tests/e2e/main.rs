@@ -18,6 +18,7 @@ mod delays;
 mod directory;
 mod ended;
 mod fallback;
+mod followups;
 mod forget;
 mod insights;
 mod ladder;

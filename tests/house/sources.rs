@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Crates by name, each with its folder; the shared ones from the lowest layer up.
 pub(crate) const SHARED: [&str; 4] = ["base", "vendors", "ledger", "broker"];
-pub(crate) const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
+pub(crate) const WORKERS: [&str; 5] = ["ingest", "resolver", "logger", "insights", "followups"];
 
 pub(crate) fn folder(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -22,11 +22,12 @@ use serde_json::{Value, json};
 /// The texts of the folder, by their path in it, and the Dockerfile.
 type Files = BTreeMap<String, String>;
 
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("ingest", include_str!("../../ingest/src/main.rs")),
     ("resolver", include_str!("../../resolver/src/main.rs")),
     ("logger", include_str!("../../logger/src/main.rs")),
     ("insights", include_str!("../../insights/src/main.rs")),
+    ("followups", include_str!("../../followups/src/main.rs")),
     ("console", include_str!("../../ops/src/main.rs")),
 ];
 /// How a `main.rs` names the services and settings that its program requires.

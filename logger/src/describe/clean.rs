@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 pub(crate) const CUT: &str = "[…]";
 
 /// A person's text as one line.
-pub(crate) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     let words = text.split_whitespace().map(|word| word.chars().filter(|c| !unwanted(*c)).map(typographic));
     words.map(String::from_iter).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -24,7 +24,7 @@ pub(crate) fn paragraph(text: &str) -> String {
 }
 
 /// At most `limit` characters of a text, including the mark.
-pub(crate) fn cut(text: &str, limit: usize) -> String {
+pub fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }

@@ -192,6 +192,7 @@ impl Writer {
     async fn put_right(&self, row: &CallRow, ready: &Ready<'_>, draft: &mut Draft, field: Field) -> Result<bool> {
         let log = &mut draft.log;
         match field {
+            Field::Label => Ok(false),
             Field::Topic if log.topic.is_none() => Ok(false),
             Field::Topic => {
                 draft.without_topic = self.tags.refused(ready.call, log);

@@ -41,7 +41,11 @@ pub(super) async fn of_sellsy(sellsy: &Sellsy, settings: &Settings, credential: 
     if !rules.tags.topics().is_empty() {
         findings.push(look("rules: topics", topics(sellsy, rules, credential)).await);
     }
-    if rules.agents.staffs().next().is_some() {
+    let labels: Vec<&str> = rules.task_labels().collect();
+    if !labels.is_empty() {
+        findings.push(look("rules: labels of tasks", task_labels(sellsy, &labels, credential)).await);
+    }
+    if rules.staffs().next().is_some() {
         findings.push(look("rules: agents", agents(sellsy, rules, credential)).await);
     }
     findings
@@ -57,6 +61,17 @@ async fn topics(sellsy: &Sellsy, rules: &Rules, credential: &str) -> Verdict {
     missing(topics.iter().copied().filter(|topic| !known.contains(&folded(topic))), "Sellsy has no topic", topics.len())
 }
 
+async fn task_labels(sellsy: &Sellsy, named: &[&str], credential: &str) -> Verdict {
+    let labels = match sellsy.task_labels().await {
+        Ok(labels) => labels,
+        Err(e) => return rules::api(&e, "SELLSY_API_URL", credential),
+    };
+    let active = labels.iter().filter(|label| label.is_active != Some(false));
+    let known: HashSet<String> = active.filter_map(|label| label.name.as_deref()).map(folded).collect();
+    let unknown = named.iter().copied().filter(|label| !known.contains(&folded(label)));
+    missing(unknown, "Sellsy has no active label of tasks", named.len())
+}
+
 async fn agents(sellsy: &Sellsy, rules: &Rules, credential: &str) -> Verdict {
     let staffs = match sellsy.staffs().await {
         Ok(staffs) => staffs,
@@ -69,12 +84,12 @@ async fn agents(sellsy: &Sellsy, rules: &Rules, credential: &str) -> Verdict {
         })
     };
     // An address belongs to a person: how many there are has to do.
-    let (all, there) = (rules.agents.staffs().count(), rules.agents.staffs().filter(is_there).count());
+    let (all, there) = (rules.staffs().count(), rules.staffs().filter(is_there).count());
     if there == all {
         return Verdict::ok(format!("all {all} are active staff members"));
     }
     let says = format!("{} of {all} are no active staff members of Sellsy", all - there);
-    Verdict::failed(says, "correct their e-mails or ids in [agents] of the file of rules (RULES)")
+    Verdict::failed(says, "correct their e-mails or ids in [agents] and [missed] of the file of rules (RULES)")
 }
 
 pub(super) async fn of_aircall(aircall: &Aircall, settings: &Settings, credential: &str) -> Vec<Finding> {
@@ -83,7 +98,7 @@ pub(super) async fn of_aircall(aircall: &Aircall, settings: &Settings, credentia
     if rules.tags.names().next().is_some() {
         findings.push(look("rules: tags", tags(aircall, rules, credential)).await);
     }
-    if rules.lines.missing_from(&[]) + rules.calls.lines_missing_from(&[]) > 0 {
+    if rules.lines_missing_from(&[]) > 0 {
         findings.push(look("rules: lines", lines(aircall, rules, credential)).await);
     }
     findings
@@ -108,7 +123,7 @@ async fn lines(aircall: &Aircall, rules: &Rules, credential: &str) -> Verdict {
     };
     let calls: Vec<Call> = numbers.into_iter().map(|number| Call { number: Some(number), ..Call::default() }).collect();
     let lines: Vec<_> = calls.iter().map(Call::line).collect();
-    match rules.lines.missing_from(&lines) + rules.calls.lines_missing_from(&lines) {
+    match rules.lines_missing_from(&lines) {
         0 => Verdict::ok("Aircall has all of them"),
         n => Verdict::failed(format!("Aircall has no line for {n} of those in the file"), CURE),
     }

@@ -19,6 +19,8 @@ pub(super) enum Scope {
     WritePhoneCalls,
     ReadComments,
     WriteComments,
+    ReadTasks,
+    WriteTasks,
 }
 
 impl Scope {
@@ -35,6 +37,8 @@ impl Scope {
     ];
     /// Needed in addition with `LOG_FALLBACK=comment`.
     pub(super) const FOR_COMMENTS: [Scope; 2] = [Scope::ReadComments, Scope::WriteComments];
+    /// Needed in addition if tasks follow from calls.
+    pub(super) const FOR_TASKS: [Scope; 2] = [Scope::ReadTasks, Scope::WriteTasks];
 
     /// Its name in Sellsy's developer portal.
     pub(super) fn as_str(self) -> &'static str {
@@ -50,6 +54,8 @@ impl Scope {
             Scope::WritePhoneCalls => "phonecalls.write",
             Scope::ReadComments => "comments.read",
             Scope::WriteComments => "comments.write",
+            Scope::ReadTasks => "tasks.read",
+            Scope::WriteTasks => "tasks.write",
         }
     }
 
@@ -67,6 +73,8 @@ impl Scope {
             Scope::WritePhoneCalls => Probe::writing_phone_calls(),
             Scope::ReadComments => Probe::comments(),
             Scope::WriteComments => Probe::writing_comments(),
+            Scope::ReadTasks => Probe::tasks(),
+            Scope::WriteTasks => Probe::writing_tasks(),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     let missing =
         [&settings.sellsy.client_id, &settings.sellsy.client_secret].iter().any(|s| s.expose_secret().is_empty());
     if missing {
-        let says = "SELLSY_CLIENT_ID or SELLSY_CLIENT_SECRET is missing: resolver and logger do not start";
+        let says = "SELLSY_CLIENT_ID or SELLSY_CLIENT_SECRET is missing: resolver, logger and followups do not start";
         return stop_after(Verdict::failed(says, format!("set {CREDENTIAL}")).about("Sellsy"));
     }
     let Some(database) = database else {
@@ -62,7 +62,8 @@ async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
         LogFallback::Comment => &Scope::FOR_COMMENTS,
         LogFallback::Park => &[],
     };
-    let checks = Scope::NEEDED.iter().chain(comments).map(|scope| async move {
+    let tasks: &[Scope] = if settings.rules.have_followups() { &Scope::FOR_TASKS } else { &[] };
+    let checks = Scope::NEEDED.iter().chain(comments).chain(tasks).map(|scope| async move {
         let mut time = None;
         let finding = look(format!("Sellsy scope {}", scope.as_str()), async {
             let asked_at = Timestamp::now();

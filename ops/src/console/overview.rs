@@ -22,6 +22,7 @@ use super::{
 use crate::search::{self, Backlog, State as CallState};
 
 const ERRORS: i64 = 8;
+/// Without these nothing works; `followups` is needed only for what the rules ask of it.
 const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 
 struct Overview {

@@ -89,10 +89,12 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::NotLogged(why) => return html! { "pas enregistré : " (sentence(why)) },
         Reason::NotWritten(why) => return html! { "rien n’est écrit : " (sentence(why)) },
         Reason::NoInsights(why) => return html! { "pas d’analyse IA : " (sentence(why)) },
+        Reason::NoTask(why) => return html! { "pas de tâche : " (sentence(why)) },
         Reason::Erased => {
             "ses données ont été supprimées : il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé"
         }
         Reason::CallEnded => "l’appel est terminé",
+        Reason::SpokenWith => "quelqu’un a parlé avec l’appelant",
         Reason::ShownBefore => "elle a déjà été affichée",
         Reason::ShownBeforeOrEnded => {
             "elle a déjà été affichée, ou l’a été par une base perdue depuis, ou l’appel est terminé"

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ledger::{
     calls::Part,
     resolution::RecordRef,
-    timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, View, What},
+    timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, TaskLine, View, What},
 };
 use maud::{Markup, html};
 
@@ -82,6 +82,15 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::RecordRefused { error } => (TROUBLE, html! { (texts.refused_by_sellsy) " " span lang="en" { (error) } }),
         What::InsightsAskedFor {} => (QUIET, html! { (texts.insights_asked_for) }),
         What::NoInsightsCame {} => (QUIET, html! { (texts.no_insights_came) }),
+        What::TaskCreated(task) => (WRITE, html! { (texts.task_created) " " (task_name(*task)) }),
+        What::TaskUpdated(task) => (WRITE, html! { (texts.task_updated) " " (task_name(*task)) }),
+        What::TaskDone { task, spoke } => (
+            WRITE,
+            html! { (texts.task_done) " " (task_name(*task)) " " span.note { a href={ "/calls/" (spoke) } { (spoke) } } },
+        ),
+        What::TaskAdopted(task) => (WRITE, html! { (texts.task_adopted) " " (task_name(*task)) }),
+        What::TaskLeftAlone(task) => (DECISION, html! { (texts.task_left_alone) " " (task_name(*task)) }),
+        What::TaskDeleted(task) => (TROUBLE, html! { (texts.task_deleted) " " (task_name(*task)) }),
         What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
         What::Relinked { record, by, .. } => (DECISION, relinked(visitor, *record, by)),
         What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),
@@ -91,6 +100,11 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::Request(request) => (REQUEST, sent(visitor, request)),
         What::Other { .. } => (QUIET, unknown(what)),
     }
+}
+
+/// Sellsy's id; where an account's pages of tasks are is not known.
+fn task_name(task: TaskLine) -> Markup {
+    html! { strong { (task.task) } }
 }
 
 fn relinked(visitor: &Visitor, record: Option<RecordRef>, by: &str) -> Markup {

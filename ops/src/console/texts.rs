@@ -258,6 +258,12 @@ texts! {
     comment_stays: "Son compte rendu est un commentaire, que Sellsy ne laisse pas déplacer.", "Its log is a comment, which Sellsy does not let us move.";
     insights_asked_for: "La base a été remplacée ; les analyses IA qui lui manquent peut-être sont demandées à Aircall.", "The ledger took over from another one; Aircall is asked for AI insights that it may lack.";
     no_insights_came: "Aucune analyse IA n’est arrivée en une heure.", "No AI insights have come within an hour.";
+    task_created: "Tâche créée :", "Task created:";
+    task_updated: "Tâche mise à jour :", "Task updated:";
+    task_done: "Quelqu’un a parlé avec l’appelant ; tâche terminée :", "Somebody has spoken with the caller; task done:";
+    task_adopted: "Une tâche que la base ne connaissait pas a été trouvée et reprise :", "A task that the ledger did not know was found and adopted:";
+    task_left_alone: "Une personne a modifié ou terminé la tâche ; elle reste telle quelle :", "A person has changed or closed the task; it is left alone:";
+    task_deleted: "Une personne a supprimé la tâche dans Sellsy ; elle reste supprimée :", "A person has deleted the task in Sellsy; it stays deleted:";
     changed_by_person: "Modifié par une personne, laissé tel quel :", "Changed by a person, left alone:";
     part_owner: "propriétaire", "owner";
     part_date: "date", "date";

@@ -58,11 +58,20 @@ pub enum Stage {
     Hints,
     Logger,
     Insights,
+    Followups,
 }
 
 impl Stage {
-    pub const ALL: [Stage; 7] =
-        [Stage::Ingest, Stage::Cards, Stage::Ended, Stage::Resolver, Stage::Hints, Stage::Logger, Stage::Insights];
+    pub const ALL: [Stage; 8] = [
+        Stage::Ingest,
+        Stage::Cards,
+        Stage::Ended,
+        Stage::Resolver,
+        Stage::Hints,
+        Stage::Logger,
+        Stage::Insights,
+        Stage::Followups,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -73,6 +82,7 @@ impl Stage {
             Stage::Hints => "hints",
             Stage::Logger => "logger",
             Stage::Insights => "insights",
+            Stage::Followups => "followups",
         }
     }
 
@@ -83,6 +93,7 @@ impl Stage {
             Stage::Cards | Stage::Resolver | Stage::Hints => "resolver",
             Stage::Ended | Stage::Logger => "logger",
             Stage::Insights => "insights",
+            Stage::Followups => "followups",
         }
     }
 

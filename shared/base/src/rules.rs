@@ -2,7 +2,7 @@
 //!
 //! [`parse`] checks the file as a whole: each mistake is named with its line and what to do, so that one look is enough. What the
 //! rules say about a call are pure functions over plain values: [`Tags::mean`], [`CallRules::leave_out`], [`Agents::staff_of`],
-//! [`Lines::of`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
+//! [`Lines::of`], [`MissedRules::has_tasks`], [`CallRules::due`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
 
 mod agents;
 mod calls;
@@ -10,6 +10,7 @@ mod hours;
 mod lines;
 mod reader;
 mod tags;
+mod tasks;
 
 use std::{fmt, fs, path::Path};
 
@@ -20,6 +21,7 @@ pub use agents::{Agents, StaffRef};
 pub use calls::{CallRules, LeftOut, Outcome, Seen};
 pub use lines::{LineOf, LineRule, Lines};
 pub use tags::{Meaning, RESULTS, Tags};
+pub use tasks::{MissedRules, TaskRules};
 
 use crate::phone::Region;
 use reader::Reader;
@@ -31,6 +33,34 @@ pub struct Rules {
     pub calls: CallRules,
     pub agents: Agents,
     pub lines: Lines,
+    /// Missed calls become tasks.
+    pub missed: Option<MissedRules>,
+    /// Action items of the AI become tasks.
+    pub action_items: Option<TaskRules>,
+}
+
+impl Rules {
+    /// All staffs of Sellsy whom the file names.
+    pub fn staffs(&self) -> impl Iterator<Item = &StaffRef> {
+        self.agents.staffs().chain(self.missed.iter().flat_map(MissedRules::staffs))
+    }
+
+    /// The labels of tasks that the file names.
+    pub fn task_labels(&self) -> impl Iterator<Item = &str> {
+        let of_missed = self.missed.as_ref().map(|missed| &missed.tasks);
+        of_missed.into_iter().chain(&self.action_items).filter_map(|tasks| tasks.label.as_deref())
+    }
+
+    /// How often the file names a line that is none of these, which are all that there are.
+    pub fn lines_missing_from(&self, lines: &[LineOf<'_>]) -> usize {
+        let of_missed = self.missed.as_ref().map(|missed| missed.lines_missing_from(lines));
+        self.lines.missing_from(lines) + self.calls.lines_missing_from(lines) + of_missed.unwrap_or_default()
+    }
+
+    /// Whether anything follows from a call beside its log.
+    pub fn have_followups(&self) -> bool {
+        self.missed.is_some() || self.action_items.is_some()
+    }
 }
 
 /// A mistake in the file. It quotes names of sections, keys and tags, never a number or an e-mail address.
@@ -52,7 +82,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-const SECTIONS: [&str; 4] = ["tags", "calls", "agents", "lines"];
+const SECTIONS: [&str; 6] = ["tags", "calls", "agents", "lines", "missed", "action_items"];
 
 /// Reads the file. Numbers without country code are read as numbers of `region`.
 pub fn read(file: &Path, region: Region) -> Result<Rules, Vec<Mistake>> {
@@ -82,7 +112,11 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
     for (name, section) in file {
         let Some(known) = SECTIONS.into_iter().find(|known| known == name.get_ref()) else {
             let problem = format!("there is no section `{}`", name.get_ref());
-            reader.mistake(&name.span(), problem, "write [tags], [calls], [agents] or [lines]");
+            reader.mistake(
+                &name.span(),
+                problem,
+                "write [tags], [calls], [agents], [lines], [missed] or [action_items]",
+            );
             continue;
         };
         let Some(table) = reader.table(section, &format!("`{known}`"), &format!("begin the section with [{known}]"))
@@ -93,6 +127,8 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
             "tags" => rules.tags = Tags::read(reader, table),
             "calls" => rules.calls = CallRules::read(reader, table),
             "agents" => rules.agents = Agents::read(reader, table),
+            "missed" => rules.missed = MissedRules::read(reader, table),
+            "action_items" => rules.action_items = TaskRules::of_action_items(reader, table),
             _ => rules.lines = Lines::read(reader, table),
         }
     }

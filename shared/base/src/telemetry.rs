@@ -27,7 +27,8 @@ use crate::settings::{LogFormat, Settings};
 const DURATIONS_S: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0];
 
 /// The crates that a worker consists of, as log targets name them.
-const OUR_CRATES: [&str; 8] = ["base", "broker", "ingest", "insights", "ledger", "logger", "resolver", "vendors"];
+const OUR_CRATES: [&str; 9] =
+    ["base", "broker", "followups", "ingest", "insights", "ledger", "logger", "resolver", "vendors"];
 
 /// Targets with a lower limit than other libraries: at most this level is logged.
 const LIMITED_TARGETS: [(&str, LevelFilter); 3] = [

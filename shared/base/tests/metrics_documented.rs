@@ -47,6 +47,7 @@ fn recorded() -> BTreeMap<String, (Kind, Vec<String>)> {
         "ingest",
         "resolver",
         "logger",
+        "followups",
         "insights",
         "shared/base",
         "shared/vendors",

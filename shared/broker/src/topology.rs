@@ -25,11 +25,13 @@ pub struct WorkQueue {
     pub expires_after: Option<Duration>,
     /// Older messages are another stage's, which can do without this one: no worker of this stage may be running.
     pub given_on_after: Option<(Duration, Stage)>,
+    /// Not every installation has a worker for it: the queue gets messages from when one consumes it, until one says that it does not want them.
+    pub is_optional: bool,
 }
 
 impl WorkQueue {
     const fn of(stage: Stage, binds: &'static [&'static str]) -> Self {
-        Self { stage, binds, expires_after: None, given_on_after: None }
+        Self { stage, binds, expires_after: None, given_on_after: None, is_optional: false }
     }
 }
 
@@ -70,6 +72,13 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
             "custom_summary.*",
         ],
     ),
+    WorkQueue {
+        is_optional: true,
+        ..WorkQueue::of(
+            Stage::Followups,
+            &["call.ended", "call.resolved", "call.voicemail_left", "call.insights", "followup.due"],
+        )
+    },
 ];
 
 /// The delay queues with their TTL, shortest first: one TTL per queue, never a TTL per message.
@@ -205,7 +214,7 @@ pub fn queues(names: &Names) -> Vec<Queue> {
 }
 
 pub fn bindings(names: &Names) -> Vec<Binding> {
-    let work = WORK_QUEUES.iter().flat_map(|queue| {
+    let work = WORK_QUEUES.iter().filter(|queue| !queue.is_optional).flat_map(|queue| {
         let bind = |key: &&'static str| Binding { exchange: names.events(), queue: names.work(queue.stage), key };
         queue.binds.iter().map(bind)
     });
@@ -268,8 +277,20 @@ async fn declare_one<'a>(
     Ok(())
 }
 
-/// From now on this stage gets its facts alone. Unbinding what does not exist does nothing.
-pub async fn take_over(channel: &Channel, names: &Names, stage: Stage) -> lapin::Result<()> {
+/// From now on this stage gets its facts, if it `wants` them, and gets them alone. Unbinding what does not exist does nothing.
+pub async fn take_over(channel: &Channel, names: &Names, stage: Stage, wants: bool) -> lapin::Result<()> {
+    for queue in WORK_QUEUES.iter().filter(|queue| queue.stage == stage && queue.is_optional) {
+        for kind in queue.binds {
+            let (work, events, none) = (names.work(stage), names.events(), FieldTable::default());
+            if wants {
+                channel
+                    .queue_bind(short(&work), short(&events), short(kind), QueueBindOptions::default(), none)
+                    .await?;
+            } else {
+                channel.queue_unbind(short(&work), short(&events), short(kind), none).await?;
+            }
+        }
+    }
     for (_, queue, key) in OUTDATED.iter().filter(|(now, ..)| *now == stage) {
         let (queue, exchange) = (format!("{}.{queue}", names.namespace), names.events());
         channel.queue_unbind(short(&queue), short(&exchange), short(key), FieldTable::default()).await?;

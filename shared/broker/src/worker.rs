@@ -165,6 +165,11 @@ impl Worker {
 
     /// Starts to consume a stage's queue with `handler`. At shutdown, running handlers may finish.
     pub fn consume<H: Handler>(&mut self, stage: Stage, handler: H) -> anyhow::Result<()> {
+        self.consume_if(true, stage, handler)
+    }
+
+    /// The same for an optional queue, which gets no messages unless they are `wanted`; those that it has are handled.
+    pub fn consume_if<H: Handler>(&mut self, wanted: bool, stage: Stage, handler: H) -> anyhow::Result<()> {
         let link = self.consume.clone().context("a worker that consumes needs a link for it")?;
         let condition = match stage {
             Stage::Cards => "consumer of cards",
@@ -173,6 +178,7 @@ impl Worker {
             Stage::Hints => "consumer of hints",
             Stage::Logger => "consumer of logger",
             Stage::Insights => "consumer of insights",
+            Stage::Followups => "consumer of followups",
             Stage::Ingest => anyhow::bail!("ingest has no work queue"),
         };
         let consumer = Consumer {
@@ -184,6 +190,7 @@ impl Worker {
             timeline: self.timeline.clone(),
             readiness: self.readiness.clone(),
             concurrency: self.settings.concurrency,
+            wants: wanted,
             condition: self.readiness.condition(condition),
             handler,
         };

@@ -44,6 +44,7 @@ pub use left_out::undecide;
 use overdue::{LATER, left_to_do};
 pub use overdue::{Overdue, any_overdue, handed_on, has_no_dead_letters, overdue};
 pub use pairs::{any_unpaired, pair};
+pub(crate) use past::with_number;
 pub use past::{Past, PastCall, keep_staffs, past};
 pub use row::{CallRow, Change, Decision, Links, Log, Stored};
 pub use taking::{CARD_DECIDES_FOR, JustDecided, Take, Taken, TakenAndClaimed, apply, begin, end, take_in_and_claim};

@@ -33,6 +33,7 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     client.execute(lock, &[&ids]).await?;
     let calls = client.execute(calls, &[&ids]).await?;
     client.execute("delete from logs_as_left where call_id = any($1)", &[&ids]).await?;
+    client.execute("delete from followups where call_id = any($1)", &[&ids]).await?;
     let timeline = client.execute("delete from timeline where call_id = any($1)", &[&ids]).await?;
     Ok(Erased { calls, timeline })
 }

@@ -7,6 +7,7 @@ pub mod calls;
 pub mod delays;
 pub mod erase;
 pub mod filtered;
+pub mod followups;
 pub mod form;
 pub mod insight;
 pub mod missed;

@@ -1,5 +1,7 @@
 //! Missed calls, and what became of them: a pure function of the calls with a number.
 
+use std::sync::LazyLock;
+
 use base::{
     db::{self, Client},
     error::Result,
@@ -8,9 +10,14 @@ use base::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
 use vendors::aircall::wire::Call;
 
-use crate::timeline::{Reason, stored};
+use crate::{
+    calls::with_number,
+    resolution::Record,
+    timeline::{Reason, stored},
+};
 
 /// A call of which it is known whether somebody answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +90,7 @@ impl Missed {
 }
 
 /// A call as far as [`missed`] has to know it.
+#[derive(Clone, Debug)]
 pub struct Seen {
     pub call_id: CallId,
     /// Only what is needed of it.
@@ -90,34 +98,59 @@ pub struct Seen {
     /// Why it was decided as it is, and the name of its record.
     pub rule: Option<Reason>,
     pub caller: Option<String>,
+    /// Nobody will be found any more, or this one stays.
+    pub is_decided: bool,
+    pub record: Option<Record>,
 }
 
 #[derive(Deserialize)]
 struct Decided {
     #[serde(flatten, with = "stored::rule")]
     rule: Reason,
+    record: Option<Record>,
 }
 
 /// The calls that began since then, in no order.
 pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
-    // A row has much more than this: notes, insights, all candidates. The view finds calls by the time of their start.
-    let sql = "select c.call_id, jsonb_strip_nulls(to_jsonb(s) || jsonb_build_object('id', c.call_id)),
-                      case when resolution is not null then jsonb_build_object('rule', r.rule, 'rule_key', r.rule_key) end, r.record->>'name'
-                 from calls c,
-                      lateral jsonb_to_record(c.snapshot) s(direction jsonb, status jsonb, started_at jsonb, answered_at jsonb, ended_at jsonb,
-                                                            raw_digits jsonb, voicemail jsonb, asset jsonb, number jsonb, \"user\" jsonb),
-                      lateral jsonb_to_record(coalesce(c.resolution, '{}')) r(rule jsonb, rule_key jsonb, record jsonb)
-                where call_id = any(array(select call_id from console_calls where started_at >= $1)) and snapshot is not null and erased_at is null";
-    let rows = client.query(sql, &[&since]).await?;
-    let seen = rows.iter().filter_map(|row| {
+    // The view finds calls by the time of their start.
+    let sql = select("select call_id from console_calls where started_at >= $1");
+    Ok(seen(&client.query(&sql, &[&since]).await?))
+}
+
+/// The calls with a number whose last digits are these, that began since then, in no order.
+pub async fn with_digits(client: &Client, digits: &str, since: Timestamp) -> Result<Vec<Seen>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| select(&format!("{} and started_at >= $2", with_number("$1"))));
+    Ok(seen(&client.prepared_query(&SQL, &[&digits, &since]).await?))
+}
+
+fn select(ids: &str) -> String {
+    // A row has much more than this: notes, insights, all candidates.
+    format!(
+        "select c.call_id, jsonb_strip_nulls(to_jsonb(s) || jsonb_build_object('id', c.call_id)),
+                case when resolution is not null then jsonb_build_object('rule', r.rule, 'rule_key', r.rule_key, 'record', r.record) end,
+                resolved_at is not null
+           from calls c,
+                lateral jsonb_to_record(c.snapshot) s(direction jsonb, status jsonb, started_at jsonb, answered_at jsonb, ended_at jsonb,
+                                                      raw_digits jsonb, voicemail jsonb, asset jsonb, number jsonb, \"user\" jsonb),
+                lateral jsonb_to_record(coalesce(c.resolution, '{{}}')) r(rule jsonb, rule_key jsonb, record jsonb)
+          where call_id = any(array({ids})) and snapshot is not null and erased_at is null"
+    )
+}
+
+fn seen(rows: &[Row]) -> Vec<Seen> {
+    let one = |row: &Row| {
+        let decided: Option<Decided> = db::readable(row, 2);
+        let (rule, record) = decided.map_or((None, None), |decided| (Some(decided.rule), decided.record));
         Some(Seen {
             call_id: CallId(row.get(0)),
             call: db::readable(row, 1)?,
-            rule: db::readable(row, 2).map(|decided: Decided| decided.rule),
-            caller: row.get(3),
+            rule,
+            caller: record.as_ref().map(|record| record.name.clone()),
+            is_decided: row.get(3),
+            record,
         })
-    });
-    Ok(seen.collect())
+    };
+    rows.iter().filter_map(one).collect()
 }
 
 /// What was missed, oldest first. A call that is not among these reaches nobody.

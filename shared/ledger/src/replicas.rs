@@ -65,7 +65,7 @@ pub async fn seen(client: &Client) -> Result<Vec<Seen>> {
     let sql =
         "select instance, worker, host, pid, version, started_at, seen_at, missing, seen_at < now() - interval '30 s'
                  from replicas where seen_at > now() - interval '5 min'
-                order by array_position(array['ingest', 'resolver', 'logger', 'insights'], worker), started_at";
+                order by array_position(array['ingest', 'resolver', 'logger', 'insights', 'followups'], worker), started_at";
     let seen = |r: &tokio_postgres::Row| Seen {
         replica: Replica { instance: r.get(0), worker: r.get(1), host: r.get(2), pid: r.get(3), version: r.get(4) },
         started_at: r.get(5),

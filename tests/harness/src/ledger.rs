@@ -7,6 +7,7 @@ mod budget;
 mod calls;
 mod cost;
 mod directory;
+mod followups;
 mod lock;
 mod searched;
 mod state;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::reminders::{self, Reminder};
+use super::reminders::Reminder;
 use crate::sellsy::body::{self, NOT_A_CHOICE, Reader, set};
 use crate::sellsy::errors::Error;
 use crate::sellsy::related;
@@ -59,7 +59,7 @@ impl Changes {
             owner_id: read.field("owner_id", |value| body::staff(value, store)),
             assigned_staff_ids: read.field("assigned_staff_ids", |value| staffs_or_null(value, store)),
             priority: read.field("priority", body::priority),
-            reminders: read.field("reminders", reminders::read),
+            reminders: read.field("reminders", reminders),
             related: read.field("related", |value| related(value, store)),
             created: None,
         }
@@ -98,4 +98,12 @@ fn staffs_or_null(value: &Value, store: &Store) -> Result<Option<Vec<u64>>, &'st
 fn related(value: &Value, store: &Store) -> Result<Vec<Related>, &'static str> {
     let related = related::read(value, store)?;
     if related.len() > 1 { Err("Cette liste ne doit pas contenir plus d'un élément") } else { Ok(related) }
+}
+
+/// Each one at most once, as documented.
+fn reminders(value: &Value) -> Result<Vec<Reminder>, &'static str> {
+    let reminders: Vec<Reminder> =
+        body::objects(value).ok_or("Chaque rappel a un medium et un delay parmi les choix possibles, rien d'autre")?;
+    let twice = reminders.iter().enumerate().any(|(n, one)| reminders[..n].contains(one));
+    if twice { Err("Chaque rappel ne doit figurer qu'une fois") } else { Ok(reminders) }
 }

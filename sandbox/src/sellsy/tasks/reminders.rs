@@ -3,9 +3,6 @@
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use crate::sellsy::body::objects;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,14 +56,6 @@ impl Reminder {
     }
 }
 
-/// Each one at most once, as documented.
-pub(super) fn read(value: &Value) -> Result<Vec<Reminder>, &'static str> {
-    let reminders: Vec<Reminder> =
-        objects(value).ok_or("Chaque rappel a un medium et un delay parmi les choix possibles, rien d'autre")?;
-    let twice = reminders.iter().enumerate().any(|(n, one)| reminders[..n].contains(one));
-    if twice { Err("Chaque rappel ne doit figurer qu'une fois") } else { Ok(reminders) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,8 +64,8 @@ mod tests {
     fn a_reminder_comes_before_the_task_in_the_accounts_zone() {
         let zone = TimeZone::get("Europe/Paris").unwrap();
         let check = |due: &str, delay: &str, expect: &str| {
-            let reminders = read(&serde_json::json!([{"medium": "inapp", "delay": delay}])).unwrap();
-            let at = reminders[0].send_at(due.parse().unwrap(), &zone);
+            let reminder = serde_json::json!({"medium": "inapp", "delay": delay});
+            let at = Reminder::deserialize(reminder).unwrap().send_at(due.parse().unwrap(), &zone);
             assert_eq!(at, expect.parse::<Timestamp>().unwrap(), "{delay} before {due}");
         };
         check("2026-11-23T10:00:00+01:00", "instant", "2026-11-23T10:00:00+01:00");

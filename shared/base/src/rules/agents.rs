@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::{folded, reader::Reader};
 
@@ -32,22 +35,29 @@ impl Agents {
             if !is_email(&email) {
                 reader.mistake(&at, "the agent is no e-mail address", "write the agent's e-mail in Aircall, in quotes");
             }
-            let staff = match value.get_ref() {
-                DeValue::String(text) if is_email(text) => Some(StaffRef::Email(folded(text))),
-                DeValue::Integer(id) => id.as_str().parse().ok().filter(|id| *id > 0).map(StaffRef::Id),
-                _ => None,
-            };
-            match staff {
-                Some(staff) => drop(agents.insert(folded(&email), staff)),
-                None => reader.mistake(
-                    &value.span(),
-                    "the agent's staff is neither an e-mail address nor an id",
-                    "write the staff's e-mail in Sellsy in quotes, or the staff's id without",
-                ),
+            if let Some(staff) = staff(reader, value, "the agent's staff") {
+                agents.insert(folded(&email), staff);
             }
         }
         Self(agents)
     }
+}
+
+/// A staff by the e-mail address or the id.
+pub(super) fn staff(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, whose: &str) -> Option<StaffRef> {
+    let staff = match value.get_ref() {
+        DeValue::String(text) if is_email(text) => Some(StaffRef::Email(folded(text))),
+        DeValue::Integer(id) => id.as_str().parse().ok().filter(|id| *id > 0).map(StaffRef::Id),
+        _ => None,
+    };
+    if staff.is_none() {
+        reader.mistake(
+            &value.span(),
+            format!("{whose} is neither an e-mail address nor an id"),
+            "write the staff's e-mail in Sellsy in quotes, or the staff's id without",
+        );
+    }
+    staff
 }
 
 fn is_email(text: &str) -> bool {

@@ -1,6 +1,8 @@
 //! `[calls]`: which calls are logged.
 
-use jiff::{Timestamp, tz::TimeZone};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use toml::{
     Spanned,
@@ -89,6 +91,12 @@ impl CallRules {
         let hours = self.hours.as_ref().filter(|hours| hours.outside_is_left_out)?;
         let is_outside = call.started_at.is_some_and(|at| !hours.are_open(at, &call.line, zone));
         is_outside.then_some(LeftOut::Hours)
+    }
+
+    /// When so much time has passed since a call, in business hours if there are some.
+    pub fn due(&self, at: Timestamp, span: Duration, line: &LineOf<'_>, zone: &TimeZone) -> Timestamp {
+        let in_hours = self.hours.as_ref().and_then(|hours| hours.after(at, span, line, zone));
+        in_hours.unwrap_or_else(|| at.saturating_add(SignedDuration::try_from(span).unwrap_or_default()).unwrap_or(at))
     }
 
     /// How many of the lines that the file names are none of these, which are all that there are.

@@ -1,7 +1,9 @@
 //! `[calls.hours]`: business hours, and whether calls outside of them are logged.
 
+use std::time::Duration;
+
 use jiff::{
-    Timestamp,
+    SignedDuration, Timestamp, ToSpan,
     civil::{Time, Weekday},
     tz::TimeZone,
 };
@@ -21,6 +23,8 @@ const DAYS: [(&str, Weekday); 7] = [
     ("saturday", Weekday::Saturday),
     ("sunday", Weekday::Sunday),
 ];
+/// Hours that are shorter than that lead nowhere: then the clock counts.
+const LONGEST_DAYS: usize = 60;
 const FORM: &str = "write a list such as [\"09:00-12:30\", \"14:00-18:00\"]";
 
 #[derive(Clone, Debug, PartialEq)]
@@ -34,12 +38,42 @@ pub(super) struct Hours {
 
 impl Hours {
     pub(super) fn are_open(&self, at: Timestamp, line: &LineOf<'_>, zone: &TimeZone) -> bool {
-        let of_line = line.zone.filter(|_| self.of_line).and_then(|name| TimeZone::get(name).ok());
-        let local = at.to_zoned(of_line.unwrap_or_else(|| zone.clone()));
+        let local = at.to_zoned(self.zone(line, zone));
         let (day, time) = (local.weekday(), local.time());
         self.open
             .iter()
             .any(|(open, from, until)| *open == day && *from <= time && until.is_none_or(|until| time < until))
+    }
+
+    /// The moment at which so much of the open time after `at` has passed.
+    pub(super) fn after(&self, at: Timestamp, span: Duration, line: &LineOf<'_>, zone: &TimeZone) -> Option<Timestamp> {
+        let zone = self.zone(line, zone);
+        let first = at.to_zoned(zone.clone()).date();
+        let mut left = SignedDuration::try_from(span).ok()?;
+        for day in first.series(1.day()).take(LONGEST_DAYS) {
+            let clock = |time: Option<Time>| match time {
+                Some(time) => day.to_datetime(time),
+                None => day.saturating_add(1.day()).to_datetime(Time::midnight()),
+            };
+            let mut open: Vec<_> = self.open.iter().filter(|(open, ..)| *open == day.weekday()).collect();
+            open.sort_by_key(|(_, from, _)| *from);
+            for (_, from, until) in open {
+                let begin = clock(Some(*from)).to_zoned(zone.clone()).ok()?.timestamp().max(at);
+                let end = clock(*until).to_zoned(zone.clone()).ok()?.timestamp();
+                let is_open_for = end.duration_since(begin);
+                if left <= is_open_for {
+                    return begin.checked_add(left).ok();
+                }
+                left -= is_open_for.max(SignedDuration::ZERO);
+            }
+        }
+        None
+    }
+
+    /// By whose clock they are.
+    fn zone(&self, line: &LineOf<'_>, zone: &TimeZone) -> TimeZone {
+        let of_line = line.zone.filter(|_| self.of_line).and_then(|name| TimeZone::get(name).ok());
+        of_line.unwrap_or_else(|| zone.clone())
     }
 
     pub(super) fn read(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Self> {

@@ -1,5 +1,7 @@
 //! Each rule with its cases, and files with several mistakes at once.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::*;
@@ -35,6 +37,8 @@ fn the_example_has_every_rule() {
     assert!(rules.calls.ignore(&"+33199002021".parse().unwrap()));
     assert_eq!(rules.agents.staffs().count(), 2);
     assert_eq!(rules.lines.languages().collect::<Vec<_>>(), [Language::English, Language::French]);
+    assert!(rules.missed.is_some_and(|missed| missed.of_unknown && missed.staffs().count() == 2));
+    assert!(rules.action_items.is_some());
 }
 
 #[test]
@@ -224,7 +228,7 @@ wednesday = ["18:00-09:00"]
 [lines]
 "London" = { region = "England", language = "de" }
 
-[missed]
+[mised]
 task = true
 "#;
     let expected = [
@@ -248,7 +252,7 @@ task = true
         "line 22: the agent's staff is neither an e-mail address nor an id: write",
         "line 25: `language` has a value that it cannot have: write \"fr\" or \"en\"",
         "line 25: `region` is no country: write its code of two letters",
-        "line 27: there is no section `missed`: write [tags], [calls], [agents] or [lines]",
+        "line 27: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed] or [action_items]",
     ];
     let found = mistakes(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -274,4 +278,96 @@ fn a_file_that_is_not_toml_is_not_half_read() {
     let gone = read(Path::new("/nowhere/rules.toml"), Region::default()).unwrap_err();
     assert_eq!(gone[0].line, 0);
     assert!(gone[0].to_string().starts_with("it cannot be read ("), "{gone:?}");
+}
+
+#[test]
+fn when_tasks_are_due() {
+    let hours = r#"[calls.hours]
+        outside = "log"
+        monday = ["14:00-18:00", "09:00-12:30"]
+        tuesday = ["09:00-12:30"]
+        friday = ["22:00-24:00"]"#;
+    let paris = TimeZone::get("Europe/Paris").unwrap();
+    let (with, without) = (rules(hours), rules(""));
+    let never = rules("[calls.hours]\noutside = \"log\"\nmonday = []");
+    let by_line = rules(&format!("{hours}\nzone = \"line\""));
+    // 2026-11-23 is a Monday.
+    for (rules, at, minutes, expected) in [
+        (&without, "2026-11-23T22:00:00+01:00", 120, "2026-11-24T00:00:00+01:00"),
+        (&with, "2026-11-23T09:00:00+01:00", 120, "2026-11-23T11:00:00+01:00"),
+        (&with, "2026-11-23T12:00:00+01:00", 30, "2026-11-23T12:30:00+01:00"),
+        // Over lunch, in the night, over the days without hours.
+        (&with, "2026-11-23T12:00:00+01:00", 60, "2026-11-23T14:30:00+01:00"),
+        (&with, "2026-11-23T13:00:00+01:00", 60, "2026-11-23T15:00:00+01:00"),
+        (&with, "2026-11-23T17:30:00+01:00", 60, "2026-11-24T09:30:00+01:00"),
+        (&with, "2026-11-24T12:30:00+01:00", 90, "2026-11-27T23:30:00+01:00"),
+        (&with, "2026-11-24T12:30:00+01:00", 120, "2026-11-28T00:00:00+01:00"),
+        (&with, "2026-11-28T00:00:00+01:00", 60, "2026-11-30T10:00:00+01:00"),
+        // In the hour that does not exist in spring, nothing is lost.
+        (&with, "2026-03-28T12:00:00+01:00", 60, "2026-03-30T10:00:00+02:00"),
+        (&by_line, "2026-11-23T09:00:00+01:00", 60, "2026-11-23T10:00:00+00:00"),
+        // Hours that never come are none.
+        (&never, "2026-11-23T09:00:00+01:00", 60, "2026-11-23T10:00:00+01:00"),
+    ] {
+        let at: Timestamp = at.parse().unwrap();
+        let due = rules.calls.due(at, Duration::from_secs(minutes * 60), &line("London", "+442079460103"), &paris);
+        assert_eq!(due, expected.parse().unwrap(), "{at}, {minutes} min");
+    }
+}
+
+#[test]
+fn which_missed_calls_are_tasks_and_whose() {
+    assert!(!rules("").have_followups() && rules("[missed]").have_followups());
+    assert!(!rules("[missed]\ntasks = \"off\"\n[action_items]\ntasks = \"off\"").have_followups());
+    let rules = rules(
+        r#"[missed]
+        label = "Rappel"
+        staff = "accueil@callbridge.example"
+        after = "10m"
+        together = "1d"
+        due = "2h"
+        unknown = "task"
+        [missed.lines."Support"]
+        staff = 103
+        [missed.lines."Fax"]
+        tasks = "off"
+        [action_items]
+        due = "3d""#,
+    );
+    let missed = rules.missed.unwrap();
+    assert_eq!(missed.tasks, TaskRules { label: Some("Rappel".into()), due: Duration::from_secs(7_200) });
+    assert_eq!((missed.after.as_secs(), missed.together.as_secs(), missed.of_unknown), (600, 86_400, true));
+    let all = StaffRef::Email("accueil@callbridge.example".into());
+    for (line, has_tasks, staff) in [
+        (line("Support", "+33199001002"), true, &StaffRef::Id(103)),
+        (line("fax", "+33199001003"), false, &all),
+        (line("Accueil", "+33199001001"), true, &all),
+        (LineOf::default(), true, &all),
+    ] {
+        assert_eq!((missed.has_tasks(&line), missed.staff_of(&line)), (has_tasks, Some(staff)), "{line:?}");
+    }
+    assert_eq!(missed.staffs().count(), 2);
+    assert_eq!(rules.action_items.unwrap(), TaskRules { label: None, due: Duration::from_secs(259_200) });
+}
+
+#[test]
+fn mistakes_in_what_follows_from_a_call() {
+    let text = r#"[missed]
+label = ""
+staff = "nobody"
+after = 5
+together = "one day"
+due = "-2h"
+unknown = "yes"
+who = 1
+[missed.lines."Support"]
+staff = 0
+late = true
+[action_items]
+due = 24
+staff = 103
+"#;
+    let found = mistakes(text);
+    let lines: Vec<usize> = parse(text, Region::default()).unwrap_err().iter().map(|mistake| mistake.line).collect();
+    assert_eq!(lines, [2, 3, 4, 5, 6, 7, 8, 10, 11, 13, 14], "{found:#?}");
 }

@@ -96,6 +96,11 @@ pub const METRICS: &[Metric] = &[
     ),
     histogram("callbridge_message_duration_seconds", &["stage"], "Handling of a message, until it was acknowledged"),
     counter("callbridge_messages_total", &["stage", "outcome"], "Handled messages by outcome"),
+    gauge(
+        "callbridge_missed_call_oldest_seconds",
+        &[],
+        "How long the oldest caller of the last three days waits whom nobody has called back; looked up every five minutes, by one replica of followups at a time",
+    ),
     counter("callbridge_publish_failures_total", &[], "Publishes that the broker did not confirm"),
     gauge(
         "callbridge_queue_messages",
@@ -106,6 +111,11 @@ pub const METRICS: &[Metric] = &[
         "callbridge_reconciled_total",
         &["lack"],
         "Calls brought in from Aircall's list, by what no webhook had brought",
+    ),
+    counter(
+        "callbridge_tasks_total",
+        &["follows", "outcome"],
+        "Tasks in Sellsy that were created, updated or closed, by what they follow from",
     ),
     counter(
         "callbridge_unreadable_rows_total",

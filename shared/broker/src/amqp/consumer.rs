@@ -66,6 +66,8 @@ pub struct Consumer<H> {
     /// Has a condition for each API that the handler needs: unmet while the API is unavailable.
     pub readiness: Readiness,
     pub concurrency: u16,
+    /// Whether an optional queue is to get messages.
+    pub wants: bool,
     pub condition: Condition,
     pub handler: H,
 }
@@ -112,7 +114,7 @@ impl<H: Handler> Consumer<H> {
         let mut session = Session {
             channel: Link::request(connection, REQUEST_TIMEOUT, async {
                 let channel = topology::declare(connection, &self.names, Some(self.stage)).await?;
-                topology::take_over(&channel, &self.names, self.stage).await.map(|()| channel)
+                topology::take_over(&channel, &self.names, self.stage, self.wants).await.map(|()| channel)
             })
             .await?,
             connection: connection.clone(),

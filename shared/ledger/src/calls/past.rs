@@ -35,12 +35,7 @@ pub async fn past(client: &Client, call_id: CallId, number: &E164, staff: Option
 
 /// The statement for [`read`]. Parameters: the call, the number's last digits, the staff.
 pub(super) fn select(call: &str, digits: &str, staff: &str) -> String {
-    // The index of the console's search finds numbers by their last digits, backwards. As a range, because a prepared `like` may not use it;
-    // the colon follows the nine. The view that the console reads would do, but is far more than is needed here.
-    let is_theirs = |of: &str| {
-        format!("{of}.caller_backwards ~>=~ reverse({digits}) and {of}.caller_backwards ~<~ (reverse({digits}) || ':')")
-    };
-    let (searched, open) = (is_theirs("d"), is_theirs("o"));
+    let (searched, open) = (is_theirs("d", digits), is_theirs("o", digits));
     format!(
         "select s.name as staff, c.* from (select) one left join staffs s on s.id = {staff}
            left join lateral (
@@ -49,13 +44,32 @@ pub(super) fn select(call: &str, digits: &str, staff: &str) -> String {
                  from (select d.call_id, d.started_at as at from calls_searched d
                         where {searched} and d.started_at > now() - interval '90 days'
                         union all
-                       select o.call_id, case when jsonb_typeof(snapshot->'started_at') = 'number'
-                                              then to_timestamp((snapshot->>'started_at')::float8) else created_at end
-                         from calls_open o join calls using (call_id)
+                       select o.call_id, {OPEN_STARTED_AT} from calls_open o join calls using (call_id)
                         where {open} and not exists (select from calls_searched d where d.call_id = o.call_id)
                         order by at desc limit {MOST}) found
                  join calls using (call_id)
                 where call_id <> {call} and snapshot->'ended_at' is not null) c on true"
+    )
+}
+
+/// When a call began that is not among the searched ones yet.
+const OPEN_STARTED_AT: &str = "case when jsonb_typeof(snapshot->'started_at') = 'number' then to_timestamp((snapshot->>'started_at')::float8) else created_at end";
+
+/// The index of the console's search finds numbers by their last digits, backwards. As a range, because a prepared `like` may not use it;
+/// the colon follows the nine. The view that the console reads would do, but is far more than is needed here.
+fn is_theirs(of: &str, digits: &str) -> String {
+    format!("{of}.caller_backwards ~>=~ reverse({digits}) and {of}.caller_backwards ~<~ (reverse({digits}) || ':')")
+}
+
+/// The ids of all calls with such a number, and when they began.
+pub(crate) fn with_number(digits: &str) -> String {
+    let (searched, open) = (is_theirs("d", digits), is_theirs("o", digits));
+    format!(
+        "select call_id from (select d.call_id, d.started_at from calls_searched d where {searched}
+                              union all
+                              select o.call_id, {OPEN_STARTED_AT} from calls_open o join calls using (call_id)
+                               where {open} and not exists (select from calls_searched d where d.call_id = o.call_id)) found
+          where true"
     )
 }
 

@@ -94,12 +94,15 @@ pub enum Reason {
     NotLogged(Box<Reason>),
     NotWritten(Box<Reason>),
     NoInsights(Box<Reason>),
+    NoTask(Box<Reason>),
 
     /// The data of the call were deleted ([`super::super::erase`]).
     Erased,
     CallEnded,
     ShownBefore,
     ShownBeforeOrEnded,
+    /// Somebody has spoken with the caller before there was a task.
+    SpokenWith,
     /// Aircall accepts no card any more, or not this one (400); `status` as HTTP writes it, `404 Not Found`.
     CardRefused {
         status: String,
@@ -214,8 +217,10 @@ impl fmt::Display for Reason {
             Reason::NotLogged(why) => return write!(f, "not logged: {why}"),
             Reason::NotWritten(why) => return write!(f, "not written: {why}"),
             Reason::NoInsights(why) => return write!(f, "no insights: {why}"),
+            Reason::NoTask(why) => return write!(f, "no task: {why}"),
             Reason::Erased => "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it",
             Reason::CallEnded => "the call has ended",
+            Reason::SpokenWith => "somebody has spoken with the caller",
             Reason::ShownBefore => "it was shown before",
             Reason::ShownBeforeOrEnded => "it was shown before, or by a ledger that was lost, or the call has ended",
             Reason::CardRefused { status } if status.starts_with("400") => {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base::{
-    ids::{Kind, Vendor},
+    ids::{CallId, Kind, Vendor},
     rules::Outcome,
 };
 use jiff::Timestamp;
@@ -13,10 +13,13 @@ use vendors::sellsy::wire::{RecordKind, Related};
 use super::{
     super::{
         calls::Part,
+        followups::Follows,
         resolution::{RecordRef, Source},
     },
-    Answer, ApiRequest, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, View, What,
+    Answer, ApiRequest, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, TaskLine, View, What,
 };
+
+const TASK: TaskLine = TaskLine { task: 6_000_001, follows: Follows::MissedCall };
 
 /// The samples in the order of their variants. A variant without a sample does not compile.
 macro_rules! samples {
@@ -83,6 +86,8 @@ pub fn reasons() -> Vec<Reason> {
         Reason::CallEnded => [Reason::CallEnded],
         Reason::ShownBefore => [Reason::ShownBefore],
         Reason::ShownBeforeOrEnded => [Reason::ShownBeforeOrEnded],
+        Reason::NoTask(_) => [Reason::NoTask(Reason::SpokenWith.into())],
+        Reason::SpokenWith => [Reason::SpokenWith],
         Reason::CardRefused { .. } => [Reason::CardRefused { status: "404 Not Found".into() }],
         Reason::NotResolved => [Reason::NotResolved],
         Reason::NobodyInSellsy => [Reason::NobodyInSellsy],
@@ -126,6 +131,12 @@ pub fn lines() -> Vec<What> {
             by: "Inès".into(),
         }],
         What::InsightsAskedFor {} => [What::InsightsAskedFor {}],
+        What::TaskCreated(_) => [What::TaskCreated(TASK)],
+        What::TaskUpdated(_) => [What::TaskUpdated(TASK)],
+        What::TaskDone { .. } => [What::TaskDone { task: TASK, spoke: CallId(3_811_600_002) }],
+        What::TaskAdopted(_) => [What::TaskAdopted(TASK)],
+        What::TaskLeftAlone(_) => [What::TaskLeftAlone(TASK)],
+        What::TaskDeleted(_) => [What::TaskDeleted(TASK)],
         What::NoInsightsCame {} => [What::NoInsightsCame {}],
         What::WithoutTopic { .. } => [What::WithoutTopic { reason: Reason::TopicRefused }],
         What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use base::ids::Vendor;
+use base::ids::{CallId, Vendor};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use vendors::sellsy::wire::Related;
 use super::{
     super::{
         calls::Part,
+        followups::Follows,
         form::LogForm,
         resolution::{RecordRef, Resolution, Source},
     },
@@ -77,6 +78,20 @@ pub enum What {
     InsightsAskedFor {},
     /// None within an hour, although the call could have some.
     NoInsightsCame {},
+    /// A task in Sellsy that follows from the call.
+    TaskCreated(TaskLine),
+    TaskUpdated(TaskLine),
+    /// Somebody has spoken with the caller, in `spoke`.
+    TaskDone {
+        #[serde(flatten)]
+        task: TaskLine,
+        spoke: CallId,
+    },
+    /// The ledger did not know of it, or the outcome of its creation was unclear.
+    TaskAdopted(TaskLine),
+    /// A person has changed or closed it.
+    TaskLeftAlone(TaskLine),
+    TaskDeleted(TaskLine),
     /// Its message was lost.
     HandedOn {},
     /// A person has moved the call to this record.
@@ -135,6 +150,13 @@ pub enum View {
 #[serde(deny_unknown_fields)] // With more fields, it is the line of a newer version.
 pub struct Seen {
     pub occurred_at: Timestamp,
+}
+
+/// A task in Sellsy, and from what it follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskLine {
+    pub task: i64,
+    pub follows: Follows,
 }
 
 /// A decision in ids and reasons: no name, no number.
@@ -295,6 +317,12 @@ impl fmt::Display for What {
                 "the ledger took over from another one; Aircall is asked for AI insights that it may lack"
             }
             Self::NoInsightsCame {} => "no AI insights have come within an hour",
+            Self::TaskCreated(_) => "a task was created",
+            Self::TaskUpdated(_) => "its task was brought up to date",
+            Self::TaskDone { .. } => "somebody has spoken with the caller; the task is done",
+            Self::TaskAdopted(_) => "a task that the ledger did not know was found and adopted",
+            Self::TaskLeftAlone(_) => "a person has changed or closed the task; it is left alone",
+            Self::TaskDeleted(_) => "a person has deleted the task in Sellsy; it stays deleted",
             Self::Replayed(_) => "replayed by an operator",
             Self::Dropped(_) => "dropped by an operator",
             Self::Request(_) => "request",

@@ -20,7 +20,8 @@ use super::{
     token::Tokens,
     wire::{
         Comment, CommentCreate, Company, Contact, Individual, Metas, Opportunity, OpportunityStatus, Page, PhoneCall,
-        PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff, TopicLabel,
+        PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff, Task, TaskCreate,
+        TaskLabel, TaskUpdate, TopicLabel,
     },
 };
 use crate::{
@@ -58,19 +59,21 @@ pub enum WriteError {
     Missing,
 }
 
-/// A field of a log for which another value can be found.
+/// A field of a log, or of a task, for which another value can be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     Owner,
     Description,
     Topic,
+    Label,
 }
 
 impl Field {
     /// The first of the fields that an error of Sellsy's names.
     fn of(names: &[String]) -> Option<Self> {
         names.iter().find_map(|name| match name.as_str() {
-            "owner_id" | "owner" => Some(Field::Owner),
+            "label_id" => Some(Field::Label),
+            "assigned_staff_ids" | "owner_id" | "owner" => Some(Field::Owner),
             "description" => Some(Field::Description),
             "topic" => Some(Field::Topic),
             _ => None,
@@ -328,6 +331,40 @@ impl Sellsy {
     /// `GET /comments/{id}`; `None` if it does not exist (any more).
     pub async fn comment(&self, id: i64) -> Result<Option<Comment>> {
         self.one(&endpoints::COMMENT, id).await
+    }
+
+    /// `GET /tasks/labels`, in the order of their ranks.
+    pub async fn task_labels(&self) -> Result<Vec<TaskLabel>> {
+        let query = [("limit", PAGE_SIZE.to_string()), ("order", "rank".into()), ("direction", "asc".into())];
+        let page: Page<TaskLabel> = self.send(&endpoints::TASK_LABELS, None, &query, None).await?.list()?;
+        Ok(page.data)
+    }
+
+    /// `POST /tasks/search`: a page sorted by id, starting at `offset`. Tasks cannot be searched by their text.
+    pub async fn tasks(&self, filters: &Value, offset: Option<&str>) -> Result<Page<Task>> {
+        self.page(&endpoints::SEARCH_TASKS, filters, offset).await
+    }
+
+    /// `POST /tasks`. As with phone calls, the last check must store the caller's intent.
+    pub async fn create_task(&self, task: &TaskCreate, last_check: &impl LastCheck) -> Result<Task, WriteError> {
+        let answer = self.write(&endpoints::CREATE_TASK, None, task, last_check).await?;
+        answer.json().map_err(WriteError::Unclear)
+    }
+
+    /// `PUT /tasks/{id}`. Returns the task as Sellsy has it then, if that can be read.
+    pub async fn update_task(
+        &self,
+        id: i64,
+        changes: &TaskUpdate,
+        last_check: &impl LastCheck,
+    ) -> Result<Option<Task>, WriteError> {
+        let answer = self.write(&endpoints::UPDATE_TASK, Some(id), changes, last_check).await?;
+        Ok(answer.json().ok())
+    }
+
+    /// `GET /tasks/{id}`; `None` if it does not exist (any more).
+    pub async fn task(&self, id: i64) -> Result<Option<Task>> {
+        self.one(&endpoints::TASK, id).await
     }
 
     async fn page<T: DeserializeOwned>(

@@ -25,6 +25,11 @@ pub(super) const SEARCH_COMMENTS: Endpoint = endpoint!(POST "/comments/search");
 pub(super) const COMMENT: Endpoint = endpoint!(GET "/comments/{id}");
 pub(super) const CREATE_COMMENT: Endpoint = endpoint!(POST "/comments");
 pub(super) const UPDATE_COMMENT: Endpoint = endpoint!(PUT "/comments/{id}");
+pub(super) const TASK_LABELS: Endpoint = endpoint!(GET "/tasks/labels");
+pub(super) const SEARCH_TASKS: Endpoint = endpoint!(POST "/tasks/search");
+pub(super) const TASK: Endpoint = endpoint!(GET "/tasks/{id}");
+pub(super) const CREATE_TASK: Endpoint = endpoint!(POST "/tasks");
+pub(super) const UPDATE_TASK: Endpoint = endpoint!(PUT "/tasks/{id}");
 pub(super) const GET_TOKEN: Endpoint = endpoint!(POST "/oauth2/access-tokens");
 
 /// The address that shows whether Sellsy is available: the id of one staff member. All clients may read it, because logs need an
@@ -81,6 +86,14 @@ impl Probe {
 
     pub fn comments() -> Self {
         Self::of_search(SEARCH_COMMENTS)
+    }
+
+    pub fn tasks() -> Self {
+        Self::of_search(SEARCH_TASKS)
+    }
+
+    pub fn writing_tasks() -> Self {
+        Self::of_change(UPDATE_TASK)
     }
 
     pub fn writing_phone_calls() -> Self {

@@ -19,6 +19,7 @@ mod notice;
 mod page;
 mod phone_call;
 mod record;
+mod task;
 
 pub use access::{QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer};
 pub use comment::{Comment, CommentCreate};
@@ -29,3 +30,4 @@ pub use record::{
     Amount, Company, Contact, Individual, Linked, Named, Opportunity, OpportunityStatus, RecordKind, Related,
     SearchObject, SearchRow, ThirdKind,
 };
+pub use task::{Task, TaskCreate, TaskLabel, TaskUpdate};

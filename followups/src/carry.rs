@@ -1,0 +1,323 @@
+//! Brings one task to what it should be: claims its row, and carries out what [`plan`] says.
+//!
+//! What if the process dies at an await? Before a request nothing has happened. From the recorded intent until the ledger knows the answer, the
+//! outcome of a creation is unclear: when it has surely ended, the task is looked for by its marker. A change that ended unclear is known by how the
+//! task stands then. The lease keeps a second replica out; the ledger hands the row on again if nobody comes back.
+
+use std::{sync::Arc, time::Duration};
+
+use base::{
+    db::Database,
+    error::{Code, Error, Remedy, Result},
+    settings::Settings,
+};
+use broker::amqp::{Incoming, Outcome};
+use jiff::SignedDuration;
+use ledger::{
+    followups::{self, Became, Claimed, Followup, Key, Over, Task, There},
+    timeline::{Entry, Reason, TaskLine, What},
+};
+use logger::Owners;
+use serde_json::json;
+use uuid::Uuid;
+use vendors::{
+    api::LastCheck,
+    sellsy::{
+        Field, Sellsy, WriteError,
+        wire::{self, TaskCreate, TaskUpdate},
+    },
+};
+
+use crate::{
+    due::FollowupDue,
+    face::{self, Face},
+    labels::Labels,
+    plan::{self, Action, Found, SETTLES},
+    text, wanted,
+    wanted::Wanted,
+};
+
+const NAME: &str = "followups";
+/// While somebody else holds the row, or has died with it.
+const HELD: Duration = Duration::from_secs(30);
+/// Logs go first.
+const CONTESTED: Duration = Duration::from_secs(30);
+/// Sellsy's clock may be behind, and a task is created after its call began.
+const EARLIER: SignedDuration = SignedDuration::from_mins(10);
+
+pub(crate) struct Carry {
+    pub(crate) database: Database,
+    pub(crate) sellsy: Sellsy,
+    pub(crate) owners: Owners,
+    pub(crate) labels: Labels,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// What the work on a row goes on with.
+struct Work<'a> {
+    key: &'a Key,
+    lease: Uuid,
+    wanted: &'a Wanted,
+    digest: String,
+}
+
+impl Carry {
+    pub(crate) async fn handle(&self, message: &Incoming) -> Result<Outcome> {
+        let FollowupDue { key } = message.event.payload()?;
+        let Ok(key) = key.parse::<Key>() else {
+            return Err(Error::park(Code::MessageMalformed, "the message names no follow-up"));
+        };
+        let lease = Uuid::now_v7();
+        let row = match followups::claim(&self.database.client().await?, &key, lease).await? {
+            Claimed::Ours(row) => *row,
+            Claimed::Over => return Ok(Outcome::Done),
+            Claimed::Held => {
+                let remedy = Remedy::Defer { after: HELD };
+                return Err(Error::new(Code::CallBusy, remedy, "another worker holds this task"));
+            }
+        };
+        let carried = Box::pin(self.carry(row, &key, lease)).await;
+        if let Err(e) = &carried {
+            let client = self.database.client().await?;
+            followups::give_back(&client, &key, lease, e.remedy == Remedy::Park).await?;
+        }
+        carried
+    }
+
+    async fn carry(&self, row: Followup, key: &Key, lease: Uuid) -> Result<Outcome> {
+        if self.sellsy.is_contested() {
+            return self.release(key, lease, None, Some(CONTESTED), None).await;
+        }
+        let wanted = wanted::of(&self.database.client().await?, &row, &self.settings).await?;
+        let Some(wanted) = wanted else { return self.release(key, lease, None, None, None).await };
+        let work = Work { key, lease, wanted: &wanted, digest: wanted.digest() };
+        let (mut task, mut found, mut stands) = (row.task, None, None);
+        loop {
+            let Wanted { is_open, is_decided, .. } = wanted;
+            match plan::plan(&task, plan::Wanted { is_open, is_decided, digest: &work.digest }, found) {
+                Action::Search => match self.search(&work).await? {
+                    None => found = Some(Found::Nothing),
+                    Some(id) => {
+                        let line = self.line(&work, id, What::TaskAdopted);
+                        self.record(&work, &Became::Found(id), Some(line)).await?;
+                        task = Task::There(There { id, digest: None, stands: None, writing: None });
+                    }
+                },
+                Action::Create => {
+                    if let Some(ended) = self.create(&work).await? {
+                        return Ok(ended);
+                    }
+                    // It is over meanwhile, or a person may have changed it: the ledger says what is next.
+                    return self.release(key, lease, None, None, None).await;
+                }
+                Action::Read => {
+                    let Task::There(there) = &task else { return self.release(key, lease, None, None, None).await };
+                    found = Some(match self.sellsy.task(there.id).await? {
+                        None => Found::Gone,
+                        Some(read) => {
+                            let now = Face::of(&read);
+                            let whose = face::whose(&now, there.stands.as_ref(), there.writing.as_ref());
+                            stands = Some(now);
+                            Found::Task(whose)
+                        }
+                    });
+                }
+                Action::Update => {
+                    let (Task::There(there), Some(stands)) = (&task, &stands) else {
+                        return self.release(key, lease, None, None, None).await;
+                    };
+                    match self.update(&work, there.id, stands).await? {
+                        Updated::Written(there) => task = Task::There(there),
+                        Updated::Gone => found = Some(Found::Gone),
+                        Updated::Unclear => return self.release(key, lease, None, Some(SETTLES), None).await,
+                    }
+                }
+                Action::Rest => return self.release(key, lease, None, None, None).await,
+                Action::Again(after) => return self.release(key, lease, None, Some(after), None).await,
+                Action::End(over) => {
+                    let line = self.last_line(&work, &task, over);
+                    return self.release(key, lease, Some(over), None, Some(line)).await;
+                }
+            }
+        }
+    }
+
+    /// A task of ours that the ledger does not know. Tasks cannot be searched by their text.
+    async fn search(&self, work: &Work<'_>) -> Result<Option<i64>> {
+        let since = work.wanted.since.saturating_sub(EARLIER).unwrap_or(work.wanted.since);
+        let mut filters = json!({ "created": { "start": since.to_string() } });
+        let related = work.wanted.related();
+        if !related.is_empty() {
+            filters["related_objects"] = json!(related);
+        }
+        let mut offset: Option<String> = None;
+        loop {
+            let page = self.sellsy.tasks(&filters, offset.as_deref()).await?;
+            let is_ours =
+                |task: &&wire::Task| task.description.as_deref().is_some_and(|text| text::has_marker(text, work.key));
+            if let Some(task) = page.data.iter().find(is_ours) {
+                return Ok(Some(task.id));
+            }
+            offset = page.next_offset().map(ToString::to_string);
+            if offset.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// `None` when it was created. What is unclear, and what was refused for good, ends the work.
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Outcome>> {
+        let Wanted { text, staff, agent, label, due, record, .. } = work.wanted;
+        let record_owner = record.as_ref().and_then(|record| record.owner_id);
+        let (mut tried_another_label, mut refused) = (false, Vec::new());
+        loop {
+            let owner = self.owners.first_of(staff.as_ref(), agent.as_deref(), record_owner).await?;
+            let task = TaskCreate {
+                title: text.title.clone(),
+                description: text.description.clone(),
+                label_id: self.labels.of(label.as_deref()).await?,
+                due_date: due.to_zoned(self.settings.time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+                owner_id: owner,
+                assigned_staff_ids: vec![owner],
+                related: work.wanted.related(),
+            };
+            let check = BeforeWrite { database: &self.database, work, became: Became::Creating };
+            match self.sellsy.create_task(&task, &check).await {
+                Ok(made) => {
+                    let there = There {
+                        id: made.id,
+                        digest: Some(work.digest.clone()),
+                        stands: Some(Face::of(&made).stored()),
+                        writing: None,
+                    };
+                    let line = self.line(work, made.id, What::TaskCreated);
+                    self.record(work, &Became::Written(there), Some(line)).await?;
+                    metrics::counter!("callbridge_tasks_total", "follows" => follows(work.key), "outcome" => "created")
+                        .increment(1);
+                    return Ok(None);
+                }
+                Err(WriteError::Unclear(e)) => {
+                    tracing::info!(error = %e, "It is unclear whether a task was created; it is looked for when the request has surely ended.");
+                    return self.release(work.key, work.lease, None, Some(SETTLES), None).await.map(Some);
+                }
+                Err(WriteError::Refused(e, field)) => {
+                    self.record(work, &Became::NotCreated, None).await?;
+                    match field {
+                        // The next in line.
+                        Some(Field::Owner) if !refused.contains(&owner) => {
+                            self.owners.refused(owner);
+                            refused.push(owner);
+                        }
+                        Some(Field::Label) if !tried_another_label => {
+                            tried_another_label = true;
+                            self.labels.forget().await;
+                        }
+                        _ => return Err(e),
+                    }
+                }
+                Err(WriteError::Missing) => {
+                    self.record(work, &Became::NotCreated, None).await?;
+                    return Err(Error::retry(Code::SellsyRejected, "Sellsy answered 404 to a new task"));
+                }
+            }
+        }
+    }
+
+    async fn update(&self, work: &Work<'_>, id: i64, stands: &Face) -> Result<Updated> {
+        let Wanted { text, is_open, .. } = work.wanted;
+        let becomes = stands.with(text, !is_open);
+        let changes = TaskUpdate {
+            title: text.title.clone(),
+            description: text.description.clone(),
+            status: if *is_open { "todo" } else { "done" },
+        };
+        let check = BeforeWrite { database: &self.database, work, became: Became::Changing(becomes.stored()) };
+        match self.sellsy.update_task(id, &changes, &check).await {
+            Ok(changed) => {
+                let stands = changed.as_ref().map_or(becomes, Face::of);
+                let there =
+                    There { id, digest: Some(work.digest.clone()), stands: Some(stands.stored()), writing: None };
+                // That it is done is said when the work ends.
+                let line = is_open.then(|| self.line(work, id, What::TaskUpdated));
+                self.record(work, &Became::Written(there.clone()), line).await?;
+                let outcome = if *is_open { "updated" } else { "done" };
+                metrics::counter!("callbridge_tasks_total", "follows" => follows(work.key), "outcome" => outcome)
+                    .increment(1);
+                Ok(Updated::Written(there))
+            }
+            Err(WriteError::Unclear(_)) => Ok(Updated::Unclear),
+            Err(WriteError::Missing) => Ok(Updated::Gone),
+            Err(WriteError::Refused(e, _)) => Err(e),
+        }
+    }
+
+    async fn record(&self, work: &Work<'_>, became: &Became, line: Option<Entry>) -> Result<()> {
+        let client = self.database.client().await?;
+        if !followups::record(&client, work.key, work.lease, became, line).await? {
+            tracing::warn!("The lease of a task ran out before its outcome was stored; its holder looks for it.");
+        }
+        Ok(())
+    }
+
+    async fn release(
+        &self,
+        key: &Key,
+        lease: Uuid,
+        over: Option<Over>,
+        again_in: Option<Duration>,
+        line: Option<Entry>,
+    ) -> Result<Outcome> {
+        followups::release(&self.database.client().await?, key, lease, over, again_in, line).await?;
+        Ok(Outcome::Done)
+    }
+
+    fn line(&self, work: &Work<'_>, task: i64, what: fn(TaskLine) -> What) -> Entry {
+        Entry::new(NAME, what(TaskLine { task, follows: work.key.follows() }))
+    }
+
+    fn last_line(&self, work: &Work<'_>, task: &Task, over: Over) -> Entry {
+        let Task::There(There { id, .. }) = task else {
+            return Entry::new(NAME, What::Skipped { reason: Reason::NoTask(Reason::SpokenWith.into()) });
+        };
+        let line = TaskLine { task: *id, follows: work.key.follows() };
+        let what = match over {
+            Over::Deleted => What::TaskDeleted(line),
+            Over::LeftAlone | Over::NotNeeded => What::TaskLeftAlone(line),
+            Over::Done => match work.wanted.spoke {
+                Some(spoke) => What::TaskDone { task: line, spoke },
+                None => What::TaskUpdated(line),
+            },
+        };
+        Entry::new(NAME, what)
+    }
+}
+
+enum Updated {
+    Written(There),
+    Gone,
+    Unclear,
+}
+
+fn follows(key: &Key) -> &'static str {
+    match key {
+        Key::Missed(_) => "missed_call",
+        Key::ActionItem { .. } => "action_item",
+    }
+}
+
+/// The last check before a request: the lease is still ours, and what may happen now is recorded.
+struct BeforeWrite<'a> {
+    database: &'a Database,
+    work: &'a Work<'a>,
+    became: Became,
+}
+
+impl LastCheck for BeforeWrite<'_> {
+    async fn check(&self) -> Result<()> {
+        let client = self.database.client().await?;
+        if followups::record(&client, self.work.key, self.work.lease, &self.became, []).await? {
+            return Ok(());
+        }
+        Err(Error::retry(Code::CallBusy, "the lease ran out before the task could be written"))
+    }
+}

@@ -1,0 +1,119 @@
+//! How a task stood when it was last written, so that what a person does with it is seen.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use vendors::sellsy::wire::Task;
+
+use crate::text::Text;
+
+/// All that a person may change, without its texts: these are hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Face {
+    title: String,
+    text: String,
+    is_done: bool,
+    due: Option<Timestamp>,
+    label: Option<i64>,
+    staffs: Vec<i64>,
+}
+
+/// Whose the task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// As we left it, or as a write of ours has left it whose outcome was unclear.
+    Ours,
+    /// A person has changed or closed it.
+    Theirs,
+}
+
+impl Face {
+    pub(crate) fn of(task: &Task) -> Self {
+        let mut staffs = task.assigned_staff_ids.clone();
+        staffs.sort_unstable();
+        Self {
+            title: hash(task.title.as_deref().unwrap_or_default()),
+            text: hash(task.description.as_deref().unwrap_or_default()),
+            is_done: task.status.as_deref() == Some("done"),
+            due: task.due_date,
+            label: task.label.as_ref().map(|label| label.id),
+            staffs,
+        }
+    }
+
+    /// As it stands after this was written.
+    pub(crate) fn with(&self, text: &Text, is_done: bool) -> Self {
+        Self { title: hash(&text.title), text: hash(&text.description), is_done, ..self.clone() }
+    }
+
+    pub(crate) fn stored(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_else(|_| json!({}))
+    }
+}
+
+/// `stands` and `writing`: as it stood when it was written, and as it stands if a later write was carried out. Of a task that was found
+/// nothing else is known: it is ours while it is open.
+pub(crate) fn whose(now: &Face, stands: Option<&Value>, writing: Option<&Value>) -> Whose {
+    let is =
+        |stored: Option<&Value>| stored.and_then(|face| Face::deserialize(face).ok()).is_some_and(|face| face == *now);
+    let is_ours = if stands.is_none() { !now.is_done } else { is(stands) || is(writing) };
+    if is_ours { Whose::Ours } else { Whose::Theirs }
+}
+
+/// Sellsy may give a text back with other blanks, tags or entities.
+fn hash(text: &str) -> String {
+    let letters: String = logger::plain(text).chars().filter(|c| !c.is_whitespace()).collect();
+    blake3::hash(letters.as_bytes()).to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_changes_is_seen_and_what_sellsy_does_to_blanks_is_not() {
+        let task = |change: fn(&mut Task)| {
+            let mut task = Task {
+                id: 6_000_001,
+                title: Some("Rappeler Jeanne Martin".into()),
+                description: Some("Appel manqué\nNuméro : +33639984107\nAircall missed call 5".into()),
+                status: Some("todo".into()),
+                due_date: Timestamp::from_second(1_795_425_330).ok(),
+                assigned_staff_ids: vec![102, 101],
+                ..Task::default()
+            };
+            change(&mut task);
+            Face::of(&task)
+        };
+        let stands = task(|_| {}).stored();
+        let text = Text { title: "Rappeler Jeanne Martin".into(), description: "Rappelé".into() };
+        let writing = task(|_| {}).with(&text, true).stored();
+        for (what, now, expected) in [
+            ("nothing", task(|_| {}), Whose::Ours),
+            (
+                "blanks",
+                task(|t| {
+                    t.description = Some("Appel manqué Numéro&nbsp;: +33639984107<br>Aircall missed call 5".into());
+                }),
+                Whose::Ours,
+            ),
+            (
+                "joined",
+                task(|t| t.description = Some("Appel manquéNuméro : +33639984107Aircall missed call 5".into())),
+                Whose::Ours,
+            ),
+            ("the order of staffs", task(|t| t.assigned_staff_ids = vec![101, 102]), Whose::Ours),
+            ("written", task(|_| {}).with(&text, true), Whose::Ours),
+            ("a word", task(|t| t.description = Some("Vu avec elle. Aircall missed call 5".into())), Whose::Theirs),
+            ("the title", task(|t| t.title = None), Whose::Theirs),
+            ("closed", task(|t| t.status = Some("done".into())), Whose::Theirs),
+            ("another day", task(|t| t.due_date = None), Whose::Theirs),
+            ("somebody else's", task(|t| t.assigned_staff_ids = vec![103]), Whose::Theirs),
+        ] {
+            assert_eq!(whose(&now, Some(&stands), Some(&writing)), expected, "{what}");
+        }
+        // A task that was found again.
+        assert_eq!(whose(&task(|t| t.title = None), None, None), Whose::Ours);
+        assert_eq!(whose(&task(|t| t.status = Some("done".into())), None, None), Whose::Theirs);
+    }
+}

@@ -1,0 +1,227 @@
+//! What a task says, in French or English, and the marker by which it is found again.
+
+use base::settings::Language;
+use jiff::{Timestamp, tz::TimeZone};
+use ledger::{
+    followups::Key,
+    missed::{Became, Missed, Reached},
+};
+use vendors::aircall::wire::Call;
+
+/// Characters; Sellsy documents no limit.
+const TITLE: usize = 120;
+/// So many times are named, the last ones.
+const TIMES: usize = 5;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) title: String,
+    pub(crate) description: String,
+}
+
+/// The last line of a task. Sellsy has no field for an id of ours.
+pub(crate) fn marker(key: &Key) -> String {
+    match key {
+        Key::Missed(call) => format!("Aircall missed call {call}"),
+        Key::ActionItem { call, item } => format!("Aircall call {call}, action item {item}"),
+    }
+}
+
+/// Whether this is the text of that task, as Sellsy gives it back and people may have edited it.
+pub(crate) fn has_marker(text: &str, key: &Key) -> bool {
+    let marker = marker(key);
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    logger::plain(text).split(&marker).skip(1).any(ends)
+}
+
+/// What the text about missed calls is made of.
+pub(crate) struct Rings<'a> {
+    pub(crate) missed: &'a Missed,
+    /// Those that are this task.
+    pub(crate) times: Vec<Timestamp>,
+    pub(crate) last: &'a Call,
+    /// The page of the last call at Aircall.
+    pub(crate) link: Option<String>,
+    pub(crate) voicemail: Option<String>,
+}
+
+pub(crate) fn missed(key: &Key, rings: &Rings<'_>, language: Language, zone: &TimeZone) -> Text {
+    let Rings { missed, times, last, link, voicemail } = rings;
+    let say = |french: &str, english: &str| match language {
+        Language::French => french.to_owned(),
+        Language::English => english.to_owned(),
+    };
+    let at = |at: Timestamp| moment(at, language, zone);
+    let named = missed.caller.as_deref().map(logger::line).filter(|name| !name.is_empty());
+    let who = named.unwrap_or_else(|| missed.number.clone());
+    let mut title = say("Rappeler ", "Call back ") + &who;
+    if missed.voicemail {
+        title += &say(" (message vocal)", " (voicemail)");
+    }
+    let mut lines = Vec::new();
+    let line = last.number.as_ref().and_then(|number| number.name.as_deref()).map(logger::line).unwrap_or_default();
+    let on = if line.is_empty() { String::new() } else { say(" sur ", " on ") + &line };
+    let shown: Vec<_> = times.iter().skip(times.len().saturating_sub(TIMES)).map(|time| at(*time)).collect();
+    lines.push(match times.len() {
+        1 => say("Appel manqué", "Missed call") + &on + &say(", ", ", ") + &shown.join(", "),
+        count => {
+            let rang = say("appels manqués", "missed calls");
+            format!("{count} {rang}{on}{}{}", say(" : ", ": "), shown.join(", "))
+        }
+    });
+    lines.push(say("Numéro : ", "Number: ") + &missed.number);
+    lines.extend(voicemail.as_ref().map(|link| say("Message vocal : ", "Voicemail: ") + link));
+    lines.extend(link.as_ref().map(|link| say("Dans Aircall : ", "At Aircall: ") + link));
+    if !missed.tried_by.is_empty() {
+        let mut by: Vec<_> = missed.tried_by.iter().map(|name| logger::line(name)).collect();
+        by.dedup();
+        lines.push(say("Rappelé sans réponse par : ", "Called back without an answer by: ") + &by.join(", "));
+    }
+    let spoke = |reached: &Reached| {
+        at(missed.first_at.saturating_add(jiff::SignedDuration::from_secs(reached.after_s)).unwrap_or(missed.first_at))
+    };
+    let by = |reached: &Reached| reached.by.as_deref().map(logger::line).filter(|name| !name.is_empty());
+    lines.extend(match &missed.became {
+        Became::Open => None,
+        Became::CalledBack(reached) => {
+            let by = by(reached).map_or_else(String::new, |name| say(" par ", " by ") + &name);
+            Some(say("Rappelé", "Called back") + &by + &say(", ", ", ") + &spoke(reached))
+        }
+        Became::RangAgain(reached) => {
+            let by = by(reached).map_or_else(String::new, |name| say(", répondu par ", ", answered by ") + &name);
+            Some(say("A rappelé", "Rang again") + &by + &say(", ", ", ") + &spoke(reached))
+        }
+    });
+    lines.push(marker(key));
+    Text { title: logger::cut(&title, TITLE), description: lines.join("\n") }
+}
+
+/// What the text about an action item is made of.
+pub(crate) struct Item<'a> {
+    pub(crate) says: &'a str,
+    pub(crate) call: &'a Call,
+    pub(crate) caller: Option<&'a str>,
+    pub(crate) link: Option<String>,
+}
+
+pub(crate) fn action_item(key: &Key, item: &Item<'_>, language: Language, zone: &TimeZone) -> Text {
+    let says = logger::line(item.says);
+    let caller = item.caller.map(logger::line).filter(|name| !name.is_empty());
+    let caller = caller.or_else(|| item.call.raw_digits.as_deref().map(logger::line)).unwrap_or_default();
+    let at = item.call.started_at.map(|at| moment(at, language, zone)).unwrap_or_default();
+    let (of, link) = match language {
+        Language::French => (format!("De l’appel avec {caller}, {at} (IA d’Aircall)"), "Dans Aircall : "),
+        Language::English => (format!("From the call with {caller}, {at} (Aircall’s AI)"), "At Aircall: "),
+    };
+    let mut lines = vec![says.clone(), of];
+    lines.extend(item.link.as_ref().map(|to| format!("{link}{to}")));
+    lines.push(marker(key));
+    Text { title: logger::cut(&says, TITLE), description: lines.join("\n") }
+}
+
+fn moment(at: Timestamp, language: Language, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    match language {
+        Language::French => at.strftime("%d/%m à %H:%M").to_string(),
+        Language::English => at.strftime("%Y-%m-%d %H:%M").to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::ids::CallId;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_task_is_known_by_its_marker_whatever_sellsy_and_people_do_to_it() {
+        let missed = Key::Missed(CallId(5));
+        let item = |item: &str| Key::ActionItem { call: CallId(5), item: item.into() };
+        for (text, key, expected) in [
+            ("Numéro : +33…\nAircall missed call 5", &missed, true),
+            ("Numéro : +33…Aircall missed call 5", &missed, true),
+            ("<p>Aircall missed call 5</p>Vu.", &missed, true),
+            ("Aircall&nbsp;missed call 5 – fait", &missed, true),
+            ("Aircall missed call 55", &missed, false),
+            ("Aircall call 5", &missed, false),
+            ("Aircall missed call 55 Aircall missed call 5", &missed, true),
+            ("Aircall call 5, action item 7", &item("7"), true),
+            ("Aircall call 5, action item 71", &item("7"), false),
+            ("Aircall call 5, action item 7", &missed, false),
+        ] {
+            assert_eq!(has_marker(text, key), expected, "{text} of {key}");
+        }
+    }
+
+    fn of(times: usize, voicemail: bool, became: Became) -> String {
+        let at = |minute: i64| Timestamp::from_second(1_795_425_330 + minute * 60).unwrap();
+        let missed = Missed {
+            number: "+33639984107".into(),
+            caller: Some("Jeanne Martin".into()),
+            lines: vec!["Accueil".into()],
+            calls: vec![],
+            first_at: at(0),
+            last_at: at(10),
+            voicemail,
+            tried_by: vec!["Léa Roussel".into(), "Léa Roussel".into()],
+            became,
+        };
+        let last: Call = serde_json::from_value(json!({ "id": 7, "number": { "name": "Accueil" } })).unwrap();
+        let rings = Rings {
+            missed: &missed,
+            times: (0..i64::try_from(times).unwrap()).map(at).collect(),
+            last: &last,
+            link: Some("https://dashboard.aircall.io/calls/7/timeline".into()),
+            voicemail: voicemail.then(|| "https://assets.aircall.io/calls/7/voicemail".into()),
+        };
+        let text =
+            super::missed(&Key::Missed(CallId(7)), &rings, Language::French, &TimeZone::get("Europe/Paris").unwrap());
+        format!("{}\n{}", text.title, text.description)
+    }
+
+    const TRIED: &str = "Rappelé sans réponse par : Léa Roussel";
+
+    #[test]
+    fn what_a_task_says_about_missed_calls() {
+        let reached = Reached { call: CallId(9), by: Some("Hugo".into()), line: None, after_s: 3_600 };
+        let link = "Dans Aircall : https://dashboard.aircall.io/calls/7/timeline";
+        for (found, expected) in [
+            (
+                of(1, false, Became::Open),
+                &[
+                    "Rappeler Jeanne Martin",
+                    "Appel manqué sur Accueil, 23/11 à 10:15",
+                    "Numéro : +33639984107",
+                    link,
+                    TRIED,
+                ][..],
+            ),
+            (
+                of(7, true, Became::CalledBack(reached.clone())),
+                &[
+                    "Rappeler Jeanne Martin (message vocal)",
+                    "7 appels manqués sur Accueil : 23/11 à 10:17, 23/11 à 10:18, 23/11 à 10:19, 23/11 à 10:20, 23/11 à 10:21",
+                    "Numéro : +33639984107",
+                    "Message vocal : https://assets.aircall.io/calls/7/voicemail",
+                    link,
+                    TRIED,
+                    "Rappelé par Hugo, 23/11 à 11:15",
+                ],
+            ),
+            (
+                of(2, false, Became::RangAgain(Reached { by: None, ..reached })),
+                &[
+                    "Rappeler Jeanne Martin",
+                    "2 appels manqués sur Accueil : 23/11 à 10:15, 23/11 à 10:16",
+                    "Numéro : +33639984107",
+                    link,
+                    TRIED,
+                    "A rappelé, 23/11 à 11:15",
+                ],
+            ),
+        ] {
+            assert_eq!(found.lines().collect::<Vec<_>>(), [expected, &["Aircall missed call 7"]].concat());
+        }
+    }
+}
