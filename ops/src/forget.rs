@@ -218,6 +218,7 @@ mod tests {
             call_id: 1,
             sellsy_id: None,
             log_form: None,
+            tasks: Vec::new(),
             raw_digits: Some(raw.to_owned()),
             line_country: Some("FR".to_owned()),
             text: String::new(),

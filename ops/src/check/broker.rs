@@ -1,6 +1,6 @@
 //! RabbitMQ: whether it is reachable, its version, and whether the topology exists and is consumed.
 
-use base::settings::Settings;
+use base::{ids::Stage, settings::Settings};
 use broker::topology::{self, Binding, Names, Purpose, Queue};
 use futures_util::future::join_all;
 
@@ -44,20 +44,22 @@ pub(super) async fn findings(settings: &Settings) -> Vec<Finding> {
     });
     let bindings = topology::bindings(&names);
     let queues = topology::queues(&names);
-    let queues = queues.iter().map(|queue| check_queue(&connection, queue, &bindings));
+    // Without a rule that asks for it, nothing is routed to the queue of follow-ups.
+    let is_needed = |queue: &Queue| queue.purpose != Purpose::Work(Stage::Followups) || settings.rules.have_followups();
+    let queues = queues.iter().map(|queue| check_queue(&connection, queue, &bindings, is_needed(queue)));
     let (version, exchanges, queues) = tokio::join!(version, join_all(exchanges), join_all(queues));
     let _ = connection.close(200, "done".into()).await;
     [found, version].into_iter().chain(exchanges).chain(queues.into_iter().flatten()).collect()
 }
 
 /// Checks a queue, and the bindings of a work queue.
-async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding]) -> Vec<Finding> {
+async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding], is_needed: bool) -> Vec<Finding> {
     let mut consumed = false;
     let finding = look(format!("queue {}", queue.name), async {
         match inspect::queue(connection, queue).await {
             Ok(Found::Present { messages, consumers }) => {
                 consumed = consumers > 0;
-                queue_verdict(queue.purpose, messages, consumers)
+                queue_verdict(queue.purpose, messages, consumers, is_needed)
             }
             Ok(fault) => fault_verdict(&fault),
             Err(problem) => problem_verdict(&problem),
@@ -90,9 +92,10 @@ async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding
     vec![finding, bound]
 }
 
-fn queue_verdict(purpose: Purpose, messages: u32, consumers: u32) -> Verdict {
+fn queue_verdict(purpose: Purpose, messages: u32, consumers: u32, is_needed: bool) -> Verdict {
     let counts = format!("{messages} messages, {consumers} consumers");
     match purpose {
+        Purpose::Work(_) if !is_needed && messages == 0 => Verdict::ok(format!("{counts}: no rule in RULES needs it")),
         Purpose::Work(stage) if consumers == 0 => Verdict::failed(
             format!("{counts}: no worker consumes it"),
             format!("start {}; if it is running, its /readyz says what it waits for", stage.worker()),
@@ -139,22 +142,25 @@ fn problem_verdict(problem: &Problem) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use base::ids::Stage;
-
     use super::*;
     use crate::check::State;
 
     #[test]
     fn judges_queues_by_their_purpose() {
         let (work, dead) = (Purpose::Work(Stage::Cards), Purpose::Dead(Stage::Logger));
-        for (purpose, messages, consumers, state, cure) in [
-            (work, 3, 2, State::Ok, ""),
-            (work, 0, 0, State::Failed, "start resolver"),
-            (dead, 0, 0, State::Ok, ""),
-            (dead, 2, 0, State::Warning, "dead list --stage logger"),
-            (Purpose::Delay, 7, 0, State::Ok, ""),
+        let followups = Purpose::Work(Stage::Followups);
+        for (purpose, messages, consumers, is_needed, state, cure) in [
+            (work, 3, 2, true, State::Ok, ""),
+            (work, 0, 0, true, State::Failed, "start resolver"),
+            (followups, 0, 0, false, State::Ok, ""),
+            (followups, 0, 0, true, State::Failed, "start followups"),
+            // It was used, and its worker was removed: it would grow without end.
+            (followups, 9, 0, false, State::Failed, "start followups"),
+            (dead, 0, 0, true, State::Ok, ""),
+            (dead, 2, 0, true, State::Warning, "dead list --stage logger"),
+            (Purpose::Delay, 7, 0, true, State::Ok, ""),
         ] {
-            let verdict = queue_verdict(purpose, messages, consumers);
+            let verdict = queue_verdict(purpose, messages, consumers, is_needed);
             assert_eq!(verdict.state, state, "{purpose:?}");
             assert!(verdict.cure.unwrap_or_default().contains(cure), "{purpose:?}");
         }

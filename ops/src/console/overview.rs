@@ -141,7 +141,7 @@ impl Overview {
                                 Some(work) => {
                                     td.number { (count(work.messages.into())) }
                                     td.number { (oldest(queue.stage)) }
-                                    td.number { @if work.consumers == 0 { span.bad { "0" } } @else { (work.consumers) } }
+                                    td.number { @if work.consumers == 0 && (work.messages > 0 || queue.stage != Stage::Followups) { span.bad { "0" } } @else { (work.consumers) } }
                                 }
                                 None => { td.number { "–" } td.number { "–" } td.number { "–" } }
                             }

@@ -23,12 +23,13 @@ fn counts(found: &Found) -> [(&'static str, &'static str, i64); 9] {
     ]
 }
 
-/// The logs in Sellsy, which are not deleted: call, form, id.
+/// The logs and tasks in Sellsy, which are not deleted: call, form, id.
 fn logs(found: &Found) -> impl Iterator<Item = (i64, &str, i64)> {
-    found
-        .calls
-        .iter()
-        .filter_map(|call| Some((call.call_id, call.log_form.as_deref().unwrap_or("phone_call"), call.sellsy_id?)))
+    found.calls.iter().flat_map(|call| {
+        let log = call.sellsy_id.map(|id| (call.log_form.as_deref().unwrap_or("phone_call"), id));
+        let tasks = call.tasks.iter().map(|id| ("task", *id));
+        log.into_iter().chain(tasks).map(|(form, id)| (call.call_id, form, id))
+    })
 }
 
 pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> {
@@ -72,7 +73,7 @@ fn notes(found: &Found) {
     let logs: Vec<String> =
         logs(found).map(|(call, form, id)| format!("  {form} {id} (Aircall call {call})")).collect();
     if !logs.is_empty() {
-        println!("The logs in Sellsy are not deleted. To be done there by readers:\n{}", logs.join("\n"));
+        println!("The logs and tasks in Sellsy are not deleted. To be done there by readers:\n{}", logs.join("\n"));
     }
     if !found.records.is_empty() {
         let records: Vec<String> = found.records.iter().map(|(kind, id)| format!("{kind} {id}")).collect();

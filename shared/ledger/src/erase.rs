@@ -33,7 +33,7 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
     client.execute(lock, &[&ids]).await?;
     let calls = client.execute(calls, &[&ids]).await?;
     client.execute("delete from logs_as_left where call_id = any($1)", &[&ids]).await?;
-    client.execute("delete from followups where call_id = any($1)", &[&ids]).await?;
+    client.execute("delete from followups where call_id = any($1) or calls && $1", &[&ids]).await?;
     let timeline = client.execute("delete from timeline where call_id = any($1)", &[&ids]).await?;
     Ok(Erased { calls, timeline })
 }
@@ -63,6 +63,8 @@ pub struct Concerned {
     pub call_id: i64,
     pub sellsy_id: Option<i64>,
     pub log_form: Option<String>,
+    /// In Sellsy, that follow from the call.
+    pub tasks: Vec<i64>,
     /// The other party, as Aircall wrote it.
     pub raw_digits: Option<String>,
     /// Of the line.
@@ -92,7 +94,8 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
                select call_id, sellsy_id, log_form, snapshot->>'raw_digits', text, by_record, unmatched_number is not null,
                       (select count(*) from jsonb_object_keys(insights)),
                       (select count(*) from timeline t where t.call_id = candidate.call_id),
-                      snapshot->'number'->>'country'
+                      snapshot->'number'->>'country',
+                      array(select f.sellsy_id from followups f where f.call_id = candidate.call_id and f.sellsy_id is not null order by 1)
                  from candidate
                 where by_record or translate(text, $4, '') like '%' || $1 || '%'
                 order by call_id";
@@ -108,6 +111,7 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
         insights: r.get(7),
         lines: r.get(8),
         line_country: r.get(9),
+        tasks: r.get(10),
     });
     Ok(concerned.collect())
 }
