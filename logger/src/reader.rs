@@ -38,10 +38,28 @@ const KEPT: Duration = Duration::from_secs(60);
 
 const MOMENT: Duration = Duration::from_secs(10);
 
+/// Logs that were read, and when the request for them was sent.
+#[derive(Default)]
+struct Read(HashMap<(LogForm, i64), (Instant, PhoneCall)>);
+
+impl Read {
+    fn extend(&mut self, form: LogForm, sent: Instant, logs: Vec<PhoneCall>) {
+        self.0.extend(logs.into_iter().map(|log| ((form, log.id), (sent, log))));
+    }
+
+    /// Each serves one change. Of no use is what was read before the log was written for the last time: another replica may have written it, and
+    /// what stood before would be taken for what a person has done since, or for what is wanted.
+    fn take(&mut self, form: LogForm, id: i64, written_ago: Duration) -> Option<PhoneCall> {
+        self.0.retain(|_, (at, _)| at.elapsed() < FRESH);
+        let (at, log) = self.0.remove(&(form, id))?;
+        (at.elapsed() < written_ago).then_some(log)
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Reader {
     /// Held during a search, so that one is made and the others wait for it.
-    read: Mutex<HashMap<(LogForm, i64), (Instant, PhoneCall)>>,
+    read: Mutex<Read>,
     /// The last search for logs on any record.
     searched: Mutex<Option<Searched>>,
 }
@@ -64,26 +82,29 @@ impl Searched {
 }
 
 impl Reader {
-    /// The log as it stands; `None` if it does not exist (any more).
+    /// The log as it stands; `None` if it does not exist (any more). `written_ago`: when it was written for the last time, or later than that.
     pub(crate) async fn read(
         &self,
         database: &Database,
         forms: &Forms,
         form: LogForm,
         id: i64,
+        written_ago: Duration,
     ) -> Result<Option<PhoneCall>> {
         let mut read = self.read.lock().await;
-        read.retain(|_, (at, _)| at.elapsed() < FRESH);
-        if let Some((_, log)) = read.remove(&(form, id)) {
+        if let Some(log) = read.take(form, id, written_ago) {
             return Ok(Some(log));
         }
         let due = calls::to_change(&database.client().await?, form, SOON_S, MOST).await?;
         if let Some(made) = due.iter().find(|(one, _)| *one == id).map(|(_, made)| *made) {
             for (from, to) in spans(made, due.iter().map(|(_, made)| *made)) {
                 let filters = json!({ "created": { "start": time(from - MARGIN), "end": time(to + MARGIN) } });
-                let (page, now) = (forms.page(form, &filters, None).await?, Instant::now());
-                read.extend(page.data.into_iter().map(|log| ((form, log.id), (now, log))));
-                if let Some((_, log)) = read.remove(&(form, id)) {
+                // What an answer says may be as old as its request.
+                let sent = Instant::now();
+                let page = forms.page(form, &filters, None).await?;
+                read.extend(form, sent, page.data);
+                // It was asked for just now, under the lease of its call.
+                if let Some(log) = read.take(form, id, Duration::MAX) {
                     return Ok(Some(log));
                 }
             }
@@ -167,6 +188,27 @@ fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_read_before_the_last_write_is_not_what_stands() {
+        for (read_s, written_s, is_used) in [
+            (3, 60, true),
+            // Another replica has written it since.
+            (3, 2, false),
+            (3, 3, false),
+            // When it was written is not known.
+            (3, 0, false),
+            // A person may have written in it since.
+            (10, 60, false),
+        ] {
+            let mut read = Read::default();
+            let sent = Instant::now().checked_sub(Duration::from_secs(read_s)).unwrap();
+            read.extend(LogForm::PhoneCall, sent, vec![PhoneCall { id: 5, ..PhoneCall::default() }]);
+            let written_ago = Duration::from_secs(written_s);
+            assert_eq!(read.take(LogForm::PhoneCall, 5, written_ago).is_some(), is_used, "{read_s} {written_s}");
+            assert_eq!(read.take(LogForm::PhoneCall, 5, Duration::MAX), None, "it serves one change");
+        }
+    }
 
     #[test]
     fn logs_that_were_made_around_the_same_time_are_searched_together() {

@@ -45,7 +45,8 @@ impl Writer {
                 Answer::Adopted { form, id }
             }
             Step::Read { form, id } => {
-                let read = self.reader.read(&self.database, &self.forms, form, id).await;
+                let written_ago = work.row.stored().map(|stored| stored.written_age).unwrap_or_default();
+                let read = self.reader.read(&self.database, &self.forms, form, id, written_ago).await;
                 let exists = read.map(|log| {
                     draft.stands = log;
                     draft.stands.is_some()
