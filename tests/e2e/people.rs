@@ -338,6 +338,7 @@ async fn more_requests(name: &str, calls: usize, apart: Duration, every: &str) -
 
 /// A tenth of the time that it takes in earnest: 100 calls in a minute.
 #[tokio::test]
+#[ignore = "nightly"]
 async fn seeing_what_people_wrote_costs_a_fifth_of_a_request() -> Result<()> {
     let more = more_requests("cost", 100, Duration::from_millis(600), "4s").await?;
     ensure!(more <= 0.2, "{more} requests more for each call");

@@ -55,6 +55,7 @@ async fn nothing_is_parked(stack: &Stack) -> Result<()> {
 /// The logger waits 6 s for the list of staffs, so the creation is sent long after the claim. It is carried out 24 s after it
 /// was sent, 4 s after the logger gave up waiting, and just then the database is unavailable.
 #[tokio::test]
+#[ignore = "nightly"]
 async fn a_creation_is_not_repeated_while_it_may_still_be_carried_out() -> Result<()> {
     let (stack, workers, _broker, database) = with_relayed_logger("late_post").await?;
     let late = sellsy("POST /phone-calls").hangs_and_is_late(Duration::from_secs(24)).once();

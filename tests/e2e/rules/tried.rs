@@ -103,12 +103,12 @@ async fn requests(stack: &Stack) -> Result<(u64, u64)> {
 async fn a_wrong_file_names_line_and_cure_and_no_worker_starts_with_it() -> Result<()> {
     let mut stack = Stack::new("rules_wrong").await?;
     let file = stack.logs.join("rules.toml");
-    std::fs::write(&file, "[calls]\nown_lines = \"no\"\n\n[tags]\n\"VIP\" = { topics = \"Support\" }\n[missed]\n")?;
+    std::fs::write(&file, "[calls]\nown_lines = \"no\"\n\n[tags]\n\"VIP\" = { topics = \"Support\" }\n[mised]\n")?;
     let path = file.display().to_string();
     let named = [
         "line 2: `own_lines` has a value that it cannot have: write \"log\" or \"nobody\"",
         "line 5: `topics` is no key of a tag: write topic or result",
-        "line 6: there is no section `missed`: write [tags], [calls], [agents] or [lines]",
+        "line 6: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed] or [action_items]",
     ];
     let (said, fine) = stack.callbridge(&["rules", "check", &path]).await?;
     ensure!(!fine && named.iter().all(|mistake| said.contains(mistake)), "{said}");
@@ -118,7 +118,7 @@ async fn a_wrong_file_names_line_and_cure_and_no_worker_starts_with_it() -> Resu
     let lines: Vec<_> = report["mistakes"].as_array().into_iter().flatten().map(|mistake| &mistake["line"]).collect();
     ensure!(!fine && report["works"] == false && lines == [2, 5, 6], "{said}");
     // No worker starts, and none of the mistakes waits for the next start.
-    for worker in WORKERS {
+    for worker in WORKERS.into_iter().chain(["followups"]) {
         let mut environment = stack.environment.clone();
         environment.insert("LOG_LANGUAGE".into(), "de".into());
         let mut process = stack.spawn(worker, &[], &environment, &format!("{worker}-wrong")).await?;
@@ -153,7 +153,8 @@ async fn what_the_rules_name_is_compared_with_the_accounts() -> Result<()> {
     for (what, state, says) in [
         ("rules", "warning", "add GB to DEFAULT_REGION"),
         ("rules: topics", "ok", "all 2 exist"),
-        ("rules: agents", "ok", "all 2 are active staff members"),
+        ("rules: labels of tasks", "ok", "all 2 exist"),
+        ("rules: agents", "ok", "all 4 are active staff members"),
         ("rules: lines", "ok", "Aircall has all of them"),
         ("rules: tags", "warning", "Aircall has no tag “Mauvais numéro”"),
     ] {
@@ -161,11 +162,12 @@ async fn what_the_rules_name_is_compared_with_the_accounts() -> Result<()> {
         ensure!(is == state && said.contains(says), "{what}: {is}, {said}");
     }
     let wrong = "[tags]\n\"VIP\" = { topic = \"Ventes\" }\n[agents]\n\"a@b.example\" = 999\n\"c@b.example\" = 101\n\
-                 [lines]\n\"Lyon\" = { language = \"fr\" }\n[calls.lines.\"Lille\"]\ninbound.missed = \"nobody\"\n";
+                 [lines]\n\"Lyon\" = { language = \"fr\" }\n[calls.lines.\"Lille\"]\ninbound.missed = \"nobody\"\n[missed]\nlabel = \"Ancienne relance\"\n";
     std::fs::write(stack.logs.join("rules.toml"), wrong)?;
     let found = findings(&stack).await?;
     for (what, says) in [
         ("rules: topics", "Sellsy has no topic “Ventes” correct the name"),
+        ("rules: labels of tasks", "Sellsy has no active label of tasks “Ancienne relance”"),
         ("rules: agents", "1 of 2 are no active staff members"),
         ("rules: lines", "no line for 2 of those"),
     ] {
