@@ -40,6 +40,8 @@ use crate::{
 const NAME: &str = "followups";
 /// While somebody else holds the row, or has died with it.
 const HELD: Duration = Duration::from_secs(30);
+/// Until an action item is looked at again that the ledger does not have yet.
+const NOT_STORED: Duration = Duration::from_secs(60);
 /// Logs go first.
 const CONTESTED: Duration = Duration::from_secs(30);
 /// Sellsy's clock may be behind, and a task is created after its call began.
@@ -89,7 +91,11 @@ impl Carry {
             return self.release(key, lease, None, Some(CONTESTED), None).await;
         }
         let wanted = wanted::of(&self.database.client().await?, &row, &self.settings).await?;
-        let Some(wanted) = wanted else { return self.release(key, lease, None, None, None).await };
+        let Some(wanted) = wanted else {
+            // The logger has not stored the insight yet.
+            let is_item = matches!(key, Key::ActionItem { .. }) && self.settings.rules.action_items.is_some();
+            return self.release(key, lease, None, is_item.then_some(NOT_STORED), None).await;
+        };
         let work = Work { key, lease, wanted: &wanted, digest: wanted.digest() };
         let (mut task, mut found, mut stands) = (row.task, None, None);
         loop {

@@ -160,9 +160,9 @@ fn begin(
     now: Timestamp,
 ) -> Option<New> {
     let (first, last) = (*rings.first()?, calls.seen.get(rings.last()?)?);
-    let first_at = calls.rang_at(first)?;
+    let (first_at, last_at) = (calls.rang_at(first)?, calls.rang_at(last.call_id)?);
     let age = now.duration_since(first_at);
-    if missed.became != Became::Open || age > NEWS || !rules.has_tasks(&last.call.line()) {
+    if missed.became != Became::Open || now.duration_since(last_at) > NEWS || !rules.has_tasks(&last.call.line()) {
         return None;
     }
     // A call that waits for its decision may be somebody's.

@@ -129,8 +129,11 @@ impl Notice {
                 .collect();
             // Also of those who were missed before, and are reached now.
             let reached = calls.seen.values().filter_map(|seen| attempt(seen, &self.settings));
-            let reached: BTreeSet<E164> =
-                reached.map(|attempt| attempt.number).filter(|number| open.contains(number)).collect();
+            let reached: BTreeSet<E164> = reached
+                .filter(|attempt| attempt.answered_at.is_some())
+                .map(|attempt| attempt.number)
+                .filter(|number| open.contains(number))
+                .collect();
             for number in numbers.union(&reached) {
                 self.note_missed(client, number).await?;
             }

@@ -24,7 +24,10 @@ pub(crate) async fn run(notice: Notice, publisher: Publisher) {
     loop {
         notice.database.available().await;
         publisher.available().await;
-        if let Err(e) = hand_on(&notice, &publisher).await {
+        // Without rules nothing is bound to the queue.
+        if notice.settings.rules.have_followups()
+            && let Err(e) = hand_on(&notice, &publisher).await
+        {
             tracing::warn!(error = %e, "What is due could not be handed on; it is tried again.");
         }
         if notice.settings.rules.have_followups() && caught_up.is_none_or(|at| at.elapsed() >= CATCH_UP_EVERY) {

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn asks_for_what_the_queues_bind_and_nothing_else() {
         assert!(EVENTS.iter().all(|event| topology::wanted(event)));
-        let ours = ["call.resolved", "call.insights", "directory.changed", "opportunity.changed"];
+        let ours = ["call.resolved", "call.insights", "directory.changed", "opportunity.changed", "followup.due"];
         for bind in topology::WORK_QUEUES.iter().flat_map(|queue| queue.binds).filter(|bind| !ours.contains(bind)) {
             let prefix = bind.trim_end_matches('*');
             assert!(
