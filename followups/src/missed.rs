@@ -128,14 +128,22 @@ pub(crate) fn notes(
     now: Timestamp,
 ) -> Vec<Note> {
     let mut notes = Vec::new();
+    // Calls that were taken for one stretch may turn out to be two: what is known belongs to the first, and the second is another one.
+    let mut taken: Vec<&Key> = Vec::new();
     for missed in &calls.missed {
+        let before = taken.len();
         for rings in calls.together(missed, rules) {
-            let mut of_these = known.iter().filter(|row| row.calls.iter().any(|call| rings.contains(call))).peekable();
-            if of_these.peek().is_none() {
+            let is_of_these = |row: &&Followup| {
+                !taken[..before].contains(&&row.key) && row.calls.iter().any(|call| rings.contains(call))
+            };
+            let of_these: Vec<_> = known.iter().filter(is_of_these).collect();
+            taken.extend(of_these.iter().map(|row| &row.key));
+            if of_these.is_empty() {
                 notes.extend(begin(calls, missed, &rings, number, rules, now).map(Note::Begin));
             }
-            for row in of_these.filter(|row| row.over.is_none()) {
+            for row in of_these.into_iter().filter(|row| row.over.is_none()) {
                 let mut all = [&row.calls[..], &rings].concat();
+                all.retain(|call| missed.calls.contains(call));
                 all.sort_unstable();
                 all.dedup();
                 let first_at = calls.rang_at(rings[0]).unwrap_or(now);
@@ -290,6 +298,9 @@ mod tests {
             // What is over is not opened again.
             (&usual, "0 <, 20 > Léa, 30 <", "1 x", 31, &["new missed:3 of 3 in 240 s"]),
             (&usual, "0 <, 9 <", "1 x", 10, &[]),
+            // What was taken for one stretch was two: the call back was known only at its end.
+            (&usual, "0 <, 20 > Léa, 30 <", "1 3 t", 31, &["missed:1 has 1 in 0 s", "new missed:3 of 3 in 240 s"]),
+            (&usual, "0 <, 20 > Léa, 30 <", "1 3 x", 31, &["new missed:3 of 3 in 240 s"]),
             // An earlier call turns up later.
             (&usual, "0 <, 9 <", "2 t", 10, &["missed:2 has 1 2 in 60 s"]),
             (&usual, "0 <, 9 <", "2", 10, &["missed:2 has 1 2 in 0 s"]),

@@ -136,7 +136,8 @@ pub struct Followup {
     pub over: Option<Over>,
 }
 
-const COLUMNS: &str = "key, calls, number, may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, sellsy_id, digest, stands, writing, over";
+/// A ledger that took over since may lack that the task was created.
+const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at) as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, sellsy_id, digest, stands, writing, over";
 
 fn read(row: &Row) -> Option<Followup> {
     let task = match (row.get::<_, Option<i64>>("sellsy_id"), row.get::<_, Option<f64>>("intent_age")) {
