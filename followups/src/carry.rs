@@ -18,7 +18,7 @@ use ledger::{
     timeline::{Entry, Reason, TaskLine, What},
 };
 use logger::Owners;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use vendors::{
     api::LastCheck,
@@ -148,19 +148,29 @@ impl Carry {
         }
     }
 
-    /// A task of ours that the ledger does not know. Tasks cannot be searched by their text.
+    /// A task of ours that the ledger does not know: on the record, or on another one. The caller may have been decided otherwise since, or a person
+    /// has moved the task.
     async fn search(&self, work: &Work<'_>) -> Result<Option<i64>> {
         let since = work.wanted.since.saturating_sub(EARLIER).unwrap_or(work.wanted.since);
         let mut filters = json!({ "created": { "start": since.to_string() } });
         let related = work.wanted.related();
         if !related.is_empty() {
             filters["related_objects"] = json!(related);
+            if let Some(id) = self.search_by(&filters, work.key).await? {
+                return Ok(Some(id));
+            }
+            filters = json!({ "created": filters["created"] });
         }
+        self.search_by(&filters, work.key).await
+    }
+
+    /// Tasks cannot be searched by their text.
+    async fn search_by(&self, filters: &Value, key: &Key) -> Result<Option<i64>> {
         let mut offset: Option<String> = None;
         loop {
-            let page = self.sellsy.tasks(&filters, offset.as_deref()).await?;
+            let page = self.sellsy.tasks(filters, offset.as_deref()).await?;
             let is_ours =
-                |task: &&wire::Task| task.description.as_deref().is_some_and(|text| text::has_marker(text, work.key));
+                |task: &&wire::Task| task.description.as_deref().is_some_and(|text| text::has_marker(text, key));
             if let Some(task) = page.data.iter().find(is_ours) {
                 return Ok(Some(task.id));
             }
@@ -198,7 +208,7 @@ impl Carry {
                     };
                     let line = self.line(work, made.id, What::TaskCreated);
                     self.record(work, &Became::Written(there), Some(line)).await?;
-                    metrics::counter!("callbridge_tasks_total", "follows" => follows(work.key), "outcome" => "created")
+                    metrics::counter!("callbridge_tasks_total", "follows" => work.key.follows().as_str(), "outcome" => "created")
                         .increment(1);
                     return Ok(None);
                 }
@@ -247,7 +257,7 @@ impl Carry {
                 let line = is_open.then(|| self.line(work, id, What::TaskUpdated));
                 self.record(work, &Became::Written(there.clone()), line).await?;
                 let outcome = if *is_open { "updated" } else { "done" };
-                metrics::counter!("callbridge_tasks_total", "follows" => follows(work.key), "outcome" => outcome)
+                metrics::counter!("callbridge_tasks_total", "follows" => work.key.follows().as_str(), "outcome" => outcome)
                     .increment(1);
                 Ok(Updated::Written(there))
             }
@@ -302,13 +312,6 @@ enum Updated {
     Written(There),
     Gone,
     Unclear,
-}
-
-fn follows(key: &Key) -> &'static str {
-    match key {
-        Key::Missed(_) => "missed_call",
-        Key::ActionItem { .. } => "action_item",
-    }
 }
 
 /// The last check before a request: the lease is still ours, and what may happen now is recorded.

@@ -44,7 +44,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let owners =
         Owners::new(sellsy.clone(), worker.database.clone(), settings.sellsy.default_owner_id, settings.rules.clone());
     let notice = notice::Notice { database: worker.database.clone(), settings: settings.clone() };
-    worker.spawn_until_shutdown(turn::run(notice.clone(), worker.publisher.clone()));
+    // Without rules nothing follows, and no messages are collected for it.
+    if settings.rules.have_followups() {
+        worker.spawn_until_shutdown(turn::run(notice.clone(), worker.publisher.clone()));
+    }
     let carry = carry::Carry {
         database: worker.database.clone(),
         labels: labels::Labels::new(sellsy.clone()),
@@ -53,7 +56,6 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         settings: settings.clone(),
     };
     let handler = Followups { notice, carry };
-    // Without rules nothing follows, and no messages are collected for it.
     worker.consume_if(settings.rules.have_followups(), Stage::Followups, handler)?;
     worker.serve(Router::new()).await
 }

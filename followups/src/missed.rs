@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use base::{
+    db::Client,
+    error::Result,
     ids::CallId,
     phone::{self, Caller, E164},
     rules::MissedRules,
@@ -15,12 +17,14 @@ use ledger::{
     timeline::Reason,
 };
 use resolver::region_of;
-use vendors::aircall::wire::Direction;
+use vendors::aircall::wire::{Call, Direction};
 
 /// What is older is no news: nobody waits for a call back any more, and a backfill makes no tasks.
 pub(crate) const NEWS: SignedDuration = SignedDuration::from_hours(24);
 /// By then its messages have come. What is found later may have been known to a ledger that was lost.
 const MOMENTS: SignedDuration = SignedDuration::from_mins(15);
+/// As far back as somebody may have called: their tasks are closed when they are reached.
+const AS_FAR_BACK: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Other calls of the caller may follow, and are written together with this.
 const GATHERED: Duration = Duration::from_secs(60);
 
@@ -35,7 +39,7 @@ pub fn attempt(seen: &Seen, settings: &Settings) -> Option<Attempt> {
     let agent = call.user.as_ref().and_then(|user| user.name.clone().or_else(|| user.email.clone()));
     Some(Attempt {
         call_id: seen.call_id,
-        number: number(seen, settings)?,
+        number: number(call, settings)?,
         at: call.started_at.or(call.ended_at)?,
         outbound: call.direction == Some(Direction::Outbound),
         answered_at: call.answered_at,
@@ -46,9 +50,10 @@ pub fn attempt(seen: &Seen, settings: &Settings) -> Option<Attempt> {
     })
 }
 
-fn number(seen: &Seen, settings: &Settings) -> Option<E164> {
-    let region = region_of(&settings.rules, &settings.regions, &seen.call);
-    match phone::classify(seen.call.raw_digits.as_deref(), region) {
+/// Of the caller, or of whoever was called.
+pub(crate) fn number(call: &Call, settings: &Settings) -> Option<E164> {
+    let region = region_of(&settings.rules, &settings.regions, call);
+    match phone::classify(call.raw_digits.as_deref(), region) {
         Caller::Number(number) => Some(number),
         _ => None,
     }
@@ -67,10 +72,11 @@ impl Calls {
     }
 
     /// Without those of other numbers with the same last digits.
-    pub(crate) fn with(seen: Vec<Seen>, number: &E164, settings: &Settings) -> Self {
-        let mut calls = Self::of(seen, settings);
+    pub(crate) async fn with(client: &Client, number: &E164, settings: &Settings) -> Result<Self> {
+        let since = client.now().await?.saturating_sub(AS_FAR_BACK).unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut calls = Self::of(missed::with_digits(client, number.last_digits(), since).await?, settings);
         calls.missed.retain(|missed| missed.number == number.as_str());
-        calls
+        Ok(calls)
     }
 
     /// Of whom nobody has called back yet, those whom the rules care for.
@@ -117,9 +123,11 @@ pub(crate) enum Note {
         calls: Vec<CallId>,
         due_in: Duration,
     },
+    /// Two workers have noted the same at once, each with another of its calls: one is enough.
+    Drop(Key),
 }
 
-/// What follows from these calls of one caller, beside what is known of them already.
+/// What follows from these calls of one caller, beside what is known of them already, oldest first.
 pub(crate) fn notes(
     calls: &Calls,
     number: &E164,
@@ -141,7 +149,11 @@ pub(crate) fn notes(
             if of_these.is_empty() {
                 notes.extend(begin(calls, missed, &rings, number, rules, now).map(Note::Begin));
             }
-            for row in of_these.into_iter().filter(|row| row.over.is_none()) {
+            let twins =
+                of_these.iter().skip(1).filter(|row| row.over.is_none() && matches!(row.task, Task::None { .. }));
+            let twins: Vec<_> = twins.map(|row| &row.key).collect();
+            notes.extend(twins.iter().map(|key| Note::Drop((*key).clone())));
+            for row in of_these.into_iter().filter(|row| row.over.is_none() && !twins.contains(&&row.key)) {
                 let mut all = [&row.calls[..], &rings].concat();
                 all.retain(|call| missed.calls.contains(call));
                 all.sort_unstable();
@@ -271,6 +283,7 @@ mod tests {
                 let old = if new.is_old { ", perhaps there" } else { "" };
                 format!("new {} of {} in {} s{old}", new.key, ids(&new.calls), new.due_in.as_secs())
             }
+            Note::Drop(key) => format!("{key} is not needed"),
             Note::Touch { key, calls, due_in } => format!("{key} has {} in {} s", ids(calls), due_in.as_secs()),
         }
     }
@@ -301,6 +314,10 @@ mod tests {
             // What was taken for one stretch was two: the call back was known only at its end.
             (&usual, "0 <, 20 > Léa, 30 <", "1 3 t", 31, &["missed:1 has 1 in 0 s", "new missed:3 of 3 in 240 s"]),
             (&usual, "0 <, 20 > Léa, 30 <", "1 3 x", 31, &["new missed:3 of 3 in 240 s"]),
+            // Two workers have noted them at once. Whoever comes second sees both.
+            (&usual, "0 <, 9 <", "1, 2", 10, &["missed:2 is not needed", "missed:1 has 1 2 in 0 s"]),
+            (&usual, "0 <, 9 <", "1 t, 2", 10, &["missed:2 is not needed", "missed:1 has 1 2 in 60 s"]),
+            (&usual, "0 <, 9 <", "1 x, 2", 10, &["missed:2 is not needed"]),
             // An earlier call turns up later.
             (&usual, "0 <, 9 <", "2 t", 10, &["missed:2 has 1 2 in 60 s"]),
             (&usual, "0 <, 9 <", "2", 10, &["missed:2 has 1 2 in 0 s"]),

@@ -6,32 +6,29 @@ use base::{
     db::{Client, Database},
     error::Result,
     ids::CallId,
-    phone::{self, Caller, E164},
+    phone::E164,
     settings::Settings,
 };
 use broker::{
     amqp::{Incoming, Outcome},
     event::CALL_INSIGHTS,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::{
     calls,
     followups::{self, Key, New},
     insight::{Content, Insight},
     missed,
 };
-use resolver::region_of;
 use tokio::time;
 use vendors::aircall::wire::Call;
 
-use crate::missed::{Calls, NEWS, Note, attempt, notes};
+use crate::missed::{Calls, NEWS, Note, attempt, notes, number};
 
 /// The logger gets the same message, and stores its call meanwhile.
 const STORED_WITHIN_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
 /// The insight is stored meanwhile, and others of its call come.
 const ITEMS_DUE_IN: Duration = Duration::from_secs(10);
-/// As far back as somebody may have called: their tasks are closed when they are reached.
-const AS_FAR_BACK: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 #[derive(Clone)]
 pub(crate) struct Notice {
@@ -73,28 +70,25 @@ impl Notice {
                 _ => time::sleep(Duration::from_millis(pause)).await,
             }
         }
-        Ok(stored.and_then(|(call, _)| {
-            let region = region_of(&self.settings.rules, &self.settings.regions, &call);
-            match phone::classify(call.raw_digits.as_deref(), region) {
-                Caller::Number(number) => Some(number),
-                _ => None,
-            }
-        }))
+        Ok(stored.and_then(|(call, _)| number(&call, &self.settings)))
     }
 
     pub(crate) async fn note_missed(&self, client: &Client, number: &E164) -> Result<()> {
         let Some(rules) = &self.settings.rules.missed else { return Ok(()) };
-        let now = client.now().await?;
-        let since = now.saturating_sub(AS_FAR_BACK).unwrap_or(Timestamp::UNIX_EPOCH);
-        let seen = missed::with_digits(client, number.last_digits(), since).await?;
-        let calls = Calls::with(seen, number, &self.settings);
-        let known = followups::of_number(client, number).await?;
-        for note in notes(&calls, number, &known, rules, now) {
-            match note {
-                Note::Begin(new) => {
-                    followups::begin(client, &new).await?;
+        let calls = Calls::with(client, number, &self.settings).await?;
+        // Once more after something has begun: another worker may have begun with another of these calls meanwhile.
+        for _ in 0..2 {
+            let known = followups::of_number(client, number).await?;
+            let mut has_begun = false;
+            for note in notes(&calls, number, &known, rules, client.now().await?) {
+                match note {
+                    Note::Begin(new) => has_begun |= followups::begin(client, &new).await?,
+                    Note::Touch { key, calls, due_in } => followups::touch(client, &key, &calls, due_in).await?,
+                    Note::Drop(key) => followups::drop_twin(client, &key).await?,
                 }
-                Note::Touch { key, calls, due_in } => followups::touch(client, &key, &calls, due_in).await?,
+            }
+            if !has_begun {
+                break;
             }
         }
         Ok(())

@@ -19,19 +19,24 @@ pub(crate) struct Text {
     pub(crate) description: String,
 }
 
-/// The last line of a task. Sellsy has no field for an id of ours.
-pub(crate) fn marker(key: &Key) -> String {
+/// How the markers begin. The bracket that closes one ends it, whatever Sellsy does to the line break.
+const MARKERS: [&str; 2] = ["(Aircall missed call ", "(Aircall call "];
+
+/// The first line of a task. Sellsy has no field for an id of ours.
+fn marker(key: &Key) -> String {
+    let [missed, item_of] = MARKERS;
     match key {
-        Key::Missed(call) => format!("Aircall missed call {call}"),
-        Key::ActionItem { call, item } => format!("Aircall call {call}, action item {item}"),
+        Key::Missed(call) => format!("{missed}{call})"),
+        Key::ActionItem { call, item } => format!("{item_of}{call}, action item {item})"),
     }
 }
 
-/// Whether this is the text of that task, as Sellsy gives it back and people may have edited it.
+/// Whether this is the text of that task, as Sellsy gives it back and people may have edited it. The first marker counts, as in a log: later ones are
+/// what a line is called, what an action item says, or what a person quotes.
 pub(crate) fn has_marker(text: &str, key: &Key) -> bool {
-    let marker = marker(key);
-    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
-    logger::plain(text).split(&marker).skip(1).any(ends)
+    let text = logger::plain(text);
+    let first = MARKERS.iter().filter_map(|begins| text.find(begins)).min();
+    first.is_some_and(|at| text[at..].starts_with(&marker(key)))
 }
 
 /// What the text about missed calls is made of.
@@ -58,7 +63,7 @@ pub(crate) fn missed(key: &Key, rings: &Rings<'_>, language: Language, zone: &Ti
     if missed.voicemail {
         title += &say(" (message vocal)", " (voicemail)");
     }
-    let mut lines = Vec::new();
+    let mut lines = vec![marker(key)];
     let line = last.number.as_ref().and_then(|number| number.name.as_deref()).map(logger::line).unwrap_or_default();
     let on = if line.is_empty() { String::new() } else { say(" sur ", " on ") + &line };
     let shown: Vec<_> = times.iter().skip(times.len().saturating_sub(TIMES)).map(|time| at(*time)).collect();
@@ -92,7 +97,6 @@ pub(crate) fn missed(key: &Key, rings: &Rings<'_>, language: Language, zone: &Ti
             Some(say("A rappelé", "Rang again") + &by + &say(", ", ", ") + &spoke(reached))
         }
     });
-    lines.push(marker(key));
     Text { title: logger::cut(&title, TITLE), description: lines.join("\n") }
 }
 
@@ -113,9 +117,8 @@ pub(crate) fn action_item(key: &Key, item: &Item<'_>, language: Language, zone: 
         Language::French => (format!("De l’appel avec {caller}, {at} (IA d’Aircall)"), "Dans Aircall : "),
         Language::English => (format!("From the call with {caller}, {at} (Aircall’s AI)"), "At Aircall: "),
     };
-    let mut lines = vec![says.clone(), of];
+    let mut lines = vec![marker(key), says.clone(), of];
     lines.extend(item.link.as_ref().map(|to| format!("{link}{to}")));
-    lines.push(marker(key));
     Text { title: logger::cut(&says, TITLE), description: lines.join("\n") }
 }
 
@@ -139,16 +142,21 @@ mod tests {
         let missed = Key::Missed(CallId(5));
         let item = |item: &str| Key::ActionItem { call: CallId(5), item: item.into() };
         for (text, key, expected) in [
-            ("Numéro : +33…\nAircall missed call 5", &missed, true),
-            ("Numéro : +33…Aircall missed call 5", &missed, true),
-            ("<p>Aircall missed call 5</p>Vu.", &missed, true),
-            ("Aircall&nbsp;missed call 5 – fait", &missed, true),
-            ("Aircall missed call 55", &missed, false),
+            ("(Aircall missed call 5)\nNuméro : +33…", &missed, true),
+            ("(Aircall missed call 5)Numéro : +33…", &missed, true),
+            ("Vu.<p>(Aircall missed call 5)</p>", &missed, true),
+            ("(Aircall&nbsp;missed call 5) – fait", &missed, true),
+            ("(Aircall missed call 55)", &missed, false),
+            ("(Aircall missed call 5", &missed, false),
             ("Aircall call 5", &missed, false),
-            ("Aircall missed call 55 Aircall missed call 5", &missed, true),
-            ("Aircall call 5, action item 7", &item("7"), true),
-            ("Aircall call 5, action item 71", &item("7"), false),
-            ("Aircall call 5, action item 7", &missed, false),
+            ("(Aircall call 5, action item 7)", &item("7"), true),
+            ("(Aircall call 5, action item 71)", &item("7"), false),
+            ("(Aircall call 5, action item 7)", &missed, false),
+            // A line with such a name, an action item that says so, a person who quotes another task.
+            ("(Aircall missed call 55) Appel manqué sur (Aircall missed call 5)", &missed, false),
+            ("(Aircall call 9, action item 7) Faire (Aircall missed call 5)", &missed, false),
+            ("(Aircall missed call 5) Comme (Aircall call 5, action item 7)", &missed, true),
+            ("(Aircall missed call 5) Comme (Aircall call 5, action item 7)", &item("7"), false),
         ] {
             assert_eq!(has_marker(text, key), expected, "{text} of {key}");
         }
@@ -221,7 +229,10 @@ mod tests {
                 ],
             ),
         ] {
-            assert_eq!(found.lines().collect::<Vec<_>>(), [expected, &["Aircall missed call 7"]].concat());
+            assert_eq!(
+                found.lines().collect::<Vec<_>>(),
+                [&expected[..1], &["(Aircall missed call 7)"], &expected[1..]].concat()
+            );
         }
     }
 }

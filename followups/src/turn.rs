@@ -24,13 +24,10 @@ pub(crate) async fn run(notice: Notice, publisher: Publisher) {
     loop {
         notice.database.available().await;
         publisher.available().await;
-        // Without rules nothing is bound to the queue.
-        if notice.settings.rules.have_followups()
-            && let Err(e) = hand_on(&notice, &publisher).await
-        {
+        if let Err(e) = hand_on(&notice, &publisher).await {
             tracing::warn!(error = %e, "What is due could not be handed on; it is tried again.");
         }
-        if notice.settings.rules.have_followups() && caught_up.is_none_or(|at| at.elapsed() >= CATCH_UP_EVERY) {
+        if caught_up.is_none_or(|at| at.elapsed() >= CATCH_UP_EVERY) {
             caught_up = Some(Instant::now());
             match catch_up(&notice).await {
                 Ok(waits_s) => metrics::gauge!("callbridge_missed_call_oldest_seconds").set(waits_s),
@@ -46,12 +43,12 @@ async fn hand_on(notice: &Notice, publisher: &Publisher) -> Result<()> {
         return Ok(());
     }
     let Some(client) = notice.database.lock("followups", Duration::ZERO).await? else { return Ok(()) };
-    let due = followups::due(&client, BATCH).await?;
+    let (asked_at, due) = (client.now().await?, followups::due(&client, BATCH).await?);
     for key in &due {
         let (call, payload) = (key.call(), FollowupDue { key: key.to_string() });
         publisher.fact(FOLLOWUP_DUE, call, &payload, Traceparent::for_call(call)).await?;
     }
-    followups::handed_on(&client, &due).await
+    followups::handed_on(&client, &due, asked_at).await
 }
 
 /// How long the oldest caller waits whom nobody has called back; 0 also while another replica looks.

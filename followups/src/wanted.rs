@@ -9,7 +9,7 @@ use base::{
     rules::{LineOf, StaffRef, TaskRules},
     settings::{Language, Settings},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::{
     calls::{self, Decision},
     followups::{Followup, Key},
@@ -27,9 +27,6 @@ use crate::{
     missed::Calls,
     text::{self, Item, Rings, Text},
 };
-
-/// Calls of a caller that are older are not looked at.
-const AS_FAR_BACK: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -80,9 +77,7 @@ pub(crate) async fn of(client: &Client, row: &Followup, settings: &Settings) -> 
 
 async fn of_missed(client: &Client, row: &Followup, settings: &Settings) -> Result<Option<Wanted>> {
     let (Some(rules), Some(number)) = (&settings.rules.missed, &row.number) else { return Ok(None) };
-    let since = client.now().await?.saturating_sub(AS_FAR_BACK).unwrap_or(Timestamp::UNIX_EPOCH);
-    let seen = missed::with_digits(client, number.last_digits(), since).await?;
-    let calls = Calls::with(seen, number, settings);
+    let calls = Calls::with(client, number, settings).await?;
     let Some(missed) = calls.missed.iter().find(|missed| row.calls.iter().any(|call| missed.calls.contains(call)))
     else {
         return Ok(None);

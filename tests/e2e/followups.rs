@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use harness::{
     Line, Process, Stack,
-    build::{After, Call, action_item, call, sellsy, webhook},
+    build::{After, Call, action_item, call, individual, sellsy, webhook},
     eventually,
 };
 use reqwest::Method;
@@ -22,6 +22,7 @@ async fn with_rules(what: &str, rules: &str) -> Result<(Stack, Vec<Process>)> {
     let file = stack.logs.join("rules.toml");
     std::fs::write(&file, rules)?;
     stack.environment.insert("RULES".into(), file.display().to_string());
+    stack.environment.insert("DIRECTORY_SYNC_EVERY".into(), "1s".into());
     let mut workers = stack.start_all().await?;
     workers.push(stack.start("followups").await?);
     workers[4].until_ready(SOON).await?;
@@ -193,6 +194,28 @@ async fn a_task_whose_creation_had_no_answer_is_found_and_not_made_twice() -> Re
         .await
         .with_context(|| format!("our own change is taken for a person's: {:?}", stack.logs))?;
     ensure!(asked(&stack).await?["POST /tasks"] == 1);
+    drop(workers);
+    stack.down().await
+}
+
+/// Its caller was a stranger then, and has a record now: the task is on none.
+#[tokio::test]
+async fn a_task_on_another_record_is_found_and_not_made_twice() -> Result<()> {
+    let rules = RULES.replace("[action_items]", "unknown = \"task\"\nstaff = 103\n[action_items]");
+    let (stack, workers) = with_rules("elsewhere", &rules).await?;
+    stack.sandbox.set_faults([sellsy("POST /tasks").breaks(After).once()]).await?;
+    let call = stack.sandbox.play(&missed(STRANGER, 60)).await?;
+    let one = || async { (tasks(&stack).await.ok()?.len() == 1).then_some(()) };
+    eventually(SOON, one).await.context("no task")?;
+    stack.sandbox.add(&individual("Colin").client().mobile(STRANGER)).await?;
+    stack.sandbox.logged(call, 2 * SOON).await?;
+    let ledger = stack.ledger().await?;
+    let adopted = || async {
+        ledger.followups_are_due().await.ok()?;
+        (ledger.lines(|line| line.is("task_adopted")).await.ok()? == 1).then_some(())
+    };
+    eventually(SOON, adopted).await.with_context(|| format!("it is not found: {:?}", stack.logs))?;
+    ensure!(tasks(&stack).await?.len() == 1 && asked(&stack).await?["POST /tasks"] == 1);
     drop(workers);
     stack.down().await
 }

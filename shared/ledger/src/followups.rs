@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use base::{db::Client, error::Result, ids::CallId, phone::E164};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -75,6 +76,16 @@ pub enum Follows {
     ActionItem,
 }
 
+impl Follows {
+    /// The same for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MissedCall => "missed_call",
+            Self::ActionItem => "action_item",
+        }
+    }
+}
+
 /// Why nothing follows any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
@@ -136,8 +147,9 @@ pub struct Followup {
     pub over: Option<Over>,
 }
 
-/// A ledger that took over since may lack that the task was created.
-const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at) as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, sellsy_id, digest, stands, writing, over";
+/// A ledger that took over since then, or a while before, may lack that the task was created: a while, because AI insights are asked for again in these
+/// hours.
+const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at - interval '3 hours') as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, sellsy_id, digest, stands, writing, over";
 
 fn read(row: &Row) -> Option<Followup> {
     let task = match (row.get::<_, Option<i64>>("sellsy_id"), row.get::<_, Option<f64>>("intent_age")) {
@@ -170,8 +182,7 @@ pub struct New {
 /// Stores it unless it is known. Returns whether it is new.
 pub async fn begin(client: &Client, new: &New) -> Result<bool> {
     let sql = "insert into followups (key, call_id, calls, number, may_exist, due_at)
-               select $1, $2, $3, $4, $5 or exists (select from ledger_is where since > now() - interval '10 minutes'),
-                      now() + make_interval(secs => $6)
+               select $1, $2, $3, $4, $5, now() + make_interval(secs => $6)
                 where not exists (select from calls where call_id = $2 and erased_at is not null)
                on conflict (key) do nothing";
     let calls: Vec<i64> = new.calls.iter().map(|call| call.0).collect();
@@ -211,6 +222,14 @@ pub async fn known(client: &Client, keys: &[String]) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Another row is the same.
+pub async fn drop_twin(client: &Client, key: &Key) -> Result<()> {
+    let sql = "update followups set over = 'not_needed', due_at = null
+                where key = $1 and over is null and sellsy_id is null and intent_at is null and lease is null";
+    client.prepared_execute(sql, &[&key.to_string()]).await?;
+    Ok(())
+}
+
 /// The most overdue ones, to be handed on. One replica at a time may ask.
 pub async fn due(client: &Client, at_most: i64) -> Result<Vec<Key>> {
     let sql = "select key from followups where due_at <= now() order by due_at limit $1";
@@ -218,12 +237,11 @@ pub async fn due(client: &Client, at_most: i64) -> Result<Vec<Key>> {
     Ok(rows.iter().filter_map(|row| row.get::<_, &str>(0).parse().ok()).collect())
 }
 
-/// Their messages are published: they are due again when these must have been lost.
-pub async fn handed_on(client: &Client, keys: &[Key]) -> Result<()> {
+/// Their messages are published: they are due again when these must have been lost. What has become due after `asked_at` has no message yet.
+pub async fn handed_on(client: &Client, keys: &[Key], asked_at: Timestamp) -> Result<()> {
     let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let sql =
-        format!("update followups set due_at = now() + {HANDED_ON_AGAIN} where key = any($1) and due_at <= now()");
-    client.prepared_execute(&sql, &[&keys]).await?;
+    let sql = format!("update followups set due_at = now() + {HANDED_ON_AGAIN} where key = any($1) and due_at <= $2");
+    client.prepared_execute(&sql, &[&keys, &asked_at]).await?;
     Ok(())
 }
 
@@ -364,7 +382,7 @@ pub struct Shown {
 }
 
 /// Of missed calls that were seen since then.
-pub async fn of_missed(client: &Client, since: jiff::Timestamp) -> Result<Vec<Shown>> {
+pub async fn of_missed(client: &Client, since: Timestamp) -> Result<Vec<Shown>> {
     let sql = "select calls, sellsy_id, over from followups where number is not null and created_at >= $1";
     let rows = client.query(sql, &[&since]).await?;
     let shown = |row: &Row| Shown {
