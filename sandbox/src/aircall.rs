@@ -1,6 +1,6 @@
 //! One Aircall account on loopback: its REST API, its webhooks and the calls that are played on it.
 //!
-//! In come REST requests (`api`), orders to play calls, conversations or single events (`control`) and the records of
+//! In come REST requests (`api`), orders to play calls, messages, conversations or single events (`control`) and the records of
 //! the data file (`Seed`). Out go REST answers in the vendor's shapes and webhook deliveries that behave like the
 //! vendor's: at least once, retried with back-off, given up after too many failures. Everything is kept in memory.
 //!
@@ -16,6 +16,7 @@ mod delivery_settings;
 mod directory;
 mod gate;
 mod insights;
+mod messages;
 mod order;
 mod play;
 mod problem;

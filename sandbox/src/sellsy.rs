@@ -1,4 +1,5 @@
-//! One Sellsy account: directory, opportunities, phone calls, comments, tasks, staffs, quotas, and the login that opens them.
+//! One Sellsy account: directory, opportunities, smart-tags, phone calls, comments, tasks, staffs, quotas, and the login that
+//! opens them.
 //!
 //! Requests come in as the documentation of API v2 describes them and are answered in its shapes. What the documentation leaves
 //! open is read in the way that is hardest for a client. Every request passes `gate` first (quota, token, scope). By `control`
@@ -16,7 +17,7 @@ use jiff::tz::TimeZone;
 use auth::Tokens;
 use gate::Quota;
 use notices::Notices;
-use store::Store;
+use store::{RelatedKind, Store};
 
 pub use seed::Seed;
 
@@ -29,6 +30,7 @@ mod errors;
 mod fields;
 mod filters;
 mod gate;
+mod individuals;
 mod metas;
 mod notices;
 mod opportunities;
@@ -38,6 +40,7 @@ mod related;
 mod request;
 mod search;
 mod seed;
+mod smart_tags;
 mod staffs;
 mod store;
 mod tasks;
@@ -88,15 +91,22 @@ impl Account {
 pub fn api(account: Account) -> Router {
     Router::new()
         .route("/search", get(search::search))
+        .route("/individuals", post(individuals::create))
         .route("/individuals/search", post(directory::search_individuals))
-        .route("/individuals/{id}", get(directory::get_individual))
+        .route("/individuals/{id}", get(directory::get_individual).put(individuals::update).delete(individuals::delete))
+        .route("/individuals/{id}/smart-tags", smart_tags::of(RelatedKind::Individual))
         .route("/companies/search", post(directory::search_companies))
         .route("/companies/{id}", get(directory::get_company))
+        .route("/companies/{id}/smart-tags", smart_tags::of(RelatedKind::Company))
         .route("/contacts/search", post(directory::search_contacts))
         .route("/contacts/{id}", get(directory::get_contact))
         .route("/contacts/{id}/companies", get(directory::companies_of_contact))
+        .route("/contacts/{id}/smart-tags", smart_tags::of(RelatedKind::Contact))
         .route("/opportunities/search", post(opportunities::search))
-        .route("/opportunities/{id}", get(opportunities::get))
+        .route("/opportunities/pipelines", get(opportunities::pipelines))
+        .route("/opportunities/steps/search", post(opportunities::search_steps))
+        .route("/opportunities/{id}", get(opportunities::get).patch(opportunities::change))
+        .route("/opportunities/{id}/smart-tags", smart_tags::of(RelatedKind::Opportunity))
         .route("/phone-calls", get(phone_calls::list).post(phone_calls::create))
         .route("/phone-calls/search", post(phone_calls::search))
         .route("/phone-calls/{id}", get(phone_calls::get).put(phone_calls::update).delete(phone_calls::delete))

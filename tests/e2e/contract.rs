@@ -45,17 +45,31 @@ const OF_WORKERS: [&str; 20] = [
 ];
 
 /// The other endpoints of the sandbox.
-const OF_SANDBOX: [&str; 11] = [
+const OF_SANDBOX: [&str; 25] = [
+    "DELETE /individuals/{id}",
     "DELETE /phone-calls/{id}",
     "DELETE /tasks/{id}",
+    "GET /companies/{companyId}/smart-tags",
+    "GET /contacts/{contactId}/smart-tags",
+    "GET /individuals/{id}/smart-tags",
+    "GET /opportunities/pipelines",
     "GET /opportunities/{id}",
+    "GET /opportunities/{id}/smart-tags",
     "GET /phone-calls",
     "GET /staffs/{id}",
     "GET /tasks/labels",
     "GET /tasks/{id}",
+    "PATCH /opportunities/{id}",
+    "POST /companies/{companyId}/smart-tags",
+    "POST /contacts/{contactId}/smart-tags",
+    "POST /individuals",
+    "POST /individuals/{id}/smart-tags",
+    "POST /opportunities/steps/search",
+    "POST /opportunities/{id}/smart-tags",
     "POST /staffs/search",
     "POST /tasks",
     "POST /tasks/search",
+    "PUT /individuals/{id}",
     "PUT /tasks/{id}",
 ];
 
@@ -193,7 +207,7 @@ fn report(workers: &BTreeMap<String, usize>, sandbox: &BTreeMap<String, usize>) 
     let count = |of: &BTreeMap<String, usize>, endpoint| of.get(endpoint).copied().unwrap_or_default();
     let rows = endpoints
         .into_iter()
-        .map(|endpoint| format!("\n  {endpoint:<32}{:>8}{:>8}", count(workers, endpoint), count(sandbox, endpoint)));
-    let head = format!("{:<34}{:>8}{:>8}", "compared with the document", "workers", "others");
+        .map(|endpoint| format!("\n  {endpoint:<38}{:>8}{:>8}", count(workers, endpoint), count(sandbox, endpoint)));
+    let head = format!("{:<40}{:>8}{:>8}", "compared with the document", "workers", "others");
     say(&std::iter::once(head).chain(rows).collect::<String>())
 }

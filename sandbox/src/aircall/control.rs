@@ -15,6 +15,7 @@ use super::call::to_rest;
 use super::conversation;
 use super::delivery_settings::Settings;
 use super::gate::RateLimit;
+use super::messages::{PlayMessage, StatusChange};
 use super::order::PlayCall;
 use super::play::{Timed, now_s};
 use super::problem::{Problem, parse};
@@ -27,6 +28,8 @@ type Answer = Result<Json<Value>, Problem>;
 pub fn control(account: Account) -> Router {
     Router::new()
         .route("/calls", post(play_call).get(calls))
+        .route("/messages", post(play_message).get(messages))
+        .route("/messages/{id}/status", post(change_message))
         .route("/conversations", get(conversations))
         .route("/conversations/{name}", post(play_conversation))
         .route("/events", post(play_events))
@@ -63,6 +66,22 @@ async fn calls(State(account): State<Account>) -> Json<Value> {
     let calls: Vec<Value> =
         state.calls_between(None, None).filter_map(|id| state.call(id, now)).map(|call| to_rest(call, true)).collect();
     Json(json!({"calls": calls}))
+}
+
+async fn play_message(State(account): State<Account>, body: Bytes) -> Answer {
+    let order: PlayMessage = parse(&body)?;
+    let message_id = account.play_message(order).map_err(Problem::bad_request)?;
+    Ok(Json(json!({"message_id": message_id})))
+}
+
+async fn messages(State(account): State<Account>) -> Json<Value> {
+    Json(json!({"messages": account.state().messages().collect::<Vec<_>>()}))
+}
+
+async fn change_message(State(account): State<Account>, Path(id): Path<String>, body: Bytes) -> Answer {
+    let change: StatusChange = parse(&body)?;
+    account.change_message(&id, change).ok_or_else(|| Problem::not_found(format!("no message {id}")))?;
+    Ok(Json(json!({"message_id": id})))
 }
 
 async fn conversations() -> Answer {

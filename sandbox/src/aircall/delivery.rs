@@ -1,12 +1,12 @@
 //! The delivery engine: webhooks are delivered at least once and, on request, doubled, out of order or late.
 //!
 //! In come rendered envelopes, each for one webhook; out go HTTP POSTs with the vendor's headers. A lane is the queue
-//! of one call at one webhook: its deliveries are sent in order, one at a time, and lanes run in parallel up to
+//! of one call or message at one webhook: its deliveries are sent in order, one at a time, and lanes run in parallel up to
 //! `concurrency`. Anything but a 2xx within five seconds is retried with doubling pauses. After `max_attempts` the webhook is
 //! disabled, and everything that waits for it is dropped until somebody enables it again.
 //!
 //! `settings` can double, swap and delay a share of the deliveries. Which ones follows from the seed and the delivery, see
-//! `random`. The engine must not change bodies, and knows nothing of calls but their ids.
+//! `random`. The engine must not change bodies, and knows nothing of calls and messages but their ids.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -39,7 +39,34 @@ pub(super) struct Board {
     log: VecDeque<Value>,
 }
 
-type LaneKey = (u64, Option<u64>);
+type LaneKey = (u64, Subject);
+
+/// What an event is about.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    Call(u64),
+    Message(Arc<str>),
+    /// Neither, as far as the envelope says.
+    Other,
+}
+
+impl Subject {
+    fn call_id(&self) -> Option<u64> {
+        if let Subject::Call(id) = self { Some(*id) } else { None }
+    }
+
+    fn message_id(&self) -> Option<&str> {
+        if let Subject::Message(id) = self { Some(id) } else { None }
+    }
+
+    fn number(&self) -> u64 {
+        match self {
+            Subject::Call(id) => *id,
+            Subject::Message(id) => random::fold(id),
+            Subject::Other => 0,
+        }
+    }
+}
 
 #[derive(Default)]
 struct Lane {
@@ -59,7 +86,7 @@ struct Tally {
 struct Delivery {
     webhook: u64,
     event: Arc<str>,
-    call_id: Option<u64>,
+    subject: Subject,
     body: Bytes,
     swap: bool,
     late: bool,
@@ -116,7 +143,7 @@ impl Engine {
     pub(super) fn send(
         &self,
         event: &str,
-        call_id: Option<u64>,
+        subject: &Subject,
         timestamp: i64,
         body: impl Fn(&str) -> Vec<u8>,
     ) -> FirstAttempts {
@@ -132,29 +159,32 @@ impl Engine {
         for (webhook, body) in receivers {
             let (first, wait) = oneshot::channel();
             waits.push(wait);
-            let key = random::fold(&event)
-                ^ random::mix(call_id.unwrap_or(0))
-                ^ timestamp.unsigned_abs()
-                ^ random::mix(webhook);
+            let key =
+                random::fold(&event) ^ random::mix(subject.number()) ^ timestamp.unsigned_abs() ^ random::mix(webhook);
             let draw =
                 |share: f64, kind: u64| random::chance(share, key ^ random::mix(board.settings.seed ^ (kind << 32)));
             let settings = board.settings;
             let (swap, late) = (draw(settings.reorder, 1), draw(settings.late, 2));
             let double = draw(settings.duplicate, 3);
-            let delivery =
-                Delivery { webhook, event: event.clone(), call_id, body: body.clone(), swap, late, first: Some(first) };
-            self.enqueue(&mut board, delivery);
+            let once = |first, swap, late| Delivery {
+                webhook,
+                event: event.clone(),
+                subject: subject.clone(),
+                body: body.clone(),
+                swap,
+                late,
+                first,
+            };
+            self.enqueue(&mut board, once(Some(first), swap, late));
             if double {
-                let copy =
-                    Delivery { webhook, event: event.clone(), call_id, body, swap: false, late: false, first: None };
-                self.enqueue(&mut board, copy);
+                self.enqueue(&mut board, once(None, false, false));
             }
         }
         FirstAttempts(waits)
     }
 
     fn enqueue(&self, board: &mut Board, delivery: Delivery) {
-        let key = (delivery.webhook, delivery.call_id);
+        let key = (delivery.webhook, delivery.subject.clone());
         board.tally.pending += 1;
         if let Some(lane) = board.lanes.get_mut(&key) {
             lane.queue.push_back(delivery);
@@ -163,12 +193,12 @@ impl Engine {
         }
         let mut lane = Lane::default();
         lane.queue.push_back(delivery);
-        board.lanes.insert(key, lane);
+        board.lanes.insert(key.clone(), lane);
         tokio::spawn(self.clone().run_lane(key));
     }
 
     async fn run_lane(self, key: LaneKey) {
-        while let Some(mut delivery) = self.next_delivery(key).await {
+        while let Some(mut delivery) = self.next_delivery(&key).await {
             if delivery.late {
                 delivery.first_is_over();
                 let settings = self.settings();
@@ -189,13 +219,13 @@ impl Engine {
     }
 
     /// The next delivery of a lane. An empty lane is removed.
-    async fn next_delivery(&self, key: LaneKey) -> Option<Delivery> {
+    async fn next_delivery(&self, key: &LaneKey) -> Option<Delivery> {
         let (mut delivery, more, patience) = {
             let mut board = self.board();
             let patience = Duration::from_millis(board.settings.late_ms);
-            let lane = board.lanes.get_mut(&key)?;
+            let lane = board.lanes.get_mut(key)?;
             let Some(delivery) = lane.queue.pop_front() else {
-                board.lanes.remove(&key);
+                board.lanes.remove(key);
                 return None;
             };
             (delivery, lane.more.clone(), patience)
@@ -209,7 +239,7 @@ impl Engine {
         loop {
             {
                 let mut board = self.board();
-                let lane = board.lanes.entry(key).or_default();
+                let lane = board.lanes.entry(key.clone()).or_default();
                 if let Some(later) = lane.queue.pop_front() {
                     lane.queue.push_front(delivery);
                     return Some(later);
@@ -256,7 +286,7 @@ impl Engine {
             Some(webhook) if webhook.active => webhook.url.clone(),
             _ => return Attempt::Dropped,
         };
-        let trace = random::mix(random::fold(&delivery.event) ^ delivery.call_id.unwrap_or(0) ^ u64::from(attempt));
+        let trace = random::mix(random::fold(&delivery.event) ^ delivery.subject.number() ^ u64::from(attempt));
         let answer = self
             .client
             .post(url)
@@ -300,8 +330,12 @@ impl Board {
             self.log.pop_front();
         }
         let at_ms = jiff::Timestamp::now().as_millisecond();
-        let (event, call_id) = (&*delivery.event, delivery.call_id);
-        let line = json!({"event": event, "call_id": call_id, "status": status, "at_ms": at_ms, "attempt": attempt});
+        let (event, call_id) = (&*delivery.event, delivery.subject.call_id());
+        let mut line =
+            json!({"event": event, "call_id": call_id, "status": status, "at_ms": at_ms, "attempt": attempt});
+        if let Some(message_id) = delivery.subject.message_id() {
+            line["message_id"] = json!(message_id);
+        }
         self.log.push_back(line);
     }
 }

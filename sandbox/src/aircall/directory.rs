@@ -115,6 +115,13 @@ impl Directory {
         }))
     }
 
+    /// The number inside a webhook's message.
+    pub(super) fn number_in_message(&self, id: u64) -> Option<Value> {
+        let number = self.number_in_call(id)?;
+        let kept = ["id", "name", "digits", "e164_digits", "country"];
+        Some(kept.iter().map(|key| ((*key).to_owned(), number[*key].clone())).collect())
+    }
+
     /// The number of `/v1/numbers`; without its users in a list.
     pub(super) fn number_rest(&self, id: u64, with_users: bool) -> Option<Value> {
         let mut number = self.number_in_call(id)?;

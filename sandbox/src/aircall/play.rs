@@ -1,4 +1,4 @@
-//! Plays calls, recorded conversations and single envelopes.
+//! Plays calls, messages, recorded conversations and single envelopes.
 //!
 //! In comes an order that `control` has parsed; out go events to the delivery engine, and the account's state changes with
 //! each event. Calls are played in parallel, each in its own task. With a pace of 0, a call's next event happens as soon as
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::Account;
 use super::conversation::Conversation;
-use super::delivery::FirstAttempts;
+use super::delivery::{FirstAttempts, Subject};
+use super::messages::{PlayMessage, StatusChange};
 use super::order::PlayCall;
 use super::scenario::Step;
 use super::state::{Fact, call_of};
@@ -74,12 +75,26 @@ impl Account {
     /// `None` if no webhook is sent for this step.
     fn run_step(&self, call_id: u64, step: &Step, order: &PlayCall) -> Option<FirstAttempts> {
         let fact = self.state().advance(call_id, step)?;
-        (!order.loses(fact.event)).then(|| self.send_fact(call_id, &fact))
+        (!order.loses(fact.event)).then(|| self.send_fact(&Subject::Call(call_id), &fact))
     }
 
-    fn send_fact(&self, call_id: u64, fact: &Fact) -> FirstAttempts {
+    /// Plays a message and returns its id.
+    pub(super) fn play_message(&self, order: PlayMessage) -> Result<String, String> {
+        let (id, fact) = self.state().begin_message(order, now_s())?;
+        self.send_fact(&Subject::Message(id.as_str().into()), &fact);
+        Ok(id)
+    }
+
+    /// The message has another status. `None` if there is no such message.
+    pub(super) fn change_message(&self, id: &str, change: StatusChange) -> Option<()> {
+        let fact = self.state().change_message(id, change, now_s())?;
+        self.send_fact(&Subject::Message(id.into()), &fact);
+        Some(())
+    }
+
+    fn send_fact(&self, subject: &Subject, fact: &Fact) -> FirstAttempts {
         let Fact { resource, event, timestamp, data } = fact;
-        self.engine().send(event, Some(call_id), *timestamp, |token| {
+        self.engine().send(event, subject, *timestamp, |token| {
             let envelope = Envelope { resource, event, timestamp: *timestamp, token, data };
             // Values and strings can always be written as JSON.
             serde_json::to_vec(&envelope).unwrap_or_default()
@@ -103,7 +118,8 @@ impl Account {
         self.state().keep_envelope(body);
         let event = body.get("event").and_then(Value::as_str).unwrap_or_default();
         let timestamp = body.get("timestamp").and_then(Value::as_i64).unwrap_or_default();
-        self.engine().send(event, call_of(body), timestamp, |token| {
+        let subject = call_of(body).map_or(Subject::Other, Subject::Call);
+        self.engine().send(event, &subject, timestamp, |token| {
             let mut body = body.clone();
             if let Some(fields) = body.as_object_mut() {
                 fields.entry("token").or_insert_with(|| json!(token));

@@ -1,4 +1,4 @@
-//! What the account holds while it runs: calls, insights, tags and insight cards.
+//! What the account holds while it runs: calls, insights, tags, insight cards and messages.
 //!
 //! One mutex guards all of it; no method awaits. A played call changes only by `advance`, which returns the webhook of that
 //! change, so that the REST API and the webhooks can never disagree.
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Comment, Status, TagUse};
 use super::directory::Directory;
 use super::insights::{self, About, Insights};
+use super::messages::{Message, Messages, PlayMessage, StatusChange};
 use super::order::{Direction, PlayCall};
 use super::scenario::{Change, Step};
 use super::seed::Tag;
@@ -26,6 +27,7 @@ pub(super) struct State {
     by_start: BTreeSet<(i64, u64)>,
     insights: HashMap<u64, Insights>,
     pub(super) cards: Vec<Card>,
+    messages: Messages,
     next_call_id: u64,
     next_item_id: u64,
 }
@@ -62,6 +64,7 @@ impl State {
             by_start: BTreeSet::new(),
             insights: HashMap::new(),
             cards: Vec::new(),
+            messages: Messages::default(),
             next_call_id: FIRST_CALL_ID,
             next_item_id: FIRST_ITEM_ID,
         }
@@ -139,6 +142,22 @@ impl State {
             ("call", call.webhook(&self.directory, step.at))
         };
         Some(Fact { resource, event: step.change.event(), timestamp: step.at, data })
+    }
+
+    /// Keeps a message; returns its id and its webhook.
+    pub(super) fn begin_message(&mut self, order: PlayMessage, now: i64) -> Result<(String, Fact), String> {
+        let message = self.messages.begin(order, &self.directory, now)?;
+        Ok((message.id.clone(), message_fact(message, message.event(), &self.directory)))
+    }
+
+    pub(super) fn change_message(&mut self, id: &str, change: StatusChange, now: i64) -> Option<Fact> {
+        let message = self.messages.change(id, change, now)?;
+        Some(message_fact(message, "message.status_updated", &self.directory))
+    }
+
+    /// All messages as their webhooks show them, by id.
+    pub(super) fn messages(&self) -> impl Iterator<Item = Value> {
+        self.messages.iter().map(|message| message.webhook(&self.directory))
     }
 
     /// A tag that is not in the data file is created, as an administrator would before agents can use it.
@@ -226,6 +245,10 @@ impl Entry {
             Entry::Raw { data, .. } => data.clone(),
         }
     }
+}
+
+fn message_fact(message: &Message, event: &'static str, directory: &Directory) -> Fact {
+    Fact { resource: "message", event, timestamp: message.updated_at, data: message.webhook(directory) }
 }
 
 fn apply(call: &mut Call, step: &Step, item_id: u64, known_tags: &[Tag]) {

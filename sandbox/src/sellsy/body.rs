@@ -37,6 +37,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// For a schema that is closed.
+    pub(super) fn refuse_unknown(&mut self, known: &[&str]) {
+        let body = self.body;
+        body.keys().filter(|key| !known.contains(&key.as_str())).for_each(|key| self.problems.unknown(key));
+    }
+
     pub(super) fn into_result(self) -> Result<(), Error> {
         self.problems.into_result()
     }
@@ -67,6 +73,26 @@ pub(super) fn text_or_null(value: &Value) -> Result<Option<String>, &'static str
         Value::String(text) => Ok(Some(text.clone())),
         _ => Err("Cette valeur doit être une chaîne"),
     }
+}
+
+pub(super) fn text(value: &Value) -> Result<String, &'static str> {
+    value.as_str().map(str::to_owned).ok_or("Cette valeur doit être une chaîne")
+}
+
+pub(super) fn flag(value: &Value) -> Result<bool, &'static str> {
+    value.as_bool().ok_or("Cette valeur doit être un booléen")
+}
+
+/// One of the names of `T`.
+pub(super) fn choice<T: DeserializeOwned>(value: &Value) -> Result<T, &'static str> {
+    T::deserialize(value).map_err(|_| NOT_A_CHOICE)
+}
+
+/// What `read` reads, or null.
+pub(super) fn or_null<T>(
+    read: impl FnOnce(&Value) -> Result<T, &'static str>,
+) -> impl FnOnce(&Value) -> Result<Option<T>, &'static str> {
+    move |value: &Value| if value.is_null() { Ok(None) } else { read(value).map(Some) }
 }
 
 pub(super) fn priority(value: &Value) -> Result<u8, &'static str> {

@@ -1,23 +1,26 @@
 //! `/_sandbox/sellsy/…`: a test looks inside the account, and changes it as a person in Sellsy's pages would.
 //!
-//! Records have the data file's shape here; phone calls, comments and tasks have the API's shape, with their texts as they were
-//! sent, and phone calls and tasks their history. Nothing here counts as a request to the API.
+//! A test writes records in the data file's shape and reads them in the API's; phone calls, comments and tasks have the API's
+//! shape, with their texts as they were sent. What the API can write has its history. Nothing here counts as a request to the
+//! API.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::errors::Error;
-use super::notices::{Change, Webhook};
-use super::seed::{Opportunity, Quotas, Record, SearchSettings, now};
+use super::notices::Webhook;
+use super::seed::{Quotas, SearchSettings, now};
 use super::store::{Kind, Store, Task};
 use super::texts::TextSettings;
 use super::{Account, phone_calls, tasks, views};
+use records::Collection;
+
+mod records;
+mod smart_tags;
 
 pub(super) fn router() -> Router<Account> {
     Router::new()
@@ -32,8 +35,10 @@ pub(super) fn router() -> Router<Account> {
         .route("/search", get(show_search).put(set_search))
         .route("/texts", get(show_texts).put(set_texts))
         .route("/webhook", post(set_webhook))
-        .route("/{kind}", post(add))
-        .route("/{kind}/{id}", patch(change).delete(remove))
+        .route("/smart-tags", get(smart_tags::settings).put(smart_tags::set))
+        .route("/{kind}", get(records::list).post(records::add))
+        .route("/{kind}/{id}", get(records::show).patch(records::change).delete(records::remove))
+        .route("/{kind}/{id}/smart-tags", get(smart_tags::show).patch(smart_tags::change))
 }
 
 /// A refusal with its reason; 404 for what does not exist.
@@ -76,23 +81,13 @@ impl IntoResponse for Refusal {
 async fn state(State(account): State<Account>) -> Json<Value> {
     let store = account.store();
     let zone = &store.zone;
-    let records = |kind| -> Vec<Value> {
-        let show = |record: &Record| {
-            let mut view = views::record(kind, record, zone);
-            if kind == Kind::Contact {
-                view["companies"] = json!(record.companies);
-                view["individuals"] = json!(record.individuals);
-            }
-            view
-        };
-        store.records(kind).values().map(show).collect()
-    };
     Json(json!({
         "staffs": store.staffs.values().map(|staff| views::staff(staff, zone)).collect::<Vec<_>>(),
-        "individuals": records(Kind::Individual),
-        "companies": records(Kind::Company),
-        "contacts": records(Kind::Contact),
-        "opportunities": store.opportunities.values().map(|row| views::opportunity(row, zone)).collect::<Vec<_>>(),
+        "individuals": Collection::Records(Kind::Individual).all(&store),
+        "companies": Collection::Records(Kind::Company).all(&store),
+        "contacts": Collection::Records(Kind::Contact).all(&store),
+        "opportunities": Collection::Opportunities.all(&store),
+        "smart_tags": store.smart_tags.all().collect::<Vec<_>>(),
         "phone_calls": with_history(&store),
         "tasks": tasks_with_history(&store),
         "comments": store.comments.values().map(|comment| views::comment(comment, &comment.description, zone)).collect::<Vec<_>>(),
@@ -172,123 +167,6 @@ async fn delete_task(State(account): State<Account>, Path(id): Path<u64>) -> Res
 
 async fn delete_comment(State(account): State<Account>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
     account.store().comments.remove(&id).map(|_| StatusCode::NO_CONTENT).ok_or_else(Refusal::not_found)
-}
-
-/// The collections in which a test can add, change and remove records.
-#[derive(Debug, Clone, Copy)]
-enum Collection {
-    Records(Kind),
-    Opportunities,
-}
-
-impl Collection {
-    fn parse(name: &str) -> Result<Collection, Refusal> {
-        match name {
-            "individuals" => Ok(Collection::Records(Kind::Individual)),
-            "companies" => Ok(Collection::Records(Kind::Company)),
-            "contacts" => Ok(Collection::Records(Kind::Contact)),
-            "opportunities" => Ok(Collection::Opportunities),
-            _ => Err(Refusal::not_found()),
-        }
-    }
-
-    /// Sends a notice of a change, if the record exists.
-    fn notify(self, account: &Account, store: &Store, id: u64, change: Change) {
-        if let Collection::Records(kind) = self
-            && let Some(record) = store.record(kind, id)
-        {
-            account.notices().send(kind, record.kind_type, id, change, store.token_staff_id);
-        }
-    }
-
-    fn show(self, store: &Store, id: u64) -> Json<Value> {
-        Json(match self {
-            Collection::Records(kind) => json!(store.record(kind, id)),
-            Collection::Opportunities => json!(store.opportunities.get(&id)),
-        })
-    }
-}
-
-async fn add(
-    State(account): State<Account>,
-    Path(collection): Path<String>,
-    Json(body): Json<Value>,
-) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let collection = Collection::parse(&collection)?;
-    let mut store = account.store();
-    let id = match collection {
-        Collection::Records(kind) => {
-            let record: Record = serde_json::from_value(body)?;
-            if store.record(kind, record.id).is_some() {
-                return Err(Refusal(StatusCode::CONFLICT, format!("{} {} exists already", kind.name(), record.id)));
-            }
-            store.put_record(kind, record)
-        }
-        Collection::Opportunities => {
-            let opportunity: Opportunity = serde_json::from_value(body)?;
-            if store.opportunities.contains_key(&opportunity.id) {
-                return Err(Refusal(StatusCode::CONFLICT, format!("opportunity {} exists already", opportunity.id)));
-            }
-            store.put_opportunity(opportunity)
-        }
-    }?;
-    collection.notify(&account, &store, id, Change::Created);
-    Ok((StatusCode::CREATED, collection.show(&store, id)))
-}
-
-async fn change(
-    State(account): State<Account>,
-    Path((collection, id)): Path<(String, u64)>,
-    Json(changes): Json<Map<String, Value>>,
-) -> Result<Json<Value>, Refusal> {
-    let collection = Collection::parse(&collection)?;
-    let mut store = account.store();
-    match collection {
-        Collection::Records(kind) => {
-            let mut record: Record = changed(store.record(kind, id), &changes, id)?;
-            if !changes.contains_key("updated") {
-                record.updated = Some(now());
-            }
-            store.put_record(kind, record)
-        }
-        Collection::Opportunities => {
-            let mut opportunity: Opportunity = changed(store.opportunities.get(&id), &changes, id)?;
-            if changes.contains_key("status") && !changes.contains_key("updated_status") {
-                opportunity.updated_status = Some(now());
-                account.notices().send_status(id, store.token_staff_id);
-            }
-            store.put_opportunity(opportunity)
-        }
-    }?;
-    collection.notify(&account, &store, id, Change::Updated);
-    Ok(collection.show(&store, id))
-}
-
-fn changed<T: Serialize + DeserializeOwned>(
-    before: Option<&T>,
-    changes: &Map<String, Value>,
-    id: u64,
-) -> Result<T, Refusal> {
-    let mut after = json!(before.ok_or_else(Refusal::not_found)?);
-    for (key, value) in changes {
-        after[key] = value.clone();
-    }
-    after["id"] = json!(id);
-    Ok(serde_json::from_value(after)?)
-}
-
-async fn remove(
-    State(account): State<Account>,
-    Path((collection, id)): Path<(String, u64)>,
-) -> Result<StatusCode, Refusal> {
-    let mut store = account.store();
-    let collection = Collection::parse(&collection)?;
-    collection.notify(&account, &store, id, Change::Deleted);
-    let removed = match collection {
-        Collection::Records(kind) => store.remove_record(kind, id),
-        Collection::Opportunities => store.opportunities.remove(&id).is_some(),
-    };
-    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::not_found()) }
 }
 
 async fn show_quotas(State(account): State<Account>) -> Json<Quotas> {

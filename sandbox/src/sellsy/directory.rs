@@ -1,4 +1,4 @@
-//! Individuals, companies and contacts: search, item, and the companies of a contact.
+//! Individuals, companies and contacts: search, item, and the companies of a contact. `individuals` writes.
 //!
 //! Only contacts can be filtered by phone, and only by the exact text that is stored; individuals and companies refuse such a
 //! filter.

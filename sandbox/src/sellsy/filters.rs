@@ -18,6 +18,8 @@ const OF_THE_QUERY: [&str; 4] = ["limit", "offset", "order", "direction"];
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Schema {
     Closed(&'static [&'static str]),
+    /// Closed around the filters, but not within them.
+    OpenFilters,
     Open,
 }
 
@@ -47,7 +49,7 @@ impl Filters {
             None => Map::new(),
         };
         for key in body.keys() {
-            if OF_THE_QUERY.contains(&key.as_str()) || matches!(schema, Schema::Closed(_)) {
+            if OF_THE_QUERY.contains(&key.as_str()) || !matches!(schema, Schema::Open) {
                 problems.unknown(key);
             }
         }
@@ -182,6 +184,9 @@ mod tests {
         check(r#"{"filters":{"phone_number":"x"}}"#, closed, true);
         check(r#"{"filters":{"phone_number":"x"}}"#, Schema::Open, false);
         check(r#"{"filters":{},"limit":5}"#, Schema::Open, true);
+        check(r#"{"filters":{},"x":5}"#, Schema::Open, false);
+        check(r#"{"filters":{},"x":5}"#, Schema::OpenFilters, true);
+        check(r#"{"filters":{"phone_number":"x"}}"#, Schema::OpenFilters, false);
         check(r#"{}"#, Schema::Open, true);
         check(r#"[]"#, Schema::Open, true);
         check("", Schema::Open, true);

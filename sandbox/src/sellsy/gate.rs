@@ -102,19 +102,28 @@ fn admit(account: &Account, request: &Request) -> Result<(), Error> {
     }
 }
 
-/// The scopes that the documentation names for an endpoint; a search counts as reading although it is a POST.
+/// The scopes that the documentation names for an endpoint; a search counts as reading although it is a POST. Smart-tags need
+/// one for the record and one for themselves.
 fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
     let segments: Vec<_> = path.trim_matches('/').split('/').collect();
     let reading = method == Method::GET || segments.last() == Some(&"search");
     match (segments.as_slice(), reading) {
+        ([record, _, "smart-tags"], _) => {
+            let own = if reading { "smart-tags.read" } else { "smart-tags.write" };
+            scopes(method, record).into_iter().chain([own]).collect()
+        }
         (["search"], _) => vec!["search.read"],
         (["activities", ..], _) => vec!["activities.read"],
         (["quotas"], _) => vec!["accounts.read"],
         (["contacts", _, "companies"], _) => vec!["companies.read", "contacts.read"],
-        (["individuals", ..], _) => vec!["individuals.read"],
-        (["companies", ..], _) => vec!["companies.read"],
-        (["contacts", ..], _) => vec!["contacts.read"],
-        (["opportunities", ..], _) => vec!["opportunities.read"],
+        (["individuals", ..], true) => vec!["individuals.read"],
+        (["individuals", ..], false) => vec!["individuals.write"],
+        (["companies", ..], true) => vec!["companies.read"],
+        (["companies", ..], false) => vec!["companies.write"],
+        (["contacts", ..], true) => vec!["contacts.read"],
+        (["contacts", ..], false) => vec!["contacts.write"],
+        (["opportunities", ..], true) => vec!["opportunities.read"],
+        (["opportunities", ..], false) => vec!["opportunities.write"],
         (["staffs", ..], _) => vec!["staffs.read"],
         (["phone-calls", ..], true) => vec!["phonecalls.read"],
         (["phone-calls", ..], false) => vec!["phonecalls.write"],
@@ -150,6 +159,14 @@ mod tests {
         check(Method::POST, "/tasks", &["tasks.write"]);
         check(Method::PUT, "/tasks/4", &["tasks.write"]);
         check(Method::GET, "/contacts/4/companies", &["companies.read", "contacts.read"]);
+        check(Method::POST, "/individuals/search", &["individuals.read"]);
+        check(Method::POST, "/individuals", &["individuals.write"]);
+        check(Method::DELETE, "/individuals/4", &["individuals.write"]);
+        check(Method::GET, "/companies/4/smart-tags", &["companies.read", "smart-tags.read"]);
+        check(Method::POST, "/contacts/4/smart-tags", &["contacts.write", "smart-tags.write"]);
+        check(Method::GET, "/opportunities/pipelines", &["opportunities.read"]);
+        check(Method::POST, "/opportunities/steps/search", &["opportunities.read"]);
+        check(Method::PATCH, "/opportunities/4", &["opportunities.write"]);
         check(Method::GET, "/search", &["search.read"]);
         check(Method::GET, "/activities/crm/metas", &["activities.read"]);
     }

@@ -1,5 +1,5 @@
 //! Sellsy's webhooks: each change of an individual, a company or a contact, and each new status of an opportunity, sends a notice to one
-//! address.
+//! address, whether a person or the API made it. Of smart-tags and steps no event is known, so they send none.
 //!
 //! A notice says what happened to which record, not what the record contains, and its values are strings, as recorded. The
 //! recordings differ in `relatedtype`: `people` is a contact; for everything else this sandbox sends `third`, which says

@@ -34,6 +34,11 @@ impl Key {
         Key { field: Some(field), id }
     }
 
+    /// Fields are compared as texts.
+    pub(super) fn number(field: u32, id: u64) -> Key {
+        Key::field(format!("{field:010}"), id)
+    }
+
     fn encode(&self) -> String {
         let id = self.id.to_string();
         let parts = match &self.field {

@@ -1,11 +1,11 @@
-//! What every endpoint reads from a request: the query in PHP's notation, and a JSON object as body.
+//! What every endpoint reads from a request: the query in PHP's notation, and a JSON object or list as body.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
-use super::errors::Error;
+use super::errors::{Error, Problems};
 
 /// The query parameters. Lists are written `name[]=a&name[]=b` (or `name[0]=a`); without brackets they are ignored.
 #[derive(Debug, Default)]
@@ -25,6 +25,25 @@ impl Parameters {
     /// Of several values the last one, as in PHP.
     pub(super) fn one(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A yes or no; absent, it is no.
+    pub(super) fn flag(&self, name: &str, problems: &mut Problems) -> bool {
+        match self.one(name) {
+            None | Some("false" | "0") => false,
+            Some("true" | "1") => true,
+            Some(_) => {
+                problems.invalid(name, "Cette valeur doit être un booléen");
+                false
+            }
+        }
+    }
+
+    /// `verify`: the request is only checked.
+    pub(super) fn only_verify(&self) -> Result<bool, Error> {
+        let mut problems = Problems::default();
+        let verify = self.flag("verify", &mut problems);
+        problems.into_result().map(|()| verify)
     }
 
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
@@ -51,11 +70,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 pub(super) fn object(body: &Bytes) -> Result<Map<String, Value>, Error> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => Err(Error::bad_request("Le contenu de la requête doit être un objet JSON.")),
-        Err(_) => Err(Error::bad_request("Le contenu de la requête n'est pas du JSON valide.")),
+    match json(body)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(Error::bad_request("Le contenu de la requête doit être un objet JSON.")),
     }
+}
+
+/// A list; null or no body at all count as an empty one.
+pub(super) fn list_or_null(body: &Bytes) -> Result<Vec<Value>, Error> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    match json(body)? {
+        Value::Array(items) => Ok(items),
+        Value::Null => Ok(Vec::new()),
+        _ => Err(Error::bad_request("Le contenu de la requête doit être une liste JSON.")),
+    }
+}
+
+fn json(body: &Bytes) -> Result<Value, Error> {
+    serde_json::from_slice(body).map_err(|_| Error::bad_request("Le contenu de la requête n'est pas du JSON valide."))
 }
 
 #[cfg(test)]

@@ -33,14 +33,7 @@ pub(super) async fn search(State(account): State<Account>, parameters: Parameter
     let scopes = parameters.list("type");
     let limit = paging::limit(&parameters, &mut problems);
     let types: Vec<_> = scopes.iter().filter_map(|name| Wanted::parse(name, &mut problems)).collect();
-    let archived = match parameters.one("archived") {
-        None | Some("false" | "0") => false,
-        Some("true" | "1") => true,
-        Some(_) => {
-            problems.invalid("archived", "Cette valeur doit être un booléen");
-            false
-        }
-    };
+    let archived = parameters.flag("archived", &mut problems);
     problems.into_result()?;
     // Without types all kinds are searched, and the API chooses the limit.
     let (types, limit) = if scopes.is_empty() { (Wanted::everything(), DEFAULT_LIMIT) } else { (types, limit) };

@@ -26,6 +26,10 @@ pub struct Seed {
     pub topics: Vec<Topic>,
     #[serde(default)]
     pub task_labels: Vec<TaskLabel>,
+    #[serde(default)]
+    pub pipelines: Vec<Pipeline>,
+    #[serde(default)]
+    pub smart_tags: Vec<SmartTag>,
     pub staffs: Vec<Staff>,
     #[serde(default)]
     pub individuals: Vec<Record>,
@@ -104,6 +108,48 @@ fn active() -> bool {
     true
 }
 
+/// A pipeline of opportunities, with its steps.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    pub id: u64,
+    pub name: String,
+    #[serde(default)]
+    pub is_default: bool,
+    #[serde(default)]
+    pub rank: u32,
+    pub steps: Vec<Step>,
+}
+
+/// A step of a pipeline, in the API's shape, which does not name the pipeline. Its id is the account's, its name and rank are the
+/// pipeline's: others may have the same.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub id: u64,
+    pub name: String,
+    #[serde(default)]
+    pub probability: u8,
+    #[serde(default)]
+    pub rank: u32,
+}
+
+/// A smart-tag, and what has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmartTag {
+    pub id: u64,
+    pub value: String,
+    #[serde(default)]
+    pub individuals: Vec<u64>,
+    #[serde(default)]
+    pub companies: Vec<u64>,
+    #[serde(default)]
+    pub contacts: Vec<u64>,
+    #[serde(default)]
+    pub opportunities: Vec<u64>,
+}
+
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Staff {
@@ -147,7 +193,7 @@ pub enum Civility {
 }
 
 /// An individual, a company or a contact: `name` is a company's, first and last name are a person's, contacts have no type.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// 0: the next free id.
@@ -238,6 +284,9 @@ pub struct Opportunity {
     /// In euros, as Sellsy writes amounts: a string.
     #[serde(default = "nothing")]
     pub amount: String,
+    /// It decides the pipeline too. Absent: the first step of the default pipeline.
+    #[serde(default)]
+    pub step: Option<u64>,
     #[serde(default)]
     pub probability: u8,
     #[serde(default)]

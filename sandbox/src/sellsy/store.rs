@@ -1,7 +1,8 @@
 //! Everything the account holds, by id.
 //!
 //! The store keeps references valid (a contact's companies, an opportunity's customer) but knows nothing of requests:
-//! validation with its messages is up to the endpoints. Iteration is by ascending id.
+//! validation with its messages is up to the endpoints. Iteration is by ascending id. The children hold what has rules of its
+//! own: which step is in which pipeline, and which smart-tags a record has.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,16 @@ use anyhow::ensure;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, TaskLabel, Topic};
 use super::tasks::Reminder;
 use super::texts::Texts;
+use pipelines::Pipelines;
+use smart_tags::SmartTags;
+
+pub(super) mod pipelines;
+pub(super) mod smart_tags;
 
 /// The kinds of record that a caller can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,21 +41,37 @@ impl Kind {
     }
 }
 
-/// A record to which a phone call, a comment or a task is related.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+/// A record to which a phone call, a comment or a task is related, or which has smart-tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub(super) struct Related {
     #[serde(rename = "type")]
     pub(super) kind: RelatedKind,
     pub(super) id: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RelatedKind {
     Opportunity,
     Company,
     Individual,
     Contact,
+}
+
+impl RelatedKind {
+    pub(super) fn with(self, id: u64) -> Related {
+        Related { kind: self, id }
+    }
+}
+
+impl From<Kind> for RelatedKind {
+    fn from(kind: Kind) -> RelatedKind {
+        match kind {
+            Kind::Individual => RelatedKind::Individual,
+            Kind::Company => RelatedKind::Company,
+            Kind::Contact => RelatedKind::Contact,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -74,12 +96,12 @@ pub(super) struct PhoneCall {
 pub(super) struct Write {
     pub(super) at_ms: i64,
     pub(super) method: &'static str,
-    pub(super) body: Map<String, Value>,
+    pub(super) body: Value,
 }
 
 impl Write {
-    pub(super) fn now(method: &'static str, body: Map<String, Value>) -> Write {
-        Write { at_ms: Timestamp::now().as_millisecond(), method, body }
+    pub(super) fn now(method: &'static str, body: impl Into<Value>) -> Write {
+        Write { at_ms: Timestamp::now().as_millisecond(), method, body: body.into() }
     }
 }
 
@@ -128,6 +150,7 @@ pub(super) struct Store {
     pub(super) texts: Texts,
     pub(super) topics: Vec<Topic>,
     pub(super) task_labels: Vec<TaskLabel>,
+    pub(super) pipelines: Pipelines,
     pub(super) token_staff_id: u64,
     pub(super) staffs: BTreeMap<u64, Staff>,
     individuals: BTreeMap<u64, Record>,
@@ -137,6 +160,10 @@ pub(super) struct Store {
     pub(super) phone_calls: BTreeMap<u64, PhoneCall>,
     pub(super) comments: BTreeMap<u64, Comment>,
     pub(super) tasks: BTreeMap<u64, Task>,
+    pub(super) smart_tags: SmartTags,
+    /// The writes to individuals and opportunities, as for phone calls.
+    writes: BTreeMap<Related, Vec<Write>>,
+    last_record: BTreeMap<Kind, u64>,
     last_phone_call: u64,
     last_comment: u64,
     last_task: u64,
@@ -150,6 +177,7 @@ impl Store {
             texts: Texts::default(),
             topics: seed.topics.clone(),
             task_labels: seed.task_labels.clone(),
+            pipelines: Pipelines::new(&seed.pipelines)?,
             token_staff_id: seed.token_staff_id,
             staffs: seed.staffs.iter().map(|staff| (staff.id, staff.clone())).collect(),
             individuals: BTreeMap::new(),
@@ -159,6 +187,9 @@ impl Store {
             phone_calls: BTreeMap::new(),
             comments: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            smart_tags: SmartTags::default(),
+            writes: BTreeMap::new(),
+            last_record: BTreeMap::new(),
             last_phone_call: 5_000_000,
             last_comment: 0,
             last_task: 700_000,
@@ -175,6 +206,10 @@ impl Store {
         for opportunity in &seed.opportunities {
             ensure!(!store.opportunities.contains_key(&opportunity.id), "opportunity {} occurs twice", opportunity.id);
             store.put_opportunity(opportunity.clone())?;
+        }
+        for tag in &seed.smart_tags {
+            let of = store.smart_tags.put(tag)?;
+            ensure!(of.iter().all(|one| store.knows(*one)), "smart-tag {} is on a record that is not known", tag.id);
         }
         Ok(store)
     }
@@ -216,12 +251,14 @@ impl Store {
         let owner = *record.owner_id.get_or_insert(self.token_staff_id);
         ensure!(self.staffs.contains_key(&owner), "staff {owner} is not known");
         record.companies.sort_unstable();
-        let records = self.records_mut(kind);
+        // An id that no record of this kind has had, not even a deleted one.
+        let last = self.last_record.entry(kind).or_default();
         if record.id == 0 {
-            record.id = next_id(records);
+            record.id = *last + 1;
         }
         let id = record.id;
-        records.insert(id, record);
+        *last = id.max(*last);
+        self.records_mut(kind).insert(id, record);
         Ok(id)
     }
 
@@ -236,6 +273,9 @@ impl Store {
         ensure!(contacts, "an opportunity's contacts must be known");
         let owner = *opportunity.owner_id.get_or_insert(self.token_staff_id);
         ensure!(self.staffs.contains_key(&owner), "staff {owner} is not known");
+        opportunity.step = opportunity.step.or_else(|| self.pipelines.first_step_of_all());
+        let step = opportunity.step.and_then(|step| self.pipelines.find(step));
+        ensure!(step.is_some(), "an opportunity is in a known step");
         if opportunity.id == 0 {
             opportunity.id = next_id(&self.opportunities);
         }
@@ -256,12 +296,36 @@ impl Store {
                 Kind::Contact => {}
             }
         }
-        self.opportunities.retain(|_, opportunity| match kind {
-            Kind::Company => opportunity.company_id != Some(id),
-            Kind::Individual => opportunity.individual_id != Some(id),
-            Kind::Contact => true,
-        });
+        let of_record = |opportunity: &&Opportunity| match kind {
+            Kind::Company => opportunity.company_id == Some(id),
+            Kind::Individual => opportunity.individual_id == Some(id),
+            Kind::Contact => false,
+        };
+        let gone: Vec<u64> = self.opportunities.values().filter(of_record).map(|opportunity| opportunity.id).collect();
+        for opportunity in gone {
+            self.remove_opportunity(opportunity);
+        }
+        self.forget(RelatedKind::from(kind).with(id));
         true
+    }
+
+    pub(super) fn remove_opportunity(&mut self, id: u64) -> bool {
+        self.forget(RelatedKind::Opportunity.with(id));
+        self.opportunities.remove(&id).is_some()
+    }
+
+    fn forget(&mut self, record: Related) {
+        self.smart_tags.forget(record);
+        self.writes.remove(&record);
+    }
+
+    /// Keeps a write that was accepted.
+    pub(super) fn note(&mut self, record: Related, write: Write) {
+        self.writes.entry(record).or_default().push(write);
+    }
+
+    pub(super) fn history(&self, record: Related) -> &[Write] {
+        self.writes.get(&record).map_or(&[], Vec::as_slice)
     }
 
     /// The companies of a contact, by ascending id.

@@ -33,9 +33,7 @@ pub(super) async fn labels(State(account): State<Account>, parameters: Parameter
     let paging = Paging::parse(&parameters, &["rank", "id"])?;
     let store = account.store();
     let rows = store.task_labels.iter().map(|label| {
-        // Keys are compared as texts.
-        let rank = format!("{:010}", label.rank);
-        (if paging.order == "rank" { Key::field(rank, label.id) } else { Key::id(label.id) }, label)
+        (if paging.order == "rank" { Key::number(label.rank, label.id) } else { Key::id(label.id) }, label)
     });
     Ok(paging.page(rows.collect(), |label| json!(label)))
 }

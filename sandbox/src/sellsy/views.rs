@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::seed::{Opportunity, Record, Staff, TaskLabel, Topic};
+use super::store::pipelines::Pipelines;
 use super::store::{Comment, Kind, PhoneCall, Related, RelatedKind, Store, Task};
 use super::tasks::Reminder;
 
@@ -127,7 +128,8 @@ pub(super) fn search_row(store: &Store, kind: Kind, record: &Record) -> Value {
     merged([common, own, civility])
 }
 
-pub(super) fn opportunity(opportunity: &Opportunity, zone: &TimeZone) -> Value {
+pub(super) fn opportunity(opportunity: &Opportunity, pipelines: &Pipelines, zone: &TimeZone) -> Value {
+    let place = opportunity.step.and_then(|step| pipelines.find(step));
     let customer = match (opportunity.company_id, opportunity.individual_id) {
         (Some(id), _) => json!({"id": id, "type": "company"}),
         (_, id) => json!({"id": id, "type": "individual"}),
@@ -145,8 +147,8 @@ pub(super) fn opportunity(opportunity: &Opportunity, zone: &TimeZone) -> Value {
         "updated_status": opportunity.updated_status.map(|at| local(at, zone)),
         "status": opportunity.status,
         "amount": {"value": opportunity.amount, "currency": "EUR"},
-        "pipeline": {"id": 11, "name": "Prospection"},
-        "step": {"id": 21, "name": "Piste"},
+        "pipeline": place.map(|(pipeline, _)| json!({"id": pipeline.id, "name": pipeline.name})),
+        "step": place.map(|(_, step)| json!({"id": step.id, "name": step.name})),
         "probability": opportunity.probability,
         "note": opportunity.note,
         "owner": staff_ref(opportunity.owner_id),

@@ -6,3 +6,4 @@ mod api;
 mod calls;
 mod deliveries;
 mod harness;
+mod messages;

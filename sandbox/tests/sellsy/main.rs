@@ -5,7 +5,10 @@
 mod directory;
 mod faults;
 mod harness;
+mod individuals;
 mod limits;
 mod phone_calls;
 mod program;
+mod smart_tags;
+mod steps;
 mod tasks;

@@ -5,6 +5,8 @@ use harness::Sandbox;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+mod acts;
+
 /// The endpoints whose lists are read completely, so that every record of the account is checked.
 const ALL: [&str; 5] = [
     "/individuals/search?limit=100",
@@ -68,6 +70,7 @@ pub(super) async fn ask(sandbox: &Sandbox) -> Result<()> {
     search(&client).await?;
     write(&client).await?;
     tasks(&client).await?;
+    acts::ask(&client).await?;
     wrong(&client).await?;
     missing(&client).await?;
     too_often(&client).await?;

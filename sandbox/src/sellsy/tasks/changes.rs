@@ -4,11 +4,10 @@
 //! closed. Whether an inactive label can be given to a task is not documented: here it cannot.
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::reminders::Reminder;
-use crate::sellsy::body::{self, NOT_A_CHOICE, Reader, set};
+use crate::sellsy::body::{self, Reader, set};
 use crate::sellsy::errors::Error;
 use crate::sellsy::related;
 use crate::sellsy::store::{Related, Store, Task, TaskStatus};
@@ -52,8 +51,8 @@ impl Changes {
         Changes {
             title: read.field("title", body::text_or_null),
             description: read.field("description", body::text_or_null),
-            status: read.field("status", |value| TaskStatus::deserialize(value).map_err(|_| NOT_A_CHOICE)),
-            is_private: read.field("is_private", |value| value.as_bool().ok_or("Cette valeur doit être un booléen")),
+            status: read.field("status", body::choice),
+            is_private: read.field("is_private", body::flag),
             due_date: read.field("due_date", body::date),
             label_id: read.field("label_id", |value| label(value, store)),
             owner_id: read.field("owner_id", |value| body::staff(value, store)),
