@@ -216,11 +216,11 @@ impl Site {
 
     /// As soon as there are logs to lose, but not later than `within`.
     async fn set_ledger_back(&self, seconds: u32, within: Duration) -> Result<()> {
-        let ledger = self.stack.ledger().await?;
-        let some = || async { (ledger.logged_since(seconds).await.ok()? >= SOME).then_some(()) };
+        // The primary may change places or take no writes meanwhile: each try has a connection of its own.
+        let some =
+            || async { (self.stack.ledger().await.ok()?.logged_since(seconds).await.ok()? >= SOME).then_some(()) };
         eventually(within, some).await;
         let _none_is_late = self.late.write().await;
-        // The primary may change places meanwhile, and then the connection of before is gone.
         let set_back = || async { self.stack.ledger().await.ok()?.set_back(seconds).await.ok() };
         let wanted = async || eventually(SOON, set_back).await.context("the ledger could not be set back");
         self.without_loggers(wanted).await
