@@ -107,6 +107,11 @@ async fn a_card_needs_no_answer_from_sellsy() -> Result<()> {
         };
         eventually(SOON, shown).await.with_context(|| format!("a card, {age} s old: {:?}", stack.logs))?;
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+        // It does not decide the call, not even for a worker of an earlier version, which goes by its age.
+        let sql =
+            "select looked_up_at < now() - interval '30 minutes' from calls where call_id = $1 and resolved_at is null";
+        let is_old: bool = stack.connection().await?.query_one(sql, &[&id]).await?.get(0);
+        assert!(is_old, "an earlier version would decide by it, {age} s old");
     }
     drop(workers);
     stack.down().await

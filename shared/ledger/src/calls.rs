@@ -112,6 +112,13 @@ pub async fn known(client: &Client, call_id: CallId) -> Result<Option<Known>> {
     }))
 }
 
+/// When a look-up for the card was made; long ago if it cannot decide the call. A worker of an earlier version goes by its age alone.
+fn looked_up_at(resolution: &str) -> String {
+    format!(
+        "case when ({resolution}->>'holds_until')::timestamptz <= now() then now() - interval '1 day' else now() end"
+    )
+}
+
 /// Stores a look-up made for the card, with its timeline line; a final decision is left alone. With `claim` it also
 /// claims the call's one card, as [`claim_card`] does, and returns whether it got it.
 pub async fn keep_look_up(
@@ -127,11 +134,12 @@ pub async fn keep_look_up(
             "with noted as ({}),
                   old as (select card_at is null and snapshot->>'ended_at' is null and not {} as free
                             from calls where call_id = $1 and resolved_at is null and erased_at is null for update)
-             update calls set resolution = $6, looked_up_at = now(), card_at = case when $7 and free then now() else card_at end
+             update calls set resolution = $6, looked_up_at = {}, card_at = case when $7 and free then now() else card_at end
                from old where call_id = $1
           returning $7 and free",
             *WRITE,
-            may_be_shown("snapshot_at")
+            may_be_shown("snapshot_at"),
+            looked_up_at("$6::jsonb")
         )
     });
     let lines = Lines::of([line]);

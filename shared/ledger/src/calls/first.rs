@@ -15,7 +15,7 @@ use tokio_postgres::{
 use vendors::aircall::wire::Call;
 
 use super::{
-    may_be_shown,
+    looked_up_at, may_be_shown,
     past::{self, Past},
 };
 use crate::{
@@ -94,11 +94,12 @@ impl Values for FirstSeen {
                                                  $13::text[], $14::bigint[])
                                        as t (id, call, seen_at, place, parts, look_up, found, digits, staff)),
                       made as (insert into calls (call_id, snapshot, snapshot_at, snapshot_rank, snapshot_parts, resolution, looked_up_at, card_at)
-                               select id, call, seen_at, place, parts, look_up, now(), case when found and not {} then now() end from i order by id
+                               select id, call, seen_at, place, parts, look_up, {}, case when found and not {} then now() end from i order by id
                                on conflict (call_id) do nothing
                             returning call_id as id, card_at is not null as claimed),
                       noted as ({})
                  select i.id as of_key, made.claimed, p.* from i left join made on made.id = i.id left join lateral ({past}) p on true",
+                looked_up_at("look_up"),
                 may_be_shown("seen_at"),
                 write_many("id in (select id from made)")
             )
