@@ -1,8 +1,9 @@
-//! Brings one task to what it should be: claims its row, and carries out what [`plan`] says.
+//! Brings one row to what it should be: claims it, and leaves it to what knows its kind ([`crate::task`], [`crate::smart_tags`], [`crate::step`],
+//! [`crate::prospect`]).
 //!
 //! What if the process dies at an await? Before a request nothing has happened. From the recorded intent until the ledger knows the answer, the
-//! outcome of a creation is unclear: when it has surely ended, the task is looked for by its marker. A change that ended unclear is known by how the
-//! task stands then. The lease keeps a second replica out; the ledger hands the row on again if nobody comes back.
+//! outcome of a request is unclear: when it has surely ended, what stands in Sellsy is looked at. The lease keeps a second replica out; the ledger
+//! hands the row on again if nobody comes back.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,62 +13,61 @@ use base::{
     settings::Settings,
 };
 use broker::amqp::{Incoming, Outcome};
-use jiff::SignedDuration;
 use ledger::{
-    followups::{self, Became, Claimed, Followup, Key, Over, Task, There},
-    timeline::{Entry, Reason, TaskLine, What},
+    followups::{self, Became, Claimed, Followup, Key, Over},
+    timeline::Entry,
 };
 use logger::Owners;
-use serde_json::{Value, json};
+use resolver::Newcomers;
 use uuid::Uuid;
-use vendors::{
-    api::LastCheck,
-    sellsy::{
-        Field, Sellsy, WriteError,
-        wire::{self, TaskCreate, TaskUpdate},
-    },
-};
+use vendors::{api::LastCheck, sellsy::Sellsy};
 
-use crate::{
-    due::FollowupDue,
-    face::{self, Face},
-    labels::Labels,
-    plan::{self, Action, Found, SETTLES},
-    text, wanted,
-    wanted::Wanted,
-};
+use crate::{due::FollowupDue, labels::Labels, steps::Steps};
 
-const NAME: &str = "followups";
+pub(crate) const NAME: &str = "followups";
 /// While somebody else holds the row, or has died with it.
-const HELD: Duration = Duration::from_secs(30);
-/// Until an action item is looked at again that the ledger does not have yet.
+pub(crate) const HELD: Duration = Duration::from_secs(30);
 const NOT_STORED: Duration = Duration::from_secs(60);
+const STORED_WITHIN: Duration = Duration::from_secs(3600);
 /// Logs go first.
 const CONTESTED: Duration = Duration::from_secs(30);
-/// Sellsy's clock may be behind, and a task is created after its call began.
-const EARLIER: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) struct Carry {
     pub(crate) database: Database,
     pub(crate) sellsy: Sellsy,
     pub(crate) owners: Owners,
     pub(crate) labels: Labels,
+    pub(crate) steps: Steps,
+    pub(crate) newcomers: Newcomers,
     pub(crate) settings: Arc<Settings>,
 }
 
-/// What the work on a row goes on with.
-struct Work<'a> {
-    key: &'a Key,
-    lease: Uuid,
-    wanted: &'a Wanted,
-    digest: String,
+/// What a message has brought, and the logger has not stored yet, perhaps because it is behind: again soon, until it must have been taken off.
+pub(crate) fn not_stored(row: &Followup) -> Until {
+    if row.age < STORED_WITHIN { Until::Again(NOT_STORED) } else { Until::Touched }
+}
+
+/// A row that is ours for a while.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) lease: Uuid,
+}
+
+/// What ends the work on a row: it is over, something is to be done later, or there is nothing to do until something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    Over(Over),
+    Again(Duration),
+    Touched,
 }
 
 impl Carry {
     pub(crate) async fn handle(&self, message: &Incoming) -> Result<Outcome> {
         let FollowupDue { key } = message.event.payload()?;
         let Ok(key) = key.parse::<Key>() else {
-            return Err(Error::park(Code::MessageMalformed, "the message names no follow-up"));
+            tracing::info!("A row of a newer version waits for a worker that knows it.");
+            return Ok(Outcome::Done);
         };
         let lease = Uuid::now_v7();
         let row = match followups::claim(&self.database.client().await?, &key, lease).await? {
@@ -78,7 +78,7 @@ impl Carry {
                 return Err(Error::new(Code::CallBusy, remedy, "another worker holds this task"));
             }
         };
-        let carried = Box::pin(self.carry(row, &key, lease)).await;
+        let carried = Box::pin(self.carry(row, Claim { key: &key, lease })).await;
         if let Err(e) = &carried {
             let client = self.database.client().await?;
             followups::give_back(&client, &key, lease, e.remedy == Remedy::Park).await?;
@@ -86,247 +86,55 @@ impl Carry {
         carried
     }
 
-    async fn carry(&self, row: Followup, key: &Key, lease: Uuid) -> Result<Outcome> {
+    async fn carry(&self, row: Followup, claim: Claim<'_>) -> Result<Outcome> {
         if self.sellsy.is_contested() {
-            return self.release(key, lease, None, Some(CONTESTED), None).await;
+            return self.release(claim, Until::Again(CONTESTED), None).await;
         }
-        let wanted = wanted::of(&self.database.client().await?, &row, &self.settings).await?;
-        let Some(wanted) = wanted else {
-            // The logger has not stored the insight yet.
-            let is_item = matches!(key, Key::ActionItem { .. }) && self.settings.rules.action_items.is_some();
-            return self.release(key, lease, None, is_item.then_some(NOT_STORED), None).await;
-        };
-        let work = Work { key, lease, wanted: &wanted, digest: wanted.digest() };
-        let (mut task, mut found, mut stands) = (row.task, None, None);
-        loop {
-            let Wanted { is_open, is_decided, .. } = wanted;
-            match plan::plan(&task, plan::Wanted { is_open, is_decided, digest: &work.digest }, found) {
-                Action::Search => match self.search(&work).await? {
-                    None => found = Some(Found::Nothing),
-                    Some(id) => {
-                        let line = self.line(&work, id, What::TaskAdopted);
-                        self.record(&work, &Became::Found(id), Some(line)).await?;
-                        task = Task::There(There { id, digest: None, stands: None, writing: None });
-                    }
-                },
-                Action::Create => {
-                    if let Some(ended) = self.create(&work).await? {
-                        return Ok(ended);
-                    }
-                    // It is over meanwhile, or a person may have changed it: the ledger says what is next.
-                    return self.release(key, lease, None, None, None).await;
-                }
-                Action::Read => {
-                    let Task::There(there) = &task else { return self.release(key, lease, None, None, None).await };
-                    found = Some(match self.sellsy.task(there.id).await? {
-                        None => Found::Gone,
-                        Some(read) => {
-                            let now = Face::of(&read);
-                            let whose = face::whose(&now, there.stands.as_ref(), there.writing.as_ref());
-                            stands = Some(now);
-                            Found::Task(whose)
-                        }
-                    });
-                }
-                Action::Update => {
-                    let (Task::There(there), Some(stands)) = (&task, &stands) else {
-                        return self.release(key, lease, None, None, None).await;
-                    };
-                    match self.update(&work, there.id, stands).await? {
-                        Updated::Written(there) => task = Task::There(there),
-                        Updated::Gone => found = Some(Found::Gone),
-                        Updated::Unclear => return self.release(key, lease, None, Some(SETTLES), None).await,
-                    }
-                }
-                Action::Rest => return self.release(key, lease, None, None, None).await,
-                Action::Again(after) => return self.release(key, lease, None, Some(after), None).await,
-                Action::End(over) => {
-                    let line = self.last_line(&work, &task, over);
-                    return self.release(key, lease, Some(over), None, Some(line)).await;
-                }
-            }
+        match claim.key {
+            Key::Missed(_) | Key::ActionItem { .. } | Key::Tag { .. } => self.task(row, claim).await,
+            Key::SmartTags { call, tag } => self.smart_tags(&row, claim, *call, tag).await,
+            Key::Step { call, tag } => self.step(&row, claim, *call, tag).await,
+            Key::Prospect(call) => self.prospect(row, claim, *call).await,
         }
     }
 
-    /// A task of ours that the ledger does not know: on the record, or on another one. The caller may have been decided otherwise since, or a person
-    /// has moved the task.
-    async fn search(&self, work: &Work<'_>) -> Result<Option<i64>> {
-        let since = work.wanted.since.saturating_sub(EARLIER).unwrap_or(work.wanted.since);
-        let mut filters = json!({ "created": { "start": since.to_string() } });
-        let related = work.wanted.related();
-        if !related.is_empty() {
-            filters["related_objects"] = json!(related);
-            if let Some(id) = self.search_by(&filters, work.key).await? {
-                return Ok(Some(id));
-            }
-            filters = json!({ "created": filters["created"] });
-        }
-        self.search_by(&filters, work.key).await
-    }
-
-    /// Tasks cannot be searched by their text.
-    async fn search_by(&self, filters: &Value, key: &Key) -> Result<Option<i64>> {
-        let mut offset: Option<String> = None;
-        loop {
-            let page = self.sellsy.tasks(filters, offset.as_deref()).await?;
-            let is_ours =
-                |task: &&wire::Task| task.description.as_deref().is_some_and(|text| text::has_marker(text, key));
-            if let Some(task) = page.data.iter().find(is_ours) {
-                return Ok(Some(task.id));
-            }
-            offset = page.next_offset().map(ToString::to_string);
-            if offset.is_none() {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// `None` when it was created. What is unclear, and what was refused for good, ends the work.
-    async fn create(&self, work: &Work<'_>) -> Result<Option<Outcome>> {
-        let Wanted { text, staff, agent, label, due, record, .. } = work.wanted;
-        let record_owner = record.as_ref().and_then(|record| record.owner_id);
-        let (mut tried_another_label, mut refused) = (false, Vec::new());
-        loop {
-            let owner = self.owners.first_of(staff.as_ref(), agent.as_deref(), record_owner).await?;
-            let task = TaskCreate {
-                title: text.title.clone(),
-                description: text.description.clone(),
-                label_id: self.labels.of(label.as_deref()).await?,
-                due_date: due.to_zoned(self.settings.time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-                owner_id: owner,
-                assigned_staff_ids: vec![owner],
-                related: work.wanted.related(),
-            };
-            let check = BeforeWrite { database: &self.database, work, became: Became::Creating };
-            match self.sellsy.create_task(&task, &check).await {
-                Ok(made) => {
-                    let there = There {
-                        id: made.id,
-                        digest: Some(work.digest.clone()),
-                        stands: Some(Face::of(&made).stored()),
-                        writing: None,
-                    };
-                    let line = self.line(work, made.id, What::TaskCreated);
-                    self.record(work, &Became::Written(there), Some(line)).await?;
-                    metrics::counter!("callbridge_tasks_total", "follows" => work.key.follows().as_str(), "outcome" => "created")
-                        .increment(1);
-                    return Ok(None);
-                }
-                Err(WriteError::Unclear(e)) => {
-                    tracing::info!(error = %e, "It is unclear whether a task was created; it is looked for when the request has surely ended.");
-                    return self.release(work.key, work.lease, None, Some(SETTLES), None).await.map(Some);
-                }
-                Err(WriteError::Refused(e, field)) => {
-                    self.record(work, &Became::NotCreated, None).await?;
-                    match field {
-                        // The next in line.
-                        Some(Field::Owner) if !refused.contains(&owner) => {
-                            self.owners.refused(owner);
-                            refused.push(owner);
-                        }
-                        Some(Field::Label) if !tried_another_label => {
-                            tried_another_label = true;
-                            self.labels.forget().await;
-                        }
-                        _ => return Err(e),
-                    }
-                }
-                Err(WriteError::Missing) => {
-                    self.record(work, &Became::NotCreated, None).await?;
-                    return Err(Error::retry(Code::SellsyRejected, "Sellsy answered 404 to a new task"));
-                }
-            }
-        }
-    }
-
-    async fn update(&self, work: &Work<'_>, id: i64, stands: &Face) -> Result<Updated> {
-        let Wanted { text, is_open, .. } = work.wanted;
-        let becomes = stands.with(text, !is_open);
-        let changes = TaskUpdate {
-            title: text.title.clone(),
-            description: text.description.clone(),
-            status: if *is_open { "todo" } else { "done" },
-        };
-        let check = BeforeWrite { database: &self.database, work, became: Became::Changing(becomes.stored()) };
-        match self.sellsy.update_task(id, &changes, &check).await {
-            Ok(changed) => {
-                let stands = changed.as_ref().map_or(becomes, Face::of);
-                let there =
-                    There { id, digest: Some(work.digest.clone()), stands: Some(stands.stored()), writing: None };
-                // That it is done is said when the work ends.
-                let line = is_open.then(|| self.line(work, id, What::TaskUpdated));
-                self.record(work, &Became::Written(there.clone()), line).await?;
-                let outcome = if *is_open { "updated" } else { "done" };
-                metrics::counter!("callbridge_tasks_total", "follows" => work.key.follows().as_str(), "outcome" => outcome)
-                    .increment(1);
-                Ok(Updated::Written(there))
-            }
-            Err(WriteError::Unclear(_)) => Ok(Updated::Unclear),
-            Err(WriteError::Missing) => Ok(Updated::Gone),
-            Err(WriteError::Refused(e, _)) => Err(e),
-        }
-    }
-
-    async fn record(&self, work: &Work<'_>, became: &Became, line: Option<Entry>) -> Result<()> {
+    pub(crate) async fn record(&self, claim: Claim<'_>, became: &Became, line: Option<Entry>) -> Result<()> {
         let client = self.database.client().await?;
-        if !followups::record(&client, work.key, work.lease, became, line).await? {
-            tracing::warn!("The lease of a task ran out before its outcome was stored; its holder looks for it.");
+        if !followups::record(&client, claim.key, claim.lease, became, line).await? {
+            tracing::warn!("The lease of a row ran out before its outcome was stored; its holder looks for it.");
         }
         Ok(())
     }
 
-    async fn release(
-        &self,
-        key: &Key,
-        lease: Uuid,
-        over: Option<Over>,
-        again_in: Option<Duration>,
-        line: Option<Entry>,
-    ) -> Result<Outcome> {
-        followups::release(&self.database.client().await?, key, lease, over, again_in, line).await?;
+    pub(crate) async fn release(&self, claim: Claim<'_>, until: Until, line: Option<Entry>) -> Result<Outcome> {
+        let (over, again_in) = match until {
+            Until::Over(over) => (Some(over), None),
+            Until::Again(after) => (None, Some(after)),
+            Until::Touched => (None, None),
+        };
+        followups::release(&self.database.client().await?, claim.key, claim.lease, over, again_in, line).await?;
         Ok(Outcome::Done)
     }
 
-    fn line(&self, work: &Work<'_>, task: i64, what: fn(TaskLine) -> What) -> Entry {
-        Entry::new(NAME, what(TaskLine { task, follows: work.key.follows() }))
+    /// For a request that creates or changes something else than a task.
+    pub(crate) fn before_write<'a>(&'a self, claim: Claim<'a>, became: Became) -> BeforeWrite<'a> {
+        BeforeWrite { database: &self.database, claim, became }
     }
-
-    fn last_line(&self, work: &Work<'_>, task: &Task, over: Over) -> Entry {
-        let Task::There(There { id, .. }) = task else {
-            return Entry::new(NAME, What::Skipped { reason: Reason::NoTask(Reason::SpokenWith.into()) });
-        };
-        let line = TaskLine { task: *id, follows: work.key.follows() };
-        let what = match over {
-            Over::Deleted => What::TaskDeleted(line),
-            Over::LeftAlone | Over::NotNeeded => What::TaskLeftAlone(line),
-            Over::Done => match work.wanted.spoke {
-                Some(spoke) => What::TaskDone { task: line, spoke },
-                None => What::TaskUpdated(line),
-            },
-        };
-        Entry::new(NAME, what)
-    }
-}
-
-enum Updated {
-    Written(There),
-    Gone,
-    Unclear,
 }
 
 /// The last check before a request: the lease is still ours, and what may happen now is recorded.
-struct BeforeWrite<'a> {
+pub(crate) struct BeforeWrite<'a> {
     database: &'a Database,
-    work: &'a Work<'a>,
+    claim: Claim<'a>,
     became: Became,
 }
 
 impl LastCheck for BeforeWrite<'_> {
     async fn check(&self) -> Result<()> {
         let client = self.database.client().await?;
-        if followups::record(&client, self.work.key, self.work.lease, &self.became, []).await? {
+        if followups::record(&client, self.claim.key, self.claim.lease, &self.became, []).await? {
             return Ok(());
         }
-        Err(Error::retry(Code::CallBusy, "the lease ran out before the task could be written"))
+        Err(Error::retry(Code::CallBusy, "the lease ran out before Sellsy could be changed"))
     }
 }

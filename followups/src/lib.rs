@@ -1,11 +1,13 @@
-//! What follows from a call beside its log, by the file of rules (`[missed]`, `[action_items]`): tasks in Sellsy.
+//! What follows from a call beside its log, by the file of rules: tasks (`[missed]`, `[action_items]`, `[tags]`), smart-tags and steps of
+//! opportunities (`[tags]`), prospects (`[unknown]`).
 //!
 //! A message only says that something may follow from a call ([`notice`]): the ledger then has a row for it, which is due at a time. When it is,
-//! the ledger hands it on ([`turn`]), and the task is brought to what it should be ([`carry`]): [`plan`] decides, [`wanted`] says what the
-//! task says, from the calls and the rules alone. So the order of messages does not matter, and one that is lost costs time only.
+//! the ledger hands it on ([`turn`]), and what follows is brought to what it should be ([`carry`]). For a task, [`plan`] decides, and [`wanted`] says
+//! what it says, from the calls and the rules alone. So the order of messages does not matter, and one that is lost costs time only.
 //! [`missed`] are the rules about missed calls. A task whose id the ledger does not know is found by its marker ([`text`]), and what a person
 //! has done with one is seen by how it stood ([`face`]).
 
+mod about;
 mod carry;
 mod due;
 mod face;
@@ -13,6 +15,11 @@ mod labels;
 pub mod missed;
 mod notice;
 mod plan;
+mod prospect;
+mod smart_tags;
+mod step;
+mod steps;
+mod task;
 mod text;
 mod turn;
 mod wanted;
@@ -27,6 +34,7 @@ use broker::{
 };
 use due::FOLLOWUP_DUE;
 use logger::Owners;
+use resolver::Newcomers;
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
@@ -51,6 +59,14 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let carry = carry::Carry {
         database: worker.database.clone(),
         labels: labels::Labels::new(sellsy.clone()),
+        steps: steps::Steps::new(sellsy.clone()),
+        newcomers: Newcomers::new(
+            sellsy.clone(),
+            &settings,
+            worker.database.clone(),
+            worker.timeline.clone(),
+            worker.publisher.clone(),
+        ),
         sellsy,
         owners,
         settings: settings.clone(),

@@ -14,24 +14,23 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::{
     followups::{Followup, Key, New, Task},
     missed::{self, Attempt, Became, Missed, Seen},
-    timeline::Reason,
 };
 use resolver::region_of;
 use vendors::aircall::wire::{Call, Direction};
 
-/// What is older is no news: nobody waits for a call back any more, and a backfill makes no tasks.
-pub(crate) const NEWS: SignedDuration = SignedDuration::from_hours(24);
+use crate::about::{self, NEWS};
+
 /// By then its messages have come. What is found later may have been known to a ledger that was lost.
 const MOMENTS: SignedDuration = SignedDuration::from_mins(15);
 /// As far back as somebody may have called: their tasks are closed when they are reached.
 const AS_FAR_BACK: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Other calls of the caller may follow, and are written together with this.
-const GATHERED: Duration = Duration::from_secs(60);
+pub(crate) const GATHERED: Duration = Duration::from_secs(60);
 
 /// `None` if it is not known yet what the call is, or if it does not count.
 pub fn attempt(seen: &Seen, settings: &Settings) -> Option<Attempt> {
     let call = &seen.call;
-    let is_nobodys = matches!(seen.rule, Some(Reason::Internal | Reason::OwnLine | Reason::Ignored));
+    let is_nobodys = seen.rule.as_ref().is_some_and(about::is_nobodys);
     // While somebody speaks with them, they are reached; who only rings may reach nobody.
     if is_nobodys || !(call.has_ended() || call.was_answered()) {
         return None;
@@ -271,6 +270,7 @@ mod tests {
                 number: NUMBER.parse().ok(),
                 task: if text.ends_with('t') { Task::There(there) } else { Task::None { may_exist: false } },
                 over: text.ends_with('x').then_some(Over::Done),
+                age: Duration::ZERO,
             }
         };
         text.split(", ").filter(|text| !text.is_empty()).map(row).collect()

@@ -7,6 +7,7 @@ use base::{
     error::Result,
     ids::CallId,
     phone::E164,
+    rules::folded,
     settings::Settings,
 };
 use broker::{
@@ -15,20 +16,27 @@ use broker::{
 };
 use jiff::Timestamp;
 use ledger::{
-    calls,
+    calls::{self, Known},
     followups::{self, Key, New},
     insight::{Content, Insight},
     missed,
+    timeline::Reason,
 };
 use tokio::time;
-use vendors::aircall::wire::Call;
+use vendors::aircall::wire::{Call, Tag};
 
-use crate::missed::{Calls, NEWS, Note, attempt, notes, number};
+use crate::{
+    about::NEWS,
+    missed::{Calls, GATHERED, Note, attempt, notes, number},
+    prospect,
+};
+
+const CALL_TAGGED: &str = "call.tagged";
 
 /// The logger gets the same message, and stores its call meanwhile.
 const STORED_WITHIN_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
-/// The insight is stored meanwhile, and others of its call come.
-const ITEMS_DUE_IN: Duration = Duration::from_secs(10);
+/// The insight or the tag is stored meanwhile, and others of its call come.
+const DUE_IN: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub(crate) struct Notice {
@@ -48,16 +56,35 @@ impl Notice {
             }
             return Ok(Outcome::Done);
         }
-        if self.settings.rules.missed.is_some()
-            && let Some(number) = self.number(call_id).await?
+        let rules = &self.settings.rules;
+        let by_tags = rules.unknown.is_some() || rules.tags.acts().next().is_some();
+        // A tag changes nothing about a missed call.
+        let is_of_interest = by_tags || rules.missed.is_some() && message.event.kind != CALL_TAGGED;
+        let Some((call, known)) = (if is_of_interest { self.ended(call_id).await? } else { None }) else {
+            return Ok(Outcome::Done);
+        };
+        let client = self.database.client().await?;
+        if rules.missed.is_some()
+            && let Some(number) = number(&call, &self.settings)
         {
-            self.note_missed(&self.database.client().await?, &number).await?;
+            self.note_missed(&client, &number).await?;
+        }
+        if by_tags {
+            // The tag of this message may not be stored yet.
+            let carried: Option<Call> = message.event.payload().ok();
+            let tags = call.tags.iter().chain(carried.iter().flat_map(|call| &call.tags));
+            self.note_tags(&client, call_id, &call, tags).await?;
+            let is_nobody = known.is_some_and(|known| known.is_final && known.resolution.rule == Reason::NoRecord);
+            let is_one = || carried.iter().chain([&call]).any(|call| prospect::is_one(call, &self.settings));
+            if is_nobody && is_one() {
+                self.note_prospect(&client, call_id, &call, false).await?;
+            }
         }
         Ok(Outcome::Done)
     }
 
-    /// The number of a call that is over and decided; if that takes longer, the ledger's turn finds it.
-    async fn number(&self, call_id: CallId) -> Result<Option<E164>> {
+    /// A call that is over, as soon as it is decided; if that takes longer, the ledger's turn finds it.
+    async fn ended(&self, call_id: CallId) -> Result<Option<(Call, Option<Known>)>> {
         let mut stored = None;
         for pause in STORED_WITHIN_MS {
             stored = {
@@ -70,7 +97,54 @@ impl Notice {
                 _ => time::sleep(Duration::from_millis(pause)).await,
             }
         }
-        Ok(stored.and_then(|(call, _)| number(&call, &self.settings)))
+        Ok(stored)
+    }
+
+    /// What the tags of a call do. One that comes again may find a record or an opportunity now.
+    async fn note_tags<'a>(
+        &self,
+        client: &Client,
+        call_id: CallId,
+        call: &Call,
+        tags: impl Iterator<Item = &'a Tag>,
+    ) -> Result<()> {
+        if !self.is_news(client, call).await? {
+            return Ok(());
+        }
+        for key in keys(call_id, tags, &self.settings) {
+            self.begin_or_touch(client, key, None, DUE_IN, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_prospect(&self, client: &Client, call_id: CallId, call: &Call, is_old: bool) -> Result<()> {
+        let Some(number) = number(call, &self.settings) else { return Ok(()) };
+        if self.is_news(client, call).await? {
+            self.begin_or_touch(client, Key::Prospect(call_id), Some(number), GATHERED, is_old).await?;
+        }
+        Ok(())
+    }
+
+    /// A backfill does nothing that a person may have done, or undone, since.
+    async fn is_news(&self, client: &Client, call: &Call) -> Result<bool> {
+        let now = client.now().await?;
+        let ended = call.ended_at.or(call.started_at);
+        Ok(ended.is_some_and(|at| now.duration_since(at) <= NEWS))
+    }
+
+    async fn begin_or_touch(
+        &self,
+        client: &Client,
+        key: Key,
+        number: Option<E164>,
+        due_in: Duration,
+        is_old: bool,
+    ) -> Result<()> {
+        let new = New { calls: vec![key.call()], key, number, due_in, is_old };
+        if !followups::begin(client, &new).await? {
+            followups::touch(client, &new.key, &new.calls, due_in).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn note_missed(&self, client: &Client, number: &E164) -> Result<()> {
@@ -96,12 +170,7 @@ impl Notice {
 
     /// An item that comes again may say something else.
     async fn note_item(&self, client: &Client, key: Key, is_old: bool) -> Result<()> {
-        let call = key.call();
-        let new = New { key, calls: vec![call], number: None, due_in: ITEMS_DUE_IN, is_old };
-        if !followups::begin(client, &new).await? {
-            followups::touch(client, &new.key, &new.calls, ITEMS_DUE_IN).await?;
-        }
-        Ok(())
+        self.begin_or_touch(client, key, None, DUE_IN, is_old).await
     }
 
     /// What messages should have noted, and did not: they were lost, or came before their call. Returns since when the oldest caller waits
@@ -140,6 +209,37 @@ impl Notice {
                 self.note_item(client, item, true).await?;
             }
         }
+        if self.settings.rules.unknown.is_some() || self.settings.rules.tags.acts().next().is_some() {
+            self.catch_up_on_tags(client).await?;
+        }
         Ok(oldest)
     }
+
+    async fn catch_up_on_tags(&self, client: &Client) -> Result<()> {
+        for recent in followups::recent_calls(client).await? {
+            let followups::Recent { call_id, call, is_nobody, known } = recent;
+            for key in keys(call_id, call.tags.iter(), &self.settings) {
+                if !known.contains(&key.to_string()) {
+                    self.begin_or_touch(client, key, None, DUE_IN, true).await?;
+                }
+            }
+            let key = Key::Prospect(call_id).to_string();
+            if is_nobody && !known.contains(&key) && prospect::is_one(&call, &self.settings) {
+                self.note_prospect(client, call_id, &call, true).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What these tags do, by the rules.
+fn keys<'a>(call: CallId, tags: impl Iterator<Item = &'a Tag>, settings: &Settings) -> BTreeSet<Key> {
+    let mut keys = BTreeSet::new();
+    for name in tags.filter_map(|tag| tag.name.as_deref()) {
+        let (tag, Some(acts)) = (folded(name), settings.rules.tags.acts_of(name)) else { continue };
+        keys.extend(acts.task.as_ref().map(|_| Key::Tag { call, tag: tag.clone() }));
+        keys.extend(acts.smart_tags.as_ref().map(|_| Key::SmartTags { call, tag: tag.clone() }));
+        keys.extend(acts.step.as_ref().map(|_| Key::Step { call, tag: tag.clone() }));
+    }
+    keys
 }

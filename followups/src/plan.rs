@@ -22,7 +22,7 @@ use crate::face::Whose;
 /// A request that has no answer has surely ended by then, and was carried out or not.
 pub(crate) const SETTLES: Duration = Duration::from_secs(40);
 /// The look-up of its caller is under way.
-const DECIDED_SOON: Duration = Duration::from_secs(30);
+pub(crate) const DECIDED_SOON: Duration = Duration::from_secs(30);
 
 /// What should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,10 @@ fn marker(key: &Key) -> String {
     match key {
         Key::Missed(call) => format!("{missed}{call})"),
         Key::ActionItem { call, item } => format!("{item_of}{call}, action item {item})"),
+        // Sellsy may change what a name is written with.
+        Key::Tag { call, tag } => format!("{item_of}{call}, tag {})", &blake3::hash(tag.as_bytes()).to_hex()[..8]),
+        // These are no tasks.
+        Key::SmartTags { call, .. } | Key::Step { call, .. } | Key::Prospect(call) => format!("{item_of}{call})"),
     }
 }
 
@@ -110,9 +114,7 @@ pub(crate) struct Item<'a> {
 
 pub(crate) fn action_item(key: &Key, item: &Item<'_>, language: Language, zone: &TimeZone) -> Text {
     let says = logger::line(item.says);
-    let caller = item.caller.map(logger::line).filter(|name| !name.is_empty());
-    let caller = caller.or_else(|| item.call.raw_digits.as_deref().map(logger::line)).unwrap_or_default();
-    let at = item.call.started_at.map(|at| moment(at, language, zone)).unwrap_or_default();
+    let (caller, at) = (who(item.call, item.caller), began(item.call, language, zone));
     let (of, link) = match language {
         Language::French => (format!("De l’appel avec {caller}, {at} (IA d’Aircall)"), "Dans Aircall : "),
         Language::English => (format!("From the call with {caller}, {at} (Aircall’s AI)"), "At Aircall: "),
@@ -120,6 +122,47 @@ pub(crate) fn action_item(key: &Key, item: &Item<'_>, language: Language, zone: 
     let mut lines = vec![marker(key), says.clone(), of];
     lines.extend(item.link.as_ref().map(|to| format!("{link}{to}")));
     Text { title: logger::cut(&says, TITLE), description: lines.join("\n") }
+}
+
+/// What the text about a tag is made of.
+pub(crate) struct Tagged<'a> {
+    /// By the rule.
+    pub(crate) title: &'a str,
+    pub(crate) tag: &'a str,
+    pub(crate) call: &'a Call,
+    pub(crate) caller: Option<&'a str>,
+    pub(crate) link: Option<String>,
+}
+
+pub(crate) fn tagged(key: &Key, tagged: &Tagged<'_>, language: Language, zone: &TimeZone) -> Text {
+    let Tagged { title, tag, call, caller, link } = tagged;
+    let (caller, at, tag) = (who(call, *caller), began(call, language, zone), logger::line(tag));
+    let (of, at_aircall) = match language {
+        Language::French => (format!("Tag « {tag} » de l’appel avec {caller}, {at}"), "Dans Aircall : "),
+        Language::English => (format!("Tag “{tag}” of the call with {caller}, {at}"), "At Aircall: "),
+    };
+    let mut lines = vec![marker(key), of];
+    lines.extend(link.as_ref().map(|to| format!("{at_aircall}{to}")));
+    Text { title: logger::cut(&format!("{} – {caller}", logger::line(title)), TITLE), description: lines.join("\n") }
+}
+
+/// What a prospect's note says.
+pub(crate) fn prospect(call: &Call, link: Option<&str>, language: Language, zone: &TimeZone) -> String {
+    let at = began(call, language, zone);
+    let (of, at_aircall) = match language {
+        Language::French => (format!("Créé d’après un appel, {at} (Aircall)"), "Dans Aircall : "),
+        Language::English => (format!("Created from a call, {at} (Aircall)"), "At Aircall: "),
+    };
+    link.map_or_else(|| of.clone(), |link| format!("{of}\n{at_aircall}{link}"))
+}
+
+fn who(call: &Call, caller: Option<&str>) -> String {
+    let caller = caller.map(logger::line).filter(|name| !name.is_empty());
+    caller.or_else(|| call.raw_digits.as_deref().map(logger::line)).unwrap_or_default()
+}
+
+fn began(call: &Call, language: Language, zone: &TimeZone) -> String {
+    call.started_at.map(|at| moment(at, language, zone)).unwrap_or_default()
 }
 
 fn moment(at: Timestamp, language: Language, zone: &TimeZone) -> String {

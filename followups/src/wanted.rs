@@ -5,27 +5,23 @@ use std::time::Duration;
 use base::{
     db::Client,
     error::Result,
-    ids::{CallId, Kind},
+    ids::CallId,
     rules::{LineOf, StaffRef, TaskRules},
     settings::{Language, Settings},
 };
 use jiff::Timestamp;
 use ledger::{
-    calls::{self, Decision},
-    followups::{Followup, Key},
+    followups::{Follows, Followup, Key, Task},
     insight::Content,
     missed::{self, Became, Seen},
     resolution::Record,
-    timeline::Reason,
 };
-use vendors::{
-    aircall::wire::Call,
-    sellsy::wire::{RecordKind, Related},
-};
+use vendors::{aircall::wire::Call, sellsy::wire::Related};
 
 use crate::{
+    about,
     missed::Calls,
-    text::{self, Item, Rings, Text},
+    text::{self, Item, Rings, Tagged, Text},
 };
 
 #[derive(Clone, Debug)]
@@ -40,6 +36,7 @@ pub(crate) struct Wanted {
     /// Whose it is: the staff of the rules, else the agent with this address, else who owns the record.
     pub(crate) staff: Option<StaffRef>,
     pub(crate) agent: Option<String>,
+    pub(crate) follows: Follows,
     pub(crate) label: Option<String>,
     pub(crate) due: Timestamp,
     /// No task of it is older.
@@ -55,15 +52,7 @@ impl Wanted {
 
     /// A task can be on one record.
     pub(crate) fn related(&self) -> Vec<Related> {
-        let related = |record: &Record| Related {
-            kind: match record.kind {
-                Kind::Individual => RecordKind::Individual,
-                Kind::Company => RecordKind::Company,
-                Kind::Contact => RecordKind::Contact,
-            },
-            id: record.id,
-        };
-        self.record.iter().map(related).collect()
+        self.record.iter().map(about::related).collect()
     }
 }
 
@@ -72,6 +61,8 @@ pub(crate) async fn of(client: &Client, row: &Followup, settings: &Settings) -> 
     match &row.key {
         Key::Missed(_) => of_missed(client, row, settings).await,
         Key::ActionItem { call, item } => of_item(client, &row.key, *call, item, settings).await,
+        Key::Tag { call, tag } => of_tag(client, row, *call, tag, settings).await,
+        Key::SmartTags { .. } | Key::Step { .. } | Key::Prospect(_) => Ok(None),
     }
 }
 
@@ -112,6 +103,7 @@ async fn of_missed(client: &Client, row: &Followup, settings: &Settings) -> Resu
         record,
         staff: rules.staff_of(&line).cloned(),
         agent: last.call.user.as_ref().and_then(|user| user.email.clone()),
+        follows: Follows::MissedCall,
         label: rules.tasks.label.clone(),
         due: due(settings, &rules.tasks, first_at, &line),
         since: first_at,
@@ -126,39 +118,66 @@ async fn of_item(
     settings: &Settings,
 ) -> Result<Option<Wanted>> {
     let Some(rules) = &settings.rules.action_items else { return Ok(None) };
-    let Some(row) = calls::look(client, call_id).await? else { return Ok(None) };
-    let insight = row.insights.values().find_map(|insight| match &insight.content {
+    let Some(about) = about::call(client, call_id).await? else { return Ok(None) };
+    let insight = about.insights.values().find_map(|insight| match &insight.content {
         Content::ActionItem { id, text } if id == item => Some((insight.at, text)),
         _ => None,
     });
-    let (Some((at, says)), Some(call)) = (insight, &row.snapshot) else { return Ok(None) };
-    // What the rules leave out is nobody's business.
-    let (resolution, is_decided) = match &row.decision {
-        Decision::Erased => return Ok(None),
-        Decision::Undecided => (None, false),
-        Decision::Reopened(resolution) => (Some(resolution), false),
-        Decision::Final { resolution, .. } => (Some(resolution), true),
-    };
-    if resolution.is_some_and(|by| matches!(by.rule, Reason::Internal | Reason::OwnLine | Reason::Ignored)) {
-        return Ok(None);
-    }
-    let record = resolution.and_then(|resolution| resolution.record.clone());
+    let Some((at, says)) = insight else { return Ok(None) };
+    let (call, record) = (&about.call, about.record());
     let item = Item {
         says,
         call,
-        caller: record.as_ref().map(|record| record.name.as_str()),
+        caller: record.map(|record| record.name.as_str()),
         link: settings.aircall.call_link.of(call_id.0),
     };
     Ok(Some(Wanted {
         text: text::action_item(key, &item, language(settings, call), &settings.time_zone),
         is_open: true,
-        is_decided,
+        is_decided: about.is_decided,
         spoke: None,
-        record,
-        staff: call.user.as_ref().and_then(|user| settings.rules.agents.staff_of(user.email.as_deref()?)).cloned(),
-        agent: call.user.as_ref().and_then(|user| user.email.clone()),
+        record: record.cloned(),
+        staff: about.staff(settings),
+        agent: about.agent(),
+        follows: Follows::ActionItem,
         label: rules.label.clone(),
         due: due(settings, rules, at, &call.line()),
+        since: call.started_at.unwrap_or(at),
+    }))
+}
+
+async fn of_tag(
+    client: &Client,
+    row: &Followup,
+    call_id: CallId,
+    tag: &str,
+    settings: &Settings,
+) -> Result<Option<Wanted>> {
+    let Some(rule) = settings.rules.tags.acts_of(tag).and_then(|acts| acts.task.as_ref()) else { return Ok(None) };
+    let Some(about) = about::call(client, call_id).await? else { return Ok(None) };
+    let Some(at) = about.tagged_at(tag) else { return Ok(None) };
+    let (call, Some(record)) = (&about.call, about.record()) else { return Ok(None) };
+    if about.is_old(client.now().await?) && matches!(row.task, Task::None { .. }) {
+        return Ok(None);
+    }
+    let tagged = Tagged {
+        title: &rule.title,
+        tag: &about.name_of(tag),
+        call,
+        caller: Some(record.name.as_str()),
+        link: settings.aircall.call_link.of(call_id.0),
+    };
+    Ok(Some(Wanted {
+        text: text::tagged(&row.key, &tagged, language(settings, call), &settings.time_zone),
+        is_open: true,
+        is_decided: about.is_decided,
+        spoke: None,
+        record: Some(record.clone()),
+        staff: about.staff(settings),
+        agent: about.agent(),
+        follows: Follows::Tag,
+        label: rule.tasks.label.clone(),
+        due: due(settings, &rule.tasks, at, &call.line()),
         since: call.started_at.unwrap_or(at),
     }))
 }

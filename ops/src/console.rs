@@ -25,8 +25,9 @@ mod story;
 mod texts;
 
 use std::{process::ExitCode, sync::Arc};
+use vendors::sellsy::Sellsy;
 
-use crate::{dead::DeadLetters, relink};
+use crate::{dead::DeadLetters, prospects, relink};
 use anyhow::Context;
 use axum::{
     Router,
@@ -63,6 +64,7 @@ struct Console {
     logs: Logs,
     /// `None` without a credential for Sellsy: no caller can be looked up.
     look_up: Option<LookUp>,
+    sellsy: Option<Sellsy>,
     sessions: auth::Sessions,
     jobs: Arc<jobs::Jobs>,
 }
@@ -108,8 +110,10 @@ impl Console {
         let has_credential = !settings.sellsy.client_id.expose_secret().is_empty()
             && !settings.sellsy.client_secret.expose_secret().is_empty();
         let look_up = if has_credential { Some(relink::look_up(database, settings)?) } else { None };
+        let sellsy = if has_credential { Some(prospects::sellsy(database, settings)?) } else { None };
         Ok(Self {
             database: database.clone(),
+            sellsy,
             dead_letters: DeadLetters::new(database, settings, &readiness, links_down),
             readiness,
             logs: Logs::new(settings)?,
@@ -128,6 +132,7 @@ fn routes(console: Shared) -> Router {
         .route("/calls/{id}", get(call::page))
         .route("/calls/{id}/relink", post(by_hand::relink))
         .route("/calls/{id}/pin", post(by_hand::pin))
+        .route("/calls/{id}/undo-prospect", post(by_hand::undo_prospect))
         .route("/missed", get(missed::page))
         .route("/dead", get(dead::page))
         .route("/dead/replay", post(dead::replay))

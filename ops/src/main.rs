@@ -17,6 +17,7 @@ mod forget;
 mod migrate;
 mod missed;
 mod pins;
+mod prospects;
 mod ready;
 mod relink;
 mod rules;
@@ -152,6 +153,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lists prospects that were created for unknown callers, and deletes one again
+    #[command(after_help = prospects::EXAMPLES)]
+    Prospects(prospects::Arguments),
     /// Says whether a worker is ready, and if not why; exit code 0 or 1: for container health checks
     #[command(after_help = ready::EXAMPLES)]
     Ready {
@@ -321,6 +325,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Pins { json } => {
             with_installation(nothing, FEW_CONNECTIONS, async |i| pins::list(&i.database, json).await).await
+        }
+        Command::Prospects(arguments) => {
+            let needs = if arguments.needs_sellsy() { sellsy } else { nothing };
+            with_installation(needs, FEW_CONNECTIONS, async |i| {
+                prospects::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
         }
         Command::Relink(arguments) => {
             with_installation(sellsy, FEW_CONNECTIONS, async |i| {

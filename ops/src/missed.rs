@@ -9,7 +9,10 @@ use base::{
 };
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
-use ledger::missed::{self, Became, Missed};
+use ledger::{
+    followups::{self, Shown},
+    missed::{self, Became, Missed},
+};
 
 use crate::{backfill::since, long, table};
 
@@ -47,11 +50,13 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
     let mut all = read(&client, settings, since).await.context("the ledger could not be read")?;
     all.retain(|missed| arguments.wanted.wants(missed));
+    let tasks = Tasks::read(&client, since).await.context("the ledger could not be read")?;
     if arguments.json {
-        let report = serde_json::json!({ "since": since, "missed": all });
+        let tasks: Vec<_> = all.iter().filter_map(|missed| tasks.of(missed)).collect();
+        let report = serde_json::json!({ "since": since, "missed": all, "tasks": tasks });
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report(&all, &settings.time_zone));
+        print!("{}", report(&all, &tasks, &settings.time_zone));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -71,10 +76,26 @@ fn same(a: &str, b: &str) -> bool {
 /// What was missed since then, oldest first.
 pub(crate) async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Missed>> {
     let seen = missed::since(client, since).await?;
-    Ok(missed::missed(seen.iter().filter_map(|seen| followups::missed::attempt(seen, settings)).collect()))
+    Ok(missed::missed(seen.iter().filter_map(|seen| ::followups::missed::attempt(seen, settings)).collect()))
 }
 
-fn report(all: &[Missed], zone: &TimeZone) -> String {
+/// The tasks in Sellsy for missed calls.
+#[derive(Default)]
+pub(crate) struct Tasks(Vec<Shown>);
+
+impl Tasks {
+    pub(crate) async fn read(client: &Client, since: Timestamp) -> base::error::Result<Self> {
+        Ok(Self(followups::of_missed(client, since).await?))
+    }
+
+    /// The last one.
+    pub(crate) fn of(&self, missed: &Missed) -> Option<&Shown> {
+        let is_of_these = |shown: &&Shown| shown.calls.iter().any(|call| missed.calls.contains(call));
+        self.0.iter().rev().filter(|shown| shown.task.is_some()).find(is_of_these)
+    }
+}
+
+fn report(all: &[Missed], tasks: &Tasks, zone: &TimeZone) -> String {
     let (open, over): (Vec<_>, Vec<_>) = all.iter().partition(|missed| missed.became == Became::Open);
     let mut text = format!(
         "{} missed: nobody has spoken with {} of them yet, {} were called back, {} rang again and were answered.\n",
@@ -90,16 +111,30 @@ fn report(all: &[Missed], zone: &TimeZone) -> String {
     };
     let line = |missed: &Missed| missed.lines.join(", ");
     if !open.is_empty() {
-        let mut table = table(["nobody yet, since", "caller", "line", "rang", "call"]);
+        let mut table = table(["nobody yet, since", "caller", "line", "rang", "call", "task"]);
         for missed in &open {
-            table.add_row([at(missed.first_at), who(missed), line(missed), rang(missed), last(missed)]);
+            table.add_row([
+                at(missed.first_at),
+                who(missed),
+                line(missed),
+                rang(missed),
+                last(missed),
+                task(tasks.of(missed)),
+            ]);
         }
         text += &format!("\n{table}\n");
     }
     if !over.is_empty() {
-        let mut table = table(["missed", "caller", "line", "rang", "what became of it"]);
+        let mut table = table(["missed", "caller", "line", "rang", "what became of it", "task"]);
         for missed in &over {
-            table.add_row([at(missed.first_at), who(missed), line(missed), rang(missed), became(&missed.became)]);
+            table.add_row([
+                at(missed.first_at),
+                who(missed),
+                line(missed),
+                rang(missed),
+                became(&missed.became),
+                task(tasks.of(missed)),
+            ]);
         }
         text += &format!("\n{table}\n");
     }
@@ -136,6 +171,17 @@ fn rang(missed: &Missed) -> String {
 
 fn last(missed: &Missed) -> String {
     missed.calls.last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn task(shown: Option<&Shown>) -> String {
+    let Some(Shown { task: Some(id), over, .. }) = shown else { return "–".into() };
+    let state = match over.as_deref() {
+        None => "open",
+        Some("done") => "done",
+        Some("deleted") => "deleted by a person",
+        Some(_) => "left to a person",
+    };
+    format!("{id}, {state}")
 }
 
 fn became(became: &Became) -> String {
@@ -195,7 +241,8 @@ mod tests {
     fn says_who_waits_and_what_became_of_the_others() {
         let all = [missed("Ventes", Became::Open), missed("SAV", called_back("Léa", 4000))];
         let zone = TimeZone::get("Europe/Paris").unwrap();
-        let text = report(&all, &zone);
+        let shown = Shown { calls: vec![CallId(8)], task: Some(6_000_001), over: Some("left_alone".into()) };
+        let text = report(&all, &Tasks(vec![shown]), &zone);
         assert!(
             text.starts_with(
                 "2 callers were missed: nobody has spoken with 1 of them yet, 1 were called back, 0 rang again"
@@ -207,10 +254,11 @@ mod tests {
             "2 times, voicemail, tried by Hugo",
             "called back by Léa after 66 min",
             "Hélène Marchand +33639984107",
+            "6000001, left to a person",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert_eq!(report(&[], &zone).lines().count(), 1);
+        assert_eq!(report(&[], &Tasks::default(), &zone).lines().count(), 1);
     }
 
     #[test]

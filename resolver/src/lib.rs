@@ -16,6 +16,7 @@ pub mod left_out;
 mod live;
 mod look_up;
 mod messages;
+mod newcomers;
 mod numbers;
 mod opportunities;
 pub mod own_lines;
@@ -41,6 +42,7 @@ use vendors::{
 
 pub use card::page_of;
 pub use look_up::{LookUp, region_of};
+pub use newcomers::Newcomers;
 
 use directory::sync::Sync;
 use opportunities::{Need, Opportunities};

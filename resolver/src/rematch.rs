@@ -26,8 +26,13 @@ impl Rematch {
         if numbers.is_empty() {
             return Ok(());
         }
+        self.waiting_for(&numbers).await
+    }
+
+    /// Resolves the unmatched calls from these numbers again.
+    pub(crate) async fn waiting_for(&self, numbers: &[&str]) -> Result<()> {
         let client = self.calls.database.client().await?;
-        let waiting = calls::waiting_for(&client, &numbers, self.days).await?;
+        let waiting = calls::waiting_for(&client, numbers, self.days).await?;
         drop(client);
         for call_id in waiting {
             match self.calls.resolve_again(call_id).await {

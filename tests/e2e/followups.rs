@@ -17,7 +17,7 @@ const STRANGER: &str = "+33 6 39 98 77 05";
 const RULES: &str =
     "[missed]\nlabel = \"devis à préparer\"\nafter = \"0s\"\ntogether = \"1h\"\ndue = \"2h\"\n[action_items]\n";
 
-async fn with_rules(what: &str, rules: &str) -> Result<(Stack, Vec<Process>)> {
+pub(crate) async fn with_rules(what: &str, rules: &str) -> Result<(Stack, Vec<Process>)> {
     let mut stack = Stack::new(what).await?;
     let file = stack.logs.join("rules.toml");
     std::fs::write(&file, rules)?;
@@ -75,7 +75,7 @@ fn reached(number: &str) -> Call {
     call(number).outbound().ringing(5).lasting(30).started_at(now() - 40).at_once()
 }
 
-async fn line(stack: &Stack, call: i64, what: &str) -> Result<Line> {
+pub(crate) async fn line(stack: &Stack, call: i64, what: &str) -> Result<Line> {
     let such = |line: &Line| line.call == call && line.is(what);
     stack.ledger().await?.line_that(call, SOON, such).await.context(what.to_owned())
 }

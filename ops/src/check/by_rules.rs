@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use base::{
-    rules::{Rules, StaffRef, folded},
+    rules::{Rules, StaffRef, StepRef, folded},
     settings::Settings,
 };
 use vendors::{
@@ -45,6 +45,9 @@ pub(super) async fn of_sellsy(sellsy: &Sellsy, settings: &Settings, credential: 
     if !labels.is_empty() {
         findings.push(look("rules: labels of tasks", task_labels(sellsy, &labels, credential)).await);
     }
+    if rules.tags.acts().any(|acts| acts.step.is_some()) {
+        findings.push(look("rules: steps", steps(sellsy, rules, credential)).await);
+    }
     if rules.staffs().next().is_some() {
         findings.push(look("rules: agents", agents(sellsy, rules, credential)).await);
     }
@@ -72,6 +75,37 @@ async fn task_labels(sellsy: &Sellsy, named: &[&str], credential: &str) -> Verdi
     missing(unknown, "Sellsy has no active label of tasks", named.len())
 }
 
+/// Each has to mean one step: two pipelines can have steps of the same name.
+async fn steps(sellsy: &Sellsy, rules: &Rules, credential: &str) -> Verdict {
+    let known = match sellsy.steps().await {
+        Ok(steps) => steps,
+        Err(e) => return rules::api(&e, "SELLSY_API_URL", credential),
+    };
+    let such = |step: &StepRef| known.iter().filter(|known| step.is(known.id, known.name.as_deref())).count();
+    let shown = |step: &StepRef| match step {
+        StepRef::Id(id) => id.to_string(),
+        StepRef::Name(name) => name.clone(),
+    };
+    let rules: Vec<_> = rules.tags.acts().filter_map(|acts| acts.step.as_ref()).collect();
+    let all: Vec<&StepRef> = rules.iter().flat_map(|rule| rule.from.iter().chain([&rule.to])).collect();
+    let unknown: Vec<String> = all.iter().filter(|step| such(step) == 0).map(|step| shown(step)).collect();
+    if !unknown.is_empty() {
+        return missing(unknown.iter().map(String::as_str), "Sellsy has no step", all.len());
+    }
+    match all.iter().find(|step| such(step) > 1) {
+        Some(step) => {
+            let says = format!("Sellsy has several steps “{}”", shown(step));
+            let named = known.iter().filter(|known| step.is(known.id, known.name.as_deref()));
+            let ids: Vec<String> = named.map(|known| known.id.to_string()).collect();
+            Verdict::failed(
+                says,
+                format!("write the id of one of them in the file of rules (RULES): {}", ids.join(", ")),
+            )
+        }
+        None => Verdict::ok(format!("all {} exist", all.len())),
+    }
+}
+
 async fn agents(sellsy: &Sellsy, rules: &Rules, credential: &str) -> Verdict {
     let staffs = match sellsy.staffs().await {
         Ok(staffs) => staffs,
@@ -89,13 +123,16 @@ async fn agents(sellsy: &Sellsy, rules: &Rules, credential: &str) -> Verdict {
         return Verdict::ok(format!("all {all} are active staff members"));
     }
     let says = format!("{} of {all} are no active staff members of Sellsy", all - there);
-    Verdict::failed(says, "correct their e-mails or ids in [agents] and [missed] of the file of rules (RULES)")
+    Verdict::failed(
+        says,
+        "correct their e-mails or ids in [agents], [missed] and [unknown] of the file of rules (RULES)",
+    )
 }
 
 pub(super) async fn of_aircall(aircall: &Aircall, settings: &Settings, credential: &str) -> Vec<Finding> {
     let rules = &settings.rules;
     let mut findings = Vec::new();
-    if rules.tags.names().next().is_some() {
+    if rules.tags_named().next().is_some() {
         findings.push(look("rules: tags", tags(aircall, rules, credential)).await);
     }
     if rules.lines_missing_from(&[]) > 0 {
@@ -110,8 +147,8 @@ async fn tags(aircall: &Aircall, rules: &Rules, credential: &str) -> Verdict {
         Err(e) => return rules::api(&e, "AIRCALL_API_URL", credential),
     };
     let known: HashSet<String> = tags.iter().filter_map(|tag| tag.name.as_deref()).map(folded).collect();
-    let count = rules.tags.names().count();
-    let verdict = missing(rules.tags.names().filter(|tag| !known.contains(&folded(tag))), "Aircall has no tag", count);
+    let count = rules.tags_named().count();
+    let verdict = missing(rules.tags_named().filter(|tag| !known.contains(&folded(tag))), "Aircall has no tag", count);
     // Calls of before may still have it.
     Verdict { state: if verdict.cure.is_some() { super::State::Warning } else { verdict.state }, ..verdict }
 }

@@ -21,6 +21,10 @@ pub(super) enum Scope {
     WriteComments,
     ReadTasks,
     WriteTasks,
+    WriteIndividuals,
+    WriteOpportunities,
+    ReadSmartTags,
+    WriteSmartTags,
 }
 
 impl Scope {
@@ -40,6 +44,13 @@ impl Scope {
     /// Needed in addition if tasks follow from calls.
     pub(super) const FOR_TASKS: [Scope; 2] = [Scope::ReadTasks, Scope::WriteTasks];
 
+    /// Needed in addition if callers whom Sellsy does not have become prospects.
+    pub(super) const FOR_PROSPECTS: [Scope; 1] = [Scope::WriteIndividuals];
+    /// Needed in addition if tags move opportunities.
+    pub(super) const FOR_STEPS: [Scope; 1] = [Scope::WriteOpportunities];
+    /// Needed in addition if tags add smart-tags, each with the write scope of the kind of record.
+    pub(super) const FOR_SMART_TAGS: [Scope; 2] = [Scope::ReadSmartTags, Scope::WriteSmartTags];
+
     /// Its name in Sellsy's developer portal.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -56,6 +67,10 @@ impl Scope {
             Scope::WriteComments => "comments.write",
             Scope::ReadTasks => "tasks.read",
             Scope::WriteTasks => "tasks.write",
+            Scope::WriteIndividuals => "individuals.write",
+            Scope::WriteOpportunities => "opportunities.write",
+            Scope::ReadSmartTags => "smart-tags.read",
+            Scope::WriteSmartTags => "smart-tags.write",
         }
     }
 
@@ -75,6 +90,10 @@ impl Scope {
             Scope::WriteComments => Probe::writing_comments(),
             Scope::ReadTasks => Probe::tasks(),
             Scope::WriteTasks => Probe::writing_tasks(),
+            Scope::WriteIndividuals => Probe::writing_individuals(),
+            Scope::WriteOpportunities => Probe::writing_opportunities(),
+            Scope::ReadSmartTags => Probe::smart_tags(),
+            Scope::WriteSmartTags => Probe::writing_smart_tags(),
         }
     }
 }

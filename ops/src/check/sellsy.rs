@@ -62,8 +62,15 @@ async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
         LogFallback::Comment => &Scope::FOR_COMMENTS,
         LogFallback::Park => &[],
     };
-    let tasks: &[Scope] = if settings.rules.have_followups() { &Scope::FOR_TASKS } else { &[] };
-    let checks = Scope::NEEDED.iter().chain(comments).chain(tasks).map(|scope| async move {
+    let rules = &settings.rules;
+    let by_rules: [(bool, &[Scope]); 4] = [
+        (rules.have_tasks(), &Scope::FOR_TASKS),
+        (rules.unknown.is_some(), &Scope::FOR_PROSPECTS),
+        (rules.tags.acts().any(|acts| acts.step.is_some()), &Scope::FOR_STEPS),
+        (rules.tags.acts().any(|acts| acts.smart_tags.is_some()), &Scope::FOR_SMART_TAGS),
+    ];
+    let by_rules = by_rules.into_iter().filter(|(needed, _)| *needed).flat_map(|(_, scopes)| scopes);
+    let checks = Scope::NEEDED.iter().chain(comments).chain(by_rules).map(|scope| async move {
         let mut time = None;
         let finding = look(format!("Sellsy scope {}", scope.as_str()), async {
             let asked_at = Timestamp::now();

@@ -13,7 +13,7 @@ use base::{
 use ledger::{
     calls::{self, NotMoved},
     resolution::{Record, Resolution},
-    timeline::Reason,
+    timeline::{Line, Reason, What},
 };
 use maud::{Markup, html};
 use resolver::pins;
@@ -23,7 +23,10 @@ use super::{
     Page, Shared,
     layout::{self, Visitor},
 };
-use crate::relink::{self, Moved};
+use crate::{
+    prospects::{self, Undone},
+    relink::{self, Moved},
+};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -105,6 +108,50 @@ pub(super) async fn pin(
     }
     pins::pin(&console.database.client().await?, &number, to, &relink::named(&form.by, "console")).await?;
     back_to(CallId(call))
+}
+
+/// Deletes the prospect that was created for the call.
+pub(super) async fn undo_prospect(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(call): Path<i64>,
+    Form(form): Form<To>,
+) -> Page {
+    let texts = visitor.texts();
+    let Some(sellsy) = &console.sellsy else {
+        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, texts.no_credential);
+    };
+    match prospects::undo(&console.database, sellsy, CallId(call), &relink::named(&form.by, "console")).await? {
+        Undone::Deleted(_) | Undone::WasGone(_) => back_to(CallId(call)),
+        Undone::Changed(_) => refused(&visitor, StatusCode::CONFLICT, texts.prospect_was_changed),
+        Undone::NoProspect => refused(&visitor, StatusCode::NOT_FOUND, texts.no_such_prospect),
+    }
+}
+
+/// To delete the prospect that was created for the call, if its story has one.
+pub(super) fn prospect(visitor: &Visitor, call: CallId, lines: &[Line]) -> Markup {
+    let texts = visitor.texts();
+    let last = lines.iter().rev().find_map(|line| match &line.what {
+        What::ProspectCreated { record } | What::ProspectAdopted { record } => Some(Some(record.id)),
+        What::ProspectUndone { .. } => Some(None),
+        _ => None,
+    });
+    html! {
+        @if let Some(Some(id)) = last {
+            details data-keep {
+                summary { (texts.prospect_created) " " (id) }
+                form.search.inline method="post" action={ "/calls/" (call) "/undo-prospect" } {
+                    (visitor.token())
+                    div.field {
+                        label for="undo-by" { (texts.your_name) }
+                        input #undo-by name="by" maxlength="60" autocomplete="name" aria-describedby="undo-hint";
+                        p.hint #undo-hint { (texts.undo_hint) }
+                    }
+                    div.field.buttons { button type="submit" { (texts.undo_prospect) } }
+                }
+            }
+        }
+    }
 }
 
 /// The buttons beside a candidate.

@@ -139,6 +139,7 @@ fn why(visitor: &Visitor, facts: &Facts, links: &Links) -> Markup {
                 @let call = facts.found.call_id;
                 (decision::explain(visitor, &known.resolution, known.looked_up_at, links, Some(call).filter(|_| known.is_final)))
                 @if known.is_final { (by_hand::other_record(visitor, call, Some(&known.resolution))) }
+                (by_hand::prospect(visitor, call, &facts.lines))
             }
         }
     }

@@ -7,7 +7,10 @@ use axum::{
     extract::{Query, State},
 };
 use jiff::SignedDuration;
-use ledger::missed::{Became, Missed};
+use ledger::{
+    followups::Shown,
+    missed::{Became, Missed},
+};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -16,7 +19,7 @@ use super::{
     format::{count, span, when},
     layout::{self, Section, Visitor},
 };
-use crate::missed::{self, Wanted};
+use crate::missed::{self, Tasks, Wanted};
 
 /// Of how many days, and unless another number is wanted.
 const DAYS: [u32; 3] = [1, 7, 30];
@@ -41,6 +44,7 @@ pub(super) async fn page(
     let days = DAYS.into_iter().find(|days| days.to_string() == filters.days).unwrap_or(USUAL);
     let since = client.now().await? - SignedDuration::from_hours(24 * i64::from(days));
     let all = missed::read(&client, &console.settings, since).await?;
+    let tasks = Tasks::read(&client, since).await?;
     let own = |text| chosen(text).map(str::to_owned);
     let wanted = Wanted { line: own(&filters.line), agent: own(&filters.agent), open: false };
     let (open, over): (Vec<&Missed>, Vec<&Missed>) =
@@ -53,10 +57,10 @@ pub(super) async fn page(
         (form(&visitor, &filters, days, &all))
         div #live data-live="60" {
             h2 { (texts.nobody_yet) " (" (count_of(&open)) ")" }
-            (table(&visitor, &open, if is_filtered { texts.no_calls } else { texts.everybody_reached }))
+            (table(&visitor, &open, &tasks, if is_filtered { texts.no_calls } else { texts.everybody_reached }))
         }
         h2 { (texts.reached_since) " (" (count_of(&over)) ")" }
-        (table(&visitor, &over.into_iter().rev().collect::<Vec<_>>(), texts.no_calls))
+        (table(&visitor, &over.into_iter().rev().collect::<Vec<_>>(), &tasks, texts.no_calls))
     };
     Ok(layout::page(&visitor, Section::Missed, texts.missed, &body))
 }
@@ -88,7 +92,7 @@ fn form(visitor: &Visitor, filters: &Filters, days: u32, all: &[Missed]) -> Mark
     }
 }
 
-fn table(visitor: &Visitor, missed: &[&Missed], none: &str) -> Markup {
+fn table(visitor: &Visitor, missed: &[&Missed], tasks: &Tasks, none: &str) -> Markup {
     let texts = visitor.texts();
     html! {
         @if missed.is_empty() { p.empty { (none) } }
@@ -101,14 +105,14 @@ fn table(visitor: &Visitor, missed: &[&Missed], none: &str) -> Markup {
                     th scope="col" { (texts.began) }
                     th scope="col" { (texts.what_became) }
                 } }
-                tbody { @for one in missed.iter().take(MOST) { (row(visitor, one)) } }
+                tbody { @for one in missed.iter().take(MOST) { (row(visitor, one, tasks.of(one))) } }
             }
             @if missed.len() > MOST { p.quiet { (texts.and_more.replace("{}", &(missed.len() - MOST).to_string())) } }
         }
     }
 }
 
-fn row(visitor: &Visitor, missed: &Missed) -> Markup {
+fn row(visitor: &Visitor, missed: &Missed, task: Option<&Shown>) -> Markup {
     let texts = visitor.texts();
     let last = missed.calls.last().map(ToString::to_string).unwrap_or_default();
     let named = missed.caller.as_deref().filter(|name| !name.is_empty());
@@ -136,8 +140,21 @@ fn row(visitor: &Visitor, missed: &Missed) -> Markup {
                 @if !missed.tried_by.is_empty() {
                     span.quiet.block { (texts.tried_by) " " (missed.tried_by.join(", ")) }
                 }
+                @if let Some(Shown { task: Some(id), over, .. }) = task {
+                    span.quiet.block { (texts.task) " " (id) ", " (task_state(visitor, over.as_deref())) }
+                }
             }
         }
+    }
+}
+
+fn task_state(visitor: &Visitor, over: Option<&str>) -> &'static str {
+    let texts = visitor.texts();
+    match over {
+        None => texts.task_is_open,
+        Some("done") => texts.task_is_done,
+        Some("deleted") => texts.task_is_deleted,
+        Some(_) => texts.task_is_theirs,
     }
 }
 

@@ -90,11 +90,27 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::NotWritten(why) => return html! { "rien n’est écrit : " (sentence(why)) },
         Reason::NoInsights(why) => return html! { "pas d’analyse IA : " (sentence(why)) },
         Reason::NoTask(why) => return html! { "pas de tâche : " (sentence(why)) },
+        Reason::NoSmartTags(why) => return html! { "pas de smart-tag : " (sentence(why)) },
+        Reason::NoStep(why) => return html! { "l’opportunité reste à son étape : " (sentence(why)) },
+        Reason::NoProspect(why) => return html! { "pas de prospect : " (sentence(why)) },
         Reason::Erased => {
             "ses données ont été supprimées : il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé"
         }
         Reason::CallEnded => "l’appel est terminé",
         Reason::SpokenWith => "quelqu’un a parlé avec l’appelant",
+        Reason::TagTakenOff => "le tag a été retiré, ou sa règle l’a été",
+        Reason::AlreadyThere => "c’est déjà fait",
+        Reason::OpportunityGone => "l’opportunité a disparu de Sellsy",
+        Reason::OpportunityClosed => "l’opportunité n’est plus ouverte",
+        Reason::InAnotherStep { step } => {
+            return html! { "elle est à l’étape « " (step) " », d’où la règle ne la fait pas avancer (RULES)" };
+        }
+        Reason::StepUnknown { step } => return html! { "Sellsy n’a pas d’étape « " (step) " » (RULES)" },
+        Reason::StepAmbiguous { step } => {
+            return html! { "Sellsy a plusieurs étapes « " (step) " » : écrivez l’identifiant de l’une d’elles (RULES)" };
+        }
+        Reason::StepBackwards { step } => return html! { "l’étape « " (step) " » ne vient pas après la sienne" },
+        Reason::FoundInSellsy => "Sellsy a une fiche avec ce numéro",
         Reason::ShownBefore => "elle a déjà été affichée",
         Reason::ShownBeforeOrEnded => {
             "elle a déjà été affichée, ou l’a été par une base perdue depuis, ou l’appel est terminé"

@@ -91,6 +91,19 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::TaskAdopted(task) => (WRITE, html! { (texts.task_adopted) " " (task_name(*task)) }),
         What::TaskLeftAlone(task) => (DECISION, html! { (texts.task_left_alone) " " (task_name(*task)) }),
         What::TaskDeleted(task) => (TROUBLE, html! { (texts.task_deleted) " " (task_name(*task)) }),
+        What::SmartTagsAdded { smart_tags, .. } => {
+            (WRITE, html! { (texts.smart_tags_added) " " strong { (smart_tags.join(", ")) } })
+        }
+        What::StepMoved { opportunity, step } => (
+            WRITE,
+            html! { (texts.step_moved) " " strong { (step) } " " span.note { (texts.opportunity) " " (opportunity) } },
+        ),
+        What::ProspectCreated { record } => (WRITE, html! { (texts.prospect_created) " " strong { (record.id) } }),
+        What::ProspectAdopted { record } => (WRITE, html! { (texts.prospect_adopted) " " strong { (record.id) } }),
+        What::ProspectUndone { record, by } => (
+            TROUBLE,
+            html! { (texts.prospect_undone) " " strong { (record.id) } " " span.note { (texts.by) " " (by) } },
+        ),
         What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
         What::Relinked { record, by, .. } => (DECISION, relinked(visitor, *record, by)),
         What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),

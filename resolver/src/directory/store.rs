@@ -177,7 +177,7 @@ pub(crate) async fn doubt_companies(client: &Client, contact: i64) -> Result<()>
 }
 
 /// Removes a record that no longer exists in Sellsy.
-pub(crate) async fn remove(client: &Client, record: &RecordHint) -> Result<()> {
+pub async fn remove(client: &Client, record: &RecordHint) -> Result<()> {
     let sql = "delete from directory_records where kind = $1 and id = $2";
     client.prepared_execute(sql, &[&record.kind.to_string(), &record.id]).await?;
     Ok(())

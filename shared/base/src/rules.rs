@@ -2,8 +2,9 @@
 //!
 //! [`parse`] checks the file as a whole: each mistake is named with its line and what to do, so that one look is enough. What the
 //! rules say about a call are pure functions over plain values: [`Tags::mean`], [`CallRules::leave_out`], [`Agents::staff_of`],
-//! [`Lines::of`], [`MissedRules::has_tasks`], [`CallRules::due`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
+//! [`Lines::of`], [`MissedRules::has_tasks`], [`CallRules::due`], [`UnknownRules::make_prospect`], [`Tags::acts_of`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
 
+mod acts;
 mod agents;
 mod calls;
 mod hours;
@@ -11,17 +12,20 @@ mod lines;
 mod reader;
 mod tags;
 mod tasks;
+mod unknown;
 
 use std::{fmt, fs, path::Path};
 
 use serde::Serialize;
 use toml::de::DeTable;
 
+pub use acts::{Acts, On, SmartTags, StepRef, StepRule, TagTask};
 pub use agents::{Agents, StaffRef};
 pub use calls::{CallRules, LeftOut, Outcome, Seen};
 pub use lines::{LineOf, LineRule, Lines};
 pub use tags::{Meaning, RESULTS, Tags};
 pub use tasks::{MissedRules, TaskRules};
+pub use unknown::{UnknownRules, WithUnknown};
 
 use crate::phone::Region;
 use reader::Reader;
@@ -37,18 +41,27 @@ pub struct Rules {
     pub missed: Option<MissedRules>,
     /// Action items of the AI become tasks.
     pub action_items: Option<TaskRules>,
+    /// Callers whom Sellsy does not have become prospects.
+    pub unknown: Option<UnknownRules>,
 }
 
 impl Rules {
     /// All staffs of Sellsy whom the file names.
     pub fn staffs(&self) -> impl Iterator<Item = &StaffRef> {
-        self.agents.staffs().chain(self.missed.iter().flat_map(MissedRules::staffs))
+        let of_unknown = self.unknown.iter().filter_map(|unknown| unknown.staff.as_ref());
+        self.agents.staffs().chain(self.missed.iter().flat_map(MissedRules::staffs)).chain(of_unknown)
     }
 
     /// The labels of tasks that the file names.
     pub fn task_labels(&self) -> impl Iterator<Item = &str> {
         let of_missed = self.missed.as_ref().map(|missed| &missed.tasks);
-        of_missed.into_iter().chain(&self.action_items).filter_map(|tasks| tasks.label.as_deref())
+        let of_tags = self.tags.acts().filter_map(|acts| Some(&acts.task.as_ref()?.tasks));
+        of_missed.into_iter().chain(&self.action_items).chain(of_tags).filter_map(|tasks| tasks.label.as_deref())
+    }
+
+    /// The tags of Aircall that the file names.
+    pub fn tags_named(&self) -> impl Iterator<Item = &str> {
+        self.tags.names().chain(self.unknown.iter().flat_map(UnknownRules::tags))
     }
 
     /// How often the file names a line that is none of these, which are all that there are.
@@ -59,7 +72,12 @@ impl Rules {
 
     /// Whether anything follows from a call beside its log.
     pub fn have_followups(&self) -> bool {
-        self.missed.is_some() || self.action_items.is_some()
+        self.have_tasks() || self.unknown.is_some() || self.tags.acts().next().is_some()
+    }
+
+    /// Whether tasks follow from calls.
+    pub fn have_tasks(&self) -> bool {
+        self.missed.is_some() || self.action_items.is_some() || self.tags.acts().any(|acts| acts.task.is_some())
     }
 }
 
@@ -82,7 +100,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-const SECTIONS: [&str; 6] = ["tags", "calls", "agents", "lines", "missed", "action_items"];
+const SECTIONS: [&str; 7] = ["tags", "calls", "agents", "lines", "missed", "action_items", "unknown"];
 
 /// Reads the file. Numbers without country code are read as numbers of `region`.
 pub fn read(file: &Path, region: Region) -> Result<Rules, Vec<Mistake>> {
@@ -115,7 +133,7 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
             reader.mistake(
                 &name.span(),
                 problem,
-                "write [tags], [calls], [agents], [lines], [missed] or [action_items]",
+                "write [tags], [calls], [agents], [lines], [missed], [action_items] or [unknown]",
             );
             continue;
         };
@@ -129,6 +147,7 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
             "agents" => rules.agents = Agents::read(reader, table),
             "missed" => rules.missed = MissedRules::read(reader, table),
             "action_items" => rules.action_items = TaskRules::of_action_items(reader, table),
+            "unknown" => rules.unknown = UnknownRules::read(reader, table),
             _ => rules.lines = Lines::read(reader, table),
         }
     }

@@ -76,7 +76,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
         is_optional: true,
         ..WorkQueue::of(
             Stage::Followups,
-            &["call.ended", "call.resolved", "call.voicemail_left", "call.insights", "followup.due"],
+            &["call.ended", "call.resolved", "call.tagged", "call.voicemail_left", "call.insights", "followup.due"],
         )
     },
 ];

@@ -95,7 +95,7 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
                       (select count(*) from jsonb_object_keys(insights)),
                       (select count(*) from timeline t where t.call_id = candidate.call_id),
                       snapshot->'number'->>'country',
-                      array(select f.sellsy_id from followups f where f.call_id = candidate.call_id and f.sellsy_id is not null order by 1)
+                      array(select f.sellsy_id from followups f where f.call_id = candidate.call_id and f.sellsy_id is not null and f.key not like 'prospect:%' order by 1)
                  from candidate
                 where by_record or translate(text, $4, '') like '%' || $1 || '%'
                 order by call_id";

@@ -1,16 +1,22 @@
-//! What follows from a call beside its log: which tasks there are, and what was done about each.
+//! What follows from a call beside its log, tasks and others: which there are, and what was done about each.
 //!
-//! What a task says is not stored: it follows from the calls and the rules ([`crate::missed`], the insights of a call), and is rendered when
-//! the task is written. A row is due when something may have to be done; [`due`] hands it on, also if its message was lost.
+//! What is to be written is not stored: it follows from the calls and the rules ([`crate::missed`], the insights and tags of a call), and is
+//! rendered when it is written. A row is due when something may have to be done; [`due`] hands it on, also if its message was lost.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use base::{db::Client, error::Result, ids::CallId, phone::E164};
+use base::{
+    db::{self, Client},
+    error::Result,
+    ids::CallId,
+    phone::E164,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
+use vendors::aircall::wire::Call;
 
 use crate::timeline::{Entry, Lines, WRITE};
 
@@ -25,29 +31,63 @@ pub enum Key {
     /// By the first of its calls that was seen.
     Missed(CallId),
     /// By the id that Aircall gives the item, or by what it says.
-    ActionItem { call: CallId, item: String },
+    ActionItem {
+        call: CallId,
+        item: String,
+    },
+    /// By the tag's name, folded.
+    Tag {
+        call: CallId,
+        tag: String,
+    },
+    SmartTags {
+        call: CallId,
+        tag: String,
+    },
+    Step {
+        call: CallId,
+        tag: String,
+    },
+    /// By the call with somebody whom Sellsy does not have.
+    Prospect(CallId),
 }
 
 impl Key {
     pub fn call(&self) -> CallId {
         match self {
-            Self::Missed(call) | Self::ActionItem { call, .. } => *call,
+            Self::Missed(call) | Self::Prospect(call) => *call,
+            Self::ActionItem { call, .. }
+            | Self::Tag { call, .. }
+            | Self::SmartTags { call, .. }
+            | Self::Step { call, .. } => *call,
         }
     }
 
-    pub fn follows(&self) -> Follows {
+    /// All that this version knows: the rows of a newer one wait for it.
+    const KINDS: [&'static str; 6] = ["missed", "action_item", "tag", "smart_tags", "step", "prospect"];
+
+    /// How its key begins.
+    fn kind(&self) -> &'static str {
         match self {
-            Self::Missed(_) => Follows::MissedCall,
-            Self::ActionItem { .. } => Follows::ActionItem,
+            Self::Missed(_) => "missed",
+            Self::ActionItem { .. } => "action_item",
+            Self::Tag { .. } => "tag",
+            Self::SmartTags { .. } => "smart_tags",
+            Self::Step { .. } => "step",
+            Self::Prospect(_) => "prospect",
         }
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind(), self.call())?;
         match self {
-            Self::Missed(call) => write!(f, "missed:{call}"),
-            Self::ActionItem { call, item } => write!(f, "action_item:{call}:{item}"),
+            Self::Missed(_) | Self::Prospect(_) => Ok(()),
+            Self::ActionItem { item: which, .. }
+            | Self::Tag { tag: which, .. }
+            | Self::SmartTags { tag: which, .. }
+            | Self::Step { tag: which, .. } => write!(f, ":{which}"),
         }
     }
 }
@@ -56,13 +96,16 @@ impl FromStr for Key {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let call = |id: &str| id.parse().map(CallId).map_err(drop);
-        match text.split_once(':') {
-            Some(("missed", id)) => Ok(Self::Missed(call(id)?)),
-            Some(("action_item", rest)) => {
-                let (id, item) = rest.split_once(':').filter(|(_, item)| !item.is_empty()).ok_or(())?;
-                Ok(Self::ActionItem { call: call(id)?, item: item.to_owned() })
-            }
+        let (kind, rest) = text.split_once(':').ok_or(())?;
+        let (call, which) = rest.split_once(':').map_or((rest, None), |(call, which)| (call, Some(which.to_owned())));
+        let (call, which) = (CallId(call.parse().map_err(drop)?), which.filter(|which| !which.is_empty()));
+        match (kind, which) {
+            ("missed", None) => Ok(Self::Missed(call)),
+            ("prospect", None) => Ok(Self::Prospect(call)),
+            ("action_item", Some(item)) => Ok(Self::ActionItem { call, item }),
+            ("tag", Some(tag)) => Ok(Self::Tag { call, tag }),
+            ("smart_tags", Some(tag)) => Ok(Self::SmartTags { call, tag }),
+            ("step", Some(tag)) => Ok(Self::Step { call, tag }),
             _ => Err(()),
         }
     }
@@ -74,6 +117,7 @@ impl FromStr for Key {
 pub enum Follows {
     MissedCall,
     ActionItem,
+    Tag,
 }
 
 impl Follows {
@@ -82,6 +126,7 @@ impl Follows {
         match self {
             Self::MissedCall => "missed_call",
             Self::ActionItem => "action_item",
+            Self::Tag => "tag",
         }
     }
 }
@@ -89,13 +134,13 @@ impl Follows {
 /// Why nothing follows any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
-    /// Somebody has spoken with the caller, and the task says so.
+    /// It is as it should be: somebody has spoken with the caller, and the task says so.
     Done,
-    /// The same before there was a task.
+    /// There was nothing to do, any more or at all.
     NotNeeded,
     /// A person has changed or closed the task.
     LeftAlone,
-    /// A person has deleted it.
+    /// A person has deleted it, or what was to be changed.
     Deleted,
 }
 
@@ -145,11 +190,13 @@ pub struct Followup {
     pub number: Option<E164>,
     pub task: Task,
     pub over: Option<Over>,
+    /// Since it was noted.
+    pub age: Duration,
 }
 
 /// A ledger that took over since then, or a while before, may lack that the task was created: a while, because AI insights are asked for again in these
 /// hours.
-const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at - interval '3 hours') as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, sellsy_id, digest, stands, writing, over";
+const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at - interval '3 hours') as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, extract(epoch from now() - created_at)::float8 as age, sellsy_id, digest, stands, writing, over";
 
 fn read(row: &Row) -> Option<Followup> {
     let task = match (row.get::<_, Option<i64>>("sellsy_id"), row.get::<_, Option<f64>>("intent_age")) {
@@ -165,6 +212,7 @@ fn read(row: &Row) -> Option<Followup> {
         number: row.get::<_, Option<&str>>("number").and_then(|number| number.parse().ok()),
         task,
         over: row.get::<_, Option<&str>>("over").and_then(Over::parse),
+        age: Duration::from_secs_f64(row.get::<_, f64>("age").max(0.0)),
     })
 }
 
@@ -179,12 +227,12 @@ pub struct New {
     pub is_old: bool,
 }
 
-/// Stores it unless it is known. Returns whether it is new.
+/// Stores it unless it is known, or is a second prospect with the same number. Returns whether it is new.
 pub async fn begin(client: &Client, new: &New) -> Result<bool> {
     let sql = "insert into followups (key, call_id, calls, number, may_exist, due_at)
                select $1, $2, $3, $4, $5, now() + make_interval(secs => $6)
                 where not exists (select from calls where call_id = $2 and erased_at is not null)
-               on conflict (key) do nothing";
+               on conflict do nothing";
     let calls: Vec<i64> = new.calls.iter().map(|call| call.0).collect();
     let (key, number, due_in) = (new.key.to_string(), new.number.as_ref().map(E164::as_str), new.due_in.as_secs_f64());
     let stored =
@@ -201,16 +249,16 @@ pub async fn touch(client: &Client, key: &Key, calls: &[CallId], due_in: Duratio
     Ok(())
 }
 
-/// All of this caller's, also what is over.
+/// All missed calls of this caller, also what is over.
 pub async fn of_number(client: &Client, number: &E164) -> Result<Vec<Followup>> {
-    let sql = format!("select {COLUMNS} from followups where number = $1 order by created_at");
+    let sql = format!("select {COLUMNS} from followups where number = $1 and key like 'missed:%' order by created_at");
     let rows = client.prepared_query(&sql, &[&number.as_str()]).await?;
     Ok(rows.iter().filter_map(read).collect())
 }
 
-/// The callers of whom something is open.
+/// The callers whose missed calls are open.
 pub async fn open_numbers(client: &Client) -> Result<Vec<E164>> {
-    let sql = "select distinct number from followups where number is not null and over is null";
+    let sql = "select distinct number from followups where number is not null and over is null and key like 'missed:%'";
     let rows = client.prepared_query(sql, &[]).await?;
     Ok(rows.iter().filter_map(|row| row.get::<_, &str>(0).parse().ok()).collect())
 }
@@ -232,8 +280,8 @@ pub async fn drop_twin(client: &Client, key: &Key) -> Result<()> {
 
 /// The most overdue ones, to be handed on. One replica at a time may ask.
 pub async fn due(client: &Client, at_most: i64) -> Result<Vec<Key>> {
-    let sql = "select key from followups where due_at <= now() order by due_at limit $1";
-    let rows = client.prepared_query(sql, &[&at_most]).await?;
+    let sql = "select key from followups where due_at <= now() and split_part(key, ':', 1) = any($2) order by due_at limit $1";
+    let rows = client.prepared_query(sql, &[&at_most, &&Key::KINDS[..]]).await?;
     Ok(rows.iter().filter_map(|row| row.get::<_, &str>(0).parse().ok()).collect())
 }
 
@@ -275,6 +323,22 @@ pub async fn give_back(client: &Client, key: &Key, lease: Uuid, parked: bool) ->
                 where key = $1 and lease = $2";
     client.prepared_execute(sql, &[&key.to_string(), &lease, &parked]).await?;
     Ok(())
+}
+
+/// Reserves what several may want to change, such as the tags of a record, until the row is released or its request has surely ended. False
+/// if another row has it, or the lease was lost.
+pub async fn reserve(client: &mut Client, key: &Key, lease: Uuid, target: &str) -> Result<bool> {
+    let transaction = client.transaction().await?;
+    // Two that ask at once would not see each other.
+    transaction.execute("select pg_advisory_xact_lock(hashtextextended($1, 35))", &[&target]).await?;
+    let sql = "update followups set target = $3
+                where key = $1 and lease = $2
+                  and not exists (select from followups other
+                                   where other.target = $3 and other.key <> $1
+                                     and (other.lease_until > now() or other.intent_at > now() - interval '1 minute'))";
+    let reserved = transaction.execute(sql, &[&key.to_string(), &lease, &target]).await?;
+    transaction.commit().await?;
+    Ok(reserved == 1)
 }
 
 /// What has become of a row that was claimed.
@@ -345,7 +409,7 @@ pub async fn release(
     // What has come up meanwhile has made it due sooner than the work on it did.
     let sql = format!(
         "with its as (update followups
-                         set lease = null, lease_until = null, over = $8,
+                         set lease = null, lease_until = null, over = $8, intent_at = case when $8::text is null then intent_at end,
                              due_at = case when $8::text is not null then null
                                            when due_at <= now() + interval '70 minutes' then least(due_at, now() + make_interval(secs => $9))
                                            else now() + make_interval(secs => $9) end
@@ -372,6 +436,82 @@ pub async fn recent_action_items(client: &Client) -> Result<Vec<Key>> {
     Ok(rows.iter().map(|row| Key::ActionItem { call: CallId(row.get(0)), item: row.get(1) }).collect())
 }
 
+/// An individual in Sellsy that was created for an unknown caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prospect {
+    pub call: CallId,
+    pub number: String,
+    pub individual: i64,
+    pub created_at: Timestamp,
+    /// When Sellsy had changed it last, after its creation.
+    #[serde(skip)]
+    pub updated: Option<Timestamp>,
+    /// An operator has undone it, or a person had deleted it when that was seen.
+    pub is_gone: bool,
+}
+
+fn prospect(row: &Row) -> Prospect {
+    let stands: Option<Value> = row.get(4);
+    Prospect {
+        call: CallId(row.get(0)),
+        number: row.get::<_, Option<String>>(1).unwrap_or_default(),
+        individual: row.get(2),
+        created_at: row.get(3),
+        updated: stands.and_then(|stands| stands.get("updated")?.as_str()?.parse().ok()),
+        is_gone: row.get(5),
+    }
+}
+
+const PROSPECTS: &str = "select call_id, number, sellsy_id, created_at, stands, over = 'deleted' from followups
+                          where key like 'prospect:%' and sellsy_id is not null and over is not null";
+
+/// Those that were created since then, oldest first.
+pub async fn prospects(client: &Client, since: Timestamp) -> Result<Vec<Prospect>> {
+    let rows = client.query(&format!("{PROSPECTS} and created_at >= $1 order by created_at"), &[&since]).await?;
+    Ok(rows.iter().map(prospect).collect())
+}
+
+/// The one of this call, unless it was undone.
+pub async fn prospect_of(client: &Client, call: CallId) -> Result<Option<Prospect>> {
+    let row = client.query_opt(&format!("{PROSPECTS} and call_id = $1 and over <> 'deleted'"), &[&call.0]).await?;
+    Ok(row.as_ref().map(prospect))
+}
+
+/// It is not created again for its number.
+pub async fn prospect_is_undone(client: &Client, call: CallId) -> Result<()> {
+    let sql = "update followups set over = 'deleted', due_at = null where key = $1";
+    client.execute(sql, &[&Key::Prospect(call).to_string()]).await?;
+    Ok(())
+}
+
+/// A call with tags, or with somebody whom Sellsy does not have.
+#[derive(Clone, Debug)]
+pub struct Recent {
+    pub call_id: CallId,
+    /// Only what is needed of it.
+    pub call: Call,
+    /// Nobody in Sellsy has its number.
+    pub is_nobody: bool,
+    /// The keys of what is known to follow from it.
+    pub known: Vec<String>,
+}
+
+/// Those that began in the last day and are over.
+pub async fn recent_calls(client: &Client) -> Result<Vec<Recent>> {
+    let sql = "select c.call_id, jsonb_strip_nulls(to_jsonb(s) || jsonb_build_object('id', c.call_id)), unmatched_number is not null,
+                      array(select key from followups f where f.call_id = c.call_id)
+                 from (select call_id from console_calls where started_at > now() - interval '1 day') recent join calls c using (call_id),
+                      lateral jsonb_to_record(c.snapshot) s(direction jsonb, status jsonb, started_at jsonb, answered_at jsonb, ended_at jsonb,
+                                                            raw_digits jsonb, number jsonb, tags jsonb)
+                where erased_at is null and s.ended_at is not null and (s.tags is not null or unmatched_number is not null)";
+    let rows = client.query(sql, &[]).await?;
+    let one = |row: &Row| {
+        let call = db::readable(row, 1)?;
+        Some(Recent { call_id: CallId(row.get(0)), call, is_nobody: row.get(2), known: row.get(3) })
+    };
+    Ok(rows.iter().filter_map(one).collect())
+}
+
 /// The tasks of calls, for the pages that show them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
@@ -383,7 +523,7 @@ pub struct Shown {
 
 /// Of missed calls that were seen since then.
 pub async fn of_missed(client: &Client, since: Timestamp) -> Result<Vec<Shown>> {
-    let sql = "select calls, sellsy_id, over from followups where number is not null and created_at >= $1";
+    let sql = "select calls, sellsy_id, over from followups where key like 'missed:%' and created_at >= $1 order by created_at";
     let rows = client.query(sql, &[&since]).await?;
     let shown = |row: &Row| Shown {
         calls: row.get::<_, Vec<i64>>(0).into_iter().map(CallId).collect(),
@@ -403,10 +543,25 @@ mod tests {
             Key::Missed(CallId(3_811_600_001)),
             Key::ActionItem { call: CallId(7), item: "55".into() },
             Key::ActionItem { call: CallId(7), item: "a:b".into() },
+            Key::Tag { call: CallId(7), tag: "rappel : devis".into() },
+            Key::SmartTags { call: CallId(7), tag: "vip".into() },
+            Key::Step { call: CallId(7), tag: "devis".into() },
+            Key::Prospect(CallId(8)),
         ] {
+            assert!(Key::KINDS.contains(&key.kind()));
             assert_eq!(key.to_string().parse(), Ok(key));
         }
-        for text in ["", "missed:", "missed:x", "action_item:7", "action_item:7:", "log:7"] {
+        for text in [
+            "",
+            "missed:",
+            "missed:x",
+            "missed:7:8",
+            "action_item:7",
+            "action_item:7:",
+            "tag:7",
+            "prospect:7:x",
+            "log:7",
+        ] {
             assert_eq!(text.parse::<Key>(), Err(()), "{text}");
         }
     }

@@ -107,8 +107,8 @@ async fn a_wrong_file_names_line_and_cure_and_no_worker_starts_with_it() -> Resu
     let path = file.display().to_string();
     let named = [
         "line 2: `own_lines` has a value that it cannot have: write \"log\" or \"nobody\"",
-        "line 5: `topics` is no key of a tag: write topic or result",
-        "line 6: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed] or [action_items]",
+        "line 5: `topics` is no key of a tag: write topic, result, task, label, due, smart_tags, on, step or from",
+        "line 6: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed], [action_items] or [unknown]",
     ];
     let (said, fine) = stack.callbridge(&["rules", "check", &path]).await?;
     ensure!(!fine && named.iter().all(|mistake| said.contains(mistake)), "{said}");
@@ -153,8 +153,9 @@ async fn what_the_rules_name_is_compared_with_the_accounts() -> Result<()> {
     for (what, state, says) in [
         ("rules", "warning", "add GB to DEFAULT_REGION"),
         ("rules: topics", "ok", "all 2 exist"),
-        ("rules: labels of tasks", "ok", "all 2 exist"),
-        ("rules: agents", "ok", "all 4 are active staff members"),
+        ("rules: labels of tasks", "ok", "all 3 exist"),
+        ("rules: agents", "ok", "all 5 are active staff members"),
+        ("rules: steps", "ok", "all 3 exist"),
         ("rules: lines", "ok", "Aircall has all of them"),
         ("rules: tags", "warning", "Aircall has no tag “Mauvais numéro”"),
     ] {
@@ -162,12 +163,17 @@ async fn what_the_rules_name_is_compared_with_the_accounts() -> Result<()> {
         ensure!(is == state && said.contains(says), "{what}: {is}, {said}");
     }
     let wrong = "[tags]\n\"VIP\" = { topic = \"Ventes\" }\n[agents]\n\"a@b.example\" = 999\n\"c@b.example\" = 101\n\
-                 [lines]\n\"Lyon\" = { language = \"fr\" }\n[calls.lines.\"Lille\"]\ninbound.missed = \"nobody\"\n[missed]\nlabel = \"Ancienne relance\"\n";
+                 [lines]\n\"Lyon\" = { language = \"fr\" }\n[calls.lines.\"Lille\"]\ninbound.missed = \"nobody\"\n[missed]\nlabel = \"Ancienne relance\"\n\
+                 [tags.Salon]\nstep = \"Devis envoyé\"\nfrom = [\"Piste\"]\n";
     std::fs::write(stack.logs.join("rules.toml"), wrong)?;
     let found = findings(&stack).await?;
     for (what, says) in [
         ("rules: topics", "Sellsy has no topic “Ventes” correct the name"),
         ("rules: labels of tasks", "Sellsy has no active label of tasks “Ancienne relance”"),
+        (
+            "rules: steps",
+            "Sellsy has several steps “Devis envoyé” write the id of one of them in the file of rules (RULES): 22, 33",
+        ),
         ("rules: agents", "1 of 2 are no active staff members"),
         ("rules: lines", "no line for 2 of those"),
     ] {

@@ -1,7 +1,8 @@
 //! Reads values of the file and collects what is wrong with them.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
+use jiff::SpanRelativeTo;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -96,6 +97,29 @@ impl<'t> Reader<'t> {
             self.mistake(&value.span(), format!("`{key}` is no text"), format!("write {such_as}"));
         }
         text.map(str::to_owned)
+    }
+
+    /// One text that is not empty, or a list of them.
+    pub(super) fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>, such_as: &str) -> Vec<String> {
+        match value.get_ref().as_array() {
+            Some(list) => list.iter().filter_map(|one| self.text(key, one, such_as)).collect(),
+            None => self.text(key, value, such_as).into_iter().collect(),
+        }
+    }
+
+    pub(super) fn span(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Duration> {
+        let read = value.get_ref().as_str().and_then(|text| {
+            let span: jiff::Span = text.trim().parse().ok()?;
+            Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
+        });
+        if read.is_none() {
+            self.mistake(
+                &value.span(),
+                format!("`{key}` is no span of time"),
+                "write a span in quotes, such as \"30m\", \"2h\" or \"1d\"",
+            );
+        }
+        read
     }
 
     /// The entries of a table whose keys are names, each once; names that differ only in case or blanks are the same.

@@ -1,16 +1,20 @@
-//! `[tags]`: what a tag of Aircall means for the log: its topic, its result, or both.
+//! `[tags]`: what a tag of Aircall means for the log, its topic and its result, and what it does beside ([`Acts`]).
 
 use std::collections::BTreeMap;
 
 use toml::de::DeTable;
 
-use super::{folded, reader::Reader};
+use super::{
+    acts::{self, Acts},
+    folded,
+    reader::Reader,
+};
 
 /// The results that a log may have. Sellsy has `scheduled` too, for a call that is still to be made.
 pub const RESULTS: [&str; 9] =
     ["connected", "noanswer", "msgvocal", "msgdirect", "busy", "wrongnumber", "transfer", "interrupt", "unknown"];
 
-const KEYS: [&str; 2] = ["topic", "result"];
+const KEYS: [&str; 9] = ["topic", "result", "task", "label", "due", "smart_tags", "on", "step", "from"];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tags(BTreeMap<String, Tag>);
@@ -21,6 +25,7 @@ struct Tag {
     name: String,
     topic: Option<String>,
     result: Option<&'static str>,
+    acts: Acts,
 }
 
 /// What the tags of a call say about its log; `None` is the default: Sellsy's own topic, the result by the call's outcome.
@@ -40,6 +45,16 @@ impl Tags {
         }
     }
 
+    /// What a tag does beside the log, if anything.
+    pub fn acts_of(&self, tag: &str) -> Option<&Acts> {
+        self.0.get(&folded(tag)).map(|tag| &tag.acts).filter(|acts| !acts.is_empty())
+    }
+
+    /// All that tags do.
+    pub fn acts(&self) -> impl Iterator<Item = &Acts> {
+        self.0.values().map(|tag| &tag.acts).filter(|acts| !acts.is_empty())
+    }
+
     /// The topics that the rules name, each once.
     pub fn topics(&self) -> Vec<&str> {
         let mut topics: Vec<&str> = self.0.values().filter_map(|tag| tag.topic.as_deref()).collect();
@@ -56,16 +71,18 @@ impl Tags {
     pub(super) fn read(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Self {
         let mut tags = BTreeMap::new();
         for (name, at, value) in reader.named(table, "this tag") {
-            let cure = "write \"Name\" = { topic = \"…\", result = \"…\" }, or one of the two";
+            let cure = "write \"Name\" = { topic = \"…\", result = \"…\" }, one of the two, or what the tag does: task, smart_tags, step";
             let Some(rule) = reader.table(value, "what the tag means", cure) else { continue };
             let mut tag = Tag { name: name.trim().to_owned(), ..Tag::default() };
             for (key, value) in rule {
                 match key.get_ref().as_ref() {
                     "topic" => tag.topic = reader.text("topic", value, "the topic's name in Sellsy, in quotes"),
                     "result" => tag.result = reader.one_of("result", value, &RESULTS.map(|result| (result, result))),
+                    key if acts::KEYS.contains(&key) => {}
                     _ => reader.unknown(key, "a tag", &KEYS),
                 }
             }
+            tag.acts = Acts::read(reader, rule);
             if rule.is_empty() {
                 reader.mistake(&at, "the tag means nothing", cure);
             }

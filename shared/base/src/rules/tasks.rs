@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::SpanRelativeTo;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -17,7 +16,7 @@ use super::{
 const MISSED: [&str; 8] = ["label", "staff", "after", "together", "due", "unknown", "tasks", "lines"];
 const ITEMS: [&str; 3] = ["label", "due", "tasks"];
 const OF_LINE: [&str; 2] = ["staff", "tasks"];
-const ON: [(&str, bool); 2] = [("on", true), ("off", false)];
+pub(super) const ON: [(&str, bool); 2] = [("on", true), ("off", false)];
 /// Whether a missed call of somebody whom Sellsy does not have is a task.
 const UNKNOWN: [(&str, bool); 2] = [("task", true), ("nobody", false)];
 
@@ -89,9 +88,9 @@ impl MissedRules {
                 "tasks" => is_on = reader.one_of("tasks", value, &ON).unwrap_or(true),
                 "label" => rules.tasks.label = label(reader, value),
                 "staff" => rules.staff = agents::staff(reader, value, "the tasks' staff"),
-                "after" => rules.after = span(reader, "after", value).unwrap_or(rules.after),
-                "together" => rules.together = span(reader, "together", value).unwrap_or(rules.together),
-                "due" => rules.tasks.due = span(reader, "due", value).unwrap_or(rules.tasks.due),
+                "after" => rules.after = reader.span("after", value).unwrap_or(rules.after),
+                "together" => rules.together = reader.span("together", value).unwrap_or(rules.together),
+                "due" => rules.tasks.due = reader.span("due", value).unwrap_or(rules.tasks.due),
                 "unknown" => rules.of_unknown = reader.one_of("unknown", value, &UNKNOWN).unwrap_or_default(),
                 "lines" => rules.lines = lines(reader, value),
                 _ => reader.unknown(key, "`missed`", &MISSED),
@@ -102,15 +101,20 @@ impl MissedRules {
 }
 
 impl TaskRules {
+    /// Of tasks whose rule says nothing else.
+    pub(super) fn usual() -> Self {
+        Self { label: None, due: hours(24) }
+    }
+
     /// `None` if they are off.
     pub(super) fn of_action_items(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Self> {
-        let mut rules = Self { label: None, due: hours(24) };
+        let mut rules = Self::usual();
         let mut is_on = true;
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "tasks" => is_on = reader.one_of("tasks", value, &ON).unwrap_or(true),
                 "label" => rules.label = label(reader, value),
-                "due" => rules.due = span(reader, "due", value).unwrap_or(rules.due),
+                "due" => rules.due = reader.span("due", value).unwrap_or(rules.due),
                 _ => reader.unknown(key, "`action_items`", &ITEMS),
             }
         }
@@ -122,7 +126,7 @@ fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 3600)
 }
 
-fn label(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<String> {
+pub(super) fn label(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<String> {
     reader.text("label", value, "the name of a label of tasks in Sellsy, in quotes")
 }
 
@@ -143,19 +147,4 @@ fn lines(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Named, O
         lines.push((Named::new(&name, reader.region), of_line));
     }
     lines
-}
-
-fn span(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Duration> {
-    let read = value.get_ref().as_str().and_then(|text| {
-        let span: jiff::Span = text.trim().parse().ok()?;
-        Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
-    });
-    if read.is_none() {
-        reader.mistake(
-            &value.span(),
-            format!("`{key}` is no span of time"),
-            "write a span in quotes, such as \"30m\", \"2h\" or \"1d\"",
-        );
-    }
-    read
 }

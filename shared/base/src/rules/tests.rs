@@ -39,6 +39,10 @@ fn the_example_has_every_rule() {
     assert_eq!(rules.lines.languages().collect::<Vec<_>>(), [Language::English, Language::French]);
     assert!(rules.missed.is_some_and(|missed| missed.of_unknown && missed.staffs().count() == 2));
     assert!(rules.action_items.is_some());
+    let acts: Vec<_> = rules.tags.acts().collect();
+    assert!(acts.iter().any(|acts| acts.task.is_some() && acts.step.is_some()));
+    assert!(acts.iter().any(|acts| acts.smart_tags.is_some()));
+    assert!(rules.unknown.is_some_and(|unknown| unknown.tags().count() == 1));
 }
 
 #[test]
@@ -232,7 +236,7 @@ wednesday = ["18:00-09:00"]
 task = true
 "#;
     let expected = [
-        "line 3: `subject` is no key of a tag: write topic or result",
+        "line 3: `subject` is no key of a tag: write topic, result, task, label, due, smart_tags, on, step or from",
         "line 4: `result` has a value that it cannot have: write \"connected\", \"noanswer\",",
         "line 5: `topic` is no text: write the topic's name in Sellsy, in quotes",
         "line 6: what the tag means is no table: write \"Name\" = { topic =",
@@ -252,7 +256,7 @@ task = true
         "line 22: the agent's staff is neither an e-mail address nor an id: write",
         "line 25: `language` has a value that it cannot have: write \"fr\" or \"en\"",
         "line 25: `region` is no country: write its code of two letters",
-        "line 27: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed] or [action_items]",
+        "line 27: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed], [action_items] or [unknown]",
     ];
     let found = mistakes(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -370,4 +374,76 @@ staff = 103
     let found = mistakes(text);
     let lines: Vec<usize> = parse(text, Region::default()).unwrap_err().iter().map(|mistake| mistake.line).collect();
     assert_eq!(lines, [2, 3, 4, 5, 6, 7, 8, 10, 11, 13, 14], "{found:#?}");
+}
+
+#[test]
+fn what_tags_do_beside_the_log() {
+    let rules = rules(
+        r#"[tags]
+        "Devis" = { topic = "Commercial", task = "Préparer le devis", label = "Devis", due = "4h", step = "Proposition", from = ["Piste", 22] }
+        "VIP" = { smart_tags = [" VIP ", "Fidèle"] }
+        "Salon" = { smart_tags = "Salon 2026", on = "opportunity", step = 33, from = "Relance" }
+        "SAV" = { result = "connected" }"#,
+    );
+    assert!(rules.have_followups() && rules.have_tasks());
+    assert_eq!(rules.task_labels().collect::<Vec<_>>(), ["Devis"]);
+    let acts = |tag| rules.tags.acts_of(tag).cloned();
+    let name = |name: &str| StepRef::Name(name.to_owned());
+    let devis = acts(" devis ").unwrap();
+    let tasks = TaskRules { label: Some("Devis".into()), due: Duration::from_secs(14_400) };
+    assert_eq!(devis.task, Some(TagTask { title: "Préparer le devis".into(), tasks }));
+    assert_eq!(devis.step, Some(StepRule { to: name("Proposition"), from: vec![name("Piste"), StepRef::Id(22)] }));
+    let vip = acts("VIP").unwrap().smart_tags.unwrap();
+    assert_eq!(vip, SmartTags { values: vec!["VIP".into(), "Fidèle".into()], on: On::Record });
+    let salon = acts("salon").unwrap();
+    assert_eq!(salon.smart_tags.map(|tags| tags.on), Some(On::Opportunity));
+    assert_eq!(salon.step, Some(StepRule { to: StepRef::Id(33), from: vec![name("Relance")] }));
+    assert!(salon.task.is_none() && acts("SAV").is_none() && acts("Autre").is_none());
+}
+
+#[test]
+fn who_becomes_a_prospect() {
+    let of = |text: &str| rules(&format!("[unknown]\n{text}")).unknown.unwrap();
+    let (long, tagged) = (of("longer_than = \"30s\""), of("tags = \"Prospect\""));
+    let inbound = of("longer_than = \"30s\"\noutbound = \"nobody\"\ntags = [\"Prospect\", \"Salon\"]");
+    for (rules, outbound, talk, tags, expected) in [
+        (&long, false, Some(31), &[][..], true),
+        (&long, true, Some(31), &[], true),
+        (&long, false, Some(30), &[], false),
+        (&long, false, None, &["Prospect"], false),
+        (&tagged, false, Some(600), &[], false),
+        (&tagged, false, None, &[" prospect"], true),
+        (&inbound, true, Some(600), &["VIP"], false),
+        (&inbound, true, Some(600), &["Salon"], true),
+        (&inbound, false, Some(600), &[], true),
+    ] {
+        let call = WithUnknown { outbound, talk: talk.map(Duration::from_secs), tags };
+        assert_eq!(rules.make_prospect(call), expected, "{call:?}");
+    }
+    assert!(rules("[unknown]\nprospects = \"off\"").unknown.is_none());
+}
+
+#[test]
+fn mistakes_in_what_tags_do_and_who_becomes_a_prospect() {
+    let text = r#"[tags]
+"A" = { label = "Devis" }
+"B" = { task = "", due = "1h" }
+"C" = { smart_tags = [] , on = "company" }
+"D" = { step = "Proposition" }
+"E" = { from = ["Piste"] }
+"F" = { step = -1, from = [true] }
+[unknown]
+longer_than = 30
+tags = [""]
+staff = "nobody"
+who = 1
+"#;
+    let lines: Vec<usize> = parse(text, Region::default()).unwrap_err().iter().map(|mistake| mistake.line).collect();
+    assert_eq!(lines, [2, 3, 4, 5, 6, 7, 7, 9, 10, 11, 12], "{:#?}", mistakes(text));
+    let found = mistakes("[unknown]\noutbound = \"nobody\"\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("line 2: `unknown` does not say who becomes a prospect: write longer_than"),
+        "{found:?}"
+    );
 }

@@ -85,6 +85,11 @@ pub const METRICS: &[Metric] = &[
         "Failed attempts by error code, including those that are retried",
     ),
     counter(
+        "callbridge_followups_total",
+        &["what"],
+        "Prospects that were created, smart-tags that were added, opportunities that were moved to another step",
+    ),
+    counter(
         "callbridge_http_turned_away_total",
         &[],
         "Connections that were refused, because the most that are allowed were open, each with a request that was being answered",

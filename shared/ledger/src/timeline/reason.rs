@@ -95,6 +95,9 @@ pub enum Reason {
     NotWritten(Box<Reason>),
     NoInsights(Box<Reason>),
     NoTask(Box<Reason>),
+    NoSmartTags(Box<Reason>),
+    NoStep(Box<Reason>),
+    NoProspect(Box<Reason>),
 
     /// The data of the call were deleted ([`super::super::erase`]).
     Erased,
@@ -103,6 +106,25 @@ pub enum Reason {
     ShownBeforeOrEnded,
     /// Somebody has spoken with the caller before there was a task.
     SpokenWith,
+    TagTakenOff,
+    AlreadyThere,
+    OpportunityGone,
+    OpportunityClosed,
+    /// The rule names other steps from which it moves.
+    InAnotherStep {
+        step: String,
+    },
+    StepUnknown {
+        step: String,
+    },
+    StepAmbiguous {
+        step: String,
+    },
+    StepBackwards {
+        step: String,
+    },
+    /// Sellsy has a record with the number, which the directory did not know.
+    FoundInSellsy,
     /// Aircall accepts no card any more, or not this one (400); `status` as HTTP writes it, `404 Not Found`.
     CardRefused {
         status: String,
@@ -218,9 +240,25 @@ impl fmt::Display for Reason {
             Reason::NotWritten(why) => return write!(f, "not written: {why}"),
             Reason::NoInsights(why) => return write!(f, "no insights: {why}"),
             Reason::NoTask(why) => return write!(f, "no task: {why}"),
+            Reason::NoSmartTags(why) => return write!(f, "no smart-tags: {why}"),
+            Reason::NoStep(why) => return write!(f, "the opportunity stays in its step: {why}"),
+            Reason::NoProspect(why) => return write!(f, "no prospect: {why}"),
             Reason::Erased => "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it",
             Reason::CallEnded => "the call has ended",
             Reason::SpokenWith => "somebody has spoken with the caller",
+            Reason::TagTakenOff => "the tag was taken off again, or its rule was",
+            Reason::AlreadyThere => "it is there already",
+            Reason::OpportunityGone => "the opportunity is gone from Sellsy",
+            Reason::OpportunityClosed => "the opportunity is not open any more",
+            Reason::InAnotherStep { step } => {
+                return write!(f, "it is in the step “{step}”, from which the rule does not move it (RULES)");
+            }
+            Reason::StepUnknown { step } => return write!(f, "Sellsy has no step “{step}” (RULES)"),
+            Reason::StepAmbiguous { step } => {
+                return write!(f, "Sellsy has several steps “{step}”: write the id of one (RULES)");
+            }
+            Reason::StepBackwards { step } => return write!(f, "the step “{step}” does not come after its step"),
+            Reason::FoundInSellsy => "Sellsy has a record with this number",
             Reason::ShownBefore => "it was shown before",
             Reason::ShownBeforeOrEnded => "it was shown before, or by a ledger that was lost, or the call has ended",
             Reason::CardRefused { status } if status.starts_with("400") => {

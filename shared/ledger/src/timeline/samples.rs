@@ -20,6 +20,7 @@ use super::{
 };
 
 const TASK: TaskLine = TaskLine { task: 6_000_001, follows: Follows::MissedCall };
+const PROSPECT: RecordRef = RecordRef { kind: Kind::Individual, id: 2999 };
 
 /// The samples in the order of their variants. A variant without a sample does not compile.
 macro_rules! samples {
@@ -88,6 +89,18 @@ pub fn reasons() -> Vec<Reason> {
         Reason::ShownBeforeOrEnded => [Reason::ShownBeforeOrEnded],
         Reason::NoTask(_) => [Reason::NoTask(Reason::SpokenWith.into())],
         Reason::SpokenWith => [Reason::SpokenWith],
+        Reason::NoSmartTags(_) => [Reason::NoSmartTags(Reason::TagTakenOff.into())],
+        Reason::NoStep(_) => [Reason::NoStep(Reason::OpportunityClosed.into())],
+        Reason::NoProspect(_) => [Reason::NoProspect(Reason::FoundInSellsy.into())],
+        Reason::TagTakenOff => [Reason::TagTakenOff],
+        Reason::AlreadyThere => [Reason::AlreadyThere],
+        Reason::OpportunityGone => [Reason::OpportunityGone],
+        Reason::OpportunityClosed => [Reason::OpportunityClosed],
+        Reason::InAnotherStep { .. } => [Reason::InAnotherStep { step: "Signature".into() }],
+        Reason::StepUnknown { .. } => [Reason::StepUnknown { step: "Proposition".into() }],
+        Reason::StepAmbiguous { .. } => [Reason::StepAmbiguous { step: "Proposition".into() }],
+        Reason::StepBackwards { .. } => [Reason::StepBackwards { step: "Premier contact".into() }],
+        Reason::FoundInSellsy => [Reason::FoundInSellsy],
         Reason::CardRefused { .. } => [Reason::CardRefused { status: "404 Not Found".into() }],
         Reason::NotResolved => [Reason::NotResolved],
         Reason::NobodyInSellsy => [Reason::NobodyInSellsy],
@@ -137,6 +150,14 @@ pub fn lines() -> Vec<What> {
         What::TaskAdopted(_) => [What::TaskAdopted(TASK)],
         What::TaskLeftAlone(_) => [What::TaskLeftAlone(TASK)],
         What::TaskDeleted(_) => [What::TaskDeleted(TASK)],
+        What::SmartTagsAdded { .. } => [What::SmartTagsAdded {
+            to: Related { kind: RecordKind::Individual, id: 2001 },
+            smart_tags: vec!["VIP".into()],
+        }],
+        What::StepMoved { .. } => [What::StepMoved { opportunity: 5001, step: "Proposition".into() }],
+        What::ProspectCreated { .. } => [What::ProspectCreated { record: PROSPECT }],
+        What::ProspectAdopted { .. } => [What::ProspectAdopted { record: PROSPECT }],
+        What::ProspectUndone { .. } => [What::ProspectUndone { record: PROSPECT, by: "Inès".into() }],
         What::NoInsightsCame {} => [What::NoInsightsCame {}],
         What::WithoutTopic { .. } => [What::WithoutTopic { reason: Reason::TopicRefused }],
         What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],

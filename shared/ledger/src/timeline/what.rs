@@ -92,6 +92,30 @@ pub enum What {
     /// A person has changed or closed it.
     TaskLeftAlone(TaskLine),
     TaskDeleted(TaskLine),
+    /// To the record or to the opportunity, as a tag of the call means.
+    SmartTagsAdded {
+        to: Related,
+        smart_tags: Vec<String>,
+    },
+    /// As a tag of the call means.
+    StepMoved {
+        opportunity: i64,
+        /// Its name in Sellsy.
+        step: String,
+    },
+    /// Of a caller whom Sellsy did not have.
+    ProspectCreated {
+        record: RecordRef,
+    },
+    /// The outcome of its creation was unclear.
+    ProspectAdopted {
+        record: RecordRef,
+    },
+    /// By an operator; nobody had touched it.
+    ProspectUndone {
+        record: RecordRef,
+        by: String,
+    },
     /// Its message was lost.
     HandedOn {},
     /// A person has moved the call to this record.
@@ -323,6 +347,11 @@ impl fmt::Display for What {
             Self::TaskAdopted(_) => "a task that the ledger did not know was found and adopted",
             Self::TaskLeftAlone(_) => "a person has changed or closed the task; it is left alone",
             Self::TaskDeleted(_) => "a person has deleted the task in Sellsy; it stays deleted",
+            Self::SmartTagsAdded { .. } => "smart-tags were added",
+            Self::StepMoved { .. } => "the opportunity was moved to another step",
+            Self::ProspectCreated { .. } => "a prospect was created",
+            Self::ProspectAdopted { .. } => "a prospect whose creation had ended unclear was found and adopted",
+            Self::ProspectUndone { .. } => "the prospect was deleted again by an operator",
             Self::Replayed(_) => "replayed by an operator",
             Self::Dropped(_) => "dropped by an operator",
             Self::Request(_) => "request",

@@ -10,7 +10,7 @@ use base::{
     settings,
 };
 use jiff::Timestamp;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -19,9 +19,9 @@ use super::{
     endpoints::{self, NOTHING, Probe},
     token::Tokens,
     wire::{
-        Comment, CommentCreate, Company, Contact, Individual, Metas, Opportunity, OpportunityStatus, Page, PhoneCall,
-        PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow, Staff, Task, TaskCreate,
-        TaskLabel, TaskUpdate, TopicLabel,
+        Comment, CommentCreate, Company, Contact, Individual, IndividualCreate, Metas, Opportunity, OpportunityStatus,
+        Page, PhoneCall, PhoneCallCreate, PhoneCallUpdate, QuotaLimit, Quotas, RecordKind, Related, SearchRow,
+        SmartTag, SmartTagRef, Staff, Step, Task, TaskCreate, TaskLabel, TaskUpdate, TopicLabel,
     },
 };
 use crate::{
@@ -152,11 +152,10 @@ impl Sellsy {
 
     /// Sends a request only to learn whether this client is allowed to. Returns the time by Sellsy's clock.
     pub async fn probe(&self, probe: &Probe) -> Result<Option<Timestamp>> {
-        let Probe { endpoint, query, body } = probe;
-        let is_change = endpoint.method == Method::PUT;
-        match self.exchange(endpoint, is_change.then_some(NOTHING), query, body.as_ref()).await {
+        let Probe { endpoint, of_nothing, query, body } = probe;
+        match self.exchange(endpoint, of_nothing.then_some(NOTHING), query, body.as_ref()).await {
             Ok(answer) => Ok(answer.date),
-            Err(ExchangeError::Request(f)) if is_change && f.own && is_one_of(f.status, &[400, 404]) => Ok(None),
+            Err(ExchangeError::Request(f)) if *of_nothing && f.own && is_one_of(f.status, &[400, 404]) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
@@ -367,6 +366,76 @@ impl Sellsy {
         self.one(&endpoints::TASK, id).await
     }
 
+    /// `POST /individuals`. As with phone calls, the last check must store the caller's intent.
+    pub async fn create_individual(
+        &self,
+        individual: &IndividualCreate,
+        last_check: &impl LastCheck,
+    ) -> Result<Individual, WriteError> {
+        let answer = self.write(&endpoints::CREATE_INDIVIDUAL, None, individual, last_check).await?;
+        answer.json().map_err(WriteError::Unclear)
+    }
+
+    /// `DELETE /individuals/{id}`.
+    pub async fn delete_individual(&self, id: i64, last_check: &impl LastCheck) -> Result<(), WriteError> {
+        let answer = self.exchange_checked(&endpoints::DELETE_INDIVIDUAL, Some(id), &[], None, last_check).await;
+        answer.map(drop).map_err(WriteError::from)
+    }
+
+    /// `GET …/{id}/smart-tags`; `None` if the record or opportunity does not exist (any more). It is one page; no parameter is documented
+    /// that gets the next one.
+    pub async fn smart_tags(&self, of: &Related) -> Result<Option<Page<SmartTag>>> {
+        let endpoint = match of.kind {
+            RecordKind::Company => endpoints::SMART_TAGS_OF_COMPANY,
+            RecordKind::Contact => endpoints::SMART_TAGS_OF_CONTACT,
+            RecordKind::Opportunity => endpoints::SMART_TAGS_OF_OPPORTUNITY,
+            _ => endpoints::SMART_TAGS_OF_INDIVIDUAL,
+        };
+        match self.exchange(&endpoint, Some(of.id), &[], None).await {
+            Ok(answer) => Ok(Some(answer.list()?)),
+            Err(ExchangeError::Request(f)) if is_missing(&f) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// `POST …/{id}/smart-tags`, which probably replaces all that are there: its document describes unlinking under the same endpoint.
+    pub async fn set_smart_tags(
+        &self,
+        of: &Related,
+        smart_tags: &[SmartTagRef],
+        last_check: &impl LastCheck,
+    ) -> Result<(), WriteError> {
+        let endpoint = match of.kind {
+            RecordKind::Company => endpoints::TAG_COMPANY,
+            RecordKind::Contact => endpoints::TAG_CONTACT,
+            RecordKind::Opportunity => endpoints::TAG_OPPORTUNITY,
+            _ => endpoints::TAG_INDIVIDUAL,
+        };
+        self.write(&endpoint, Some(of.id), &smart_tags, last_check).await.map(drop)
+    }
+
+    /// `POST /opportunities/steps/search`: the steps of all pipelines. Which pipeline a step belongs to is not said.
+    pub async fn steps(&self) -> Result<Vec<Step>> {
+        let mut steps = Vec::new();
+        let mut offset: Option<String> = None;
+        loop {
+            let page: Page<Step> = self.page(&endpoints::SEARCH_STEPS, &json!({}), offset.as_deref()).await?;
+            offset = page.next_offset().map(ToString::to_string);
+            steps.extend(page.data);
+            if offset.is_none() {
+                return Ok(steps);
+            }
+        }
+    }
+
+    /// `PATCH /opportunities/{id}`: moves it to another step. `only` says which fields of the body count, and is required.
+    pub async fn move_opportunity(&self, id: i64, step: i64, last_check: &impl LastCheck) -> Result<(), WriteError> {
+        let (only, body) = ([("only[]", "step".to_owned())], json!({ "step": step }));
+        let answer =
+            self.exchange_checked(&endpoints::CHANGE_OPPORTUNITY, Some(id), &only, Some(&body), last_check).await;
+        answer.map(drop).map_err(WriteError::from)
+    }
+
     async fn page<T: DeserializeOwned>(
         &self,
         endpoint: &Endpoint,
@@ -406,15 +475,7 @@ impl Sellsy {
         last_check: &impl LastCheck,
     ) -> Result<Answer, WriteError> {
         let body = serde_json::to_value(body).unwrap_or(Value::Null);
-        self.exchange_checked(endpoint, id, &[], Some(&body), last_check).await.map_err(|e| match e {
-            ExchangeError::Request(f) if is_missing(&f) => WriteError::Missing,
-            ExchangeError::Request(f) if f.maybe_done => WriteError::Unclear(f.into()),
-            ExchangeError::Request(f) => {
-                let field = Field::of(&f.fields);
-                WriteError::Refused(f.into(), field)
-            }
-            ExchangeError::Token(e) => WriteError::Refused(e, None),
-        })
+        Ok(self.exchange_checked(endpoint, id, &[], Some(&body), last_check).await?)
     }
 
     async fn send(
@@ -495,6 +556,20 @@ enum ExchangeError {
     /// There was no token, so the request was not sent.
     Token(Error),
     Request(Failure),
+}
+
+impl From<ExchangeError> for WriteError {
+    fn from(e: ExchangeError) -> Self {
+        match e {
+            ExchangeError::Request(f) if is_missing(&f) => Self::Missing,
+            ExchangeError::Request(f) if f.maybe_done => Self::Unclear(f.into()),
+            ExchangeError::Request(f) => {
+                let field = Field::of(&f.fields);
+                Self::Refused(f.into(), field)
+            }
+            ExchangeError::Token(e) => Self::Refused(e, None),
+        }
+    }
 }
 
 impl From<ExchangeError> for Error {

@@ -30,6 +30,20 @@ pub(super) const SEARCH_TASKS: Endpoint = endpoint!(POST "/tasks/search");
 pub(super) const TASK: Endpoint = endpoint!(GET "/tasks/{id}");
 pub(super) const CREATE_TASK: Endpoint = endpoint!(POST "/tasks");
 pub(super) const UPDATE_TASK: Endpoint = endpoint!(PUT "/tasks/{id}");
+pub(super) const CREATE_INDIVIDUAL: Endpoint = endpoint!(POST "/individuals");
+/// Only to see whether it is allowed.
+pub(super) const CHANGE_INDIVIDUAL: Endpoint = endpoint!(PUT "/individuals/{id}");
+pub(super) const DELETE_INDIVIDUAL: Endpoint = endpoint!(DELETE "/individuals/{id}", any_body: true);
+pub(super) const SMART_TAGS_OF_INDIVIDUAL: Endpoint = endpoint!(GET "/individuals/{id}/smart-tags");
+pub(super) const SMART_TAGS_OF_COMPANY: Endpoint = endpoint!(GET "/companies/{id}/smart-tags");
+pub(super) const SMART_TAGS_OF_CONTACT: Endpoint = endpoint!(GET "/contacts/{id}/smart-tags");
+pub(super) const SMART_TAGS_OF_OPPORTUNITY: Endpoint = endpoint!(GET "/opportunities/{id}/smart-tags");
+pub(super) const TAG_INDIVIDUAL: Endpoint = endpoint!(POST "/individuals/{id}/smart-tags");
+pub(super) const TAG_COMPANY: Endpoint = endpoint!(POST "/companies/{id}/smart-tags");
+pub(super) const TAG_CONTACT: Endpoint = endpoint!(POST "/contacts/{id}/smart-tags");
+pub(super) const TAG_OPPORTUNITY: Endpoint = endpoint!(POST "/opportunities/{id}/smart-tags");
+pub(super) const SEARCH_STEPS: Endpoint = endpoint!(POST "/opportunities/steps/search");
+pub(super) const CHANGE_OPPORTUNITY: Endpoint = endpoint!(PATCH "/opportunities/{id}");
 pub(super) const GET_TOKEN: Endpoint = endpoint!(POST "/oauth2/access-tokens");
 
 /// The address that shows whether Sellsy is available: the id of one staff member. All clients may read it, because logs need an
@@ -46,22 +60,24 @@ pub(super) const NOTHING: i64 = 999_999_999_999;
 #[derive(Clone, Debug)]
 pub struct Probe {
     pub(super) endpoint: Endpoint,
+    /// It names an object that does not exist.
+    pub(super) of_nothing: bool,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Value>,
 }
 
 impl Probe {
     pub fn quotas() -> Self {
-        Self { endpoint: QUOTAS, query: Vec::new(), body: None }
+        Self { endpoint: QUOTAS, of_nothing: false, query: Vec::new(), body: None }
     }
 
     pub fn staffs() -> Self {
-        Self { endpoint: STAFFS, query: limit_one(), body: None }
+        Self { endpoint: STAFFS, of_nothing: false, query: limit_one(), body: None }
     }
 
     pub fn search() -> Self {
         let query = [("q", "callbridge".to_owned()), ("type[]", "company".to_owned())];
-        Self { endpoint: SEARCH, query: query.into_iter().chain(limit_one()).collect(), body: None }
+        Self { endpoint: SEARCH, of_nothing: false, query: query.into_iter().chain(limit_one()).collect(), body: None }
     }
 
     pub fn individuals() -> Self {
@@ -96,6 +112,22 @@ impl Probe {
         Self::of_change(UPDATE_TASK)
     }
 
+    pub fn writing_individuals() -> Self {
+        Self::of_change(CHANGE_INDIVIDUAL)
+    }
+
+    pub fn writing_opportunities() -> Self {
+        Self::of_change(CHANGE_OPPORTUNITY)
+    }
+
+    pub fn smart_tags() -> Self {
+        Self { endpoint: SMART_TAGS_OF_INDIVIDUAL, of_nothing: true, query: Vec::new(), body: None }
+    }
+
+    pub fn writing_smart_tags() -> Self {
+        Self { body: Some(json!([])), ..Self::of_change(TAG_INDIVIDUAL) }
+    }
+
     pub fn writing_phone_calls() -> Self {
         Self::of_change(UPDATE_PHONE_CALL)
     }
@@ -105,11 +137,11 @@ impl Probe {
     }
 
     fn of_search(endpoint: Endpoint) -> Self {
-        Self { endpoint, query: limit_one(), body: Some(json!({ "filters": {} })) }
+        Self { endpoint, of_nothing: false, query: limit_one(), body: Some(json!({ "filters": {} })) }
     }
 
     fn of_change(endpoint: Endpoint) -> Self {
-        Self { endpoint, query: Vec::new(), body: Some(json!({})) }
+        Self { endpoint, of_nothing: true, query: Vec::new(), body: Some(json!({})) }
     }
 }
 

@@ -19,6 +19,8 @@ mod notice;
 mod page;
 mod phone_call;
 mod record;
+mod smart_tag;
+mod step;
 mod task;
 
 pub use access::{QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer};
@@ -27,7 +29,9 @@ pub use notice::{Notice, NoticeError};
 pub use page::{Offset, Page, Pagination};
 pub use phone_call::{CallResult, CallSource, Metas, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Topic, TopicLabel};
 pub use record::{
-    Amount, Company, Contact, Individual, Linked, Named, Opportunity, OpportunityStatus, RecordKind, Related,
-    SearchObject, SearchRow, ThirdKind,
+    Amount, Company, Contact, Individual, IndividualCreate, Linked, Named, Opportunity, OpportunityStatus, RecordKind,
+    Related, SearchObject, SearchRow, ThirdKind,
 };
+pub use smart_tag::{SmartTag, SmartTagRef};
+pub use step::Step;
 pub use task::{Task, TaskCreate, TaskLabel, TaskUpdate};

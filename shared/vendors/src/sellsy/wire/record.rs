@@ -133,6 +133,9 @@ pub struct Individual {
     pub mobile_number: Option<String>,
     #[serde(default, deserialize_with = "tolerant::lenient::text")]
     pub fax_number: Option<String>,
+    /// What the account calls it; ours name the call.
+    #[serde(default, deserialize_with = "tolerant::lenient::text", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     #[serde(default, deserialize_with = "tolerant::lenient::opt")]
     pub owner: Option<Related>,
     #[serde(default, deserialize_with = "tolerant::flag")]
@@ -141,6 +144,22 @@ pub struct Individual {
     pub created: Option<Timestamp>,
     #[serde(default, with = "tolerant::time")]
     pub updated_at: Option<Timestamp>,
+}
+
+/// The body of `POST /individuals`.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct IndividualCreate {
+    #[serde(rename = "type")]
+    pub kind: ThirdKind,
+    pub last_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    pub owner_id: i64,
+    /// By which it is found again; `POST /individuals/search` filters by it.
+    pub reference: String,
+    pub note: String,
 }
 
 /// A company that is a client, prospect or supplier.
@@ -269,6 +288,7 @@ discreet_debug! {
     Named { id }
     SearchRow { object, is_archived }
     Individual { id, kind, is_archived }
+    IndividualCreate { kind, owner_id, reference }
     Company { id, kind, is_archived }
     Contact { id, is_archived }
     Opportunity { id, status, created }

@@ -1,0 +1,75 @@
+//! `[unknown]`: callers whom Sellsy does not have become prospects.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use toml::de::DeTable;
+
+use super::{
+    agents::{self, StaffRef},
+    folded,
+    reader::Reader,
+    tasks::ON,
+};
+
+const KEYS: [&str; 5] = ["prospects", "longer_than", "tags", "outbound", "staff"];
+/// Whether somebody who was called is one, too.
+const OUTBOUND: [(&str, bool); 2] = [("prospect", true), ("nobody", false)];
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnknownRules {
+    /// A talk that is longer makes one.
+    longer_than: Option<Duration>,
+    /// Whatever the call was like. By their names, folded.
+    tags: BTreeMap<String, String>,
+    outbound: bool,
+    /// Whose they are; without one, the agent's.
+    pub staff: Option<StaffRef>,
+}
+
+/// A call with somebody whom Sellsy does not have.
+#[derive(Clone, Copy, Debug)]
+pub struct WithUnknown<'a> {
+    pub outbound: bool,
+    /// `None` if nobody answered.
+    pub talk: Option<Duration>,
+    pub tags: &'a [&'a str],
+}
+
+impl UnknownRules {
+    pub fn make_prospect(&self, call: WithUnknown<'_>) -> bool {
+        let is_tagged = call.tags.iter().any(|tag| self.tags.contains_key(&folded(tag)));
+        let is_long = || self.longer_than.is_some_and(|least| call.talk.is_some_and(|talk| talk > least));
+        is_tagged || (self.outbound || !call.outbound) && is_long()
+    }
+
+    /// The tags' names, as they stand in the file.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.values().map(String::as_str)
+    }
+
+    /// `None` if they are off.
+    pub(super) fn read(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Self> {
+        let mut rules = Self { longer_than: None, tags: BTreeMap::new(), outbound: true, staff: None };
+        let mut is_on = true;
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "prospects" => is_on = reader.one_of("prospects", value, &ON).unwrap_or(true),
+                "longer_than" => rules.longer_than = reader.span("longer_than", value),
+                "tags" => {
+                    let tags = reader.texts("tags", value, "the tag's name in Aircall in quotes, or a list of them");
+                    rules.tags = tags.into_iter().map(|tag| (folded(&tag), tag)).collect();
+                }
+                "outbound" => rules.outbound = reader.one_of("outbound", value, &OUTBOUND).unwrap_or(true),
+                "staff" => rules.staff = agents::staff(reader, value, "the prospects' staff"),
+                _ => reader.unknown(key, "`unknown`", &KEYS),
+            }
+        }
+        let says_when = ["longer_than", "tags"].iter().any(|key| table.iter().any(|(name, _)| name.get_ref() == key));
+        if is_on && !says_when {
+            let at = table.iter().map(|(key, _)| key.span()).min_by_key(|at| at.start).unwrap_or(0..0);
+            let cure = "write longer_than = \"30s\", tags = [\"…\"], or both; or prospects = \"off\"";
+            reader.mistake(&at, "`unknown` does not say who becomes a prospect", cure);
+        }
+        is_on.then_some(rules)
+    }
+}
