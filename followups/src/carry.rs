@@ -10,11 +10,13 @@ use std::{sync::Arc, time::Duration};
 use base::{
     db::Database,
     error::{Code, Error, Remedy, Result},
+    ids::CallId,
     settings::Settings,
 };
 use broker::amqp::{Incoming, Outcome};
+use jiff::Timestamp;
 use ledger::{
-    followups::{self, Became, Claimed, Followup, Key, Over},
+    followups::{self, Became, Claimed, Followup, Key, Over, Task},
     timeline::Entry,
 };
 use logger::Owners;
@@ -22,7 +24,13 @@ use resolver::Newcomers;
 use uuid::Uuid;
 use vendors::{api::LastCheck, sellsy::Sellsy};
 
-use crate::{due::FollowupDue, labels::Labels, steps::Steps};
+use crate::{
+    about::{self, About},
+    due::FollowupDue,
+    labels::Labels,
+    plan::SETTLES,
+    steps::Steps,
+};
 
 pub(crate) const NAME: &str = "followups";
 /// While somebody else holds the row, or has died with it.
@@ -45,6 +53,14 @@ pub(crate) struct Carry {
 /// What a message has brought, and the logger has not stored yet, perhaps because it is behind: again soon, until it must have been taken off.
 pub(crate) fn not_stored(row: &Followup) -> Until {
     if row.age < STORED_WITHIN { Until::Again(NOT_STORED) } else { Until::Touched }
+}
+
+/// A request that has no answer may still be carried out.
+pub(crate) fn settling(task: &Task) -> Option<Until> {
+    match task {
+        Task::Unclear { age } if *age < SETTLES => Some(Until::Again(SETTLES.saturating_sub(*age))),
+        _ => None,
+    }
 }
 
 /// A row that is ours for a while.
@@ -75,7 +91,7 @@ impl Carry {
             Claimed::Over => return Ok(Outcome::Done),
             Claimed::Held => {
                 let remedy = Remedy::Defer { after: HELD };
-                return Err(Error::new(Code::CallBusy, remedy, "another worker holds this task"));
+                return Err(Error::new(Code::CallBusy, remedy, "another worker holds this row"));
             }
         };
         let carried = Box::pin(self.carry(row, Claim { key: &key, lease })).await;
@@ -98,6 +114,14 @@ impl Carry {
         }
     }
 
+    /// The call, and the time by the database. `None` if nothing is to follow from it.
+    pub(crate) async fn about(&self, call: CallId) -> Result<Option<(About, Timestamp)>> {
+        // Who holds a connection and waits for another may wait for itself: this one is given back at once.
+        let client = self.database.client().await?;
+        let Some(about) = about::call(&client, call).await? else { return Ok(None) };
+        Ok(Some((about, client.now().await?)))
+    }
+
     pub(crate) async fn record(&self, claim: Claim<'_>, became: &Became, line: Option<Entry>) -> Result<()> {
         let client = self.database.client().await?;
         if !followups::record(&client, claim.key, claim.lease, became, line).await? {
@@ -116,7 +140,6 @@ impl Carry {
         Ok(Outcome::Done)
     }
 
-    /// For a request that creates or changes something else than a task.
     pub(crate) fn before_write<'a>(&'a self, claim: Claim<'a>, became: Became) -> BeforeWrite<'a> {
         BeforeWrite { database: &self.database, claim, became }
     }

@@ -24,6 +24,8 @@ mod text;
 mod turn;
 mod wanted;
 
+pub use prospect::reference;
+
 use std::sync::Arc;
 
 use axum::Router;

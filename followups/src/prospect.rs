@@ -29,8 +29,8 @@ use vendors::{
 };
 
 use crate::{
-    about::{self, About},
-    carry::{Carry, Claim, NAME, Until, not_stored},
+    about::About,
+    carry::{Carry, Claim, NAME, Until, not_stored, settling},
     plan::{DECIDED_SOON, SETTLES},
     text,
 };
@@ -51,20 +51,19 @@ pub(crate) fn is_one(call: &Call, settings: &Settings) -> bool {
 
 impl Carry {
     pub(crate) async fn prospect(&self, row: Followup, claim: Claim<'_>, call: CallId) -> Result<Outcome> {
-        let client = self.database.client().await?;
-        let (about, now) = (about::call(&client, call).await?, client.now().await?);
-        drop(client);
-        let Some(about) = about else { return self.release(claim, Until::Touched, None).await };
+        let Some((about, now)) = self.about(call).await? else {
+            return self.release(claim, Until::Touched, None).await;
+        };
         if about.is_old(now) && matches!(row.task, Task::None { .. }) {
             return self.release(claim, Until::Over(Over::NotNeeded), None).await;
         }
         let Some(number) = &row.number else { return self.release(claim, Until::Over(Over::NotNeeded), None).await };
+        if let Some(again) = settling(&row.task) {
+            return self.release(claim, again, None).await;
+        }
         let mut found = None;
         let known = match &row.task {
             Task::There(There { id, .. }) => Some(*id),
-            Task::Unclear { age } if *age < SETTLES => {
-                return self.release(claim, Until::Again(SETTLES.saturating_sub(*age)), None).await;
-            }
             Task::Unclear { .. } | Task::None { may_exist: true } => {
                 found = self.made_for(call).await?;
                 if let Some(made) = &found {
@@ -189,7 +188,8 @@ fn why_not(about: &About, settings: &Settings) -> Option<Reason> {
     }
 }
 
-fn reference(call: CallId) -> String {
+/// By which a prospect is found again.
+pub fn reference(call: CallId) -> String {
     format!("aircall-{call}")
 }
 

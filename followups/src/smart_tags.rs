@@ -20,7 +20,7 @@ use vendors::sellsy::{
 
 use crate::{
     about::{self, About},
-    carry::{Carry, Claim, HELD, NAME, Until, not_stored},
+    carry::{Carry, Claim, HELD, NAME, Until, not_stored, settling},
     plan::{DECIDED_SOON, SETTLES},
 };
 
@@ -36,11 +36,9 @@ impl Carry {
         tag: &str,
     ) -> Result<Outcome> {
         let rule = self.settings.rules.tags.acts_of(tag).and_then(|acts| acts.smart_tags.as_ref());
-        let client = self.database.client().await?;
-        let (about, now) = (about::call(&client, call).await?, client.now().await?);
-        // Who holds a connection and waits for another may wait for itself.
-        drop(client);
-        let Some(about) = about else { return self.release(claim, Until::Touched, None).await };
+        let Some((about, now)) = self.about(call).await? else {
+            return self.release(claim, Until::Touched, None).await;
+        };
         let (Some(rule), Some(_)) = (rule, about.tagged_at(tag)) else {
             return match not_stored(row) {
                 Until::Touched => self.no_smart_tags(claim, Reason::TagTakenOff).await,
@@ -55,10 +53,8 @@ impl Carry {
         }
         // A record, and with it an opportunity, may still be found.
         let Some(to) = to(&about, rule.on) else { return self.release(claim, Until::Touched, None).await };
-        if let Task::Unclear { age } = row.task
-            && age < SETTLES
-        {
-            return self.release(claim, Until::Again(SETTLES.saturating_sub(age)), None).await;
+        if let Some(again) = settling(&row.task) {
+            return self.release(claim, again, None).await;
         }
         let mut client = self.database.client().await?;
         if !followups::reserve(&mut client, claim.key, claim.lease, &format!("{}:{}", to.kind, to.id)).await? {

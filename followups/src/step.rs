@@ -18,18 +18,16 @@ use vendors::sellsy::{
 };
 
 use crate::{
-    about,
-    carry::{Carry, Claim, HELD, NAME, Until, not_stored},
+    carry::{Carry, Claim, HELD, NAME, Until, not_stored, settling},
     plan::{DECIDED_SOON, SETTLES},
 };
 
 impl Carry {
     pub(crate) async fn step(&self, row: &Followup, claim: Claim<'_>, call: CallId, tag: &str) -> Result<Outcome> {
         let rule = self.settings.rules.tags.acts_of(tag).and_then(|acts| acts.step.as_ref());
-        let client = self.database.client().await?;
-        let (about, now) = (about::call(&client, call).await?, client.now().await?);
-        drop(client);
-        let Some(about) = about else { return self.release(claim, Until::Touched, None).await };
+        let Some((about, now)) = self.about(call).await? else {
+            return self.release(claim, Until::Touched, None).await;
+        };
         let over = Until::Over(Over::NotNeeded);
         let (Some(rule), Some(_)) = (rule, about.tagged_at(tag)) else {
             return match not_stored(row) {
@@ -47,10 +45,8 @@ impl Carry {
         let Some(opportunity) = opportunity.map(|opportunity| opportunity.id) else {
             return self.release(claim, Until::Touched, None).await;
         };
-        if let Task::Unclear { age } = row.task
-            && age < SETTLES
-        {
-            return self.release(claim, Until::Again(SETTLES.saturating_sub(age)), None).await;
+        if let Some(again) = settling(&row.task) {
+            return self.release(claim, again, None).await;
         }
         let mut client = self.database.client().await?;
         // Another tag may move it as well.

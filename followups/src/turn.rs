@@ -31,7 +31,9 @@ pub(crate) async fn run(notice: Notice, publisher: Publisher) {
             caught_up = Some(Instant::now());
             match catch_up(&notice).await {
                 Ok(waits_s) => metrics::gauge!("callbridge_missed_call_oldest_seconds").set(waits_s),
-                Err(e) => tracing::warn!(error = %e, "Missed calls could not be looked at; it is tried again."),
+                Err(e) => {
+                    tracing::warn!(error = %e, "What follows from calls could not be looked at; it is tried again.");
+                }
             }
         }
         time::sleep(EVERY).await;

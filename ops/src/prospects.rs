@@ -83,7 +83,7 @@ pub(crate) async fn undo(database: &Database, sellsy: &Sellsy, call: CallId, by:
     let is_ours = |stands: &Individual| {
         prospect.updated.is_some()
             && stands.updated_at == prospect.updated
-            && stands.reference.as_deref() == Some(&format!("aircall-{call}"))
+            && stands.reference.as_deref() == Some(&::followups::reference(call))
     };
     if stands.as_ref().is_some_and(|stands| !is_ours(stands)) {
         return Ok(Undone::Changed(id));
