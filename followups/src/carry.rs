@@ -1,5 +1,5 @@
 //! Brings one row to what it should be: claims it, and leaves it to what knows its kind ([`crate::task`], [`crate::smart_tags`], [`crate::step`],
-//! [`crate::prospect`]).
+//! [`crate::prospect`], [`crate::conversation`]).
 //!
 //! What if the process dies at an await? Before a request nothing has happened. From the recorded intent until the ledger knows the answer, the
 //! outcome of a request is unclear: when it has surely ended, what stands in Sellsy is looked at. The lease keeps a second replica out; the ledger
@@ -20,7 +20,7 @@ use ledger::{
     timeline::Entry,
 };
 use logger::Owners;
-use resolver::Newcomers;
+use resolver::{LookUp, Newcomers};
 use uuid::Uuid;
 use vendors::{api::LastCheck, sellsy::Sellsy};
 
@@ -47,6 +47,7 @@ pub(crate) struct Carry {
     pub(crate) labels: Labels,
     pub(crate) steps: Steps,
     pub(crate) newcomers: Newcomers,
+    pub(crate) look_up: LookUp,
     pub(crate) settings: Arc<Settings>,
 }
 
@@ -111,6 +112,7 @@ impl Carry {
             Key::SmartTags { call, tag } => self.smart_tags(&row, claim, *call, tag).await,
             Key::Step { call, tag } => self.step(&row, claim, *call, tag).await,
             Key::Prospect(call) => self.prospect(row, claim, *call).await,
+            Key::Messages { number, day } => self.conversation(&row, claim, number, *day).await,
         }
     }
 
@@ -137,6 +139,12 @@ impl Carry {
             Until::Touched => (None, None),
         };
         followups::release(&self.database.client().await?, claim.key, claim.lease, over, again_in, line).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// A change has no answer, and may still be carried out: until it must have ended, nobody may write what that would take back.
+    pub(crate) async fn hold(&self, claim: Claim<'_>) -> Result<Outcome> {
+        followups::hold(&self.database.client().await?, claim.key, claim.lease, SETTLES).await?;
         Ok(Outcome::Done)
     }
 

@@ -1,5 +1,5 @@
 //! What follows from a call beside its log, by the file of rules: tasks (`[missed]`, `[action_items]`, `[tags]`), smart-tags and steps of
-//! opportunities (`[tags]`), prospects (`[unknown]`).
+//! opportunities (`[tags]`), prospects (`[unknown]`). Text messages become a comment (`[messages]`).
 //!
 //! A message only says that something may follow from a call ([`notice`]): the ledger then has a row for it, which is due at a time. When it is,
 //! the ledger hands it on ([`turn`]), and what follows is brought to what it should be ([`carry`]). For a task, [`plan`] decides, and [`wanted`] says
@@ -9,9 +9,12 @@
 
 mod about;
 mod carry;
+mod comment;
+mod conversation;
 mod due;
 mod face;
 mod labels;
+mod messages;
 pub mod missed;
 mod notice;
 mod plan;
@@ -36,7 +39,7 @@ use broker::{
 };
 use due::FOLLOWUP_DUE;
 use logger::Owners;
-use resolver::Newcomers;
+use resolver::{LookUp, Newcomers};
 use tokio_util::sync::CancellationToken;
 use vendors::{
     budget::{Lane, Role},
@@ -69,6 +72,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
             worker.timeline.clone(),
             worker.publisher.clone(),
         ),
+        look_up: LookUp::new(sellsy.clone(), &settings, worker.database.clone())
+            .with_rules(settings.rules.clone(), None),
         sellsy,
         owners,
         settings: settings.clone(),
@@ -87,6 +92,7 @@ impl Handler for Followups {
     async fn handle(&self, message: &Incoming) -> base::error::Result<Outcome> {
         match message.event.kind.as_str() {
             FOLLOWUP_DUE => self.carry.handle(message).await,
+            kind if kind.starts_with(messages::KINDS) => self.notice.take_message(message).await,
             _ => self.notice.take(message).await,
         }
     }

@@ -140,7 +140,11 @@ pub(crate) fn notes(
     for missed in &calls.missed {
         let before = taken.len();
         for rings in calls.together(missed, rules) {
+            // The call that its key names says whose a row is: another row cannot begin with it.
             let is_of_these = |row: &&Followup| {
+                if calls.missed.iter().any(|missed| missed.calls.contains(&row.key.call())) {
+                    return rings.contains(&row.key.call());
+                }
                 !taken[..before].contains(&&row.key) && row.calls.iter().any(|call| rings.contains(call))
             };
             let of_these: Vec<_> = known.iter().filter(is_of_these).collect();
@@ -314,6 +318,9 @@ mod tests {
             // What was taken for one stretch was two: the call back was known only at its end.
             (&usual, "0 <, 20 > Léa, 30 <", "1 3 t", 31, &["missed:1 has 1 in 0 s", "new missed:3 of 3 in 240 s"]),
             (&usual, "0 <, 20 > Léa, 30 <", "1 3 x", 31, &["new missed:3 of 3 in 240 s"]),
+            // The same, and the first call had turned up after the last one, whose row and task it is.
+            (&usual, "0 <, 20 > Léa, 30 <", "3 1 t", 31, &["missed:3 has 3 in 60 s"]),
+            (&usual, "0 <, 20 > Léa, 30 <", "3 1", 31, &["missed:3 has 3 in 240 s"]),
             // Two workers have noted them at once. Whoever comes second sees both.
             (&usual, "0 <, 9 <", "1, 2", 10, &["missed:2 is not needed", "missed:1 has 1 2 in 0 s"]),
             (&usual, "0 <, 9 <", "1 t, 2", 10, &["missed:2 is not needed", "missed:1 has 1 2 in 60 s"]),

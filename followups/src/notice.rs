@@ -19,7 +19,7 @@ use ledger::{
     calls::{self, Known},
     followups::{self, Key, New},
     insight::{Content, Insight},
-    missed,
+    messages, missed,
     timeline::Reason,
 };
 use tokio::time;
@@ -132,7 +132,7 @@ impl Notice {
         Ok(ended.is_some_and(|at| now.duration_since(at) <= NEWS))
     }
 
-    async fn begin_or_touch(
+    pub(crate) async fn begin_or_touch(
         &self,
         client: &Client,
         key: Key,
@@ -211,6 +211,12 @@ impl Notice {
         }
         if self.settings.rules.unknown.is_some() || self.settings.rules.tags.acts().next().is_some() {
             self.catch_up_on_tags(client).await?;
+        }
+        if self.settings.rules.messages.is_some() {
+            for key in messages::unwritten_after_takeover(client).await? {
+                let number = if let Key::Messages { number, .. } = &key { Some(number.clone()) } else { None };
+                self.begin_or_touch(client, key, number, DUE_IN, true).await?;
+            }
         }
         Ok(oldest)
     }

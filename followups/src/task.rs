@@ -83,7 +83,7 @@ impl Carry {
                     match self.update(&work, there.id, stands).await? {
                         Updated::Written(there) => task = Task::There(there),
                         Updated::Gone => found = Some(Found::Gone),
-                        Updated::Unclear => return self.release(claim, Until::Again(SETTLES), None).await,
+                        Updated::Unclear => return self.hold(claim).await,
                     }
                 }
                 Action::Rest => return self.release(claim, Until::Touched, None).await,

@@ -1,4 +1,4 @@
-//! What a task says, in French or English, and the marker by which it is found again.
+//! What a task says, in French or English, and the marker by which a task or a comment is found again.
 
 use base::settings::Language;
 use jiff::{Timestamp, tz::TimeZone};
@@ -20,17 +20,18 @@ pub(crate) struct Text {
 }
 
 /// How the markers begin. The bracket that closes one ends it, whatever Sellsy does to the line break.
-const MARKERS: [&str; 2] = ["(Aircall missed call ", "(Aircall call "];
+const MARKERS: [&str; 3] = ["(Aircall missed call ", "(Aircall call ", "(Aircall messages "];
 
-/// The first line of a task. Sellsy has no field for an id of ours.
-fn marker(key: &Key) -> String {
-    let [missed, item_of] = MARKERS;
+/// The first line of a task or a comment. Sellsy has no field for an id of ours.
+pub(crate) fn marker(key: &Key) -> String {
+    let [missed, item_of, messages] = MARKERS;
     match key {
         Key::Missed(call) => format!("{missed}{call})"),
         Key::ActionItem { call, item } => format!("{item_of}{call}, action item {item})"),
         // Sellsy may change what a name is written with.
         Key::Tag { call, tag } => format!("{item_of}{call}, tag {})", &blake3::hash(tag.as_bytes()).to_hex()[..8]),
-        // These are no tasks.
+        Key::Messages { number, day } => format!("{messages}{} {day})", number.as_str()),
+        // These are no texts.
         Key::SmartTags { call, .. } | Key::Step { call, .. } | Key::Prospect(call) => format!("{item_of}{call})"),
     }
 }

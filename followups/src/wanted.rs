@@ -62,7 +62,7 @@ pub(crate) async fn of(client: &Client, row: &Followup, settings: &Settings) -> 
         Key::Missed(_) => of_missed(client, row, settings).await,
         Key::ActionItem { call, item } => of_item(client, &row.key, *call, item, settings).await,
         Key::Tag { call, tag } => of_tag(client, row, *call, tag, settings).await,
-        Key::SmartTags { .. } | Key::Step { .. } | Key::Prospect(_) => Ok(None),
+        Key::SmartTags { .. } | Key::Step { .. } | Key::Prospect(_) | Key::Messages { .. } => Ok(None),
     }
 }
 

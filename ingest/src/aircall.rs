@@ -18,7 +18,8 @@ use axum::{
 use base::{
     error::{Code, Error},
     ids::CallId,
-    settings, text,
+    settings::Settings,
+    text,
 };
 use broker::{event::Event, topology};
 use jiff::Timestamp;
@@ -66,15 +67,18 @@ pub(crate) struct Rules {
     tokens: Tokens,
     /// Empty means all.
     number_ids: Vec<i64>,
+    /// Whether text messages are wanted.
+    messages: bool,
 }
 
 impl Rules {
-    pub(crate) fn new(settings: &settings::Aircall) -> Self {
-        Self { tokens: Tokens::new(settings), number_ids: settings.number_ids.clone() }
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let (aircall, messages) = (&settings.aircall, settings.rules.messages.is_some());
+        Self { tokens: Tokens::new(aircall), number_ids: aircall.number_ids.clone(), messages }
     }
 
     pub(crate) fn for_token(token: &str) -> Self {
-        Self { tokens: Tokens(vec![token.into()]), number_ids: Vec::new() }
+        Self { tokens: Tokens(vec![token.into()]), number_ids: Vec::new(), messages: true }
     }
 
     /// Compares every token, so that the time it takes does not reveal which one came close.
@@ -114,13 +118,28 @@ fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdic
     if !topology::wanted(&envelope.event) || rules.tokens.are_in(&envelope.event) {
         return Verdict::Ignore("unneeded_event");
     }
-    let Some(call_id) = envelope.call_id() else { return park("the event names no call", body, rules) };
-    if let Some(number) = envelope.number_id()
-        && !rules.number_ids.is_empty()
-        && !rules.number_ids.contains(&number)
-    {
-        return Verdict::OtherNumber(CallId(call_id));
-    }
+    let is_of_other_number = || {
+        let number = envelope.number_id().filter(|_| !rules.number_ids.is_empty());
+        number.is_some_and(|number| !rules.number_ids.contains(&number))
+    };
+    let about = if envelope.event.starts_with("message.") {
+        if !rules.messages {
+            return Verdict::Ignore("unneeded_event");
+        }
+        if is_of_other_number() {
+            return Verdict::Ignore("other_number");
+        }
+        if envelope.message_id().is_none() {
+            return park("the event names no message", body, rules);
+        }
+        CallId::NONE
+    } else {
+        let Some(call_id) = envelope.call_id() else { return park("the event names no call", body, rules) };
+        if is_of_other_number() {
+            return Verdict::OtherNumber(CallId(call_id));
+        }
+        CallId(call_id)
+    };
     let occurred_at = envelope.timestamp.unwrap_or_else(Timestamp::now);
     let data = match rules.tokens.redact(envelope.data.get()) {
         Cow::Borrowed(_) => envelope.data.to_owned(),
@@ -129,7 +148,7 @@ fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdic
             Err(_) => return park("the data cannot be read", body, rules),
         },
     };
-    let event = Event::new(envelope.event.as_ref(), CallId(call_id), occurred_at, data);
+    let event = Event::new(envelope.event.as_ref(), about, occurred_at, data);
     Verdict::Publish(vec![event])
 }
 
@@ -154,7 +173,11 @@ mod tests {
     use super::*;
 
     fn verdict(body: &str, number_ids: &[i64]) -> String {
-        let rules = Rules { tokens: Tokens(vec!["other".into(), "secret".into()]), number_ids: number_ids.to_vec() };
+        let rules = Rules {
+            tokens: Tokens(vec!["other".into(), "secret".into()]),
+            number_ids: number_ids.to_vec(),
+            messages: true,
+        };
         match judge(body.as_bytes(), &rules) {
             Verdict::Publish(events) => format!("publish {} {}", events[0].kind, events[0].call_id),
             Verdict::Ignore(reason) => format!("ignore {reason}"),
@@ -213,7 +236,8 @@ mod tests {
 
     /// What is stored or sent on for a body.
     fn kept(body: &[u8]) -> Vec<u8> {
-        let rules = Rules { tokens: Tokens(vec!["other".into(), "secret".into()]), number_ids: Vec::new() };
+        let rules =
+            Rules { tokens: Tokens(vec!["other".into(), "secret".into()]), number_ids: Vec::new(), messages: true };
         match judge(body, &rules) {
             Verdict::Publish(events) => serde_json::to_vec(&events).unwrap(),
             Verdict::Ignore(reason) => reason.into(),
@@ -315,5 +339,26 @@ mod tests {
         }
         assert_eq!(verdict(call, &[1001, 7]), "publish call.ended 3811600001");
         assert_eq!(verdict(call, &[7]), "ignore other_number");
+    }
+
+    #[test]
+    fn judges_text_messages() {
+        let sms = r#"{"event":"message.received","token":"secret","data":{"id":"01FC","number":{"id":1001}}}"#;
+        for (body, number_ids, expected) in [
+            (sms, &[][..], "publish message.received 0"),
+            (sms, &[1001], "publish message.received 0"),
+            (sms, &[7], "ignore other_number"),
+            (
+                r#"{"event":"message.status_updated","token":"secret","data":{"id":5}}"#,
+                &[],
+                "publish message.status_updated 0",
+            ),
+            (r#"{"event":"message.sent","token":"secret","data":{"id":""}}"#, &[], "park the event names no message"),
+            (r#"{"event":"group_message.sent","token":"secret","data":{"id":"1"}}"#, &[], "ignore unneeded_event"),
+        ] {
+            assert_eq!(verdict(body, number_ids), expected, "{body}");
+        }
+        let without = Rules { messages: false, ..Rules::for_token("secret") };
+        assert!(matches!(judge(sms.as_bytes(), &without), Verdict::Ignore("unneeded_event")));
     }
 }

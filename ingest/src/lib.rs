@@ -46,7 +46,7 @@ pub mod judge {
 }
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let rules = aircall::Rules::new(&settings.aircall);
+    let rules = aircall::Rules::new(&settings);
     let secret = settings.sellsy.webhook_secret.clone();
     let mut worker = Worker::start("ingest", settings, &[], shutdown.clone())?;
     // Ready to accept webhooks as long as either of them can store an event.
@@ -83,5 +83,6 @@ fn turns(worker: &Worker) -> anyhow::Result<Turns> {
         reconciler: Reconciler::new(&settings.aircall, database, worker.publisher.clone(), &aircall),
         every: settings.reconcile_every,
         tokens: settings.aircall.webhook_tokens.clone(),
+        needed: webhooks::needed(&settings.rules),
     })
 }

@@ -4,15 +4,18 @@
 //! events there are, so every request of ours names the events: those that the webhook has and those that we need. No event
 //! is ever removed.
 
-use base::error::{Code, Error, Result};
+use base::{
+    error::{Code, Error, Result},
+    rules::Rules,
+};
 use secrecy::{ExposeSecret, SecretString};
 use vendors::aircall::{
     Aircall,
     wire::{Webhook, WebhookRequest},
 };
 
-/// Aircall's names of all events that at least one queue binds.
-pub const EVENTS: &[&str] = &[
+/// What every installation needs.
+const EVENTS: &[&str] = &[
     "call.created",
     "call.ended",
     "call.tagged",
@@ -32,6 +35,14 @@ pub const EVENTS: &[&str] = &[
     "custom_summary.result_updated",
 ];
 
+/// For text messages, if the rules want them.
+const MESSAGES: &[&str] = &["message.received", "message.sent", "message.status_updated"];
+
+/// Aircall's names of all events that are needed by these rules.
+pub fn needed(rules: &Rules) -> Vec<&'static str> {
+    EVENTS.iter().chain(MESSAGES.iter().filter(|_| rules.messages.is_some())).copied().collect()
+}
+
 /// The state of the best among the webhooks that have one of our tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -42,12 +53,12 @@ pub enum Health {
     None,
 }
 
-pub fn health(all: &[Webhook], tokens: &[SecretString]) -> Health {
+pub fn health(all: &[Webhook], tokens: &[SecretString], needed: &[&'static str]) -> Health {
     let mut ours = all.iter().filter(|webhook| has_token(webhook, tokens)).peekable();
     if ours.peek().is_none() {
         return Health::None;
     }
-    let lacking = ours.filter(|webhook| webhook.active).map(missing).min_by_key(Vec::len);
+    let lacking = ours.filter(|webhook| webhook.active).map(|webhook| missing(webhook, needed)).min_by_key(Vec::len);
     match lacking {
         None => Health::Disabled,
         Some(missing) if missing.is_empty() => Health::Delivers,
@@ -61,8 +72,8 @@ pub fn has_token(webhook: &Webhook, tokens: &[SecretString]) -> bool {
 }
 
 /// The events that we need and that the webhook is not subscribed to.
-pub fn missing(webhook: &Webhook) -> Vec<&'static str> {
-    EVENTS.iter().filter(|event| !webhook.events.iter().any(|has| has == *event)).copied().collect()
+pub fn missing(webhook: &Webhook, needed: &[&'static str]) -> Vec<&'static str> {
+    needed.iter().filter(|event| !webhook.events.iter().any(|has| has == *event)).copied().collect()
 }
 
 pub fn has_url(webhook: &Webhook, url: &str) -> bool {
@@ -78,19 +89,23 @@ pub enum Installed {
 }
 
 /// Creates or repairs the webhook with this URL, so that Aircall delivers the events that we need.
-pub async fn install(aircall: &Aircall, url: &str) -> Result<(Installed, Webhook)> {
+pub async fn install(aircall: &Aircall, url: &str, needed: &[&'static str]) -> Result<(Installed, Webhook)> {
     let mut all = aircall.webhooks().await?;
     all.retain(|webhook| has_url(webhook, url));
     // Of several, the one that needs the fewest changes.
-    all.sort_by_key(|webhook| (!webhook.active, missing(webhook).len()));
-    let needed = || EVENTS.iter().map(|event| (*event).to_owned());
+    all.sort_by_key(|webhook| (!webhook.active, missing(webhook, needed).len()));
     let Some(found) = all.into_iter().next() else {
         let custom_name = Some("Callbridge".into());
-        let request = WebhookRequest { url: url.into(), custom_name, events: needed().collect(), active: None };
+        let request = WebhookRequest {
+            url: url.into(),
+            custom_name,
+            events: needed.iter().map(|event| (*event).to_owned()).collect(),
+            active: None,
+        };
         let made = aircall.create_webhook(&request).await?;
         return Ok((Installed::Created, checked(made, &request)?));
     };
-    let added = missing(&found);
+    let added = missing(&found, needed);
     if found.active && added.is_empty() {
         return Ok((Installed::WasThere, found));
     }
@@ -131,7 +146,10 @@ mod tests {
 
     #[test]
     fn asks_for_what_the_queues_bind_and_nothing_else() {
-        assert!(EVENTS.iter().all(|event| topology::wanted(event)));
+        assert!(EVENTS.iter().chain(MESSAGES).all(|event| topology::wanted(event)));
+        assert!(topology::WORK_QUEUES.iter().flat_map(|queue| queue.binds_always).eq(MESSAGES));
+        let (without, with) = (Rules::default(), base::rules::parse("[messages]", "FR".parse().unwrap()).unwrap());
+        assert_eq!((needed(&without).len(), needed(&with).len()), (EVENTS.len(), EVENTS.len() + MESSAGES.len()));
         let ours = ["call.resolved", "call.insights", "directory.changed", "opportunity.changed", "followup.due"];
         for bind in topology::WORK_QUEUES.iter().flat_map(|queue| queue.binds).filter(|bind| !ours.contains(bind)) {
             let prefix = bind.trim_end_matches('*');
@@ -162,7 +180,7 @@ mod tests {
             (vec![webhook("one", true, some)], Health::Lacks(vec!["call.created", "call.ended"])),
             (vec![webhook("one", true, some), webhook("two", true, EVENTS)], Health::Delivers),
         ] {
-            assert_eq!(health(&all, &tokens), expected, "{all:?}");
+            assert_eq!(health(&all, &tokens, EVENTS), expected, "{all:?}");
         }
         assert!(has_url(&webhook("", true, &[]), "https://x/webhooks/aircall/"));
         assert!(!has_url(&webhook("", true, &[]), "https://y/webhooks/aircall"));

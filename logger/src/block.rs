@@ -226,8 +226,13 @@ pub(crate) fn plain(text: &str, as_sent: Option<bool>, call_id: CallId) -> Cow<'
             return Cow::Borrowed(text);
         }
     }
+    Cow::Owned(without_html(text))
+}
+
+/// A text that Sellsy or its pages may have made HTML of, with its lines.
+pub fn without_html(text: &str) -> String {
     let text = if has_tags(text) { without_tags(text) } else { text.to_owned() };
-    Cow::Owned(html_escape::decode_html_entities(&text).replace('\u{a0}', " "))
+    html_escape::decode_html_entities(&text).replace('\u{a0}', " ")
 }
 
 fn has_tags(text: &str) -> bool {

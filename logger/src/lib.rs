@@ -41,6 +41,7 @@ use vendors::{
     sellsy::Sellsy,
 };
 
+pub use block::without_html;
 use describe::Style;
 pub use describe::{
     clean::{cut, line},

@@ -10,6 +10,7 @@ mod by_hand;
 mod call;
 mod calls;
 mod chart;
+mod conversations;
 mod dead;
 mod decision;
 mod directory;
@@ -134,6 +135,7 @@ fn routes(console: Shared) -> Router {
         .route("/calls/{id}/pin", post(by_hand::pin))
         .route("/calls/{id}/undo-prospect", post(by_hand::undo_prospect))
         .route("/missed", get(missed::page))
+        .route("/messages", get(conversations::page))
         .route("/dead", get(dead::page))
         .route("/dead/replay", post(dead::replay))
         .route("/dead/drop", post(dead::drop_selected))

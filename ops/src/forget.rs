@@ -1,7 +1,7 @@
 //! `callbridge forget <number>`: erases what is kept about a person.
 //!
 //! First everything is searched and shown by kind, then the operator is asked, and only then is anything erased: calls
-//! from or to the number or that mention it, calls matched to a person whose record has it, the directory's records,
+//! from or to the number or that mention it, text messages likewise, calls matched to a person whose record has it, the directory's records,
 //! remembered misses, the inbox, and dead letters of every stage. The dead letters stay unacked while the operator thinks,
 //! so that no replay can bring them back in the meantime. A row without content remains for each call (`ledger::erase`),
 //! so that a late event finds the call erased. Sellsy is another system: the ids of its logs and records are printed, and a
@@ -25,7 +25,10 @@ use base::{
 use broker::event::Event;
 use clap::Args;
 use ingest::inbox;
-use ledger::erase::{self, Concerned};
+use ledger::{
+    erase::{self, Concerned},
+    messages::{self, Talked},
+};
 use resolver::{directory::store, pins};
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +59,8 @@ pub(crate) struct Arguments {
 /// All that is stored about the person.
 struct Found {
     calls: Vec<Concerned>,
+    /// Of text messages: the key, the comment in Sellsy, how many messages.
+    conversations: Vec<Talked>,
     /// Calls that are not in the ledger, but in a message that is erased.
     unknown_calls: Vec<i64>,
     records: Vec<(String, i64)>,
@@ -70,6 +75,7 @@ struct Found {
 impl Found {
     fn is_nothing(&self) -> bool {
         self.calls.is_empty()
+            && self.conversations.is_empty()
             && self.records.is_empty()
             && self.misses == 0
             && self.pins == 0
@@ -130,8 +136,9 @@ async fn forget(
     }
     erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
     let remaining = calls_about(client, number, countries).await?;
-    print::erased(&found, !remaining.is_empty(), arguments)?;
-    Ok(if remaining.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_all = remaining.is_empty() && conversations_about(client, number).await?.is_empty();
+    print::erased(&found, !is_all, arguments)?;
+    Ok(if is_all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn find(
@@ -147,14 +154,15 @@ async fn find(
     };
     let call_id_of = |body: &[u8]| {
         let event = serde_json::from_slice::<Event>(body).ok();
-        event.map(|event| event.call_id.0).filter(|id| *id != 0)
+        event.map(|event| event.call_id.0).filter(|id| *id > 0)
     };
     let inbox: Vec<_> = inbox::all(client).await?;
     let inbox: Vec<_> = inbox.into_iter().filter(|(_, body)| is_about(call_id_of(body), body)).collect();
     let wanted = |held: &UnackedLetter| is_about(held.letter.call_id.map(|id| id.0), held.body());
     let (readers, letters) = dead_letters.read(Stage::ALL.to_vec(), wanted).await?;
     let in_messages = inbox.iter().filter_map(|(_, body)| call_id_of(body));
-    let in_messages = in_messages.chain(letters.iter().filter_map(|held| held.letter.call_id.map(|id| id.0)));
+    let in_messages =
+        in_messages.chain(letters.iter().filter_map(|held| held.letter.call_id.map(|id| id.0).filter(|id| *id > 0)));
     let unknown_calls: BTreeSet<i64> = in_messages.filter(|id| !known.contains(id)).collect();
     let found = Found {
         unknown_calls: unknown_calls.into_iter().collect(),
@@ -163,6 +171,7 @@ async fn find(
         misses: store::misses(client, number).await?,
         pins: pins::count(client, number).await?,
         inbox: inbox.into_iter().map(|(id, _)| id).collect(),
+        conversations: conversations_about(client, number).await?,
         calls,
         letters,
     };
@@ -182,6 +191,13 @@ async fn calls_about(client: &Client, number: &E164, countries: Countries<'_>) -
     Ok(calls)
 }
 
+/// The text messages with this number, and those that mention it.
+async fn conversations_about(client: &Client, number: &E164) -> anyhow::Result<Vec<Talked>> {
+    let mut talked = messages::concerned(client, number).await?;
+    talked.retain(|talked| talked.is_with_it || mentions(&talked.text, number));
+    Ok(talked)
+}
+
 /// Whether the call is from or to the number: it may be written in a way that only the rules of its country can parse. That is the
 /// country of the line, or one that the file of rules names for a line.
 fn has_number(call: &Concerned, number: &E164, (regions, rules): Countries<'_>) -> bool {
@@ -197,6 +213,8 @@ async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Reade
     inbox::remove(transaction.client(), &found.inbox).await?;
     let calls: Vec<i64> = found.calls.iter().map(|call| call.call_id).collect();
     erase::calls(transaction.client(), &calls).await?;
+    let conversations: Vec<String> = found.conversations.iter().map(|talked| talked.conversation.clone()).collect();
+    messages::erase(transaction.client(), &conversations).await?;
     erase::never_seen(transaction.client(), &found.unknown_calls).await?;
     store::forget(&transaction, number).await?;
     pins::forget(&transaction, number).await?;

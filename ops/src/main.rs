@@ -14,6 +14,7 @@ mod dead;
 mod directory;
 mod explain;
 mod forget;
+mod messages;
 mod migrate;
 mod missed;
 mod pins;
@@ -83,7 +84,8 @@ enum Command {
         after_help = "Examples:\n  callbridge call 3811600001\n  callbridge call 3811600001 --json | jq '.[].what'"
     )]
     Call {
-        /// Aircall's id of the call, as the log in Sellsy shows it
+        /// Aircall's id of the call, as the log in Sellsy shows it; or that of a conversation, as `callbridge messages` shows it
+        #[arg(allow_negative_numbers = true)]
         id: i64,
         /// Print JSON for programs
         #[arg(long)]
@@ -137,6 +139,9 @@ enum Command {
     /// Erases what is stored about a person, after asking; lists what stays in Sellsy
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::Arguments),
+    /// Lists conversations of text messages, and where they stand in Sellsy
+    #[command(after_help = messages::EXAMPLES)]
+    Messages(messages::Arguments),
     /// Creates and changes the tables that this version needs; for a role that may, if the workers' may not
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::Arguments),
@@ -303,6 +308,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Forget(arguments) => {
             with_installation(nothing, FEW_CONNECTIONS, async |i| {
                 forget::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Messages(arguments) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                messages::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use base::{db::Database, settings::Settings};
 use clap::Subcommand;
 use comfy_table::{Table, presets};
-use ingest::webhooks::{self, EVENTS, Installed};
+use ingest::webhooks::{self, Installed};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use vendors::{
@@ -62,10 +62,11 @@ struct Line<'a> {
 }
 
 fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+    let needed = webhooks::needed(&settings.rules);
     let line = |webhook| {
         let known_token = webhooks::has_token(webhook, &settings.aircall.webhook_tokens);
         let ours = known_token || url.is_some_and(|url| webhooks::has_url(webhook, url));
-        Line { webhook, ours, known_token, missing: webhooks::missing(webhook) }
+        Line { webhook, ours, known_token, missing: webhooks::missing(webhook, &needed) }
     };
     let lines: Vec<Line<'_>> = all.iter().map(line).collect();
     let delivers = |line: &Line<'_>| line.ours && line.webhook.active && line.missing.is_empty();
@@ -80,16 +81,16 @@ fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -
     } else if lines.is_empty() {
         println!("The account has no webhook.");
     } else {
-        println!("{}", table(&lines));
+        println!("{}", table(&lines, needed.len()));
     }
     if !good {
-        eprintln!("callbridge: no active webhook brings all {} events that are needed.", EVENTS.len());
+        eprintln!("callbridge: no active webhook brings all {} events that are needed.", needed.len());
         eprintln!("To create or repair one: callbridge webhook install --url https://<your host>{PATH}");
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn table(lines: &[Line<'_>]) -> Table {
+fn table(lines: &[Line<'_>], needed: usize) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["webhook", "url", "ours", "active", "events", "missing"]);
@@ -101,7 +102,7 @@ fn table(lines: &[Line<'_>]) -> Table {
         };
         let missing = match line.missing.as_slice() {
             [] => "none".to_owned(),
-            missing if missing.len() == EVENTS.len() => "all".to_owned(),
+            missing if missing.len() == needed => "all".to_owned(),
             missing => missing.join("\n"),
         };
         table.add_row([
@@ -121,7 +122,9 @@ async fn install(aircall: &Aircall, settings: &Settings, url: &str) -> anyhow::R
         eprintln!("callbridge: {problem}");
         return Ok(ExitCode::from(2));
     }
-    let (done, webhook) = webhooks::install(aircall, url).await.context("the webhook could not be set up")?;
+    let (done, webhook) = webhooks::install(aircall, url, &webhooks::needed(&settings.rules))
+        .await
+        .context("the webhook could not be set up")?;
     match done {
         Installed::Created => println!("Created, for {} events.", webhook.events.len()),
         Installed::WasThere => println!("It exists, active and with all events: nothing to do."),

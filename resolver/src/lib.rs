@@ -41,7 +41,7 @@ use vendors::{
 };
 
 pub use card::page_of;
-pub use look_up::{LookUp, region_of};
+pub use look_up::{LookUp, region_of, region_on};
 pub use newcomers::Newcomers;
 
 use directory::sync::Sync;

@@ -13,7 +13,7 @@ use base::{
     error::{Code, Error, Result},
     ids::Kind,
     phone::{Caller, E164, Region, Regions, classify},
-    rules::Rules,
+    rules::{LineOf, Rules},
     settings::{Language, Matching, Settings},
 };
 use broker::event::RecordHint;
@@ -67,7 +67,17 @@ pub struct LookUp {
 
 /// The country in which the callers of the call's line dial: that of the rules, or else that of the line.
 pub fn region_of(rules: &Rules, regions: &Regions, call: &Call) -> Region {
-    rules.lines.of(|| call.line()).region.unwrap_or_else(|| regions.of_line(call.line_country()))
+    region_on(rules, regions, || call.line(), call.line_country())
+}
+
+/// The same for a line, in the country that Aircall gives it.
+pub fn region_on<'a>(
+    rules: &Rules,
+    regions: &Regions,
+    line: impl FnOnce() -> LineOf<'a>,
+    country: Option<&str>,
+) -> Region {
+    rules.lines.of(line).region.unwrap_or_else(|| regions.of_line(country))
 }
 
 /// A record, and where it was found.
@@ -191,6 +201,16 @@ impl LookUp {
         self.number_on(number, self.regions.of_number(number)).await
     }
 
+    /// Whose record a number means on a line in this country. What else a log would be on is not looked for.
+    pub async fn person(&self, number: &E164, line: Region) -> Result<Resolution> {
+        Self { need: Need::Person, ..self.clone() }.number_on(number, line).await
+    }
+
+    /// Sellsy has refused to write something on this record: the directory has it as it is now. False if it does not exist.
+    pub async fn read_again(&self, record: RecordRef) -> Result<bool> {
+        Ok(self.read(record).await?.is_some())
+    }
+
     /// The decision for a number that calls a line in a country.
     async fn number_on(&self, number: &E164, line: Region) -> Result<Resolution> {
         if let Some(why) = self.left_out(number).await? {
@@ -267,6 +287,20 @@ impl LookUp {
     /// The decision for this record, with its opportunity. `stored`: opportunities of a customer that were read with the record.
     async fn decided(&self, one: One, rule: Reason, stored: Option<(Related, Stored)>) -> Result<Resolution> {
         let One { mut record, companies, source, as_of } = one;
+        if self.need == Need::Person {
+            let (record, opportunity_rule) = (Some(record), Reason::OpportunityNotWanted);
+            let (opportunity, holds_until, candidates) = (None, None, Vec::new());
+            return Ok(Resolution {
+                source,
+                as_of,
+                record,
+                rule,
+                opportunity,
+                opportunity_rule,
+                holds_until,
+                candidates,
+            });
+        }
         let companies = if self.are_enough(companies) { Ok(companies) } else { self.companies(&mut record).await? };
         let (opportunity, opportunity_rule, holds_until) = match companies {
             Ok(companies) => self.opportunity(&record, companies, stored).await?,
@@ -289,7 +323,7 @@ impl LookUp {
     fn are_enough(&self, companies: Companies) -> bool {
         match (companies, self.need) {
             (Companies::None, _) | (Companies::Known { .. }, Need::Card) => true,
-            (Companies::Known { fresh, .. }, Need::Decision | Need::AtHand | Need::Doubt) => fresh,
+            (Companies::Known { fresh, .. }, Need::Decision | Need::AtHand | Need::Doubt | Need::Person) => fresh,
             (Companies::Unknown, _) => false,
         }
     }
@@ -302,7 +336,7 @@ impl LookUp {
             Need::Card => time::timeout(CARD_WAITS, read).await.unwrap_or_else(|_| {
                 Err(Error::retry(Code::SellsyUnavailable, "the companies did not come in time for the card"))
             }),
-            Need::Decision | Need::Doubt => read.await,
+            Need::Decision | Need::Doubt | Need::Person => read.await,
         };
         match read {
             Ok(Ok(companies)) => Ok(Ok(companies)),

@@ -61,6 +61,8 @@ pub(crate) enum Need {
     AtHand,
     /// Sellsy has just refused what was known: it is asked again, whatever is known.
     Doubt,
+    /// Only whose number it is.
+    Person,
 }
 
 /// The opportunities of a customer.
@@ -113,7 +115,7 @@ impl Opportunities {
     pub(crate) async fn of(&self, customer: &Related, need: Need, stored: Option<Stored>) -> Result<Known> {
         let at_most = match need {
             Need::Card => self.fresh * CARD_FACTOR,
-            Need::Decision | Need::AtHand => self.fresh,
+            Need::Decision | Need::AtHand | Need::Person => self.fresh,
             Need::Doubt => return self.ask(customer).await,
         };
         let stored = match stored {
@@ -126,7 +128,7 @@ impl Opportunities {
         match need {
             Need::Card => self.in_time(customer, stored).await,
             Need::AtHand => Err(not_at_hand()),
-            Need::Decision | Need::Doubt => self.read(customer).await,
+            Need::Decision | Need::Doubt | Need::Person => self.read(customer).await,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Unmatched calls are resolved again when a record with their number appears.
+//! Unmatched calls are resolved again when a record with their number appears, and conversations of text messages are due again.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use base::{
     ids::Stage,
 };
 
-use ledger::calls;
+use ledger::{calls, messages};
 
 use crate::{calls::Calls, record::Listed};
 
@@ -33,6 +33,9 @@ impl Rematch {
     pub(crate) async fn waiting_for(&self, numbers: &[&str]) -> Result<()> {
         let client = self.calls.database.client().await?;
         let waiting = calls::waiting_for(&client, numbers, self.days).await?;
+        if self.calls.rules.messages.is_some() {
+            messages::waiting_for(&client, numbers, self.days).await?;
+        }
         drop(client);
         for call_id in waiting {
             match self.calls.resolve_again(call_id).await {

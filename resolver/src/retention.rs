@@ -1,4 +1,4 @@
-//! Deletes what is older than `RETENTION_DAYS`: calls with all that is known of them, timelines, remembered misses.
+//! Deletes what is older than `RETENTION_DAYS`: calls with all that is known of them, text messages, timelines, remembered misses.
 //! Messages that never left the inbox are deleted by ingest.
 //!
 //! This is background work of the resolver because the resolver owns most of the data (resolutions, unmatched numbers,
@@ -13,7 +13,7 @@ use base::{
     db::{Client, Database},
     error::Result,
 };
-use ledger::{erase, filtered};
+use ledger::{erase, filtered, messages};
 use tokio::time;
 
 use crate::directory::store;
@@ -63,6 +63,14 @@ async fn delete(client: &Client, age: Duration) -> Result<(u64, u64)> {
             break;
         }
         lines += removed;
+        time::sleep(BETWEEN).await;
+    }
+    loop {
+        let old = messages::old(client, age, BATCH).await?;
+        if old.is_empty() {
+            break;
+        }
+        messages::erase(client, &old).await?;
         time::sleep(BETWEEN).await;
     }
     store::forget_old_misses(client).await?;

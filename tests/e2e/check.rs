@@ -196,7 +196,7 @@ async fn webhook(stack: &Stack, change: &Value) -> Result<()> {
 }
 
 fn ingest_events() -> Vec<&'static str> {
-    ingest::webhooks::EVENTS.to_vec()
+    ingest::webhooks::needed(&base::rules::Rules::default())
 }
 
 async fn wrong_vendors(stack: &Stack) -> Result<()> {

@@ -102,7 +102,8 @@ async fn only_who_knows_the_password_gets_in() -> Result<()> {
     let stack = Stack::new("console_door").await?;
     let console = stack.start_console().await?;
     let stranger = stranger(&console)?;
-    for path in ["/", "/calls", "/calls?q=2001", "/calls/1", "/missed", "/dead", "/directory", "/nonsense"] {
+    for path in ["/", "/calls", "/calls?q=2001", "/calls/1", "/missed", "/messages", "/dead", "/directory", "/nonsense"]
+    {
         let answer = stranger.ask(Method::GET, path, &[], &[]).await?;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
         assert!(answer.header("location").starts_with("/login"), "{path}: {}", answer.header("location"));

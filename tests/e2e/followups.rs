@@ -185,14 +185,17 @@ async fn a_task_whose_creation_had_no_answer_is_found_and_not_made_twice() -> Re
     // A change that had no answer, and was carried out.
     stack.sandbox.set_faults([sellsy("PUT /tasks/{id}").breaks(After).once()]).await?;
     stack.sandbox.play(&reached(CLIENT)).await?;
-    tasks_that(&stack, 1, |task| task["status"] == "done").await?;
     let done = || async {
+        // Nobody works on it until the request must have ended.
+        ledger.followup_leases_end().await.ok()?;
         ledger.followups_are_due().await.ok()?;
+        stack.delays_end().await.ok()?;
         (ledger.lines(|line| line.is("task_done")).await.ok()? == 1).then_some(())
     };
     eventually(SOON, done)
         .await
         .with_context(|| format!("our own change is taken for a person's: {:?}", stack.logs))?;
+    tasks_that(&stack, 1, |task| task["status"] == "done").await?;
     ensure!(asked(&stack).await?["POST /tasks"] == 1);
     drop(workers);
     stack.down().await

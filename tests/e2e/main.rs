@@ -27,6 +27,7 @@ mod lifecycle;
 mod limits;
 mod links;
 mod lost;
+mod messages;
 mod missed;
 mod numbers;
 mod odd;

@@ -11,6 +11,7 @@ const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("ledger", "erase", "the ledger alone touches the table `calls`, whichever worker asks"),
     ("ledger", "filtered", "the ledger alone touches the table `filtered_calls`"),
     ("ledger", "followups", "the ledger alone touches the table `followups`"),
+    ("ledger", "messages", "the ledger alone touches the table `messages`"),
     ("ledger", "missed", "the ledger alone touches the table `calls`, whichever worker asks"),
     ("ledger", "reconciliation", "the ledger alone touches the table `reconciliations`"),
     ("ledger", "timeline", "the ledger alone touches the table `timeline`"),

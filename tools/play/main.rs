@@ -63,12 +63,12 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<Verdict> {
     let sandbox = Sandbox::at(&options.sandbox);
     // None that are half an hour old: they would wait for reconciliation.
-    let load = Load { calls: options.calls, over: Duration::from_secs(options.seconds), old: 0.0 };
+    let load = Load { calls: options.calls, over: Duration::from_secs(options.seconds), old: 0.0, follows: false };
     let begins = options.begins.unwrap_or_else(|| Timestamp::now().as_second());
     let calls = script::write(&mut Rng::with_seed(options.seed), load, begins);
     let truths: Vec<Truth> = calls.iter().map(|call| call.truth.clone()).collect();
     if options.judge {
-        return Ok(judge(&truths, &Found::at(&sandbox).await?));
+        return Ok(judge(&truths, None, &Found::at(&sandbox, false).await?));
     }
     // Aircall also delivers twice, late and out of order.
     let delivery = json!({ "duplicate": 0.1, "reorder": 0.1, "late": 0.1, "late_ms": 700, "seed": options.seed });
@@ -85,7 +85,7 @@ async fn run(options: &Options) -> Result<Verdict> {
 /// Waits until everything is right, or nothing has changed for long enough that it never will.
 async fn settle(sandbox: &Sandbox, truths: &[Truth], patience: Duration) -> Result<Verdict> {
     let (began, mut changed) = (Instant::now(), Instant::now());
-    let mut verdict = judge(truths, &Found::at(sandbox).await?);
+    let mut verdict = judge(truths, None, &Found::at(sandbox, false).await?);
     let mut all_logged = false;
     while changed.elapsed() < patience {
         if verdict.all_are_logged() && !std::mem::replace(&mut all_logged, true) {
@@ -96,7 +96,7 @@ async fn settle(sandbox: &Sandbox, truths: &[Truth], patience: Duration) -> Resu
             break;
         }
         sleep(Duration::from_secs(1)).await;
-        let now = judge(truths, &Found::at(sandbox).await?);
+        let now = judge(truths, None, &Found::at(sandbox, false).await?);
         if now != verdict {
             changed = Instant::now();
         }

@@ -88,7 +88,7 @@ async fn soak(options: Options, folder: String) -> Result<bool> {
     }
     let over = options.seconds.map_or_else(|| Duration::from_secs_f64(options.minutes * 60.0), Duration::from_secs);
     let as_usual = usize::try_from(over.as_secs() * CALLS_A_SECOND)?;
-    let load = Load { calls: options.calls.unwrap_or(as_usual), over, old: OLD };
+    let load = Load { calls: options.calls.unwrap_or(as_usual), over, old: OLD, follows: true };
     let header =
         ["seed", "faults", "calls", "to be logged", "lost", "doubled", "wrong", "strange", "parked", "settled after"];
     let mut rows = Vec::new();
@@ -96,8 +96,11 @@ async fn soak(options: Options, folder: String) -> Result<bool> {
     for nth in 0..options.seeds {
         let seed = options.seed.map_or_else(|| fastrand::u64(..), |seed| seed.wrapping_add(nth));
         println!("\nSeed {seed}:");
-        let soak =
-            Soak::mixture(seed, load, Means { replicas: 2, own_broker: !options.cluster, cluster: options.cluster });
+        let soak = Soak::mixture(
+            seed,
+            load,
+            Means { replicas: 2, own_broker: !options.cluster, cluster: options.cluster, follows: true },
+        );
         let faults = soak.faults.len();
         let settled = soak.run().await.with_context(|| format!("seed {seed}"))?;
         good &= settled.verdict.is_clean();

@@ -71,7 +71,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool, cluster: bool) -> Res
         let soak = Soak {
             name: "fault",
             seed: SEED,
-            load: Load { calls: CALLS, over: OVER, old },
+            load: Load { calls: CALLS, over: OVER, old, follows: false },
             faults: planned(&fault),
             replicas,
             patience: patience(&fault),

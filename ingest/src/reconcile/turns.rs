@@ -31,6 +31,8 @@ pub(crate) struct Turns {
     pub(crate) reconciler: Reconciler,
     pub(crate) every: Duration,
     pub(crate) tokens: Vec<SecretString>,
+    /// The events that a webhook has to bring.
+    pub(crate) needed: Vec<&'static str>,
 }
 
 impl Turns {
@@ -91,7 +93,7 @@ impl Turns {
 
     async fn check_webhooks(&self, client: &Client) -> Result<()> {
         let all = self.reconciler.aircall.webhooks().await?;
-        let health = webhooks::health(&all, &self.tokens);
+        let health = webhooks::health(&all, &self.tokens, &self.needed);
         let active = matches!(health, Health::Delivers | Health::Lacks(_));
         let should_warn = reconciliation::note_webhook(client, NAME, active, health == Health::Delivers).await?;
         set_webhook_gauge(Some(active));

@@ -1,7 +1,7 @@
 //! Aircall: its credential, the webhook and its events, the clock.
 
 use base::{db::Database, settings::Settings};
-use ingest::webhooks::{self, EVENTS, Health};
+use ingest::webhooks::{self, Health};
 use jiff::Timestamp;
 use vendors::{
     aircall::Aircall,
@@ -47,7 +47,10 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     let Some(clock) = clock else { return stop_after(ping) };
     let webhook = look("Aircall webhook", async {
         match aircall.webhooks().await {
-            Ok(all) => webhook_verdict(webhooks::health(&all, &settings.aircall.webhook_tokens)),
+            Ok(all) => {
+                let needed = webhooks::needed(&settings.rules);
+                webhook_verdict(webhooks::health(&all, &settings.aircall.webhook_tokens, &needed), needed.len())
+            }
             Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
         }
     })
@@ -56,9 +59,9 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     [ping, webhook, clock.about("clock of Aircall")].into_iter().chain(by_rules).collect()
 }
 
-fn webhook_verdict(health: Health) -> Verdict {
+fn webhook_verdict(health: Health, needed: usize) -> Verdict {
     match health {
-        Health::Delivers => Verdict::ok(format!("active, with all {} events", EVENTS.len())),
+        Health::Delivers => Verdict::ok(format!("active, with all {needed} events")),
         Health::Lacks(missing) => Verdict::failed(
             format!("these events are not delivered: {}", missing.join(", ")),
             format!("add them: {INSTALL}"),

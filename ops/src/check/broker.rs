@@ -42,7 +42,10 @@ pub(super) async fn findings(settings: &Settings) -> Vec<Finding> {
             }
         })
     });
-    let bindings = topology::bindings(&names);
+    let mut bindings = topology::bindings(&names);
+    if settings.rules.have_followups() {
+        bindings.extend(topology::optional_bindings(&names));
+    }
     let queues = topology::queues(&names);
     // Without a rule that asks for it, nothing is routed to the queue of follow-ups.
     let is_needed = |queue: &Queue| queue.purpose != Purpose::Work(Stage::Followups) || settings.rules.have_followups();
@@ -69,8 +72,8 @@ async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding
     let Purpose::Work(_) = queue.purpose else { return vec![finding] };
     let what = format!("bindings of {}", queue.name);
     let of_queue = bindings.iter().filter(|binding| binding.queue == queue.name);
-    // Workers pass messages on to such a queue; nothing is routed to it.
-    if of_queue.clone().next().is_none() {
+    // Workers pass messages on to some queues, to which nothing is routed.
+    if !is_needed || of_queue.clone().next().is_none() {
         return vec![finding];
     }
     let bound = if consumed {

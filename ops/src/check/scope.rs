@@ -39,7 +39,7 @@ impl Scope {
         Scope::ReadPhoneCalls,
         Scope::WritePhoneCalls,
     ];
-    /// Needed in addition with `LOG_FALLBACK=comment`.
+    /// Needed in addition with `LOG_FALLBACK=comment`, or if text messages become comments.
     pub(super) const FOR_COMMENTS: [Scope; 2] = [Scope::ReadComments, Scope::WriteComments];
     /// Needed in addition if tasks follow from calls.
     pub(super) const FOR_TASKS: [Scope; 2] = [Scope::ReadTasks, Scope::WriteTasks];

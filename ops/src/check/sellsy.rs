@@ -58,19 +58,17 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
 
 /// Checks each scope by a request that needs it; the first answer also gives Sellsy's clock.
 async fn scopes(sellsy: &Sellsy, settings: &Settings) -> Vec<Finding> {
-    let comments: &[Scope] = match settings.log_fallback {
-        LogFallback::Comment => &Scope::FOR_COMMENTS,
-        LogFallback::Park => &[],
-    };
     let rules = &settings.rules;
-    let by_rules: [(bool, &[Scope]); 4] = [
+    let with_comments = settings.log_fallback == LogFallback::Comment || rules.messages.is_some();
+    let sometimes: [(bool, &[Scope]); 5] = [
+        (with_comments, &Scope::FOR_COMMENTS),
         (rules.have_tasks(), &Scope::FOR_TASKS),
         (rules.unknown.is_some(), &Scope::FOR_PROSPECTS),
         (rules.tags.acts().any(|acts| acts.step.is_some()), &Scope::FOR_STEPS),
         (rules.tags.acts().any(|acts| acts.smart_tags.is_some()), &Scope::FOR_SMART_TAGS),
     ];
-    let by_rules = by_rules.into_iter().filter(|(needed, _)| *needed).flat_map(|(_, scopes)| scopes);
-    let checks = Scope::NEEDED.iter().chain(comments).chain(by_rules).map(|scope| async move {
+    let sometimes = sometimes.into_iter().filter(|(needed, _)| *needed).flat_map(|(_, scopes)| scopes);
+    let checks = Scope::NEEDED.iter().chain(sometimes).map(|scope| async move {
         let mut time = None;
         let finding = look(format!("Sellsy scope {}", scope.as_str()), async {
             let asked_at = Timestamp::now();

@@ -82,11 +82,16 @@ fn unknown(visitor: &Visitor) -> Response {
     layout::refused(visitor, StatusCode::NOT_FOUND, visitor.texts().no_such_call)
 }
 
-/// The call has no row: one of its events was parked before it could be stored.
+/// A conversation of text messages, or a call that has no row: one of its events was parked before it could be stored.
 fn only_a_story(visitor: &Visitor, id: CallId, lines: &[Line]) -> Response {
-    let title = format!("{} {id}", visitor.texts().call);
+    let texts = visitor.texts();
+    let (section, title) = if id.is_conversation() {
+        (Section::Messages, format!("{} {}", texts.conversation, texts.of_text_messages))
+    } else {
+        (Section::Calls, format!("{} {id}", texts.call))
+    };
     let body = html! { h1 { (title) } section.panel { (story::timeline(visitor, lines)) } };
-    layout::page(visitor, Section::Calls, &title, &body)
+    layout::page(visitor, section, &title, &body)
 }
 
 fn head(visitor: &Visitor, facts: &Facts) -> Markup {

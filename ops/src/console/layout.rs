@@ -45,6 +45,7 @@ pub(super) enum Section {
     Overview,
     Calls,
     Missed,
+    Messages,
     Dead,
     Directory,
 }
@@ -56,6 +57,7 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
         (Section::Overview, "/", texts.overview),
         (Section::Calls, "/calls", texts.calls),
         (Section::Missed, "/missed", texts.missed),
+        (Section::Messages, "/messages", texts.text_messages),
         (Section::Dead, "/dead", texts.dead_letters),
         (Section::Directory, "/directory", texts.directory),
     ];

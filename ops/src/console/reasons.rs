@@ -93,6 +93,7 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::NoSmartTags(why) => return html! { "pas de smart-tag : " (sentence(why)) },
         Reason::NoStep(why) => return html! { "l’opportunité reste à son étape : " (sentence(why)) },
         Reason::NoProspect(why) => return html! { "pas de prospect : " (sentence(why)) },
+        Reason::NoComment(why) => return html! { "pas de commentaire : " (sentence(why)) },
         Reason::Erased => {
             "ses données ont été supprimées : il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé"
         }

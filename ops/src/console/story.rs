@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ledger::{
     calls::Part,
     resolution::RecordRef,
-    timeline::{Answer, ApiRequest, Decision, Failure, Line, SellsyLog, TaskLine, View, What},
+    timeline::{Answer, ApiRequest, CommentLine, Decision, Failure, Line, SellsyLog, TaskLine, View, What},
 };
 use maud::{Markup, html};
 
@@ -104,6 +104,10 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
             TROUBLE,
             html! { (texts.prospect_undone) " " strong { (record.id) } " " span.note { (texts.by) " " (by) } },
         ),
+        What::CommentCreated(line) => (WRITE, comment(texts.comment_created, *line, texts.messages_written)),
+        What::CommentUpdated(line) => (WRITE, comment(texts.comment_updated, *line, texts.messages_written)),
+        What::CommentAdopted { comment } => (WRITE, html! { (texts.comment_adopted) " " strong { (comment) } }),
+        What::CommentDeleted { comment } => (TROUBLE, html! { (texts.comment_deleted) " " strong { (comment) } }),
         What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
         What::Relinked { record, by, .. } => (DECISION, relinked(visitor, *record, by)),
         What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),
@@ -113,6 +117,10 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::Request(request) => (REQUEST, sent(visitor, request)),
         What::Other { .. } => (QUIET, unknown(what)),
     }
+}
+
+fn comment(said: &str, CommentLine { comment, messages }: CommentLine, of: &str) -> Markup {
+    html! { (said) " " strong { (comment) } " " span.note { (messages) " " (of) } }
 }
 
 /// Sellsy's id; where an account's pages of tasks are is not known.

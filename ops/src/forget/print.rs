@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Arguments, Found};
 
 /// What was found: the JSON key, the text for people, and the number.
-fn counts(found: &Found) -> [(&'static str, &'static str, i64); 9] {
+fn counts(found: &Found) -> [(&'static str, &'static str, i64); 10] {
     let sum = |per_call: fn(&Concerned) -> i64| found.calls.iter().map(per_call).sum();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     [
@@ -15,6 +15,7 @@ fn counts(found: &Found) -> [(&'static str, &'static str, i64); 9] {
         ("ai_insights_of_calls", "AI insights of calls", sum(|call| call.insights)),
         ("lines_of_timelines", "lines of timelines", sum(|call| call.lines)),
         ("calls_waiting_for_a_record", "calls waiting for a record", sum(|call| i64::from(call.unmatched))),
+        ("text_messages", "text messages", found.conversations.iter().map(|talked| talked.messages).sum()),
         ("records_of_the_phone_directory", "records of the phone directory", count(found.records.len())),
         ("remembered_misses", "remembered misses", found.misses),
         ("pins", "pins", found.pins),
@@ -23,13 +24,15 @@ fn counts(found: &Found) -> [(&'static str, &'static str, i64); 9] {
     ]
 }
 
-/// The logs and tasks in Sellsy, which are not deleted: call, form, id.
-fn logs(found: &Found) -> impl Iterator<Item = (i64, &str, i64)> {
-    found.calls.iter().flat_map(|call| {
+/// The logs, tasks and comments in Sellsy, which are not deleted: call, form, id.
+fn logs(found: &Found) -> impl Iterator<Item = (Option<i64>, &str, i64)> {
+    let comments = found.conversations.iter().filter_map(|talked| Some((None, "comment", talked.comment?)));
+    let of_calls = found.calls.iter().flat_map(|call| {
         let log = call.sellsy_id.map(|id| (call.log_form.as_deref().unwrap_or("phone_call"), id));
         let tasks = call.tasks.iter().map(|id| ("task", *id));
-        log.into_iter().chain(tasks).map(|(form, id)| (call.call_id, form, id))
-    })
+        log.into_iter().chain(tasks).map(|(form, id)| (Some(call.call_id), form, id))
+    });
+    of_calls.chain(comments)
 }
 
 pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> {
@@ -70,10 +73,17 @@ pub(super) fn erased(found: &Found, remaining: bool, arguments: &Arguments) -> a
 }
 
 fn notes(found: &Found) {
-    let logs: Vec<String> =
-        logs(found).map(|(call, form, id)| format!("  {form} {id} (Aircall call {call})")).collect();
+    let logs: Vec<String> = logs(found)
+        .map(|(call, form, id)| match call {
+            Some(call) => format!("  {form} {id} (Aircall call {call})"),
+            None => format!("  {form} {id} (text messages)"),
+        })
+        .collect();
     if !logs.is_empty() {
-        println!("The logs and tasks in Sellsy are not deleted. To be done there by readers:\n{}", logs.join("\n"));
+        println!(
+            "The logs, tasks and comments in Sellsy are not deleted. To be done there by readers:\n{}",
+            logs.join("\n")
+        );
     }
     if !found.records.is_empty() {
         let records: Vec<String> = found.records.iter().map(|(kind, id)| format!("{kind} {id}")).collect();

@@ -14,6 +14,18 @@ pub struct CallId(pub i64);
 impl CallId {
     /// The call id of a fact that is not about a call.
     pub const NONE: CallId = CallId(0);
+
+    /// Under which a conversation of text messages is told, as a call is: negative, which no call's is. The same wherever it is computed.
+    pub fn of_conversation(key: &str) -> Self {
+        // So many bits every reader of JSON can hold.
+        let digest = blake3::hash(key.as_bytes());
+        let id = digest.as_bytes()[..6].iter().fold(0_i64, |id, byte| id << 8 | i64::from(*byte));
+        Self(-1 - id)
+    }
+
+    pub fn is_conversation(self) -> bool {
+        self.0 < 0
+    }
 }
 
 impl fmt::Display for CallId {

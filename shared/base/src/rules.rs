@@ -2,13 +2,14 @@
 //!
 //! [`parse`] checks the file as a whole: each mistake is named with its line and what to do, so that one look is enough. What the
 //! rules say about a call are pure functions over plain values: [`Tags::mean`], [`CallRules::leave_out`], [`Agents::staff_of`],
-//! [`Lines::of`], [`MissedRules::has_tasks`], [`CallRules::due`], [`UnknownRules::make_prospect`], [`Tags::acts_of`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
+//! [`Lines::of`], [`MissedRules::has_tasks`], [`CallRules::due`], [`UnknownRules::make_prospect`], [`Tags::acts_of`], [`MessageRules::has_comments`]. Without a file nothing is on. `docs/rules.md` is for the people who write one, `deploy/rules.example.toml` shows each rule.
 
 mod acts;
 mod agents;
 mod calls;
 mod hours;
 mod lines;
+mod messages;
 mod reader;
 mod tags;
 mod tasks;
@@ -23,6 +24,7 @@ pub use acts::{Acts, On, SmartTags, StepRef, StepRule, TagTask};
 pub use agents::{Agents, StaffRef};
 pub use calls::{CallRules, LeftOut, Outcome, Seen};
 pub use lines::{LineOf, LineRule, Lines};
+pub use messages::MessageRules;
 pub use tags::{Meaning, RESULTS, Tags};
 pub use tasks::{MissedRules, TaskRules};
 pub use unknown::{UnknownRules, WithUnknown};
@@ -43,6 +45,8 @@ pub struct Rules {
     pub action_items: Option<TaskRules>,
     /// Callers whom Sellsy does not have become prospects.
     pub unknown: Option<UnknownRules>,
+    /// Text messages become comments.
+    pub messages: Option<MessageRules>,
 }
 
 impl Rules {
@@ -67,12 +71,14 @@ impl Rules {
     /// How often the file names a line that is none of these, which are all that there are.
     pub fn lines_missing_from(&self, lines: &[LineOf<'_>]) -> usize {
         let of_missed = self.missed.as_ref().map(|missed| missed.lines_missing_from(lines));
-        self.lines.missing_from(lines) + self.calls.lines_missing_from(lines) + of_missed.unwrap_or_default()
+        let of_messages = self.messages.as_ref().map(|messages| messages.lines_missing_from(lines));
+        let of_these = of_missed.unwrap_or_default() + of_messages.unwrap_or_default();
+        self.lines.missing_from(lines) + self.calls.lines_missing_from(lines) + of_these
     }
 
-    /// Whether anything follows from a call beside its log.
+    /// Whether anything is written in Sellsy beside the logs of calls.
     pub fn have_followups(&self) -> bool {
-        self.have_tasks() || self.unknown.is_some() || self.tags.acts().next().is_some()
+        self.have_tasks() || self.unknown.is_some() || self.messages.is_some() || self.tags.acts().next().is_some()
     }
 
     /// Whether tasks follow from calls.
@@ -100,7 +106,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-const SECTIONS: [&str; 7] = ["tags", "calls", "agents", "lines", "missed", "action_items", "unknown"];
+const SECTIONS: [&str; 8] = ["tags", "calls", "agents", "lines", "missed", "action_items", "unknown", "messages"];
 
 /// Reads the file. Numbers without country code are read as numbers of `region`.
 pub fn read(file: &Path, region: Region) -> Result<Rules, Vec<Mistake>> {
@@ -133,7 +139,7 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
             reader.mistake(
                 &name.span(),
                 problem,
-                "write [tags], [calls], [agents], [lines], [missed], [action_items] or [unknown]",
+                "write [tags], [calls], [agents], [lines], [missed], [action_items], [unknown] or [messages]",
             );
             continue;
         };
@@ -148,6 +154,7 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
             "missed" => rules.missed = MissedRules::read(reader, table),
             "action_items" => rules.action_items = TaskRules::of_action_items(reader, table),
             "unknown" => rules.unknown = UnknownRules::read(reader, table),
+            "messages" => rules.messages = MessageRules::read(reader, table),
             _ => rules.lines = Lines::read(reader, table),
         }
     }

@@ -27,11 +27,13 @@ pub struct WorkQueue {
     pub given_on_after: Option<(Duration, Stage)>,
     /// Not every installation has a worker for it: the queue gets messages from when one consumes it, until one says that it does not want them.
     pub is_optional: bool,
+    /// What is published only if the rules say that there is a worker for it: the queue of one that has not started yet gets it, too.
+    pub binds_always: &'static [&'static str],
 }
 
 impl WorkQueue {
     const fn of(stage: Stage, binds: &'static [&'static str]) -> Self {
-        Self { stage, binds, expires_after: None, given_on_after: None, is_optional: false }
+        Self { stage, binds, expires_after: None, given_on_after: None, is_optional: false, binds_always: &[] }
     }
 }
 
@@ -74,6 +76,7 @@ pub const WORK_QUEUES: &[WorkQueue] = &[
     ),
     WorkQueue {
         is_optional: true,
+        binds_always: &["message.received", "message.sent", "message.status_updated"],
         ..WorkQueue::of(
             Stage::Followups,
             &["call.ended", "call.resolved", "call.tagged", "call.voicemail_left", "call.insights", "followup.due"],
@@ -144,7 +147,7 @@ pub fn wanted(kind: &str) -> bool {
     if kind.len() > LONGEST_SHORT_STRING {
         return false;
     }
-    WORK_QUEUES.iter().flat_map(|q| q.binds).any(|bind| match bind.strip_suffix(".*") {
+    WORK_QUEUES.iter().flat_map(|q| q.binds.iter().chain(q.binds_always)).any(|bind| match bind.strip_suffix(".*") {
         Some(prefix) => kind.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.') && !rest[1..].contains('.')),
         None => *bind == kind,
     })
@@ -214,13 +217,21 @@ pub fn queues(names: &Names) -> Vec<Queue> {
 }
 
 pub fn bindings(names: &Names) -> Vec<Binding> {
-    let work = WORK_QUEUES.iter().filter(|queue| !queue.is_optional).flat_map(|queue| {
+    let work = WORK_QUEUES.iter().flat_map(|queue| {
         let bind = |key: &&'static str| Binding { exchange: names.events(), queue: names.work(queue.stage), key };
-        queue.binds.iter().map(bind)
+        let binds = if queue.is_optional { &[] } else { queue.binds };
+        binds.iter().chain(queue.binds_always).map(bind)
     });
     let delay =
         |(rung, _): &(&str, Duration)| Binding { exchange: names.delay(rung), queue: names.delay(rung), key: "" };
     work.chain(DELAYS.iter().map(delay)).collect()
+}
+
+/// Those of queues that get messages from when a worker consumes them.
+pub fn optional_bindings(names: &Names) -> impl Iterator<Item = Binding> {
+    WORK_QUEUES.iter().filter(|queue| queue.is_optional).flat_map(|queue| {
+        queue.binds.iter().map(|key| Binding { exchange: names.events(), queue: names.work(queue.stage), key })
+    })
 }
 
 /// Bindings of earlier versions, by the stage that gets these facts now: a queue, and the kind that it would get a second time. Until a worker
@@ -279,16 +290,13 @@ async fn declare_one<'a>(
 
 /// From now on this stage gets its facts, if it `wants` them, and gets them alone. Unbinding what does not exist does nothing.
 pub async fn take_over(channel: &Channel, names: &Names, stage: Stage, wants: bool) -> lapin::Result<()> {
-    for queue in WORK_QUEUES.iter().filter(|queue| queue.stage == stage && queue.is_optional) {
-        for kind in queue.binds {
-            let (work, events, none) = (names.work(stage), names.events(), FieldTable::default());
-            if wants {
-                channel
-                    .queue_bind(short(&work), short(&events), short(kind), QueueBindOptions::default(), none)
-                    .await?;
-            } else {
-                channel.queue_unbind(short(&work), short(&events), short(kind), none).await?;
-            }
+    let work = names.work(stage);
+    for Binding { exchange, queue, key } in optional_bindings(names).filter(|binding| binding.queue == work) {
+        let (queue, exchange, key, none) = (short(&queue), short(&exchange), short(key), FieldTable::default());
+        if wants {
+            channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), none).await?;
+        } else {
+            channel.queue_unbind(queue, exchange, key, none).await?;
         }
     }
     for (_, queue, key) in OUTDATED.iter().filter(|(now, ..)| *now == stage) {

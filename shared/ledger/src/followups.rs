@@ -293,6 +293,14 @@ pub async fn record(
     Ok(lines.after(stored)?.get(0))
 }
 
+/// A change whose outcome is unclear may be carried out until then: nobody works on the row before.
+pub async fn hold(client: &Client, key: &Key, lease: Uuid, settles: Duration) -> Result<()> {
+    let sql = "update followups set lease_until = now() + make_interval(secs => $3), due_at = now() + make_interval(secs => $3)
+                where key = $1 and lease = $2";
+    client.prepared_execute(sql, &[&key.to_string(), &lease, &settles.as_secs_f64()]).await?;
+    Ok(())
+}
+
 /// Ends the work on it: over, to be looked at again after a time, or until something happens.
 pub async fn release(
     client: &Client,

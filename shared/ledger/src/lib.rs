@@ -10,6 +10,7 @@ pub mod filtered;
 pub mod followups;
 pub mod form;
 pub mod insight;
+pub mod messages;
 pub mod missed;
 pub mod reconciliation;
 pub mod replicas;

@@ -34,7 +34,7 @@ mod what;
 
 pub use gathered::Timeline;
 pub use reason::Reason;
-pub use what::{Answer, ApiRequest, DeadLetter, Decision, Failure, Seen, SellsyLog, TaskLine, View, What};
+pub use what::{Answer, ApiRequest, CommentLine, DeadLetter, Decision, Failure, Seen, SellsyLog, TaskLine, View, What};
 
 #[derive(Clone, Debug)]
 pub struct Entry {

@@ -82,6 +82,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("call", format!("/calls/{wrong}")),
         ("parked", format!("/calls/{parked}")),
         ("missed", "/missed".into()),
+        ("messages", "/messages".into()),
         ("dead", "/dead".into()),
         ("explained", "/dead?explain=SELLSY_FORBIDDEN".into()),
         ("directory", "/directory".into()),

@@ -108,7 +108,7 @@ async fn a_wrong_file_names_line_and_cure_and_no_worker_starts_with_it() -> Resu
     let named = [
         "line 2: `own_lines` has a value that it cannot have: write \"log\" or \"nobody\"",
         "line 5: `topics` is no key of a tag: write topic, result, task, label, due, smart_tags, on, step or from",
-        "line 6: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed], [action_items] or [unknown]",
+        "line 6: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed], [action_items], [unknown] or [messages]",
     ];
     let (said, fine) = stack.callbridge(&["rules", "check", &path]).await?;
     ensure!(!fine && named.iter().all(|mistake| said.contains(mistake)), "{said}");

@@ -9,6 +9,7 @@ pub mod callers;
 mod clock;
 pub mod cluster;
 pub mod faults;
+mod follows;
 pub mod script;
 mod settle;
 mod site;
@@ -27,6 +28,7 @@ use tokio::{
 
 pub use faults::Means;
 use faults::Planned;
+use follows::{Held, Ordered, Text};
 use script::{Call, Load, Truth};
 pub use settle::Settled;
 use site::Site;
@@ -65,15 +67,19 @@ impl Soak {
     /// completed.
     pub async fn run(self) -> Result<Settled> {
         let soak = Arc::new(self);
-        let site = Arc::new(Site::open(soak.name, soak.replicas, soak.seed).await?);
+        let site = Arc::new(Site::open(soak.name, soak.replicas, soak.seed, soak.load.follows).await?);
         println!("seed {}; logs in {}", soak.seed, site.stack.logs.display());
-        let calls = script::write(&mut Rng::with_seed(soak.seed), soak.load, Timestamp::now().as_second());
+        let begins_s = Timestamp::now().as_second();
+        let calls = script::write(&mut Rng::with_seed(soak.seed), soak.load, begins_s);
         let truths: Vec<Truth> = calls.iter().map(|call| call.truth.clone()).collect();
+        let ordered = if soak.load.follows { Some(soak.ordered(&site, &truths, begins_s).await?) } else { None };
+        let texts = ordered.as_ref().map(|ordered| ordered.texts.clone()).unwrap_or_default();
         println!("{} calls in {} s, {} of each worker", calls.len(), soak.load.over.as_secs(), soak.replicas);
         let began = Instant::now();
-        let (healed, pause) = soak.clone().happen(&site, calls, began).await.with_context(|| soak.how_to_repeat())?;
+        let (healed, pause) =
+            soak.clone().happen(&site, calls, texts, began).await.with_context(|| soak.how_to_repeat())?;
         say(began, format_args!("all calls are made and all faults over; waiting until everything has settled"));
-        let settled = settle::settle(&site, &truths, healed, soak.patience, soak.hurry).await?;
+        let settled = settle::settle(&site, &truths, ordered.as_ref(), healed, soak.patience, soak.hurry).await?;
         let settled = Settled { longest_pause: pause, ..settled };
         say(began, format_args!("{}", settled.verdict.to_string().trim_end()));
         if settled.verdict.is_clean() {
@@ -83,6 +89,15 @@ impl Soak {
             say(began, format_args!("NOT AS IT SHOULD BE. {}", soak.how_to_repeat()));
         }
         Ok(settled)
+    }
+
+    /// The text messages, and what there is before. With a standby that lacks the last second there are none: nobody can be asked for those
+    /// that it lacks.
+    async fn ordered(&self, site: &Site, truths: &[Truth], begins_s: i64) -> Result<Ordered> {
+        let loses_messages = self.faults.iter().any(|planned| planned.fault.loses_seconds());
+        let mut rng = Rng::with_seed(self.seed.rotate_left(17));
+        let texts = if loses_messages { Vec::new() } else { follows::texts(&mut rng, self.load, truths, begins_s) };
+        Ok(Ordered { texts, before: Held::at(&site.stack.sandbox).await? })
     }
 
     fn how_to_repeat(&self) -> String {
@@ -95,6 +110,7 @@ impl Soak {
         self: Arc<Self>,
         site: &Arc<Site>,
         calls: Vec<Call>,
+        texts: Vec<Text>,
         began: Instant,
     ) -> Result<(Instant, Duration)> {
         let mut happens = JoinSet::new();
@@ -106,6 +122,13 @@ impl Soak {
                 sleep_until(began + planned.at).await;
                 say(began, format_args!("{}, for {:.1} s", planned.fault, planned.lasts.as_secs_f64()));
                 site.inject(number, &planned).await.with_context(|| planned.fault.to_string())
+            });
+        }
+        for text in texts {
+            let sandbox = site.clone();
+            happens.spawn(async move {
+                sleep_until(began + text.at).await;
+                sandbox.text(&text).await
             });
         }
         let player = site.clone();

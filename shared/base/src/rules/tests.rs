@@ -256,7 +256,7 @@ task = true
         "line 22: the agent's staff is neither an e-mail address nor an id: write",
         "line 25: `language` has a value that it cannot have: write \"fr\" or \"en\"",
         "line 25: `region` is no country: write its code of two letters",
-        "line 27: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed], [action_items] or [unknown]",
+        "line 27: there is no section `mised`: write [tags], [calls], [agents], [lines], [missed], [action_items], [unknown] or [messages]",
     ];
     let found = mistakes(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -421,6 +421,23 @@ fn who_becomes_a_prospect() {
         assert_eq!(rules.make_prospect(call), expected, "{call:?}");
     }
     assert!(rules("[unknown]\nprospects = \"off\"").unknown.is_none());
+}
+
+#[test]
+fn which_messages_become_comments() {
+    let messages = rules("[messages]\nafter = \"5m\"\n[messages.lines.\"Fax\"]\ncomments = \"off\"").messages.unwrap();
+    assert_eq!(messages.after.as_secs(), 300);
+    for (line, expected) in
+        [(line("Accueil", "+33199001001"), true), (line(" fax", "+33199001003"), false), (LineOf::default(), true)]
+    {
+        assert_eq!(messages.has_comments(&line), expected, "{line:?}");
+    }
+    let usual = rules("[messages]");
+    assert!(usual.have_followups() && usual.messages.unwrap().after.as_secs() == 60);
+    assert!(!rules("[messages]\ncomments = \"off\"").have_followups());
+    let text = "[messages]\nafter = 5\ncomments = true\nwho = 1\n[messages.lines.\"Fax\"]\ntasks = \"off\"\n";
+    let lines: Vec<usize> = parse(text, Region::default()).unwrap_err().iter().map(|mistake| mistake.line).collect();
+    assert_eq!(lines, [2, 3, 4, 6], "{:#?}", mistakes(text));
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "callbridge_followups_total",
         &["what"],
-        "Prospects that were created, smart-tags that were added, opportunities that were moved to another step",
+        "Prospects that were created, smart-tags that were added, opportunities that were moved to another step, comments with text messages that were created or updated",
     ),
     counter(
         "callbridge_http_turned_away_total",
@@ -121,6 +121,11 @@ pub const METRICS: &[Metric] = &[
         "callbridge_tasks_total",
         &["follows", "outcome"],
         "Tasks in Sellsy that were created, updated or closed, by what they follow from",
+    ),
+    counter(
+        "callbridge_text_messages_total",
+        &["result"],
+        "Events of text messages: stored, or left out because the other party has no number or by the rules",
     ),
     counter(
         "callbridge_unreadable_rows_total",

@@ -98,6 +98,7 @@ pub enum Reason {
     NoSmartTags(Box<Reason>),
     NoStep(Box<Reason>),
     NoProspect(Box<Reason>),
+    NoComment(Box<Reason>),
 
     /// The data of the call were deleted ([`super::super::erase`]).
     Erased,
@@ -243,6 +244,7 @@ impl fmt::Display for Reason {
             Reason::NoSmartTags(why) => return write!(f, "no smart-tags: {why}"),
             Reason::NoStep(why) => return write!(f, "the opportunity stays in its step: {why}"),
             Reason::NoProspect(why) => return write!(f, "no prospect: {why}"),
+            Reason::NoComment(why) => return write!(f, "no comment: {why}"),
             Reason::Erased => "its data were deleted: it is older than RETENTION_DAYS, or somebody asked for it",
             Reason::CallEnded => "the call has ended",
             Reason::SpokenWith => "somebody has spoken with the caller",

@@ -16,10 +16,11 @@ use super::{
         followups::Follows,
         resolution::{RecordRef, Source},
     },
-    Answer, ApiRequest, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, TaskLine, View, What,
+    Answer, ApiRequest, CommentLine, DeadLetter, Decision, Failure, Reason, Seen, SellsyLog, TaskLine, View, What,
 };
 
 const TASK: TaskLine = TaskLine { task: 6_000_001, follows: Follows::MissedCall };
+const COMMENT: CommentLine = CommentLine { comment: 7, messages: 2 };
 const PROSPECT: RecordRef = RecordRef { kind: Kind::Individual, id: 2999 };
 
 /// The samples in the order of their variants. A variant without a sample does not compile.
@@ -92,6 +93,7 @@ pub fn reasons() -> Vec<Reason> {
         Reason::NoSmartTags(_) => [Reason::NoSmartTags(Reason::TagTakenOff.into())],
         Reason::NoStep(_) => [Reason::NoStep(Reason::OpportunityClosed.into())],
         Reason::NoProspect(_) => [Reason::NoProspect(Reason::FoundInSellsy.into())],
+        Reason::NoComment(_) => [Reason::NoComment(Reason::NoRecord.into())],
         Reason::TagTakenOff => [Reason::TagTakenOff],
         Reason::AlreadyThere => [Reason::AlreadyThere],
         Reason::OpportunityGone => [Reason::OpportunityGone],
@@ -158,6 +160,10 @@ pub fn lines() -> Vec<What> {
         What::ProspectCreated { .. } => [What::ProspectCreated { record: PROSPECT }],
         What::ProspectAdopted { .. } => [What::ProspectAdopted { record: PROSPECT }],
         What::ProspectUndone { .. } => [What::ProspectUndone { record: PROSPECT, by: "Inès".into() }],
+        What::CommentCreated(_) => [What::CommentCreated(COMMENT)],
+        What::CommentUpdated(_) => [What::CommentUpdated(COMMENT)],
+        What::CommentAdopted { .. } => [What::CommentAdopted { comment: 7 }],
+        What::CommentDeleted { .. } => [What::CommentDeleted { comment: 7 }],
         What::NoInsightsCame {} => [What::NoInsightsCame {}],
         What::WithoutTopic { .. } => [What::WithoutTopic { reason: Reason::TopicRefused }],
         What::LogUpToDate(_) => [What::LogUpToDate(SellsyLog::PhoneCall(7))],

@@ -116,6 +116,18 @@ pub enum What {
         record: RecordRef,
         by: String,
     },
+    /// For a conversation of text messages.
+    CommentCreated(CommentLine),
+    /// It has these messages now, too.
+    CommentUpdated(CommentLine),
+    /// The ledger did not know it.
+    CommentAdopted {
+        comment: i64,
+    },
+    /// By a person. It stays deleted.
+    CommentDeleted {
+        comment: i64,
+    },
     /// Its message was lost.
     HandedOn {},
     /// A person has moved the call to this record.
@@ -181,6 +193,13 @@ pub struct Seen {
 pub struct TaskLine {
     pub task: i64,
     pub follows: Follows,
+}
+
+/// A comment in Sellsy, and how many messages were written into it at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommentLine {
+    pub comment: i64,
+    pub messages: usize,
 }
 
 /// A decision in ids and reasons: no name, no number.
@@ -352,6 +371,10 @@ impl fmt::Display for What {
             Self::ProspectCreated { .. } => "a prospect was created",
             Self::ProspectAdopted { .. } => "a prospect whose creation had ended unclear was found and adopted",
             Self::ProspectUndone { .. } => "the prospect was deleted again by an operator",
+            Self::CommentCreated(_) => "a comment with the messages of this day was created",
+            Self::CommentUpdated(_) => "messages were added to the comment",
+            Self::CommentAdopted { .. } => "a comment that the ledger did not know was found and adopted",
+            Self::CommentDeleted { .. } => "a person has deleted the comment in Sellsy; it stays deleted",
             Self::Replayed(_) => "replayed by an operator",
             Self::Dropped(_) => "dropped by an operator",
             Self::Request(_) => "request",

@@ -14,6 +14,7 @@
 mod call;
 mod envelope;
 mod insight;
+mod message;
 mod people;
 mod rest;
 
@@ -22,5 +23,6 @@ pub use envelope::Envelope;
 pub use insight::{
     ActionItem, ActionItems, CustomSummary, Mood, Sentiment, Summary, SummarySection, Topics, VoiceSentiment,
 };
+pub use message::{Attachment, Message};
 pub use people::{Comment, Contact, ContactDetail, IvrOption, Number, Participant, ParticipantKind, Tag, Team, User};
 pub use rest::{CardLine, InsightCard, Listing, Meta, One, Webhook, WebhookRequest};

@@ -19,6 +19,22 @@ impl Ledger {
         self.run_all("update ledger_is set since = now()").await
     }
 
+    /// The same, with the text messages.
+    pub async fn lose_messages(&self) -> Result<()> {
+        self.run_all("delete from messages").await?;
+        self.lose_followups().await
+    }
+
+    /// Requests without an answer must have ended.
+    pub async fn followup_leases_end(&self) -> Result<()> {
+        self.run_all("update followups set lease_until = now() where lease_until is not null").await
+    }
+
+    /// How many text messages are stored with what they say.
+    pub async fn messages(&self) -> Result<i64> {
+        self.value("select count(*) from messages where body is not null or conversation is not null", &[]).await
+    }
+
     /// Why each is over, or `open`; in the order of their keys.
     pub async fn followups(&self) -> Result<Vec<(String, String)>> {
         let rows = self.0.query("select key, coalesce(over, 'open') from followups order by key", &[]).await?;

@@ -9,12 +9,15 @@ use crate::eventually;
 
 impl Ledger {
     /// Moves the ledger by two minutes: leases run out, unclear creations have settled, deferred changes are due, and calls are handed
-    /// on whose messages were lost. Only while no logger
-    /// is running, or two of them would believe that they hold the lease of the same call.
+    /// on whose messages were lost. Only while nobody
+    /// writes, or two would believe that they hold the lease of the same call.
     pub async fn time_passes(&self) -> Result<()> {
         let leases = "update calls set lease_until = lease_until - interval '2 minutes';
                       update tokens set claimed_until = claimed_until - interval '2 minutes'";
         self.run_all(leases).await?;
+        let followups = "update followups set lease_until = lease_until - interval '2 minutes', intent_at = intent_at - interval '2 minutes',
+                                due_at = due_at - interval '80 minutes' where over is null";
+        self.run_all(followups).await?;
         self.messages_are_overdue().await?;
         self.pauses_end().await
     }
@@ -39,19 +42,29 @@ impl Ledger {
         self.run_all(overdue).await
     }
 
-    /// Only the time that changes of logs wait for: see decision 0006.
+    /// Only the time that changes of logs wait for (decision 0006), and what follows from calls.
     pub async fn gathering_ends(&self) -> Result<()> {
+        let followups = "update followups set due_at = now()
+                          where over is null and lease is null and due_at > now() and due_at < now() + interval '10 minutes'";
+        self.run_all(followups).await?;
         self.run_all("update calls set due_at = due_at - interval '2 minutes' where due_at is not null").await
     }
 
-    /// Pretends that the ledger was restored to its state of so many seconds ago, as far as it concerns logs that were made
-    /// since. Only while no logger is running.
+    /// Pretends that the ledger was restored to its state of so many seconds ago, as far as it concerns what was written in Sellsy
+    /// since. Only while nobody writes.
     pub async fn set_back(&self, seconds: u32) -> Result<()> {
         let sql = "update calls set sellsy_id = null, log_form = null, digest = null, writes = 0, written_at = null, intent_at = null,
                            hand_on_at = now() + interval '75 minutes'
                     where intent_at > now() - make_interval(secs => $1)
                        or call_id in (select call_id from timeline where what = 'logged' and at > now() - make_interval(secs => $1))";
         self.run(sql, &[&f64::from(seconds)]).await?;
+        let followups = "with lost as (update followups f set sellsy_id = null, digest = null, stands = null, writing = null, intent_at = null, target = null,
+                                           over = null, lease = null, lease_until = null, may_exist = true, due_at = now()
+                                      where intent_at > now() - make_interval(secs => $1)
+                                         or exists (select from timeline t where t.call_id = f.call_id and t.stage = 'followups' and t.at > now() - make_interval(secs => $1))
+                                  returning key)
+                         update messages set written_as = null where conversation in (select key from lost)";
+        self.run(followups, &[&f64::from(seconds)]).await?;
         self.run_all("delete from logs_as_left where call_id in (select call_id from calls where sellsy_id is null)")
             .await
     }

@@ -12,7 +12,21 @@ use crate::{
 };
 
 /// The requests that change something in Sellsy.
-const WRITES: [&str; 4] = ["POST /phone-calls", "PUT /phone-calls/{id}", "POST /comments", "PUT /comments/{id}"];
+const WRITES: [&str; 13] = [
+    "POST /phone-calls",
+    "PUT /phone-calls/{id}",
+    "POST /comments",
+    "PUT /comments/{id}",
+    "POST /tasks",
+    "PUT /tasks/{id}",
+    "POST /individuals",
+    "POST /individuals/{id}/smart-tags",
+    "POST /companies/{id}/smart-tags",
+    "POST /contacts/{id}/smart-tags",
+    "POST /opportunities/{id}/smart-tags",
+    "PATCH /opportunities/{id}",
+    "DELETE /individuals/{id}",
+];
 
 /// A service that the workers reach through relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +129,12 @@ pub struct Means {
     pub own_broker: bool,
     /// Whether there are several brokers and databases.
     pub cluster: bool,
+    /// Whether `followups` is there.
+    pub follows: bool,
 }
+
+/// The worker of what follows from calls.
+pub const FOLLOWUPS: &str = "followups";
 
 /// Sequential and overlapping faults until the time is over; each lasts at most `longest`, or from the beginning to the end.
 pub fn plan(rng: &mut Rng, over: Duration, longest: Duration, means: Means) -> Vec<Planned> {
@@ -176,7 +195,8 @@ fn without_line_breaks(rng: &mut Rng) -> Fault {
 }
 
 fn somebody(rng: &mut Rng, means: Means) -> (&'static str, usize) {
-    (WORKERS[rng.usize(..WORKERS.len())], rng.usize(1..=means.replicas))
+    let workers: Vec<_> = WORKERS.into_iter().chain(means.follows.then_some(FOLLOWUPS)).collect();
+    (workers[rng.usize(..workers.len())], rng.usize(1..=means.replicas))
 }
 
 impl Fault {
@@ -198,6 +218,11 @@ impl Fault {
             }
         };
         vec![fault.sometimes(*share)]
+    }
+
+    /// The ledger is older afterwards, and lacks also what others have told it.
+    pub fn loses_seconds(&self) -> bool {
+        matches!(self, Self::Node(fault) if fault.loses_seconds())
     }
 
     /// How long after the end of the fault requests that met it may still be carried out.
@@ -261,14 +286,14 @@ mod tests {
 
     #[test]
     fn every_fault_is_planned_sooner_or_later_and_all_end_in_time() {
-        let means = Means { replicas: 2, own_broker: true, cluster: false };
+        let means = Means { replicas: 2, own_broker: true, cluster: false, follows: true };
         let (over, longest) = (Duration::from_secs(28_800), Duration::from_secs(10));
         let planned = plan(&mut Rng::with_seed(1), over, longest, means);
         assert!(planned.iter().all(|planned| planned.at + planned.lasts <= over));
         let kinds: std::collections::BTreeSet<_> = planned.iter().map(|planned| planned.fault.to_string()).collect();
-        // 8 workers to kill, 54 links of one or all, 2 APIs with 15 failures and 2 shares, the broker, the restart.
-        let before = 8 + 54 + 60 + 2;
-        // 8 clocks in 2 ways, 2 ways of texts, 2 of the ledger, the delay queues, 3 delays of late writes with 2 shares.
-        assert_eq!(kinds.len(), before + 16 + 2 + 2 + 1 + 6, "{kinds:#?}");
+        // 10 workers to kill, 66 links of one or all, 2 APIs with 15 failures and 2 shares, the broker, the restart.
+        let before = 10 + 66 + 60 + 2;
+        // 10 clocks in 2 ways, 2 ways of texts, 2 of the ledger, the delay queues, 3 delays of late writes with 2 shares.
+        assert_eq!(kinds.len(), before + 20 + 2 + 2 + 1 + 6, "{kinds:#?}");
     }
 }

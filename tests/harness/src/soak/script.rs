@@ -11,7 +11,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use fastrand::Rng;
 
-use super::callers::{AGENTS, ARCHIVED, CALLERS, Caller};
+use super::{
+    callers::{AGENTS, ARCHIVED, CALLERS, Caller},
+    follows::{self, Facts, Whose},
+};
 use crate::build::{self, action_item, recording, sentiment, summary, tag, topics, untag};
 
 pub const FIRST_CALL: i64 = 3_811_800_000;
@@ -25,11 +28,13 @@ pub struct Call {
     pub truth: Truth,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Truth {
     pub call_id: i64,
     /// None if the call must not be logged.
     pub log: Option<Log>,
+    /// For what follows from it.
+    pub facts: Facts,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,26 +60,41 @@ pub struct Load {
     pub over: Duration,
     /// The share of calls that are half an hour old; half of those lose webhooks.
     pub old: f64,
+    /// Whether what follows from calls, and text messages, are part of it.
+    pub follows: bool,
 }
 
 /// The calls of a seed; `begins_s` only shifts them in time.
 pub fn write(rng: &mut Rng, load: Load, begins_s: i64) -> Vec<Call> {
     let pace = load.over / u32::try_from(load.calls.max(1)).unwrap_or(u32::MAX);
-    (0..load.calls)
+    let mut calls: Vec<Call> = (0..load.calls)
         .map(|n| {
             let at = pace * u32::try_from(n).unwrap_or(u32::MAX);
             let now_s = begins_s + at.as_secs().cast_signed();
-            call(rng, n, at, now_s, load.old)
+            call(rng, n, at, now_s, load)
         })
-        .collect()
+        .collect();
+    // A stranger's calls are logged if one of them makes a prospect.
+    let made: BTreeSet<String> =
+        calls.iter().filter_map(|call| call.truth.facts.makes_prospect()).map(str::to_owned).collect();
+    for Call { truth, .. } in &mut calls {
+        let is_made = load.follows && truth.facts.number.as_ref().is_some_and(|number| made.contains(number));
+        if matches!(truth.facts.whose, Whose::Stranger) && !is_made {
+            truth.log = None;
+        }
+    }
+    calls
 }
 
-fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, old: f64) -> Call {
-    let is_old = chance(rng, old);
+fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, load: Load) -> Call {
+    let is_old = chance(rng, load.old);
     let shape = Shape::of(rng, is_old);
     let caller = Number::of(rng, shape.inbound);
     let mut story = Story::new(n, &shape, shape.played(caller.digits()));
     story.add_events(rng);
+    if load.follows {
+        story.tags_that_act(rng);
+    }
     let started_at = if shape.old { now_s - rng.i64(1500..2400) } else { now_s - shape.duration };
     let call_id = FIRST_CALL + i64::try_from(n).unwrap_or_default();
     let mut play = story.call.clone().id(call_id).on(rng.i64(1001..=1003)).started_at(started_at);
@@ -87,16 +107,32 @@ fn call(rng: &mut Rng, n: usize, at: Duration, now_s: i64, old: f64) -> Call {
             play = play.losing(lost(rng));
         }
     }
-    let log = match caller {
-        Number::Known(caller) => Some(story.log(&shape, caller, started_at)),
-        Number::Unknown(_) | Number::Withheld => None,
+    let (number, whose) = caller.whose();
+    let facts = Facts {
+        number,
+        whose,
+        outbound: !shape.inbound,
+        started_at,
+        answered_at: shape.answered.then_some(started_at + shape.ring_s),
+        ended_at: started_at + shape.duration,
+        tags: story.acting.clone(),
+        item: story.item.clone(),
     };
-    Call { at, play, truth: Truth { call_id, log } }
+    let log = match whose {
+        Whose::Caller(caller) => Some(story.log(&shape, caller, started_at)),
+        Whose::Stranger => Some(story.log(&shape, &PROSPECT, started_at)),
+        Whose::Nobody => None,
+    };
+    Call { at, play, truth: Truth { call_id, log, facts } }
 }
 
 fn chance(rng: &mut Rng, share: f64) -> bool {
     rng.f64() < share
 }
+
+/// Its id is known when there is one.
+const PROSPECT: Caller =
+    Caller { number: "", kind: "individual", id: 0, company: None, opportunity: None, owner: follows::STAFF };
 
 /// The events that reconciliation promises to make up for.
 fn lost(rng: &mut Rng) -> &'static [&'static str] {
@@ -136,6 +172,18 @@ impl Number {
             86..90 if inbound => Self::Withheld,
             // Numbers without a record; those of the records end in 00 to 41.
             _ => Self::Unknown(format!("+33 6 39 98 {:02} {:02}", rng.u32(50..99), rng.u32(..100))),
+        }
+    }
+
+    /// In E.164, and whose it is.
+    fn whose(&self) -> (Option<String>, Whose) {
+        match self {
+            Self::Known(caller) => (Some(follows::digits(caller.number)), Whose::Caller(caller)),
+            Self::Unknown(digits) if ARCHIVED.contains(&digits.as_str()) => {
+                (Some(follows::digits(digits)), Whose::Nobody)
+            }
+            Self::Unknown(digits) => (Some(follows::digits(digits)), Whose::Stranger),
+            Self::Withheld => (None, Whose::Nobody),
         }
     }
 
@@ -216,6 +264,10 @@ struct Story {
     has_insights: bool,
     recording: bool,
     sentiment: Option<&'static str>,
+    /// Those that do something.
+    acting: BTreeSet<&'static str>,
+    /// The word of its action item.
+    item: Option<String>,
 }
 
 impl Story {
@@ -223,7 +275,8 @@ impl Story {
         // The webhooks for the end and the voicemail are at 30 and 33 s. The order of two events in one second is unknown.
         let seconds = BTreeSet::from([0, 30, 33]);
         let (has_insights, recording) = (shape.has_insights(), shape.recording);
-        Self { n, call, seconds, words: BTreeSet::new(), has_insights, recording, sentiment: None }
+        let (words, acting) = (BTreeSet::new(), BTreeSet::new());
+        Self { n, call, seconds, words, has_insights, recording, sentiment: None, acting, item: None }
     }
 
     fn add_events(&mut self, rng: &mut Rng) {
@@ -265,6 +318,15 @@ impl Story {
         }
     }
 
+    fn tags_that_act(&mut self, rng: &mut Rng) {
+        for name in [follows::DEVIS, follows::VIP] {
+            if chance(rng, 0.1) {
+                self.add(rng, 1, tag(name));
+                self.acting.insert(name);
+            }
+        }
+    }
+
     fn insights(&mut self, rng: &mut Rng) {
         for letter in ['s', 'p', 'a'] {
             if rng.bool() {
@@ -277,6 +339,7 @@ impl Story {
                 let insight = if chance(rng, 0.3) { insight.bare() } else { insight };
                 self.add(rng, 34, insight);
                 if self.has_insights {
+                    self.item = self.item.take().or_else(|| (letter == 'a').then(|| word.clone()));
                     self.words.insert(word);
                 }
             }
@@ -335,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_seed_makes_the_same_script_every_time_and_another_seed_another() {
-        let load = Load { calls: 300, over: Duration::from_secs(10), old: 0.2 };
+        let load = Load { calls: 300, over: Duration::from_secs(10), old: 0.2, follows: true };
         let orders = |seed| {
             write(&mut Rng::with_seed(seed), load, 1_795_000_000).into_iter().map(|call| call.play).collect::<Vec<_>>()
         };

@@ -12,6 +12,7 @@ use broker::topology::DELAYS;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    follows::Ordered,
     script::Truth,
     site::Site,
     verdict::{Verdict, judge},
@@ -34,13 +35,14 @@ pub struct Settled {
 pub(super) async fn settle(
     site: &Site,
     truths: &[Truth],
+    ordered: Option<&Ordered>,
     healed: Instant,
     patience: Duration,
     hurry: bool,
 ) -> Result<Settled> {
     let (mut logged_after, mut moved, mut changed) = (None, Instant::now(), Instant::now());
     let mut right_after = None;
-    let mut verdict = judge(truths, &site.found().await?);
+    let mut verdict = judge(truths, ordered, &site.found().await?);
     while right_after.is_none() && changed.elapsed() < patience {
         if logged_after.is_none() && verdict.all_are_logged() {
             logged_after = Some(healed.elapsed());
@@ -59,7 +61,7 @@ pub(super) async fn settle(
             }
             moved = Instant::now();
         }
-        let now = judge(truths, &site.found().await?);
+        let now = judge(truths, ordered, &site.found().await?);
         if now != verdict {
             // While work proceeds on its own, no time is moved, so a slow machine is not taken for a fault.
             (moved, changed) = (Instant::now(), Instant::now());
@@ -67,7 +69,7 @@ pub(super) async fn settle(
         verdict = now;
     }
     let loud = if right_after.is_some() { until_quiet(site).await? } else { waiting(site).await? };
-    verdict = judge(truths, &site.found().await?);
+    verdict = judge(truths, ordered, &site.found().await?);
     verdict.parked = parked(site).await?;
     if let Some(loud) = loud {
         verdict.strange.push(loud);

@@ -21,7 +21,8 @@ use tokio::{
 
 use super::{
     clock,
-    faults::{self, Planned, Service},
+    faults::{self, FOLLOWUPS, Planned, Service},
+    follows,
     verdict::Found,
 };
 use crate::{Process, Relay, Services, Stack, State, WORKERS, authority, build::Fault, eventually};
@@ -36,6 +37,8 @@ pub(super) struct Site {
     pub(super) stack: Stack,
     slots: Vec<Slot>,
     front: Relay,
+    /// Whether what follows from calls is part of it.
+    follows: bool,
     /// The current faults of the APIs, by the number of the planned fault.
     api_faults: Mutex<BTreeMap<usize, Vec<Fault>>>,
     /// How Sellsy gives texts back, by the number of the fault; the last one holds.
@@ -94,12 +97,19 @@ impl Slot {
 
 impl Site {
     /// Starts this many of each worker, all ready, with Aircall delivering to them.
-    pub(super) async fn open(what: &str, replicas: usize, seed: u64) -> Result<Self> {
+    pub(super) async fn open(what: &str, replicas: usize, seed: u64, follows: bool) -> Result<Self> {
         let mut stack = Stack::new(what).await?;
         stack.environment.insert("RECONCILE_EVERY".into(), "10s".into());
+        if follows {
+            let file = stack.logs.join("rules.toml");
+            std::fs::write(&file, follows::RULES)?;
+            stack.environment.insert("RULES".into(), file.display().to_string());
+            // For an action item of somebody who has no record, with an agent whom Sellsy does not have.
+            stack.environment.insert("SELLSY_DEFAULT_OWNER_ID".into(), "104".into());
+        }
         let mut slots = Vec::new();
         for replica in 1..=replicas {
-            for worker in WORKERS {
+            for worker in WORKERS.into_iter().chain(follows.then_some(FOLLOWUPS)) {
                 slots.push(Slot::at(&stack, worker, replica).await?);
             }
         }
@@ -107,6 +117,7 @@ impl Site {
             stack,
             slots,
             front: Relay::to_none().await?,
+            follows,
             api_faults: Mutex::default(),
             texts: Mutex::default(),
             late: RwLock::default(),
@@ -223,7 +234,7 @@ impl Site {
         let _none_is_late = self.late.write().await;
         let set_back = || async { self.stack.ledger().await.ok()?.set_back(seconds).await.ok() };
         let wanted = async || eventually(SOON, set_back).await.context("the ledger could not be set back");
-        self.without_loggers(wanted).await
+        self.without_writers(wanted).await
     }
 
     /// As soon as there are messages to lose, but not later than `within`; in any case once the broker runs, if another fault
@@ -285,14 +296,14 @@ impl Site {
             self.stack.ledger().await?.time_passes().await?;
             self.stack.delays_end().await
         };
-        self.without_loggers(pass).await
+        self.without_writers(pass).await
     }
 
-    /// Does something while all loggers are stopped.
-    async fn without_loggers(&self, what: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
-        let loggers = || self.slots.iter().filter(|slot| slot.worker == "logger");
+    /// Does something while nobody writes into Sellsy.
+    async fn without_writers(&self, what: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
+        let writers = || self.slots.iter().filter(|slot| ["logger", FOLLOWUPS].contains(&slot.worker));
         let mut stopped = Vec::new();
-        for slot in loggers() {
+        for slot in writers() {
             let mut process = slot.process.lock().await;
             if let Some(mut process) = process.take() {
                 process.terminate(STOPS_WITHIN).await?;
@@ -300,7 +311,7 @@ impl Site {
             stopped.push(process);
         }
         what().await?;
-        for (slot, process) in loggers().zip(&mut stopped) {
+        for (slot, process) in writers().zip(&mut stopped) {
             **process = Some(slot.start(&self.stack).await?);
         }
         Ok(())
@@ -319,8 +330,20 @@ impl Site {
         sizes.join(", ")
     }
 
+    /// Somebody writes, and perhaps it turns out later that it did not arrive.
+    pub(super) async fn text(&self, text: &follows::Text) -> Result<()> {
+        let sandbox = &self.stack.sandbox;
+        sandbox.control(Method::POST, "/aircall/messages", Some(&text.order)).await?;
+        if let Some(after) = text.fails_after {
+            sleep(after).await;
+            let failed = json!({ "status": "failed" });
+            sandbox.control(Method::POST, &format!("/aircall/messages/{}/status", text.id), Some(&failed)).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn found(&self) -> Result<Found> {
-        Found::at(&self.stack.sandbox).await
+        Found::at(&self.stack.sandbox, self.follows).await
     }
 
     /// Ends the workers and removes database and queues.

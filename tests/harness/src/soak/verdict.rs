@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::script::{Log, Truth};
+use super::{
+    follows::{self, Held, Ordered},
+    script::{Log, Truth},
+};
 use crate::Sandbox;
 
 /// What the sandbox holds in the end.
@@ -21,14 +24,17 @@ pub struct Found {
     pub logs: Vec<Value>,
     pub comments: Vec<Value>,
     pub cards: Vec<Value>,
+    /// What follows from calls.
+    pub held: Held,
 }
 
 impl Found {
-    pub async fn at(sandbox: &Sandbox) -> Result<Self> {
+    pub async fn at(sandbox: &Sandbox, follows: bool) -> Result<Self> {
         let list = |value: Value| value.as_array().cloned().context("a list");
         let comments = sandbox.get("/sellsy").await?["comments"].take();
         let cards = sandbox.get("/aircall/insight-cards").await?;
-        Ok(Self { logs: sandbox.phone_calls().await?, comments: list(comments)?, cards: list(cards)? })
+        let held = if follows { Held::at(sandbox).await? } else { Held::default() };
+        Ok(Self { logs: sandbox.phone_calls().await?, comments: list(comments)?, cards: list(cards)?, held })
     }
 }
 
@@ -47,7 +53,9 @@ pub struct Verdict {
     pub parked: Vec<String>,
 }
 
-pub fn judge(truths: &[Truth], found: &Found) -> Verdict {
+/// `ordered`: if what follows from calls is part of it.
+pub fn judge(truths: &[Truth], ordered: Option<&Ordered>, found: &Found) -> Verdict {
+    let truths = &follows::with_prospects(truths, &found.held);
     let mut by_call: BTreeMap<i64, Vec<&Value>> = BTreeMap::new();
     let mut verdict = Verdict { sent: truths.len(), ..Verdict::default() };
     for log in &found.logs {
@@ -61,7 +69,10 @@ pub fn judge(truths: &[Truth], found: &Found) -> Verdict {
         verdict.look_at(truth, &logs);
     }
     verdict.strange.extend(by_call.keys().map(|call| format!("call {call} was never made, and is logged")));
-    verdict.strange.extend(found.comments.iter().map(|comment| format!("comment {}", comment["id"])));
+    match ordered {
+        Some(ordered) => follows::judge(truths, ordered, found, &mut verdict),
+        None => verdict.strange.extend(found.comments.iter().map(|comment| format!("comment {}", comment["id"]))),
+    }
     verdict.strange.extend(cards_too_many(&found.cards));
     verdict
 }
@@ -158,7 +169,7 @@ fn related(log: &Value) -> BTreeSet<(String, i64)> {
 }
 
 /// The words that only the script can have put there, sorted, each as often as it occurs.
-fn words(text: &str) -> Vec<&str> {
+pub(super) fn words(text: &str) -> Vec<&str> {
     let mut words: Vec<_> =
         text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.starts_with("qz")).collect();
     words.sort_unstable();
@@ -218,7 +229,20 @@ mod tests {
             link: Some("recording"),
             sentiment: Some("positif"),
         };
-        vec![Truth { call_id: CALL, log: Some(log) }, Truth { call_id: UNMATCHED, log: None }]
+        let facts = follows::Facts {
+            number: None,
+            whose: follows::Whose::Nobody,
+            outbound: false,
+            started_at: 0,
+            answered_at: None,
+            ended_at: 0,
+            tags: BTreeSet::new(),
+            item: None,
+        };
+        vec![
+            Truth { call_id: CALL, log: Some(log), facts: facts.clone() },
+            Truth { call_id: UNMATCHED, log: None, facts },
+        ]
     }
 
     fn found() -> Found {
@@ -229,7 +253,7 @@ mod tests {
             "description": text, "date": "2026-11-23T10:15:30+01:00", "result": { "id": "connected" },
             "related": [{ "type": "contact", "id": 4001 }, { "type": "company", "id": 3001 }, { "type": "opportunity", "id": 6102 }],
         });
-        Found { logs: vec![log], comments: Vec::new(), cards: vec![json!({ "call_id": CALL })] }
+        Found { logs: vec![log], cards: vec![json!({ "call_id": CALL })], ..Found::default() }
     }
 
     fn rewritten(from: &str, to: &str) -> Found {
@@ -242,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_is_right_is_clean() {
-        let verdict = judge(&truths(), &found());
+        let verdict = judge(&truths(), None, &found());
         assert!(verdict.is_clean() && verdict.all_are_logged(), "{verdict}");
         assert_eq!((verdict.sent, verdict.expected), (2, 1));
     }
@@ -250,7 +274,7 @@ mod tests {
     #[test]
     fn whatever_else_is_there_is_found() {
         let check = |what: &str, found: Found, expected: [usize; 4]| {
-            let verdict = judge(&truths(), &found);
+            let verdict = judge(&truths(), None, &found);
             let counts = [&verdict.lost, &verdict.doubled, &verdict.wrong, &verdict.strange].map(Vec::len);
             assert_eq!(counts, expected, "{what}: {verdict}");
         };

@@ -3,10 +3,7 @@
 //! Every call event carries the whole call. The ledger stores it as its snapshot, so it is serialised and read back without
 //! a change; empty fields are not serialised.
 
-use base::{
-    phone,
-    rules::{LineOf, Outcome, Seen},
-};
+use base::rules::{LineOf, Outcome, Seen};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -162,14 +159,7 @@ impl Call {
 
     /// The company's own number, as the rules look at it.
     pub fn line(&self) -> LineOf<'_> {
-        let Some(number) = &self.number else { return LineOf::default() };
-        let digits = number.e164_digits.as_deref().or(number.digits.as_deref());
-        let region = self.line_country().and_then(|country| country.parse().ok()).unwrap_or_default();
-        LineOf {
-            name: number.name.as_deref(),
-            number: digits.and_then(|digits| phone::parse(digits, region)),
-            zone: number.time_zone.as_deref(),
-        }
+        self.number.as_ref().map(Number::line).unwrap_or_default()
     }
 
     /// A call that has ended, as the rules look at it.

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Call;
+use super::{Call, Message};
 use crate::tolerant;
 
 /// `{"resource":"call","event":"call.ended","timestamp":1646389786,"token":"…","data":{…}}`, borrowed from the body.
@@ -61,6 +61,12 @@ impl<'a> Envelope<'a> {
             return pointers.id;
         }
         pointers.call_id.or_else(|| pointers.call?.id)
+    }
+
+    /// The id of the message that a `message.*` event is about.
+    pub fn message_id(&self) -> Option<String> {
+        let message: Message = self.data_as().ok()?;
+        message.id
     }
 
     /// The id of the Aircall number that the event is about, if the data has it.

@@ -2,6 +2,7 @@
 //!
 //! Aircall sends all of them abridged, and any of their fields may be missing.
 
+use base::{phone, rules::LineOf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,19 @@ pub struct Number {
     pub country: Option<String>,
     #[serde(deserialize_with = "tolerant::text", skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+}
+
+impl Number {
+    /// As the rules look at it.
+    pub fn line(&self) -> LineOf<'_> {
+        let digits = self.e164_digits.as_deref().or(self.digits.as_deref());
+        let region = self.country.as_deref().and_then(|country| country.parse().ok()).unwrap_or_default();
+        LineOf {
+            name: self.name.as_deref(),
+            number: digits.and_then(|digits| phone::parse(digits, region)),
+            zone: self.time_zone.as_deref(),
+        }
+    }
 }
 
 /// An agent, abridged.

@@ -1,0 +1,110 @@
+//! `callbridge messages`: conversations of text messages, and where they stand in Sellsy.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use base::{db::Database, phone, settings::Settings};
+use clap::Args;
+use ledger::messages::{self, Conversation};
+
+use crate::{backfill::since, table};
+
+pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge messages\n  callbridge messages \"06 39 98 41 07\" --since 1mo\n  callbridge messages --json | jq '.conversations[] | select(.comment == null)'\n\n\
+     The messages with one number on one day are one conversation, and one comment in Sellsy. What they say is not shown here. `callbridge call <story>` tells what\n\
+     happened to a conversation.";
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only with this number, with + and the country code or as dialled in DEFAULT_REGION
+    #[arg(allow_hyphen_values = true)]
+    number: Option<String>,
+    /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
+    #[arg(long, default_value = "7d")]
+    since: String,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let number = match &arguments.number {
+        None => None,
+        Some(typed) => match phone::parse(typed, settings.regions.first()) {
+            Some(number) => Some(number),
+            None => {
+                eprintln!(
+                    "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
+                );
+                return Ok(ExitCode::from(2));
+            }
+        },
+    };
+    let client = database.client().await?;
+    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let all = messages::conversations(&client, since, number.as_ref()).await.context("the ledger could not be read")?;
+    if arguments.json {
+        let report = serde_json::json!({ "since": since, "conversations": all });
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if all.is_empty() {
+        println!("No text message since then.");
+        if settings.rules.messages.is_none() {
+            println!("They are written down if the file of rules (RULES) has a section [messages].");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = table(["day", "number", "received", "sent", "last", "in Sellsy", "story"]);
+    for conversation in &all {
+        let last = conversation.last_at.to_zoned(settings.time_zone.clone()).strftime("%H:%M").to_string();
+        table.add_row([
+            conversation.day.to_string(),
+            conversation.number.clone(),
+            conversation.received.to_string(),
+            conversation.sent.to_string(),
+            last,
+            stands(conversation),
+            conversation.id.to_string(),
+        ]);
+    }
+    println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stands(conversation: &Conversation) -> String {
+    match (conversation.comment, conversation.over.as_deref(), conversation.unwritten) {
+        (Some(id), Some("deleted"), _) => format!("comment {id}, deleted by a person"),
+        (Some(id), _, 0) => format!("comment {id}"),
+        (Some(id), _, n) => format!("comment {id}, {n} to be added"),
+        (None, Some(_), _) => "left out by the rules".into(),
+        (None, None, _) => "waits for a record".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::ids::CallId;
+
+    #[test]
+    fn tells_where_a_conversation_stands() {
+        let of = |comment, over: Option<&str>, unwritten| {
+            stands(&Conversation {
+                id: CallId(-5),
+                number: "+33639980011".into(),
+                day: "2026-11-30".parse().unwrap(),
+                received: 1,
+                sent: 1,
+                unwritten,
+                last_at: jiff::Timestamp::UNIX_EPOCH,
+                comment,
+                over: over.map(str::to_owned),
+            })
+        };
+        assert_eq!(of(Some(7), None, 0), "comment 7");
+        assert_eq!(of(Some(7), None, 2), "comment 7, 2 to be added");
+        assert_eq!(of(Some(7), Some("deleted"), 2), "comment 7, deleted by a person");
+        assert_eq!(of(None, None, 2), "waits for a record");
+        assert_eq!(of(None, Some("not_needed"), 2), "left out by the rules");
+    }
+}
