@@ -247,6 +247,37 @@ async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
     stack.down().await
 }
 
+/// More calls than are asked for at once: what was lost came within minutes of the end of its call.
+#[tokio::test]
+async fn calls_that_ended_closest_to_the_takeover_are_asked_for_first() -> Result<()> {
+    let mut stack = Stack::new("closest").await?;
+    let workers = all_but_insights(&mut stack).await?;
+    stack.directory_loaded(SOON).await?;
+    let mut insights = stack.start("insights").await?;
+    insights.until_ready(SOON).await?;
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    let now = jiff::Timestamp::now().as_second();
+    let talk = |ago: i64| call(CLIENT).lasting(120).started_at(now - ago).at_once();
+    let told = stack.sandbox.play(&talk(3_000).after(30, summary("Rappelez demain."))).await?;
+    let lost = talk(900).after(30, summary("Un devis, vite.")).losing(&["summary.created"]);
+    let lost = stack.sandbox.play(&lost).await?;
+    let mut others = Vec::new();
+    for n in 0..31 {
+        others.push(stack.sandbox.play(&talk(2_000 + n)).await?);
+    }
+    stack.sandbox.log_of(told, GATHERED, says(&["Rappelez demain."])).await?;
+    for other in others.into_iter().chain([lost]) {
+        stack.sandbox.logged(other, SOON).await?;
+    }
+    insights.terminate(SOON).await?;
+    stack.connection().await?.batch_execute("update ledger_is set since = now() - interval '12 minutes'").await?;
+    let insights = stack.start("insights").await?;
+    insights.until_ready(SOON).await?;
+    stack.sandbox.log_of(lost, GATHERED, says(&["Un devis, vite."])).await.context("it is not asked for")?;
+    drop((workers, insights));
+    stack.down().await
+}
+
 /// Nobody has to wait for what will not come: the story says so after an hour, once.
 #[tokio::test]
 async fn a_call_that_gets_no_insights_within_an_hour_says_so() -> Result<()> {

@@ -21,7 +21,7 @@ fn eligible() -> String {
 
 /// If the ledger has just taken over from one of which it may lack something: such calls of the last hour before that, and of the minutes in which it was
 /// noticed, with the kinds of insights that their webhooks may have brought in what is lost. A call lacks what it does not have and other calls of its line
-/// had today; of action items it may lack one of several.
+/// had today; of action items it may lack one of several. First those that ended closest to it: insights come within minutes.
 pub async fn may_have_lost_insights(
     client: &Client,
     more_than_s: u32,
@@ -41,7 +41,7 @@ pub async fn may_have_lost_insights(
               where insights_awaited is null and {COULD_HAVE_SOME}
                 and {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
                 and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > since)
-              order by call_id desc limit {AT_ONCE}"
+              order by abs(extract(epoch from {ENDED} - since)), call_id limit {AT_ONCE}"
         )
     });
     let took_over = "select from ledger_is where since > now() - interval '2 hours'";
