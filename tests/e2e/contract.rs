@@ -21,56 +21,56 @@ use serde_json::json;
 use document::{Document, Exchange, Operation};
 
 /// Every endpoint that the workers use. When you add one, add a call to `played` that uses it.
-const OF_WORKERS: [&str; 20] = [
+const OF_WORKERS: [&str; 37] = [
     "GET /activities/crm/metas",
     "GET /comments/{id}",
+    "GET /companies/{companyId}/smart-tags",
     "GET /companies/{id}",
+    "GET /contacts/{contactId}/smart-tags",
     "GET /contacts/{id}",
     "GET /contacts/{id}/companies",
     "GET /individuals/{id}",
+    "GET /individuals/{id}/smart-tags",
+    "GET /opportunities/{id}",
+    "GET /opportunities/{id}/smart-tags",
     "GET /phone-calls/{id}",
     "GET /quotas",
     "GET /search",
     "GET /staffs",
-    "POST /comments",
-    "POST /comments/search",
-    "POST /companies/search",
-    "POST /contacts/search",
-    "POST /individuals/search",
-    "POST /opportunities/search",
-    "POST /phone-calls",
-    "POST /phone-calls/search",
-    "PUT /comments/{id}",
-    "PUT /phone-calls/{id}",
-];
-
-/// The other endpoints of the sandbox.
-const OF_SANDBOX: [&str; 25] = [
-    "DELETE /individuals/{id}",
-    "DELETE /phone-calls/{id}",
-    "DELETE /tasks/{id}",
-    "GET /companies/{companyId}/smart-tags",
-    "GET /contacts/{contactId}/smart-tags",
-    "GET /individuals/{id}/smart-tags",
-    "GET /opportunities/pipelines",
-    "GET /opportunities/{id}",
-    "GET /opportunities/{id}/smart-tags",
-    "GET /phone-calls",
-    "GET /staffs/{id}",
     "GET /tasks/labels",
     "GET /tasks/{id}",
     "PATCH /opportunities/{id}",
+    "POST /comments",
+    "POST /comments/search",
+    "POST /companies/search",
     "POST /companies/{companyId}/smart-tags",
+    "POST /contacts/search",
     "POST /contacts/{contactId}/smart-tags",
     "POST /individuals",
+    "POST /individuals/search",
     "POST /individuals/{id}/smart-tags",
+    "POST /opportunities/search",
     "POST /opportunities/steps/search",
     "POST /opportunities/{id}/smart-tags",
-    "POST /staffs/search",
+    "POST /phone-calls",
+    "POST /phone-calls/search",
     "POST /tasks",
     "POST /tasks/search",
-    "PUT /individuals/{id}",
+    "PUT /comments/{id}",
+    "PUT /phone-calls/{id}",
     "PUT /tasks/{id}",
+];
+
+/// The other endpoints of the sandbox.
+const OF_SANDBOX: [&str; 8] = [
+    "DELETE /individuals/{id}",
+    "DELETE /phone-calls/{id}",
+    "DELETE /tasks/{id}",
+    "GET /opportunities/pipelines",
+    "GET /phone-calls",
+    "GET /staffs/{id}",
+    "POST /staffs/search",
+    "PUT /individuals/{id}",
 ];
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn sellsy_is_asked_and_answers_as_documented() -> Result<()> {
     let mut stack = Stack::new("contract").await?;
     // The topics are read for a rule that names one.
     let rules = stack.logs.join("rules.toml");
-    std::fs::write(&rules, "[tags]\n\"VIP\" = { topic = \"Support\", result = \"interrupt\" }\n")?;
+    std::fs::write(&rules, played::RULES)?;
     stack.environment.insert("RULES".into(), rules.display().to_string());
     let workers = stack.start_all().await?;
     played::play(&mut stack, workers).await?;

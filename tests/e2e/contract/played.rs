@@ -5,13 +5,25 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use harness::{
     CallRow, Line, Process, Sandbox, Stack,
-    build::{AGENT, After, Call, call, company, contact, individual, note, sellsy},
+    build::{AGENT, After, Call, call, company, contact, individual, note, sellsy, tag},
     eventually, says,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{CLIENT, SOON};
+
+/// The topics are read for a rule that names one. The other rules make tasks, tags, steps and prospects.
+pub(super) const RULES: &str = r#"
+[tags]
+"VIP" = { topic = "Support", result = "interrupt" }
+"Suivi" = { task = "Préparer le devis", smart_tags = "Suivi", step = "Négociation", from = "Piste" }
+"Salon" = { smart_tags = "Salon 2026", on = "opportunity" }
+[missed]
+after = "0s"
+[unknown]
+tags = "Prospect"
+"#;
 
 /// An unclear POST is left alone for 40 s before its log is searched for.
 const UNTIL_ADOPTED: Duration = Duration::from_secs(60);
@@ -40,6 +52,10 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
     until_asked(sandbox, "GET /phone-calls/{id}", 1).await?;
     various(sandbox).await?;
     newcomers(sandbox).await?;
+    let followups = stack.start("followups").await?;
+    followups.until_ready(SOON).await?;
+    workers.push(followups);
+    follows(stack).await?;
     workers.remove(2).terminate(SOON).await?;
     workers.push(as_comment(stack).await?);
 
@@ -50,6 +66,47 @@ pub(super) async fn play(stack: &mut Stack, mut workers: Vec<Process>) -> Result
     let before = stack.sandbox.count("sellsy", "POST /contacts/search").await?;
     workers.push(stack.start("resolver").await?);
     until_asked(&stack.sandbox, "POST /contacts/search", before + 1).await
+}
+
+/// What follows from calls: tasks, one of which has no answer and is searched for, smart-tags on each kind of record, a step, a prospect.
+async fn follows(stack: &Stack) -> Result<()> {
+    let (sandbox, ledger) = (&stack.sandbox, stack.ledger().await?);
+    sandbox.set_faults([sellsy("POST /tasks").breaks(After).once()]).await?;
+    let tagged = |number: &str, name: &str| a_moment_ago(number).lasting(90).after(1, tag(name));
+    sandbox.play(&tagged(CLIENT, "Suivi")).await?;
+    sandbox.play(&tagged(CLIENT, "Salon")).await?;
+    sandbox.play(&tagged("+33 1 99 00 30 01", "Suivi")).await?;
+    sandbox.play(&tagged("+33 6 39 98 40 01", "Suivi")).await?;
+    sandbox.play(&tagged("+33 6 39 98 77 05", "Prospect")).await?;
+    sandbox.play(&a_moment_ago("+33 6 39 98 00 11").missed()).await?;
+    let asked = async |endpoint: &str| {
+        let asked = || async {
+            ledger.followups_are_due().await.ok()?;
+            stack.delays_end().await.ok()?;
+            sandbox.count("sellsy", endpoint).await.ok().filter(|count| *count > 0)
+        };
+        eventually(SOON, asked).await.with_context(|| format!("{endpoint} is asked")).map(drop)
+    };
+    for endpoint in [
+        "POST /tasks/search",
+        "POST /individuals/{id}/smart-tags",
+        "POST /companies/{id}/smart-tags",
+        "POST /contacts/{id}/smart-tags",
+        "POST /opportunities/{id}/smart-tags",
+        "PATCH /opportunities/{id}",
+        "POST /individuals",
+    ] {
+        asked(endpoint).await?;
+    }
+    let tasks = || async { (sandbox.get("/sellsy/tasks").await.ok()?.as_array()?.len() >= 4).then_some(()) };
+    eventually(SOON, tasks).await.context("the tasks")?;
+    // Somebody speaks with them: GET /tasks/{id}, PUT /tasks/{id}.
+    sandbox.play(&a_moment_ago("+33 6 39 98 00 11").outbound().lasting(30)).await?;
+    asked("PUT /tasks/{id}").await
+}
+
+fn a_moment_ago(number: &str) -> Call {
+    call(number).started_at(jiff::Timestamp::now().as_second() - 120).at_once()
 }
 
 /// Other forms of a log: an owner who is not the agent, an unanswered call, a voicemail; and a token that has expired.
