@@ -1,10 +1,12 @@
 //! `make demo`: a morning of calls on real RabbitMQ and PostgreSQL, with the sandbox for Aircall and Sellsy.
 //!
 //! The calls are in `morning.toml`, each with its expected result. In the middle of the morning the broker is unavailable for
-//! some seconds, and Sellsy fails once; people write in a log, move a call and pin a number. At the end a table shows what was logged where and why; the exit code is 0 only if
+//! some seconds, and Sellsy fails once; people write in a log, move a call and pin a number. What follows from calls beside their logs is on, too: a missed
+//! call is called back, a stranger becomes a prospect, people write text messages. At the end a table shows what was logged where and why; the exit code is 0 only if
 //! every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then keep running, so
 //! that a newcomer can look around with `callbridge`.
 
+mod follows;
 mod morning;
 mod people;
 mod report;
@@ -46,7 +48,7 @@ async fn main() -> ExitCode {
 
 async fn demo() -> Result<bool> {
     let morning = Morning::read()?;
-    println!("Starting the sandbox (Aircall and Sellsy) and the four workers …");
+    println!("Starting the sandbox (Aircall and Sellsy) and the five workers …");
     let (stack, workers, broker) = start().await?;
     println!("Playing a morning of calls …");
     let mut played = Vec::new();
@@ -64,6 +66,11 @@ async fn demo() -> Result<bool> {
             played.push((call, id));
         }
     }
+    follows::write(&stack, &morning.texts).await?;
+    follows::until_missed(&stack, &morning.missed).await?;
+    for call in &morning.calls_back {
+        played.push(play(&stack, call).await?);
+    }
     stack.sandbox.delivered(UNTIL_SETTLED).await?;
     outage(&stack, &broker).await?;
     for call in &morning.calls_during_outage {
@@ -74,13 +81,15 @@ async fn demo() -> Result<bool> {
     println!("All webhooks are delivered; waiting until every log is as it should be …\n");
     let landed = || async {
         let landed = report::look(&stack, &played).await.ok()?;
-        landed.iter().all(|landed| landed.problems.is_empty()).then_some(landed)
+        let followed = follows::find(&stack).await.ok()?;
+        let good = follows::problems(&morning.follows, &followed).is_empty();
+        (good && landed.iter().all(|landed| landed.problems.is_empty())).then_some(landed)
     };
     let landed = match eventually(UNTIL_SETTLED, landed).await {
         Some(landed) => landed,
         None => report::look(&stack, &played).await?,
     };
-    let good = conclude(&stack, &landed).await?;
+    let good = conclude(&stack, &landed, &morning).await?;
     if std::env::args().any(|argument| argument == "--stay") {
         stay(&stack).await?;
     }
@@ -123,7 +132,7 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
     stack.environment.insert("RULES".into(), workspace().join(RULES).display().to_string());
     stack.environment.extend(BUDGET.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut workers = Vec::new();
-    for worker in WORKERS {
+    for worker in WORKERS.into_iter().chain(["followups"]) {
         workers.push(stack.start(worker).await?);
     }
     for worker in &workers {
@@ -147,8 +156,10 @@ async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
     Ok(())
 }
 
-async fn conclude(stack: &Stack, landed: &[Landed]) -> Result<bool> {
+async fn conclude(stack: &Stack, landed: &[Landed], morning: &Morning) -> Result<bool> {
     println!("{}", report::table(landed));
+    let followed = follows::find(stack).await?;
+    println!("\nWhat follows from these calls, and from text messages:\n\n{}", follows::table(&followed));
     if let Some(first) = landed.first() {
         let log = stack.sandbox.logs_of(first.call_id).await?;
         let text = log.first().and_then(|log| log["description"].as_str()).unwrap_or_default();
@@ -165,6 +176,10 @@ async fn conclude(stack: &Stack, landed: &[Landed]) -> Result<bool> {
         total("aircall"),
     );
     let mut good = true;
+    for problem in follows::problems(&morning.follows, &followed) {
+        println!("WRONG: {problem}");
+        good = false;
+    }
     if logs != expected {
         println!("WRONG: Sellsy holds {logs} phone calls, {expected} belong to these calls.");
         good = false;

@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::follows::{Follows, Text};
+
 const MORNING: &str = include_str!("morning.toml");
 
 #[derive(Deserialize)]
@@ -16,6 +18,15 @@ pub(crate) struct Morning {
     /// Calls that arrive while the broker is unavailable and Sellsy fails.
     #[serde(rename = "call_during_outage")]
     pub(crate) calls_during_outage: Vec<Call>,
+    #[serde(rename = "text")]
+    pub(crate) texts: Vec<Text>,
+    /// What the task for the missed call says that is called back.
+    pub(crate) missed: String,
+    /// Calls after it has become a task.
+    #[serde(rename = "call_back")]
+    pub(crate) calls_back: Vec<Call>,
+    /// What must stand in Sellsy beside the logs.
+    pub(crate) follows: Vec<Follows>,
 }
 
 /// A recorded conversation of the sandbox, which may be several calls.
