@@ -64,8 +64,8 @@ async fn main() -> ExitCode {
     }
 }
 
-const PARTS: [&str; 10] =
-    ["webhooks", "calls", "scale", "growth", "ledger", "drain", "directory", "budget", "quota", "day"];
+const PARTS: [&str; 11] =
+    ["webhooks", "calls", "scale", "growth", "ledger", "drain", "directory", "budget", "quota", "day", "rules"];
 /// The parts that CI runs.
 const SHORT: [&str; 3] = ["webhooks", "calls", "scale"];
 
@@ -130,6 +130,7 @@ async fn measure(part: &str, form: Form) -> Result<Vec<Figure>> {
         "budget" => budget::measure().await,
         "quota" => quota::measure(form).await,
         "day" => day::measure(form).await,
+        "rules" => day::with_rules(form).await,
         unknown => bail!("there is no part {unknown}; there are {}", PARTS.join(", ")),
     }
 }
