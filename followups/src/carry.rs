@@ -39,6 +39,8 @@ const NOT_STORED: Duration = Duration::from_secs(60);
 const STORED_WITHIN: Duration = Duration::from_secs(3600);
 /// Logs go first.
 const CONTESTED: Duration = Duration::from_secs(30);
+/// Requests in a row without a clear outcome. While Sellsy is unavailable none is sent, so it is this one that it cannot answer.
+const MOST_UNCLEAR: i32 = 10;
 
 pub(crate) struct Carry {
     pub(crate) database: Database,
@@ -107,6 +109,10 @@ impl Carry {
         if self.sellsy.is_contested() {
             return self.release(claim, Until::Again(CONTESTED), None).await;
         }
+        if row.unclear >= MOST_UNCLEAR {
+            let message = format!("Sellsy has given no answer to this {} times in a row", row.unclear);
+            return Err(Error::park(Code::SellsyUnavailable, message));
+        }
         match claim.key {
             Key::Missed(_) | Key::ActionItem { .. } | Key::Tag { .. } => self.task(row, claim).await,
             Key::SmartTags { call, tag } => self.smart_tags(&row, claim, *call, tag).await,
@@ -144,7 +150,11 @@ impl Carry {
 
     /// A change has no answer, and may still be carried out: until it must have ended, nobody may write what that would take back.
     pub(crate) async fn hold(&self, claim: Claim<'_>) -> Result<Outcome> {
-        followups::hold(&self.database.client().await?, claim.key, claim.lease, SETTLES).await?;
+        let held = async { followups::hold(&self.database.client().await?, claim.key, claim.lease, SETTLES).await };
+        // The lease goes on, whatever becomes of this: given back, somebody else could write at once.
+        if let Err(e) = held.await {
+            tracing::warn!(error = %e, "That a change of Sellsy ended unclear could not be stored; its row stays reserved for two minutes.");
+        }
         Ok(Outcome::Done)
     }
 

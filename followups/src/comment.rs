@@ -106,7 +106,7 @@ pub(crate) fn with<'a>(
     style: Style<'_>,
     longest: usize,
 ) -> Option<String> {
-    let (mut all, mut length) = (text.trim_end().to_owned(), text.chars().count());
+    let (mut all, mut length, mut has_grown) = (text.trim_end().to_owned(), text.chars().count(), false);
     let is_full = squashed(text).contains(&squashed(style.more()));
     let mut add = |line: &str| {
         all.push('\n');
@@ -116,15 +116,16 @@ pub(crate) fn with<'a>(
         let line = style.line(message, message.written_as());
         length += line.chars().count() + 1;
         if length > longest {
-            if is_full {
-                return None;
+            if !is_full {
+                add(style.more());
+                has_grown = true;
             }
-            add(style.more());
             break;
         }
         add(&line);
+        has_grown = true;
     }
-    Some(all)
+    has_grown.then_some(all)
 }
 
 /// Of these messages, those whose lines the text lacks, although nobody is known to have taken them away.
@@ -137,7 +138,8 @@ pub(crate) fn missing<'a>(text: &str, messages: &'a [Stored], style: Style<'_>) 
     let line = |message: &Message, form| squashed(&style.line(message, form));
     let mut lines = Vec::new();
     for (n, stored) in messages.iter().enumerate() {
-        if stored.written_as == Some(WrittenAs::Sent) && stored.message.is_failed {
+        // As it stood before it was known not to have arrived.
+        if stored.written_as.is_some() && stored.message.is_failed {
             lines.push(Line { text: line(&stored.message, WrittenAs::Sent), unwritten: None });
         }
         let text = line(&stored.message, stored.message.written_as());

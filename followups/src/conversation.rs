@@ -18,7 +18,7 @@ use ledger::{
     resolution::RecordRef,
     timeline::{CommentLine, Entry, Reason, What},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use vendors::sellsy::{
     Field, WriteError,
     wire::{CommentCreate, Related},
@@ -76,14 +76,22 @@ impl Carry {
         self.create_comment(claim, record, related, &all, earliest.message.sent_at).await
     }
 
-    /// Comments cannot be searched by their text.
+    /// On the record, or on another one: the number may have meant somebody else then.
     async fn comment_of(&self, claim: Claim<'_>, related: &Related, day: Date) -> Result<Option<i64>> {
         let begins = day.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |at| at.timestamp());
         let since = begins.saturating_sub(EARLIER).unwrap_or(begins);
         let filters = json!({ "related_objects": [related], "created": { "start": since.to_string() } });
+        match self.comment_by(claim, &filters).await? {
+            Some(id) => Ok(Some(id)),
+            None => self.comment_by(claim, &json!({ "created": filters["created"] })).await,
+        }
+    }
+
+    /// Comments cannot be searched by their text.
+    async fn comment_by(&self, claim: Claim<'_>, filters: &Value) -> Result<Option<i64>> {
         let mut offset: Option<String> = None;
         loop {
-            let page = self.sellsy.comments(&filters, offset.as_deref()).await?;
+            let page = self.sellsy.comments(filters, offset.as_deref()).await?;
             let is_ours = |text: &Option<String>| text.as_deref().is_some_and(|text| text::has_marker(text, claim.key));
             if let Some(comment) = page.data.iter().find(|comment| is_ours(&comment.description)) {
                 return Ok(Some(comment.id));
@@ -156,23 +164,30 @@ impl Carry {
         let read = comment.description.unwrap_or_default();
         // Sellsy may give a text back without its line breaks. If nobody has changed it, it is as it was sent.
         let sent = [&there.writing, &there.stands].into_iter().flatten().filter_map(|sent| sent.as_str());
-        let sent = sent.map(str::to_owned).find(|sent| comment::are_alike(sent, &read));
+        // With tags in it, it may say more than what is visible: a link, a picture.
+        let sent = sent.map(str::to_owned).find(|sent| !read.contains('<') && comment::are_alike(sent, &read));
         let stands = sent.unwrap_or_else(|| logger::without_html(&read));
         let missing = comment::missing(&stands, all, self.style());
-        let lacks = missing.len();
-        let text = if lacks > 0 { comment::with(&stands, missing, self.style(), LONGEST) } else { None };
-        let Some(text) = text else { return self.written(claim, all).await };
-        let check = self.before_write(claim, Became::Changing(json!(text)));
-        match self.sellsy.update_comment(id, &text, &check).await {
-            Ok(_) => {
-                let line = What::CommentUpdated(CommentLine { comment: id, messages: lacks });
-                count("comment_updated");
-                self.record(claim, &Became::Written(became(id, &text)), Some(Entry::new(NAME, line))).await?;
-                self.written(claim, all).await
+        let (lacks, mut longest) = (missing.len(), LONGEST);
+        loop {
+            let text = comment::with(&stands, missing.iter().copied(), self.style(), longest).filter(|_| lacks > 0);
+            let Some(text) = text else { return self.written(claim, all).await };
+            let check = self.before_write(claim, Became::Changing(json!(text)));
+            match self.sellsy.update_comment(id, &text, &check).await {
+                Ok(_) => {
+                    let line = What::CommentUpdated(CommentLine { comment: id, messages: lacks });
+                    count("comment_updated");
+                    self.record(claim, &Became::Written(became(id, &text)), Some(Entry::new(NAME, line))).await?;
+                    return self.written(claim, all).await;
+                }
+                Err(WriteError::Unclear(e)) => {
+                    tracing::info!(error = %e, "It is unclear whether a comment was changed; it is read when the request has surely ended.");
+                    return self.hold(claim).await;
+                }
+                Err(WriteError::Missing) => return self.comment_is_gone(claim, id).await,
+                Err(WriteError::Refused(_, Some(Field::Description))) if longest > SHORTEST => longest /= 2,
+                Err(WriteError::Refused(e, _)) => return Err(e),
             }
-            Err(WriteError::Unclear(_)) => self.hold(claim).await,
-            Err(WriteError::Missing) => self.comment_is_gone(claim, id).await,
-            Err(WriteError::Refused(e, _)) => Err(e),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Stores a text message, and notes that the comment of its conversation lacks it.
 
+use std::time::Duration;
+
 use base::{
     error::Result,
     phone::{self, Caller, Regions},
@@ -17,6 +19,8 @@ use vendors::aircall::wire::{Direction, Message, Number};
 use crate::notice::Notice;
 
 pub(crate) const KINDS: &str = "message.";
+/// Without rules for messages: until a worker that has some takes it.
+const UNTIL_RULES: Duration = Duration::from_secs(60);
 const RECEIVED: &str = "message.received";
 const SENT: &str = "message.sent";
 /// Of a message that did not reach whom it was sent to. The sources name `failed`; the others are what such services say.
@@ -24,7 +28,8 @@ const FAILED: [&str; 5] = ["failed", "undelivered", "undeliverable", "rejected",
 
 impl Notice {
     pub(crate) async fn take_message(&self, incoming: &Incoming) -> Result<Outcome> {
-        let Some(rules) = &self.settings.rules.messages else { return Ok(Outcome::Done) };
+        // Ingest has them only if its rules want them. While a file of rules is replaced, this worker may still have the other one: nothing of it is lost.
+        let after = self.settings.rules.messages.as_ref().map_or(UNTIL_RULES, |rules| rules.after);
         let (event, settings) = (&incoming.event, &self.settings);
         let account = Account { rules: &settings.rules, regions: &settings.regions, zone: &settings.time_zone };
         let message: Message = event.payload()?;
@@ -40,7 +45,7 @@ impl Notice {
         let begins = day.to_zoned(self.settings.time_zone.clone()).map_or(Timestamp::UNIX_EPOCH, |at| at.timestamp());
         let is_old = messages::may_be_lost(&client, begins).await?;
         let key = Key::Messages { number: number.clone(), day };
-        self.begin_or_touch(&client, key, Some(number), rules.after, is_old).await?;
+        self.begin_or_touch(&client, key, Some(number), after, is_old).await?;
         Ok(Outcome::Done)
     }
 }
@@ -59,7 +64,7 @@ fn read(message: &Message, kind: &str, occurred_at: Timestamp, account: Account<
     let line = || message.number.as_ref().map(Number::line).unwrap_or_default();
     let country = region_on(rules, regions, line, message.line_country());
     let Caller::Number(number) = phone::classify(message.other_party(), country) else { return None };
-    if rules.calls.ignore(&number) || !rules.messages.as_ref()?.has_comments(&line()) {
+    if rules.calls.ignore(&number) || rules.messages.as_ref().is_some_and(|rules| !rules.has_comments(&line())) {
         return None;
     }
     let sent_at = message.at().unwrap_or(occurred_at);
@@ -84,7 +89,6 @@ fn read(message: &Message, kind: &str, occurred_at: Timestamp, account: Account<
         id: message.id.clone()?,
         conversation: Key::Messages { number, day: sent_at.to_zoned(zone.clone()).date() },
         message: stored,
-        changed_at: message.updated_at.unwrap_or(occurred_at),
     })
 }
 
@@ -137,8 +141,6 @@ mod tests {
     fn what_the_rules_leave_out_and_what_has_no_number() {
         let all = rules("[messages]");
         for (rules, number) in [
-            (&rules(""), "+33639980011"),
-            (&rules("[messages]\ncomments = \"off\""), "+33639980011"),
             (&rules("[messages.lines.\"accueil\"]\ncomments = \"off\""), "+33639980011"),
             (&rules("[messages]\n[calls]\nignore = [\"+33639980011\"]"), "0639980011"),
             (&all, "38001"),

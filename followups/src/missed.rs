@@ -88,6 +88,12 @@ impl Calls {
         })
     }
 
+    /// Whose row it is: that of the call which its key names; of the other calls only if that one is none any more.
+    pub(crate) fn of_row(&self, row: &Followup) -> Option<&Missed> {
+        let anchored = self.missed.iter().find(|missed| missed.calls.contains(&row.key.call()));
+        anchored.or_else(|| self.missed.iter().find(|missed| row.calls.iter().any(|call| missed.calls.contains(call))))
+    }
+
     fn rang_at(&self, call: CallId) -> Option<Timestamp> {
         let call = &self.seen.get(&call)?.call;
         call.started_at.or(call.ended_at)
@@ -274,10 +280,27 @@ mod tests {
                 number: NUMBER.parse().ok(),
                 task: if text.ends_with('t') { Task::There(there) } else { Task::None { may_exist: false } },
                 over: text.ends_with('x').then_some(Over::Done),
+                unclear: 0,
                 age: Duration::ZERO,
             }
         };
         text.split(", ").filter(|text| !text.is_empty()).map(row).collect()
+    }
+
+    /// Of a stretch that was taken for one, the first part is over since.
+    #[test]
+    fn a_row_is_of_the_stretch_of_the_call_that_its_key_names() {
+        for (text, rows, expected) in [
+            ("0 <, 9 <", "2 1", Some(1)),
+            ("0 <, 20 > Léa, 30 <", "3 1", Some(3)),
+            ("0 <, 20 > Léa, 30 <", "1 3", Some(1)),
+            // The call was none that was missed.
+            ("0 > Léa, 30 <", "1 2", Some(2)),
+            ("0 > Léa", "1", None),
+        ] {
+            let of = calls(text).of_row(&known(rows)[0]).map(|missed| missed.calls[0].0);
+            assert_eq!(of, expected, "{text} with {rows}");
+        }
     }
 
     fn told(note: &Note) -> String {

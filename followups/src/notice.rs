@@ -213,7 +213,7 @@ impl Notice {
             self.catch_up_on_tags(client).await?;
         }
         if self.settings.rules.messages.is_some() {
-            for key in messages::unwritten_after_takeover(client).await? {
+            for key in messages::left_unwritten(client).await? {
                 let number = if let Key::Messages { number, .. } = &key { Some(number.clone()) } else { None };
                 self.begin_or_touch(client, key, number, DUE_IN, true).await?;
             }

@@ -69,11 +69,10 @@ pub(crate) async fn of(client: &Client, row: &Followup, settings: &Settings) -> 
 async fn of_missed(client: &Client, row: &Followup, settings: &Settings) -> Result<Option<Wanted>> {
     let (Some(rules), Some(number)) = (&settings.rules.missed, &row.number) else { return Ok(None) };
     let calls = Calls::with(client, number, settings).await?;
-    let Some(missed) = calls.missed.iter().find(|missed| row.calls.iter().any(|call| missed.calls.contains(call)))
-    else {
-        return Ok(None);
-    };
-    let rings: Vec<&Seen> = row.calls.iter().filter_map(|call| calls.seen.get(call)).collect();
+    let Some(missed) = calls.of_row(row) else { return Ok(None) };
+    // What was taken for one stretch may have turned out to be two since.
+    let rings = row.calls.iter().filter(|call| missed.calls.contains(call));
+    let rings: Vec<&Seen> = rings.filter_map(|call| calls.seen.get(call)).collect();
     let Some(last) = rings.last() else { return Ok(None) };
     let mut times: Vec<_> = rings.iter().filter_map(|seen| seen.call.started_at.or(seen.call.ended_at)).collect();
     times.sort_unstable();

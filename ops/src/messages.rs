@@ -77,7 +77,9 @@ fn stands(conversation: &Conversation) -> String {
         (Some(id), _, 0) => format!("comment {id}"),
         (Some(id), _, n) => format!("comment {id}, {n} to be added"),
         (None, Some(_), _) => "left out by the rules".into(),
-        (None, None, _) => "waits for a record".into(),
+        (None, None, _) if conversation.is_due => "is being written".into(),
+        (None, None, _) if conversation.waits_for_record => "waits for a record".into(),
+        (None, None, _) => "see: callbridge dead list".into(),
     }
 }
 
@@ -99,6 +101,8 @@ mod tests {
                 last_at: jiff::Timestamp::UNIX_EPOCH,
                 comment,
                 over: over.map(str::to_owned),
+                is_due: false,
+                waits_for_record: true,
             })
         };
         assert_eq!(of(Some(7), None, 0), "comment 7");

@@ -2,9 +2,12 @@
 
 use base::{db::Client, error::Result, ids::Kind, phone::E164};
 use jiff::Timestamp;
-use ledger::resolution::RecordRef;
+use ledger::{messages, resolution::RecordRef};
 use serde::Serialize;
 use tokio_postgres::Transaction;
+
+/// A conversation that waits goes with its messages.
+const EVER_DAYS: f64 = 36_500.0;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pin {
@@ -56,7 +59,8 @@ pub async fn pin(client: &Client, number: &E164, record: RecordRef, by: &str) ->
                on conflict (number) do update
                   set kind = excluded.kind, id = excluded.id, pinned_by = excluded.pinned_by, pinned_at = now()";
     client.prepared_execute(sql, &[&number.as_str(), &record.kind.to_string(), &record.id, &by]).await?;
-    Ok(())
+    // Calls that wait are moved by hand; a conversation has no such command.
+    messages::waiting_for(client, &[number.as_str()], EVER_DAYS).await
 }
 
 pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> {

@@ -22,3 +22,7 @@ create table messages (
 );
 create index messages_conversation on messages (conversation) where conversation is not null;
 create index messages_sent_at on messages (sent_at) where erased_at is null;
+create index messages_erased_at on messages (erased_at) where erased_at is not null;
+
+-- Requests in a row whose outcome is unclear: one text may make Sellsy fail each time.
+alter table followups add column unclear integer not null default 0;

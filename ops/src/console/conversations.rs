@@ -65,7 +65,9 @@ fn stands(visitor: &Visitor, one: &Conversation) -> Markup {
                 @else if one.unwritten > 0 { span.quiet.block { (texts.to_be_added.replace("{}", &one.unwritten.to_string())) } }
             }
             (None, Some(_)) => { (texts.left_out_by_rules) }
-            (None, None) => { (texts.waits_for_record) }
+            (None, None) if one.is_due => { (texts.is_being_written) }
+            (None, None) if one.waits_for_record => { (texts.waits_for_record) }
+            (None, None) => { a href="/dead" { (texts.dead_letters) } }
         }
     }
 }

@@ -293,6 +293,7 @@ texts! {
     messages_written: "messages", "messages";
     received_sent: "Reçus, envoyés", "Received, sent";
     in_sellsy: "Dans Sellsy", "In Sellsy";
+    is_being_written: "en cours d’écriture", "is being written";
     waits_for_record: "attend une fiche", "waits for a record";
     changed_by_person: "Modifié par une personne, laissé tel quel :", "Changed by a person, left alone:";
     part_owner: "propriétaire", "owner";

@@ -88,13 +88,15 @@ pub struct Followup {
     pub number: Option<E164>,
     pub task: Task,
     pub over: Option<Over>,
+    /// So many requests in a row had no clear outcome.
+    pub unclear: i32,
     /// Since it was noted.
     pub age: Duration,
 }
 
 /// A ledger that took over since then, or a while before, may lack that the task was created: a while, because AI insights are asked for again in these
 /// hours.
-const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at - interval '3 hours') as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, extract(epoch from now() - created_at)::float8 as age, sellsy_id, digest, stands, writing, over";
+const COLUMNS: &str = "key, calls, number, may_exist or exists (select from ledger_is where since > created_at - interval '3 hours') as may_exist, extract(epoch from now() - intent_at)::float8 as intent_age, extract(epoch from now() - created_at)::float8 as age, sellsy_id, digest, stands, writing, over, unclear";
 
 fn read(row: &Row) -> Option<Followup> {
     let task = match (row.get::<_, Option<i64>>("sellsy_id"), row.get::<_, Option<f64>>("intent_age")) {
@@ -110,6 +112,7 @@ fn read(row: &Row) -> Option<Followup> {
         number: row.get::<_, Option<&str>>("number").and_then(|number| number.parse().ok()),
         task,
         over: row.get::<_, Option<&str>>("over").and_then(Over::parse),
+        unclear: row.get("unclear"),
         age: Duration::from_secs_f64(row.get::<_, f64>("age").max(0.0)),
     })
 }
@@ -130,6 +133,7 @@ pub async fn begin(client: &Client, new: &New) -> Result<bool> {
     let sql = "insert into followups (key, call_id, calls, number, may_exist, due_at)
                select $1, $2, $3, $4, $5, now() + make_interval(secs => $6)
                 where not exists (select from calls where call_id = $2 and erased_at is not null)
+                  and ($1 not like 'messages:%' or exists (select from messages where conversation = $1 and erased_at is null))
                on conflict do nothing";
     let calls: Vec<i64> = new.calls.iter().map(|call| call.0).collect();
     let (key, number, due_in) = (new.key.to_string(), new.number.as_ref().map(E164::as_str), new.due_in.as_secs_f64());
@@ -217,7 +221,8 @@ pub async fn claim(client: &Client, key: &Key, lease: Uuid) -> Result<Claimed> {
 
 /// Gives it back after a failure: its message comes again, or is a dead letter, which an operator replays.
 pub async fn give_back(client: &Client, key: &Key, lease: Uuid, parked: bool) -> Result<()> {
-    let sql = "update followups set lease = null, lease_until = null, due_at = case when $3 then null else due_at end
+    let sql = "update followups set lease = null, lease_until = null, due_at = case when $3 then null else due_at end,
+                      unclear = case when $3 then 0 else unclear end
                 where key = $1 and lease = $2";
     client.prepared_execute(sql, &[&key.to_string(), &lease, &parked]).await?;
     Ok(())
@@ -263,18 +268,23 @@ pub async fn record(
     lines: impl IntoIterator<Item = Entry>,
 ) -> Result<bool> {
     let (sets, id, digest, value) = match became {
-        Became::Creating => ("intent_at = now(), lease_until = now() + interval '2 minutes'", None, None, None),
-        Became::NotCreated => ("intent_at = null, may_exist = false", None, None, None),
-        Became::Found(id) => ("intent_at = null, sellsy_id = $8", Some(*id), None, None),
+        Became::Creating => {
+            ("intent_at = now(), lease_until = now() + interval '2 minutes', unclear = unclear + 1", None, None, None)
+        }
+        Became::NotCreated => ("intent_at = null, may_exist = false, unclear = 0", None, None, None),
+        Became::Found(id) => ("intent_at = null, sellsy_id = $8, unclear = 0", Some(*id), None, None),
         Became::Written(there) => (
-            "intent_at = null, sellsy_id = $8, digest = $9, stands = $10, writing = null",
+            "intent_at = null, sellsy_id = $8, digest = $9, stands = $10, writing = null, unclear = 0",
             Some(there.id),
             there.digest.clone(),
             there.stands.clone(),
         ),
-        Became::Changing(to) => {
-            ("writing = $10, lease_until = now() + interval '2 minutes'", None, None, Some(to.clone()))
-        }
+        Became::Changing(to) => (
+            "writing = $10, lease_until = now() + interval '2 minutes', unclear = unclear + 1",
+            None,
+            None,
+            Some(to.clone()),
+        ),
     };
     let lines = Lines::of(lines);
     let (stages, whats, details, ages) = lines.values();

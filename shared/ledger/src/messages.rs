@@ -21,8 +21,6 @@ pub struct New {
     pub id: String,
     pub conversation: Key,
     pub message: Message,
-    /// The newest event counts.
-    pub changed_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,22 +77,23 @@ impl Stored {
     }
 }
 
-/// Stores it, or what is new of it. Returns its conversation; `None` if it was erased.
+/// Stores it, or what is new of it: it did not arrive, or an event that came before lacked what it says. Then it is written once more. Returns its conversation; `None` if it was erased.
 pub async fn store(client: &Client, new: &New) -> Result<Option<Key>> {
     let sql = "insert into messages as known
-                      (message_id, conversation, sent_at, outbound, line, channel, body, media, is_failed, changed_at, country)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                      (message_id, conversation, sent_at, outbound, line, channel, body, media, is_failed, country)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                on conflict (message_id) do update
-                  set is_failed = case when excluded.changed_at > known.changed_at then excluded.is_failed else known.is_failed end,
+                  set is_failed = known.is_failed or excluded.is_failed,
+                      written_as = case when known.body is null and excluded.body is not null or known.media = '[]' and excluded.media <> '[]'
+                                        then null else known.written_as end,
                       body = coalesce(known.body, excluded.body),
-                      media = case when known.media = '[]' then excluded.media else known.media end,
-                      changed_at = greatest(known.changed_at, excluded.changed_at)
+                      media = case when known.media = '[]' then excluded.media else known.media end
                 where known.erased_at is null
                returning conversation";
     let Message { sent_at, outbound, line, country, channel, body, media, is_failed } = &new.message;
     let (key, media, country) = (new.conversation.to_string(), json!(media), country.to_string());
-    let values: [&(dyn ToSql + Sync); 11] =
-        [&new.id, &key, sent_at, outbound, line, channel, body, &media, is_failed, &new.changed_at, &country];
+    let values: [&(dyn ToSql + Sync); 10] =
+        [&new.id, &key, sent_at, outbound, line, channel, body, &media, is_failed, &country];
     let row = client.prepared_query_opt(sql, &values).await?;
     Ok(row.and_then(|row| row.get::<_, Option<&str>>(0)?.parse().ok()))
 }
@@ -146,19 +145,23 @@ pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result
     Ok(())
 }
 
-/// Conversations of which something is not written, of the last day; none unless the ledger took over lately: it may have lost that they are due.
-pub async fn unwritten_after_takeover(client: &Client) -> Result<Vec<Key>> {
-    let sql = "select distinct conversation from messages
+/// Conversations of the last day of which something is not written and nothing is under way: a ledger that took over may have lost that they are due, or a
+/// worker had no rule for them. Not those that are dead letters, or that wait for a record.
+pub async fn left_unwritten(client: &Client) -> Result<Vec<Key>> {
+    let sql = "select distinct conversation from messages m left join followups f on f.key = m.conversation
                 where sent_at > now() - interval '1 day' and erased_at is null
                   and (written_as is null or written_as = 'sent' and is_failed)
-                  and exists (select from ledger_is where since > now() - interval '2 hours')";
+                  and (f.key is null or over is null and due_at is null and not exists (
+                       select from timeline t where t.call_id = f.call_id
+                          and (what = 'parked' or what = 'skipped' and f.sellsy_id is null)))";
     let rows = client.query(sql, &[]).await?;
     Ok(rows.iter().filter_map(|row| row.get::<_, &str>(0).parse().ok()).collect())
 }
 
-/// Whether what was written for this conversation may be unknown: the ledger took over after its day had begun.
+/// Whether what was written for this conversation may be unknown: since its day began, the ledger took over, or a conversation was erased.
 pub async fn may_be_lost(client: &Client, day_begins: Timestamp) -> Result<bool> {
-    let sql = "select exists (select from ledger_is where since > $1)";
+    let sql =
+        "select exists (select from ledger_is where since > $1) or exists (select from messages where erased_at > $1)";
     Ok(client.prepared_query_one(sql, &[&day_begins]).await?.get(0))
 }
 
@@ -177,13 +180,18 @@ pub struct Conversation {
     /// In Sellsy.
     pub comment: Option<i64>,
     pub over: Option<String>,
+    /// It is to be written, and nothing has to happen before.
+    pub is_due: bool,
+    /// Nobody whom Sellsy has is known to have the number.
+    pub waits_for_record: bool,
 }
 
 /// Those with messages since then, the newest first; with one number, or all.
 pub async fn conversations(client: &Client, since: Timestamp, number: Option<&E164>) -> Result<Vec<Conversation>> {
     let sql =
         "select f.key, f.sellsy_id, f.over, count(*) filter (where not outbound), count(*) filter (where outbound),
-                      count(*) filter (where written_as is null or written_as = 'sent' and is_failed), max(sent_at)
+                      count(*) filter (where written_as is null or written_as = 'sent' and is_failed), max(sent_at), f.due_at is not null,
+                      exists (select from timeline t where t.call_id = f.call_id and what = 'skipped')
                  from messages m join followups f on f.key = m.conversation
                 where erased_at is null and ($2::text is null or f.number = $2)
                 group by f.key having max(sent_at) >= $1 order by max(sent_at) desc";
@@ -204,20 +212,22 @@ fn conversation(row: &Row) -> Option<Conversation> {
         last_at: row.get(6),
         comment: row.get(1),
         over: row.get(2),
+        is_due: row.get(7),
+        waits_for_record: row.get(8),
     })
 }
 
 /// Everything of these conversations goes, except that their messages are known. Returns how many messages that are.
 pub async fn erase(client: &tokio_postgres::Client, conversations: &[String]) -> Result<u64> {
     let ids: Vec<i64> = conversations.iter().map(|key| CallId::of_conversation(key).0).collect();
-    let erased = client.execute(&format!("{ERASE} where conversation = any($1)"), &[&conversations]).await?;
+    // By the messages it is found again if this ends in the middle.
     client.execute("delete from followups where key = any($1)", &[&conversations]).await?;
     client.execute("delete from timeline where call_id = any($1)", &[&ids]).await?;
-    Ok(erased)
+    Ok(client.execute(&format!("{ERASE} where conversation = any($1)"), &[&conversations]).await?)
 }
 
 const ERASE: &str = "update messages set erased_at = now(), conversation = null, sent_at = null, outbound = null, line = null, country = null, channel = null,
-                                         body = null, media = null, is_failed = false, changed_at = null";
+                                         body = null, media = null, is_failed = false";
 
 /// A conversation that may be about a person.
 #[derive(Clone, Debug)]
@@ -234,10 +244,13 @@ pub struct Talked {
 
 /// The conversations with this number, and those whose text has its digits: they may belong to something else, the caller has to check.
 pub async fn concerned(client: &Client, number: &E164) -> Result<Vec<Talked>> {
-    let sql = "select key, f.sellsy_id, count(*), coalesce(f.number = $1, false), coalesce(string_agg(body, ' '), '')
-                 from messages m join followups f on f.key = m.conversation
-                where m.erased_at is null
-                group by f.key having f.number = $1 or translate(string_agg(body, ' '), $3, '') like '%' || $2 || '%'
+    // One of the two may be missing, if a process died.
+    let sql = "select key, sellsy_id, count(message_id), split_part(key, ':', 2) = $1 as is_with_it, coalesce(string_agg(body, ' '), '')
+                 from (select coalesce(m.conversation, f.key) as key, f.sellsy_id, message_id, body
+                         from (select * from messages where erased_at is null) m
+                         full join (select * from followups where key like 'messages:%') f on f.key = m.conversation) one
+                group by key, sellsy_id
+               having split_part(key, ':', 2) = $1 or translate(string_agg(body, ' '), $3, '') like '%' || $2 || '%'
                 order by key";
     let rows = client.query(sql, &[&number.as_str(), &number.last_digits(), &SEPARATORS]).await?;
     let talked = |row: &Row| Talked {

@@ -14,6 +14,8 @@ use super::{
 };
 
 const KEYS: [&str; 3] = ["comments", "after", "lines"];
+/// The ledger hands a conversation on again after longer than this.
+const LONGEST: Duration = Duration::from_secs(1_800);
 const OF_LINE: [&str; 1] = ["comments"];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +43,12 @@ impl MessageRules {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "comments" => is_on = reader.one_of("comments", value, &ON).unwrap_or(true),
-                "after" => rules.after = reader.span("after", value).unwrap_or(rules.after),
+                "after" => match reader.span("after", value) {
+                    Some(after) if after > LONGEST => {
+                        reader.mistake(&value.span(), "`after` is too long", "write 30m at most");
+                    }
+                    after => rules.after = after.unwrap_or(rules.after),
+                },
                 "lines" => rules.lines = lines(reader, value),
                 _ => reader.unknown(key, "`messages`", &KEYS),
             }

@@ -30,6 +30,12 @@ impl Ledger {
         self.run_all("update followups set lease_until = now() where lease_until is not null").await
     }
 
+    /// Nothing of what was due is still to be looked at.
+    pub async fn followups_rest(&self) -> Result<bool> {
+        let sql = "select not exists (select from followups where over is null and (due_at is not null or lease is not null))";
+        self.value(sql, &[]).await
+    }
+
     /// How many text messages are stored with what they say.
     pub async fn messages(&self) -> Result<i64> {
         self.value("select count(*) from messages where body is not null or conversation is not null", &[]).await
