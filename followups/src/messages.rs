@@ -33,15 +33,16 @@ impl Notice {
         let (event, settings) = (&incoming.event, &self.settings);
         let account = Account { rules: &settings.rules, regions: &settings.regions, zone: &settings.time_zone };
         let message: Message = event.payload()?;
-        let Some(new) = read(&message, &event.kind, event.occurred_at, account) else {
-            metrics::counter!("callbridge_text_messages_total", "result" => "left_out").increment(1);
-            return Ok(Outcome::Done);
-        };
         let client = self.database.client().await?;
-        let Some(Key::Messages { number, day }) = messages::store(&client, &new).await? else {
-            return Ok(Outcome::Done);
+        let conversation = match (read(&message, &event.kind, event.occurred_at, account), &message.id) {
+            (Some(new), _) => messages::store(&client, &new).await?,
+            // An event that only changes the state may name nobody.
+            (None, Some(id)) if has_failed(&message) => messages::has_failed(&client, id).await?,
+            (None, _) => None,
         };
-        metrics::counter!("callbridge_text_messages_total", "result" => "stored").increment(1);
+        let result = if conversation.is_some() { "stored" } else { "left_out" };
+        metrics::counter!("callbridge_text_messages_total", "result" => result).increment(1);
+        let Some(Key::Messages { number, day }) = conversation else { return Ok(Outcome::Done) };
         let begins = day.to_zoned(self.settings.time_zone.clone()).map_or(Timestamp::UNIX_EPOCH, |at| at.timestamp());
         let is_old = messages::may_be_lost(&client, begins).await?;
         let key = Key::Messages { number: number.clone(), day };
@@ -58,6 +59,11 @@ struct Account<'a> {
     zone: &'a TimeZone,
 }
 
+/// It did not reach whom it was sent to.
+fn has_failed(message: &Message) -> bool {
+    message.status.as_deref().is_some_and(|status| FAILED.contains(&status.to_lowercase().as_str()))
+}
+
 /// `None` if nobody can be found by it: the other party has no number, or the rules leave it out.
 fn read(message: &Message, kind: &str, occurred_at: Timestamp, account: Account<'_>) -> Option<New> {
     let Account { rules, regions, zone } = account;
@@ -68,12 +74,11 @@ fn read(message: &Message, kind: &str, occurred_at: Timestamp, account: Account<
         return None;
     }
     let sent_at = message.at().unwrap_or(occurred_at);
-    let status = message.status.as_deref().unwrap_or_default().to_lowercase();
     let outbound = match (kind, &message.direction) {
         (RECEIVED, _) => false,
         (SENT, _) => true,
         (_, Some(direction)) => *direction == Direction::Outbound,
-        (_, None) => status != "received",
+        (_, None) => message.status.as_deref() != Some("received"),
     };
     let stored = messages::Message {
         sent_at,
@@ -83,7 +88,7 @@ fn read(message: &Message, kind: &str, occurred_at: Timestamp, account: Account<
         channel: message.channel.clone(),
         body: message.body.clone(),
         media: message.media.iter().map(|attachment| attachment.link.clone()).collect(),
-        is_failed: FAILED.contains(&status.as_str()),
+        is_failed: has_failed(message),
     };
     Some(New {
         id: message.id.clone()?,

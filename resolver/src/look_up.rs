@@ -236,18 +236,7 @@ impl LookUp {
         rules::sort(&mut found.candidates, self.matching);
         let (chosen, rule) = rules::choose(&found.candidates, self.matching);
         let Some(record) = chosen.cloned() else {
-            let (opportunity, opportunity_rule, candidates) = (None, Reason::NobodyFound, found.candidates);
-            let (record, source, as_of, holds_until) = (None, found.source, None, None);
-            return Ok(Resolution {
-                source,
-                as_of,
-                record,
-                rule,
-                opportunity,
-                opportunity_rule,
-                holds_until,
-                candidates,
-            });
+            return Ok(Resolution { source: found.source, candidates: found.candidates, ..nobody(rule) });
         };
         let known = found.companies.iter().find(|(id, _)| *id == record.id && record.kind == Kind::Contact);
         let companies = known.map_or(Companies::unless_contact(record.kind), |(_, companies)| *companies);
@@ -289,17 +278,7 @@ impl LookUp {
         let One { mut record, companies, source, as_of } = one;
         if self.need == Need::Person {
             let (record, opportunity_rule) = (Some(record), Reason::OpportunityNotWanted);
-            let (opportunity, holds_until, candidates) = (None, None, Vec::new());
-            return Ok(Resolution {
-                source,
-                as_of,
-                record,
-                rule,
-                opportunity,
-                opportunity_rule,
-                holds_until,
-                candidates,
-            });
+            return Ok(Resolution { source, as_of, record, opportunity_rule, ..nobody(rule) });
         }
         let companies = if self.are_enough(companies) { Ok(companies) } else { self.companies(&mut record).await? };
         let (opportunity, opportunity_rule, holds_until) = match companies {

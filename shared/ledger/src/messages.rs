@@ -98,6 +98,13 @@ pub async fn store(client: &Client, new: &New) -> Result<Option<Key>> {
     Ok(row.and_then(|row| row.get::<_, Option<&str>>(0)?.parse().ok()))
 }
 
+/// One that is known did not arrive. Returns its conversation.
+pub async fn has_failed(client: &Client, id: &str) -> Result<Option<Key>> {
+    let sql = "update messages set is_failed = true where message_id = $1 and erased_at is null returning conversation";
+    let row = client.prepared_query_opt(sql, &[&id]).await?;
+    Ok(row.and_then(|row| row.get::<_, Option<&str>>(0)?.parse().ok()))
+}
+
 /// Those of a conversation, in their order.
 pub async fn of(client: &Client, conversation: &Key) -> Result<Vec<Stored>> {
     let sql =

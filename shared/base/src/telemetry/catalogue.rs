@@ -125,7 +125,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "callbridge_text_messages_total",
         &["result"],
-        "Events of text messages: stored, or left out because the other party has no number or by the rules",
+        "Events of text messages: stored, or left out: without a number, by the rules, or erased",
     ),
     counter(
         "callbridge_unreadable_rows_total",

@@ -21,7 +21,7 @@ fn eligible() -> String {
 
 /// If the ledger has just taken over from one of which it may lack something: such calls of the last hour before that, and of the minutes in which it was
 /// noticed, with the kinds of insights that their webhooks may have brought in what is lost. A call lacks what it does not have and other calls of its line
-/// had today; of action items it may lack one of several. First those that ended closest to it: insights come within minutes.
+/// had today; of action items it may lack one of several. Also if it waits for one: that message may be lost, too. First those that ended closest to it: insights come within minutes.
 pub async fn may_have_lost_insights(
     client: &Client,
     more_than_s: u32,
@@ -30,7 +30,7 @@ pub async fn may_have_lost_insights(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with recent as materialized (
-                 select c.call_id, insights_awaited, erased_at, snapshot, snapshot->'number'->>'id' as line,
+                 select c.call_id, erased_at, snapshot, snapshot->'number'->>'id' as line,
                         array(select distinct split_part(key, ':', 1) from jsonb_object_keys(insights) key) as kinds
                    from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id)),
                   had as (select line, array_agg(distinct kind order by kind) as kinds from recent, unnest(kinds) kind group by line)
@@ -38,7 +38,7 @@ pub async fn may_have_lost_insights(
                from recent c join had using (line)
                join lateral (select array(select kind from unnest(had.kinds) kind where kind = 'action_item' or kind <> all(c.kinds)) as lacking) l
                  on lacking <> '{{}}', ledger_is
-              where insights_awaited is null and {COULD_HAVE_SOME}
+              where {COULD_HAVE_SOME}
                 and {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
                 and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > since)
               order by abs(extract(epoch from {ENDED} - since)), call_id limit {AT_ONCE}"

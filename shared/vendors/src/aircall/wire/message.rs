@@ -70,7 +70,14 @@ impl Message {
 }
 
 fn attachments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Attachment>, D::Error> {
-    let items: Vec<Value> = tolerant::lenient::list(deserializer)?;
+    let items = match Value::deserialize(deserializer)? {
+        Value::Array(items) => items,
+        // A list with numbered keys, as PHP writes some.
+        Value::Object(fields) if !fields.is_empty() && fields.values().all(Value::is_object) => {
+            fields.into_iter().map(|(_, item)| item).collect()
+        }
+        _ => Vec::new(),
+    };
     Ok(items.iter().map(|item| Attachment { link: link(item) }).collect())
 }
 
@@ -124,6 +131,8 @@ mod tests {
             assert!(read.media.is_empty() && read.direction.is_none(), "{data}");
         }
         assert_eq!(message(json!({ "id": "1", "raw_digits": "0639980011" })).other_party(), Some("0639980011"));
+        let map = json!({ "id": "1", "media_details": { "0": { "url": "https://assets.example/a" }, "1": {} } });
+        assert_eq!(message(map).media.len(), 2);
         assert_eq!(message(json!({ "id": "1", "body": ["a", "b"] })).body.as_deref(), Some("a\nb"));
         assert!(message(json!({})).id.is_none());
     }
