@@ -1,10 +1,11 @@
 //! `callbridge console`: web pages on which an operator sees what happens, and replays or drops dead letters.
 //!
 //! Pages are rendered on the server, from the same functions that the commands use. Each page is a module; [`layout`]
-//! renders what surrounds it, [`texts`] has every text in French and English, and [`auth`] checks the password.
+//! renders what surrounds it, [`texts`] has every text in French and English, [`routes`] says who may do what, and [`auth`] lets them in.
 //! `live.js` only refreshes parts of a page: everything works without it. Requests are not logged, because their addresses
 //! contain what was searched for.
 
+mod audit;
 mod auth;
 mod by_hand;
 mod call;
@@ -22,21 +23,19 @@ mod missed;
 mod overview;
 mod queues;
 mod reasons;
+mod routes;
 mod story;
 mod texts;
+mod visitor;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use vendors::sellsy::Sellsy;
 
 use crate::{dead::DeadLetters, prospects, relink};
 use anyhow::Context;
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderValue, StatusCode, header},
-    middleware,
+    http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use base::{db::Database, health::Readiness, settings::Settings, telemetry};
 use logger::Logs;
@@ -51,9 +50,10 @@ use tokio_util::sync::CancellationToken;
 /// The largest accepted form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
 
-pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file) and listens on \
-     CONSOLE_LISTEN, by default 127.0.0.1:8090. Before other machines can reach it, put a proxy in front of it that terminates TLS.\n\n\
-     Examples:\n  CONSOLE_PASSWORD='correct horse battery' callbridge console\n  callbridge console";
+pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file), or CONSOLE_PROXY or \
+     CONSOLE_OIDC_ISSUER through which people sign in (docs/security.md), and listens on CONSOLE_LISTEN, by default 127.0.0.1:8090. Before other \
+     machines can reach it, put a proxy in front of it that terminates TLS.\n\n\
+     Examples:\n  CONSOLE_PASSWORD='correct horse battery' callbridge console\n  callbridge console --routes             who may do what";
 
 /// The state that all pages share.
 struct Console {
@@ -66,7 +66,9 @@ struct Console {
     /// `None` without a credential for Sellsy: no caller can be looked up.
     look_up: Option<LookUp>,
     sellsy: Option<Sellsy>,
-    sessions: auth::Sessions,
+    password: auth::Password,
+    /// `None` without an identity provider.
+    provider: Option<auth::Provider>,
     jobs: Arc<jobs::Jobs>,
 }
 
@@ -96,7 +98,8 @@ pub(crate) async fn run(database: &Database, settings: &Settings) -> anyhow::Res
         stop_jobs.cancel();
         stop_serving.cancel();
     });
-    axum::serve(listener, routes(console.clone()))
+    let service = routes::router(&console).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
         .with_graceful_shutdown(down.cancelled_owned())
         .await
         .context("the HTTP server failed")?;
@@ -119,41 +122,17 @@ impl Console {
             readiness,
             logs: Logs::new(settings)?,
             look_up,
-            sessions: auth::Sessions::new(&settings.console_password),
+            password: auth::Password::new(&settings.console.password),
+            provider: settings.console.oidc.as_ref().map(auth::Provider::new).transpose()?,
             jobs: Arc::default(),
             settings: settings.clone(),
         })
     }
 }
 
-fn routes(console: Shared) -> Router {
-    Router::new()
-        .route("/", get(overview::page))
-        .route("/calls", get(calls::page))
-        .route("/calls/{id}", get(call::page))
-        .route("/calls/{id}/relink", post(by_hand::relink))
-        .route("/calls/{id}/pin", post(by_hand::pin))
-        .route("/calls/{id}/undo-prospect", post(by_hand::undo_prospect))
-        .route("/missed", get(missed::page))
-        .route("/messages", get(conversations::page))
-        .route("/dead", get(dead::page))
-        .route("/dead/replay", post(dead::replay))
-        .route("/dead/drop", post(dead::drop_selected))
-        .route("/directory", get(directory::page).post(directory::explain))
-        .route("/directory/sync", post(directory::sync))
-        .route("/login", get(auth::form).post(auth::log_in))
-        .route("/logout", post(auth::log_out))
-        .route("/style.css", get(|| asset("text/css; charset=utf-8", include_str!("console/style.css"))))
-        .route("/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("console/live.js"))))
-        .route("/icon.svg", get(|| asset("image/svg+xml", include_str!("console/icon.svg"))))
-        .fallback(layout::not_found)
-        .layer(middleware::from_fn_with_state(console.clone(), auth::gate))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
-        .with_state(console)
-}
-
-async fn asset(kind: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
+/// Who may do what, as a table.
+pub(crate) fn who_may_do_what() -> String {
+    routes::described()
 }
 
 /// A page that could not be rendered. The error is in the log and on the page, without personal data.
@@ -167,8 +146,11 @@ impl<E: Into<anyhow::Error>> From<E> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        tracing::warn!(error = format!("{:#}", self.0), "A page could not be rendered.");
-        (StatusCode::SERVICE_UNAVAILABLE, layout::failure(&format!("{:#}", self.0))).into_response()
+        let error = format!("{:#}", self.0);
+        tracing::warn!(error, "A page could not be rendered.");
+        let mut response = (StatusCode::SERVICE_UNAVAILABLE, layout::failure(&error)).into_response();
+        response.extensions_mut().insert(visitor::Said(error));
+        response
     }
 }
 

@@ -5,6 +5,8 @@
 //! Exit codes: 0 when the answer was found or the work is done, 1 when there is no answer or something went wrong, 2 for
 //! wrong arguments or settings.
 
+mod access;
+mod audit;
 mod backfill;
 mod budget;
 mod call;
@@ -23,6 +25,7 @@ mod ready;
 mod relink;
 mod rules;
 mod search;
+mod tokens;
 mod webhook;
 
 use std::{process::ExitCode, time::Duration};
@@ -69,6 +72,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Lists what people and their programs did by hand: who, when, of what, with what result
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Arguments),
     /// Finds calls of the last six months that no webhook brought, in Aircall's list, and has them logged
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::Arguments),
@@ -93,7 +99,11 @@ enum Command {
     },
     /// Serves the operator's web pages: overview, calls and why each was logged where it was, dead letters, directory
     #[command(after_help = console::ABOUT)]
-    Console,
+    Console {
+        /// Only print who may do what: method, path, role, and the name in the audit
+        #[arg(long)]
+        routes: bool,
+    },
     /// Tests every connection for real: settings, broker, queues, database, both APIs, scopes, quotas, the webhook, clocks
     #[command(
         long_about = "Tests every connection for real and says how to fix each fault: settings, broker, exchanges and queues, database and \
@@ -176,6 +186,9 @@ enum Command {
         after_help = "Examples:\n  callbridge rules check rules.toml\n  callbridge rules try --since 7d --rules rules.toml\n\ndocs/rules.md explains each rule, deploy/rules.example.toml shows it."
     )]
     Rules(rules::Command),
+    /// Lists the tokens of programs that use the console's JSON, makes one, or makes one worthless
+    #[command(after_help = tokens::EXAMPLES)]
+    Tokens(tokens::Arguments),
     /// Lets the match rules find the record of a number again
     #[command(after_help = "Examples:\n  callbridge unpin \"+33 6 39 98 41 07\"")]
     Unpin {
@@ -249,6 +262,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Ready { url } => ready::run(url).await,
+        Command::Audit(arguments) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                audit::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
         Command::Backfill(arguments) => {
             with_installation(aircall, FEW_CONNECTIONS, async |i| {
                 backfill::run(&i.database, &i.settings, &arguments).await
@@ -267,7 +286,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
             .await
         }
-        Command::Console => {
+        Command::Console { routes: true } => {
+            println!("{}", console::who_may_do_what());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Console { routes: false } => {
             let needs = Needs { console_password: true, ..nothing };
             with_installation(needs, CONSOLE_CONNECTIONS, async |i| console::run(&i.database, &i.settings).await).await
         }
@@ -356,6 +379,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 rules::try_out(&i.database, &i.settings, &arguments).await
             })
             .await
+        }
+        Command::Tokens(arguments) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| tokens::run(&i.database, &arguments).await).await
         }
         Command::Unpin { number } => {
             with_installation(nothing, FEW_CONNECTIONS, async |i| pins::unpin(&i.database, &i.settings, &number).await)

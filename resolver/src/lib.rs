@@ -54,7 +54,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (regions, links) = (settings.regions.clone(), settings.sellsy.links.clone());
     let style = card::Style { links, language: settings.log_language, time_zone: settings.time_zone.clone() };
     let (rules, time_zone) = (settings.rules.clone(), settings.time_zone.clone());
-    let retention = settings.retention;
+    let (retention, audit) = (settings.retention, settings.console.audit);
     let (every, days) = (settings.directory_sync_every, settings.rematch_days);
     let fresh = settings.opportunities_fresh;
     // Hints take a connection of the database for a moment only.
@@ -89,7 +89,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     };
     let reported = hints::Hints { sellsy: background.clone(), ..hints.clone() };
     worker.spawn_until_shutdown(sellsy.on(Lane::Background).learn_limits());
-    worker.spawn_until_shutdown(retention::run(database.clone(), retention));
+    worker.spawn_until_shutdown(retention::run(database.clone(), retention, audit));
     worker.spawn_until_shutdown(entering::run(database.clone()));
     worker.consume(Stage::Cards, cards)?;
     worker.consume(Stage::Resolver, messages::Messages { calls, hints: hints.clone() })?;

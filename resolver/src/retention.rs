@@ -1,4 +1,5 @@
-//! Deletes what is older than `RETENTION_DAYS`: calls with all that is known of them, text messages, timelines, remembered misses.
+//! Deletes what is older than `RETENTION_DAYS`: calls with all that is known of them, text messages, timelines, remembered misses; and, after
+//! `AUDIT_DAYS`, what people did by hand.
 //! Messages that never left the inbox are deleted by ingest.
 //!
 //! This is background work of the resolver because the resolver owns most of the data (resolutions, unmatched numbers,
@@ -13,7 +14,7 @@ use base::{
     db::{Client, Database},
     error::Result,
 };
-use ledger::{erase, filtered, messages};
+use ledger::{audit, erase, filtered, messages};
 use tokio::time;
 
 use crate::directory::store;
@@ -25,10 +26,10 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// Aircall sends AI events within minutes of a call.
 const LATE_INSIGHTS: Duration = Duration::from_secs(7 * 24 * 3600);
 
-pub(crate) async fn run(database: Database, age: Duration) {
+pub(crate) async fn run(database: Database, age: Duration, audit: Duration) {
     loop {
         database.available().await;
-        match turn(&database, age).await {
+        match turn(&database, age, audit).await {
             Ok(Some((calls, lines))) if calls + lines > 0 => {
                 tracing::info!(calls, lines, "What was older than RETENTION_DAYS was deleted.");
             }
@@ -40,8 +41,9 @@ pub(crate) async fn run(database: Database, age: Duration) {
 }
 
 /// How many calls and timeline lines were deleted; `None` while another replica is doing this.
-async fn turn(database: &Database, age: Duration) -> Result<Option<(u64, u64)>> {
+async fn turn(database: &Database, age: Duration, audit: Duration) -> Result<Option<(u64, u64)>> {
     let Some(client) = database.lock("retention", Duration::ZERO).await? else { return Ok(None) };
+    audit::forget_old(&client, audit).await?;
     delete(&client, age).await.map(Some)
 }
 

@@ -32,6 +32,7 @@ const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
     ("ops", "check::clock", 1, "this machine's clock is what is checked"),
     ("ops", "check::database", 1, "this machine's clock is what is checked"),
     ("ops", "check::sellsy", 1, "this machine's clock is what is checked"),
+    ("ops", "console::auth::oidc", 1, "compared with the identity provider's clock, with a minute of tolerance"),
     ("ops", "console::call", 2, "ages shown to people, and whether the page reloads itself"),
     ("ops", "console::dead", 2, "ages shown to people"),
     ("ops", "console::decision", 1, "an age shown to people"),

@@ -1,163 +1,93 @@
-//! Access to the console: everyone who knows `CONSOLE_PASSWORD` may use it.
+//! Who may see a page, or do what its buttons do.
 //!
-//! The login starts a session, which is kept in memory and in a cookie that scripts and other sites cannot use. Programs
-//! may send the password as a bearer token instead. Every form contains the CSRF token of its session, and forms from other
-//! sites are also refused. After several wrong passwords nobody can try for a while, because behind a proxy all clients
-//! look the same. Existing sessions continue meanwhile.
+//! People sign in by the password ([`sessions`]), by a proxy that has done so ([`proxy`]), or at an identity provider ([`oidc`]). Then a session in a
+//! cookie knows them, which scripts cannot read and other sites' forms do not send. Programs send a token, or the password. [`gate`] runs before
+//! every route: each says which role it needs, every form has the CSRF token of its session, and forms from other sites are refused. What changes
+//! something stands in the audit, whatever comes of it.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod kept;
+mod oidc;
+mod proxy;
+mod sessions;
+mod sign_in;
+
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    Extension, Form,
     body::{self, Body},
-    extract::{Query, Request, State},
+    extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use maud::html;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use subtle::ConstantTimeEq;
-use tokio::time::Instant;
-use uuid::Uuid;
 
+use self::sessions::{Session, Verdict};
 use super::{
-    MAX_FORM, Shared,
-    layout::{self, Visitor},
+    Console, Failed, MAX_FORM, Shared, layout,
     texts::Lang,
+    visitor::{Person, Visitor, Way},
 };
+use crate::{
+    access::{Role, role_of},
+    tokens,
+};
+pub(super) use kept::{ActId, GoesOn, end as act_ended};
+pub(super) use oidc::Provider;
+pub(super) use sessions::Password;
+pub(super) use sign_in::{form, from_provider, log_in, log_out, to_provider};
 
 const SESSION_COOKIE: &str = "callbridge_session";
 const LANG_COOKIE: &str = "callbridge_lang";
-const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-const MAX_SESSIONS: usize = 100;
-/// With this many wrong passwords, and with each further one, logging in is blocked for a while.
-const FREE_FAILURES: u32 = 5;
-const MAX_WAIT: Duration = Duration::from_secs(300);
 
-pub(super) struct Sessions {
-    password: blake3::Hash,
-    /// By the digest of their cookie.
-    open: Mutex<HashMap<[u8; 32], Session>>,
-    failures: Mutex<Failures>,
+/// What a route asks of those who use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needed {
+    /// Nothing: signing in, and what its page is made of.
+    Nothing,
+    Looks(Role),
+    /// It changes something, and stands in the audit by this name.
+    Acts(Role, &'static str),
 }
 
-#[derive(Clone)]
-struct Session {
-    csrf: String,
-    until: Instant,
-}
-
-#[derive(Default)]
-struct Failures {
-    count: u32,
-    wait_until: Option<Instant>,
-}
-
-enum Verdict {
-    Right,
-    Wrong,
-    /// The password was not compared.
-    Wait(Duration),
-}
-
-impl Sessions {
-    pub(super) fn new(password: &SecretString) -> Self {
-        let password = blake3::hash(password.expose_secret().as_bytes());
-        Self { password, open: Mutex::default(), failures: Mutex::default() }
-    }
-
-    fn check_password(&self, password: &str, now: Instant) -> Verdict {
-        let mut failures = locked(&self.failures);
-        if let Some(left) =
-            failures.wait_until.and_then(|until| until.checked_duration_since(now)).filter(|d| !d.is_zero())
-        {
-            return Verdict::Wait(left);
+impl Needed {
+    pub(super) fn role(self) -> Option<Role> {
+        match self {
+            Needed::Nothing => None,
+            Needed::Looks(role) | Needed::Acts(role, _) => Some(role),
         }
-        // Digests have the same length, and the time of comparing them reveals nothing about the password.
-        let given = blake3::hash(password.as_bytes());
-        if bool::from(given.as_bytes().ct_eq(self.password.as_bytes())) {
-            *failures = Failures::default();
-            return Verdict::Right;
-        }
-        failures.count += 1;
-        if failures.count >= FREE_FAILURES {
-            let wait = Duration::from_secs(5) * 2_u32.saturating_pow((failures.count - FREE_FAILURES).min(10));
-            failures.wait_until = Some(now + wait.min(MAX_WAIT));
-        }
-        Verdict::Wrong
-    }
-
-    fn begin(&self) -> String {
-        // Each has 122 random bits from the operating system.
-        let (cookie, csrf) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
-        let (mut open, now) = (locked(&self.open), Instant::now());
-        open.retain(|_, session| session.until > now);
-        while open.len() >= MAX_SESSIONS {
-            let oldest = open.iter().min_by_key(|(_, session)| session.until).map(|(key, _)| *key);
-            oldest.map(|key| open.remove(&key));
-        }
-        open.insert(key(&cookie), Session { csrf, until: now + LIFETIME });
-        cookie
-    }
-
-    fn get(&self, cookie: &str) -> Option<Session> {
-        locked(&self.open).get(&key(cookie)).filter(|session| session.until > Instant::now()).cloned()
-    }
-
-    fn end(&self, cookie: &str) {
-        locked(&self.open).remove(&key(cookie));
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Somebody is let in.
+struct Admitted {
+    visitor: Visitor,
+    request: Request,
+    /// A session that has begun with this request.
+    cookie: Option<String>,
 }
 
-fn key(cookie: &str) -> [u8; 32] {
-    *blake3::hash(cookie.as_bytes()).as_bytes()
-}
-
-/// Runs before every request: finds the session and the language, and refuses forms that are not ours.
-pub(super) async fn gate(State(console): State<Shared>, mut request: Request, next: Next) -> Response {
+/// Runs before every request.
+pub(super) async fn gate(State((console, needed)): State<(Shared, Needed)>, request: Request, next: Next) -> Response {
     let asked = requested_language(&request);
     let path = request.uri().path().to_owned();
-    let cookie_value = cookie(request.headers(), SESSION_COOKIE);
-    let session = cookie_value.as_deref().and_then(|cookie| console.sessions.get(cookie));
     let visitor = Visitor {
         lang: asked.unwrap_or_else(|| language(request.headers())),
-        csrf: session.as_ref().map(|session| session.csrf.clone()).unwrap_or_default(),
+        csrf: String::new(),
         address: request.uri().path_and_query().map_or_else(|| path.clone(), ToString::to_string),
         zone: console.settings.time_zone.clone(),
+        person: None,
+        json: path.starts_with("/api/"),
     };
-    let is_open = matches!(path.as_str(), "/login" | "/style.css" | "/live.js" | "/icon.svg");
-    let posts = request.method() != Method::GET && request.method() != Method::HEAD;
-    let mut response = if posts && is_foreign(request.headers()) {
-        layout::refused(&visitor, StatusCode::FORBIDDEN, visitor.texts().foreign_form)
-    } else if let (Some(token), false) = (bearer(request.headers()), is_open) {
-        match console.sessions.check_password(&token, Instant::now()) {
-            Verdict::Right => {
-                request.extensions_mut().insert(visitor.clone());
-                next.run(request).await
+    let secure = is_https(request.headers());
+    let mut response = match admit(&console, needed, visitor, request).await {
+        Ok(Admitted { visitor, request, cookie }) => {
+            let mut response = carry_out(&console, needed, visitor, request, next).await;
+            if let Some(cookie) = cookie {
+                sign_in::set_session(&mut response, &cookie, sessions::LIFETIME, secure);
             }
-            Verdict::Wrong => layout::refused(&visitor, StatusCode::UNAUTHORIZED, visitor.texts().wrong_password),
-            Verdict::Wait(left) => too_many_attempts(&visitor, left),
+            response
         }
-    } else if !is_open && session.is_none() {
-        to_login(&visitor, posts)
-    } else {
-        match if posts && !is_open { with_valid_token(request, &visitor.csrf).await } else { Ok(request) } {
-            Ok(mut request) => {
-                request.extensions_mut().insert(visitor.clone());
-                next.run(request).await
-            }
-            Err(status) => layout::refused(&visitor, status, visitor.texts().foreign_form),
-        }
+        Err(refusal) => *refusal,
     };
     set_security_headers(response.headers_mut());
     if let Some(lang) = asked
@@ -168,20 +98,147 @@ pub(super) async fn gate(State(console): State<Shared>, mut request: Request, ne
     response
 }
 
+/// Whether the request may go on. A response is large, and seldom one of these.
+async fn admit(
+    console: &Console,
+    needed: Needed,
+    mut visitor: Visitor,
+    request: Request,
+) -> Result<Admitted, Box<Response>> {
+    let posts = request.method() != Method::GET && request.method() != Method::HEAD;
+    if posts && is_foreign(request.headers()) {
+        return Err(layout::refused(&visitor, StatusCode::FORBIDDEN, |texts| texts.foreign_form).into());
+    }
+    let Some(role) = needed.role() else { return Ok(Admitted { visitor, request, cookie: None }) };
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip());
+    let (session, cookie) = match identify(console, &visitor, request.headers(), from).await? {
+        Identity::Nobody => return Err(to_login(&visitor, posts).into()),
+        Identity::Program(person) => {
+            visitor.person = Some(person);
+            (None, None)
+        }
+        Identity::Session(session, cookie) => {
+            visitor.csrf.clone_from(&session.csrf);
+            visitor.person = Some(session.person.clone());
+            (Some(session), cookie)
+        }
+    };
+    let request = match session.filter(|_| posts) {
+        None => request,
+        Some(session) => match with_valid_token(request, &session.csrf).await {
+            Ok(request) => request,
+            Err(status) => return Err(layout::refused(&visitor, status, |texts| texts.foreign_form).into()),
+        },
+    };
+    if !visitor.may(role) {
+        let refusal = layout::refused(&visitor, StatusCode::FORBIDDEN, |texts| texts.not_your_role);
+        return Err(kept::refused(console, needed, &visitor, request, refusal).await.into());
+    }
+    Ok(Admitted { visitor, request, cookie })
+}
+
+async fn carry_out(console: &Console, needed: Needed, visitor: Visitor, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(visitor.clone());
+    match needed {
+        Needed::Acts(_, act) => kept::carried_out(console, act, &visitor, request, next).await,
+        _ => next.run(request).await,
+    }
+}
+
+enum Identity {
+    Nobody,
+    Program(Person),
+    /// With its cookie, if it has just begun.
+    Session(Session, Option<String>),
+}
+
+impl From<Failed> for Box<Response> {
+    fn from(failed: Failed) -> Self {
+        Box::new(failed.into_response())
+    }
+}
+
+async fn identify(
+    console: &Console,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    from: Option<IpAddr>,
+) -> Result<Identity, Box<Response>> {
+    if let Some(token) = bearer(headers) {
+        return by_token(console, visitor, &token).await;
+    }
+    let client = console.database.client().await.map_err(Failed::from)?;
+    let claim = by_proxy(console, from, headers);
+    let session = match cookie(headers, SESSION_COOKIE) {
+        Some(cookie) => sessions::get(&client, &cookie).await.map_err(Failed::from)?,
+        None => None,
+    };
+    match (session, claim) {
+        // What the proxy says counts each time: somebody else may sit there now, or have another role.
+        (Some(session), claim) if session.person.way == Way::Proxy => match claim {
+            Some(Some(person)) if person == session.person => Ok(Identity::Session(session, None)),
+            Some(Some(person)) => begin(&client, &person).await,
+            Some(None) => Err(stranger(visitor).into()),
+            None => Ok(Identity::Nobody),
+        },
+        (Some(session), _) => Ok(Identity::Session(session, None)),
+        (None, Some(Some(person))) => begin(&client, &person).await,
+        (None, Some(None)) => Err(stranger(visitor).into()),
+        (None, None) => Ok(Identity::Nobody),
+    }
+}
+
+async fn begin(client: &base::db::Client, person: &Person) -> Result<Identity, Box<Response>> {
+    let (cookie, session) = sessions::begin(client, person).await.map_err(Failed::from)?;
+    Ok(Identity::Session(session, Some(cookie)))
+}
+
+/// Whom the proxy names; `Some(None)`: somebody who has no role here.
+fn by_proxy(console: &Console, from: Option<IpAddr>, headers: &HeaderMap) -> Option<Option<Person>> {
+    let access = &console.settings.console;
+    let claim = proxy::claim(access.proxy.as_ref()?, from, headers)?;
+    let names: Vec<&str> = claim.names.iter().map(String::as_str).collect();
+    let role = role_of(&access.people, &names, &claim.groups);
+    Some(role.map(|role| Person { name: sign_in::short(&claim.name), role, way: Way::Proxy }))
+}
+
+/// Signed in elsewhere, and listed nowhere here.
+fn stranger(visitor: &Visitor) -> Response {
+    layout::refused(visitor, StatusCode::FORBIDDEN, |texts| texts.no_role)
+}
+
+/// A program's token, or the password, with which one may do everything.
+async fn by_token(console: &Console, visitor: &Visitor, token: &str) -> Result<Identity, Box<Response>> {
+    let client = console.database.client().await.map_err(Failed::from)?;
+    if let Some((name, role)) = tokens::owner(&client, token).await.map_err(Failed::from)? {
+        return Ok(Identity::Program(Person { name, role, way: Way::Token }));
+    }
+    drop(client);
+    match console.password.check(&console.database, token).await.map_err(Failed::from)? {
+        Verdict::Right => {
+            Ok(Identity::Program(Person { name: "password".into(), role: Role::Admin, way: Way::Password }))
+        }
+        Verdict::Wrong => Err(layout::refused(visitor, StatusCode::UNAUTHORIZED, |texts| texts.wrong_token).into()),
+        Verdict::Wait(left) => Err(sign_in::too_many_attempts(console, visitor, left).into()),
+    }
+}
+
 fn to_login(visitor: &Visitor, posts: bool) -> Response {
-    if posts {
-        return layout::refused(visitor, StatusCode::UNAUTHORIZED, visitor.texts().session_over);
+    if posts || visitor.json {
+        return layout::refused(visitor, StatusCode::UNAUTHORIZED, |texts| texts.session_over);
     }
     let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", &visitor.address).finish();
     Redirect::to(&if visitor.address == "/" { "/login".to_owned() } else { format!("/login?{next}") }).into_response()
 }
 
-/// Returns the request if its form has the CSRF token of the session.
+/// Returns the request if its form has the CSRF token of the session; JSON has it in a header.
 async fn with_valid_token(request: Request, csrf: &str) -> Result<Request, StatusCode> {
     let (parts, body) = request.into_parts();
     let bytes = body::to_bytes(body, MAX_FORM).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-    let given = form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned());
-    let fits = given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(csrf.as_bytes()))) && !csrf.is_empty();
+    let in_form =
+        || form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned());
+    let in_header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let fits = in_header.or_else(in_form).is_some_and(|given| sessions::same(&given, csrf)) && !csrf.is_empty();
     if fits { Ok(Request::from_parts(parts, Body::from(bytes))) } else { Err(StatusCode::FORBIDDEN) }
 }
 
@@ -196,6 +253,10 @@ fn is_foreign(headers: &HeaderMap) -> bool {
         Some((_, origin)) => Some(origin) != host,
         None => false,
     }
+}
+
+fn is_https(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
 }
 
 fn set_security_headers(headers: &mut HeaderMap) {
@@ -241,96 +302,12 @@ fn language(headers: &HeaderMap) -> Lang {
     })
 }
 
-fn too_many_attempts(visitor: &Visitor, left: Duration) -> Response {
-    let seconds = left.as_secs() + 1;
-    let message = visitor.texts().too_many_failures.replace("{}", &seconds.to_string());
-    let mut response = log_in_page(visitor, StatusCode::TOO_MANY_REQUESTS, "/", Some(&message));
-    if let Ok(value) = seconds.to_string().parse() {
-        response.headers_mut().insert(header::RETRY_AFTER, value);
-    }
-    response
-}
-
-#[derive(Deserialize)]
-pub(super) struct Destination {
-    #[serde(default)]
-    next: String,
-}
-
-pub(super) async fn form(Extension(visitor): Extension<Visitor>, Query(to): Query<Destination>) -> Response {
-    log_in_page(&visitor, StatusCode::OK, &to.next, None)
-}
-
-fn log_in_page(visitor: &Visitor, status: StatusCode, next: &str, problem: Option<&str>) -> Response {
-    let texts = visitor.texts();
-    let body = html! {
-        div.login {
-            img.mark src="/icon.svg" alt="" width="56" height="56";
-            h1 { "Callbridge" }
-            p.quiet { (texts.login_intro) }
-            form method="post" action="/login" {
-                input type="hidden" name="next" value=(next);
-                // Password managers need a user name.
-                input type="hidden" name="username" value="operator" autocomplete="username";
-                label for="password" { (texts.password) }
-                input #password type="password" name="password" required autocomplete="current-password" autofocus
-                      aria-describedby=[problem.map(|_| "problem")] aria-invalid=[problem.map(|_| "true")];
-                @if let Some(problem) = problem { p #problem .problem role="alert" { (problem) } }
-                button.primary type="submit" { (texts.log_in) }
-            }
-        }
-    };
-    (status, layout::bare(visitor, texts.log_in, &body)).into_response()
-}
-
-#[derive(Deserialize)]
-pub(super) struct Credentials {
-    password: String,
-    #[serde(default)]
-    next: String,
-}
-
-pub(super) async fn log_in(
-    State(console): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    Form(given): Form<Credentials>,
-) -> Response {
-    match console.sessions.check_password(&given.password, Instant::now()) {
-        Verdict::Wait(left) => too_many_attempts(&visitor, left),
-        Verdict::Wrong => {
-            tracing::warn!("A login to the console failed: wrong password.");
-            let problem = visitor.texts().wrong_password;
-            log_in_page(&visitor, StatusCode::UNAUTHORIZED, &given.next, Some(problem))
-        }
-        Verdict::Right => {
-            // Redirect to our own pages only.
-            let ours = given.next.starts_with('/') && !given.next.starts_with("//") && !given.next.contains('\\');
-            let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-            let cookie = console.sessions.begin();
-            let mut response = Redirect::to(if ours { &given.next } else { "/" }).into_response();
-            set_session(&mut response, &cookie, LIFETIME, secure);
-            response
-        }
-    }
-}
-
-pub(super) async fn log_out(State(console): State<Shared>, headers: HeaderMap) -> Response {
-    if let Some(cookie) = cookie(&headers, SESSION_COOKIE) {
-        console.sessions.end(&cookie);
-    }
-    let mut response = Redirect::to("/login").into_response();
-    set_session(&mut response, "", Duration::ZERO, false);
-    response
-}
-
-fn set_session(response: &mut Response, cookie: &str, lifetime: Duration, secure: bool) {
-    let secure = if secure { "; Secure" } else { "" };
-    let value =
-        format!("{SESSION_COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", lifetime.as_secs());
-    if let Ok(value) = value.parse() {
-        response.headers_mut().append(header::SET_COOKIE, value);
-    }
+/// The names and values in a route's path.
+async fn path_of(request: Request) -> (Request, Vec<(String, String)>) {
+    let (mut parts, body) = request.into_parts();
+    let params = RawPathParams::from_request_parts(&mut parts, &()).await;
+    let pairs = params.map(|params| params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect());
+    (Request::from_parts(parts, body), pairs.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -22,8 +22,10 @@ use serde::Deserialize;
 use super::{
     Page, Shared,
     layout::{self, Visitor},
+    texts::Texts,
 };
 use crate::{
+    access::Role,
     prospects::{self, Undone},
     relink::{self, Moved},
 };
@@ -34,10 +36,9 @@ pub(super) struct To {
     /// `individual:2005`
     to: String,
     opportunity: String,
-    by: String,
 }
 
-fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Page {
+fn refused(visitor: &Visitor, status: StatusCode, why: fn(&Texts) -> &'static str) -> Page {
     Ok(layout::refused(visitor, status, why))
 }
 
@@ -51,24 +52,25 @@ pub(super) async fn relink(
     Path(call): Path<i64>,
     Form(form): Form<To>,
 ) -> Page {
-    let texts = visitor.texts();
-    let Ok(to) = relink::record(&form.to) else { return refused(&visitor, StatusCode::BAD_REQUEST, texts.no_record) };
-    let Some(look_up) = &console.look_up else {
-        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, texts.no_credential);
+    let Ok(to) = relink::record(&form.to) else {
+        return refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record);
     };
-    let (call_id, by) = (CallId(call), relink::named(&form.by, "console"));
+    let Some(look_up) = &console.look_up else {
+        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, |texts| texts.no_credential);
+    };
+    let (call_id, by) = (CallId(call), visitor.name().to_owned());
     let with_opportunity = form.opportunity != "no";
     match relink::relink(&console.database, look_up, call_id, to, with_opportunity, &by).await? {
         Moved::To(_) => back_to(call_id),
-        Moved::NoSuchRecord => refused(&visitor, StatusCode::NOT_FOUND, texts.no_such_record),
+        Moved::NoSuchRecord => refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_record),
         Moved::Refused(why) => {
-            let why = match why {
-                NotMoved::Unknown => texts.no_such_call,
-                NotMoved::Erased => texts.call_is_erased,
-                NotMoved::NotEnded => texts.call_has_not_ended,
-                NotMoved::LogDeleted => texts.log_was_deleted,
-                NotMoved::BeingWritten => texts.being_written,
-                NotMoved::Comment => texts.comment_stays,
+            let why: fn(&Texts) -> &'static str = match why {
+                NotMoved::Unknown => |texts| texts.no_such_call,
+                NotMoved::Erased => |texts| texts.call_is_erased,
+                NotMoved::NotEnded => |texts| texts.call_has_not_ended,
+                NotMoved::LogDeleted => |texts| texts.log_was_deleted,
+                NotMoved::BeingWritten => |texts| texts.being_written,
+                NotMoved::Comment => |texts| texts.comment_stays,
             };
             refused(&visitor, StatusCode::CONFLICT, why)
         }
@@ -82,7 +84,6 @@ pub(super) async fn pin(
     Path(call): Path<i64>,
     Form(form): Form<To>,
 ) -> Page {
-    let texts = visitor.texts();
     let client = console.database.client().await?;
     let call_of = calls::snapshot(&client, CallId(call)).await?;
     let number = call_of.map(|call| {
@@ -92,21 +93,23 @@ pub(super) async fn pin(
         )
     });
     let Some(Caller::Number(number)) = number else {
-        return refused(&visitor, StatusCode::CONFLICT, texts.no_number_to_pin);
+        return refused(&visitor, StatusCode::CONFLICT, |texts| texts.no_number_to_pin);
     };
     if form.to.is_empty() {
         pins::unpin(&client, &number).await?;
         return back_to(CallId(call));
     }
-    let Ok(to) = relink::record(&form.to) else { return refused(&visitor, StatusCode::BAD_REQUEST, texts.no_record) };
+    let Ok(to) = relink::record(&form.to) else {
+        return refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record);
+    };
     drop(client);
     let Some(look_up) = &console.look_up else {
-        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, texts.no_credential);
+        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, |texts| texts.no_credential);
     };
     if look_up.record(to, Reason::NoRecord, false).await?.is_none() {
-        return refused(&visitor, StatusCode::NOT_FOUND, texts.no_such_record);
+        return refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_record);
     }
-    pins::pin(&console.database.client().await?, &number, to, &relink::named(&form.by, "console")).await?;
+    pins::pin(&console.database.client().await?, &number, to, visitor.name()).await?;
     back_to(CallId(call))
 }
 
@@ -115,16 +118,14 @@ pub(super) async fn undo_prospect(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Path(call): Path<i64>,
-    Form(form): Form<To>,
 ) -> Page {
-    let texts = visitor.texts();
     let Some(sellsy) = &console.sellsy else {
-        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, texts.no_credential);
+        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, |texts| texts.no_credential);
     };
-    match prospects::undo(&console.database, sellsy, CallId(call), &relink::named(&form.by, "console")).await? {
+    match prospects::undo(&console.database, sellsy, CallId(call), visitor.name()).await? {
         Undone::Deleted(_) | Undone::WasGone(_) => back_to(CallId(call)),
-        Undone::Changed(_) => refused(&visitor, StatusCode::CONFLICT, texts.prospect_was_changed),
-        Undone::NoProspect => refused(&visitor, StatusCode::NOT_FOUND, texts.no_such_prospect),
+        Undone::Changed(_) => refused(&visitor, StatusCode::CONFLICT, |texts| texts.prospect_was_changed),
+        Undone::NoProspect => refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_prospect),
     }
 }
 
@@ -137,17 +138,13 @@ pub(super) fn prospect(visitor: &Visitor, call: CallId, lines: &[Line]) -> Marku
         _ => None,
     });
     html! {
-        @if let Some(Some(id)) = last {
+        @if let (Some(Some(id)), true) = (last, visitor.may(Role::Admin)) {
             details data-keep {
                 summary { (texts.prospect_created) " " (id) }
                 form.search.inline method="post" action={ "/calls/" (call) "/undo-prospect" } {
                     (visitor.token())
-                    div.field {
-                        label for="undo-by" { (texts.your_name) }
-                        input #undo-by name="by" maxlength="60" autocomplete="name" aria-describedby="undo-hint";
-                        p.hint #undo-hint { (texts.undo_hint) }
-                    }
-                    div.field.buttons { button type="submit" { (texts.undo_prospect) } }
+                    p.hint { (texts.undo_hint) }
+                    div.field.buttons { button.danger type="submit" { (texts.undo_prospect) } }
                 }
             }
         }
@@ -196,10 +193,6 @@ pub(super) fn other_record(visitor: &Visitor, call: CallId, resolution: Option<&
                         option value="yes" { (texts.by_the_rules) }
                         option value="no" { (texts.none) }
                     }
-                }
-                div.field {
-                    label for="by" { (texts.your_name) }
-                    input #by name="by" maxlength="60" autocomplete="name";
                 }
                 div.field.buttons {
                     button.primary type="submit" { (texts.move_there) }

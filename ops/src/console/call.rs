@@ -79,7 +79,7 @@ pub(super) async fn page(
 }
 
 fn unknown(visitor: &Visitor) -> Response {
-    layout::refused(visitor, StatusCode::NOT_FOUND, visitor.texts().no_such_call)
+    layout::refused(visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_call)
 }
 
 /// A conversation of text messages, or a call that has no row: one of its events was parked before it could be stored.

@@ -16,7 +16,9 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use super::{
-    Console, Page, Shared, errors,
+    Console, Page, Shared,
+    auth::{ActId, GoesOn},
+    errors,
     format::{ago, count},
     jobs::{Choice, Job},
     layout::{self, Section, Visitor},
@@ -226,23 +228,25 @@ impl ActionForm {
 pub(super) async fn replay(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
+    Extension(act): Extension<ActId>,
     Form(form): Form<ActionForm>,
 ) -> Response {
-    start_job(&console, &visitor, Action::Replay, &form).await
+    start_job(&console, &visitor, Action::Replay, &form, act).await
 }
 
 pub(super) async fn drop_selected(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
+    Extension(act): Extension<ActId>,
     Form(form): Form<ActionForm>,
 ) -> Response {
-    start_job(&console, &visitor, Action::Drop, &form).await
+    start_job(&console, &visitor, Action::Drop, &form, act).await
 }
 
-async fn start_job(console: &Console, visitor: &Visitor, action: Action, form: &ActionForm) -> Response {
+async fn start_job(console: &Shared, visitor: &Visitor, action: Action, form: &ActionForm, act: ActId) -> Response {
     use axum::http::StatusCode;
     let Some(choice) = form.choice() else {
-        return layout::refused(visitor, StatusCode::BAD_REQUEST, visitor.texts().invalid_form);
+        return layout::refused(visitor, StatusCode::BAD_REQUEST, |texts| texts.invalid_form);
     };
     let back_to = match &choice {
         Choice::Call(id) => format!("/calls/{id}"),
@@ -250,10 +254,12 @@ async fn start_job(console: &Console, visitor: &Visitor, action: Action, form: &
     };
     // A page that is being rendered at this moment still holds the dead letters.
     let _reading = READING.lock().await;
-    if console.jobs.start(&console.dead_letters, action, choice).await {
-        Redirect::to(&back_to).into_response()
+    if console.jobs.start(console, action, choice, act).await {
+        let mut response = Redirect::to(&back_to).into_response();
+        response.extensions_mut().insert(GoesOn);
+        response
     } else {
-        layout::refused(visitor, StatusCode::CONFLICT, visitor.texts().another_job)
+        layout::refused(visitor, StatusCode::CONFLICT, |texts| texts.another_job)
     }
 }
 

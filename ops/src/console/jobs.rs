@@ -15,9 +15,14 @@ use std::{
 use crate::dead::letters::UnackedLetter;
 use base::ids::{CallId, Stage};
 use jiff::Timestamp;
+use ledger::audit::Ended;
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    Shared,
+    auth::{ActId, act_ended},
+};
 use crate::dead::{
     DeadLetters,
     act::{self, Action, Outcome},
@@ -109,22 +114,28 @@ impl Jobs {
     }
 
     /// Starts a job; false if another one is running. Returns when the job has ended, or after a moment.
-    pub(super) async fn start(self: &Arc<Self>, dead_letters: &DeadLetters, action: Action, choice: Choice) -> bool {
+    pub(super) async fn start(self: &Arc<Self>, console: &Shared, action: Action, choice: Choice, act: ActId) -> bool {
         if !self.running.send_if_modified(|running| !std::mem::replace(running, true)) {
             return false;
         }
         let progress = Arc::new(Progress::default());
         *locked(&self.last) = Some((action, progress.clone()));
-        let (dead_letters, this) = (dead_letters.clone(), self.clone());
+        let (console, this) = (console.clone(), self.clone());
         tokio::spawn(async move {
-            let (not_replayable, problem) = match run(&dead_letters, action, &choice, &progress, &this.stop).await {
-                Ok((not_replayable, problem)) => (not_replayable, problem),
-                Err(e) => (0, Some(e)),
-            };
+            let (not_replayable, problem) =
+                match run(&console.dead_letters, action, &choice, &progress, &this.stop).await {
+                    Ok((not_replayable, problem)) => (not_replayable, problem),
+                    Err(e) => (0, Some(e)),
+                };
             let problem = problem.map(|e| format!("{e:#}"));
             if let Some(problem) = &problem {
                 tracing::warn!(error = problem, "A replay or drop ended early.");
             }
+            let (matched, done) = (locked(&progress.matched).unwrap_or(0), progress.done.load(Ordering::Relaxed));
+            let ended = if problem.is_some() || done < matched { Ended::Failed } else { Ended::Done };
+            let detail =
+                format!("{done} of {matched}{}", problem.as_ref().map_or_else(String::new, |e| format!(": {e}")));
+            act_ended(&console, act.0, ended, Some(&detail)).await;
             *locked(&progress.end) = Some(End { at: Timestamp::now(), not_replayable, problem });
             this.running.send_replace(false);
         });

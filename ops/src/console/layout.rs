@@ -1,44 +1,15 @@
-//! The frame of every page: its head, the navigation and the language switch, and the [`Visitor`] for whom it is rendered.
+//! The frame of every page: its head, the navigation and the language switch.
 
 use axum::{
     Extension,
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-use super::texts::{Lang, Texts};
-
-/// Who requests the page, and how to render it for them.
-#[derive(Clone)]
-pub(super) struct Visitor {
-    pub(super) lang: Lang,
-    /// The CSRF token for every form; empty for programs, which have no session.
-    pub(super) csrf: String,
-    /// Path and query of this page.
-    pub(super) address: String,
-    pub(super) zone: TimeZone,
-}
-
-impl Visitor {
-    pub(super) fn texts(&self) -> &'static Texts {
-        self.lang.texts()
-    }
-
-    /// The hidden field that every form needs.
-    pub(super) fn token(&self) -> Markup {
-        html! { input type="hidden" name="csrf" value=(self.csrf); }
-    }
-
-    /// This page in another language.
-    fn in_language(&self, lang: Lang) -> String {
-        let (path, query) = self.address.split_once('?').unwrap_or((&self.address, ""));
-        let mut kept = form_urlencoded::Serializer::new(String::new());
-        kept.extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "lang"));
-        format!("{path}?{}", kept.append_pair("lang", lang.code()).finish())
-    }
-}
+use super::texts::{self, Texts};
+pub(super) use super::visitor::{Said, Visitor};
+use crate::access::Role;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Section {
@@ -48,6 +19,7 @@ pub(super) enum Section {
     Messages,
     Dead,
     Directory,
+    Audit,
 }
 
 /// A page of a section, with navigation.
@@ -60,7 +32,9 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
         (Section::Messages, "/messages", texts.text_messages),
         (Section::Dead, "/dead", texts.dead_letters),
         (Section::Directory, "/directory", texts.directory),
+        (Section::Audit, "/audit", texts.audit),
     ];
+    let sections = sections.into_iter().filter(|(one, ..)| *one != Section::Audit || visitor.may(Role::Admin));
     let page = html! {
         a.skip href="#main" { (texts.skip) }
         header.top {
@@ -73,6 +47,7 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
                 }
             }
             div.tools {
+                @if let Some(person) = &visitor.person { span.person { (person.name) " " span.quiet { (role_name(visitor, person.role)) } } }
                 (languages(visitor))
                 form method="post" action="/logout" {
                     (visitor.token())
@@ -137,8 +112,27 @@ pub(super) fn choice(
     }
 }
 
-/// A refused request: the reason, and a link to the overview.
-pub(super) fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Response {
+pub(super) fn role_name(visitor: &Visitor, role: Role) -> &'static str {
+    let texts = visitor.texts();
+    match role {
+        Role::Viewer => texts.role_viewer,
+        Role::Operator => texts.role_operator,
+        Role::Admin => texts.role_admin,
+    }
+}
+
+/// A refused request: the reason, and a link to the overview. The audit keeps the reason in English.
+pub(super) fn refused(visitor: &Visitor, status: StatusCode, why: fn(&Texts) -> &'static str) -> Response {
+    let mut response = if visitor.json {
+        (status, axum::Json(serde_json::json!({ "error": why(texts::in_english()) }))).into_response()
+    } else {
+        refusal(visitor, status, why(visitor.texts()))
+    };
+    response.extensions_mut().insert(Said(why(texts::in_english()).to_owned()));
+    response
+}
+
+fn refusal(visitor: &Visitor, status: StatusCode, why: &str) -> Response {
     let body = html! {
         div.login {
             h1 { (status.as_u16()) }
@@ -151,7 +145,7 @@ pub(super) fn refused(visitor: &Visitor, status: StatusCode, why: &str) -> Respo
 
 pub(super) async fn not_found(visitor: Option<Extension<Visitor>>) -> Response {
     match visitor {
-        Some(Extension(visitor)) => refused(&visitor, StatusCode::NOT_FOUND, visitor.texts().no_such_page),
+        Some(Extension(visitor)) => refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_page),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -242,7 +242,7 @@ pub(super) mod tests {
     use crate::console::texts::Lang;
 
     pub(in crate::console) fn visitor(lang: Lang) -> Visitor {
-        Visitor { lang, csrf: String::new(), address: "/".into(), zone: TimeZone::UTC }
+        Visitor { lang, csrf: String::new(), address: "/".into(), zone: TimeZone::UTC, person: None, json: false }
     }
 
     /// The text that a reader sees.

@@ -46,6 +46,11 @@ impl Lang {
     }
 }
 
+/// For what is kept in one language only.
+pub(super) fn in_english() -> &'static Texts {
+    &ENGLISH
+}
+
 macro_rules! texts {
     ($($name:ident: $french:literal, $english:literal;)+) => {
         pub(super) struct Texts {
@@ -72,7 +77,28 @@ texts! {
     skip: "Aller au contenu", "Skip to content";
     log_out: "Se déconnecter", "Log out";
     log_in: "Se connecter", "Log in";
-    login_intro: "La console de l’opérateur.", "The operator’s console.";
+    login_intro: "La console de l’équipe.", "The team’s console.";
+    sign_in_elsewhere: "Se connecter avec le compte de l’entreprise", "Sign in with your company account";
+    only_by_proxy: "On se connecte ici par le proxy de l’entreprise, qui n’a pas dit qui vous êtes. Ouvrez la console par son adresse habituelle.", "People sign in here through the company’s proxy, which has not said who you are. Open the console by its usual address.";
+    provider_fails: "Le fournisseur d’identité n’a pas permis la connexion. Réessayez ; le journal de la console en donne la raison.", "The identity provider did not let you in. Try again; the console’s log says why.";
+    sign_in_again: "Cette connexion a expiré ou a commencé ailleurs. Recommencez.", "This sign-in has expired, or began elsewhere. Start again.";
+    no_role: "Vous êtes connecté, mais vous n’avez aucun rôle dans Callbridge. Demandez-en un à votre administrateur (CONSOLE_ADMINS, CONSOLE_OPERATORS, CONSOLE_VIEWERS).", "You are signed in, but have no role in Callbridge. Ask your administrator for one (CONSOLE_ADMINS, CONSOLE_OPERATORS, CONSOLE_VIEWERS).";
+    not_your_role: "Votre rôle ne permet pas cela. L’essai est noté au journal des actions.", "Your role does not allow this. That you tried stands in the audit.";
+    wrong_token: "Ce jeton ou ce mot de passe n’est pas valable.", "This token or password is not valid.";
+    name_hint: "Facultatif ; apparaît à côté de ce que vous faites.", "Optional; stands beside what you do.";
+    role_viewer: "lecture", "viewer";
+    role_operator: "opérateur", "operator";
+    role_admin: "administrateur", "admin";
+    audit: "Journal des actions", "Audit";
+    audit_intro: "Ce que chacun a fait à la main, et ce que cela a donné. Sans résultat, une action est en cours, ou son processus s’est arrêté avant la fin.", "What everybody did by hand, and what came of it. An act without a result goes on, or its process ended before it was over.";
+    nothing_by_hand: "Rien n’a encore été fait à la main.", "Nothing has been done by hand yet.";
+    who: "Qui", "Who";
+    subject: "Sur quoi", "Of what";
+    result: "Résultat", "Result";
+    result_done: "Fait", "Done";
+    result_refused: "Refusé", "Refused";
+    result_failed: "Échoué", "Failed";
+    result_unknown: "Sans résultat", "No result";
     password: "Mot de passe", "Password";
     wrong_password: "Mot de passe incorrect.", "Wrong password.";
     too_many_failures: "Trop d’essais. Réessayez dans {} s.", "Too many attempts. Try again in {} s.";

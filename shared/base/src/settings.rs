@@ -4,9 +4,11 @@
 //! collects every problem, so that a worker that cannot start reports all of them at once. `<NAME>_FILE` reads a setting
 //! from a file, which is how Docker and Kubernetes mount secrets. Error messages never contain a value.
 
+mod console;
 mod hosts;
 mod language;
 mod links;
+mod parts;
 mod problems;
 mod raw;
 mod read;
@@ -15,6 +17,7 @@ mod values;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, FromArgMatches};
+pub use console::{Access, Oidc, People, Proxy, ProxyKind};
 pub use hosts::each_host;
 pub(crate) use hosts::login_length;
 pub use language::Language;

@@ -3,6 +3,7 @@
 //! Each statement is one function beside the type that it stores. Functions take a client of the pool, so that a
 //! caller can run several of them on one connection.
 
+pub mod audit;
 pub mod calls;
 pub mod delays;
 pub mod erase;

@@ -133,7 +133,7 @@ impl Stack {
     pub async fn start_console(&self) -> anyhow::Result<Process> {
         let mut environment = self.environment.clone();
         environment.insert("CONSOLE_LISTEN".into(), "127.0.0.1:0".into());
-        environment.insert("CONSOLE_PASSWORD".into(), CONSOLE_PASSWORD.into());
+        environment.entry("CONSOLE_PASSWORD".into()).or_insert_with(|| CONSOLE_PASSWORD.into());
         let log = format!("console-{}", Uuid::new_v4().simple());
         let mut console = self.spawn("callbridge", &["console"], &environment, &log).await?;
         console.listens().await?;

@@ -7,43 +7,6 @@ fn headers(of: &[(&'static str, &'static str)]) -> HeaderMap {
 }
 
 #[test]
-fn each_wrong_password_blocks_longer_and_even_the_right_one_is_refused_meanwhile() {
-    let sessions = Sessions::new(&"correct horse battery".into());
-    let start = Instant::now();
-    for n in 0..FREE_FAILURES {
-        assert!(matches!(sessions.check_password("wrong", start), Verdict::Wrong), "failure {n}");
-    }
-    assert!(
-        matches!(sessions.check_password("correct horse battery", start), Verdict::Wait(left) if left.as_secs() == 5)
-    );
-    let later = start + Duration::from_secs(6);
-    assert!(matches!(sessions.check_password("wrong", later), Verdict::Wrong));
-    assert!(matches!(sessions.check_password("wrong", later), Verdict::Wait(left) if left.as_secs() == 10));
-    assert!(matches!(
-        sessions.check_password("correct horse battery", later + Duration::from_secs(11)),
-        Verdict::Right
-    ));
-    assert!(
-        matches!(sessions.check_password("wrong", later + Duration::from_secs(11)), Verdict::Wrong),
-        "counting starts again"
-    );
-}
-
-#[test]
-fn a_session_is_known_by_its_cookie_until_it_ends() {
-    let sessions = Sessions::new(&"correct horse battery".into());
-    let cookies: Vec<_> = (0..3).map(|_| sessions.begin()).collect();
-    assert!(cookies.iter().all(|cookie| sessions.get(cookie).is_some()));
-    assert_ne!(sessions.get(&cookies[0]).unwrap().csrf, sessions.get(&cookies[1]).unwrap().csrf);
-    sessions.end(&cookies[0]);
-    assert!(sessions.get(&cookies[0]).is_none() && sessions.get("").is_none());
-    for _ in 0..2 * MAX_SESSIONS {
-        sessions.begin();
-    }
-    assert_eq!(locked(&sessions.open).len(), MAX_SESSIONS);
-}
-
-#[test]
 fn forms_of_other_sites_are_foreign() {
     for (of, foreign) in [
         (&[][..], false),

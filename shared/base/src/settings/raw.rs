@@ -122,9 +122,46 @@ pub(super) struct Raw {
     /// Address of the operator's console (`callbridge console`)
     #[arg(long, env, default_value = "127.0.0.1:8090")]
     pub(super) console_listen: String,
-    /// Password of the console, at least 12 characters; programs send it as a bearer token
+    /// Password of the console, at least 12 characters: who has it is an admin
     #[arg(long, env, hide_env_values = true)]
     pub(super) console_password: Option<String>,
+    /// Address at which people reach the console, https://calls.example.com
+    #[arg(long, env)]
+    pub(super) console_url: Option<String>,
+    /// Who may do everything in the console: names, e-mail addresses or group:NAME, separated by commas; * is everybody who can
+    /// sign in
+    #[arg(long, env, default_value = "")]
+    pub(super) console_admins: String,
+    /// Who may act in the console, but not erase, drop or install
+    #[arg(long, env, default_value = "")]
+    pub(super) console_operators: String,
+    /// Who may look
+    #[arg(long, env, default_value = "")]
+    pub(super) console_viewers: String,
+    /// Proxy that signs people in and says who they are: authelia, oauth2-proxy or cloudflare
+    #[arg(long, env, default_value = "")]
+    pub(super) console_proxy: String,
+    /// Addresses or networks from which that proxy connects, separated by commas
+    #[arg(long, env, default_value = "")]
+    pub(super) console_proxy_from: String,
+    /// What that proxy sends in the header X-Callbridge-Proxy, at least 16 characters
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) console_proxy_secret: Option<String>,
+    /// Identity provider (OpenID Connect) at which people sign in, such as https://login.example.com/realms/company
+    #[arg(long, env)]
+    pub(super) console_oidc_issuer: Option<String>,
+    /// Client id that the identity provider gave
+    #[arg(long, env)]
+    pub(super) console_oidc_client_id: Option<String>,
+    /// Client secret
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) console_oidc_client_secret: Option<String>,
+    /// Claim that holds a person's groups
+    #[arg(long, env, default_value = "groups")]
+    pub(super) console_oidc_groups: String,
+    /// After how many days what people did by hand is deleted
+    #[arg(long, env, default_value = "365")]
+    pub(super) audit_days: String,
 
     /// Where ingest sends a JSON message when an operator has to act; nowhere when absent
     #[arg(long, env, hide_env_values = true)]

@@ -3,7 +3,6 @@
 use std::{
     num::NonZeroU16,
     path::{Path, PathBuf},
-    str::FromStr,
     sync::Arc,
     time::Duration,
 };
@@ -13,7 +12,9 @@ use secrecy::SecretString;
 
 use super::each_host;
 use super::{
+    console,
     language::Language,
+    parts::{list, parsed, secret, url},
     problems::Problems,
     raw::Raw,
     values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
@@ -66,7 +67,11 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let log_updates_every = duration(problems, "LOG_UPDATES_EVERY", &raw.log_updates_every);
     let console_listen =
         parsed(problems, "CONSOLE_LISTEN", &raw.console_listen, "an address and a port such as 127.0.0.1:8090");
-    let console_password = console_password(problems, raw.console_password.as_deref(), needs.console_password);
+    let console_url = match raw.console_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => url(problems, "CONSOLE_URL", text, &["https", "http"]).map(Some),
+    };
+    let console = console::access(raw, needs.console_password, console_url.clone().flatten().as_deref(), problems);
     let alert_webhook_url = match raw.alert_webhook_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         None => Some(None),
         Some(text) => url(problems, "ALERT_WEBHOOK_URL", text, &["https", "http"]).map(|url| Some(url.into())),
@@ -103,7 +108,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         log_fallback: log_fallback?,
         log_updates_every: log_updates_every?,
         console_listen: console_listen?,
-        console_password: console_password?.into(),
+        console_url: console_url?,
+        console: console?,
         alert_webhook_url: alert_webhook_url?,
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
@@ -176,17 +182,6 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     })
 }
 
-/// The password protects the names and numbers of all callers.
-fn console_password(problems: &mut Problems, text: Option<&str>, needed: bool) -> Option<String> {
-    let hint = "choose one of at least 12 characters";
-    let password = secret(problems, "CONSOLE_PASSWORD", text, needed, hint)?;
-    if needed && password.chars().count() < 12 {
-        problems.0.push("CONSOLE_PASSWORD is too short: it must have at least 12 characters".into());
-        return None;
-    }
-    Some(password)
-}
-
 /// A path that may be absent. `<NAME>_FILE` must contain that path, so a text of several lines is the file itself by mistake.
 fn path(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<PathBuf>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
@@ -206,21 +201,6 @@ fn rules_in(problems: &mut Problems, file: &Path, region: Region) -> Option<Rule
     None
 }
 
-fn list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty())
-}
-
-/// A secret that this worker does not need may be empty.
-fn secret(problems: &mut Problems, name: &str, text: Option<&str>, needed: bool, hint: &str) -> Option<String> {
-    match text.map(str::trim).filter(|text| !text.is_empty()) {
-        None if needed => {
-            problems.0.push(format!("{name} is missing: {hint}, then set {name} or {name}_FILE"));
-            None
-        }
-        text => Some(text.unwrap_or_default().into()),
-    }
-}
-
 /// A secret that may be absent and is part of a URL's path. Other characters could be percent-encoded there or not.
 fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<SecretString>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
@@ -230,15 +210,6 @@ fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Optio
         return None;
     }
     Some(Some(text.into()))
-}
-
-fn url(problems: &mut Problems, name: &str, text: &str, schemes: &[&str]) -> Option<String> {
-    let known = reqwest::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()));
-    if !known {
-        problems.0.push(format!("{name} must be a URL that begins with {}://", schemes.join(":// or ")));
-        return None;
-    }
-    Some(text.trim_end_matches('/').to_owned())
 }
 
 /// As a URL of each of its hosts.
@@ -280,14 +251,6 @@ fn duration(problems: &mut Problems, name: &str, text: &str) -> Option<Duration>
         problems.0.push(format!("{name} must not be negative"));
     }
     span
-}
-
-fn parsed<T: FromStr>(problems: &mut Problems, name: &str, text: &str, wanted: &str) -> Option<T> {
-    let value = text.trim().parse().ok();
-    if value.is_none() {
-        problems.0.push(format!("{name} must be {wanted}"));
-    }
-    value
 }
 
 fn one_of<T: Copy>(problems: &mut Problems, name: &str, text: &str, values: &[(&str, T)]) -> Option<T> {

@@ -131,3 +131,38 @@ fn a_slash_at_the_end_of_the_brokers_url_means_the_default_virtual_host() {
     let uri: lapin::uri::AMQPUri = settings.amqp_url.expose_secret().parse().unwrap();
     assert_eq!((uri.authority.host.as_str(), uri.vhost.as_str()), ("broker.callbridge.svc", "/"));
 }
+
+#[test]
+fn people_sign_in_by_password_by_a_proxy_or_by_an_identity_provider() {
+    let needs = Needs { console_password: true, ..Needs::default() };
+    let wrong = |arguments: &[&str]| parse(needs, arguments, &[]).unwrap_err().to_string();
+    let proxy =
+        ["--console-proxy=authelia", "--console-proxy-from=127.0.0.1,10.0.0.0/8", "--console-admins=Ines@example.com"];
+    let settings = parse(needs, &proxy, &[]).unwrap();
+    assert_eq!(settings.console.people.admins, ["ines@example.com"]);
+    assert_eq!(settings.console.proxy.unwrap().from.len(), 2);
+    let oidc = [
+        "--console-oidc-issuer=https://login.example.com/",
+        "--console-oidc-client-id=callbridge",
+        "--console-oidc-client-secret=hunter2",
+        "--console-url=https://calls.example.com/",
+        "--console-viewers=*",
+    ];
+    let settings = parse(needs, &oidc, &[]).unwrap().console.oidc.unwrap();
+    assert_eq!((&*settings.issuer, &*settings.console_url), ("https://login.example.com", "https://calls.example.com"));
+    for (arguments, says) in [
+        (&[][..], "CONSOLE_PASSWORD is missing"),
+        (&["--console-password=short"], "CONSOLE_PASSWORD is too short"),
+        (&["--console-proxy=nginx"], "CONSOLE_PROXY must be"),
+        (&["--console-proxy=authelia"], "CONSOLE_PROXY_FROM is missing"),
+        (&["--console-proxy=authelia", "--console-proxy-from=hunter2"], "CONSOLE_PROXY_FROM must be"),
+        (&["--console-proxy=authelia", "--console-proxy-secret=hunter2"], "CONSOLE_PROXY_SECRET must have"),
+        (&proxy[..2], "name nobody"),
+        (&oidc[..3], "CONSOLE_URL is missing"),
+        (&[oidc[0], oidc[3]], "CONSOLE_OIDC_CLIENT_ID is missing"),
+        (&["--audit-days=0"], "AUDIT_DAYS must be"),
+    ] {
+        let problems = wrong(arguments);
+        assert!(problems.contains(says) && !problems.contains("hunter2"), "{arguments:?}: {problems}");
+    }
+}

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    console::Access,
     language::Language,
     links::{CallLink, Links},
 };
@@ -48,8 +49,9 @@ pub struct Settings {
     /// Only the logger reads it.
     pub log_updates_every: Duration,
     pub console_listen: SocketAddr,
-    /// Empty unless the console needs it.
-    pub console_password: SecretString,
+    /// Without a trailing slash.
+    pub console_url: Option<String>,
+    pub console: Access,
     /// Where alerts go; it may hold a secret.
     pub alert_webhook_url: Option<SecretString>,
     pub concurrency: u16,

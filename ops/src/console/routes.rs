@@ -1,0 +1,119 @@
+//! Every address of the console, and what it asks of those who use it. One that is not here is for nobody.
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+
+use super::{
+    MAX_FORM, Shared, audit,
+    auth::{self, Needed},
+    by_hand, call, calls, conversations, dead, directory, layout, missed, overview,
+};
+use crate::access::Role;
+
+/// One method of one path.
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) needed: Needed,
+    handler: MethodRouter<Shared>,
+}
+
+fn open(method: &'static str, path: &'static str, handler: MethodRouter<Shared>) -> Route {
+    Route { method, path, needed: Needed::Nothing, handler }
+}
+
+fn page(role: Role, path: &'static str, handler: MethodRouter<Shared>) -> Route {
+    Route { method: "GET", path, needed: Needed::Looks(role), handler }
+}
+
+fn act(role: Role, name: &'static str, path: &'static str, handler: MethodRouter<Shared>) -> Route {
+    Route { method: "POST", path, needed: Needed::Acts(role, name), handler }
+}
+
+pub(super) fn all() -> Vec<Route> {
+    use Role::{Admin, Operator, Viewer};
+    let asks = |path, handler| Route { method: "POST", path, needed: Needed::Looks(Operator), handler };
+    vec![
+        open("GET", "/login", get(auth::form)),
+        open("POST", "/login", post(auth::log_in)),
+        open("GET", "/login/oidc/start", get(auth::to_provider)),
+        open("GET", "/login/oidc", get(auth::from_provider)),
+        open("GET", "/style.css", get(|| asset("text/css; charset=utf-8", include_str!("style.css")))),
+        open("GET", "/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("live.js")))),
+        open("GET", "/icon.svg", get(|| asset("image/svg+xml", include_str!("icon.svg")))),
+        Route { method: "POST", path: "/logout", needed: Needed::Looks(Viewer), handler: post(auth::log_out) },
+        page(Viewer, "/", get(overview::page)),
+        page(Viewer, "/calls", get(calls::page)),
+        page(Viewer, "/calls/{call}", get(call::page)),
+        act(Operator, "relink", "/calls/{call}/relink", post(by_hand::relink)),
+        act(Operator, "pin", "/calls/{call}/pin", post(by_hand::pin)),
+        act(Admin, "undo_prospect", "/calls/{call}/undo-prospect", post(by_hand::undo_prospect)),
+        page(Viewer, "/missed", get(missed::page)),
+        page(Viewer, "/messages", get(conversations::page)),
+        page(Viewer, "/dead", get(dead::page)),
+        act(Operator, "replay", "/dead/replay", post(dead::replay)),
+        act(Admin, "drop", "/dead/drop", post(dead::drop_selected)),
+        page(Viewer, "/directory", get(directory::page)),
+        // It changes nothing, and may cost requests.
+        asks("/directory", post(directory::explain)),
+        act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
+        page(Admin, "/audit", get(audit::page)),
+    ]
+}
+
+pub(super) fn router(console: &Shared) -> Router {
+    let guarded = |needed| middleware::from_fn_with_state((console.clone(), needed), auth::gate);
+    let routes = all().into_iter().fold(Router::new(), |router, Route { path, needed, handler, .. }| {
+        router.route(path, handler.layer(guarded(needed)))
+    });
+    let nowhere = get(layout::not_found).post(layout::not_found).layer(guarded(Needed::Looks(Role::Viewer)));
+    routes
+        .fallback_service(nowhere.with_state(console.clone()))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .with_state(console.clone())
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
+}
+
+/// Who may do what, for people: `callbridge console --routes`.
+pub(super) fn described() -> String {
+    let lines = all().into_iter().map(|Route { method, path, needed, .. }| {
+        let role = needed.role().map_or("–", Role::as_str);
+        let act = if let Needed::Acts(_, act) = needed { act } else { "" };
+        format!("{method:<5} {path:<28} {role:<9} {act}").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_something_is_an_act_of_an_operator_at_least() {
+        for Route { method, path, needed, .. } in all() {
+            match needed {
+                Needed::Acts(role, act) => {
+                    assert!(method == "POST" && role >= Role::Operator && !act.is_empty(), "{path}");
+                }
+                Needed::Looks(_) => {
+                    assert!(
+                        method == "GET" || ["/logout", "/directory"].contains(&path),
+                        "{method} {path} is kept in no audit"
+                    );
+                }
+                Needed::Nothing => {
+                    assert!(path.starts_with("/login") || path.contains('.'), "{path} is open to everybody");
+                }
+            }
+        }
+    }
+}
