@@ -11,6 +11,7 @@ mod by_hand;
 mod call;
 mod calls;
 mod chart;
+mod conditions;
 mod conversations;
 mod dead;
 mod decision;
@@ -53,7 +54,7 @@ const MAX_FORM: usize = 16 * 1024;
 pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file), or CONSOLE_PROXY or \
      CONSOLE_OIDC_ISSUER through which people sign in (docs/security.md), and listens on CONSOLE_LISTEN, by default 127.0.0.1:8090. Before other \
      machines can reach it, put a proxy in front of it that terminates TLS.\n\n\
-     Examples:\n  CONSOLE_PASSWORD='correct horse battery' callbridge console\n  callbridge console --routes             who may do what";
+     Examples:\n  CONSOLE_PASSWORD='correct horse battery' callbridge console\n  callbridge console --routes";
 
 /// The state that all pages share.
 struct Console {
@@ -70,6 +71,7 @@ struct Console {
     /// `None` without an identity provider.
     provider: Option<auth::Provider>,
     jobs: Arc<jobs::Jobs>,
+    figures: overview::Kept,
 }
 
 type Shared = Arc<Console>;
@@ -125,6 +127,7 @@ impl Console {
             password: auth::Password::new(&settings.console.password),
             provider: settings.console.oidc.as_ref().map(auth::Provider::new).transpose()?,
             jobs: Arc::default(),
+            figures: overview::Kept::default(),
             settings: settings.clone(),
         })
     }

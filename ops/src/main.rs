@@ -19,6 +19,7 @@ mod forget;
 mod messages;
 mod migrate;
 mod missed;
+mod needs;
 mod pins;
 mod prospects;
 mod ready;

@@ -219,29 +219,58 @@ pub(crate) async fn agents(client: &Client) -> Result<Vec<String>> {
     Ok(client.query(sql, &[]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Counts calls by the hour of their start and by state.
-pub(crate) async fn hours(client: &Client, since: Timestamp) -> Result<Vec<(Timestamp, State, i64)>> {
-    let sql = "select date_trunc('hour', started_at), state, count(*) from console_calls where started_at >= $1 group by 1, 2 order by 1, 2";
-    let rows = client.query(sql, &[&since]).await?;
-    Ok(rows.iter().map(|r| (r.get(0), State::parse(r.get(1)), r.get(2))).collect())
+/// Counts calls by the part of a period in which they started, and by state. `bounds` are where each part begins, and where the last one ends.
+pub(crate) async fn counts(client: &Client, bounds: &[Timestamp]) -> Result<Vec<(usize, State, i64)>> {
+    let sql = "select width_bucket(started_at, $1::timestamptz[]) - 1, state, count(*) from console_calls
+                where started_at >= ($1::timestamptz[])[1] and started_at < ($1::timestamptz[])[array_length($1, 1)] group by 1, 2 order by 1, 2";
+    let rows = client.query(sql, &[&bounds]).await?;
+    Ok(rows.iter().map(|r| (usize::try_from(r.get::<_, i32>(0)).unwrap_or(0), State::parse(r.get(1)), r.get(2))).collect())
 }
 
-/// Calls that are not finished: how many are in this state, and since when the oldest has been.
+/// How many calls started in this time.
+pub(crate) async fn count(client: &Client, since: Timestamp, until: Timestamp) -> Result<i64> {
+    let sql = "select count(*) from console_calls where started_at >= $1 and started_at < $2";
+    Ok(client.query_one(sql, &[&since, &until]).await?.get(0))
+}
+
+/// How long the last calls took to be logged, from their end.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub(crate) struct Delays {
+    /// Half of them took no longer.
+    pub(crate) half_s: f64,
+    /// Of a hundred, 95 took no longer.
+    pub(crate) most_s: f64,
+    pub(crate) calls: i64,
+}
+
+/// Of the last 200 that are logged.
+pub(crate) async fn delays(client: &Client) -> Result<Option<Delays>> {
+    let sql = "with last as (select call_id from calls_searched where state = 'logged' order by started_at desc, call_id desc limit 200),
+                    took as (select extract(epoch from (select min(at) from timeline t where t.call_id = l.call_id and t.what = 'logged')
+                                                       - to_timestamp((c.snapshot->>'ended_at')::float8))::float8 as s
+                               from last l join calls c using (call_id) where jsonb_typeof(c.snapshot->'ended_at') = 'number')
+               select percentile_cont(0.5) within group (order by greatest(s, 0)), percentile_cont(0.95) within group (order by greatest(s, 0)),
+                      count(*) from took where s is not null";
+    let row = client.query_one(sql, &[]).await?;
+    let (half, most): (Option<f64>, Option<f64>) = (row.get(0), row.get(1));
+    Ok(half.zip(most).map(|(half_s, most_s)| Delays { half_s, most_s, calls: row.get(2) }))
+}
+
+/// Calls that are not finished: since when the oldest in this state has been in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backlog {
     pub(crate) state: State,
-    pub(crate) calls: i64,
     pub(crate) since: Option<Timestamp>,
 }
 
 pub(crate) async fn backlog(client: &Client) -> Result<Vec<Backlog>> {
-    let sql = "select state, count(*),
+    let sql = "select state,
                       min(case when state = 'unlogged' then resolved_at
                                when jsonb_typeof(snapshot->'ended_at') = 'number' then to_timestamp((snapshot->>'ended_at')::float8)
                                else started_at end)
-                 from console_calls where state in ('undecided', 'unlogged', 'parked') group by state";
+                 from console_calls where state in ('undecided', 'unlogged') group by state";
     let rows = client.query(sql, &[]).await?;
-    Ok(rows.iter().map(|r| Backlog { state: State::parse(r.get(0)), calls: r.get(1), since: r.get(2) }).collect())
+    Ok(rows.iter().map(|r| Backlog { state: State::parse(r.get(0)), since: r.get(1) }).collect())
 }
 
 #[cfg(test)]

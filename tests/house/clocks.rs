@@ -38,7 +38,6 @@ const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
     ("ops", "console::decision", 1, "an age shown to people"),
     ("ops", "console::directory", 2, "ages shown to people"),
     ("ops", "console::jobs", 1, "when a job of this console ended, shown to people"),
-    ("ops", "console::overview", 1, "ages shown to people"),
     ("ops", "dead::act", 2, "ages shown to people"),
     ("ops", "dead::print", 2, "ages shown to people"),
     ("ops", "directory", 1, "ages shown to people"),

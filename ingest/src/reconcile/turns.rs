@@ -19,7 +19,7 @@ use super::{How, Reconciler, Walk, earliest};
 use crate::webhooks::{self, Health};
 
 /// The name of these turns in the table `reconciliations`.
-pub(crate) const NAME: &str = "recent";
+pub(crate) const NAME: &str = reconciliation::RECENT;
 /// After a start, Aircall first delivers on its own what it could not deliver meanwhile.
 const FIRST_AFTER: Duration = Duration::from_secs(120);
 const AFTER_FAILURE: Duration = Duration::from_secs(60);

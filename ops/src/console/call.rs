@@ -129,7 +129,7 @@ fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
     });
     html! {
         @if let Some((at, failure)) = last {
-            (super::errors::link(&failure.code)) ", " (ago(visitor, Timestamp::now(), at)) ": " span lang="en" { (failure.error) }
+            (super::errors::link(&failure.code)) ", " (ago(visitor, Timestamp::now(), at)) ": " (super::errors::cause(visitor, &failure.code, &failure.error))
         }
     }
 }

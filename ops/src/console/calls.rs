@@ -11,7 +11,11 @@ use base::{
     ids::{CallId, Kind},
     phone::{self, Region},
 };
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use ledger::resolution::Record;
 use maud::{Markup, html};
 use resolver::directory::store;
@@ -62,20 +66,12 @@ pub(super) async fn page(
         criteria.push(Criterion::Records(store::records_named(&client, &text).await?));
     }
     let zone = &visitor.zone;
-    let midnight = |text: &str, days: i64| {
-        let date: Date = text.parse().ok()?;
-        Some(date.checked_add(days.days()).ok()?.to_zoned(zone.clone()).ok()?.timestamp())
-    };
     let search = Search {
         criteria,
-        states: STATES
-            .iter()
-            .find(|(name, _)| *name == filters.state)
-            .map(|(_, states)| states.to_vec())
-            .unwrap_or_default(),
+        states: states_of(&filters.state),
         agent: Some(filters.agent.clone()).filter(|agent| !agent.is_empty()),
-        from: midnight(&filters.from, 0),
-        until: midnight(&filters.until, 1),
+        from: moment(&filters.from, zone, 0),
+        until: moment(&filters.until, zone, 1),
         after: parse_place(&filters.after),
     };
     let (found, more) = search::calls(&client, &search).await?;
@@ -91,6 +87,21 @@ pub(super) async fn page(
         }
     };
     Ok(layout::page(&visitor, Section::Calls, texts.calls, &body))
+}
+
+/// The states of several groups, with commas between their names.
+fn states_of(text: &str) -> Vec<CallState> {
+    let groups = text.split(',').filter_map(|name| STATES.iter().find(|(known, _)| *known == name.trim()));
+    groups.flat_map(|(_, states)| states.to_vec()).collect()
+}
+
+/// A date, whose end is that of the day, or a date and a time.
+fn moment(text: &str, zone: &TimeZone, days: i64) -> Option<Timestamp> {
+    if text.contains('T') {
+        return Some(text.parse::<DateTime>().ok()?.to_zoned(zone.clone()).ok()?.timestamp());
+    }
+    let date: Date = text.parse().ok()?;
+    Some(date.checked_add(days.days()).ok()?.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
 /// Every way in which digits may be meant. A text with letters is a name, and its digits are ignored.
@@ -158,14 +169,20 @@ fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
                     @for (name, states) in STATES { option value=(name) selected[name == filters.state] { (group_name(visitor, name, states)) } }
                 }
             }
-            div.field { label for="from" { (texts.from) } input #from type="date" name="from" value=(filters.from); }
-            div.field { label for="until" { (texts.until) } input #until type="date" name="until" value=(filters.until); }
+            (date(texts.from, "from", &filters.from))
+            (date(texts.until, "until", &filters.until))
             div.field.buttons {
                 button.primary type="submit" { (texts.search) }
                 a href="/calls" { (texts.reset) }
             }
         }
     }
+}
+
+/// A bar of the chart leads here with times.
+fn date(label: &str, name: &str, value: &str) -> Markup {
+    let kind = if value.contains('T') { "datetime-local" } else { "date" };
+    html! { div.field { label for=(name) { (label) } input id=(name) type=(kind) name=(name) value=(value); } }
 }
 
 fn group_name(visitor: &Visitor, name: &str, states: &[CallState]) -> &'static str {

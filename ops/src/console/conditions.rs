@@ -5,6 +5,9 @@
 //! sentence that is not known has no French, and is shown as it was stored.
 
 use base::error::Code;
+use maud::{Markup, html};
+
+use super::{layout::Visitor, texts::Lang};
 
 /// Each sentence with its French one; the first that fits counts. `{}` is what varies, in the same order in both. `{why}` is a
 /// sentence in its turn: it is told in French if it is known, and quoted otherwise.
@@ -118,6 +121,18 @@ const SENTENCES: &[(&str, &str)] = &[
     ),
 ];
 
+/// A reason in the reader's language; in its own words if it is not known there.
+pub(super) fn told(visitor: &Visitor, condition: &str, reason: &str) -> Markup {
+    match visitor.lang {
+        Lang::English if condition.is_empty() => html! { (reason) },
+        Lang::English => html! { (condition) ": " (reason) },
+        Lang::French => match in_french(condition, reason) {
+            Some(french) => html! { (french) },
+            None => html! { span lang="en" { (reason) } },
+        },
+    }
+}
+
 /// A whole sentence for the reason of a condition that is unmet: it says which one, so the condition's name need not be shown.
 /// Also for why a budget is paused, and for a problem of the directory, which begins with a code; then the condition does not
 /// matter. `None` if the reason is not known.
@@ -133,7 +148,7 @@ pub(super) fn in_french(condition: &str, reason: &str) -> Option<String> {
         ("starting", _) if stage.is_none() => Some(spaced(&format!("{condition} : démarrage en cours"))),
         ("starting" | "not consuming yet", _) => Some(format!("{messages} ne sont pas encore reçus")),
         (reason, _) => match reason.strip_prefix("not consuming: ") {
-            Some(why) => Some(format!("{}{}", spaced(&format!("{messages} ne sont plus reçus : ")), told(why))),
+            Some(why) => Some(format!("{}{}", spaced(&format!("{messages} ne sont plus reçus : ")), words(why))),
             None => Some(of_link(condition, with_code(reason)?)),
         },
     }
@@ -156,13 +171,13 @@ fn with_code(reason: &str) -> Option<String> {
     };
     let message = match code {
         // There may be nothing but the words of the server, or of the library that speaks with it.
-        Code::BrokerUnavailable | Code::DatabaseUnavailable | Code::DatabaseRejected => told(message),
+        Code::BrokerUnavailable | Code::DatabaseUnavailable | Code::DatabaseRejected => words(message),
         _ => known(message)?,
     };
     Some(format!("{code}{}{message}", spaced(" : ")))
 }
 
-fn told(reason: &str) -> String {
+fn words(reason: &str) -> String {
     with_code(reason).unwrap_or_else(|| format!("«\u{202f}{}\u{202f}»", reason.trim_end()))
 }
 
@@ -192,7 +207,7 @@ fn filled(french: &str, varying: &[&str]) -> String {
     let mut sentence = spaced(pieces.next().unwrap_or_default());
     for (piece, one) in pieces.zip(varying) {
         let (name, fixed) = piece.split_once('}').unwrap_or_default();
-        sentence += &if name == "why" { told(one) } else { (*one).to_owned() };
+        sentence += &if name == "why" { words(one) } else { (*one).to_owned() };
         sentence += &spaced(fixed);
     }
     sentence

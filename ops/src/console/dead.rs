@@ -51,7 +51,7 @@ pub(super) async fn page(
     let texts = visitor.texts();
     let running = console.jobs.is_running();
     let groups = if running { None } else { Some(load(&console).await) };
-    let explained = shown.explain.as_deref().and_then(|code| Some((code, errors::explained(code)?)));
+    let explained = shown.explain.as_deref().and_then(|code| Some((code, errors::explained(code, visitor.lang)?)));
     let body = html! {
         h1 { (texts.dead_letters) }
         @if let Some((code, explained)) = explained {
@@ -160,9 +160,9 @@ fn group_panel(visitor: &Visitor, group: &CodeGroup, letters: &[DeadLetter]) -> 
                     }
                 }
             }
-            p.error-text lang="en" { (group.example.error) }
+            p.error-text { (errors::cause(visitor, &group.code, &group.example.error)) }
             @if !replayable { p.quiet { (texts.ingest_note) } }
-            @else { details { summary { (texts.what_to_do) } @if let Some(explained) = errors::explained(&group.code) { (explained) } @else { p { (texts.unknown_code) } } } }
+            @else { details { summary { (texts.what_to_do) } @if let Some(explained) = errors::explained(&group.code, visitor.lang) { (explained) } @else { p { (texts.unknown_code) } } } }
             table.cards.small {
                 caption.unseen { (heading) }
                 thead { tr {

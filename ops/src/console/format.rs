@@ -26,6 +26,23 @@ pub(super) fn ago(visitor: &Visitor, now: Timestamp, at: Timestamp) -> String {
     visitor.texts().ago.replace("{}", &span(visitor.lang, now.duration_since(at).as_secs()))
 }
 
+/// Since when: the time of day, and the day too if it is another one.
+pub(super) fn since(visitor: &Visitor, now: Timestamp, at: Timestamp) -> Markup {
+    let (now, local) = (now.to_zoned(visitor.zone.clone()), at.to_zoned(visitor.zone.clone()));
+    let pattern = match (now.date() == local.date(), visitor.lang) {
+        (true, _) => "%H:%M",
+        (false, Lang::French) => "%d/%m %H:%M",
+        (false, Lang::English) => "%-d %b, %H:%M",
+    };
+    html! { (visitor.texts().since) " " time datetime=(at) { (local.strftime(pattern)) } }
+}
+
+/// One decimal.
+pub(super) fn decimal(lang: Lang, number: f64) -> String {
+    let text = format!("{number:.1}");
+    if lang == Lang::French { text.replace('.', ",") } else { text }
+}
+
 /// A duration in its most significant unit.
 pub(super) fn span(lang: Lang, seconds: i64) -> String {
     let day = if lang == Lang::French { "j" } else { "d" };

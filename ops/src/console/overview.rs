@@ -1,55 +1,87 @@
-//! The first page: the outcome of the last day's calls, what waits and for how long, how much of the API budgets is used,
-//! which processes run, and the last errors. It refreshes itself.
+//! The first page: what needs somebody, what became of the calls of a day, a week or a month, what waits and for how long, how much of the API
+//! budgets is used, which processes run, and which failures come again and again. It refreshes itself.
 
-use axum::{Extension, extract::State};
-use base::ids::{CallId, Stage};
+mod figures;
+mod needed;
+mod panels;
+
+use axum::{
+    Extension,
+    extract::{Query, State},
+};
+use base::ids::CallId;
 use jiff::Timestamp;
 use ledger::{
-    replicas,
-    timeline::{self, Line, What},
+    delays, reconciliation, replicas,
+    timeline::{self, Line},
 };
 use maud::{Markup, html};
-use vendors::budget::{self, Span, WindowStatus};
+use resolver::directory::store;
+use serde::Deserialize;
+use vendors::budget::{self, WindowStatus};
 
 use super::{
     Console, Page, Shared,
-    chart::{self, Hours, Outcome, hundredths},
-    errors,
-    format::{ago, count, span},
-    layout::{self, Section, Visitor, pill},
+    chart::{self, Outcome, Period},
+    format::count,
+    layout::{self, Section, Visitor},
     queues::{self, Queues},
 };
-use crate::search::{self, Backlog, State as CallState};
+use crate::{
+    needs::{self, Facts, Needed},
+    search::{self, Backlog},
+};
+pub(super) use figures::{Figures, Kept};
 
-const ERRORS: i64 = 8;
-/// Without these nothing works; `followups` is needed only for what the rules ask of it.
-const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
+/// How many of the last failures are read.
+const FAILURES: i64 = 300;
+/// What failed before this is over, or stands among the dead letters.
+const RECENT_S: i64 = 3600;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chosen {
+    days: String,
+}
 
 struct Overview {
     now: Timestamp,
-    hours: Hours,
+    period: Period,
+    figures: Figures,
+    needs: Vec<Needed>,
     backlog: Vec<Backlog>,
     queues: Result<Queues, String>,
     budgets: Vec<WindowStatus>,
     replicas: Vec<replicas::Seen>,
-    errors: Vec<(CallId, Line)>,
+    failures: Vec<(CallId, Line)>,
 }
 
-pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Extension<Visitor>) -> Page {
-    let overview = Overview::load(&console).await?;
+pub(super) async fn page(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(chosen): Query<Chosen>,
+) -> Page {
+    let overview = Overview::load(&console, &visitor, &chosen.days).await?;
     let texts = visitor.texts();
     let body = html! {
-        div.headline { h1 { (texts.overview) } p.quiet { (texts.last_day_note) } }
+        div.headline { h1 { (texts.overview) } (overview.periods(&visitor)) }
+        section #needs data-live="5" aria-labelledby="needs-title" {
+            h2 #needs-title .unseen { (texts.needs_somebody) }
+            (needed::list(&visitor, &overview.needs, overview.now))
+        }
         (overview.tiles(&visitor))
-        (panel("hours", texts.calls_per_hour, &chart::picture(&visitor, &overview.hours)))
+        (panel("calls", overview.period.title(&visitor), &html! {
+            (chart::picture(&visitor, &overview.period, &overview.figures.bars))
+            (overview.figures.shown(&visitor, &overview.budgets))
+        }))
         div.columns {
             div {
-                (panel("queues", texts.queues, &overview.queues(&visitor)))
-                (panel("replicas", texts.replicas, &overview.replicas(&visitor)))
+                (panel("queues", texts.queues, &panels::queues(&visitor, &overview.queues, &overview.backlog, overview.now)))
+                (panel("replicas", texts.replicas, &panels::replicas(&visitor, &overview.replicas, overview.now)))
             }
             div {
-                (panel("budgets", texts.budgets, &overview.budgets(&visitor)))
-                (panel("errors", texts.last_errors, &overview.errors(&visitor)))
+                (panel("budgets", texts.budgets, &panels::budgets(&visitor, &overview.budgets, overview.now)))
+                (panel("errors", texts.last_errors, &panels::failures(&visitor, &overview.failures, overview.now)))
             }
         }
     };
@@ -63,8 +95,7 @@ fn panel(id: &str, title: &str, body: &Markup) -> Markup {
 }
 
 impl Overview {
-    async fn load(console: &Console) -> anyhow::Result<Self> {
-        let now = Timestamp::now();
+    async fn load(console: &Console, visitor: &Visitor, days: &str) -> anyhow::Result<Self> {
         let queues = match queues::load(&console.dead_letters).await {
             Ok(queues) => Ok(queues),
             Err(e) => {
@@ -73,176 +104,63 @@ impl Overview {
             }
         };
         let client = console.database.client().await?;
-        Ok(Self {
+        let now = client.now().await?;
+        let period = Period::new(days, now, &visitor.zone);
+        let figures = console.figures.of(&client, console, &period).await?;
+        let (budgets, replicas) = (budget::window_status(&client).await?, replicas::seen(&client).await?);
+        let failures = timeline::failures(&client, FAILURES).await?;
+        let recent = failures.iter().take_while(|(_, line)| now.duration_since(line.at).as_secs() < RECENT_S).count();
+        let facts = Facts {
             now,
-            hours: Hours::new(now, &search::hours(&client, Hours::since(now)).await?),
-            backlog: search::backlog(&client).await?,
-            queues,
-            budgets: budget::window_status(&client).await?,
-            replicas: replicas::seen(&client).await?,
-            errors: timeline::failures(&client, ERRORS).await?,
-        })
+            broker: queues.as_ref().err().cloned(),
+            depths: queues.as_ref().map(Queues::dead).unwrap_or_default(),
+            replicas: &replicas,
+            has_followups: console.settings.rules.have_followups(),
+            webhook_active: reconciliation::recent(&client).await?.and_then(|progress| progress.webhook_active),
+            budgets: &budgets,
+            groups: needs::groups(&client).await?,
+            failures: &failures[..recent],
+            directory: store::progress(&client).await?,
+            sync_every_s: i64::try_from(console.settings.directory_sync_every.as_secs())?,
+            delays: delays::all(&client, broker::topology::DELAYS).await?,
+            missed: figures.missed,
+        };
+        let needs = needs::of(&facts);
+        let backlog = search::backlog(&client).await?;
+        Ok(Self { now, period, figures, needs, backlog, queues, budgets, replicas, failures })
     }
 
+    /// A day, a week, a month.
+    fn periods(&self, visitor: &Visitor) -> Markup {
+        let texts = visitor.texts();
+        let names = [(1, texts.last_day), (7, texts.last_week), (30, texts.last_month)];
+        html! {
+            nav.choices aria-label=(texts.period) {
+                @for (days, name) in names {
+                    a href={ "/?days=" (days) } aria-current=[(days == self.period.days).then_some("true")] { (name) }
+                }
+            }
+        }
+    }
+
+    /// Calls of the period: the first is the sum of the others.
     fn tiles(&self, visitor: &Visitor) -> Markup {
         let texts = visitor.texts();
-        // Dead letters can be days old, so all of them count, not only the last day's.
-        let parked = self.queues.as_ref().map_or_else(
-            |_| self.backlog.iter().find(|b| b.state == CallState::Parked).map_or(0, |b| b.calls),
-            |queues| i64::from(queues.parked()),
-        );
-        let waiting: i64 = self.hours.total(Outcome::Waiting);
-        let tile = |class: &str, address: &str, name: &str, n: i64, note: &str| {
+        let bars = &self.figures.bars;
+        let from = self.period.address_of_start(&visitor.zone);
+        let tile = |class: &str, state: &str, name: &str, n: i64, note: &str| {
+            let address = if state.is_empty() { format!("/calls?{from}") } else { format!("/calls?state={state}&{from}") };
             html! { li { a class={ "tile " (class) } href=(address) { strong { (count(n)) } span { (name) } small { (note) } } } }
         };
+        let parked = bars.total(Outcome::Parked);
         html! {
             ul #tiles .tiles data-live="5" {
-                (tile("all", "/calls", texts.calls, self.hours.all(), ""))
-                (tile("logged", "/calls?state=logged", texts.logged, self.hours.total(Outcome::Logged), texts.logged_note))
-                (tile("unmatched", "/calls?state=unmatched", texts.unmatched, self.hours.total(Outcome::Unmatched), texts.unmatched_note))
-                (tile("waiting", "/calls?state=waiting", texts.waiting, waiting, texts.waiting_note))
-                (tile(if parked > 0 { "parked" } else { "none" }, "/dead", texts.parked, parked, texts.parked_note))
+                (tile("all", "", texts.calls, bars.all(), &self.figures.trend(visitor)))
+                (tile("logged", "logged,deleted", texts.logged, bars.total(Outcome::Logged), texts.logged_note))
+                (tile("unmatched", "unmatched", texts.unmatched, bars.total(Outcome::Unmatched), texts.unmatched_note))
+                (tile("waiting", "waiting", texts.waiting, bars.total(Outcome::Waiting), texts.waiting_note))
+                (tile(if parked > 0 { "parked" } else { "none" }, "parked", texts.parked, parked, texts.parked_note))
             }
         }
-    }
-
-    fn queues(&self, visitor: &Visitor) -> Markup {
-        let texts = visitor.texts();
-        let queues = match &self.queues {
-            Ok(queues) => queues,
-            Err(problem) => return html! { p.problem role="status" { (texts.broker_unavailable) " " (problem) } },
-        };
-        let oldest = |stage: Stage| {
-            let state = match stage {
-                Stage::Ended | Stage::Resolver => CallState::Undecided,
-                Stage::Logger => CallState::Unlogged,
-                _ => return "–".to_owned(),
-            };
-            let since = self.backlog.iter().find(|b| b.state == state).and_then(|b| b.since);
-            since.map_or_else(|| "–".into(), |at| span(visitor.lang, self.now.duration_since(at).as_secs()))
-        };
-        let delayed: Vec<String> =
-            queues.delayed.iter().filter(|(_, n)| *n > 0).map(|(delay, n)| format!("{delay}: {n}")).collect();
-        html! {
-            div.scroll { table.small {
-                caption.unseen { (texts.queues) }
-                thead { tr {
-                    th scope="col" { (texts.stage) }
-                    th.number scope="col" { (texts.messages) }
-                    th.number scope="col" { (texts.oldest_call) }
-                    th.number scope="col" { (texts.consumers) }
-                    th.number scope="col" { (texts.parked) }
-                } }
-                tbody {
-                    @for queue in &queues.stages {
-                        tr {
-                            th scope="row" { (queue.stage.as_str()) }
-                            @match &queue.work {
-                                Some(work) => {
-                                    td.number { (count(work.messages.into())) }
-                                    td.number { (oldest(queue.stage)) }
-                                    td.number { @if work.consumers == 0 && (work.messages > 0 || queue.stage != Stage::Followups) { span.bad { "0" } } @else { (work.consumers) } }
-                                }
-                                None => { td.number { "–" } td.number { "–" } td.number { "–" } }
-                            }
-                            td.number { @if queue.parked > 0 { a.bad href="/dead" { (count(queue.parked.into())) } } @else { "0" } }
-                        }
-                    }
-                }
-            } }
-            p.quiet { (texts.delayed) " " (if delayed.is_empty() { texts.nothing.to_owned() } else { delayed.join(" · ") }) ". " (texts.age_note) }
-        }
-    }
-
-    fn budgets(&self, visitor: &Visitor) -> Markup {
-        let texts = visitor.texts();
-        html! {
-            @if self.budgets.is_empty() { p.quiet { (texts.no_budget) } }
-            ul.bars {
-                @for window in &self.budgets {
-                    @let used: i64 = window.used.iter().sum();
-                    @let waiting: i64 = window.waiting.iter().sum();
-                    @let limit = i64::from(window.limit);
-                    @let name = format!("{} / {}", window.api, span_name(visitor, &window.span));
-                    li {
-                        div.bar-head { span { (name) } span.quiet { (count(used)) " / " (count(limit)) } }
-                        svg.bar role="img" aria-label={ (name) ": " (used) " / " (limit) } viewBox="0 0 100 6" preserveAspectRatio="none" {
-                            rect class="track" width="100" height="6" {}
-                            rect class=(if used * 10 >= limit * 9 { "full" } else { "used" }) width=(hundredths(used.min(limit), limit)) height="6" {}
-                        }
-                        @if window.contested && window.span == Span::Minute.as_str() { p.quiet { (texts.gathered_longer) } }
-                        @if waiting > 0 { p.quiet { (count(waiting)) " " (texts.requests_wait) } }
-                        @if let Some(until) = window.paused_until.or(window.held_until) {
-                            p.problem { (texts.paused) " " (span(visitor.lang, until.duration_since(self.now).as_secs() + 1)) ": " span lang="en" { (window.why.as_deref().unwrap_or_default()) } }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn replicas(&self, visitor: &Visitor) -> Markup {
-        let texts = visitor.texts();
-        let missing: Vec<&str> = WORKERS
-            .into_iter()
-            .filter(|worker| !self.replicas.iter().any(|seen| seen.replica.worker == *worker))
-            .collect();
-        html! {
-            ul.rows {
-                @for seen in &self.replicas {
-                    li {
-                        div.row-head {
-                            strong { (seen.replica.worker) }
-                            @if seen.silent { (pill("parked", texts.silent)) }
-                            @else if seen.missing.is_empty() { (pill("logged", texts.ready)) }
-                            @else { (pill("unready", texts.not_ready)) }
-                        }
-                        p.quiet {
-                            (seen.replica.host) " · " (texts.process) " " (seen.replica.pid) " · " (seen.replica.version) " · "
-                            @if seen.silent { (texts.seen) " " (ago(visitor, self.now, seen.seen_at)) }
-                            @else { (texts.up_for) " " (span(visitor.lang, self.now.duration_since(seen.started_at).as_secs())) }
-                        }
-                        @for (condition, reason) in &seen.missing { p.problem lang="en" { (condition) ": " (reason) } }
-                    }
-                }
-                @for worker in missing {
-                    li { div.row-head { strong { (worker) } (pill("parked", texts.not_running)) } }
-                }
-            }
-        }
-    }
-
-    fn errors(&self, visitor: &Visitor) -> Markup {
-        let texts = visitor.texts();
-        let failures = self.errors.iter().filter_map(|(call_id, line)| Some((call_id, line, line.what.failure()?)));
-        html! {
-            @if self.errors.is_empty() { p.quiet { (texts.no_errors) } }
-            ul.rows {
-                @for (call_id, line, failure) in failures {
-                    @let parked = matches!(line.what, What::Parked(_));
-                    li {
-                        div.row-head {
-                            (errors::link(&failure.code))
-                            (pill(if parked { "parked" } else { "waiting" }, if parked { texts.parked } else { texts.tried_again }))
-                        }
-                        p.quiet {
-                            (ago(visitor, self.now, line.at)) " · " (line.stage) " · "
-                            a href={ "/calls/" (call_id) } { (texts.call) " " (call_id) }
-                        }
-                        p.clamped lang="en" { (failure.error) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn span_name(visitor: &Visitor, span: &str) -> &'static str {
-    let texts = visitor.texts();
-    match span {
-        "second" => texts.per_second,
-        "minute" => texts.per_minute,
-        "month" => texts.per_month,
-        _ => texts.per_day,
     }
 }

@@ -26,8 +26,9 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    pub(super) fn parked(&self) -> u32 {
-        self.stages.iter().map(|queue| queue.parked).sum()
+    /// Dead letters by stage.
+    pub(super) fn dead(&self) -> Vec<(Stage, i64)> {
+        self.stages.iter().map(|queue| (queue.stage, queue.parked.into())).collect()
     }
 }
 

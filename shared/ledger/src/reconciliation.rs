@@ -48,6 +48,14 @@ pub struct Known {
     pub erased: bool,
 }
 
+/// The name of the turns over the last hours, which ingest makes all the time.
+pub const RECENT: &str = "recent";
+
+/// Of these turns.
+pub async fn recent(client: &Client) -> Result<Option<Progress>> {
+    progress(client, RECENT).await
+}
+
 pub async fn progress(client: &Client, name: &str) -> Result<Option<Progress>> {
     let sql = "select since, until, reached, begun_at, next_since, ended_at, webhook_active from reconciliations where name = $1";
     let row = client.query_opt(sql, &[&name]).await?;

@@ -3,11 +3,12 @@
 //! The client of a [`Vendor`] owns an [`Api`], and nothing else can send. So no request bypasses the [`Budget`], and the
 //! budget gets what every answer says about the quota. The result is an answer whose body has been read, or a [`Failure`]
 //! that says whether the request may have been carried out, which decides whether a log may be created again. Failures
-//! never quote a body, because bodies hold personal data.
+//! never quote a body, because bodies hold personal data: of the API's own errors they have its words ([`words`]), without what is about people.
 
 mod endpoint;
 mod outage;
 mod wait;
+mod words;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -155,7 +156,10 @@ impl Api {
         let (result, probe) = match request.build() {
             Ok(request) => {
                 let probe = self.probe_like(&request);
-                (self.exchange(endpoint, request).await, probe)
+                let is_login = request.headers().get(AUTHORIZATION).is_none();
+                let result = self.exchange(endpoint, request).await;
+                self.note_credential(&result, is_login);
+                (result, probe)
             }
             Err(e) => (Err(self.unanswered(name, &e)), None),
         };
@@ -192,6 +196,21 @@ impl Api {
         }
     }
 
+    /// Whether the credential works is a condition of the worker's readiness. A token that has expired is no refusal of it, and neither is a
+    /// scope that is missing: only the login counts, where there is one.
+    fn note_credential(&self, result: &Result<Answer, Failure>, is_login: bool) {
+        let is_refusal = |failure: &Failure| match (self.vendor, failure.status.map(|status| status.as_u16())) {
+            (Vendor::Sellsy, Some(400..=403)) => is_login && failure.own,
+            (Vendor::Aircall, Some(401)) => true,
+            _ => false,
+        };
+        match result {
+            Ok(_) => self.budget.note_accepted(),
+            Err(failure) if is_refusal(failure) => self.budget.note_refused(),
+            Err(_) => {}
+        }
+    }
+
     /// A request that asks for nothing, with the credential of `request`. A login has its credential in the body, and no request
     /// with it is without effect: it is sent again as it is.
     fn probe_like(&self, request: &reqwest::Request) -> Option<Probe> {
@@ -217,6 +236,7 @@ impl Api {
 
     async fn exchange(&self, endpoint: &Endpoint, request: reqwest::Request) -> Result<Answer, Failure> {
         let Endpoint { name: endpoint, any_body, .. } = *endpoint;
+        let sent = request.body().and_then(|body| body.as_bytes()).map(<[u8]>::to_vec);
         let response = self.client.execute(request).await.map_err(|e| self.unanswered(endpoint, &e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|e| self.unanswered(endpoint, &e))?;
@@ -238,6 +258,8 @@ impl Api {
         let error: serde_json::Value = serde_json::from_slice(&readable).unwrap_or_default();
         let details = error.pointer("/error/details").and_then(|details| details.as_object());
         let fields = details.into_iter().flat_map(|details| details.keys().cloned()).collect();
+        let said = words::words(&error, sent.as_deref()).filter(|_| own && status.is_client_error());
+        let said = said.map_or_else(String::new, |said| format!(" ({said})"));
         // The API refuses before it does anything when it says so itself, and when it limits the rate.
         let refused = status == StatusCode::TOO_MANY_REQUESTS
             || own && status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
@@ -247,7 +269,7 @@ impl Api {
             own,
             fields,
             retry_after,
-            ..self.failure(endpoint, format!("answered {status}"))
+            ..self.failure(endpoint, format!("answered {status}{said}"))
         })
     }
 

@@ -95,6 +95,7 @@ impl Budget {
             last_report: Mutex::default(),
             condition: OnceLock::new(),
             unavailable: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
             strain: std::sync::Mutex::default(),
         };
         let budget = Self(Arc::new(shared));
@@ -230,6 +231,24 @@ impl Budget {
             condition.unmet(format!("{api} does not answer; work waits for it"));
         }
         Error::new(*code, Remedy::AwaitApi, format!("no request was sent to {api}: {UNAVAILABLE}"))
+    }
+
+    /// The API has refused the credential: nothing will work until a person has put it right.
+    pub(crate) fn note_refused(&self) {
+        self.0.refused.store(true, Ordering::Relaxed);
+        let Profile { name: api, credential, .. } = profile(self.0.api);
+        if let Some(condition) = self.0.condition.get() {
+            condition.unmet(format!("{api} refuses the credential; {credential} in docs/errors.md says what to do"));
+        }
+    }
+
+    /// The API has answered a request: the credential works.
+    pub(crate) fn note_accepted(&self) {
+        if self.0.refused.swap(false, Ordering::Relaxed)
+            && let Some(condition) = self.0.condition.get()
+        {
+            condition.met();
+        }
     }
 
     fn mark_available(&self) {

@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) condition: OnceLock<Condition>,
     /// This process has met the pause of an unavailable API and does not know yet that it is over.
     pub(super) unavailable: AtomicBool,
+    /// It has refused the credential, and answered nothing since.
+    pub(super) refused: AtomicBool,
     /// How long requests for logs and insights have had to wait.
     pub(super) strain: std::sync::Mutex<Strain>,
 }
