@@ -20,6 +20,7 @@ mod errors;
 mod format;
 mod jobs;
 mod layout;
+mod letter;
 mod missed;
 mod overview;
 mod queues;

@@ -10,7 +10,11 @@ use base::{
     ids::{CallId, Stage},
 };
 use jiff::Timestamp;
-use ledger::{delays::Delay, replicas::Seen, timeline::{Line, What}};
+use ledger::{
+    delays::Delay,
+    replicas::Seen,
+    timeline::{Line, What},
+};
 use resolver::directory::store::Progress;
 use serde::Serialize;
 use vendors::budget::WindowStatus;
@@ -54,27 +58,60 @@ pub(crate) struct Group {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Need {
-    BrokerUnavailable { why: String },
+    BrokerUnavailable {
+        why: String,
+    },
     /// No process of this worker runs.
-    WorkerGone { worker: String },
+    WorkerGone {
+        worker: String,
+    },
     /// None of its processes can work.
-    WorkerNotReady { worker: String, condition: String, why: String },
+    WorkerNotReady {
+        worker: String,
+        condition: String,
+        why: String,
+    },
     /// Aircall has no active webhook for us.
     WebhookDisabled {},
     /// Nothing can be sent to this API until then.
-    Paused { api: String, why: String, until: Timestamp },
+    Paused {
+        api: String,
+        why: String,
+        until: Timestamp,
+    },
     /// The requests of the day or of the month are used up.
-    UsedUp { api: String, span: String },
+    UsedUp {
+        api: String,
+        span: String,
+    },
     DeadLetters(Group),
     /// In the queue of a stage, and of no call that the ledger knows.
-    OtherDeadLetters { stage: String, messages: i64 },
+    OtherDeadLetters {
+        stage: String,
+        messages: i64,
+    },
     /// The same failure again and again; its messages are still retried.
-    Failing { code: String, times: usize, error: String, calls: Vec<CallId> },
-    Directory { of: String, problem: String },
-    DirectoryStale { of: String },
-    DelayHeld { delay: String, held_s: u64 },
+    Failing {
+        code: String,
+        times: usize,
+        error: String,
+        calls: Vec<CallId>,
+    },
+    Directory {
+        of: Vec<String>,
+        problem: String,
+    },
+    DirectoryStale {
+        of: Vec<String>,
+    },
+    DelayHeld {
+        delay: String,
+        held_s: u64,
+    },
     /// Callers with whom nobody has spoken.
-    Missed { callers: usize },
+    Missed {
+        callers: usize,
+    },
 }
 
 /// A need, and since when.
@@ -124,7 +161,8 @@ pub(crate) fn of(facts: &Facts<'_>) -> Vec<Needed> {
         match of_worker().find_map(|seen| seen.missing.iter().next()) {
             _ if is_ready => {}
             None => {
-                let last = facts.replicas.iter().filter(|seen| seen.replica.worker == worker).map(|seen| seen.seen_at).max();
+                let last =
+                    facts.replicas.iter().filter(|seen| seen.replica.worker == worker).map(|seen| seen.seen_at).max();
                 add(Need::WorkerGone { worker: worker.into() }, last);
             }
             Some((condition, why)) => {
@@ -161,15 +199,7 @@ pub(crate) fn of(facts: &Facts<'_>) -> Vec<Needed> {
         }
     }
     needs.extend(failing(facts));
-    for progress in &facts.directory {
-        let of = progress.kind.clone();
-        let overdue = |at: Timestamp| facts.now.duration_since(at).as_secs() > TURNS_MISSED * facts.sync_every_s.max(60);
-        if let Some(problem) = &progress.problem {
-            needs.push(Needed { need: Need::Directory { of, problem: problem.clone() }, since: progress.turned_at });
-        } else if progress.loaded_at.is_some() && progress.changes_until.is_some_and(overdue) {
-            needs.push(Needed { need: Need::DirectoryStale { of }, since: progress.changes_until });
-        }
-    }
+    needs.extend(directory(facts));
     for delay in facts.delays.iter().filter(|delay| delay.is_held()) {
         let need = Need::DelayHeld { delay: delay.delay.clone(), held_s: delay.held.as_secs() };
         needs.push(Needed { need, since: None });
@@ -178,6 +208,37 @@ pub(crate) fn of(facts: &Facts<'_>) -> Vec<Needed> {
         needs.push(Needed { need: Need::Missed { callers: facts.missed }, since: None });
     }
     needs
+}
+
+/// Kinds of records with the same problem are one need.
+fn directory(facts: &Facts<'_>) -> Vec<Needed> {
+    let mut found: Vec<Needed> = Vec::new();
+    let is_overdue = |at: Timestamp| facts.now.duration_since(at).as_secs() > TURNS_MISSED * facts.sync_every_s.max(60);
+    for progress in &facts.directory {
+        let kind = progress.kind.clone();
+        let (need, since) = match &progress.problem {
+            Some(problem) => (Need::Directory { of: vec![kind], problem: problem.clone() }, progress.turned_at),
+            None if progress.loaded_at.is_some() && progress.changes_until.is_some_and(is_overdue) => {
+                (Need::DirectoryStale { of: vec![kind] }, progress.changes_until)
+            }
+            None => continue,
+        };
+        let joined = found.iter_mut().any(|other| match (&mut other.need, &need) {
+            (Need::Directory { of: all, problem: known }, Need::Directory { of, problem }) if known == problem => {
+                all.extend(of.iter().cloned());
+                true
+            }
+            (Need::DirectoryStale { of: all }, Need::DirectoryStale { of }) => {
+                all.extend(of.iter().cloned());
+                true
+            }
+            _ => false,
+        });
+        if !joined {
+            found.push(Needed { need, since });
+        }
+    }
+    found
 }
 
 /// Failures that last, by their code, the most frequent first.
@@ -190,7 +251,9 @@ fn failing(facts: &Facts<'_>) -> Vec<Needed> {
             continue;
         }
         let same = found.iter_mut().find_map(|needed| match &mut needed.need {
-            Need::Failing { code, times, calls, .. } if *code == failure.code => Some((times, calls, &mut needed.since)),
+            Need::Failing { code, times, calls, .. } if *code == failure.code => {
+                Some((times, calls, &mut needed.since))
+            }
             _ => None,
         });
         if let Some((times, calls, since)) = same {
@@ -300,7 +363,8 @@ mod tests {
             (vec![process("logger", &[("Sellsy", "refused")], false)], Some("worker_not_ready")),
             (vec![], Some("worker_gone")),
         ] {
-            let mut replicas: Vec<Seen> = all_ready().into_iter().filter(|seen| seen.replica.worker != "logger").collect();
+            let mut replicas: Vec<Seen> =
+                all_ready().into_iter().filter(|seen| seen.replica.worker != "logger").collect();
             replicas.extend(processes);
             assert_eq!(kinds(&facts(&replicas)).first().map(String::as_str), expected);
         }

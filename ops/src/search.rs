@@ -83,8 +83,17 @@ pub(crate) struct Search {
     pub(crate) agent: Option<String>,
     pub(crate) from: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
-    /// Continue after this call: older calls only.
+    /// Continue after this call, in the order of the page.
     pub(crate) after: Option<(Timestamp, CallId)>,
+    pub(crate) order: Order,
+}
+
+/// By the start of the calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    #[default]
+    NewestFirst,
+    OldestFirst,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +104,10 @@ pub(crate) struct Found {
     pub(crate) call: Option<Call>,
     pub(crate) resolution: Option<Resolution>,
     pub(crate) sellsy_id: Option<i64>,
+    /// Its data were deleted then.
+    pub(crate) erased_at: Option<Timestamp>,
+    /// How many dead letters it has.
+    pub(crate) parked: i32,
 }
 
 type Parameter = Box<dyn ToSql + Sync + Send>;
@@ -137,7 +150,8 @@ impl Conditions {
         }
         if let Some((at, call_id)) = search.after {
             let (at, id) = (conditions.parameter(at), conditions.parameter(call_id.0));
-            conditions.all.push(format!("(started_at, call_id) < ({at}, {id})"));
+            let beyond = if search.order == Order::OldestFirst { ">" } else { "<" };
+            conditions.all.push(format!("(started_at, call_id) {beyond} ({at}, {id})"));
         }
         conditions
     }
@@ -165,20 +179,47 @@ fn backwards(digits: &str) -> String {
     digits.chars().filter(char::is_ascii_digit).rev().collect()
 }
 
-const COLUMNS: &str = "call_id, started_at, state, snapshot, resolution, sellsy_id";
+const COLUMNS: &str = "call_id, started_at, state, snapshot, resolution, sellsy_id,
+                       (select erased_at from calls c where c.call_id = console_calls.call_id),
+                       (select parked from calls c where c.call_id = console_calls.call_id)";
 
-/// A page of calls, newest first, and whether there are more.
+/// A page of calls, and whether there are more.
 pub(crate) async fn calls(client: &Client, search: &Search) -> Result<(Vec<Found>, bool)> {
     let Conditions { all, parameters } = Conditions::from_search(search);
     let wanted = if all.is_empty() { "true".into() } else { all.join(" and ") };
     let limit = PAGE + 1;
+    let order = if search.order == Order::OldestFirst { "asc" } else { "desc" };
     let sql = format!(
-        "select {COLUMNS} from console_calls where {wanted} order by started_at desc, call_id desc limit {limit}"
+        "select {COLUMNS} from console_calls where {wanted} order by started_at {order}, call_id {order} limit {limit}"
     );
-    let parameters: Vec<&(dyn ToSql + Sync)> =
-        parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
-    let rows = client.query(&sql, &parameters).await?;
+    let rows = client.query(&sql, &values(&parameters)).await?;
     Ok((rows.iter().take(PAGE).map(from_row).collect(), rows.len() > PAGE))
+}
+
+fn values(parameters: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
+    parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect()
+}
+
+/// How many calls there are on all pages; `None` if more than `most`.
+pub(crate) async fn count_up_to(client: &Client, search: &Search, most: i64) -> Result<Option<i64>> {
+    let search = Search { after: None, ..search.clone() };
+    let Conditions { all, parameters } = Conditions::from_search(&search);
+    let wanted = if all.is_empty() { "true".into() } else { all.join(" and ") };
+    let sql = format!("select count(*) from (select from console_calls where {wanted} limit {}) counted", most + 1);
+    let n: i64 = client.query_one(&sql, &values(&parameters)).await?.get(0);
+    Ok(Some(n).filter(|n| *n <= most))
+}
+
+/// The call whose log has this id in Sellsy. Reads all calls.
+pub(crate) async fn of_log(client: &Client, log: i64) -> Result<Option<CallId>> {
+    let sql = "select call_id from calls where sellsy_id = $1 limit 1";
+    Ok(client.query_opt(sql, &[&log]).await?.map(|row| CallId(row.get(0))))
+}
+
+/// These calls, in no order.
+pub(crate) async fn these(client: &Client, ids: &[i64]) -> Result<Vec<Found>> {
+    let sql = format!("select {COLUMNS} from console_calls where call_id = any($1)");
+    Ok(client.query(&sql, &[&ids]).await?.iter().map(from_row).collect())
 }
 
 pub(crate) async fn call(client: &Client, call_id: CallId) -> Result<Option<Found>> {
@@ -194,6 +235,8 @@ fn from_row(row: &Row) -> Found {
         call: db::readable(row, 3),
         resolution: db::readable(row, 4),
         sellsy_id: row.get(5),
+        erased_at: row.get(6),
+        parked: row.get::<_, Option<i32>>(7).unwrap_or(0),
     }
 }
 
@@ -224,7 +267,10 @@ pub(crate) async fn counts(client: &Client, bounds: &[Timestamp]) -> Result<Vec<
     let sql = "select width_bucket(started_at, $1::timestamptz[]) - 1, state, count(*) from console_calls
                 where started_at >= ($1::timestamptz[])[1] and started_at < ($1::timestamptz[])[array_length($1, 1)] group by 1, 2 order by 1, 2";
     let rows = client.query(sql, &[&bounds]).await?;
-    Ok(rows.iter().map(|r| (usize::try_from(r.get::<_, i32>(0)).unwrap_or(0), State::parse(r.get(1)), r.get(2))).collect())
+    Ok(rows
+        .iter()
+        .map(|r| (usize::try_from(r.get::<_, i32>(0)).unwrap_or(0), State::parse(r.get(1)), r.get(2)))
+        .collect())
 }
 
 /// How many calls started in this time.

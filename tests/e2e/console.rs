@@ -2,6 +2,7 @@
 
 mod access;
 mod browser;
+mod shown;
 
 use std::time::Duration;
 

@@ -255,6 +255,32 @@ async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
     stack.down().await
 }
 
+/// What kept the webhooks of a call away kept those of its insights away, too.
+#[tokio::test]
+async fn insights_of_a_call_that_the_list_brought_in_are_asked_for() -> Result<()> {
+    let (mut stack, workers, mut insights) = all_and_insights("brought").await?;
+    let now = jiff::Timestamp::now().as_second();
+    let talk = |ago: i64| call(CLIENT).lasting(120).started_at(now - ago).at_once();
+    let told = stack.sandbox.play(&talk(1_800).after(30, topics(&["délais"]))).await?;
+    let lost = talk(1_200).after(30, topics(&["livraison"])).losing(&["topics.created"]);
+    let lost = stack.sandbox.play(&lost).await?;
+    let other = stack.sandbox.play(&talk(900)).await?;
+    stack.sandbox.log_of(told, GATHERED, says(&["délais"])).await?;
+    for call in [lost, other] {
+        stack.sandbox.logged(call, SOON).await?;
+    }
+    insights.terminate(SOON).await?;
+    // As after an outage of ingest. The other one came by webhooks.
+    let brought = "update calls set reconciled_at = now() - interval '1 minute' where call_id = $1";
+    stack.connection().await?.execute(brought, &[&lost]).await?;
+    let insights = stack.start("insights").await?;
+    insights.until_ready(SOON).await?;
+    stack.sandbox.log_of(lost, GATHERED, says(&["livraison"])).await.context("it is not asked for")?;
+    assert_eq!(stack.ledger().await?.lines(|line| line.is("insights_asked_for")).await?, 1, "and no other");
+    drop((workers, insights));
+    stack.down().await
+}
+
 /// More calls than are asked for at once: what was lost came within minutes of the end of its call.
 #[tokio::test]
 async fn calls_that_ended_closest_to_the_takeover_are_asked_for_first() -> Result<()> {

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use base::{ids::CallId, settings::Links};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{
     calls::{self, CallRow, Known},
     form::LogForm,
@@ -17,13 +17,16 @@ use maud::{Markup, html};
 
 use super::{
     Page, Shared, by_hand,
-    calls::state_name,
+    calls::{became, state_of, title},
     decision,
-    format::{ago, direction, duration, number, when},
+    format::{ago, direction, number, when},
     layout::{self, Section, Visitor, pill},
     reasons, story,
 };
-use crate::search::{self, Found, State as CallState};
+use crate::{
+    access::Role,
+    search::{self, Found, State as CallState},
+};
 
 /// Tags, notes and insights arrive for a while after a call.
 const STILL_AFTER_S: i64 = 3600;
@@ -61,6 +64,9 @@ pub(super) async fn page(
     let facts = Facts { found, known: calls::known(&client, id).await?, row, lines, log };
     let title = format!("{} {id}", visitor.texts().call);
     let links = &console.settings.sellsy.links;
+    if let Some(at) = facts.found.erased_at {
+        return Ok(erased(&visitor, &facts, at));
+    }
     let body = html! {
         p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
         // An old call that no longer changes is not refreshed, so the page stays still for its reader.
@@ -68,7 +74,7 @@ pub(super) async fn page(
             (head(&visitor, &facts))
             div.columns.wide-left {
                 div {
-                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, links)) }
+                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, links, console.settings.rematch_days)) }
                     section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::timeline(&visitor, &facts.lines)) }
                 }
                 section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &facts)) }
@@ -76,6 +82,23 @@ pub(super) async fn page(
         }
     };
     Ok(layout::page(&visitor, Section::Calls, &title, &body))
+}
+
+/// What is left of a call whose data were deleted.
+fn erased(visitor: &Visitor, facts: &Facts, at: Timestamp) -> Response {
+    let texts = visitor.texts();
+    let title = format!("{} {}", texts.call, facts.found.call_id);
+    let body = html! {
+        p.crumb { a href="/calls" { "← " (texts.calls) } }
+        h1 { (title) " " (pill("deleted", texts.erased)) }
+        section.panel {
+            p { strong { (texts.erased_then) " " (when(visitor, at)) "." } }
+            p { (texts.erased_why) }
+            @if let Some(log) = facts.found.sellsy_id { p.quiet { (texts.log) " " (log) } }
+            (story::timeline(visitor, &facts.lines))
+        }
+    };
+    layout::page(visitor, Section::Calls, &title, &body)
 }
 
 fn unknown(visitor: &Visitor) -> Response {
@@ -96,14 +119,17 @@ fn only_a_story(visitor: &Visitor, id: CallId, lines: &[Line]) -> Response {
 
 fn head(visitor: &Visitor, facts: &Facts) -> Markup {
     let (texts, found, call) = (visitor.texts(), &facts.found, facts.found.call.as_ref());
-    let (colour, state) = state_name(visitor, found.state);
+    let (colour, state) = state_of(visitor, found);
     let team = call.and_then(|call| call.number.as_ref()?.name.clone());
+    let (title, number) = (title(visitor, found), number(visitor, call));
+    let became = call.map(|call| became(visitor, call)).unwrap_or_default();
     html! {
         div.headline {
-            h1 { (direction(visitor, call)) (number(visitor, call)) " " (pill(colour, state)) }
+            h1 { (direction(visitor, call)) (title) " " (pill(colour, state)) }
             p.quiet {
+                @if title != number { strong { (number) } " · " }
                 (when(visitor, found.started_at))
-                @if let Some(seconds) = call.and_then(|call| call.duration).filter(|seconds| *seconds > 0) { " · " (duration(seconds)) }
+                @if !became.is_empty() { " · " (became) }
                 @if let Some(agent) = call.and_then(|call| call.user.as_ref()?.name.as_deref()) { " · " (agent) }
                 @if let Some(team) = team { " · " (team) }
                 " · " (texts.call) " " (found.call_id)
@@ -111,12 +137,13 @@ fn head(visitor: &Visitor, facts: &Facts) -> Markup {
         }
         @if found.state == CallState::Parked {
             div.callout role="status" {
-                p { strong { (texts.is_parked) } " " (parked_because(visitor, &facts.lines)) }
-                form method="post" action="/dead/replay" {
+                @let parked = if found.parked > 1 { texts.are_parked.replace("{}", &found.parked.to_string()) } else { texts.is_parked.to_owned() };
+                p { strong { (parked) } " " (parked_because(visitor, &facts.lines)) }
+                @if visitor.may(Role::Operator) { form method="post" action="/dead/replay" {
                     (visitor.token())
                     input type="hidden" name="call" value=(found.call_id);
                     button.primary type="submit" { (texts.retry_now) }
-                }
+                } }
             }
         }
     }
@@ -134,16 +161,30 @@ fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
     }
 }
 
-fn why(visitor: &Visitor, facts: &Facts, links: &Links) -> Markup {
+/// Until when a call without a record waits for one, if it does.
+fn waits(visitor: &Visitor, facts: &Facts, rematch_days: f64) -> Option<Markup> {
+    let texts = visitor.texts();
+    let resolution = &facts.known.as_ref().filter(|known| known.is_final)?.resolution;
+    let waits = resolution.record.is_none() && matches!(resolution.rule, Reason::NoRecord | Reason::AllArchived);
+    let ended = facts.found.call.as_ref().and_then(|call| call.ended_at.or(call.started_at)).filter(|_| waits)?;
+    let until = ended.checked_add(SignedDuration::from_secs((rematch_days * 86_400.0) as i64)).ok()?;
+    let is_over = until < Timestamp::now();
+    Some(
+        html! { p { @if is_over { (texts.waits_no_more) } @else { (texts.waits_until) " " (when(visitor, until)) "." } } },
+    )
+}
+
+fn why(visitor: &Visitor, facts: &Facts, links: &Links, rematch_days: f64) -> Markup {
     let texts = visitor.texts();
     html! {
+        @if let Some(waits) = waits(visitor, facts, rematch_days) { (waits) }
         @match &facts.known {
             None => { p.quiet { (texts.not_decided) } }
             Some(known) => {
                 @if !known.is_final { p.quiet { (texts.only_for_card) } }
                 @let call = facts.found.call_id;
-                (decision::explain(visitor, &known.resolution, known.looked_up_at, links, Some(call).filter(|_| known.is_final)))
-                @if known.is_final { (by_hand::other_record(visitor, call, Some(&known.resolution))) }
+                (decision::explain(visitor, &known.resolution, known.looked_up_at, links, Some(call).filter(|_| known.is_final && visitor.may(Role::Operator))))
+                @if known.is_final && visitor.may(Role::Operator) { (by_hand::other_record(visitor, call, Some(&known.resolution))) }
                 (by_hand::prospect(visitor, call, &facts.lines))
             }
         }
@@ -170,7 +211,7 @@ fn log_of(visitor: &Visitor, facts: &Facts) -> Markup {
             None => {}
             Some(Ok(text)) => {
                 pre.log { (text) }
-                p.quiet { (texts.log_note) }
+                p.quiet { (if facts.found.state == CallState::Parked { texts.log_note_parked } else { texts.log_note }) }
             }
             Some(Err(why)) => { p.quiet { (reasons::sentence(visitor, why)) } }
         }

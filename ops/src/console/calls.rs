@@ -3,30 +3,34 @@
 //! The text may be a phone number, its last digits, a call's id, a record's id or a part of its name; calls that fit any of
 //! these are listed. The filters are in the address, so that a search can be bookmarked and shared; no request is logged.
 
+use std::collections::BTreeSet;
+
 use axum::{
     Extension,
-    extract::{Query, State},
+    extract::{Query, RawQuery, State},
 };
 use base::{
     ids::{CallId, Kind},
     phone::{self, Region},
+    rules::Outcome,
 };
 use jiff::{
     Timestamp, ToSpan,
     civil::{Date, DateTime},
     tz::TimeZone,
 };
-use ledger::resolution::Record;
 use maud::{Markup, html};
 use resolver::directory::store;
 use serde::Deserialize;
+use vendors::aircall::wire::Call;
 
 use super::{
     Page, Shared,
-    format::{direction, duration, kind_name, number, when},
+    format::{count, day, direction, duration, folded, hour, kind_name, number},
     layout::{self, Section, Visitor, pill},
+    reasons,
 };
-use crate::search::{self, Criterion, Found, Search, State as CallState};
+use crate::search::{self, Criterion, Found, Order, Search, State as CallState};
 
 /// Fewer digits than this are not treated as the end of a number.
 const MIN_LAST_DIGITS: usize = 4;
@@ -40,6 +44,8 @@ pub(super) struct Filters {
     state: String,
     from: String,
     until: String,
+    /// `oldest`, or newest first.
+    sort: String,
     /// The last call of the previous page: its start in microseconds and its id.
     after: String,
 }
@@ -54,39 +60,94 @@ const STATES: [(&str, &[CallState]); 6] = [
     ("ongoing", &[CallState::Ongoing]),
 ];
 
+/// What the address of a list may have; anything else is said, because a filter with a typing error would show everything.
+const KNOWN: [&str; 8] = ["q", "agent", "state", "from", "until", "sort", "after", "lang"];
+/// More calls than this are not counted.
+const COUNTED: i64 = 10_000;
+
 pub(super) async fn page(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Query(filters): Query<Filters>,
+    RawQuery(query): RawQuery,
 ) -> Page {
     let client = console.database.client().await?;
     let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
     let mut criteria = criteria_from(&text, console.settings.regions.first());
-    if text.chars().any(char::is_alphabetic) {
+    if criteria.is_empty() && !text.is_empty() {
         criteria.push(Criterion::Records(store::records_named(&client, &text).await?));
     }
     let zone = &visitor.zone;
-    let search = Search {
+    let mut search = Search {
         criteria,
         states: states_of(&filters.state),
         agent: Some(filters.agent.clone()).filter(|agent| !agent.is_empty()),
         from: moment(&filters.from, zone, 0),
         until: moment(&filters.until, zone, 1),
         after: parse_place(&filters.after),
+        order: if filters.sort == "oldest" { Order::OldestFirst } else { Order::NewestFirst },
     };
-    let (found, more) = search::calls(&client, &search).await?;
-    let agents = search::agents(&client).await?;
+    let (mut found, mut more) = search::calls(&client, &search).await?;
+    if found.is_empty()
+        && search.after.is_none()
+        && let Ok(log) = text.parse::<i64>()
+    {
+        // There is no index for it, so only when nothing else has this number.
+        if let Some(call) = search::of_log(&client, log).await? {
+            search.criteria = vec![Criterion::Call(call)];
+            (found, more) = search::calls(&client, &search).await?;
+        }
+    }
+    let total = search::count_up_to(&client, &search, COUNTED).await?;
+    let mut agents = search::agents(&client).await?;
+    agents.sort_by_key(|agent| folded(agent));
     let texts = visitor.texts();
     let body = html! {
         h1 { (texts.calls) }
         (form(&visitor, &filters, &agents))
-        div #live data-live=[search.after.is_none().then_some("5")] { (table(&visitor, &found)) }
+        @for problem in problems(&visitor, &filters, query.as_deref().unwrap_or_default()) { p.problem role="status" { (problem) } }
+        div #live data-live=[search.after.is_none().then_some("5")] {
+            p.quiet #count { (how_many(&visitor, total)) }
+            (list(&visitor, &found, &text))
+        }
         nav.pages aria-label=(texts.pages) {
-            @if search.after.is_some() { a href=(address(&filters, None)) { (texts.newest) } }
-            @if let (true, Some(last)) = (more, found.last()) { a href=(address(&filters, Some(last))) { (texts.older) } }
+            @if search.after.is_some() { a href=(address(&filters, None)) { (if search.order == Order::OldestFirst { texts.first_ones } else { texts.newest }) } }
+            @if let (true, Some(last)) = (more, found.last()) { a #more href=(address(&filters, Some(last))) { (if search.order == Order::OldestFirst { texts.later_ones } else { texts.older }) } }
         }
     };
     Ok(layout::page(&visitor, Section::Calls, texts.calls, &body))
+}
+
+/// What of the address was not understood.
+fn problems(visitor: &Visitor, filters: &Filters, query: &str) -> Vec<String> {
+    let texts = visitor.texts();
+    let mut problems: Vec<String> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .collect::<BTreeSet<_>>()
+        .iter()
+        .map(|name| texts.unknown_filter.replace("{}", name))
+        .collect();
+    let is_date = |text: &str| text.is_empty() || moment(text, &TimeZone::UTC, 0).is_some();
+    for (name, value) in [(texts.from, &filters.from), (texts.until, &filters.until)] {
+        if !is_date(value) {
+            problems.push(texts.no_date.replace("{}", name));
+        }
+    }
+    let unknown = |name: &&str| !STATES.iter().any(|(known, _)| known == &name.trim());
+    for name in filters.state.split(',').filter(|name| !name.is_empty()).filter(unknown) {
+        problems.push(texts.unknown_state.replace("{}", name));
+    }
+    problems
+}
+
+fn how_many(visitor: &Visitor, total: Option<i64>) -> String {
+    let texts = visitor.texts();
+    match total {
+        Some(1) => texts.one_call.into(),
+        Some(n) => texts.n_calls.replace("{}", &count(n)),
+        None => texts.more_calls.replace("{}", &count(COUNTED)),
+    }
 }
 
 /// The states of several groups, with commas between their names.
@@ -104,9 +165,15 @@ fn moment(text: &str, zone: &TimeZone, days: i64) -> Option<Timestamp> {
     Some(date.checked_add(days.days()).ok()?.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
-/// Every way in which digits may be meant. A text with letters is a name, and its digits are ignored.
+/// Every way in which digits may be meant. A text with letters is a name, and its digits are ignored, unless it names a record: individual 2001.
 fn criteria_from(text: &str, region: Region) -> Vec<Criterion> {
-    if text.is_empty() || text.chars().any(char::is_alphabetic) {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    if let Some(record) = record_in(text) {
+        return vec![Criterion::Records(vec![record])];
+    }
+    if text.chars().any(char::is_alphabetic) {
         return Vec::new();
     }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -129,6 +196,19 @@ fn criteria_from(text: &str, region: Region) -> Vec<Criterion> {
     criteria
 }
 
+/// `individual 2001`, `société:3001`
+fn record_in(text: &str) -> Option<String> {
+    let (word, id) = text.split_once([' ', ':', '#'])?;
+    let id: i64 = id.trim().trim_start_matches('#').parse().ok()?;
+    let kind = match folded(word.trim()).as_str() {
+        "individual" | "particulier" => Kind::Individual,
+        "company" | "societe" => Kind::Company,
+        "contact" => Kind::Contact,
+        _ => return None,
+    };
+    Some(format!("{kind} {id}"))
+}
+
 /// The inverse of what [`address`] writes as `after`.
 fn parse_place(after: &str) -> Option<(Timestamp, CallId)> {
     let (at, id) = after.split_once('-')?;
@@ -144,6 +224,7 @@ fn address(filters: &Filters, after: Option<&Found>) -> String {
         ("state", &filters.state),
         ("from", &filters.from),
         ("until", &filters.until),
+        ("sort", &filters.sort),
     ];
     query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
     if let Some(last) = after {
@@ -171,6 +252,13 @@ fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
             }
             (date(texts.from, "from", &filters.from))
             (date(texts.until, "until", &filters.until))
+            div.field {
+                label for="sort" { (texts.order) }
+                select #sort name="sort" {
+                    option value="" { (texts.newest_first) }
+                    option value="oldest" selected[filters.sort == "oldest"] { (texts.oldest_first) }
+                }
+            }
             div.field.buttons {
                 button.primary type="submit" { (texts.search) }
                 a href="/calls" { (texts.reset) }
@@ -207,21 +295,33 @@ pub(super) fn state_name(visitor: &Visitor, state: CallState) -> (&'static str, 
     }
 }
 
-fn table(visitor: &Visitor, found: &[Found]) -> Markup {
+/// The name and the colour of a call's state: an erased call has none, and a call that a rule left out is not one that nobody has.
+pub(super) fn state_of(visitor: &Visitor, found: &Found) -> (&'static str, &'static str) {
     let texts = visitor.texts();
+    if found.erased_at.is_some() {
+        return ("deleted", texts.erased);
+    }
+    let is_left_out = found.resolution.as_ref().is_some_and(|resolution| resolution.rule.is_a_rule());
+    if found.state == CallState::Unmatched && is_left_out {
+        return ("unmatched", texts.left_out);
+    }
+    state_name(visitor, found.state)
+}
+
+/// By days, each with a heading.
+fn list(visitor: &Visitor, found: &[Found], text: &str) -> Markup {
+    let texts = visitor.texts();
+    let day_of = |found: &Found| found.started_at.to_zoned(visitor.zone.clone()).date();
     html! {
-        @if found.is_empty() { p.empty { (texts.no_calls) } }
-        @else {
-            table.cards {
-                caption.unseen { (texts.calls) }
-                thead { tr {
-                    th scope="col" { (texts.caller) }
-                    th scope="col" { (texts.record) }
-                    th scope="col" { (texts.agent) }
-                    th scope="col" { (texts.began) }
-                    th scope="col" { (texts.state) }
-                } }
-                tbody { @for call in found { (row(visitor, call)) } }
+        @if found.is_empty() {
+            p.empty { (texts.no_calls) }
+            @if text.chars().any(|c| c.is_ascii_digit()) { p.hint { (texts.too_few_digits) } }
+        } @else {
+            @for same_day in found.chunk_by(|one, next| day_of(one) == day_of(next)) {
+                section.day {
+                    @if let Some(first) = same_day.first() { h2 { (day(visitor, first.started_at)) } }
+                    ol.calls { @for call in same_day { (row(visitor, call)) } }
+                }
             }
         }
     }
@@ -230,33 +330,63 @@ fn table(visitor: &Visitor, found: &[Found]) -> Markup {
 fn row(visitor: &Visitor, found: &Found) -> Markup {
     let texts = visitor.texts();
     let call = found.call.as_ref();
-    let record = found.resolution.as_ref().and_then(|resolution| resolution.record.as_ref());
-    let (colour, state) = state_name(visitor, found.state);
+    let (colour, state) = state_of(visitor, found);
+    let agent = call.and_then(|call| call.user.as_ref()?.name.as_deref());
     html! {
-        tr {
-            th scope="row" data-label=(texts.caller) {
+        li {
+            p.who {
                 (direction(visitor, call))
-                a.strong href={ "/calls/" (found.call_id) } { (number(visitor, call)) }
+                a.strong data-row href={ "/calls/" (found.call_id) } { (title(visitor, found)) }
+                @if has_name(found) { span.quiet { (number(visitor, call)) } }
             }
-            td data-label=(texts.record) { (record_name(visitor, record)) }
-            td data-label=(texts.agent) { (call.and_then(|call| call.user.as_ref()?.name.as_deref()).unwrap_or("–")) }
-            td data-label=(texts.began) {
-                (when(visitor, found.started_at))
-                @if let Some(seconds) = call.and_then(|call| call.duration).filter(|seconds| *seconds > 0) {
-                    span.quiet.block { (duration(seconds)) }
-                }
+            p.what {
+                span { (hour(visitor, found.started_at)) }
+                @if let Some(call) = call { span { (became(visitor, call)) } }
+                @if let Some(agent) = agent { span { span.unseen { (texts.agent) " " } (agent) } }
+                @if let Some(opportunity) = found.resolution.as_ref().and_then(|resolution| resolution.opportunity.as_ref()) { span { (texts.opportunity) " " (opportunity.name) } }
+                @if let Some(record) = found.resolution.as_ref().and_then(|resolution| resolution.record.as_ref()) { span { (kind_name(visitor, record.kind)) " " (record.id) } }
+                @else { (nobody(visitor, found)) }
             }
-            td data-label=(texts.state) { (pill(colour, state)) }
+            (pill(colour, state))
         }
     }
 }
 
-fn record_name(visitor: &Visitor, record: Option<&Record>) -> Markup {
-    html! {
-        @match record {
-            None => { span.quiet { (visitor.texts().nobody) } }
-            Some(record) => { (record.name) span.quiet.block { (kind_name(visitor, record.kind)) " " (record.id) } }
-        }
+fn has_name(found: &Found) -> bool {
+    found
+        .resolution
+        .as_ref()
+        .and_then(|resolution| resolution.record.as_ref())
+        .is_some_and(|record| !record.name.is_empty())
+}
+
+/// The person, or the number if nobody is known.
+pub(super) fn title(visitor: &Visitor, found: &Found) -> String {
+    let record = found.resolution.as_ref().and_then(|resolution| resolution.record.as_ref());
+    match (found.erased_at, record.filter(|record| !record.name.is_empty())) {
+        (Some(_), _) => format!("{} {}", visitor.texts().call, found.call_id),
+        (None, Some(record)) => record.name.clone(),
+        (None, None) => number(visitor, found.call.as_ref()),
+    }
+}
+
+/// Why nobody is named.
+fn nobody(visitor: &Visitor, found: &Found) -> Markup {
+    let rule = found.resolution.as_ref().filter(|_| found.erased_at.is_none()).map(|resolution| &resolution.rule);
+    html! { @if let Some(rule) = rule { span { (reasons::sentence(visitor, rule)) } } }
+}
+
+/// Answered, and how long they spoke; or missed, or a voicemail.
+pub(super) fn became(visitor: &Visitor, call: &Call) -> String {
+    let texts = visitor.texts();
+    let lasted = call.talk_seconds().or(call.duration).filter(|seconds| *seconds > 0);
+    match (call.seen().outcome, lasted) {
+        _ if !call.has_ended() => String::new(),
+        (Outcome::Answered, Some(seconds)) => format!("{}, {}", texts.answered, duration(seconds)),
+        (Outcome::Answered, None) => texts.answered.into(),
+        (Outcome::Voicemail, _) => texts.voicemail.into(),
+        (Outcome::Missed, _) if call.seen().outbound => texts.not_reached.into(),
+        (Outcome::Missed, _) => texts.missed_one.into(),
     }
 }
 
@@ -279,6 +409,11 @@ mod tests {
             ("2001", vec![Criterion::Call(CallId(2001)), ids(2001), Criterion::CallerEndsWith("2001".into())]),
             ("41 07", vec![Criterion::CallerEndsWith("4107".into())]),
             ("7", vec![Criterion::Call(CallId(7)), ids(7)]),
+            ("individual 2001", vec![Criterion::Records(vec!["individual 2001".into()])]),
+            ("Société 3001", vec![Criterion::Records(vec!["company 3001".into()])]),
+            ("contact:4001", vec![Criterion::Records(vec!["contact 4001".into()])]),
+            ("07", vec![Criterion::Records(vec![])]),
+            ("staff 12", vec![]),
             ("?!", vec![Criterion::Records(vec![])]),
         ] {
             assert_eq!(criteria_from(text, region), expected, "{text:?}");
@@ -294,6 +429,8 @@ mod tests {
             call: None,
             resolution: None,
             sellsy_id: None,
+            erased_at: None,
+            parked: 0,
         };
         let filters = Filters { q: "06 39".into(), state: "logged".into(), ..Filters::default() };
         let address = address(&filters, Some(&found));

@@ -187,7 +187,9 @@ pub(super) fn picture(visitor: &Visitor, period: &Period, bars: &Bars) -> Markup
     let width = i64::try_from(all).unwrap_or(0) * BAR;
     let summary = texts.chart_summary.replace("{all}", &count(bars.all())).replace("{most}", &count(bars.highest()));
     let title = |n: usize, outcomes: &BTreeMap<Outcome, i64>| {
-        let parts = outcomes.iter().map(|(outcome, calls)| format!("{} {}", count(*calls), outcome.name(visitor).to_lowercase()));
+        let parts = outcomes
+            .iter()
+            .map(|(outcome, calls)| format!("{} {}", count(*calls), outcome.name(visitor).to_lowercase()));
         format!("{}: {}", period.name_of(n, visitor, true), parts.collect::<Vec<_>>().join(", "))
     };
     html! {

@@ -20,6 +20,10 @@ const SENTENCES: &[(&str, &str)] = &[
     ),
     ("the database cannot be used: {}", "la base de données est inutilisable : {why}"),
     ("{} does not answer; work waits for it", "{} ne répond pas ; le travail attend"),
+    (
+        "{} refuses the credential; {} in docs/errors.md says what to do",
+        "{} refuse la clé d’API ; {} dans docs/errors.fr.md dit que faire",
+    ),
     // What to do about a certificate, after what is wrong with it
     (
         "{}: the certificate must name the host and be signed by a CA that this machine trusts; SSL_CERT_FILE names \
@@ -344,6 +348,10 @@ les messages de l’étape followups ne sont plus reçus : la connexion a été 
 shared/vendors/src/budget.rs: {api} does not answer; work waits for it
 Aircall: Aircall does not answer; work waits for it
 Aircall ne répond pas ; le travail attend
+
+shared/vendors/src/budget.rs: {api} refuses the credential; {credential} in docs/errors.md says what to do
+Sellsy: Sellsy refuses the credential; SELLSY_CREDENTIAL in docs/errors.md says what to do
+Sellsy refuse la clé d’API ; SELLSY_CREDENTIAL dans docs/errors.fr.md dit que faire
 
 shared/vendors/src/budget.rs: "it does not answer"
 -: it does not answer

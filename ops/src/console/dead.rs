@@ -3,6 +3,8 @@
 //! Reading the list keeps the dead letters unacked for a moment (`crate::dead`), so this page only refreshes itself while a
 //! job is running, to show its progress.
 
+use std::collections::HashMap;
+
 use crate::dead::letters::DeadLetter;
 use axum::{
     Extension, Form,
@@ -18,30 +20,40 @@ use tokio::sync::Mutex;
 use super::{
     Console, Page, Shared,
     auth::{ActId, GoesOn},
+    calls::title,
     errors,
-    format::{ago, count},
+    format::{ago, count, when},
     jobs::{Choice, Job},
     layout::{self, Section, Visitor},
 };
-use crate::dead::{
-    act::Action,
-    print::{self, CodeGroup},
+use crate::{
+    access::Role,
+    dead::{
+        act::Action,
+        print::{self, CodeGroup},
+    },
+    search::{self, Found},
 };
 
 /// How many dead letters of a group are listed.
 const MAX_LISTED: usize = 20;
 
 /// Each reader that waits for the others takes a database connection, so this process reads only once at a time.
-static READING: Mutex<()> = Mutex::const_new(());
+pub(super) static READING: Mutex<()> = Mutex::const_new(());
 
 #[derive(Deserialize)]
 pub(super) struct Shown {
     /// An error code.
     explain: Option<String>,
+    /// A stage and a code, `logger-SELLSY_PLAN`: all dead letters of that group are listed.
+    all: Option<String>,
 }
 
-/// The groups, and their first dead letters.
-struct Groups(Vec<(CodeGroup, Vec<DeadLetter>)>);
+/// The groups with their first dead letters, and the calls of these.
+struct Groups {
+    groups: Vec<(CodeGroup, Vec<DeadLetter>)>,
+    calls: HashMap<CallId, Found>,
+}
 
 pub(super) async fn page(
     State(console): State<Shared>,
@@ -50,7 +62,7 @@ pub(super) async fn page(
 ) -> Page {
     let texts = visitor.texts();
     let running = console.jobs.is_running();
-    let groups = if running { None } else { Some(load(&console).await) };
+    let groups = if running { None } else { Some(load(&console, shown.all.as_deref()).await) };
     let explained = shown.explain.as_deref().and_then(|code| Some((code, errors::explained(code, visitor.lang)?)));
     let body = html! {
         h1 { (texts.dead_letters) }
@@ -67,29 +79,37 @@ pub(super) async fn page(
             @match groups {
                 None => { p.empty { (texts.list_after_job) } }
                 Some(Err(e)) => { p.problem { (texts.list_unavailable) " " span lang="en" { (format!("{e:#}")) } } }
-                Some(Ok(Groups(groups))) => { (list(&visitor, &groups)) }
+                Some(Ok(groups)) => { (list(&visitor, &groups)) }
             }
         }
     };
     Ok(layout::page(&visitor, Section::Dead, texts.dead_letters, &body))
 }
 
-async fn load(console: &Console) -> anyhow::Result<Groups> {
+async fn load(console: &Console, all: Option<&str>) -> anyhow::Result<Groups> {
     let _reading = READING.lock().await;
     console.dead_letters.prepare().await?;
     let (readers, letters) = console.dead_letters.read(Stage::ALL.to_vec(), |_| true).await?;
     let groups = print::group_by_code(letters.iter().map(|held| &held.letter));
     let first_of = |group: &CodeGroup| {
         let letters = letters.iter().map(|held| &held.letter);
-        letters.filter(|l| l.stage.as_str() == group.stage && l.code == group.code).take(MAX_LISTED).cloned().collect()
+        let most = if all == Some(name(group).as_str()) { usize::MAX } else { MAX_LISTED };
+        letters.filter(|l| l.stage.as_str() == group.stage && l.code == group.code).take(most).cloned().collect()
     };
     let groups = groups.into_iter().map(|group| {
         let letters: Vec<DeadLetter> = first_of(&group);
         (group, letters)
     });
-    let groups = Groups(groups.collect());
+    let groups: Vec<_> = groups.collect();
     readers.close().await;
-    Ok(groups)
+    let ids: Vec<i64> = groups.iter().flat_map(|(_, letters)| letters).filter_map(|l| Some(l.call_id?.0)).collect();
+    let found = search::these(&console.database.client().await?, &ids).await?;
+    Ok(Groups { groups, calls: found.into_iter().map(|found| (found.call_id, found)).collect() })
+}
+
+/// Of a group, in addresses and as the id of its heading.
+fn name(group: &CodeGroup) -> String {
+    format!("{}-{}", group.stage, group.code)
 }
 
 fn job_status(visitor: &Visitor, job: &Job) -> Markup {
@@ -122,7 +142,7 @@ fn job_status(visitor: &Visitor, job: &Job) -> Markup {
     }
 }
 
-fn list(visitor: &Visitor, groups: &[(CodeGroup, Vec<DeadLetter>)]) -> Markup {
+fn list(visitor: &Visitor, Groups { groups, calls }: &Groups) -> Markup {
     let texts = visitor.texts();
     let replayable = groups.iter().filter(|(group, _)| group.stage != Stage::Ingest.as_str());
     let replayable: usize = replayable.map(|(group, _)| group.count).sum();
@@ -131,19 +151,25 @@ fn list(visitor: &Visitor, groups: &[(CodeGroup, Vec<DeadLetter>)]) -> Markup {
         @else {
             div.actions {
                 p { (texts.parked_intro) }
-                @if replayable > 0 { (button(visitor, "/dead/replay", &[("all", "yes")], &texts.retry_all.replace("{}", &replayable.to_string()), "primary")) }
+                @if replayable > 0 && visitor.may(Role::Operator) {
+                    details.confirm data-keep {
+                        summary { (texts.retry_all.replace("{}", &replayable.to_string())) }
+                        p { (texts.retry_question) }
+                        (button(visitor, "/dead/replay", &[("all", "yes")], texts.retry_now_all, "primary"))
+                    }
+                }
             }
-            @for (group, letters) in groups { (group_panel(visitor, group, letters)) }
+            @for (group, letters) in groups { (group_panel(visitor, group, letters, calls)) }
         }
     }
 }
 
-fn group_panel(visitor: &Visitor, group: &CodeGroup, letters: &[DeadLetter]) -> Markup {
+fn group_panel(visitor: &Visitor, group: &CodeGroup, letters: &[DeadLetter], calls: &HashMap<CallId, Found>) -> Markup {
     let (texts, now) = (visitor.texts(), Timestamp::now());
     let fields = [("stage", group.stage), ("code", group.code.as_str())];
     let replayable = group.stage != Stage::Ingest.as_str();
     let at = |at: Option<Timestamp>| at.map_or_else(|| "–".into(), |at| ago(visitor, now, at));
-    let heading = format!("{}-{}", group.stage, group.code);
+    let heading = name(group);
     html! {
         section.panel.group aria-labelledby=(heading) {
             div.group-head {
@@ -152,12 +178,12 @@ fn group_panel(visitor: &Visitor, group: &CodeGroup, letters: &[DeadLetter]) -> 
                     p.quiet { (group.count) " " (if group.count == 1 { texts.message_one } else { texts.messages_lower }) " · " (texts.oldest) " " (at(group.oldest)) " · " (texts.newest_one) " " (at(group.newest)) }
                 }
                 div.buttons {
-                    @if replayable { (button(visitor, "/dead/replay", &fields, &texts.retry_group.replace("{}", &group.count.to_string()), "")) }
-                    details.confirm data-keep {
+                    @if replayable && visitor.may(Role::Operator) { (button(visitor, "/dead/replay", &fields, &texts.retry_group.replace("{}", &group.count.to_string()), "")) }
+                    @if visitor.may(Role::Admin) { details.confirm data-keep {
                         summary { (texts.drop) }
                         p { (texts.drop_warning) }
                         (button(visitor, "/dead/drop", &fields, &texts.drop_for_good.replace("{}", &group.count.to_string()), "danger"))
-                    }
+                    } }
                 }
             }
             p.error-text { (errors::cause(visitor, &group.code, &group.example.error)) }
@@ -166,32 +192,47 @@ fn group_panel(visitor: &Visitor, group: &CodeGroup, letters: &[DeadLetter]) -> 
             table.cards.small {
                 caption.unseen { (heading) }
                 thead { tr {
-                    th scope="col" { (texts.call) } th scope="col" { (texts.event) } th scope="col" { (texts.attempts) }
+                    th scope="col" { (texts.caller) } th scope="col" { (texts.agent) } th scope="col" { (texts.began) }
+                    th scope="col" { (texts.event) } th scope="col" { (texts.attempts) }
                     th scope="col" { (texts.last_failure) } th scope="col" { span.unseen { (texts.action) } }
                 } }
-                tbody { @for letter in letters { (row(visitor, letter, now, replayable)) } }
+                tbody { @for letter in letters { (row(visitor, letter, calls, now, replayable)) } }
             }
-            @if group.count > letters.len() { p.quiet { (texts.and_more.replace("{}", &(group.count - letters.len()).to_string())) } }
+            @if group.count > letters.len() { p { a href={ "/dead?all=" (heading) "#" (heading) } { (texts.and_more.replace("{}", &(group.count - letters.len()).to_string())) } } }
         }
     }
 }
 
-fn row(visitor: &Visitor, letter: &DeadLetter, now: Timestamp, replayable: bool) -> Markup {
+fn row(
+    visitor: &Visitor,
+    letter: &DeadLetter,
+    calls: &HashMap<CallId, Found>,
+    now: Timestamp,
+    replayable: bool,
+) -> Markup {
     let texts = visitor.texts();
+    let found = letter.call_id.and_then(|id| calls.get(&id));
+    let agent = found.and_then(|found| found.call.as_ref()?.user.as_ref()?.name.as_deref());
     html! {
         tr {
-            th scope="row" data-label=(texts.call) {
-                @match letter.call_id { Some(id) => { a href={ "/calls/" (id) } { (id) } } None => { span.quiet { (letter.id) } } }
+            th scope="row" data-label=(texts.caller) {
+                @match (letter.call_id, found) {
+                    (Some(id), Some(found)) => { a href={ "/calls/" (id) } { (title(visitor, found)) } span.quiet.block { (texts.call) " " (id) } }
+                    (Some(id), None) => { a href={ "/calls/" (id) } { (id) } }
+                    (None, _) => { span.quiet { (letter.id) } }
+                }
             }
+            td data-label=(texts.agent) { (agent.unwrap_or("–")) }
+            td data-label=(texts.began) { @match found { Some(found) => { (when(visitor, found.started_at)) } None => { "–" } } }
             td data-label=(texts.event) { (letter.kind.as_deref().unwrap_or("–")) }
             td data-label=(texts.attempts) { (letter.attempts) }
             td data-label=(texts.last_failure) { (letter.last_failure.map_or_else(|| "–".into(), |at| ago(visitor, now, at))) }
-            td.action { @if replayable { (button(visitor, "/dead/replay", &[("id", letter.id.as_str())], texts.retry, "")) } }
+            td.action { a.button href={ "/dead/letters/" (letter.id) } { (texts.details) } @if replayable && visitor.may(Role::Operator) { (button(visitor, "/dead/replay", &[("id", letter.id.as_str())], texts.retry, "")) } }
         }
     }
 }
 
-fn button(visitor: &Visitor, address: &str, fields: &[(&str, &str)], text: &str, class: &str) -> Markup {
+pub(super) fn button(visitor: &Visitor, address: &str, fields: &[(&str, &str)], text: &str, class: &str) -> Markup {
     html! {
         form method="post" action=(address) {
             (visitor.token())

@@ -8,7 +8,7 @@ use resolver::page_of;
 
 use super::{
     by_hand,
-    format::{ago, kind_name, when},
+    format::{kind_name, span, when},
     layout::{Visitor, pill},
     reasons,
 };
@@ -63,7 +63,7 @@ pub(super) fn explain(
                 p.because { (texts.because) " " (reasons::sentence(visitor, &resolution.opportunity_rule)) }
             }
             dt { (texts.looked_up) }
-            dd { (when(visitor, looked_up_at)) ", " (source(visitor, resolution)) }
+            dd { (when(visitor, looked_up_at)) ", " (source(visitor, resolution, looked_up_at)) }
         }
         @if !resolution.candidates.is_empty() {
             h3 { (texts.candidates) }
@@ -95,11 +95,13 @@ fn status(visitor: &Visitor, status: &str) -> Markup {
     }
 }
 
-fn source(visitor: &Visitor, resolution: &Resolution) -> String {
+/// The age of what was read is that at the look-up.
+fn source(visitor: &Visitor, resolution: &Resolution, looked_up_at: Timestamp) -> String {
     let texts = visitor.texts();
     match (resolution.source, resolution.as_of) {
         (Source::Directory, Some(as_of)) => {
-            format!("{}, {} {}", texts.in_directory, texts.read_from_sellsy, ago(visitor, Timestamp::now(), as_of))
+            let age = span(visitor.lang, looked_up_at.duration_since(as_of).as_secs());
+            format!("{}, {}", texts.in_directory, texts.read_from_sellsy.replace("{}", &age))
         }
         (Source::Directory, None) => texts.in_directory.into(),
         (Source::Live, _) => texts.asked_sellsy.into(),

@@ -20,10 +20,11 @@ use resolver::directory::{
 use serde::Deserialize;
 
 use super::{
-    Console, Failed, Page, Shared, decision,
+    Console, Failed, Page, Shared, conditions, decision,
     format::{ago, count},
     layout::{self, Section, Visitor, pill},
 };
+use crate::access::Role;
 
 enum Answer {
     NotAsked,
@@ -75,7 +76,7 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
         h1 { (texts.directory) }
         section.panel aria-labelledby="ask" {
             h2 #ask { (texts.explain_title) }
-            form.search.inline method="post" action="/directory" {
+            @if visitor.may(Role::Operator) { form.search.inline method="post" action="/directory" {
                 (visitor.token())
                 div.field.wide {
                     label for="number" { (texts.number) }
@@ -83,13 +84,13 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
                     p.hint #number-hint { (texts.explain_hint) }
                 }
                 div.field.buttons { button.primary type="submit" { (texts.explain) } }
-            }
+            } } @else { p.quiet { (texts.for_operators) } }
             div aria-live="polite" { (explanation(visitor, answer, &console.settings.sellsy.links)) }
         }
         section.panel aria-labelledby="status" {
             h2 #status { (texts.directory_status) }
             div #kinds data-live="3" { (kinds(visitor, &progress, &sizes, now)) (known(visitor, &reading, now)) }
-            form method="post" action="/directory/sync" { (visitor.token()) button type="submit" { (texts.read_changes) } }
+            @if visitor.may(Role::Operator) { form method="post" action="/directory/sync" { (visitor.token()) button type="submit" { (texts.read_changes) } } }
         }
     };
     Ok(layout::page(visitor, Section::Directory, texts.directory, &body))
@@ -102,7 +103,7 @@ fn explanation(visitor: &Visitor, answer: &Answer, links: &Links) -> Markup {
             Answer::NotAsked => {}
             Answer::NoNumber => { p.problem role="alert" { (texts.no_number) } }
             Answer::NoCredential => { p.problem role="alert" { (texts.no_credential) } }
-            Answer::Failed(problem) => { p.problem role="alert" { (texts.look_up_failed) " " span lang="en" { (problem) } } }
+            Answer::Failed(problem) => { p.problem role="alert" { (texts.look_up_failed) " " (conditions::told(visitor, "", problem)) } }
             Answer::Found(resolution) => { (decision::explain(visitor, resolution, Timestamp::now(), links, None)) }
         }
     }
@@ -149,7 +150,7 @@ fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size], now: Timestam
             @let unread: i64 = sizes.iter().map(|size| size.unread).sum();
             @if unread > 0 { p.hint { (texts.unread) " " (count(unread)) } }
             @for p in progress.iter().filter(|p| p.problem.is_some()) {
-                p.problem { (name(visitor, &p.kind)) ": " span lang="en" { (p.problem.as_deref().unwrap_or_default()) } }
+                p.problem { (name(visitor, &p.kind)) ": " (conditions::told(visitor, "", p.problem.as_deref().unwrap_or_default())) }
             }
         }
     }

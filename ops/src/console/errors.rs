@@ -19,7 +19,9 @@ pub(super) fn cause(visitor: &Visitor, code: &str, error: &str) -> Markup {
         return html! { (error) };
     }
     match conditions::in_french("", &format!("{code}: {error}")) {
-        Some(french) => html! { (french.strip_prefix(code).map_or(french.as_str(), |rest| rest.trim_start_matches([' ', '\u{202f}', ':']))) },
+        Some(french) => {
+            html! { (french.strip_prefix(code).map_or(french.as_str(), |rest| rest.trim_start_matches([' ', '\u{202f}', ':']))) }
+        }
         None => html! { @if let Some(meaning) = meaning(code, visitor.lang) { (meaning) " " } q lang="en" { (error) } },
     }
 }

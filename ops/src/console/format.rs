@@ -17,6 +17,59 @@ pub(super) fn when(visitor: &Visitor, at: Timestamp) -> Markup {
     html! { time datetime=(at) { (local.strftime(pattern)) } }
 }
 
+/// `Lundi 30 novembre 2026`
+pub(super) fn day(visitor: &Visitor, at: Timestamp) -> Markup {
+    const DAYS: [&str; 7] = ["Lundi", "Mardi", "Mercredi", "Jeudi", "Vendredi", "Samedi", "Dimanche"];
+    const MONTHS: [&str; 12] = [
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ];
+    let date = at.to_zoned(visitor.zone.clone()).date();
+    let text = match visitor.lang {
+        Lang::English => date.strftime("%A, %-d %B %Y").to_string(),
+        Lang::French => {
+            let day = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
+            let month = usize::try_from(date.month() - 1).unwrap_or(0);
+            let first = if date.day() == 1 { "1er".into() } else { date.day().to_string() };
+            format!("{} {first} {} {}", DAYS[day % 7], MONTHS[month % 12], date.year())
+        }
+    };
+    html! { time datetime=(date.to_string()) { (text) } }
+}
+
+/// The time of day.
+pub(super) fn hour(visitor: &Visitor, at: Timestamp) -> Markup {
+    html! { time datetime=(at) { (at.to_zoned(visitor.zone.clone()).strftime("%H:%M")) } }
+}
+
+/// In small letters without accents, for sorting and comparing what people type: `hélène` is `helene`.
+pub(super) fn folded(text: &str) -> String {
+    let plain = |c: char| match c {
+        'à' | 'â' | 'ä' | 'á' | 'ã' | 'å' => 'a',
+        'ç' => 'c',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'í' | 'ì' | 'î' | 'ï' => 'i',
+        'ñ' => 'n',
+        'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'œ' => 'o',
+        'ú' | 'ù' | 'û' | 'ü' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'æ' => 'a',
+        c => c,
+    };
+    // Accents that stand on their own are left out.
+    text.to_lowercase().chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).map(plain).collect()
+}
+
 /// The time of day with seconds.
 pub(super) fn time_of_day(visitor: &Visitor, at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.to_zoned(visitor.zone.clone()).strftime("%H:%M:%S")) } }
@@ -106,6 +159,18 @@ pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_compared_without_accents() {
+        for (text, expected) in
+            [("Élodie", "elodie"), ("HÉLÈNE", "helene"), ("He\u{301}le\u{300}ne", "helene"), ("Łukasz", "łukasz")]
+        {
+            assert_eq!(folded(text), expected);
+        }
+        let mut names = vec!["Tom", "Élodie", "Zoé", "anna"];
+        names.sort_by_key(|name| folded(name));
+        assert_eq!(names, ["anna", "Élodie", "Tom", "Zoé"]);
+    }
 
     #[test]
     fn spans_and_counts_are_short() {

@@ -149,7 +149,8 @@ impl Overview {
         let bars = &self.figures.bars;
         let from = self.period.address_of_start(&visitor.zone);
         let tile = |class: &str, state: &str, name: &str, n: i64, note: &str| {
-            let address = if state.is_empty() { format!("/calls?{from}") } else { format!("/calls?state={state}&{from}") };
+            let address =
+                if state.is_empty() { format!("/calls?{from}") } else { format!("/calls?state={state}&{from}") };
             html! { li { a class={ "tile " (class) } href=(address) { strong { (count(n)) } span { (name) } small { (note) } } } }
         };
         let parked = bars.total(Outcome::Parked);

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     MAX_FORM, Shared, audit,
     auth::{self, Needed},
-    by_hand, call, calls, conversations, dead, directory, layout, missed, overview,
+    by_hand, call, calls, conversations, dead, directory, layout, letter, missed, overview,
 };
 use crate::access::Role;
 
@@ -59,6 +59,8 @@ pub(super) fn all() -> Vec<Route> {
         page(Viewer, "/dead", get(dead::page)),
         act(Operator, "replay", "/dead/replay", post(dead::replay)),
         act(Admin, "drop", "/dead/drop", post(dead::drop_selected)),
+        page(Viewer, "/dead/letters/{id}", get(letter::page)),
+        act(Operator, "reveal", "/dead/letters/{id}", post(letter::reveal)),
         page(Viewer, "/directory", get(directory::page)),
         // It changes nothing, and may cost requests.
         asks("/directory", post(directory::explain)),

@@ -32,14 +32,55 @@ pub(super) fn timeline(visitor: &Visitor, lines: &[Line]) -> Markup {
     html! {
         @if let Some(began) = began { p.quiet { (when(visitor, began)) } }
         ol.story {
-            @for (n, line) in lines.iter().enumerate() {
-                @let (class, sentence) = sentence(visitor, &line.what);
-                li class=(class) {
-                    span.at { (time_of_day(visitor, line.at)) span.since { (since(visitor, n.checked_sub(1).map(|n| lines[n].at), line.at)) } }
-                    span.what { (sentence) }
-                    span.stage { (line.stage) }
-                }
+            @for part in parts(lines) {
+                @if let [first, ..] = part && is_request(first) { (requests(visitor, part)) }
+                @else { @for line in part {
+                    @let (class, sentence) = sentence(visitor, &line.what);
+                    li class=(class) {
+                        span.at { (time_of_day(visitor, line.at)) span.since { (since(visitor, before(lines, line), line.at)) } }
+                        span.what { (sentence) }
+                        span.stage { (line.stage) }
+                    }
+                } }
             }
+        }
+    }
+}
+
+fn is_request(line: &Line) -> bool {
+    matches!(line.what, What::Request(_))
+}
+
+/// Requests that follow each other are one part: what was asked of an API interests few who read a story.
+fn parts(lines: &[Line]) -> impl Iterator<Item = &[Line]> {
+    lines.chunk_by(|one, next| is_request(one) == is_request(next))
+}
+
+/// When the line before this one was written.
+fn before(lines: &[Line], line: &Line) -> Option<Timestamp> {
+    let at = lines.iter().position(|other| std::ptr::eq(other, line))?;
+    lines.get(at.checked_sub(1)?).map(|before| before.at)
+}
+
+/// Folded away until they are wanted; open if one of them failed.
+fn requests(visitor: &Visitor, lines: &[Line]) -> Markup {
+    let texts = visitor.texts();
+    let has_failed = lines.iter().any(|line| match &line.what {
+        What::Request(request) => !matches!(request.status, Answer::Status(200..=299)),
+        _ => false,
+    });
+    let name = match lines.len() {
+        1 => texts.one_request.to_owned(),
+        n => texts.n_requests.replace("{}", &n.to_string()),
+    };
+    html! {
+        li class=(REQUEST) {
+            span.at { @if let Some(first) = lines.first() { (time_of_day(visitor, first.at)) } }
+            details.what open[has_failed] data-keep {
+                summary { (name) }
+                ul { @for line in lines { li { (sentence(visitor, &line.what).1) } } }
+            }
+            span.stage { @if let Some(first) = lines.first() { (first.stage) } }
         }
     }
 }

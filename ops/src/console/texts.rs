@@ -171,7 +171,7 @@ texts! {
     need_missed_one: "Une personne a appelé depuis hier et n’a eu personne", "One person has rung since yesterday and reached nobody";
     need_missed_why: "Personne ne leur a encore parlé.", "Nobody has spoken with them yet.";
     logged_note: "dans Sellsy", "in Sellsy";
-    unmatched_note: "aucune fiche n’a ce numéro", "no record has this number";
+    unmatched_note: "sans fiche, ou laissés de côté par les règles", "no record, or left out by the rules";
     waiting_note: "pas encore traités", "not finished yet";
     parked_note: "avec un message en échec", "with a dead letter";
     calls_per_hour: "Appels par heure", "Calls per hour";
@@ -216,7 +216,7 @@ texts! {
     began: "Début", "Started";
     nobody: "Personne", "Nobody";
     number_or_record: "Numéro, fiche ou appel", "Number, record or call";
-    search_hint: "Un numéro ou ses derniers chiffres, un nom ou un identifiant Sellsy, un identifiant d’appel.", "A number or its last digits, a name or an id in Sellsy, or the id of a call.";
+    search_hint: "Un numéro ou ses derniers chiffres, un nom, une fiche (société 3001), l’identifiant d’un appel ou d’un compte rendu.", "A number or its last digits, a name, a record (company 3001), the id of a call or of a log.";
     everybody: "Tous", "All";
     any_state: "Tous", "All";
     from: "Du", "From";
@@ -224,6 +224,23 @@ texts! {
     search: "Chercher", "Search";
     reset: "Effacer", "Reset";
     no_calls: "Aucun appel ne correspond.", "No call matches.";
+    too_few_digits: "D’un numéro, il faut au moins ses quatre derniers chiffres.", "Of a number, at least its last four digits are needed.";
+    one_call: "1 appel", "1 call";
+    n_calls: "{} appels", "{} calls";
+    more_calls: "Plus de {} appels", "More than {} calls";
+    unknown_filter: "Le filtre « {} » n’existe pas ; il est ignoré.", "There is no filter “{}”; it is ignored.";
+    unknown_state: "L’état « {} » n’existe pas ; il est ignoré.", "There is no state “{}”; it is ignored.";
+    no_date: "« {} » n’est pas une date ; écrivez par exemple 2026-11-30.", "“{}” is not a date; write for example 2026-11-30.";
+    order: "Ordre", "Order";
+    newest_first: "Les plus récents d’abord", "Newest first";
+    oldest_first: "Les plus anciens d’abord", "Oldest first";
+    first_ones: "← Les premiers", "← The first";
+    later_ones: "Suivants →", "Later →";
+    erased: "Effacé", "Erased";
+    left_out: "Laissé de côté", "Left out";
+    answered: "Répondu", "Answered";
+    missed_one: "Manqué", "Missed";
+    not_reached: "Sans réponse", "No answer";
     newest: "← Les plus récents", "← Newest";
     older: "Plus anciens →", "Older →";
 
@@ -258,6 +275,14 @@ texts! {
     story: "Histoire", "Story";
     log: "Compte rendu dans Sellsy", "Log in Sellsy";
     is_parked: "Cet appel a un message en échec.", "This call has a dead letter.";
+    are_parked: "Cet appel a {} messages en échec.", "This call has {} dead letters.";
+    log_note_parked: "Tel qu’il doit être ; ce qui manque s’écrit quand le message en échec est relancé.", "What it should say; what is missing is written when the dead letter is replayed.";
+    erased_then: "Les données de cet appel ont été effacées le", "The data of this call were erased on";
+    erased_why: "Il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé. Restent ici son identifiant, celui de son compte rendu dans Sellsy et la date de l’effacement, pour qu’il ne soit jamais enregistré une seconde fois. Le compte rendu dans Sellsy n’est pas touché.", "It is older than RETENTION_DAYS, or somebody asked for it. Its id, the id of its log in Sellsy and the time of the erasure stay here, so that it is never logged a second time. The log in Sellsy is not touched.";
+    waits_until: "Enregistré de lui-même si une fiche avec ce numéro apparaît dans Sellsy avant le", "Logged by itself if a record with this number appears in Sellsy before";
+    waits_no_more: "Trop ancien pour être enregistré de lui-même ; déplacez-le vers une fiche pour l’enregistrer.", "Too old to be logged by itself; move it to a record to log it.";
+    n_requests: "{} requêtes", "{} requests";
+    one_request: "1 requête", "1 request";
     retry_now: "Relancer", "Replay";
     not_decided: "Aucune décision encore.", "No decision yet.";
     only_for_card: "Pour la carte seulement : l’appel n’est pas terminé.", "For the card only: the call has not ended.";
@@ -279,7 +304,7 @@ texts! {
     archived: "Archivée", "Archived";
     rule_in_short: "Un particulier passe avant une société, une société avant un contact ; à type égal, la première que Sellsy liste. Une fiche archivée ne compte pas.", "An individual comes before a company, a company before a contact; of one kind, the first that Sellsy lists. Archived records do not count.";
     in_directory: "dans l’annuaire", "in the phone directory";
-    read_from_sellsy: "lu dans Sellsy", "read from Sellsy";
+    read_from_sellsy: "lu dans Sellsy {} plus tôt", "read from Sellsy {} earlier";
     asked_sellsy: "en demandant à Sellsy", "by asking Sellsy";
     remembered: "pas de nouveau : Sellsy n’avait personne peu avant", "not again: Sellsy had nobody a short while before";
     not_looked_up: "pas du tout", "not at all";
@@ -323,7 +348,7 @@ texts! {
     call_has_not_ended: "L’appel n’est pas terminé.", "The call has not ended.";
     being_written: "Son compte rendu est en train d’être écrit ; réessayez dans une minute.", "Its log is being written at this moment; try again in a minute.";
     comment_stays: "Son compte rendu est un commentaire, que Sellsy ne laisse pas déplacer.", "Its log is a comment, which Sellsy does not let us move.";
-    insights_asked_for: "La base a été remplacée ; les analyses IA qui lui manquent peut-être sont demandées à Aircall.", "The ledger took over from another one; Aircall is asked for AI insights that it may lack.";
+    insights_asked_for: "Des webhooks ont pu se perdre ; les analyses IA qui manquent peut-être sont demandées à Aircall.", "Webhooks may have been lost; Aircall is asked for the AI insights that may be missing.";
     no_insights_came: "Aucune analyse IA n’est arrivée en une heure.", "No AI insights have come within an hour.";
     task_created: "Tâche créée :", "Task created:";
     task_updated: "Tâche mise à jour :", "Task updated:";
@@ -393,6 +418,15 @@ texts! {
     parked_intro: "Ces messages n’ont pas pu être traités ; chacun a sa raison, aucun n’est perdu. Corrigez la cause, puis relancez-les.", "These messages could not be handled; each has its reason, and none is lost. Fix the cause, then replay them.";
     retry: "Relancer", "Replay";
     retry_all: "Tout relancer ({})", "Replay all ({})";
+    retry_question: "Tous les messages sont traités de nouveau. Ceux dont la cause demeure échouent de nouveau.", "All messages are handled again. Those whose cause remains fail again.";
+    retry_now_all: "Oui, tout relancer", "Yes, replay all";
+    details: "Détails", "Details";
+    content: "Contenu", "Contents";
+    headers: "En-têtes", "Headers";
+    first_failure: "Premier échec", "First failure";
+    numbers_are_masked: "Les numéros de téléphone sont masqués. Les afficher est noté au journal des actions.", "Phone numbers are masked. That they are shown stands in the audit.";
+    show_numbers: "Afficher les numéros", "Show the numbers";
+    no_such_letter: "Ce message en échec n’existe pas, ou plus.", "There is no such dead letter, or not any more.";
     retry_group: "Relancer le groupe ({})", "Replay group ({})";
     drop: "Supprimer…", "Drop…";
     drop_warning: "Ce que ces messages auraient écrit est perdu. C’est irréversible.", "What would have been written from these messages is lost. This cannot be undone.";
@@ -408,7 +442,7 @@ texts! {
     attempts: "Essais", "Attempts";
     last_failure: "Dernier échec", "Last failure";
     action: "Action", "Action";
-    and_more: "… et {} autres.", "… and {} more.";
+    and_more: "… et {} autres", "… and {} more";
     replaying: "Relance en cours :", "Replaying:";
     replayed: "Relancés", "Replayed";
     dropping: "Suppression en cours :", "Dropping:";
@@ -423,6 +457,7 @@ texts! {
     number: "Numéro de téléphone", "Phone number";
     explain_hint: "Avec + et l’indicatif du pays, ou comme on le compose ici. Demande l’opportunité à Sellsy, si elle n’est pas connue.", "With + and the country code, or as dialled here. Asks Sellsy for the opportunity, unless it is known.";
     explain: "Expliquer", "Explain";
+    for_operators: "Chercher un numéro est réservé aux opérateurs : cela peut coûter des requêtes.", "Looking a number up is for operators: it may cost requests.";
     no_number: "Ce n’est pas un numéro de téléphone.", "That is not a phone number.";
     no_credential: "La console n’a pas d’accès à Sellsy : réglez SELLSY_CLIENT_ID et SELLSY_CLIENT_SECRET.", "The console has no access to Sellsy: set SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET.";
     look_up_failed: "La recherche a échoué.", "The look-up failed.";

@@ -432,10 +432,19 @@ pub async fn forget(transaction: &Transaction<'_>, number: &E164) -> Result<()> 
 /// Records whose name contains the text, as `individual 2001` and so on. Searches the phone directory, which is far
 /// smaller than the ledger.
 pub async fn records_named(client: &Client, text: &str) -> Result<Vec<String>> {
-    let pattern: String =
-        text.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"%_\\".contains(c)))).collect();
-    let sql = "select kind || ' ' || id from directory_records where record->>'name' ilike $1 limit 500";
-    Ok(client.prepared_query(sql, &[&format!("%{pattern}%")]).await?.iter().map(|row| row.get(0)).collect())
+    let pattern = |word: &str| {
+        let escaped = word.chars().flat_map(|c| ['\\', c].into_iter().skip(usize::from(!"%_\\".contains(c))));
+        format!("%{}%", escaped.collect::<String>())
+    };
+    // Accents that stand on their own are left out of what was typed; Sellsy's names have whole letters.
+    let typed: String = text.chars().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect();
+    let words: Vec<String> = typed.split_whitespace().map(pattern).collect();
+    let sql = "select kind || ' ' || id from directory_records
+                where translate(lower(record->>'name'), 'àâäáãåçéèêëíìîïñóòôöõœúùûüýÿæ', 'aaaaaaceeeeiiiinoooooouuuuyya')
+                      like all (array(select translate(lower(word), 'àâäáãåçéèêëíìîïñóòôöõœúùûüýÿæ', 'aaaaaaceeeeiiiinoooooouuuuyya')
+                                        from unnest($1::text[]) word))
+                limit 500";
+    Ok(client.prepared_query(sql, &[&words]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// Deletes remembered misses that have run out and returns how many.

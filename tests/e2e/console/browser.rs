@@ -75,6 +75,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     check.look("login", "/login").await?;
     check.log_in_by_keyboard().await?;
     check.why_within_two_clicks(wrong).await?;
+    let letter = check.first_letter().await?;
     for (name, path) in [
         ("overview", "/".to_owned()),
         ("calls", "/calls".into()),
@@ -86,6 +87,9 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("dead", "/dead".into()),
         ("explained", "/dead?explain=SELLSY_FORBIDDEN".into()),
         ("directory", "/directory".into()),
+        ("audit", "/audit".into()),
+        ("month", "/?days=30".into()),
+        ("letter", letter),
     ] {
         check.look(name, &path).await?;
     }
@@ -194,12 +198,19 @@ impl PageCheck {
         self.browser.says("Wrong password.").await?;
         eventually(SOON, ready).await.context("one can type again at once")?;
         self.press(CONSOLE_PASSWORD + Key::Enter).await?;
-        self.browser.says("The last 24 hours.").await?;
+        self.browser.says("24 hours").await?;
         self.press(Key::Tab).await?;
         assert_eq!(self.focused("className").await?, "skip", "the first thing is to skip the navigation");
         self.press(Key::Enter).await?;
         assert_eq!(self.focused("id").await?, "main");
         Ok(())
+    }
+
+    /// The address of a dead letter.
+    async fn first_letter(&self) -> Result<String> {
+        self.browser.open(&format!("{}/dead?lang=en", self.console.url)).await?;
+        let link = self.browser.find("a[href^='/dead/letters/']").await?;
+        link.attr("href").await?.context("an address")
     }
 
     /// A user says that this call is on the wrong record: two clicks from the first page show why it is there.

@@ -25,7 +25,10 @@ for (const field of document.querySelectorAll("input:not([type=hidden]), select,
 for (const thing of document.querySelectorAll("a[href], button, summary")) if (!name(thing)) fault("nothing says what this does", thing);
 for (const image of document.querySelectorAll("img")) if (!image.hasAttribute("alt")) fault("a picture without alt", image);
 for (const image of document.querySelectorAll("svg")) {
-  if (image.getAttribute("role") !== "img" || !image.getAttribute("aria-label")) fault("a drawing without a name", image);
+  // What is told otherwise may be hidden, but then nothing in it can be reached.
+  if (image.getAttribute("aria-hidden") === "true") {
+    for (const link of image.querySelectorAll("a")) if (link.getAttribute("tabindex") !== "-1") fault("a hidden link that can be reached", link);
+  } else if (image.getAttribute("role") !== "img" || !image.getAttribute("aria-label")) fault("a drawing without a name", image);
 }
 for (const cell of document.querySelectorAll("th")) if (!cell.scope) fault("a heading cell without scope", cell);
 const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);

@@ -32,9 +32,9 @@ pub struct View {
 }
 
 impl View {
-    pub const DESKTOP: View = View { name: "desktop", width: 1280, height: 800, dark: false };
+    pub const DESKTOP: View = View { name: "desktop", width: 1440, height: 900, dark: false };
     pub const PHONE: View = View { name: "phone", width: 390, height: 844, dark: false };
-    pub const DARK: View = View { name: "dark", width: 1280, height: 800, dark: true };
+    pub const DARK: View = View { name: "dark", width: 1440, height: 900, dark: true };
 }
 
 /// The fields are dropped in this order.

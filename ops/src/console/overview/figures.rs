@@ -97,7 +97,11 @@ impl Figures {
     pub(super) fn shown(&self, visitor: &Visitor, budgets: &[WindowStatus]) -> Markup {
         let texts = visitor.texts();
         let seconds = |s: f64| {
-            if s < 10.0 { format!("{} s", decimal(visitor.lang, s)) } else { super::super::format::span(visitor.lang, s as i64) }
+            if s < 10.0 {
+                format!("{} s", decimal(visitor.lang, s))
+            } else {
+                super::super::format::span(visitor.lang, s as i64)
+            }
         };
         html! {
             dl.figures {

@@ -56,8 +56,8 @@ fn title(visitor: &Visitor, need: &Need) -> Markup {
         Need::Failing { code, times, .. } => {
             html! { (errors::link(code)) " ×" (count(i64::try_from(*times).unwrap_or(i64::MAX))) }
         }
-        Need::Directory { of, .. } => with(texts.need_directory, kind(visitor, of)),
-        Need::DirectoryStale { of } => with(texts.need_directory_stale, kind(visitor, of)),
+        Need::Directory { of, .. } => with(texts.need_directory, &kinds(visitor, of)),
+        Need::DirectoryStale { of } => with(texts.need_directory_stale, &kinds(visitor, of)),
         Need::DelayHeld { delay, .. } => with(texts.need_delay, delay),
         Need::Missed { callers: 1 } => html! { (texts.need_missed_one) },
         Need::Missed { callers } => with(texts.need_missed, &count(i64::try_from(*callers).unwrap_or(i64::MAX))),
@@ -67,7 +67,9 @@ fn title(visitor: &Visitor, need: &Need) -> Markup {
 fn why(visitor: &Visitor, need: &Need, now: Timestamp) -> Markup {
     let texts = visitor.texts();
     match need {
-        Need::BrokerUnavailable { why } => html! { (conditions::told(visitor, "broker", why)) " " (texts.need_broker_why) },
+        Need::BrokerUnavailable { why } => {
+            html! { (conditions::told(visitor, "broker", why)) " " (texts.need_broker_why) }
+        }
         Need::WorkerGone { worker } => html! { (what_stands(visitor, worker)) },
         Need::WorkerNotReady { worker, condition, why } => {
             html! { (conditions::told(visitor, condition, why)) " " (what_stands(visitor, worker)) }
@@ -150,6 +152,10 @@ fn what_stands(visitor: &Visitor, worker: &str) -> &'static str {
         "insights" => texts.without_insights,
         _ => texts.without_followups,
     }
+}
+
+fn kinds(visitor: &Visitor, kinds: &[String]) -> String {
+    kinds.iter().map(|one| kind(visitor, one).to_lowercase()).collect::<Vec<_>>().join(", ")
 }
 
 fn kind<'a>(visitor: &Visitor, kind: &'a str) -> &'a str {

@@ -210,7 +210,12 @@ mod tests {
             let at = Timestamp::from_second(second).unwrap();
             (CallId(id), Line { at, stage: "logger".into(), what: What::Retried(failure) })
         };
-        let all = [failed(1, "CALL_BUSY", 9), failed(2, "SELLSY_PLAN", 8), failed(1, "CALL_BUSY", 7), failed(3, "CALL_BUSY", 1)];
+        let all = [
+            failed(1, "CALL_BUSY", 9),
+            failed(2, "SELLSY_PLAN", 8),
+            failed(1, "CALL_BUSY", 7),
+            failed(3, "CALL_BUSY", 1),
+        ];
         let found: Vec<_> =
             by_code(&all).iter().map(|of| (of.failure.code.clone(), of.times, of.calls.clone())).collect();
         assert_eq!(

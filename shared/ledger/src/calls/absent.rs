@@ -19,9 +19,11 @@ fn eligible() -> String {
     format!("{COULD_HAVE_SOME} and {ENDED} < now() - interval '1 hour'")
 }
 
-/// If the ledger has just taken over from one of which it may lack something: such calls of the last hour before that, and of the minutes in which it was
-/// noticed, with the kinds of insights that their webhooks may have brought in what is lost. A call lacks what it does not have and other calls of its line
-/// had today; of action items it may lack one of several. Also if it waits for one: that message may be lost, too. First those that ended closest to it: insights come within minutes.
+/// Calls whose insights' webhooks may have been lost, with the kinds that they may have brought. If the ledger has just taken over from one of which it may
+/// lack something: calls of the last hour before that, and of the minutes in which it was noticed; first those that ended closest to it, because insights come
+/// within minutes. And calls that Aircall's list has brought in within the last hours: what lost their webhooks, or what the ledger knew of them, may have lost
+/// these, too. A call lacks what it does not have and other calls of its line had today; of action items it may lack one of several. Also if it waits for one:
+/// that message may be lost as well.
 pub async fn may_have_lost_insights(
     client: &Client,
     more_than_s: u32,
@@ -30,22 +32,30 @@ pub async fn may_have_lost_insights(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!(
             "with recent as materialized (
-                 select c.call_id, erased_at, snapshot, snapshot->'number'->>'id' as line,
+                 select c.call_id, erased_at, reconciled_at, snapshot, snapshot->'number'->>'id' as line,
                         array(select distinct split_part(key, ':', 1) from jsonb_object_keys(insights) key) as kinds
                    from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id)),
                   had as (select line, array_agg(distinct kind order by kind) as kinds from recent, unnest(kinds) kind group by line)
              select call_id, lacking
                from recent c join had using (line)
                join lateral (select array(select kind from unnest(had.kinds) kind where kind = 'action_item' or kind <> all(c.kinds)) as lacking) l
-                 on lacking <> '{{}}', ledger_is
+                 on lacking <> '{{}}'
+               left join ledger_is on since > now() - interval '2 hours'
+               join lateral (select since where {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
+                             union all
+                             select reconciled_at where reconciled_at > now() - interval '2 hours' and {ENDED} < now() - interval '5 minutes'
+                             limit 1) lost (at) on true
               where {COULD_HAVE_SOME}
-                and {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
-                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > since)
-              order by abs(extract(epoch from {ENDED} - since)), call_id limit {AT_ONCE}"
+                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > lost.at)
+              order by abs(extract(epoch from {ENDED} - lost.at)), call_id limit {AT_ONCE}"
         )
     });
-    let took_over = "select from ledger_is where since > now() - interval '2 hours'";
-    if client.prepared_query_opt(took_over, &[]).await?.is_none() {
+    let has_reason = "select from ledger_is where since > now() - interval '2 hours'
+                      union all
+                      (select from console_calls s join calls c using (call_id)
+                        where s.started_at > now() - interval '12 hours' and c.reconciled_at > now() - interval '2 hours' limit 1)
+                      limit 1";
+    if client.prepared_query_opt(has_reason, &[]).await?.is_none() {
         return Ok(Vec::new());
     }
     let rows = client.prepared_query(&SQL, &[&f64::from(more_than_s), &f64::from(less_than_s)]).await?;

@@ -357,7 +357,7 @@ impl fmt::Display for What {
             Self::PutOff { .. } => "changed; it is written together with what else changes soon",
             Self::InsightsFound { .. } => "insights found",
             Self::InsightsAskedFor {} => {
-                "the ledger took over from another one; Aircall is asked for AI insights that it may lack"
+                "webhooks may have been lost; Aircall is asked for the AI insights that it may lack"
             }
             Self::NoInsightsCame {} => "no AI insights have come within an hour",
             Self::TaskCreated(_) => "a task was created",

@@ -15,7 +15,10 @@ const HIDDEN: &str = "…";
 pub(super) fn words(error: &Value, sent: Option<&[u8]>) -> Option<String> {
     let of = error.get("error").filter(|error| error.is_object()).unwrap_or(error);
     let text = |name: &str| of[name].as_str().map(str::trim).filter(|text| !text.is_empty());
-    let said = text("message").or_else(|| text("error_description")).or_else(|| text("troubleshoot")).or_else(|| text("error"));
+    let said = text("message")
+        .or_else(|| text("error_description"))
+        .or_else(|| text("troubleshoot"))
+        .or_else(|| text("error"));
     let fields = of["details"].as_object().into_iter().flatten();
     let fields = fields.filter_map(|(name, value)| Some(format!("{name}: {}", of_field(value)?)));
     let all: Vec<String> = said.map(str::to_owned).into_iter().chain(fields).collect();
@@ -115,16 +118,26 @@ mod tests {
 
     #[test]
     fn what_an_api_says_without_what_is_about_people() {
-        let sent = json!({ "subject": "Camille Moreau", "due_date": "2026-11-30", "description": "Rappeler" }).to_string();
+        let sent =
+            json!({ "subject": "Camille Moreau", "due_date": "2026-11-30", "description": "Rappeler" }).to_string();
         for (error, expected) in [
-            (json!({ "error": { "code": 400, "message": "Données invalides", "details": { "due_date": "due_date is wrong" } } }),
-             Some("Données invalides; due_date: due_date is wrong")),
+            (
+                json!({ "error": { "code": 400, "message": "Données invalides", "details": { "due_date": "due_date is wrong" } } }),
+                Some("Données invalides; due_date: due_date is wrong"),
+            ),
             (json!({ "error": { "message": "Camille Moreau n'existe pas", "details": [] } }), Some("… … n'existe pas")),
-            (json!({ "error": { "message": "the value \"Léa Petit\" of +33639984107 or lea@example.com", "details": {} } }),
-             Some("the value \"…\" of … or …")),
-            (json!({ "error": { "message": "", "details": { "number": ["too long", "no digits"], "deep": { "er": "x" } } } }),
-             Some("deep: er: x; number: too long, no digits")),
-            (json!({ "error": "invalid_client", "error_description": "Client authentication failed" }), Some("Client authentication failed")),
+            (
+                json!({ "error": { "message": "the value \"Léa Petit\" of +33639984107 or lea@example.com", "details": {} } }),
+                Some("the value \"…\" of … or …"),
+            ),
+            (
+                json!({ "error": { "message": "", "details": { "number": ["too long", "no digits"], "deep": { "er": "x" } } } }),
+                Some("deep: er: x; number: too long, no digits"),
+            ),
+            (
+                json!({ "error": "invalid_client", "error_description": "Client authentication failed" }),
+                Some("Client authentication failed"),
+            ),
             (json!({ "error": "Not Found", "troubleshoot": "Please check the id" }), Some("Please check the id")),
             (json!({ "error": { "details": { "a": 3 } } }), None),
             (json!("a page"), None),

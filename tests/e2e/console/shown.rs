@@ -1,0 +1,155 @@
+//! What a stranger saw wrong on the pages: erased calls, searches that found nobody, outages that nothing said.
+
+use anyhow::{Context, Result, ensure};
+use base::ids::Stage;
+use harness::{
+    Stack,
+    build::{call, sellsy},
+    eventually,
+};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use super::operator;
+use crate::{CLIENT, SOON};
+
+/// Whatever people type for a call finds it, and what was not understood is said.
+#[tokio::test]
+async fn a_search_finds_what_people_mean() -> Result<()> {
+    let (stack, workers) = Stack::running("console_search").await?;
+    let shared = stack.sandbox.play(&call("+33 6 39 98 00 04")).await?;
+    let client = stack.sandbox.play(&call(CLIENT)).await?;
+    let log = stack.sandbox.logged(client, SOON).await?;
+    stack.sandbox.logged(shared, SOON).await?;
+    let log = log["id"].as_i64().context("an id")?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    operator.says("/calls", &format!("/calls/{client}")).await?;
+    for (query, found) in [
+        ("Roussel Marc", true),
+        ("marc+roussel", true),
+        ("MARC", true),
+        ("individual+2999", false),
+        ("moreau+marc", false),
+    ] {
+        let page = operator.get(&format!("/calls?q={query}")).await?;
+        ensure!(page.contains(&format!("href=\"/calls/{shared}\"")) == found, "{query}: {page}");
+    }
+    for query in ["individual+2001", "particulier%202001", &log.to_string(), "caMÍlle", "Camïlle+Moreau"] {
+        let page = operator.get(&format!("/calls?q={query}")).await?;
+        ensure!(page.contains(&format!("href=\"/calls/{client}\"")), "{query}: {page}");
+        ensure!(!page.contains(&format!("href=\"/calls/{shared}\"")), "{query}: {page}");
+    }
+    for (query, says) in [
+        ("q=07", "at least its last four digits"),
+        ("agents=x", "There is no filter “agents”"),
+        ("state=loged", "There is no state “loged”"),
+        ("from=yesterday", "“From” is not a date"),
+        ("sort=oldest", "2 calls"),
+    ] {
+        let page = operator.get(&format!("/calls?{query}")).await?;
+        ensure!(page.contains(says), "{query}: {page}");
+    }
+    let oldest = operator.get("/calls?sort=oldest").await?;
+    let place = |call: i64| oldest.find(&format!("href=\"/calls/{call}\"")).context("a call");
+    ensure!(place(shared)? < place(client)?, "the one that was played first is first: {oldest}");
+    drop((console, workers));
+    stack.down().await
+}
+
+#[tokio::test]
+async fn an_erased_call_says_so() -> Result<()> {
+    let (stack, workers) = Stack::running("console_erased").await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    stack.sandbox.logged(id, SOON).await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    let (said, good) = stack.callbridge(&["forget", CLIENT, "--yes"]).await?;
+    ensure!(good, "{said}");
+    let page = operator.says(&format!("/calls/{id}"), "were erased on").await?;
+    ensure!(page.contains("is not touched") && !page.contains("Withheld"), "{page}");
+    let list = operator.get("/calls").await?;
+    ensure!(list.contains(&format!("Call {id}")) && list.contains(">Erased<"), "{list}");
+    for wrong in ["Withheld number", "Moreau", "Nobody"] {
+        ensure!(!list.contains(wrong), "{wrong}: {list}");
+    }
+    drop((console, workers));
+    stack.down().await
+}
+
+/// A wrong key is the first thing that the first page says, and the worker that has noticed is not ready.
+#[tokio::test]
+async fn a_refused_credential_is_said_first() -> Result<()> {
+    let mut stack = Stack::new("console_wrong_key").await?;
+    stack.environment.insert("SELLSY_CLIENT_SECRET".into(), "a wrong one".into());
+    let mut workers = Vec::new();
+    for worker in harness::WORKERS {
+        workers.push(stack.start(worker).await?);
+    }
+    workers[0].until_ready(SOON).await?;
+    stack.sandbox.deliver_to(&workers[0].url).await?;
+    stack.sandbox.play(&call(CLIENT)).await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    let page = operator.says("/", "Sellsy refuses the credential").await?;
+    ensure!(page.contains("resolver cannot work"), "{page}");
+    let above = |text: &str| page.find(text).zip(page.find("id=\"tiles\"")).is_some_and(|(need, tiles)| need < tiles);
+    ensure!(above("resolver cannot work"), "it stands above everything else: {page}");
+    operator.says("/", "SELLSY_CREDENTIAL").await?;
+    let french = operator.get("/?lang=fr").await?;
+    ensure!(french.contains("resolver ne peut pas travailler"), "{french}");
+    drop((console, workers));
+    stack.down().await
+}
+
+/// Tiles count calls, and their sum is the first of them; a need names its code, its calls and what to do.
+#[tokio::test]
+async fn the_overview_groups_what_needs_somebody() -> Result<()> {
+    let (stack, workers) = Stack::running("console_needs").await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    operator.says("/", "Nothing needs your attention.").await?;
+    let logged = stack.sandbox.play(&call(CLIENT)).await?;
+    stack.sandbox.logged(logged, SOON).await?;
+    stack.sandbox.play(&call("+33 6 39 98 99 01").missed()).await?;
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(403)]).await?;
+    for _ in 0..3 {
+        stack.sandbox.play(&call(CLIENT)).await?;
+    }
+    stack.parked(Stage::Logger, 3, 2 * SOON).await?;
+    let page = operator.says("/", "Replay group (3)").await?;
+    ensure!(page.contains("SELLSY_FORBIDDEN") && page.contains("×3") && page.contains("since"), "{page}");
+    let tile = |page: &str, class: &str| -> Option<i64> {
+        let tile = page.split(&format!("class=\"tile {class}\"")).nth(1)?;
+        tile.split("<strong>").nth(1)?.split('<').next()?.parse().ok()
+    };
+    let adds_up = || async {
+        let page = operator.get("/").await.ok()?;
+        let parts: Option<i64> =
+            ["logged", "unmatched", "waiting", "parked"].iter().map(|class| tile(&page, class)).sum();
+        (parts == Some(5) && tile(&page, "all") == Some(5)).then_some(())
+    };
+    eventually(SOON, adds_up).await.with_context(|| format!("the tiles add up: {page}"))?;
+    for days in ["7", "30"] {
+        let page = operator.get(&format!("/?days={days}")).await?;
+        ensure!(tile(&page, "all") == Some(5) && page.contains("/calls?from="), "{days}: {page}");
+    }
+    // The call says how many messages it has, and what is written when.
+    let page = operator.get("/calls?state=parked").await?;
+    ensure!(page.matches("pill parked").count() == 3 && page.contains("3 calls"), "{page}");
+
+    // A dead letter's numbers are masked until somebody asks for them, which stands in the audit.
+    let page = operator.get("/dead").await?;
+    let letter = page.split("/dead/letters/").nth(1).and_then(|rest| rest.split('"').next()).context("a letter")?;
+    let address = format!("/dead/letters/{letter}");
+    let page = operator.get(&address).await?;
+    ensure!(page.contains("numbers are masked") && page.contains("callbridge-error-code"), "{page}");
+    let shown = operator.post(&address, &[]).await?;
+    ensure!(shown.status == StatusCode::OK && !shown.text.contains("numbers are masked"), "{}", shown.text);
+    let (audit, _) = stack.callbridge(&["audit", "--act", "reveal", "--json"]).await?;
+    let kept: Vec<Value> = serde_json::from_str(&audit)?;
+    ensure!(kept.len() == 1 && kept[0]["who"] == "Inès Caron" && kept[0]["result"] == "done", "{audit}");
+    ensure!(operator.ask(Method::GET, "/dead/letters/none", &[], &[]).await?.status == StatusCode::NOT_FOUND);
+    drop((console, workers));
+    stack.down().await
+}
