@@ -25,7 +25,7 @@ use self::sessions::{Session, Verdict};
 use super::{
     Console, Failed, MAX_FORM, Shared, layout,
     texts::Lang,
-    visitor::{Person, Visitor, Way},
+    visitor::{Person, UNNAMED, Visitor, Way},
 };
 use crate::{
     access::{Role, role_of},
@@ -215,9 +215,7 @@ async fn by_token(console: &Console, visitor: &Visitor, token: &str) -> Result<I
     }
     drop(client);
     match console.password.check(&console.database, token).await.map_err(Failed::from)? {
-        Verdict::Right => {
-            Ok(Identity::Program(Person { name: "password".into(), role: Role::Admin, way: Way::Password }))
-        }
+        Verdict::Right => Ok(Identity::Program(Person { name: UNNAMED.into(), role: Role::Admin, way: Way::Password })),
         Verdict::Wrong => Err(layout::refused(visitor, StatusCode::UNAUTHORIZED, |texts| texts.wrong_token).into()),
         Verdict::Wait(left) => Err(sign_in::too_many_attempts(console, visitor, left).into()),
     }

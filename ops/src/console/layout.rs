@@ -7,8 +7,11 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 
-use super::texts::{self, Texts};
 pub(super) use super::visitor::{Said, Visitor};
+use super::{
+    texts::{self, Texts},
+    visitor::UNNAMED,
+};
 use crate::access::Role;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -47,7 +50,7 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
                 }
             }
             div.tools {
-                @if let Some(person) = &visitor.person { span.person { (person.name) " " span.quiet { (role_name(visitor, person.role)) } } }
+                @if let Some(person) = &visitor.person { span.person { @if person.name != UNNAMED { (person.name) " " } span.quiet { (role_name(visitor, person.role)) } } }
                 (languages(visitor))
                 form method="post" action="/logout" {
                     (visitor.token())

@@ -89,7 +89,7 @@ texts! {
     role_viewer: "lecture", "viewer";
     role_operator: "opérateur", "operator";
     role_admin: "administrateur", "admin";
-    audit: "Journal des actions", "Audit";
+    audit: "Journal", "Audit";
     audit_intro: "Ce que chacun a fait à la main, et ce que cela a donné. Sans résultat, une action est en cours, ou son processus s’est arrêté avant la fin.", "What everybody did by hand, and what came of it. An act without a result goes on, or its process ended before it was over.";
     nothing_by_hand: "Rien n’a encore été fait à la main.", "Nothing has been done by hand yet.";
     who: "Qui", "Who";

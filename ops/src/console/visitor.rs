@@ -50,6 +50,9 @@ impl Visitor {
     }
 }
 
+/// Who signed in by the password, and typed no name.
+pub(super) const UNNAMED: &str = "password";
+
 /// How somebody signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     super::{
         Console, Failed, Page, Shared, layout,
-        visitor::{Person, Visitor, Way},
+        visitor::{Person, UNNAMED, Visitor, Way},
     },
     SESSION_COOKIE, cookie, is_https,
     oidc::{self, CALLBACK, Returned},
@@ -45,7 +45,7 @@ pub(in crate::console) struct Credentials {
 
 /// A name as one short line.
 pub(super) fn short(name: &str) -> String {
-    crate::relink::named(name, "password").chars().take(LONGEST_NAME).collect()
+    crate::relink::named(name, UNNAMED).chars().take(LONGEST_NAME).collect()
 }
 
 /// Redirects lead only to our own pages.
@@ -138,7 +138,7 @@ pub(in crate::console) async fn log_in(
         Verdict::Wrong => {
             tracing::warn!("Signing in at the console failed: wrong password.");
             // Who that was is not known: not even what was typed as a name is kept, which may be the password.
-            let nobody = Person { name: "password".into(), ..person };
+            let nobody = Person { name: UNNAMED.into(), ..person };
             kept(&console, &nobody, Ended::Refused, Some("wrong password")).await?;
             let problem = visitor.texts().wrong_password;
             Ok(page(&console, &visitor, StatusCode::UNAUTHORIZED, &given.next, Some(problem)))

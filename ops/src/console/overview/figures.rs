@@ -98,7 +98,7 @@ impl Figures {
         let texts = visitor.texts();
         let seconds = |s: f64| {
             if s < 10.0 {
-                format!("{} s", decimal(visitor.lang, s))
+                format!("{} s", decimal(visitor.lang, s.max(0.1)))
             } else {
                 super::super::format::span(visitor.lang, s as i64)
             }
