@@ -10,7 +10,9 @@ use anyhow::Context;
 use base::{
     db::{Client, Database},
     health::Readiness,
+    say,
     settings::Settings,
+    tell,
 };
 use broker::{
     amqp::{Link, Publisher},
@@ -56,12 +58,12 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let window = match window(arguments, &settings.time_zone, Timestamp::now()) {
         Ok(window) => window,
         Err(problem) => {
-            eprintln!("callbridge: {problem}");
+            tell!("callbridge: {problem}");
             return Ok(ExitCode::from(2));
         }
     };
     let Some(client) = database.lock(NAME, Duration::ZERO).await? else {
-        eprintln!("callbridge: another backfill is running");
+        tell!("callbridge: another backfill is running");
         return Ok(ExitCode::FAILURE);
     };
     let links_down = CancellationToken::new();
@@ -71,7 +73,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let interrupted = if how.dry_run || how.again { None } else { reconciliation::progress(&client, NAME).await? };
     let from = interrupted.and_then(|run| resume_from(&run, window, now)).unwrap_or(window.0);
     if from > window.0 {
-        eprintln!("An earlier run was interrupted: resuming with the calls from {from:.0}.");
+        tell!("An earlier run was interrupted: resuming with the calls from {from:.0}.");
     }
     if !how.dry_run {
         reconciliation::begin(&client, NAME, window.0, window.1, from).await?;
@@ -82,12 +84,12 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         _ = tokio::signal::ctrl_c() => None,
     };
     links_down.cancel();
-    println!("{}", summary(&walk.tally, how));
+    say!("{}", summary(&walk.tally, how));
     match ended {
         Some(Ok(())) => Ok(ExitCode::SUCCESS),
         Some(Err(e)) => Err(e.context("interrupted; the same command resumes from here")),
         None => {
-            eprintln!("Stopped; the same command resumes from here.");
+            tell!("Stopped; the same command resumes from here.");
             Ok(ExitCode::FAILURE)
         }
     }
@@ -128,7 +130,7 @@ async fn reconciler(
     let condition = Readiness::default().condition("broker");
     let link = Link::start(&settings.amqp_url, "callbridge backfill".into(), condition, links_down.clone());
     if timeout(BROKER_TIMEOUT, link.connected()).await.is_err() {
-        eprintln!("The broker does not answer: what is found is stored in the database until ingest can publish it.");
+        tell!("The broker does not answer: what is found is stored in the database until ingest can publish it.");
     }
     let publisher = Publisher::new(link, Names::new(settings.amqp_namespace.clone()), PUBLISH_TIMEOUT);
     let aircall =
@@ -158,7 +160,7 @@ fn window(arguments: &Arguments, zone: &TimeZone, now: Timestamp) -> Result<(Tim
 /// What another command's `--since` says; `None` when a mistake in it was reported.
 pub(crate) async fn since(client: &Client, settings: &Settings, text: &str) -> anyhow::Result<Option<Timestamp>> {
     let since = parse_time("--since", text, &settings.time_zone, client.now().await?);
-    Ok(since.inspect_err(|problem| eprintln!("callbridge: {problem}")).ok())
+    Ok(since.inspect_err(|problem| tell!("callbridge: {problem}")).ok())
 }
 
 fn parse_time(name: &str, text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, String> {

@@ -2,19 +2,19 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
-use base::{db::Database, ids::CallId};
+use base::{db::Database, ids::CallId, out, say, tell};
 use ledger::timeline::{self, Line};
 
 pub(crate) async fn run(database: &Database, id: i64, json: bool) -> anyhow::Result<ExitCode> {
     let lines = timeline::of(&database.client().await?, CallId(id)).await?;
     if lines.is_empty() {
-        eprintln!("callbridge: nothing is known of call {id}");
+        tell!("callbridge: nothing is known of call {id}");
         return Ok(ExitCode::FAILURE);
     }
     if json {
-        println!("{}", serde_json::to_string_pretty(&lines)?);
+        say!("{}", serde_json::to_string_pretty(&lines)?);
     } else {
-        print!("{}", story(&lines));
+        out::print(story(&lines));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,6 +19,7 @@ use base::{
     health::Readiness,
     ids::Stage,
     settings::Settings,
+    tell,
 };
 use broker::{
     amqp::{Link, Publisher},
@@ -144,7 +145,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: Dead)
     if let Dead::Drop { yes: false, .. } = command
         && !can_ask()
     {
-        eprintln!("callbridge: dropping needs a confirmation, and there is no terminal to ask on; add --yes");
+        tell!("callbridge: dropping needs a confirmation, and there is no terminal to ask on; add --yes");
         return Ok(ExitCode::from(2));
     }
     let (links_down, readiness) = (CancellationToken::new(), Readiness::default());

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
-use base::db::Database;
+use base::{db::Database, out, say, tell};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use resolver::directory::{
@@ -28,9 +28,9 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
     let opportunities = opportunities::reading(&client).await?;
     if json {
         let status = json!({ "kinds": progress, "sizes": sizes, "opportunities": opportunities });
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        say!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print!("{}", render(&progress, &sizes, &opportunities, Timestamp::now()));
+        out::print(render(&progress, &sizes, &opportunities, Timestamp::now()));
     }
     let is_good = |p: &Progress| {
         p.loaded_at.is_some() && p.problem.is_none() && p.too_few().is_none_or(|too_few| !too_few.is_serious())
@@ -44,7 +44,7 @@ pub(crate) async fn sync(database: &Database, turn: Turn) -> anyhow::Result<Exit
     let client = database.client().await?;
     let asked = store::request(&client, turn).await?;
     if !asked {
-        eprintln!("callbridge: the first load has not begun: it begins automatically as soon as a resolver runs");
+        tell!("callbridge: the first load has not begun: it begins automatically as soon as a resolver runs");
         return Ok(ExitCode::FAILURE);
     }
     let mut bars = Bars::new();
@@ -54,8 +54,8 @@ pub(crate) async fn sync(database: &Database, turn: Turn) -> anyhow::Result<Exit
         bars.show(&progress);
         if let Some(p) = progress.iter().find(|p| p.problem.is_some()) {
             bars.end();
-            eprintln!("callbridge: {}: {}", p.kind, p.problem.as_deref().unwrap_or_default());
-            eprintln!("The resolver retries automatically; `callbridge directory status` shows the result.");
+            tell!("callbridge: {}: {}", p.kind, p.problem.as_deref().unwrap_or_default());
+            tell!("The resolver retries automatically; `callbridge directory status` shows the result.");
             return Ok(ExitCode::FAILURE);
         }
         if progress.iter().all(|p| !p.is_requested()) {
@@ -67,7 +67,7 @@ pub(crate) async fn sync(database: &Database, turn: Turn) -> anyhow::Result<Exit
             last_change = (Instant::now(), now);
         } else if last_change.0.elapsed() > STALLED_AFTER {
             bars.end();
-            eprintln!("callbridge: no resolver has started this: is one running? The request stays until one does.");
+            tell!("callbridge: no resolver has started this: is one running? The request stays until one does.");
             return Ok(ExitCode::FAILURE);
         }
         sleep(POLL_EVERY).await;
@@ -171,9 +171,9 @@ fn render(progress: &[Progress], sizes: &[Size], opportunities: &Reading, now: T
 pub(crate) async fn unread(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let fields = contents::unread(&database.client().await?).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&fields)?);
+        say!("{}", serde_json::to_string_pretty(&fields)?);
     } else {
-        print!("{}", unread_table(&fields));
+        out::print(unread_table(&fields));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,8 +8,11 @@ use anyhow::{Context, anyhow};
 use base::{
     db::Database,
     ids::CallId,
+    out,
     phone::{self, Caller, Region},
+    say,
     settings::Settings,
+    tell,
 };
 use jiff::Timestamp;
 use ledger::{
@@ -41,15 +44,15 @@ pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, js
         Some(of_number(database, settings, text).await?)
     };
     let Some(decision) = decision else {
-        eprintln!(
+        tell!(
             "callbridge: no decision is known for call {text} (write a phone number with + and its country code, or a leading 0)"
         );
         return Ok(ExitCode::FAILURE);
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&decision.resolution)?);
+        say!("{}", serde_json::to_string_pretty(&decision.resolution)?);
     } else {
-        print!("{}", story(&decision, Timestamp::now()));
+        out::print(story(&decision, Timestamp::now()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -18,9 +18,11 @@ use base::{
     db::{Client, Database},
     health::Readiness,
     ids::Stage,
+    out,
     phone::{self, E164, Regions},
     rules::Rules,
     settings::Settings,
+    tell,
 };
 use broker::event::Event;
 use clap::Args;
@@ -86,13 +88,13 @@ impl Found {
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(number) = phone::parse(&arguments.number, settings.regions.first()) else {
-        eprintln!(
+        tell!(
             "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
         );
         return Ok(ExitCode::from(2));
     };
     if !arguments.yes && !arguments.dry_run && !can_ask() {
-        eprintln!("callbridge: erasing needs a confirmation, and there is no terminal to ask on; add --yes");
+        tell!("callbridge: erasing needs a confirmation, and there is no terminal to ask on; add --yes");
         return Ok(ExitCode::from(2));
     }
     let links_down = CancellationToken::new();
@@ -127,10 +129,10 @@ async fn forget(
         return Ok(ExitCode::SUCCESS);
     }
     if !arguments.yes {
-        eprint!("Erase all this permanently? [y/N] ");
+        out::print_beside("Erase all this permanently? [y/N] ");
         if !answered_yes().context("the answer could not be read")? {
             readers.close().await;
-            eprintln!("Nothing was erased.");
+            tell!("Nothing was erased.");
             return Ok(ExitCode::FAILURE);
         }
     }

@@ -5,6 +5,9 @@
 //! Exit codes: 0 when the answer was found or the work is done, 1 when there is no answer or something went wrong, 2 for
 //! wrong arguments or settings.
 
+// Everything is printed by `base::out`, which does not mind if nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod backfill;
 mod budget;
 mod call;
@@ -31,9 +34,10 @@ use anyhow::Context;
 use base::{
     db::{Database, Plans},
     health::Readiness,
+    out,
     settings::{Needs, Settings},
     telemetry::colours,
-    tls,
+    tell, tls,
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -231,10 +235,11 @@ enum Directory {
 async fn main() -> ExitCode {
     tls::install_provider();
     let result = Box::pin(run(Cli::parse().command)).await;
-    result.unwrap_or_else(|e| {
-        eprintln!("callbridge: {e:#}");
+    let code = result.unwrap_or_else(|e| {
+        tell!("callbridge: {e:#}");
         ExitCode::FAILURE
-    })
+    });
+    out::end("callbridge", code)
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -320,7 +325,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(arguments) => match Settings::from_environment(nothing) {
             Ok(settings) => migrate::run(&settings, &arguments).await,
             Err(problems) => {
-                eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
+                out::print_beside(problems.cannot_start("callbridge", ".env.example"));
                 Ok(ExitCode::from(2))
             }
         },
@@ -385,7 +390,7 @@ async fn with_installation(
     let settings = match Settings::from_environment(needs).and_then(|settings| tls::check().map(|()| settings)) {
         Ok(settings) => settings,
         Err(problems) => {
-            eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
+            out::print_beside(problems.cannot_start("callbridge", ".env.example"));
             return Ok(ExitCode::from(2));
         }
     };
@@ -407,7 +412,10 @@ fn print_completions(shell: Shell) {
         Shell::Zsh => Known::Zsh,
         Shell::Fish => Known::Fish,
     };
-    clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut std::io::stdout());
+    // Into memory: it panics if it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut script);
+    out::print(String::from_utf8_lossy(&script));
 }
 
 /// How long ago, for people.

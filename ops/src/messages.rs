@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use base::{db::Database, phone, settings::Settings};
+use base::{db::Database, phone, say, settings::Settings, tell};
 use clap::Args;
 use ledger::messages::{self, Conversation};
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         Some(typed) => match phone::parse(typed, settings.regions.first()) {
             Some(number) => Some(number),
             None => {
-                eprintln!(
+                tell!(
                     "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
                 );
                 return Ok(ExitCode::from(2));
@@ -44,13 +44,13 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let all = messages::conversations(&client, since, number.as_ref()).await.context("the ledger could not be read")?;
     if arguments.json {
         let report = serde_json::json!({ "since": since, "conversations": all });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
     if all.is_empty() {
-        println!("No text message since then.");
+        say!("No text message since then.");
         if settings.rules.messages.is_none() {
-            println!("They are written down if the file of rules (RULES) has a section [messages].");
+            say!("They are written down if the file of rules (RULES) has a section [messages].");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -67,7 +67,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             conversation.id.to_string(),
         ]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 

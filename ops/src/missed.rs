@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use base::{
     db::{Client, Database},
+    out, say,
     settings::Settings,
 };
 use clap::Args;
@@ -54,9 +55,9 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     if arguments.json {
         let tasks: Vec<_> = all.iter().filter_map(|missed| tasks.of(missed)).collect();
         let report = serde_json::json!({ "since": since, "missed": all, "tasks": tasks });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report(&all, &tasks, &settings.time_zone));
+        out::print(report(&all, &tasks, &settings.time_zone));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,9 @@ use anyhow::Context;
 use base::{
     db::Database,
     phone::{self, E164},
+    say,
     settings::Settings,
+    tell,
 };
 use clap::Args;
 use ledger::{calls, resolution::RecordRef, timeline::Reason};
@@ -33,7 +35,7 @@ pub(crate) struct Arguments {
 fn number(settings: &Settings, text: &str) -> Option<E164> {
     let number = phone::parse(text, settings.regions.first());
     if number.is_none() {
-        eprintln!(
+        tell!(
             "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
         );
     }
@@ -46,16 +48,16 @@ pub(crate) async fn pin(database: &Database, settings: &Settings, arguments: &Ar
     // Only to learn whether it exists, and its name.
     let found = look_up(database, settings)?.record(to, Reason::NoRecord, false).await;
     let Some(resolution) = found.context("the record could not be read")? else {
-        eprintln!("callbridge: Sellsy has no {}", String::from(to));
+        tell!("callbridge: Sellsy has no {}", String::from(to));
         return Ok(ExitCode::FAILURE);
     };
     let client = database.client().await?;
     pins::pin(&client, &number, to, &arguments.who.name()).await.context("the pin could not be stored")?;
     let name = resolution.record.map(|record| record.name).unwrap_or_default();
-    println!("From now on {} means {} {name}.", number.as_str(), String::from(to));
+    say!("From now on {} means {} {name}.", number.as_str(), String::from(to));
     let waiting = calls::waiting_for(&client, &[number.as_str()], settings.rematch_days).await?;
     for call in waiting {
-        println!("A call waits for a record: callbridge relink {call} --to {}:{}", to.kind, to.id);
+        say!("A call waits for a record: callbridge relink {call} --to {}:{}", to.kind, to.id);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,10 +65,10 @@ pub(crate) async fn pin(database: &Database, settings: &Settings, arguments: &Ar
 pub(crate) async fn unpin(database: &Database, settings: &Settings, text: &str) -> anyhow::Result<ExitCode> {
     let Some(number) = number(settings, text) else { return Ok(ExitCode::from(2)) };
     if pins::unpin(&database.client().await?, &number).await.context("the pin could not be removed")? {
-        println!("{} is found by the match rules again.", number.as_str());
+        say!("{} is found by the match rules again.", number.as_str());
         Ok(ExitCode::SUCCESS)
     } else {
-        eprintln!("callbridge: {} is not pinned", number.as_str());
+        tell!("callbridge: {} is not pinned", number.as_str());
         Ok(ExitCode::FAILURE)
     }
 }
@@ -74,15 +76,15 @@ pub(crate) async fn unpin(database: &Database, settings: &Settings, text: &str) 
 pub(crate) async fn list(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let pins = pins::all(&database.client().await?).await.context("the pins could not be read")?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&pins)?);
+        say!("{}", serde_json::to_string_pretty(&pins)?);
         return Ok(ExitCode::SUCCESS);
     }
     if pins.is_empty() {
-        println!("No number is pinned to a record.");
+        say!("No number is pinned to a record.");
     }
     for Pin { number, record, by, at, is_gone } in pins {
         let gone = if is_gone { "; it is gone or archived, so the match rules count" } else { "" };
-        println!("{number:<16} {} (pinned by {by}, on {}){gone}", String::from(record), at.strftime("%Y-%m-%d"));
+        say!("{number:<16} {} (pinned by {by}, on {}){gone}", String::from(record), at.strftime("%Y-%m-%d"));
     }
     Ok(ExitCode::SUCCESS)
 }

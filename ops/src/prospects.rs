@@ -7,7 +7,9 @@ use base::{
     db::Database,
     error::{Code, Error, Result},
     ids::{CallId, Kind},
+    say,
     settings::Settings,
+    tell,
 };
 use broker::event::RecordHint;
 use clap::{Args, Subcommand};
@@ -117,19 +119,19 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let undone = undo(database, &sellsy, CallId(*call), &who.name()).await.context("it could not be deleted")?;
     match undone {
         Undone::Deleted(id) => {
-            println!("Individual {id} is deleted in Sellsy, and is not created again for its number.");
+            say!("Individual {id} is deleted in Sellsy, and is not created again for its number.");
         }
         Undone::WasGone(id) => {
-            println!("Individual {id} was deleted in Sellsy before, and is not created again for its number.");
+            say!("Individual {id} was deleted in Sellsy before, and is not created again for its number.");
         }
         Undone::Changed(id) => {
-            eprintln!(
+            tell!(
                 "callbridge: somebody has changed individual {id} in Sellsy, so it stays: delete it there if it is not wanted"
             );
             return Ok(ExitCode::FAILURE);
         }
         Undone::NoProspect => {
-            eprintln!("callbridge: no prospect was created for call {call}, or it was undone before");
+            tell!("callbridge: no prospect was created for call {call}, or it was undone before");
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -142,11 +144,11 @@ async fn list(database: &Database, settings: &Settings, arguments: &Arguments) -
     let prospects = followups::prospects(&client, since).await.context("the ledger could not be read")?;
     if arguments.json {
         let report = serde_json::json!({ "since": since, "prospects": prospects });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
     if prospects.is_empty() {
-        println!("No prospect was created since then.");
+        say!("No prospect was created since then.");
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table(["created", "number", "individual", "call", ""]);
@@ -155,6 +157,6 @@ async fn list(database: &Database, settings: &Settings, arguments: &Arguments) -
         let gone = if is_gone { "deleted since" } else { "" };
         table.add_row([at, number, individual.to_string(), call.to_string(), gone.into()]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(ExitCode::SUCCESS)
 }

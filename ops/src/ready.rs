@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{anyhow, bail, ensure};
 use base::{
-    client,
+    client, say,
     settings::{Needs, Settings},
 };
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
         Ok((status, body)) => (status == 200, in_words(status, &body)),
         Err(e) => (false, format!("not ready: {url}: {e:#}")),
     };
-    println!("{words}");
+    say!("{words}");
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -7,7 +7,9 @@ use base::{
     db::Database,
     error::Result,
     ids::{CallId, Kind},
+    say,
     settings::Settings,
+    tell,
 };
 use clap::Args;
 use ledger::{
@@ -113,19 +115,19 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     match moved.context("the call could not be moved")? {
         Moved::To(resolution) => {
             if *json {
-                println!("{}", serde_json::to_string_pretty(&resolution)?);
+                say!("{}", serde_json::to_string_pretty(&resolution)?);
             } else {
                 let name = resolution.record.as_ref().map(|record| record.name.as_str()).unwrap_or_default();
                 let opportunity = resolution.opportunity.as_ref();
                 let opportunity = opportunity.map_or_else(|| "none".into(), |o| format!("{} {}", o.id, o.name));
-                println!("Call {call} belongs to {} {name} from now on.", String::from(*to));
-                println!("opportunity  {opportunity}: {}", resolution.opportunity_rule);
-                println!("The logger moves its log within some seconds: callbridge call {call}");
+                say!("Call {call} belongs to {} {name} from now on.", String::from(*to));
+                say!("opportunity  {opportunity}: {}", resolution.opportunity_rule);
+                say!("The logger moves its log within some seconds: callbridge call {call}");
             }
             return Ok(ExitCode::SUCCESS);
         }
-        Moved::NoSuchRecord => eprintln!("callbridge: Sellsy has no {}", String::from(*to)),
-        Moved::Refused(why) => eprintln!("callbridge: call {call} cannot be moved: {}", refusal(why)),
+        Moved::NoSuchRecord => tell!("callbridge: Sellsy has no {}", String::from(*to)),
+        Moved::Refused(why) => tell!("callbridge: call {call} cannot be moved: {}", refusal(why)),
     }
     Ok(ExitCode::FAILURE)
 }

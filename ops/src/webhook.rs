@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use base::{db::Database, settings::Settings};
+use base::{db::Database, say, settings::Settings, tell};
 use clap::Subcommand;
 use comfy_table::{Table, presets};
 use ingest::webhooks::{self, Installed};
@@ -77,15 +77,15 @@ fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -
                     "token_known": line.known_token, "events": line.webhook.events, "missing": line.missing })
         };
         let webhooks: Vec<_> = lines.iter().map(of).collect();
-        println!("{}", serde_json::to_string_pretty(&json!({ "delivers": good, "webhooks": webhooks }))?);
+        say!("{}", serde_json::to_string_pretty(&json!({ "delivers": good, "webhooks": webhooks }))?);
     } else if lines.is_empty() {
-        println!("The account has no webhook.");
+        say!("The account has no webhook.");
     } else {
-        println!("{}", table(&lines, needed.len()));
+        say!("{}", table(&lines, needed.len()));
     }
     if !good {
-        eprintln!("callbridge: no active webhook brings all {} events that are needed.", needed.len());
-        eprintln!("To create or repair one: callbridge webhook install --url https://<your host>{PATH}");
+        tell!("callbridge: no active webhook brings all {} events that are needed.", needed.len());
+        tell!("To create or repair one: callbridge webhook install --url https://<your host>{PATH}");
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -119,30 +119,30 @@ fn table(lines: &[Line<'_>], needed: usize) -> Table {
 
 async fn install(aircall: &Aircall, settings: &Settings, url: &str) -> anyhow::Result<ExitCode> {
     if let Err(problem) = check_url(url) {
-        eprintln!("callbridge: {problem}");
+        tell!("callbridge: {problem}");
         return Ok(ExitCode::from(2));
     }
     let (done, webhook) = webhooks::install(aircall, url, &webhooks::needed(&settings.rules))
         .await
         .context("the webhook could not be set up")?;
     match done {
-        Installed::Created => println!("Created, for {} events.", webhook.events.len()),
-        Installed::WasThere => println!("It exists, active and with all events: nothing to do."),
+        Installed::Created => say!("Created, for {} events.", webhook.events.len()),
+        Installed::WasThere => say!("It exists, active and with all events: nothing to do."),
         Installed::Repaired { enabled, added } => {
             if enabled {
-                println!("It was disabled and is enabled again.");
+                say!("It was disabled and is enabled again.");
             }
             if !added.is_empty() {
-                println!("Added: {}.", added.join(", "));
+                say!("Added: {}.", added.join(", "));
             }
         }
     }
     match &webhook.token {
         Some(_) if webhooks::has_token(&webhook, &settings.aircall.webhook_tokens) => {
-            println!("Its token is in AIRCALL_WEBHOOK_TOKENS.");
+            say!("Its token is in AIRCALL_WEBHOOK_TOKENS.");
         }
-        Some(token) => println!("Set AIRCALL_WEBHOOK_TOKENS={} for ingest and restart it.", token.expose_secret()),
-        None => println!("Aircall did not return its token: GET /v1/webhooks of its API shows it."),
+        Some(token) => say!("Set AIRCALL_WEBHOOK_TOKENS={} for ingest and restart it.", token.expose_secret()),
+        None => say!("Aircall did not return its token: GET /v1/webhooks of its API shows it."),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! Prints the findings as a table for people, or as JSON for programs.
 
+use base::say;
 use comfy_table::{Cell, Color, Table};
 use serde_json::json;
 
@@ -7,18 +8,18 @@ use super::{Finding, State};
 
 pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
     let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
-    println!("{}", serde_json::to_string_pretty(&json!({ "works": works, "findings": findings }))?);
+    say!("{}", serde_json::to_string_pretty(&json!({ "works": works, "findings": findings }))?);
     Ok(())
 }
 
 pub(super) fn table(findings: &[Finding]) {
-    println!("{}", rendered(findings));
+    say!("{}", rendered(findings));
     let count = |state| findings.iter().filter(|f| f.verdict.state == state).count();
     let (failed, skipped, warnings) = (count(State::Failed), count(State::NotChecked), count(State::Warning));
     if failed + skipped + warnings == 0 {
-        println!("Everything works.");
+        say!("Everything works.");
     } else {
-        println!("{failed} failed, {skipped} not checked, {warnings} warnings, {} ok.", count(State::Ok));
+        say!("{failed} failed, {skipped} not checked, {warnings} warnings, {} ok.", count(State::Ok));
     }
 }
 

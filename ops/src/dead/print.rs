@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
 use crate::dead::letters::{DeadLetter, UnackedLetter};
+use base::{out, say, tell};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,12 +31,12 @@ pub(super) async fn list(dead_letters: &DeadLetters, filter: &Filter, json: bool
     let groups = group_by_code(letters.iter().map(|held| &held.letter));
     readers.close().await;
     if json {
-        println!("{}", serde_json::to_string_pretty(&groups)?);
+        say!("{}", serde_json::to_string_pretty(&groups)?);
     } else if groups.is_empty() {
-        println!("There are no dead letters.");
+        say!("There are no dead letters.");
     } else {
-        println!("{}", table(&groups, Timestamp::now()));
-        println!("docs/errors.md says what to do about each code; then run `callbridge dead replay --code <code>`.");
+        say!("{}", table(&groups, Timestamp::now()));
+        say!("docs/errors.md says what to do about each code; then run `callbridge dead replay --code <code>`.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +45,7 @@ pub(super) async fn show(dead_letters: &DeadLetters, id: &str, payload: bool, js
     let (readers, letters) = dead_letters.read(Filter::default().stages(), |held| held.letter.id == id).await?;
     readers.close().await;
     let Some(held) = letters.first() else {
-        eprintln!("callbridge: no dead letter has the id {id}");
+        tell!("callbridge: no dead letter has the id {id}");
         return Ok(ExitCode::FAILURE);
     };
     if json {
@@ -53,11 +54,11 @@ pub(super) async fn show(dead_letters: &DeadLetters, id: &str, payload: bool, js
         if payload {
             value["payload"] = body(held);
         }
-        println!("{}", serde_json::to_string_pretty(&value)?);
+        say!("{}", serde_json::to_string_pretty(&value)?);
     } else {
-        print!("{}", describe(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
+        out::print(describe(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
         if payload {
-            println!("\n{:#}", body(held));
+            say!("\n{:#}", body(held));
         }
     }
     Ok(ExitCode::SUCCESS)

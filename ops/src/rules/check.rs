@@ -6,8 +6,10 @@ use std::{
 };
 
 use base::{
+    out,
     phone::{Region, Regions},
     rules::{self, Mistake},
+    say, tell,
 };
 use clap::Args;
 use serde_json::json;
@@ -24,7 +26,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let set = std::env::var_os("RULES").filter(|path| !path.is_empty()).map(PathBuf::from);
     let Some(file) = arguments.file.clone().or(set) else {
-        eprintln!("callbridge: name a file, or set RULES");
+        tell!("callbridge: name a file, or set RULES");
         return Ok(ExitCode::from(2));
     };
     // Where numbers without a country code are dialled; `callbridge check` says if the setting is wrong.
@@ -33,9 +35,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mistakes = rules::read(&file, region).err().unwrap_or_default();
     if arguments.json {
         let report = json!({ "file": file, "works": mistakes.is_empty(), "mistakes": mistakes });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report(&file, &mistakes));
+        out::print(report(&file, &mistakes));
     }
     Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

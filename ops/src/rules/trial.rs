@@ -13,9 +13,12 @@ use anyhow::Context;
 use base::{
     db::Database,
     ids::CallId,
+    out,
     phone::{self, Caller, E164},
     rules::{self, Rules, StaffRef},
+    say,
     settings::{Language, Settings},
+    tell,
 };
 use clap::Args;
 use ledger::{
@@ -89,7 +92,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         Some(file) => match rules::read(file, settings.regions.first()) {
             Ok(rules) => Some(rules),
             Err(mistakes) => {
-                eprint!("callbridge: {}", check::report(file, &mistakes));
+                out::print_beside(format_args!("callbridge: {}", check::report(file, &mistakes)));
                 return Ok(ExitCode::from(2));
             }
         },
@@ -98,7 +101,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         (Some(other), _) => (&*settings.rules, other),
         (None, Some(_)) => (&none, &*settings.rules),
         (None, None) => {
-            eprintln!("callbridge: name a file with --rules, or set RULES");
+            tell!("callbridge: name a file with --rules, or set RULES");
             return Ok(ExitCode::from(2));
         }
     };
@@ -230,11 +233,11 @@ fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyho
         differences.0.iter().map(|((kind, says), calls)| Difference { kind: *kind, says, calls }).collect();
     if arguments.json {
         let report = serde_json::json!({ "since": arguments.since, "calls": seen, "differences": all });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
     if all.is_empty() {
-        println!("{seen} calls, and nothing would have been different.");
+        say!("{seen} calls, and nothing would have been different.");
         return Ok(());
     }
     let mut table = table(["calls", "would have been", "for example"]);
@@ -242,7 +245,7 @@ fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyho
         let examples: Vec<_> = examples.iter().map(ToString::to_string).collect();
         table.add_row([calls.to_string(), says.to_owned(), examples.join(" ")]);
     }
-    println!("{table}\n{seen} calls; nothing was written.");
+    say!("{table}\n{seen} calls; nothing was written.");
     Ok(())
 }
 

@@ -13,8 +13,9 @@ use base::{
     health::{self, Readiness},
     http,
     ids::Stage,
+    out,
     settings::{Needs, Problems, Settings},
-    telemetry, tls,
+    telemetry, tell, tls,
 };
 use ledger::{replicas::Replica, timeline::Timeline};
 use tokio::{
@@ -67,7 +68,7 @@ where
         Err(e) => match e.downcast_ref() {
             Some(problems) => wrong_settings(name, problems),
             None => {
-                eprintln!("{name} ended: {e:#}");
+                tell!("{name} ended: {e:#}");
                 ExitCode::FAILURE
             }
         },
@@ -75,7 +76,7 @@ where
 }
 
 fn wrong_settings(name: &str, problems: &Problems) -> ExitCode {
-    eprint!("{}", problems.cannot_start(name, &format!("{name} --help")));
+    out::print_beside(problems.cannot_start(name, &format!("{name} --help")));
     ExitCode::from(2)
 }
 

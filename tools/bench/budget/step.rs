@@ -14,6 +14,7 @@ use base::{
     db::{Database, Plans},
     health::Readiness,
     ids::Vendor,
+    say, tell,
 };
 use harness::Stack;
 use tokio::process::Command;
@@ -79,7 +80,7 @@ pub(crate) async fn child(arguments: &[String]) -> ExitCode {
     match ask(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("{e:#}");
+            tell!("{e:#}");
             ExitCode::FAILURE
         }
     }
@@ -102,7 +103,7 @@ async fn ask(arguments: &[String]) -> Result<()> {
         tick.tick().await;
         let began = Instant::now();
         budget.acquire(Lane::Bulk).await?;
-        println!("{}", began.elapsed().as_micros());
+        say!("{}", began.elapsed().as_micros());
     }
     Ok(())
 }
