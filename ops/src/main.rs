@@ -33,6 +33,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context;
 use base::{
     db::{Database, Plans},
+    error::with_causes,
     health::Readiness,
     out,
     settings::{Needs, Settings},
@@ -236,7 +237,7 @@ async fn main() -> ExitCode {
     tls::install_provider();
     let result = Box::pin(run(Cli::parse().command)).await;
     let code = result.unwrap_or_else(|e| {
-        tell!("callbridge: {e:#}");
+        tell!("callbridge: {}", with_causes(e.as_ref()));
         ExitCode::FAILURE
     });
     out::end("callbridge", code)

@@ -13,7 +13,9 @@ use std::{
 
 use anyhow::{anyhow, bail, ensure};
 use base::{
-    client, say,
+    client,
+    error::with_causes,
+    say,
     settings::{Needs, Settings},
 };
 use serde::Deserialize;
@@ -35,7 +37,7 @@ pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
     };
     let (is_ready, words) = match ask(&url).await {
         Ok((status, body)) => (status == 200, in_words(status, &body)),
-        Err(e) => (false, format!("not ready: {url}: {e:#}")),
+        Err(e) => (false, format!("not ready: {url}: {}", with_causes(e.as_ref()))),
     };
     say!("{words}");
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })

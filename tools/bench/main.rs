@@ -28,7 +28,7 @@ mod webhooks;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use base::{out, say, tell};
+use base::{error::with_causes, out, say, tell};
 use clap::Parser as _;
 use report::Figure;
 
@@ -62,7 +62,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            tell!("The benchmark failed: {e:#}");
+            tell!("The benchmark failed: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
     };

@@ -17,7 +17,7 @@ mod report;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
-use base::{out, say, tell};
+use base::{error::with_causes, out, say, tell};
 use clap::Parser;
 use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, build::sellsy, eventually, workspace};
 use serde_json::json;
@@ -57,7 +57,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            tell!("The demo failed: {e:#}");
+            tell!("The demo failed: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
     };

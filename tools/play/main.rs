@@ -10,7 +10,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
-use base::{out, say, tell, tls};
+use base::{error::with_causes, out, say, tell, tls};
 use clap::Parser;
 use fastrand::Rng;
 use harness::{
@@ -57,7 +57,7 @@ async fn main() -> ExitCode {
             if verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(e) => {
-            tell!("The calls could not be played: {e:#}");
+            tell!("The calls could not be played: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
     };

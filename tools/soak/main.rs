@@ -12,7 +12,7 @@ mod single;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
-use base::{out, say, tell};
+use base::{error::with_causes, out, say, tell};
 use clap::Parser;
 use comfy_table::{Table, presets};
 use harness::{
@@ -75,7 +75,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            tell!("The soak could not be run to its end: {e:#}");
+            tell!("The soak could not be run to its end: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
     };

@@ -1,6 +1,6 @@
 //! Aircall: its credential, the webhook and its events, the clock.
 
-use base::{db::Database, settings::Settings};
+use base::{db::Database, error::with_causes, settings::Settings};
 use ingest::webhooks::{self, Health};
 use jiff::Timestamp;
 use vendors::{
@@ -29,7 +29,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     };
     let aircall = match Aircall::new(&settings.aircall, database, Role::Guest("check")) {
         Ok(aircall) => aircall.on(Lane::Interactive),
-        Err(e) => return stop_after(Verdict::failed(format!("{e:#}"), "report this as a bug").about("Aircall")),
+        Err(e) => return stop_after(Verdict::failed(with_causes(e.as_ref()), "report this as a bug").about("Aircall")),
     };
     let mut clock = None;
     let ping = look("Aircall", async {

@@ -2,7 +2,7 @@
 
 use base::{
     db::Database,
-    error::Code,
+    error::{Code, with_causes},
     settings::{LogFallback, Settings},
 };
 use futures_util::future::join_all;
@@ -35,7 +35,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     };
     let sellsy = match Sellsy::new(&settings.sellsy, database, Role::Guest("check")) {
         Ok(sellsy) => sellsy.on(Lane::Interactive),
-        Err(e) => return stop_after(Verdict::failed(format!("{e:#}"), "report this as a bug").about("Sellsy")),
+        Err(e) => return stop_after(Verdict::failed(with_causes(e.as_ref()), "report this as a bug").about("Sellsy")),
     };
     let log_in = look("Sellsy", async {
         match sellsy.log_in().await {

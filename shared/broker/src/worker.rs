@@ -10,6 +10,7 @@ use anyhow::Context;
 use axum::Router;
 use base::{
     db::{Database, Plans},
+    error::with_causes,
     health::{self, Readiness},
     http,
     ids::Stage,
@@ -68,7 +69,7 @@ where
         Err(e) => match e.downcast_ref() {
             Some(problems) => wrong_settings(name, problems),
             None => {
-                tell!("{name} ended: {e:#}");
+                tell!("{name} ended: {}", with_causes(e.as_ref()));
                 ExitCode::FAILURE
             }
         },

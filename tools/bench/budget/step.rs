@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use base::{
     db::{Database, Plans},
+    error::with_causes,
     health::Readiness,
     ids::Vendor,
     say, tell,
@@ -80,7 +81,7 @@ pub(crate) async fn child(arguments: &[String]) -> ExitCode {
     match ask(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            tell!("{e:#}");
+            tell!("{}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
     }
