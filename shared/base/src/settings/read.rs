@@ -10,6 +10,8 @@ use std::{
 
 use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 use super::each_host;
 use super::{
@@ -78,8 +80,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         Some(text) => url(problems, "OTEL_EXPORTER_OTLP_ENDPOINT", text, &["https", "http"]).map(Some),
         None => Some(None),
     };
-    if tracing_subscriber::EnvFilter::try_new(&raw.rust_log).is_err() {
-        problems.0.push("RUST_LOG must be a filter such as info or debug".into());
+    if !is_filter(&raw.rust_log) {
+        problems.0.push("RUST_LOG must be off, error, warn, info, debug or trace, or such a level and others for some targets, without blanks: info,resolver=debug".into());
     }
     Some(Settings {
         amqp_url: amqp_url?.into(),
@@ -174,6 +176,13 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
         requests_per_minute: per_minute?,
         requests_per_day: per_day?,
     })
+}
+
+/// Whether it filters the log as somebody can have meant. To tracing, a word that is no level is a target, and alone it silences all others.
+fn is_filter(text: &str) -> bool {
+    let is_meant = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    let has_blanks = text.contains(char::is_whitespace);
+    !has_blanks && text.split(',').all(is_meant) && EnvFilter::try_new(text).is_ok()
 }
 
 /// The password protects the names and numbers of all callers.
@@ -297,4 +306,30 @@ fn one_of<T: Copy>(problems: &mut Problems, name: &str, text: &str, values: &[(&
         problems.0.push(format!("{name} must be {}", names.join(" or ")));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_of_the_log_is_a_level_or_levels_of_targets() {
+        for (text, expected) in [
+            ("info", true),
+            ("OFF", true),
+            ("3", true),
+            ("info,resolver=debug", true),
+            ("warn,vendors::api=trace,lapin=off", true),
+            ("info,[message{stage=logger}]=debug", true),
+            ("loud", false),
+            ("warning", false),
+            ("info,loud", false),
+            ("resolver", false),
+            ("resolver=loud", false),
+            ("info, resolver=debug", false),
+            (" info", false),
+        ] {
+            assert_eq!(is_filter(text), expected, "{text:?}");
+        }
+    }
 }
