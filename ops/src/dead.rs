@@ -39,8 +39,10 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
-    /// Lists dead letters by stage and error code: how many, since when, and one of them as an example
-    #[command(after_help = "Examples:\n  callbridge dead list\n  callbridge dead list --stage logger --json")]
+    /// Lists dead letters by stage and error code: how many, since when, which; with --json every one of them
+    #[command(
+        after_help = "Examples:\n  callbridge dead list\n  callbridge dead list --stage logger --json | jq '.[].letters[].call_id'"
+    )]
     List {
         #[command(flatten)]
         filter: Filter,
