@@ -221,7 +221,7 @@ enum Directory {
     },
     /// Makes a resolver read the changes in Sellsy now, and waits until it has
     #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything\n  \
-                      callbridge directory sync --everything --accept-fewer")]
+                      callbridge directory sync --everything --accept-fewer\n  callbridge directory sync --json | jq .kinds")]
     Sync {
         /// Read every record again, not only the changed ones; this also finds deleted records
         #[arg(long)]
@@ -229,6 +229,9 @@ enum Directory {
         /// Remove what Sellsy no longer lists, even if that is most of the directory; for this one reading
         #[arg(long, requires = "everything")]
         accept_fewer: bool,
+        /// Print JSON for programs, as `callbridge directory status --json` does
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -293,14 +296,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
             .await
         }
-        Command::Directory(Directory::Sync { everything, accept_fewer }) => {
+        Command::Directory(Directory::Sync { everything, accept_fewer, json }) => {
             let turn = match (everything, accept_fewer) {
                 (_, true) => Turn::EverythingEvenIfFewer,
                 (true, false) => Turn::Everything,
                 (false, false) => Turn::Changes,
             };
             with_installation(nothing, FEW_CONNECTIONS, async |i| {
-                directory::sync(&i.database, turn).await.context("the directory could not be synchronised")
+                directory::sync(&i.database, turn, json).await.context("the directory could not be synchronised")
             })
             .await
         }
