@@ -5,8 +5,8 @@ use std::{fmt::Write as _, process::ExitCode};
 use base::{db::Database, ids::CallId, out, say, tell};
 use ledger::timeline::{self, Line};
 
-pub(crate) async fn run(database: &Database, id: i64, json: bool) -> anyhow::Result<ExitCode> {
-    let lines = timeline::of(&database.client().await?, CallId(id)).await?;
+pub(crate) async fn run(database: &Database, id: CallId, json: bool) -> anyhow::Result<ExitCode> {
+    let lines = timeline::of(&database.client().await?, id).await?;
     if lines.is_empty() {
         tell!("callbridge: nothing is known of call {id}");
         return Ok(ExitCode::FAILURE);

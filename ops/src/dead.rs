@@ -19,7 +19,6 @@ use base::{
     health::Readiness,
     ids::Stage,
     settings::Settings,
-    tell,
 };
 use broker::{
     amqp::{Link, Publisher},
@@ -31,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use letters::{Reader, UnackedLetter};
 
-use crate::CONNECT_TIMEOUT;
+use crate::{CONNECT_TIMEOUT, arguments::Wrong};
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for another reader. Listing takes less than a second; a replay, or waiting for an answer, takes longer.
@@ -147,8 +146,8 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: Dead)
     if let Dead::Drop { yes: false, .. } = command
         && !can_ask()
     {
-        tell!("callbridge: dropping needs a confirmation, and there is no terminal to ask on; add --yes");
-        return Ok(ExitCode::from(2));
+        let says = "dropping needs a confirmation, and there is no terminal to ask on; add --yes";
+        return Err(Wrong(says.to_owned()).into());
     }
     let (links_down, readiness) = (CancellationToken::new(), Readiness::default());
     let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());

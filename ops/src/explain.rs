@@ -3,8 +3,8 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
-use crate::{ago, relink::look_up};
-use anyhow::{Context, anyhow};
+use crate::{ago, arguments::Wrong, relink::look_up};
+use anyhow::Context;
 use base::{
     db::Database,
     ids::CallId,
@@ -32,22 +32,54 @@ struct Decision {
     state: Option<&'static str>,
 }
 
-/// Digits alone are a call's id; a number begins with + or 0.
-pub(crate) fn is_call_id(text: &str) -> bool {
-    !text.starts_with('0') && !text.is_empty() && text.chars().all(|c| c.is_ascii_digit())
+/// What is asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Asked {
+    Call(CallId),
+    /// As it was typed.
+    Number(String),
 }
 
-pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let decision = if is_call_id(text) {
-        of_call(database, settings, text).await.context("the decision could not be read")?
-    } else {
-        Some(of_number(database, settings, text).await?)
+impl Asked {
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self, Self::Number(_))
+    }
+}
+
+/// Digits alone are a call's id; a number begins with + or 0.
+pub(crate) fn asked(text: &str) -> Result<Asked, String> {
+    let wrong = || {
+        let says = "this is neither a call id nor a phone number: write Aircall's id of a call, digits such as 3811600001, or a number with + and the \
+                    country code, or as dialled in DEFAULT_REGION";
+        Err(says.to_owned())
     };
-    let Some(decision) = decision else {
-        tell!(
-            "callbridge: no decision is known for call {text} (write a phone number with + and its country code, or a leading 0)"
-        );
-        return Ok(ExitCode::FAILURE);
+    let text = text.trim();
+    let is_bare = !text.starts_with('0') && text.chars().all(|c| c.is_ascii_digit());
+    match text.parse() {
+        _ if !text.chars().any(|c| c.is_ascii_digit()) => wrong(),
+        Ok(id) if is_bare => Ok(Asked::Call(CallId(id))),
+        Err(_) if is_bare => wrong(),
+        _ => Ok(Asked::Number(text.to_owned())),
+    }
+}
+
+pub(crate) async fn run(
+    database: &Database,
+    settings: &Settings,
+    asked: &Asked,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let decision = match asked {
+        Asked::Call(id) => match of_call(database, settings, *id).await.context("the decision could not be read")? {
+            Some(decision) => decision,
+            None => {
+                tell!(
+                    "callbridge: no decision is known for call {id} (write a phone number with + and its country code, or a leading 0)"
+                );
+                return Ok(ExitCode::FAILURE);
+            }
+        },
+        Asked::Number(typed) => of_number(database, settings, typed).await?,
     };
     if json {
         say!("{}", serde_json::to_string_pretty(&decision.resolution)?);
@@ -57,11 +89,10 @@ pub(crate) async fn run(database: &Database, settings: &Settings, text: &str, js
     Ok(ExitCode::SUCCESS)
 }
 
-async fn of_call(database: &Database, settings: &Settings, id: &str) -> anyhow::Result<Option<Decision>> {
-    let id: i64 = id.parse().context("that is no call id")?;
+async fn of_call(database: &Database, settings: &Settings, id: CallId) -> anyhow::Result<Option<Decision>> {
     let client = database.client().await?;
-    let known = calls::known(&client, CallId(id)).await?;
-    let call = calls::snapshot(&client, CallId(id)).await?;
+    let known = calls::known(&client, id).await?;
+    let call = calls::snapshot(&client, id).await?;
     let read = call.map(|call| {
         let line = resolver::region_of(&settings.rules, &settings.regions, &call);
         ("caller", caller(call.raw_digits.as_deref().unwrap_or_default(), line))
@@ -81,7 +112,7 @@ async fn of_call(database: &Database, settings: &Settings, id: &str) -> anyhow::
 
 async fn of_number(database: &Database, settings: &Settings, text: &str) -> anyhow::Result<Decision> {
     let read = phone::read(text, settings.regions.first()).map_err(|problem| {
-        anyhow!("{text:?} is neither a call id nor a phone number: {problem} (write numbers with + and the country code, or as dialled in DEFAULT_REGION)")
+        Wrong(format!("this is neither a call id nor a phone number: {problem} (write numbers with + and the country code, or as dialled in DEFAULT_REGION)"))
     })?;
     let mut numbers = read.into_iter().map(|found| found.number);
     let number = numbers.next().context("a number was read")?;
@@ -199,8 +230,17 @@ decision     final: the call is logged by it
 
     #[test]
     fn tells_ids_from_numbers() {
-        for (text, id) in [("3811600001", true), ("0639984107", false), ("+33639984107", false), ("", false)] {
-            assert_eq!(is_call_id(text), id, "{text}");
+        let number = |text: &str| Some(Asked::Number(text.to_owned()));
+        for (text, expected) in [
+            ("3811600001", Some(Asked::Call(CallId(3_811_600_001)))),
+            ("0639984107", number("0639984107")),
+            ("+33639984107", number("+33639984107")),
+            ("06 39 98 41 07", number("06 39 98 41 07")),
+            ("99999999999999999999", None),
+            ("abc", None),
+            ("", None),
+        ] {
+            assert_eq!(asked(text).ok(), expected, "{text}");
         }
     }
 }

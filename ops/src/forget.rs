@@ -34,7 +34,10 @@ use ledger::{
 use resolver::{directory::store, pins};
 use tokio_util::sync::CancellationToken;
 
-use crate::dead::{DeadLetters, Readers, answered_yes, can_ask};
+use crate::{
+    arguments::{Wrong, number},
+    dead::{DeadLetters, Readers, answered_yes, can_ask},
+};
 use mentions::mentions;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge forget \"+33 6 39 98 41 07\" --dry-run\n  callbridge forget 0639984107\n  \
@@ -87,15 +90,10 @@ impl Found {
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Some(number) = phone::parse(&arguments.number, settings.regions.first()) else {
-        tell!(
-            "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
-        );
-        return Ok(ExitCode::from(2));
-    };
+    let number = number(settings, &arguments.number)?;
     if !arguments.yes && !arguments.dry_run && !can_ask() {
-        tell!("callbridge: erasing needs a confirmation, and there is no terminal to ask on; add --yes");
-        return Ok(ExitCode::from(2));
+        let says = "erasing needs a confirmation, and there is no terminal to ask on; add --yes";
+        return Err(Wrong(says.to_owned()).into());
     }
     let links_down = CancellationToken::new();
     let readiness = Readiness::default();

@@ -8,6 +8,7 @@
 // Everything is printed by `base::out`, which does not mind if nobody reads any more.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod arguments;
 mod backfill;
 mod budget;
 mod call;
@@ -31,12 +32,14 @@ mod webhook;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use arguments::Wrong;
 use base::{
     db::{Database, Plans},
     error::with_causes,
     health::Readiness,
+    ids::CallId,
     out,
-    settings::{Needs, Settings},
+    settings::{Needs, Problems, Settings},
     telemetry::colours,
     tell, tls,
 };
@@ -90,8 +93,8 @@ enum Command {
     )]
     Call {
         /// Aircall's id of the call, as the log in Sellsy shows it; or that of a conversation, as `callbridge messages` shows it
-        #[arg(allow_negative_numbers = true)]
-        id: i64,
+        #[arg(allow_negative_numbers = true, value_parser = arguments::story_id)]
+        id: CallId,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -135,8 +138,8 @@ enum Command {
     )]
     Explain {
         /// Aircall's id of a call, or a phone number with + or a leading 0
-        #[arg(allow_hyphen_values = true)]
-        caller: String,
+        #[arg(allow_hyphen_values = true, value_parser = explain::asked)]
+        caller: explain::Asked,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -170,6 +173,7 @@ enum Command {
     #[command(after_help = ready::EXAMPLES)]
     Ready {
         /// The address to ask, plain http [default: /readyz on HTTP_LISTEN of this machine]
+        #[arg(value_parser = ready::address)]
         url: Option<String>,
     },
     /// Moves a call to another record, where it stays
@@ -239,11 +243,17 @@ enum Directory {
 async fn main() -> ExitCode {
     tls::install_provider();
     let result = Box::pin(run(Cli::parse().command)).await;
-    let code = result.unwrap_or_else(|e| {
-        tell!("callbridge: {}", with_causes(e.as_ref()));
-        ExitCode::FAILURE
-    });
-    out::end("callbridge", code)
+    out::end("callbridge", result.unwrap_or_else(|e| failed(&e)))
+}
+
+/// Says what went wrong, and returns the exit code.
+fn failed(e: &anyhow::Error) -> ExitCode {
+    if let Some(problems) = e.downcast_ref::<Problems>() {
+        out::print_beside(problems.cannot_start("callbridge", ".env.example"));
+        return ExitCode::from(2);
+    }
+    tell!("callbridge: {}", with_causes(e.as_ref()));
+    if e.is::<Wrong>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -308,7 +318,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             .await
         }
         Command::Explain { caller, json } => {
-            let needs = Needs { sellsy_api: !explain::is_call_id(&caller), ..nothing };
+            let needs = Needs { sellsy_api: caller.is_number(), ..nothing };
             with_installation(needs, FEW_CONNECTIONS, async |i| {
                 explain::run(&i.database, &i.settings, &caller, json).await
             })
@@ -326,13 +336,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
             .await
         }
-        Command::Migrate(arguments) => match Settings::from_environment(nothing) {
-            Ok(settings) => migrate::run(&settings, &arguments).await,
-            Err(problems) => {
-                out::print_beside(problems.cannot_start("callbridge", ".env.example"));
-                Ok(ExitCode::from(2))
-            }
-        },
+        Command::Migrate(arguments) => migrate::run(&Settings::from_environment(nothing)?, &arguments).await,
         Command::Missed(arguments) => {
             with_installation(nothing, FEW_CONNECTIONS, async |i| {
                 missed::run(&i.database, &i.settings, &arguments).await
@@ -391,13 +395,8 @@ async fn with_installation(
     connections: usize,
     command: impl AsyncFnOnce(Installation) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let settings = match Settings::from_environment(needs).and_then(|settings| tls::check().map(|()| settings)) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            out::print_beside(problems.cannot_start("callbridge", ".env.example"));
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let settings = Settings::from_environment(needs)?;
+    tls::check()?;
     let readiness = Readiness::default();
     let condition = readiness.condition("database");
     let database =

@@ -3,18 +3,15 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use base::{
-    db::Database,
-    phone::{self, E164},
-    say,
-    settings::Settings,
-    tell,
-};
+use base::{db::Database, say, settings::Settings, tell};
 use clap::Args;
 use ledger::{calls, resolution::RecordRef, timeline::Reason};
 use resolver::pins::{self, Pin};
 
-use crate::relink::{Who, look_up, record};
+use crate::{
+    arguments::number,
+    relink::{Who, look_up, record},
+};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge pin \"+33 6 39 98 41 07\" individual:2005\n  callbridge pin 0639984107 contact:4001 --by \"Inès Caron\"\n\n\
      It counts for calls from now on; `callbridge relink` moves those of before. If the record is deleted, archived or merged into another, the match\n\
@@ -32,18 +29,8 @@ pub(crate) struct Arguments {
     who: Who,
 }
 
-fn number(settings: &Settings, text: &str) -> Option<E164> {
-    let number = phone::parse(text, settings.regions.first());
-    if number.is_none() {
-        tell!(
-            "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
-        );
-    }
-    number
-}
-
 pub(crate) async fn pin(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Some(number) = number(settings, &arguments.number) else { return Ok(ExitCode::from(2)) };
+    let number = number(settings, &arguments.number)?;
     let to = arguments.record;
     // Only to learn whether it exists, and its name.
     let found = look_up(database, settings)?.record(to, Reason::NoRecord, false).await;
@@ -63,7 +50,7 @@ pub(crate) async fn pin(database: &Database, settings: &Settings, arguments: &Ar
 }
 
 pub(crate) async fn unpin(database: &Database, settings: &Settings, text: &str) -> anyhow::Result<ExitCode> {
-    let Some(number) = number(settings, text) else { return Ok(ExitCode::from(2)) };
+    let number = number(settings, text)?;
     if pins::unpin(&database.client().await?, &number).await.context("the pin could not be removed")? {
         say!("{} is found by the match rules again.", number.as_str());
         Ok(ExitCode::SUCCESS)

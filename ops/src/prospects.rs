@@ -24,7 +24,11 @@ use vendors::{
     sellsy::{Sellsy, WriteError, wire::Individual},
 };
 
-use crate::{backfill::since, relink::Who, table};
+use crate::{
+    arguments::{When, call_id, since, when},
+    relink::Who,
+    table,
+};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge prospects --since 1mo\n  callbridge prospects --json | jq '.prospects[].individual'\n  \
      callbridge prospects undo 3811600001 --by \"Inès Caron\"\n\n\
@@ -36,8 +40,8 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     act: Option<Act>,
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
-    #[arg(long, default_value = "7d")]
-    since: String,
+    #[arg(long, default_value = "7d", value_parser = when)]
+    since: When,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -51,7 +55,8 @@ enum Act {
     )]
     Undo {
         /// Aircall's id of the call for which it was created
-        call: i64,
+        #[arg(value_parser = call_id)]
+        call: CallId,
         #[command(flatten)]
         who: Who,
     },
@@ -116,7 +121,7 @@ pub(crate) fn sellsy(database: &Database, settings: &Settings) -> anyhow::Result
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(Act::Undo { call, who }) = &arguments.act else { return list(database, settings, arguments).await };
     let sellsy = sellsy(database, settings)?;
-    let undone = undo(database, &sellsy, CallId(*call), &who.name()).await.context("it could not be deleted")?;
+    let undone = undo(database, &sellsy, *call, &who.name()).await.context("it could not be deleted")?;
     match undone {
         Undone::Deleted(id) => {
             say!("Individual {id} is deleted in Sellsy, and is not created again for its number.");
@@ -140,7 +145,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 
 async fn list(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
-    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let since = since(&client, settings, arguments.since).await?;
     let prospects = followups::prospects(&client, since).await.context("the ledger could not be read")?;
     if arguments.json {
         let report = serde_json::json!({ "since": since, "prospects": prospects });

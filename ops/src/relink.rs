@@ -24,6 +24,8 @@ use vendors::{
     sellsy::Sellsy,
 };
 
+use crate::arguments::call_id;
+
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge relink 3811600001 --to individual:2005\n  \
      callbridge relink 3811600001 --to company:3001 --no-opportunity --by \"Inès Caron\"\n\n\
      The log is moved within some seconds, and stays there. So does what people have written in it. A call that nobody was found for is logged there.";
@@ -31,7 +33,8 @@ pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge relink 3811600001 --t
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Aircall's id of the call, as the log in Sellsy shows it
-    call: i64,
+    #[arg(value_parser = call_id)]
+    call: CallId,
     /// The record, by its kind and Sellsy's id: individual:2005, company:3001 or contact:4001
     #[arg(long, value_parser = record)]
     to: RecordRef,
@@ -111,7 +114,7 @@ pub(crate) fn look_up(database: &Database, settings: &Settings) -> anyhow::Resul
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { call, to, no_opportunity, json, .. } = arguments;
     let (look_up, by) = (look_up(database, settings)?, arguments.who.name());
-    let moved = relink(database, &look_up, CallId(*call), *to, !no_opportunity, &by).await;
+    let moved = relink(database, &look_up, *call, *to, !no_opportunity, &by).await;
     match moved.context("the call could not be moved")? {
         Moved::To(resolution) => {
             if *json {

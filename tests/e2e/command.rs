@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use harness::{Stack, program};
+use harness::{Stack, build::call, program};
 
 use crate::{CLIENT, SOON};
 
@@ -71,7 +71,7 @@ async fn what_nobody_reads_any_more_is_not_missed() -> Result<()> {
 #[tokio::test]
 async fn every_command_ends_quietly_when_nobody_reads_any_more() -> Result<()> {
     let (stack, workers) = Stack::running("closed").await?;
-    let call = stack.sandbox.play(&harness::build::call(CLIENT)).await?;
+    let call = stack.sandbox.play(&call(CLIENT)).await?;
     stack.sandbox.logged(call, 2 * SOON).await?;
     let call = call.to_string();
     for arguments in [
@@ -112,4 +112,112 @@ async fn every_command_ends_quietly_when_nobody_reads_any_more() -> Result<()> {
     ensure!(row.erased, "{row:?}");
     drop(workers);
     stack.down().await
+}
+
+/// Runs the command, which has to end with this exit code and say this beside its answer.
+async fn ends(environment: &BTreeMap<String, String>, arguments: &[&str], code: i32, says: &str) -> Result<()> {
+    let ended = run("callbridge", arguments, environment, Stdio::null()).await?;
+    let is_so = ended.code == Some(code) && ended.beside.contains(says);
+    ensure!(is_so, "callbridge {arguments:?}: {:?} instead of {code}, {says:?} in\n{}", ended.code, ended.beside);
+    Ok(())
+}
+
+const ID: &str = "write Aircall's id of the call, digits such as 3811600001";
+const WHEN: &str = "it must be a date such as 2026-11-01";
+const RECORD: &str = "write the kind and Sellsy's id";
+const URL: &str = "it must be https://<your host>/webhooks/aircall";
+const NUMBER: &str = "that is not a phone number: write it with + and the country code";
+
+/// Before anything is connected to, and whatever the settings are.
+#[tokio::test]
+async fn a_wrong_argument_is_answered_with_what_to_write() -> Result<()> {
+    let nothing = BTreeMap::from([("RUST_LOG".to_owned(), "loud".to_owned())]);
+    for (arguments, says) in [
+        (&["backfill", "--since", "soon"][..], WHEN),
+        (&["backfill", "--since", "1d", "--until", "soon"], WHEN),
+        (&["call", "abc"], ID),
+        (&["call", "0"], ID),
+        (&["call", "abc"], "or the id of a conversation, as `callbridge messages` shows it"),
+        (&["call", "99999999999999999999"], ID),
+        (&["dead", "list", "--stage", "x"], "possible values: ingest"),
+        (&["dead", "list", "--code", "x"], "docs/errors.md lists them all"),
+        (&["dead", "replay"], "required"),
+        (&["explain", "abc"], "neither a call id nor a phone number"),
+        (&["explain", "99999999999999999999"], "neither a call id nor a phone number"),
+        (&["messages", "--since", "soon"], WHEN),
+        (&["missed", "--since", "soon"], WHEN),
+        (&["pin", CLIENT, "2005"], RECORD),
+        (&["prospects", "--since", "soon"], WHEN),
+        (&["prospects", "undo", "abc"], ID),
+        (&["ready", "ingest:8080"], "only plain http is asked"),
+        (&["ready", "https://ingest/readyz"], "only plain http is asked"),
+        (&["relink", "abc", "--to", "individual:2005"], ID),
+        (&["relink", "3811600001", "--to", "2005"], RECORD),
+        (&["relink", "--to", "individual:2005", "--", "-5"], ID),
+        (&["rules", "check"], "name a file, or set RULES"),
+        (&["rules", "check", "/nowhere.toml"], ""),
+        (&["rules", "try", "--since", "soon"], WHEN),
+        (&["webhook", "install", "--url", "https://calls.example.com/"], URL),
+        (&["webhook", "status", "--url", "calls.example.com"], URL),
+    ] {
+        ends(&nothing, arguments, 2, says).await?;
+    }
+    Ok(())
+}
+
+/// What needs the settings or the time.
+#[tokio::test]
+async fn what_only_the_settings_show_to_be_wrong_is_a_wrong_argument_too() -> Result<()> {
+    let stack = Stack::new("arguments").await?;
+    let environment = &stack.environment;
+    for (arguments, says) in [
+        (&["backfill", "--since", "8mo"][..], "Aircall keeps calls for six months"),
+        (&["backfill", "--since", "2030-01-01"], "--since must be before --until"),
+        (&["explain", "06 39"], "neither a call id nor a phone number: too few digits"),
+        (&["forget", "abc", "--yes"], NUMBER),
+        (&["forget", CLIENT], "add --yes"),
+        (&["dead", "drop", "--all"], "add --yes"),
+        (&["messages", "abc"], NUMBER),
+        (&["missed", "--since", "2030-01-01"], "--since must be a time that has passed"),
+        (&["missed", "--since", "19000y"], "too long ago"),
+        (&["pin", "abc", "individual:2005"], NUMBER),
+        (&["rules", "try", "--since", "7d"], "name a file with --rules, or set RULES"),
+        (&["rules", "try", "--since", "7d", "--rules", "/nowhere.toml"], "it cannot be read"),
+        (&["unpin", "abc"], NUMBER),
+    ] {
+        ends(environment, arguments, 2, says).await?;
+    }
+    // No answer is no wrong argument.
+    for (arguments, says) in [
+        (&["call", "77"][..], "nothing is known of call 77"),
+        (&["explain", "77"], "no decision is known"),
+        (&["dead", "show", "77"], "no dead letter has the id 77"),
+        (&["prospects", "undo", "77"], "no prospect was created for call 77"),
+        (&["unpin", CLIENT], "is not pinned"),
+    ] {
+        ends(environment, arguments, 1, says).await?;
+    }
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_cause_is_said_once_and_a_level_that_is_none_is_a_wrong_setting() -> Result<()> {
+    let nowhere = "postgres://callbridge:sesame@127.0.0.1:9/callbridge?sslmode=disable";
+    let mut environment = BTreeMap::from([("DATABASE_URL".to_owned(), nowhere.to_owned())]);
+    for arguments in [&["budget"][..], &["call", "77"], &["dead", "list"], &["migrate"]] {
+        let Ended { code, beside } = run("callbridge", arguments, &environment, Stdio::null()).await?;
+        let once = |text: &str| beside.matches(text).count() == 1;
+        ensure!(
+            code == Some(1) && once("error connecting to server") && once("Connection refused"),
+            "{arguments:?}: {beside}"
+        );
+    }
+    environment.insert("RUST_LOG".into(), "loud".into());
+    environment.insert("AIRCALL_WEBHOOK_TOKENS".into(), harness::TOKEN.into());
+    for name in ["callbridge", "ingest"] {
+        let arguments: &[&str] = if name == "callbridge" { &["budget"] } else { &[] };
+        let Ended { code, beside } = run(name, arguments, &environment, Stdio::null()).await?;
+        ensure!(code == Some(2) && beside.contains("RUST_LOG must be off, error, warn, info"), "{name}: {beside}");
+    }
+    Ok(())
 }

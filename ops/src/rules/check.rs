@@ -9,10 +9,12 @@ use base::{
     out,
     phone::{Region, Regions},
     rules::{self, Mistake},
-    say, tell,
+    say,
 };
 use clap::Args;
 use serde_json::json;
+
+use crate::arguments::Wrong;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -26,8 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let set = std::env::var_os("RULES").filter(|path| !path.is_empty()).map(PathBuf::from);
     let Some(file) = arguments.file.clone().or(set) else {
-        tell!("callbridge: name a file, or set RULES");
-        return Ok(ExitCode::from(2));
+        return Err(Wrong("name a file, or set RULES".to_owned()).into());
     };
     // Where numbers without a country code are dialled; `callbridge check` says if the setting is wrong.
     let regions = std::env::var("DEFAULT_REGION").ok().and_then(|text| text.parse::<Regions>().ok());
@@ -39,7 +40,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         out::print(report(&file, &mistakes));
     }
-    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match mistakes.as_slice() {
+        [] => ExitCode::SUCCESS,
+        // There is no such file, or it is not for this user: the argument is wrong.
+        _ if std::fs::File::open(&file).is_err() => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    })
 }
 
 pub(super) fn report(file: &Path, mistakes: &[Mistake]) -> String {

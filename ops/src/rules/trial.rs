@@ -13,14 +13,13 @@ use anyhow::Context;
 use base::{
     db::Database,
     ids::CallId,
-    out,
     phone::{self, Caller, E164},
     rules::{self, Rules, StaffRef},
     say,
     settings::{Language, Settings},
-    tell,
 };
 use clap::Args;
+use jiff::Timestamp;
 use ledger::{
     calls::{self, CallRow, Decision},
     resolution::Resolution,
@@ -31,13 +30,16 @@ use serde::Serialize;
 use vendors::aircall::wire::Call;
 
 use super::check;
-use crate::{backfill::since, table};
+use crate::{
+    arguments::{When, Wrong, since, when},
+    table,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
-    #[arg(long)]
-    since: String,
+    #[arg(long, value_parser = when)]
+    since: When,
     /// The file to try [default: the one that RULES names]
     #[arg(long)]
     rules: Option<PathBuf>,
@@ -92,8 +94,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         Some(file) => match rules::read(file, settings.regions.first()) {
             Ok(rules) => Some(rules),
             Err(mistakes) => {
-                out::print_beside(format_args!("callbridge: {}", check::report(file, &mistakes)));
-                return Ok(ExitCode::from(2));
+                return Err(Wrong(check::report(file, &mistakes).trim_end().to_owned()).into());
             }
         },
     };
@@ -101,12 +102,11 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         (Some(other), _) => (&*settings.rules, other),
         (None, Some(_)) => (&none, &*settings.rules),
         (None, None) => {
-            tell!("callbridge: name a file with --rules, or set RULES");
-            return Ok(ExitCode::from(2));
+            return Err(Wrong("name a file with --rules, or set RULES".to_owned()).into());
         }
     };
     let client = database.client().await?;
-    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let since = since(&client, settings, arguments.since).await?;
     let lines = numbers_of(&calls::lines_since(&client, since).await.context("the ledger could not be read")?);
     let (mut differences, mut seen, mut last) = (Differences::default(), 0, CallId::NONE);
     loop {
@@ -117,7 +117,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             seen += usize::from(differences.add(row, (before, after), settings, &lines));
         }
     }
-    print(&differences, seen, arguments)?;
+    print(&differences, seen, since, arguments.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -221,7 +221,7 @@ fn compare(before: &Treated<'_>, after: &Treated<'_>, resolution: &Resolution) -
     found
 }
 
-fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyhow::Result<()> {
+fn print(differences: &Differences, seen: usize, since: Timestamp, json: bool) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Difference<'a> {
         kind: Kind,
@@ -231,8 +231,8 @@ fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyho
     }
     let all: Vec<_> =
         differences.0.iter().map(|((kind, says), calls)| Difference { kind: *kind, says, calls }).collect();
-    if arguments.json {
-        let report = serde_json::json!({ "since": arguments.since, "calls": seen, "differences": all });
+    if json {
+        let report = serde_json::json!({ "since": since, "calls": seen, "differences": all });
         say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
