@@ -16,6 +16,7 @@ mod check;
 mod console;
 mod dead;
 mod directory;
+mod erased;
 mod explain;
 mod forget;
 mod messages;
@@ -45,7 +46,7 @@ use base::{
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use resolver::directory::store::Turn;
 use tokio_util::sync::CancellationToken;
 
@@ -281,10 +282,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             .await
         }
         Command::Call { id, json } => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
-                call::run(&i.database, id, json).await.context("the timeline could not be read")
-            })
-            .await
+            with_installation(nothing, FEW_CONNECTIONS, async |i| call::run(&i.database, &i.settings, id, json).await)
+                .await
         }
         Command::Console => {
             let needs = Needs { console_password: true, ..nothing };
@@ -421,9 +420,23 @@ fn print_completions(shell: Shell) {
     out::print(String::from_utf8_lossy(&script));
 }
 
+/// A point in time for people, with the name of the time zone.
+fn at(zone: &TimeZone, at: Timestamp) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Q").to_string()
+}
+
+fn zone_name(zone: &TimeZone) -> String {
+    Timestamp::UNIX_EPOCH.to_zoned(zone.clone()).strftime("%Q").to_string()
+}
+
 /// How long ago, for people.
 fn ago(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ago", minutes_long(now.duration_since(at).as_secs() / 60))
+    format!("{} ago", long_before(now, at))
+}
+
+/// How long before, for people. Of two clocks, one may be behind.
+fn long_before(then: Timestamp, at: Timestamp) -> String {
+    minutes_long((then.duration_since(at).as_secs() / 60).max(0))
 }
 
 /// How long, for people.
