@@ -12,8 +12,10 @@ mod arguments;
 mod backfill;
 mod budget;
 mod call;
+mod calls;
 mod check;
 mod console;
+mod csv;
 mod dead;
 mod directory;
 mod erased;
@@ -68,6 +70,7 @@ const FEW_CONNECTIONS: usize = 2;
     version,
     after_help = "Examples:\n  callbridge check                       does everything work, and what to do if not\n  \
                   callbridge explain \"06 39 98 41 07\"    where a call from this number would be logged, and why\n  \
+                  callbridge calls --since 7d            which calls there were, and what became of each\n  \
                   callbridge call 3811600001             what happened to this call\n  \
                   callbridge dead list                   which messages could not be handled, and why"
 )]
@@ -100,6 +103,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lists calls, newest first: who called, on which record, who answered, what became of it; as a table, CSV or JSON
+    #[command(after_help = calls::EXAMPLES)]
+    Calls(calls::Arguments),
     /// Serves the operator's web pages: overview, calls and why each was logged where it was, dead letters, directory
     #[command(after_help = console::ABOUT)]
     Console,
@@ -284,6 +290,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Call { id, json } => {
             with_installation(nothing, FEW_CONNECTIONS, async |i| call::run(&i.database, &i.settings, id, json).await)
                 .await
+        }
+        Command::Calls(arguments) => {
+            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+                calls::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
         }
         Command::Console => {
             let needs = Needs { console_password: true, ..nothing };

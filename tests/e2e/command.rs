@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use harness::{Stack, build::call, program};
+use serde_json::Value;
 
 use crate::{CLIENT, SOON};
 
@@ -220,4 +221,115 @@ async fn a_cause_is_said_once_and_a_level_that_is_none_is_a_wrong_setting() -> R
         ensure!(code == Some(2) && beside.contains("RUST_LOG must be off, error, warn, info"), "{name}: {beside}");
     }
     Ok(())
+}
+
+/// Ids of the calls that the command lists with these arguments.
+async fn listed(stack: &Stack, arguments: &[&str]) -> Result<Vec<i64>> {
+    let report = calls(stack, arguments).await?;
+    Ok(report["calls"].as_array().into_iter().flatten().filter_map(|call| call["id"].as_i64()).collect())
+}
+
+async fn calls(stack: &Stack, arguments: &[&str]) -> Result<Value> {
+    let (said, fine) = stack.callbridge(&[&["calls", "--json"], arguments].concat()).await?;
+    ensure!(fine, "{arguments:?}: {said}");
+    serde_json::from_str(&said).context(said)
+}
+
+#[tokio::test]
+async fn calls_are_listed_by_what_is_known_of_them() -> Result<()> {
+    let (stack, workers) = Stack::running("listed").await?;
+    let ledger = stack.ledger().await?;
+    let (shared, stranger) = ("+33 6 39 98 00 04", "+33 6 39 98 77 05");
+    let play = async |call: harness::build::Call| stack.sandbox.play(&call).await;
+    let answered = play(call(CLIENT).by(502).lasting(125)).await?;
+    stack.sandbox.logged(answered, 2 * SOON).await?;
+    let outbound = play(call(CLIENT).outbound().missed()).await?;
+    let missed = play(call(shared).missed()).await?;
+    let voicemail = play(call("+33 6 39 98 00 10").voicemail()).await?;
+    for call in [outbound, missed, voicemail] {
+        stack.sandbox.logged(call, 2 * SOON).await?;
+    }
+    let unmatched = play(call(stranger).lasting(90)).await?;
+    ledger.call_that(unmatched, SOON, |row| row.unmatched).await.context("it waits for a record")?;
+    let withheld = play(call("anonymous").lasting(90)).await?;
+    ledger.call_that(withheld, SOON, |row| row.resolved).await.context("it is decided")?;
+    let mut all = vec![answered, outbound, missed, voicemail, unmatched, withheld];
+    // Ids of the sandbox ascend, and so do the starts.
+    all.reverse();
+
+    assert_eq!(listed(&stack, &[]).await?, all, "newest first");
+    for (arguments, expected) in [
+        (&["--number", CLIENT][..], vec![outbound, answered]),
+        (&["--number", "06 39 98 41 07"], vec![outbound, answered]),
+        (&["--agent", "hugo lefèvre"], vec![answered]),
+        (&["--missed"], vec![voicemail, missed]),
+        (&["--missed", "--number", CLIENT], vec![]),
+        (&["--state", "unmatched"], vec![withheld, unmatched]),
+        (&["--state", "logged"], vec![voicemail, missed, outbound, answered]),
+        (&["--state", "parked"], vec![]),
+        (&["--record", "individual:2004"], vec![missed]),
+        (&["--record", "individual:2004", "--number", CLIENT], vec![]),
+        (&["--since", "1d"], all.clone()),
+        (&["--until", "1d"], vec![]),
+        (&["--limit", "2"], vec![withheld, unmatched]),
+    ] {
+        assert_eq!(listed(&stack, arguments).await?, expected, "{arguments:?}");
+    }
+    let (said, fine) = stack.callbridge(&["calls", "--agent", "Nobody"]).await?;
+    ensure!(fine && said.contains("No such call is known.") && said.contains("write it as Aircall does"), "{said}");
+    ensure!(calls(&stack, &["--limit", "2"]).await?["more"] == true && calls(&stack, &[]).await?["more"] == false);
+    let (table, _) = stack.callbridge(&["calls"]).await?;
+    for part in [
+        "time (Europe/Paris)",
+        "Camille Moreau (individual 2001)",
+        "2:05",
+        "not answered",
+        "voicemail",
+        "withheld",
+        "nobody",
+    ] {
+        ensure!(table.contains(part), "{part} in {table}");
+    }
+    let (csv, _) = stack.callbridge(&["calls", "--csv", "--number", CLIENT]).await?;
+    let lines: Vec<_> = csv.split("\r\n").collect();
+    ensure!(lines.len() == 4 && lines[0].starts_with("started_at,direction,number,") && lines[3].is_empty(), "{csv}");
+    let end =
+        format!(",inbound,'+33639984107,individual 2001,Camille Moreau,Hugo Lefèvre,125,answered,logged,{answered}");
+    ensure!(lines[2].ends_with(&end) && lines[2].starts_with("20"), "{csv}");
+
+    // A call that is not logged is said to be so, and whether it waits.
+    for (call, says) in [
+        (answered, "final: the call is logged by it, as phone call "),
+        (unmatched, "It is logged by itself when a record with its number appears in Sellsy, until 20"),
+        (withheld, "final: not logged, and no record is waited for"),
+    ] {
+        let (said, fine) = stack.callbridge(&["explain", &call.to_string()]).await?;
+        ensure!(fine && said.contains(says), "{says} in {said}");
+    }
+
+    // What was erased is shown as that, and is in no state that its empty row would give it.
+    for number in [shared, stranger] {
+        let (said, fine) = stack.callbridge(&["forget", number, "--yes"]).await?;
+        ensure!(fine, "{said}");
+    }
+    let report = calls(&stack, &[]).await?;
+    let row = |id: i64| report["calls"].as_array().into_iter().flatten().find(|call| call["id"] == id).cloned();
+    for call in [missed, unmatched] {
+        let row = row(call).context("it is still listed")?;
+        ensure!(row["state"] == "erased" && row["number"].is_null() && !row["erased_at"].is_null(), "{row}");
+        for command in ["call", "explain"] {
+            let (said, fine) = stack.callbridge(&[command, &call.to_string()]).await?;
+            ensure!(
+                fine && said.contains("\nerased       20") && said.contains("\nwhat stays   its id"),
+                "{command}: {said}"
+            );
+            assert_eq!(said.contains("that of its log in Sellsy, phone call "), call == missed, "{command}: {said}");
+        }
+    }
+    for state in ["ongoing", "waiting", "logged"] {
+        let found = listed(&stack, &["--state", state]).await?;
+        ensure!(!found.contains(&missed) && !found.contains(&unmatched), "{state}: {found:?}");
+    }
+    drop(workers);
+    stack.down().await
 }
