@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use base::{db::Database, settings::Settings};
+use base::{db::Database, error::with_causes, say, settings::Settings};
 use clap::Args;
 use ledger::audit::{self, Act, Ended, Kept, Wanted};
 use serde_json::Value;
 
-use crate::table;
+use crate::{arguments::Wrong, relink::Who, table};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge audit\n  callbridge audit --who \"Inès Caron\" --act relink\n  callbridge audit --json | jq '.[] | select(.result == \"failed\")'\n\n\
      Acts are kept for AUDIT_DAYS. One without a result goes on, or its process ended before it was over.";
@@ -29,40 +29,43 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// How the act of a command ended.
-pub(crate) struct Done {
-    ended: Ended,
-    detail: Option<String>,
+/// What a command does by hand: who, the act's name, and of what.
+pub(crate) struct Deed {
+    pub(crate) who: String,
+    pub(crate) act: &'static str,
+    pub(crate) subject: Value,
 }
 
-impl Done {
-    pub(crate) fn well() -> Self {
-        Self { ended: Ended::Done, detail: None }
+impl Deed {
+    pub(crate) fn new(who: &Who, act: &'static str, subject: Value) -> Self {
+        Self { who: who.name(), act, subject }
     }
 
-    pub(crate) fn refused(why: impl Into<String>) -> Self {
-        Self { ended: Ended::Refused, detail: Some(why.into()) }
+    /// By the account under which the command runs.
+    pub(crate) fn of_account(act: &'static str, subject: Value) -> Self {
+        Self::new(&Who::default(), act, subject)
     }
 }
 
-/// Carries out what a command does by hand. Written down before, and its end after it. Who can run commands can do everything, so there is
+/// Carries out what a command does by hand: written down before, and its end after it. Who can run commands can do everything, so there is
 /// no role to check.
 pub(crate) async fn command(
     database: &Database,
-    who: &str,
-    act: &str,
-    subject: Value,
-    carried_out: impl Future<Output = anyhow::Result<Done>>,
+    deed: &Deed,
+    carried_out: impl Future<Output = anyhow::Result<ExitCode>>,
 ) -> anyhow::Result<ExitCode> {
-    let act = Act { who, role: "admin", way: "command", act, subject };
+    let Deed { who, act, subject } = deed;
+    let act = Act { who, role: "admin", way: "command", act, subject: subject.clone() };
     let id = audit::begin(&database.client().await?, &act).await.context("the audit cannot be written")?;
     let done = carried_out.await;
     let (ended, detail) = match &done {
-        Ok(done) => (done.ended, done.detail.clone()),
-        Err(e) => (Ended::Failed, Some(format!("{e:#}"))),
+        Ok(code) if *code == ExitCode::SUCCESS => (Ended::Done, None),
+        Ok(_) => (Ended::Failed, None),
+        Err(e) if e.is::<Wrong>() => (Ended::Refused, Some(with_causes(e.as_ref()))),
+        Err(e) => (Ended::Failed, Some(with_causes(e.as_ref()))),
     };
     audit::end(&database.client().await?, id, ended, detail.as_deref()).await.context("the audit cannot be written")?;
-    Ok(if done?.ended == Ended::Done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    done
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -70,11 +73,11 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let wanted = Wanted { who: who.clone(), act: act.clone(), before: None, most: *limit };
     let kept = audit::read(&database.client().await?, &wanted).await.context("the audit could not be read")?;
     if *json {
-        println!("{}", serde_json::to_string_pretty(&kept)?);
+        say!("{}", serde_json::to_string_pretty(&kept)?);
         return Ok(ExitCode::SUCCESS);
     }
     if kept.is_empty() {
-        println!("Nothing was done by hand.");
+        say!("Nothing was done by hand.");
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table(["when", "who", "what", "of", "result"]);
@@ -87,7 +90,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         };
         table.add_row([at, format!("{who} ({role}, {way})"), act, in_words(&subject), result]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 

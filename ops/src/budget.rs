@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use base::{db::Database, ids::Vendor};
+use base::{db::Database, ids::Vendor, say};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use vendors::budget::{self, Lane, WindowStatus};
@@ -12,14 +12,14 @@ const GATHERED: &str = "Logs have waited for Sellsy's budget within the last min
 pub(crate) async fn run(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let seen = budget::window_status(&database.client().await?).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&seen)?);
+        say!("{}", serde_json::to_string_pretty(&seen)?);
     } else if seen.is_empty() {
-        println!("No budget has been used yet: no worker has sent a request.");
+        say!("No budget has been used yet: no worker has sent a request.");
     } else {
-        println!("{}", table(&seen, Timestamp::now()));
-        println!("By lane: {}. A pause or restriction ends on its own.", Lane::ALL.map(Lane::as_str).join(" / "));
+        say!("{}", table(&seen, Timestamp::now()));
+        say!("By lane: {}. A pause or restriction ends on its own.", Lane::ALL.map(Lane::as_str).join(" / "));
         if seen.iter().any(|window| window.contested && window.api == Vendor::Sellsy.as_str()) {
-            println!("{GATHERED}");
+            say!("{GATHERED}");
         }
     }
     Ok(ExitCode::SUCCESS)

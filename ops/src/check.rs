@@ -26,13 +26,14 @@ use serde::Serialize;
 /// For one check; longer than any client in it waits for one answer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(25);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// From the worst to the best: findings are shown in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    Ok,
-    Warning,
     Failed,
     NotChecked,
+    Warning,
+    Ok,
 }
 
 /// The result of one check.
@@ -64,7 +65,7 @@ impl Verdict {
         Self { state: State::Failed, says: says.into(), cure: Some(cure.into()) }
     }
 
-    fn not_checked(because: &str) -> Self {
+    fn not_checked(because: impl std::fmt::Display) -> Self {
         Self { state: State::NotChecked, says: format!("because {because}"), cure: None }
     }
 
@@ -84,10 +85,12 @@ async fn look(what: impl Into<String>, check: impl Future<Output = Verdict>) -> 
 }
 
 pub(crate) async fn run(json: bool) -> anyhow::Result<ExitCode> {
-    let findings = match Settings::from_environment(Needs::default()) {
+    let mut findings = match Settings::from_environment(Needs::default()) {
         Err(problems) => setup::invalid(&problems),
         Ok(settings) => Box::pin(all(&settings)).await,
     };
+    // Those of a state stay in the order in which they were found, which is always the same.
+    findings.sort_by_key(|finding| finding.verdict.state);
     if json {
         print::json(&findings)?;
     } else {

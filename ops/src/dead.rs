@@ -30,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use letters::{Reader, UnackedLetter};
 
-use crate::CONNECT_TIMEOUT;
+use crate::audit::Deed;
+use crate::{CONNECT_TIMEOUT, arguments::Wrong};
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait for another reader. Listing takes less than a second; a replay, or waiting for an answer, takes longer.
@@ -38,8 +39,10 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Subcommand)]
 pub(crate) enum Dead {
-    /// Lists dead letters by stage and error code: how many, since when, and one of them as an example
-    #[command(after_help = "Examples:\n  callbridge dead list\n  callbridge dead list --stage logger --json")]
+    /// Lists dead letters by stage and error code: how many, since when, which; with --json every one of them
+    #[command(
+        after_help = "Examples:\n  callbridge dead list\n  callbridge dead list --stage logger --json | jq '.[].letters[].call_id'"
+    )]
     List {
         #[command(flatten)]
         filter: Filter,
@@ -122,6 +125,21 @@ fn parse_code(text: &str) -> Result<String, String> {
     Err("no such error code; docs/errors.md lists them all".into())
 }
 
+impl Dead {
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        let (act, Selection { id, filter, all }) = match self {
+            Dead::Replay { which, dry_run: false, .. } => ("replay", which),
+            Dead::Drop { which, .. } => ("drop", which),
+            _ => return None,
+        };
+        let all = all.then_some("yes");
+        let fields =
+            [("id", id.as_deref()), ("stage", filter.stage.as_deref()), ("code", filter.code.as_deref()), ("all", all)];
+        let subject = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+        Some(Deed::of_account(act, serde_json::Value::Object(subject.collect())))
+    }
+}
+
 impl Filter {
     fn stages(&self) -> Vec<Stage> {
         let wanted = |stage: &Stage| self.stage.as_deref().is_none_or(|wanted| wanted == stage.as_str());
@@ -144,8 +162,8 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: Dead)
     if let Dead::Drop { yes: false, .. } = command
         && !can_ask()
     {
-        eprintln!("callbridge: dropping needs a confirmation, and there is no terminal to ask on; add --yes");
-        return Ok(ExitCode::from(2));
+        let says = "dropping needs a confirmation, and there is no terminal to ask on; add --yes";
+        return Err(Wrong(says.to_owned()).into());
     }
     let (links_down, readiness) = (CancellationToken::new(), Readiness::default());
     let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());

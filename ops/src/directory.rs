@@ -3,7 +3,10 @@
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
-use base::db::Database;
+use base::{
+    db::{Client, Database},
+    out, say, tell,
+};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use resolver::directory::{
@@ -28,9 +31,9 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
     let opportunities = opportunities::reading(&client).await?;
     if json {
         let status = json!({ "kinds": progress, "sizes": sizes, "opportunities": opportunities });
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        say!("{}", serde_json::to_string_pretty(&status)?);
     } else {
-        print!("{}", render(&progress, &sizes, &opportunities, Timestamp::now()));
+        out::print(render(&progress, &sizes, &opportunities, Timestamp::now()));
     }
     let is_good = |p: &Progress| {
         p.loaded_at.is_some() && p.problem.is_none() && p.too_few().is_none_or(|too_few| !too_few.is_serious())
@@ -39,36 +42,46 @@ pub(crate) async fn status(database: &Database, json: bool) -> anyhow::Result<Ex
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Requests a synchronisation and waits until it ends. Exit code 1 if it fails or no resolver starts it.
-pub(crate) async fn sync(database: &Database, turn: Turn) -> anyhow::Result<ExitCode> {
-    let client = database.client().await?;
-    let asked = store::request(&client, turn).await?;
-    if !asked {
-        eprintln!("callbridge: the first load has not begun: it begins automatically as soon as a resolver runs");
+/// Requests a synchronisation, waits until it ends, and shows the state then. Exit code 1 if it fails or no resolver starts it.
+pub(crate) async fn sync(database: &Database, turn: Turn, json: bool) -> anyhow::Result<ExitCode> {
+    if let Err(why) = synchronised(&database.client().await?, turn).await? {
+        tell!("callbridge: {why}");
+        if json {
+            status(database, json).await?;
+        }
         return Ok(ExitCode::FAILURE);
+    }
+    status(database, json).await
+}
+
+/// Or why not.
+async fn synchronised(client: &Client, turn: Turn) -> anyhow::Result<Result<(), String>> {
+    if !store::request(client, turn).await? {
+        let why = "the first load has not begun: it begins automatically as soon as a resolver runs";
+        return Ok(Err(why.to_owned()));
     }
     let mut bars = Bars::new();
     let mut last_change = (Instant::now(), String::new());
     loop {
-        let progress = store::progress(&client).await?;
+        let progress = store::progress(client).await?;
         bars.show(&progress);
         if let Some(p) = progress.iter().find(|p| p.problem.is_some()) {
             bars.end();
-            eprintln!("callbridge: {}: {}", p.kind, p.problem.as_deref().unwrap_or_default());
-            eprintln!("The resolver retries automatically; `callbridge directory status` shows the result.");
-            return Ok(ExitCode::FAILURE);
+            let (kind, problem) = (&p.kind, p.problem.as_deref().unwrap_or_default());
+            let next = "The resolver retries automatically; `callbridge directory status` shows the result.";
+            return Ok(Err(format!("{kind}: {problem}\n{next}")));
         }
         if progress.iter().all(|p| !p.is_requested()) {
             bars.end();
-            return status(database, false).await;
+            return Ok(Ok(()));
         }
         let now = format!("{progress:?}");
         if now != last_change.1 {
             last_change = (Instant::now(), now);
         } else if last_change.0.elapsed() > STALLED_AFTER {
             bars.end();
-            eprintln!("callbridge: no resolver has started this: is one running? The request stays until one does.");
-            return Ok(ExitCode::FAILURE);
+            let why = "no resolver has started this: is one running? The request stays until one does.";
+            return Ok(Err(why.to_owned()));
         }
         sleep(POLL_EVERY).await;
     }
@@ -129,7 +142,7 @@ fn render(progress: &[Progress], sizes: &[Size], opportunities: &Reading, now: T
     }
     let mut text = format!(
         "{:<11} {:>8} {:>8} {:>8}  {:<22} {}\n",
-        "kind", "records", "usable", "numbers", "loaded", "changes read"
+        "kind", "records", "usable", "numbers", "all read", "changes read"
     );
     for p in progress {
         let size = sizes.iter().find(|size| size.kind == p.kind).cloned().unwrap_or_default();
@@ -171,9 +184,9 @@ fn render(progress: &[Progress], sizes: &[Size], opportunities: &Reading, now: T
 pub(crate) async fn unread(database: &Database, json: bool) -> anyhow::Result<ExitCode> {
     let fields = contents::unread(&database.client().await?).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&fields)?);
+        say!("{}", serde_json::to_string_pretty(&fields)?);
     } else {
-        print!("{}", unread_table(&fields));
+        out::print(unread_table(&fields));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -254,7 +267,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "kind records usable numbers loaded changes read",
+                "kind records usable numbers all read changes read",
                 "individual 14 12 13 3 h ago up to 5 min ago",
                 "the last pass could read 14 of 15 rows; nothing was removed",
                 "2 fields have digits and no number (callbridge directory unread)",

@@ -12,15 +12,18 @@ mod print;
 
 use std::{collections::BTreeSet, process::ExitCode};
 
+use crate::audit::Deed;
 use crate::dead::letters::UnackedLetter;
 use anyhow::Context;
 use base::{
     db::{Client, Database},
     health::Readiness,
     ids::Stage,
+    out,
     phone::{self, E164, Regions},
     rules::Rules,
     settings::Settings,
+    tell,
 };
 use broker::event::Event;
 use clap::Args;
@@ -32,7 +35,10 @@ use ledger::{
 use resolver::{directory::store, pins};
 use tokio_util::sync::CancellationToken;
 
-use crate::dead::{DeadLetters, Readers, answered_yes, can_ask};
+use crate::{
+    arguments::{Wrong, number},
+    dead::{DeadLetters, Readers, answered_yes, can_ask},
+};
 use mentions::mentions;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge forget \"+33 6 39 98 41 07\" --dry-run\n  callbridge forget 0639984107\n  \
@@ -54,6 +60,13 @@ pub(crate) struct Arguments {
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
+}
+
+impl Arguments {
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        let subject = serde_json::json!({ "number": phone::masked(&self.number) });
+        (!self.dry_run).then(|| Deed::of_account("forget", subject))
+    }
 }
 
 /// All that is stored about the person.
@@ -85,15 +98,10 @@ impl Found {
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Some(number) = phone::parse(&arguments.number, settings.regions.first()) else {
-        eprintln!(
-            "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
-        );
-        return Ok(ExitCode::from(2));
-    };
+    let number = number(settings, &arguments.number)?;
     if !arguments.yes && !arguments.dry_run && !can_ask() {
-        eprintln!("callbridge: erasing needs a confirmation, and there is no terminal to ask on; add --yes");
-        return Ok(ExitCode::from(2));
+        let says = "erasing needs a confirmation, and there is no terminal to ask on; add --yes";
+        return Err(Wrong(says.to_owned()).into());
     }
     let links_down = CancellationToken::new();
     let readiness = Readiness::default();
@@ -127,10 +135,10 @@ async fn forget(
         return Ok(ExitCode::SUCCESS);
     }
     if !arguments.yes {
-        eprint!("Erase all this permanently? [y/N] ");
+        out::print_beside("Erase all this permanently? [y/N] ");
         if !answered_yes().context("the answer could not be read")? {
             readers.close().await;
-            eprintln!("Nothing was erased.");
+            tell!("Nothing was erased.");
             return Ok(ExitCode::FAILURE);
         }
     }

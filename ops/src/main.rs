@@ -5,15 +5,22 @@
 //! Exit codes: 0 when the answer was found or the work is done, 1 when there is no answer or something went wrong, 2 for
 //! wrong arguments or settings.
 
+// Everything is printed by `base::out`, which does not mind if nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod access;
+mod arguments;
 mod audit;
 mod backfill;
 mod budget;
 mod call;
+mod calls;
 mod check;
 mod console;
+mod csv;
 mod dead;
 mod directory;
+mod erased;
 mod explain;
 mod forget;
 mod messages;
@@ -32,16 +39,21 @@ mod webhook;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use arguments::Wrong;
+use audit::Deed;
 use base::{
     db::{Database, Plans},
+    error::with_causes,
     health::Readiness,
-    settings::{Needs, Settings},
+    ids::CallId,
+    out,
+    settings::{Needs, Problems, Settings},
     telemetry::colours,
-    tls,
+    tell, tls,
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use resolver::directory::store::Turn;
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +75,7 @@ const FEW_CONNECTIONS: usize = 2;
     version,
     after_help = "Examples:\n  callbridge check                       does everything work, and what to do if not\n  \
                   callbridge explain \"06 39 98 41 07\"    where a call from this number would be logged, and why\n  \
+                  callbridge calls --since 7d            which calls there were, and what became of each\n  \
                   callbridge call 3811600001             what happened to this call\n  \
                   callbridge dead list                   which messages could not be handled, and why"
 )]
@@ -92,12 +105,15 @@ enum Command {
     )]
     Call {
         /// Aircall's id of the call, as the log in Sellsy shows it; or that of a conversation, as `callbridge messages` shows it
-        #[arg(allow_negative_numbers = true)]
-        id: i64,
+        #[arg(allow_negative_numbers = true, value_parser = arguments::story_id)]
+        id: CallId,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
     },
+    /// Lists calls, newest first: who called, on which record, who answered, what became of it; as a table, CSV or JSON
+    #[command(after_help = calls::EXAMPLES)]
+    Calls(calls::Arguments),
     /// Serves the operator's web pages: overview, calls and why each was logged where it was, dead letters, directory
     #[command(after_help = console::ABOUT)]
     Console {
@@ -141,8 +157,8 @@ enum Command {
     )]
     Explain {
         /// Aircall's id of a call, or a phone number with + or a leading 0
-        #[arg(allow_hyphen_values = true)]
-        caller: String,
+        #[arg(allow_hyphen_values = true, value_parser = explain::asked)]
+        caller: explain::Asked,
         /// Print JSON for programs
         #[arg(long)]
         json: bool,
@@ -176,6 +192,7 @@ enum Command {
     #[command(after_help = ready::EXAMPLES)]
     Ready {
         /// The address to ask, plain http [default: /readyz on HTTP_LISTEN of this machine]
+        #[arg(value_parser = ready::address)]
         url: Option<String>,
     },
     /// Moves a call to another record, where it stays
@@ -230,7 +247,7 @@ enum Directory {
     },
     /// Makes a resolver read the changes in Sellsy now, and waits until it has
     #[command(after_help = "Examples:\n  callbridge directory sync\n  callbridge directory sync --everything\n  \
-                      callbridge directory sync --everything --accept-fewer")]
+                      callbridge directory sync --everything --accept-fewer\n  callbridge directory sync --json | jq .kinds")]
     Sync {
         /// Read every record again, not only the changed ones; this also finds deleted records
         #[arg(long)]
@@ -238,6 +255,9 @@ enum Directory {
         /// Remove what Sellsy no longer lists, even if that is most of the directory; for this one reading
         #[arg(long, requires = "everything")]
         accept_fewer: bool,
+        /// Print JSON for programs, as `callbridge directory status --json` does
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -245,16 +265,46 @@ enum Directory {
 async fn main() -> ExitCode {
     tls::install_provider();
     let result = Box::pin(run(Cli::parse().command)).await;
-    result.unwrap_or_else(|e| {
-        eprintln!("callbridge: {e:#}");
-        ExitCode::FAILURE
-    })
+    out::end("callbridge", result.unwrap_or_else(|e| failed(&e)))
+}
+
+/// Says what went wrong, and returns the exit code.
+fn failed(e: &anyhow::Error) -> ExitCode {
+    if let Some(problems) = e.downcast_ref::<Problems>() {
+        out::print_beside(problems.cannot_start("callbridge", ".env.example"));
+        return ExitCode::from(2);
+    }
+    tell!("callbridge: {}", with_causes(e.as_ref()));
+    if e.is::<Wrong>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+impl Command {
+    /// What is written into the audit of it; `None` if it only looks.
+    fn deed(&self) -> Option<Deed> {
+        match self {
+            Command::Backfill(arguments) => arguments.deed(),
+            Command::Dead(command) => command.deed(),
+            Command::Directory(Directory::Sync { everything, accept_fewer, .. }) => {
+                let subject = serde_json::json!({ "everything": everything, "accept_fewer": accept_fewer });
+                Some(Deed::of_account("directory_sync", subject))
+            }
+            Command::Forget(arguments) => arguments.deed(),
+            Command::Pin(arguments) => Some(arguments.deed()),
+            Command::Prospects(arguments) => arguments.deed(),
+            Command::Relink(arguments) => Some(arguments.deed()),
+            Command::Tokens(arguments) => arguments.deed(),
+            Command::Unpin { number } => Some(pins::deed_of_unpinning(number)),
+            Command::Webhook(command) => command.deed(),
+            _ => None,
+        }
+    }
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let nothing = Needs::default();
     let aircall = Needs { aircall_api: true, ..nothing };
     let sellsy = Needs { sellsy_api: true, ..nothing };
+    let deed = command.deed();
     match command {
         // These must work without a database and without complete settings.
         Command::Check { json } => check::run(json).await,
@@ -264,132 +314,140 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Ready { url } => ready::run(url).await,
         Command::Audit(arguments) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 audit::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Backfill(arguments) => {
-            with_installation(aircall, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, aircall, FEW_CONNECTIONS, async |i| {
                 backfill::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Budget { json } => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 budget::run(&i.database, json).await.context("the budget could not be read")
             })
             .await
         }
         Command::Call { id, json } => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
-                call::run(&i.database, id, json).await.context("the timeline could not be read")
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
+                call::run(&i.database, &i.settings, id, json).await
+            })
+            .await
+        }
+        Command::Calls(arguments) => {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
+                calls::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Console { routes: true } => {
-            println!("{}", console::who_may_do_what());
+            base::say!("{}", console::who_may_do_what());
             Ok(ExitCode::SUCCESS)
         }
         Command::Console { routes: false } => {
             let needs = Needs { console_password: true, ..nothing };
-            with_installation(needs, CONSOLE_CONNECTIONS, async |i| console::run(&i.database, &i.settings).await).await
-        }
-        Command::Dead(command) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| dead::run(&i.database, &i.settings, command).await)
+            with_installation(deed, needs, CONSOLE_CONNECTIONS, async |i| console::run(&i.database, &i.settings).await)
                 .await
         }
+        Command::Dead(command) => {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
+                dead::run(&i.database, &i.settings, command).await
+            })
+            .await
+        }
         Command::Directory(Directory::Status { json }) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 directory::status(&i.database, json).await.context("the directory could not be read")
             })
             .await
         }
         Command::Directory(Directory::Unread { json }) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 directory::unread(&i.database, json).await.context("the directory could not be read")
             })
             .await
         }
-        Command::Directory(Directory::Sync { everything, accept_fewer }) => {
+        Command::Directory(Directory::Sync { everything, accept_fewer, json }) => {
             let turn = match (everything, accept_fewer) {
                 (_, true) => Turn::EverythingEvenIfFewer,
                 (true, false) => Turn::Everything,
                 (false, false) => Turn::Changes,
             };
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
-                directory::sync(&i.database, turn).await.context("the directory could not be synchronised")
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
+                directory::sync(&i.database, turn, json).await.context("the directory could not be synchronised")
             })
             .await
         }
         Command::Explain { caller, json } => {
-            let needs = Needs { sellsy_api: !explain::is_call_id(&caller), ..nothing };
-            with_installation(needs, FEW_CONNECTIONS, async |i| {
+            let needs = Needs { sellsy_api: caller.is_number(), ..nothing };
+            with_installation(deed, needs, FEW_CONNECTIONS, async |i| {
                 explain::run(&i.database, &i.settings, &caller, json).await
             })
             .await
         }
         Command::Forget(arguments) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 forget::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Messages(arguments) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 messages::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
-        Command::Migrate(arguments) => match Settings::from_environment(nothing) {
-            Ok(settings) => migrate::run(&settings, &arguments).await,
-            Err(problems) => {
-                eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
-                Ok(ExitCode::from(2))
-            }
-        },
+        Command::Migrate(arguments) => migrate::run(&Settings::from_environment(nothing)?, &arguments).await,
         Command::Missed(arguments) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 missed::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Pin(arguments) => {
-            with_installation(sellsy, FEW_CONNECTIONS, async |i| pins::pin(&i.database, &i.settings, &arguments).await)
-                .await
+            with_installation(deed, sellsy, FEW_CONNECTIONS, async |i| {
+                pins::pin(&i.database, &i.settings, &arguments).await
+            })
+            .await
         }
         Command::Pins { json } => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| pins::list(&i.database, json).await).await
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| pins::list(&i.database, json).await).await
         }
         Command::Prospects(arguments) => {
             let needs = if arguments.needs_sellsy() { sellsy } else { nothing };
-            with_installation(needs, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, needs, FEW_CONNECTIONS, async |i| {
                 prospects::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Relink(arguments) => {
-            with_installation(sellsy, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, sellsy, FEW_CONNECTIONS, async |i| {
                 relink::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Rules(rules::Command::Check(arguments)) => rules::check(&arguments),
         Command::Rules(rules::Command::Try(arguments)) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 rules::try_out(&i.database, &i.settings, &arguments).await
             })
             .await
         }
         Command::Tokens(arguments) => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| tokens::run(&i.database, &arguments).await).await
-        }
-        Command::Unpin { number } => {
-            with_installation(nothing, FEW_CONNECTIONS, async |i| pins::unpin(&i.database, &i.settings, &number).await)
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| tokens::run(&i.database, &arguments).await)
                 .await
         }
+        Command::Unpin { number } => {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
+                pins::unpin(&i.database, &i.settings, &number).await
+            })
+            .await
+        }
         Command::Webhook(command) => {
-            with_installation(aircall, FEW_CONNECTIONS, async |i| {
+            with_installation(deed, aircall, FEW_CONNECTIONS, async |i| {
                 webhook::run(&i.database, &i.settings, &command).await
             })
             .await
@@ -405,17 +463,13 @@ struct Installation {
 
 /// Reads the settings, connects to the database, and runs the command. Exit code 2 if the settings are wrong.
 async fn with_installation(
+    deed: Option<Deed>,
     needs: Needs,
     connections: usize,
     command: impl AsyncFnOnce(Installation) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let settings = match Settings::from_environment(needs).and_then(|settings| tls::check().map(|()| settings)) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("{}", problems.cannot_start("callbridge", ".env.example"));
-            return Ok(ExitCode::from(2));
-        }
-    };
+    let settings = Settings::from_environment(needs)?;
+    tls::check()?;
     let readiness = Readiness::default();
     let condition = readiness.condition("database");
     let database =
@@ -424,7 +478,11 @@ async fn with_installation(
         let reasons: Vec<String> = readiness.missing().into_iter().map(|(_, reason)| reason).collect();
         anyhow::bail!("{}; check DATABASE_URL", reasons.join("; "));
     }
-    Box::pin(command(Installation { settings, database })).await
+    let done = Box::pin(command(Installation { settings, database: database.clone() }));
+    match deed {
+        None => done.await,
+        Some(deed) => audit::command(&database, &deed, done).await,
+    }
 }
 
 fn print_completions(shell: Shell) {
@@ -434,12 +492,29 @@ fn print_completions(shell: Shell) {
         Shell::Zsh => Known::Zsh,
         Shell::Fish => Known::Fish,
     };
-    clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut std::io::stdout());
+    // Into memory: it panics if it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "callbridge", &mut script);
+    out::print(String::from_utf8_lossy(&script));
+}
+
+/// A point in time for people, with the name of the time zone.
+fn at(zone: &TimeZone, at: Timestamp) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Q").to_string()
+}
+
+fn zone_name(zone: &TimeZone) -> String {
+    Timestamp::UNIX_EPOCH.to_zoned(zone.clone()).strftime("%Q").to_string()
 }
 
 /// How long ago, for people.
 fn ago(now: Timestamp, at: Timestamp) -> String {
-    format!("{} ago", minutes_long(now.duration_since(at).as_secs() / 60))
+    format!("{} ago", long_before(now, at))
+}
+
+/// How long before, for people. Of two clocks, one may be behind.
+fn long_before(then: Timestamp, at: Timestamp) -> String {
+    minutes_long((then.duration_since(at).as_secs() / 60).max(0))
 }
 
 /// How long, for people.

@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use base::{db::Database, phone, settings::Settings};
+use base::{db::Database, say, settings::Settings};
 use clap::Args;
 use ledger::messages::{self, Conversation};
 
-use crate::{backfill::since, table};
+use crate::{
+    arguments::{When, number, since, when},
+    table,
+};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge messages\n  callbridge messages \"06 39 98 41 07\" --since 1mo\n  callbridge messages --json | jq '.conversations[] | select(.comment == null)'\n\n\
      The messages with one number on one day are one conversation, and one comment in Sellsy. What they say is not shown here. `callbridge call <story>` tells what\n\
@@ -19,38 +22,27 @@ pub(crate) struct Arguments {
     #[arg(allow_hyphen_values = true)]
     number: Option<String>,
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
-    #[arg(long, default_value = "7d")]
-    since: String,
+    #[arg(long, default_value = "7d", value_parser = when)]
+    since: When,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let number = match &arguments.number {
-        None => None,
-        Some(typed) => match phone::parse(typed, settings.regions.first()) {
-            Some(number) => Some(number),
-            None => {
-                eprintln!(
-                    "callbridge: that is not a phone number (write it with + and the country code, or as dialled in DEFAULT_REGION)"
-                );
-                return Ok(ExitCode::from(2));
-            }
-        },
-    };
+    let number = arguments.number.as_deref().map(|typed| number(settings, typed)).transpose()?;
     let client = database.client().await?;
-    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let since = since(&client, settings, arguments.since).await?;
     let all = messages::conversations(&client, since, number.as_ref()).await.context("the ledger could not be read")?;
     if arguments.json {
         let report = serde_json::json!({ "since": since, "conversations": all });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
     if all.is_empty() {
-        println!("No text message since then.");
+        say!("No text message since then.");
         if settings.rules.messages.is_none() {
-            println!("They are written down if the file of rules (RULES) has a section [messages].");
+            say!("They are written down if the file of rules (RULES) has a section [messages].");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -67,7 +59,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             conversation.id.to_string(),
         ]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 

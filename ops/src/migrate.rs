@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use base::{
     db::{self, Database},
+    say,
     settings::Settings,
 };
 
@@ -23,14 +24,14 @@ pub(crate) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     let client = database.connect().await.context("the database cannot be used; check DATABASE_URL")?;
     let missing = db::missing_migrations(&client).await?;
     if missing.is_empty() {
-        println!("Nothing to do: all migrations of this version are applied.");
+        say!("Nothing to do: all migrations of this version are applied.");
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.plan {
         for migration in &missing {
-            println!("-- {migration}\n{}\n", migration.sql().unwrap_or_default().trim());
+            say!("-- {migration}\n{}\n", migration.sql().unwrap_or_default().trim());
         }
-        println!(
+        say!(
             "-- {} to apply. Without --plan they are applied, one after the other, each in a transaction.",
             missing.len()
         );
@@ -38,7 +39,7 @@ pub(crate) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::R
     }
     drop(client);
     for applied in database.migrate().await? {
-        println!("Applied {applied}.");
+        say!("Applied {applied}.");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use base::{
     db::{Client, Database},
+    out, say,
     settings::Settings,
 };
 use clap::Args;
@@ -14,7 +15,10 @@ use ledger::{
     missed::{self, Became, Missed},
 };
 
-use crate::{backfill::since, long, table};
+use crate::{
+    arguments::{When, since, when},
+    long, table,
+};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge missed\n  callbridge missed --since 1mo --line Support\n  callbridge missed --open --json | jq '.missed[].number'\n\n\
      A call is missed if nobody answered, also if the caller left a voicemail. It is over when somebody calls back and is answered, or when the caller rings again\n\
@@ -23,8 +27,8 @@ pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge missed\n  callbridge 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
-    #[arg(long, default_value = "7d")]
-    since: String,
+    #[arg(long, default_value = "7d", value_parser = when)]
+    since: When,
     #[command(flatten)]
     wanted: Wanted,
     /// Print JSON for programs
@@ -47,16 +51,16 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
-    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let since = since(&client, settings, arguments.since).await?;
     let mut all = read(&client, settings, since).await.context("the ledger could not be read")?;
     all.retain(|missed| arguments.wanted.wants(missed));
     let tasks = Tasks::read(&client, since).await.context("the ledger could not be read")?;
     if arguments.json {
         let tasks: Vec<_> = all.iter().filter_map(|missed| tasks.of(missed)).collect();
         let report = serde_json::json!({ "since": since, "missed": all, "tasks": tasks });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report(&all, &tasks, &settings.time_zone));
+        out::print(report(&all, &tasks, &settings.time_zone));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,9 @@ use base::{
     db::Database,
     error::{Code, Error, Result},
     ids::{CallId, Kind},
+    say,
     settings::Settings,
+    tell,
 };
 use broker::event::RecordHint;
 use clap::{Args, Subcommand};
@@ -22,7 +24,12 @@ use vendors::{
     sellsy::{Sellsy, WriteError, wire::Individual},
 };
 
-use crate::{backfill::since, relink::Who, table};
+use crate::audit::Deed;
+use crate::{
+    arguments::{When, call_id, since, when},
+    relink::Who,
+    table,
+};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge prospects --since 1mo\n  callbridge prospects --json | jq '.prospects[].individual'\n  \
      callbridge prospects undo 3811600001 --by \"Inès Caron\"\n\n\
@@ -34,8 +41,8 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     act: Option<Act>,
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
-    #[arg(long, default_value = "7d")]
-    since: String,
+    #[arg(long, default_value = "7d", value_parser = when)]
+    since: When,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -49,13 +56,19 @@ enum Act {
     )]
     Undo {
         /// Aircall's id of the call for which it was created
-        call: i64,
+        #[arg(value_parser = call_id)]
+        call: CallId,
         #[command(flatten)]
         who: Who,
     },
 }
 
 impl Arguments {
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        let Act::Undo { call, who } = self.act.as_ref()?;
+        Some(Deed::new(who, "undo_prospect", serde_json::json!({ "call": call })))
+    }
+
     /// Listing needs no API.
     pub(crate) fn needs_sellsy(&self) -> bool {
         self.act.is_some()
@@ -114,22 +127,22 @@ pub(crate) fn sellsy(database: &Database, settings: &Settings) -> anyhow::Result
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some(Act::Undo { call, who }) = &arguments.act else { return list(database, settings, arguments).await };
     let sellsy = sellsy(database, settings)?;
-    let undone = undo(database, &sellsy, CallId(*call), &who.name()).await.context("it could not be deleted")?;
+    let undone = undo(database, &sellsy, *call, &who.name()).await.context("it could not be deleted")?;
     match undone {
         Undone::Deleted(id) => {
-            println!("Individual {id} is deleted in Sellsy, and is not created again for its number.");
+            say!("Individual {id} is deleted in Sellsy, and is not created again for its number.");
         }
         Undone::WasGone(id) => {
-            println!("Individual {id} was deleted in Sellsy before, and is not created again for its number.");
+            say!("Individual {id} was deleted in Sellsy before, and is not created again for its number.");
         }
         Undone::Changed(id) => {
-            eprintln!(
+            tell!(
                 "callbridge: somebody has changed individual {id} in Sellsy, so it stays: delete it there if it is not wanted"
             );
             return Ok(ExitCode::FAILURE);
         }
         Undone::NoProspect => {
-            eprintln!("callbridge: no prospect was created for call {call}, or it was undone before");
+            tell!("callbridge: no prospect was created for call {call}, or it was undone before");
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -138,15 +151,15 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 
 async fn list(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
-    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let since = since(&client, settings, arguments.since).await?;
     let prospects = followups::prospects(&client, since).await.context("the ledger could not be read")?;
     if arguments.json {
         let report = serde_json::json!({ "since": since, "prospects": prospects });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
     if prospects.is_empty() {
-        println!("No prospect was created since then.");
+        say!("No prospect was created since then.");
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table(["created", "number", "individual", "call", ""]);
@@ -155,6 +168,6 @@ async fn list(database: &Database, settings: &Settings, arguments: &Arguments) -
         let gone = if is_gone { "deleted since" } else { "" };
         table.add_row([at, number, individual.to_string(), call.to_string(), gone.into()]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,8 @@ use std::{
 use anyhow::{anyhow, bail, ensure};
 use base::{
     client,
+    error::with_causes,
+    say,
     settings::{Needs, Settings},
 };
 use serde::Deserialize;
@@ -25,6 +27,14 @@ const LARGEST: usize = 64 * 1024;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge ready\n  callbridge ready http://ingest:8080/readyz";
 
+/// Reads an address that can be asked.
+pub(crate) fn address(text: &str) -> Result<String, String> {
+    let is_one = text.starts_with("http://") && reqwest::Url::parse(text).is_ok();
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "write http://<host>:<port>/readyz: only plain http is asked".to_owned())
+}
+
 pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
     let url = match url {
         Some(url) => url,
@@ -35,9 +45,9 @@ pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
     };
     let (is_ready, words) = match ask(&url).await {
         Ok((status, body)) => (status == 200, in_words(status, &body)),
-        Err(e) => (false, format!("not ready: {url}: {e:#}")),
+        Err(e) => (false, format!("not ready: {url}: {}", with_causes(e.as_ref()))),
     };
-    println!("{words}");
+    say!("{words}");
     Ok(if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

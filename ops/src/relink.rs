@@ -7,7 +7,9 @@ use base::{
     db::Database,
     error::Result,
     ids::{CallId, Kind},
+    say,
     settings::Settings,
+    tell,
 };
 use clap::Args;
 use ledger::{
@@ -22,6 +24,9 @@ use vendors::{
     sellsy::Sellsy,
 };
 
+use crate::arguments::call_id;
+use crate::audit::Deed;
+
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge relink 3811600001 --to individual:2005\n  \
      callbridge relink 3811600001 --to company:3001 --no-opportunity --by \"Inès Caron\"\n\n\
      The log is moved within some seconds, and stays there. So does what people have written in it. A call that nobody was found for is logged there.";
@@ -29,7 +34,8 @@ pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge relink 3811600001 --t
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Aircall's id of the call, as the log in Sellsy shows it
-    call: i64,
+    #[arg(value_parser = call_id)]
+    call: CallId,
     /// The record, by its kind and Sellsy's id: individual:2005, company:3001 or contact:4001
     #[arg(long, value_parser = record)]
     to: RecordRef,
@@ -43,12 +49,24 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Who acts, for the story of the call.
-#[derive(Args)]
+/// Who acts, for the story of the call and for the audit.
+#[derive(Args, Default)]
 pub(crate) struct Who {
     /// Who says so, for the story of the call [default: the name of this account]
     #[arg(long)]
     by: Option<String>,
+}
+
+impl Arguments {
+    pub(crate) fn deed(&self) -> Deed {
+        let Self { call, to, no_opportunity, who, .. } = self;
+        let to = format!("{}:{}", to.kind, to.id);
+        Deed::new(
+            who,
+            "relink",
+            serde_json::json!({ "call": call, "to": to, "opportunity": if *no_opportunity { "no" } else { "yes" } }),
+        )
+    }
 }
 
 impl Who {
@@ -109,23 +127,23 @@ pub(crate) fn look_up(database: &Database, settings: &Settings) -> anyhow::Resul
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { call, to, no_opportunity, json, .. } = arguments;
     let (look_up, by) = (look_up(database, settings)?, arguments.who.name());
-    let moved = relink(database, &look_up, CallId(*call), *to, !no_opportunity, &by).await;
+    let moved = relink(database, &look_up, *call, *to, !no_opportunity, &by).await;
     match moved.context("the call could not be moved")? {
         Moved::To(resolution) => {
             if *json {
-                println!("{}", serde_json::to_string_pretty(&resolution)?);
+                say!("{}", serde_json::to_string_pretty(&resolution)?);
             } else {
                 let name = resolution.record.as_ref().map(|record| record.name.as_str()).unwrap_or_default();
                 let opportunity = resolution.opportunity.as_ref();
                 let opportunity = opportunity.map_or_else(|| "none".into(), |o| format!("{} {}", o.id, o.name));
-                println!("Call {call} belongs to {} {name} from now on.", String::from(*to));
-                println!("opportunity  {opportunity}: {}", resolution.opportunity_rule);
-                println!("The logger moves its log within some seconds: callbridge call {call}");
+                say!("Call {call} belongs to {} {name} from now on.", String::from(*to));
+                say!("opportunity  {opportunity}: {}", resolution.opportunity_rule);
+                say!("The logger moves its log within some seconds: callbridge call {call}");
             }
             return Ok(ExitCode::SUCCESS);
         }
-        Moved::NoSuchRecord => eprintln!("callbridge: Sellsy has no {}", String::from(*to)),
-        Moved::Refused(why) => eprintln!("callbridge: call {call} cannot be moved: {}", refusal(why)),
+        Moved::NoSuchRecord => tell!("callbridge: Sellsy has no {}", String::from(*to)),
+        Moved::Refused(why) => tell!("callbridge: call {call} cannot be moved: {}", refusal(why)),
     }
     Ok(ExitCode::FAILURE)
 }

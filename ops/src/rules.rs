@@ -12,7 +12,7 @@ pub(crate) use trial::run as try_out;
 pub(crate) enum Command {
     /// Checks a file of rules as a whole: each mistake with its line and what to do; needs no services
     #[command(after_help = "Examples:\n  callbridge rules check rules.toml\n  callbridge rules check --json\n\n\
-                      Exit code 0 if there is no mistake, otherwise 1. `callbridge check` compares what it names with the two accounts.")]
+                      Exit code 0 if there is no mistake, 1 if there is one, 2 if the file cannot be read. `callbridge check` compares what it names with the two accounts.")]
     Check(check::Arguments),
     /// Shows what would have been different with a file of rules, on the calls of the ledger; writes nothing and asks no API
     #[command(

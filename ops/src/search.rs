@@ -12,7 +12,7 @@ use base::{
     phone::E164,
 };
 use jiff::Timestamp;
-use ledger::resolution::Resolution;
+use ledger::resolution::{RecordRef, Resolution};
 use tokio_postgres::{Row, types::ToSql};
 use vendors::aircall::wire::Call;
 
@@ -96,6 +96,26 @@ pub(crate) enum Order {
     OldestFirst,
 }
 
+/// What narrows a search further, for the command `callbridge calls`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Narrow {
+    pub(crate) record: Option<RecordRef>,
+    /// Only inbound calls that have ended and that nobody has answered.
+    pub(crate) missed: bool,
+    /// No call whose data were deleted: it has the state that its empty row gives it.
+    pub(crate) without_erased: bool,
+}
+
+/// Groups of states by which calls are chosen.
+pub(crate) const GROUPS: [(&str, &[State]); 6] = [
+    ("logged", &[State::Logged]),
+    ("unmatched", &[State::Unmatched]),
+    ("waiting", &[State::Ongoing, State::Undecided, State::Unlogged]),
+    ("parked", &[State::Parked]),
+    ("deleted", &[State::Deleted]),
+    ("ongoing", &[State::Ongoing]),
+];
+
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) call_id: CallId,
@@ -156,6 +176,23 @@ impl Conditions {
         conditions
     }
 
+    fn narrow(&mut self, narrow: &Narrow) {
+        if let Some(record) = narrow.record {
+            let record = self.parameter(String::from(record));
+            self.all.push(format!("record = {record}"));
+        }
+        if narrow.missed {
+            let missed = "snapshot->>'direction' = 'inbound' and snapshot->>'answered_at' is null
+                          and (snapshot->>'ended_at' is not null or snapshot->>'status' = 'done')";
+            self.all.push(missed.to_owned());
+        }
+        if narrow.without_erased {
+            let kept =
+                "not exists (select from calls c where c.call_id = console_calls.call_id and c.erased_at is not null)";
+            self.all.push(kept.to_owned());
+        }
+    }
+
     fn criterion(&mut self, criterion: &Criterion) -> String {
         match criterion {
             Criterion::Call(id) => format!("call_id = {}", self.parameter(id.0)),
@@ -185,7 +222,14 @@ const COLUMNS: &str = "call_id, started_at, state, snapshot, resolution, sellsy_
 
 /// A page of calls, and whether there are more.
 pub(crate) async fn calls(client: &Client, search: &Search) -> Result<(Vec<Found>, bool)> {
-    let Conditions { all, parameters } = Conditions::from_search(search);
+    narrowed(client, search, &Narrow::default()).await
+}
+
+/// The same, of fewer calls.
+pub(crate) async fn narrowed(client: &Client, search: &Search, narrow: &Narrow) -> Result<(Vec<Found>, bool)> {
+    let mut conditions = Conditions::from_search(search);
+    conditions.narrow(narrow);
+    let Conditions { all, parameters } = conditions;
     let wanted = if all.is_empty() { "true".into() } else { all.join(" and ") };
     let limit = PAGE + 1;
     let order = if search.order == Order::OldestFirst { "asc" } else { "desc" };

@@ -5,10 +5,11 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// The commands that the documents promise.
-const PROMISED: [&str; 19] = [
+const PROMISED: [&str; 20] = [
     "check",
     "explain",
     "call",
+    "calls",
     "dead list",
     "dead show",
     "dead replay",

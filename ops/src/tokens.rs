@@ -6,18 +6,15 @@ use anyhow::Context;
 use base::{
     db::{Client, Database},
     error::Result,
+    say, tell,
 };
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::{
-    access::Role,
-    audit::{self, Done},
-    relink::Who,
-    table,
-};
+use crate::{access::Role, audit::Deed, relink::Who, table};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge tokens\n  callbridge tokens add grafana --role viewer\n  callbridge tokens revoke grafana\n\n\
      A program sends it as `Authorization: Bearer …` to the console; docs/api.md says what it may ask for.";
@@ -115,35 +112,37 @@ pub(crate) async fn all(client: &Client) -> Result<Vec<Token>> {
     Ok(client.query(sql, &[]).await?.iter().map(token).collect())
 }
 
+impl Arguments {
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        match self.act.as_ref()? {
+            Act::Add { name, role, who } => {
+                Some(Deed::new(who, "tokens_add", json!({ "token": name, "role": role.as_str() })))
+            }
+            Act::Revoke { name, who } => Some(Deed::new(who, "tokens_revoke", json!({ "token": name }))),
+        }
+    }
+}
+
 pub(crate) async fn run(database: &Database, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let client = database.client().await?;
     match &arguments.act {
         None => list(&client, arguments.json).await,
         Some(Act::Add { name, role, who }) => {
-            let subject = serde_json::json!({ "token": name, "role": role.as_str() });
-            audit::command(database, &who.name(), "tokens.add", subject, async {
-                let Some(token) = add(&client, name, *role, &who.name()).await.context("it could not be stored")?
-                else {
-                    eprintln!("callbridge: there is a token of that name: revoke it first, or choose another name");
-                    return Ok(Done::refused("there is one of that name"));
-                };
-                println!("{token}");
-                eprintln!("It is shown only now. A program sends it as `Authorization: Bearer {}…`.", &token[..7]);
-                Ok(Done::well())
-            })
-            .await
+            let Some(token) = add(&client, name, *role, &who.name()).await.context("it could not be stored")? else {
+                tell!("callbridge: there is a token of that name: revoke it first, or choose another name");
+                return Ok(ExitCode::FAILURE);
+            };
+            say!("{token}");
+            tell!("It is shown only now. A program sends it as `Authorization: Bearer {}…`.", &token[..7]);
+            Ok(ExitCode::SUCCESS)
         }
-        Some(Act::Revoke { name, who }) => {
-            let subject = serde_json::json!({ "token": name });
-            audit::command(database, &who.name(), "tokens.revoke", subject, async {
-                if revoke(&client, name).await? {
-                    println!("The token {name} is worthless from now on.");
-                    return Ok(Done::well());
-                }
-                eprintln!("callbridge: there is no token of that name: callbridge tokens");
-                Ok(Done::refused("there is none of that name"))
-            })
-            .await
+        Some(Act::Revoke { name, .. }) => {
+            if revoke(&client, name).await? {
+                say!("The token {name} is worthless from now on.");
+                return Ok(ExitCode::SUCCESS);
+            }
+            tell!("callbridge: there is no token of that name: callbridge tokens");
+            Ok(ExitCode::FAILURE)
         }
     }
 }
@@ -151,11 +150,11 @@ pub(crate) async fn run(database: &Database, arguments: &Arguments) -> anyhow::R
 async fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
     let tokens = all(client).await.context("the tokens could not be read")?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&tokens)?);
+        say!("{}", serde_json::to_string_pretty(&tokens)?);
         return Ok(ExitCode::SUCCESS);
     }
     if tokens.is_empty() {
-        println!("There is no token: callbridge tokens add NAME --role viewer");
+        say!("There is no token: callbridge tokens add NAME --role viewer");
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table(["name", "role", "made by", "made on", "last used"]);
@@ -163,7 +162,7 @@ async fn list(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
         table.add_row([name, role, created_by, day(created_at), last_used_at.map_or_else(|| "never".into(), day)]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 

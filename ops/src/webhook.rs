@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use base::{db::Database, settings::Settings};
+use base::{db::Database, say, settings::Settings, tell};
 use clap::Subcommand;
 use comfy_table::{Table, presets};
 use ingest::webhooks::{self, Installed};
@@ -14,19 +14,19 @@ use vendors::{
     budget::Role,
 };
 
-/// Where ingest listens.
-const PATH: &str = "/webhooks/aircall";
+use crate::arguments::{WEBHOOK_PATH, webhook_url};
+use crate::audit::Deed;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the account's webhooks; exit code 1 unless one of ours is active and has all events that are needed
+    /// Lists the account's webhooks; exit code 1 unless one of ours, or the one with --url, is active and has all events that are needed
     #[command(
         after_help = "Examples:\n  callbridge webhook status\n  callbridge webhook status --url https://calls.example.com/webhooks/aircall\n\n\
-                      Ours are those with a token of AIRCALL_WEBHOOK_TOKENS, and, with --url, those with that URL."
+                      Ours are those with a token of AIRCALL_WEBHOOK_TOKENS, and, with --url, those with that URL. With --url, only a webhook with that URL will do."
     )]
     Status {
         /// The URL under which Aircall reaches ingest, https://your-host/webhooks/aircall
-        #[arg(long)]
+        #[arg(long, value_parser = webhook_url)]
         url: Option<String>,
         /// Print JSON for programs, without tokens
         #[arg(long)]
@@ -36,9 +36,15 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall")]
     Install {
         /// The URL under which Aircall reaches ingest, https://your-host/webhooks/aircall
-        #[arg(long)]
+        #[arg(long, value_parser = webhook_url)]
         url: String,
     },
+}
+
+impl Command {
+    pub(crate) fn deed(&self) -> Option<Deed> {
+        matches!(self, Command::Install { .. }).then(|| Deed::of_account("webhook_install", serde_json::json!({})))
+    }
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, command: &Command) -> anyhow::Result<ExitCode> {
@@ -58,6 +64,8 @@ struct Line<'a> {
     webhook: &'a Webhook,
     ours: bool,
     known_token: bool,
+    /// It has the URL that was asked for.
+    has_url: bool,
     missing: Vec<&'static str>,
 }
 
@@ -65,29 +73,43 @@ fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -
     let needed = webhooks::needed(&settings.rules);
     let line = |webhook| {
         let known_token = webhooks::has_token(webhook, &settings.aircall.webhook_tokens);
-        let ours = known_token || url.is_some_and(|url| webhooks::has_url(webhook, url));
-        Line { webhook, ours, known_token, missing: webhooks::missing(webhook, &needed) }
+        let has_url = url.is_some_and(|url| webhooks::has_url(webhook, url));
+        let ours = known_token || has_url;
+        Line { webhook, ours, known_token, has_url, missing: webhooks::missing(webhook, &needed) }
     };
     let lines: Vec<Line<'_>> = all.iter().map(line).collect();
-    let delivers = |line: &Line<'_>| line.ours && line.webhook.active && line.missing.is_empty();
-    let good = lines.iter().any(delivers);
+    let why_not = why_not(&lines, url, needed.len());
     if json {
         let of = |line: &Line<'_>| {
             json!({ "id": line.webhook.webhook_id, "url": line.webhook.url, "active": line.webhook.active, "ours": line.ours,
                     "token_known": line.known_token, "events": line.webhook.events, "missing": line.missing })
         };
         let webhooks: Vec<_> = lines.iter().map(of).collect();
-        println!("{}", serde_json::to_string_pretty(&json!({ "delivers": good, "webhooks": webhooks }))?);
+        say!("{}", serde_json::to_string_pretty(&json!({ "delivers": why_not.is_none(), "webhooks": webhooks }))?);
     } else if lines.is_empty() {
-        println!("The account has no webhook.");
+        say!("The account has no webhook.");
     } else {
-        println!("{}", table(&lines, needed.len()));
+        say!("{}", table(&lines, needed.len()));
     }
-    if !good {
-        eprintln!("callbridge: no active webhook brings all {} events that are needed.", needed.len());
-        eprintln!("To create or repair one: callbridge webhook install --url https://<your host>{PATH}");
+    let Some(why_not) = why_not else { return Ok(ExitCode::SUCCESS) };
+    tell!("callbridge: {why_not}.");
+    let url = url.map_or_else(|| format!("https://<your host>{WEBHOOK_PATH}"), ToOwned::to_owned);
+    tell!("To create or repair one: callbridge webhook install --url {url}");
+    Ok(ExitCode::FAILURE)
+}
+
+/// Why Aircall does not deliver all that is needed, to the URL if one was asked for.
+fn why_not(lines: &[Line<'_>], url: Option<&str>, needed: usize) -> Option<String> {
+    let of_url: Vec<&Line<'_>> = lines.iter().filter(|line| url.is_none() || line.has_url).collect();
+    let delivers = |line: &&&Line<'_>| line.ours && line.webhook.active && line.missing.is_empty();
+    match (url, of_url.iter().find(delivers)) {
+        (_, Some(_)) => None,
+        (Some(url), None) if of_url.is_empty() => Some(format!("no webhook has the URL {url}")),
+        (Some(url), None) => Some(format!(
+            "the webhook with the URL {url} is not active, or does not bring all {needed} events that are needed"
+        )),
+        (None, None) => Some(format!("no active webhook brings all {needed} events that are needed")),
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn table(lines: &[Line<'_>], needed: usize) -> Table {
@@ -118,42 +140,29 @@ fn table(lines: &[Line<'_>], needed: usize) -> Table {
 }
 
 async fn install(aircall: &Aircall, settings: &Settings, url: &str) -> anyhow::Result<ExitCode> {
-    if let Err(problem) = check_url(url) {
-        eprintln!("callbridge: {problem}");
-        return Ok(ExitCode::from(2));
-    }
     let (done, webhook) = webhooks::install(aircall, url, &webhooks::needed(&settings.rules))
         .await
         .context("the webhook could not be set up")?;
     match done {
-        Installed::Created => println!("Created, for {} events.", webhook.events.len()),
-        Installed::WasThere => println!("It exists, active and with all events: nothing to do."),
+        Installed::Created => say!("Created, for {} events.", webhook.events.len()),
+        Installed::WasThere => say!("It exists, active and with all events: nothing to do."),
         Installed::Repaired { enabled, added } => {
             if enabled {
-                println!("It was disabled and is enabled again.");
+                say!("It was disabled and is enabled again.");
             }
             if !added.is_empty() {
-                println!("Added: {}.", added.join(", "));
+                say!("Added: {}.", added.join(", "));
             }
         }
     }
     match &webhook.token {
         Some(_) if webhooks::has_token(&webhook, &settings.aircall.webhook_tokens) => {
-            println!("Its token is in AIRCALL_WEBHOOK_TOKENS.");
+            say!("Its token is in AIRCALL_WEBHOOK_TOKENS.");
         }
-        Some(token) => println!("Set AIRCALL_WEBHOOK_TOKENS={} for ingest and restart it.", token.expose_secret()),
-        None => println!("Aircall did not return its token: GET /v1/webhooks of its API shows it."),
+        Some(token) => say!("Set AIRCALL_WEBHOOK_TOKENS={} for ingest and restart it.", token.expose_secret()),
+        None => say!("Aircall did not return its token: GET /v1/webhooks of its API shows it."),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Aircall delivers over TLS; only a sandbox delivers on the machine itself.
-fn check_url(url: &str) -> Result<(), String> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://127.0.0.1:"));
-    match rest.and_then(|rest| rest.split_once('/')) {
-        Some((host, path)) if !host.is_empty() && path.trim_end_matches('/') == PATH.trim_start_matches('/') => Ok(()),
-        _ => Err(format!("--url must be https://<your host>{PATH}")),
-    }
 }
 
 #[cfg(test)]
@@ -161,17 +170,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_only_urls_where_ingest_can_listen() {
-        for (url, good) in [
-            ("https://calls.example.com/webhooks/aircall", true),
-            ("https://calls.example.com:8443/webhooks/aircall/", true),
-            ("http://127.0.0.1:8080/webhooks/aircall", true),
-            ("http://calls.example.com/webhooks/aircall", false),
-            ("https://calls.example.com/", false),
-            ("https:///webhooks/aircall", false),
-            ("calls.example.com/webhooks/aircall", false),
+    fn with_a_url_only_a_webhook_with_that_url_will_do() {
+        let webhook = |active: bool| serde_json::from_value::<Webhook>(json!({ "active": active })).unwrap();
+        let (on, off) = (webhook(true), webhook(false));
+        let line = |webhook, known_token, has_url, missing: &[&'static str]| Line {
+            webhook,
+            ours: known_token || has_url,
+            known_token,
+            has_url,
+            missing: missing.to_vec(),
+        };
+        let url = "https://calls.example.com/webhooks/aircall";
+        for (lines, url, expected) in [
+            (vec![], None, Some("no active webhook brings all 17 events")),
+            (vec![], Some(url), Some("no webhook has the URL https://calls.example.com")),
+            (vec![line(&on, true, false, &[])], None, None),
+            (vec![line(&on, true, false, &[])], Some(url), Some("no webhook has the URL")),
+            (vec![line(&on, true, false, &[]), line(&on, false, true, &[])], Some(url), None),
+            (vec![line(&off, true, true, &[])], Some(url), Some("is not active, or does not bring all 17")),
+            (vec![line(&on, true, true, &["call.ended"])], Some(url), Some("is not active, or does not bring all 17")),
+            (vec![line(&on, false, false, &[])], None, Some("no active webhook")),
         ] {
-            assert_eq!(check_url(url).is_ok(), good, "{url}");
+            let why_not = why_not(&lines, url, 17);
+            assert_eq!(why_not.is_some(), expected.is_some(), "{why_not:?}");
+            assert!(why_not.unwrap_or_default().contains(expected.unwrap_or_default()), "{expected:?}");
         }
     }
 }

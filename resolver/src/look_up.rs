@@ -364,9 +364,11 @@ impl LookUp {
         Ok((opportunity, why, Some(until)))
     }
 
-    /// The directory's records if one of them is usable; else nobody, if a miss is remembered; else Sellsy's answer.
+    /// The directory's records if one of them is usable; else nobody, if a miss is remembered; else Sellsy's answer. Its search leaves archived
+    /// records out: those that the directory knows are candidates all the same, so that they are named.
     async fn find(&self, number: &E164, line: Region, entries: Vec<Entry>) -> Result<Found> {
         let client = self.database.client().await?;
+        let mut archived = Vec::new();
         if self.is_loaded(&client).await? {
             let known = Found {
                 companies: entries.iter().map(|entry| (entry.record.id, entry.companies)).collect(),
@@ -380,6 +382,7 @@ impl LookUp {
             if store::is_missing(&client, number).await? {
                 return Ok(Found { source: Source::Remembered, ..known });
             }
+            archived = known.candidates;
         }
         // No database connection is held while an API is being called.
         drop(client);
@@ -389,7 +392,9 @@ impl LookUp {
         let listed = live::candidates(&self.sellsy, number, &self.regions, self.matching).await?;
         self.remember(number, &listed).await?;
         let of_line = listed.into_iter().filter(|listed| listed.numbers.has(number, line));
-        let candidates = of_line.map(|listed| listed.record).collect();
+        let mut candidates: Vec<Record> = of_line.map(|listed| listed.record).collect();
+        let listed: Vec<RecordRef> = candidates.iter().map(RecordRef::from).collect();
+        candidates.extend(archived.into_iter().filter(|record| !listed.contains(&RecordRef::from(record))));
         Ok(Found { candidates, companies: Vec::new(), source: Source::Live, as_of: None })
     }
 

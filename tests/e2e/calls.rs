@@ -88,6 +88,9 @@ async fn the_gate_lets_only_calls_of_eligible_duration_have_insights() -> Result
     stack.down().await
 }
 
+/// Of individual 2007, which is archived.
+const ARCHIVED: &str = "+33 6 39 98 00 07";
+
 #[tokio::test]
 async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
     let (stack, workers) = Stack::running("nobody").await?;
@@ -95,7 +98,7 @@ async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
     let mut calls = Vec::new();
     for (call, why) in [
         (call("+33 6 39 98 99 99"), "no usable record has this number"),
-        (call("+33 6 39 98 00 07"), "no usable record has this number"),
+        (call(ARCHIVED), "every record with this number is archived"),
         (call("anonymous"), "withheld"),
         (call("").without_number(), "withheld"),
         (call("301"), "internal"),
@@ -103,10 +106,16 @@ async fn nobody_found_is_not_logged_and_says_why() -> Result<()> {
         calls.push((stack.sandbox.play(&call.lasting(90).paced(40)).await?, why));
     }
     let ledger = stack.ledger().await?;
-    for (call, why) in calls {
+    for (call, why) in &calls {
         let skipped = |line: &Line| line.is(SKIPPED) && line.reason().starts_with("not logged");
-        let line = ledger.line_that(call, SOON, skipped).await.with_context(|| format!("skipped: {why}"))?;
+        let line = ledger.line_that(*call, SOON, skipped).await.with_context(|| format!("skipped: {why}"))?;
         assert!(line.reason().contains(why), "{}", line.reason());
+    }
+    // The story of the call names the archived record as well as an explanation of its number does.
+    let archived = calls[1].0.to_string();
+    for arguments in [["call", archived.as_str()], ["explain", &archived], ["explain", ARCHIVED]] {
+        let (said, fine) = stack.callbridge(&arguments).await?;
+        assert!(fine && said.contains("individual 2007"), "{arguments:?}: {said}");
     }
     assert!(stack.sandbox.phone_calls().await?.is_empty());
     // Two numbers were looked up, once each; withheld and internal ones are not looked up.

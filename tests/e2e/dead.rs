@@ -161,6 +161,17 @@ async fn looking_removes_nothing() -> Result<()> {
 #[tokio::test]
 async fn a_replay_that_is_stopped_loses_nothing() -> Result<()> {
     let (mut stack, workers, calls) = parked("stopped", 40).await?;
+    // A program gets every one of them.
+    let groups = list(&stack).await?;
+    let letters_of = |group: &Value| group["letters"].as_array().cloned().unwrap_or_default();
+    let all: Vec<Value> = groups.as_array().into_iter().flatten().flat_map(letters_of).collect();
+    let of_calls: BTreeSet<_> = all.iter().filter_map(|letter| letter["call_id"].as_i64()).collect();
+    assert!(all.len() == 40 && of_calls == calls.iter().copied().collect(), "{groups:#}");
+    for field in ["id", "kind", "attempts", "first_failure", "last_failure"] {
+        assert!(all.iter().all(|letter| !letter[field].is_null()), "{field} in {groups:#}");
+    }
+    let (table, _) = stack.callbridge(&["dead", "list"]).await?;
+    assert!(table.contains("and 37 more"), "{table}");
     // The replay waits while writing its line on the timeline.
     let lock = stack.ledger().await?;
     lock.lock_timeline().await?;

@@ -10,6 +10,7 @@ mod calls;
 mod changes;
 mod check;
 mod cleanup;
+mod command;
 mod console;
 mod contract;
 mod crash;

@@ -44,7 +44,7 @@ async fn what_became_of_missed_calls_is_told() -> Result<()> {
     let open = missed(&["--open"]).await?;
     assert_eq!((open.len(), open[0]["number"].as_str()), (1, Some("+33639987705")), "{open:#?}");
     let (said, _) = stack.callbridge(&["missed", "--since", "yesterday"]).await?;
-    assert!(said.contains("--since must be"), "{said}");
+    assert!(said.contains("it must be a date"), "{said}");
     let (said, _) = stack.callbridge(&["missed"]).await?;
     assert!(said.contains("nobody has spoken with 1 of them yet, 1 were called back"), "{said}");
     // What cannot be read of one call, perhaps because a newer version wrote it, costs that call only itself.

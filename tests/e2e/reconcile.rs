@@ -140,6 +140,13 @@ async fn a_disabled_webhook_is_noticed_and_enabled_with_all_its_events() -> Resu
     let install = ["webhook", "install", "--url", url.as_str()];
     let (output, good) = stack.callbridge(&["webhook", "status"]).await?;
     assert!(good, "{output}");
+    // Whoever asks for a URL wants that one to deliver.
+    let (output, good) = stack.callbridge(&["webhook", "status", "--url", &url]).await?;
+    assert!(good, "{output}");
+    let other = "https://calls.example.com/webhooks/aircall";
+    let (output, good) = stack.callbridge(&["webhook", "status", "--url", other]).await?;
+    assert!(!good && output.contains(&format!("no webhook has the URL {other}")), "{output}");
+    assert!(output.contains(&format!("callbridge webhook install --url {other}")), "{output}");
     let id = only_webhook(&stack).await?["webhook_id"].as_str().context("webhook_id")?.to_owned();
 
     // What a person has chosen is kept, what is needed is added.
@@ -192,7 +199,7 @@ async fn a_new_webhook_is_for_what_is_needed_and_its_token_is_shown() -> Result<
     assert!(good && output.contains(&format!("AIRCALL_WEBHOOK_TOKENS={token} ")), "{output}");
     assert_eq!(made["events"].as_array().map(Vec::len), Some(17));
     let (output, _) = stack.callbridge(&["webhook", "install", "--url", "https://calls.example.com/"]).await?;
-    assert!(output.contains("--url must be"), "{output}");
+    assert!(output.contains("it must be https://"), "{output}");
     stack.down().await
 }
 
@@ -340,6 +347,11 @@ async fn a_backfill_that_is_killed_goes_on_and_logs_each_call_once() -> Result<(
     each_logged_once(&stack, &calls).await?;
     let (output, good) = stack.callbridge(&["backfill", "--since", "7d"]).await?;
     assert!(good && output.contains("130 calls in Aircall's list, 0 brought in, 0 too recent"), "{output}");
+    let (output, good) = stack.callbridge(&["backfill", "--since", "7d", "--dry-run", "--json"]).await?;
+    let report: Value = serde_json::from_str(&output).with_context(|| output.clone())?;
+    let counts = ["listed", "missing", "brought_in", "open"].map(|name| report[name].as_u64());
+    assert!(good && counts == [Some(130), Some(0), Some(0), Some(0)], "{output}");
+    assert!(report["dry_run"] == true && report["complete"] == true, "{output}");
     let (output, good) = stack.callbridge(&["backfill", "--since", "7mo"]).await?;
     assert!(!good && output.contains("Aircall keeps calls for six months"), "{output}");
     assert_eq!(stack.sandbox.count("sellsy", "POST /phone-calls").await?, 130);

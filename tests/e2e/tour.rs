@@ -1,11 +1,12 @@
 //! `callbridge explain` and `callbridge directory sync` as an operator types them, and the README's tour, which shows ten
 //! callers: its printed output must be what a reader gets.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use harness::{
     Stack, WORKERS,
     build::{individual, sellsy},
 };
+use serde_json::Value;
 
 use crate::SOON;
 
@@ -90,8 +91,21 @@ async fn directory_sync_reads_now_what_a_turn_would_read_later() -> Result<()> {
     stack.sandbox.delete(&format!("individuals/{person}")).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;
     assert!(good && knows("+33639986666").await?, "{output}");
+    let all_read = async |arguments: &[&str]| -> Result<Vec<String>> {
+        let (output, _) = stack.callbridge(arguments).await?;
+        let report: Value = serde_json::from_str(&output).with_context(|| output.clone())?;
+        let kinds = report["kinds"].as_array().into_iter().flatten();
+        Ok(kinds.filter_map(|kind| kind["loaded_at"].as_str()).map(ToOwned::to_owned).collect())
+    };
+    let before = all_read(&["directory", "status", "--json"]).await?;
     let (output, good) = stack.callbridge(&["directory", "sync", "--everything"]).await?;
     assert!(good && !knows("+33639986666").await?, "{output}");
+    // The time is that of the last reading of all records, not that of the first.
+    let after = all_read(&["directory", "sync", "--json"]).await?;
+    assert!(
+        before.len() == 3 && after.iter().zip(&before).all(|(after, before)| after > before),
+        "{before:?} {after:?}"
+    );
     // Failures are reported at once.
     stack.sandbox.set_faults([sellsy("/companies/search").answers(503)]).await?;
     let (output, good) = stack.callbridge(&["directory", "sync"]).await?;

@@ -41,7 +41,6 @@ const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
     ("ops", "dead::act", 2, "ages shown to people"),
     ("ops", "dead::print", 2, "ages shown to people"),
     ("ops", "directory", 1, "ages shown to people"),
-    ("ops", "explain", 2, "a look-up that was just made, and is not stored"),
 ];
 
 #[test]

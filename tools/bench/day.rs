@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use base::say;
 use harness::{
     Line, NO_QUOTAS, Stack,
     build::{Call, action_item, call, note, recording, sentiment, summary, tag, topics},
@@ -64,9 +65,9 @@ pub(crate) async fn with_rules(form: Form) -> Result<Vec<Figure>> {
         Figure::new("rules_aircall", "Aircall requests a call, the same", aircall, ""),
     ];
     for (rule, (done, requests)) in &day.by_rule {
-        println!("{rule}: {done} lines in stories, {requests} requests");
+        say!("{rule}: {done} lines in stories, {requests} requests");
         let per_call = *requests as f64 / day.calls as f64;
-        println!("  {per_call:.3} a call");
+        say!("  {per_call:.3} a call");
     }
     Ok(figures)
 }
@@ -118,7 +119,7 @@ async fn play(form: Form, with_rules: bool) -> Result<Day> {
     tokio::time::sleep(AFTERWARDS).await;
     let after = (stack.sandbox.requests("sellsy").await?, stack.sandbox.requests("aircall").await?);
     let counts = stack.sandbox.get("/counts").await?;
-    println!("{calls} calls, {logged} logged: {}", counts["sellsy"]["by_endpoint"]);
+    say!("{calls} calls, {logged} logged: {}", counts["sellsy"]["by_endpoint"]);
     let by_rule = by_rule(&stack.ledger().await?.whole_timeline().await?);
     drop(workers);
     stack.down().await?;

@@ -3,6 +3,9 @@
 //! Machines differ, so wherever possible a figure is shown next to a reference measured in the same run. The table is printed;
 //! `target/bench/report.json` holds the same for programs. `make bench what=directory` runs one part.
 
+// Everything is printed by `base::out`, which does not mind if nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod bare;
 mod budget;
 mod calls;
@@ -25,6 +28,7 @@ mod webhooks;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use base::{error::with_causes, out, say, tell};
 use clap::Parser as _;
 use report::Figure;
 
@@ -54,14 +58,15 @@ async fn main() -> ExitCode {
     {
         return budget::step::child(arguments).await;
     }
-    match Box::pin(Options::parse().bench()).await {
+    let code = match Box::pin(Options::parse().bench()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            eprintln!("The benchmark failed: {e:#}");
+            tell!("The benchmark failed: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
-    }
+    };
+    out::end("bench", code)
 }
 
 const PARTS: [&str; 11] =
@@ -91,12 +96,12 @@ impl Options {
             if self.parts.is_empty() { all.to_vec() } else { self.parts.iter().map(String::as_str).collect() };
         let mut figures: Vec<Figure> = Vec::new();
         for part in wanted {
-            println!("Measuring {part} …");
+            say!("Measuring {part} …");
             figures.extend(measure(part, form).await.with_context(|| format!("the part {part}"))?);
         }
         report::print(&figures);
         if cfg!(debug_assertions) {
-            println!("Built without optimisation: only the figures of `make bench` count.");
+            say!("Built without optimisation: only the figures of `make bench` count.");
         }
         report::write(&figures)?;
         if self.record {
@@ -106,7 +111,7 @@ impl Options {
             return Ok(figures.iter().all(Figure::is_reached));
         }
         if !recorded::holds(&figures)? {
-            println!("Once more: others may have used the machine.");
+            say!("Once more: others may have used the machine.");
             let mut again = Vec::new();
             for part in SHORT {
                 again.extend(measure(part, form).await.with_context(|| format!("the part {part}"))?);

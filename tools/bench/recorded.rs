@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context, Result};
+use base::say;
 use harness::workspace;
 
 use crate::report::Figure;
@@ -39,7 +40,7 @@ pub(crate) fn write(figures: &[Figure]) -> Result<()> {
     let mut all = read().unwrap_or_default();
     all.entry(build().to_owned()).or_default().extend(kept(figures));
     std::fs::write(file(), serde_json::to_string_pretty(&all)? + "\n").context("the recorded ratios")?;
-    println!("Recorded for {} builds: {}", build(), file().display());
+    say!("Recorded for {} builds: {}", build(), file().display());
     Ok(())
 }
 
@@ -49,10 +50,10 @@ pub(crate) fn holds(figures: &[Figure]) -> Result<bool> {
     let recorded = recorded.get(build()).with_context(|| format!("nothing is recorded for {} builds", build()))?;
     let fallen = fallen(&kept(figures), recorded);
     for (key, now, then) in &fallen {
-        println!("{key} has fallen to {now:.4}, under {SHARE} of the recorded {then:.4}.");
+        say!("{key} has fallen to {now:.4}, under {SHARE} of the recorded {then:.4}.");
     }
     if fallen.is_empty() {
-        println!("No ratio has fallen under {SHARE} of the recorded one.");
+        say!("No ratio has fallen under {SHARE} of the recorded one.");
     }
     Ok(fallen.is_empty())
 }

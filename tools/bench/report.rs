@@ -6,6 +6,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
+use base::say;
 use comfy_table::{ContentArrangement, Table, presets};
 use harness::workspace;
 use serde_json::{Map, Value, json};
@@ -125,7 +126,7 @@ pub(crate) fn print(figures: &[Figure]) {
     for figure in figures {
         table.add_row(figure.row());
     }
-    println!("\n{table}");
+    say!("\n{table}");
 }
 
 fn file() -> PathBuf {
@@ -138,7 +139,7 @@ pub(crate) fn write(figures: &[Figure]) -> Result<()> {
     let report = merged(before.unwrap_or_default(), figures);
     std::fs::create_dir_all(file.parent().context("a folder")?).with_context(|| format!("{}", file.display()))?;
     std::fs::write(&file, serde_json::to_string_pretty(&report)?).with_context(|| format!("{}", file.display()))?;
-    println!("The same for programs: {}", file.display());
+    say!("The same for programs: {}", file.display());
     Ok(())
 }
 

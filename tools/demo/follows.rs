@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base::say;
 use comfy_table::{ContentArrangement, Table, presets};
 use harness::{Stack, eventually};
 use serde::Deserialize;
@@ -35,7 +36,7 @@ pub(crate) struct Follows {
 
 pub(crate) async fn write(stack: &Stack, texts: &[Text]) -> Result<()> {
     for Text { direction, number, body } in texts {
-        println!("  … an SMS, {direction}: {body}");
+        say!("  … an SMS, {direction}: {body}");
         let order = json!({ "direction": direction, "number": number, "body": body });
         stack.sandbox.control(reqwest::Method::POST, "/aircall/messages", Some(&order)).await?;
         tokio::time::sleep(BETWEEN_TEXTS).await;

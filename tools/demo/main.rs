@@ -6,6 +6,9 @@
 //! every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then keep running, so
 //! that a newcomer can look around with `callbridge`.
 
+// Everything is printed by `base::out`, which does not mind if nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod follows;
 mod morning;
 mod people;
@@ -14,6 +17,8 @@ mod report;
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
+use base::{error::with_causes, out, say, tell};
+use clap::Parser;
 use harness::{CONSOLE_PASSWORD, Process, Relay, Stack, WORKERS, authority, build::sellsy, eventually, workspace};
 use serde_json::json;
 
@@ -34,23 +39,36 @@ const BUDGET: [(&str, &str); 2] = [("SELLSY_REQUESTS_PER_SECOND", "20"), ("SELLS
 const RULES: &str = "tools/demo/rules.toml";
 const OUTAGE: Duration = Duration::from_secs(2);
 
+/// Plays a morning of calls on real RabbitMQ and PostgreSQL, with simulated Aircall and Sellsy accounts, and shows what was logged where and why
+///
+/// It starts what it needs and ends it again. Exit code 0 if every call ended as expected, and Sellsy holds nothing else; otherwise 1.
+#[derive(Parser)]
+#[command(after_help = "Examples:\n  make demo\n  target/debug/demo --stay      the same as make tour")]
+struct Options {
+    /// Keep the workers and the console running afterwards, until Ctrl-C, and say how to use `callbridge` on them
+    #[arg(long)]
+    stay: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Box::pin(demo()).await {
+    let options = Options::parse();
+    let code = match Box::pin(demo(&options)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            eprintln!("The demo failed: {e:#}");
+            tell!("The demo failed: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
-    }
+    };
+    out::end("demo", code)
 }
 
-async fn demo() -> Result<bool> {
+async fn demo(options: &Options) -> Result<bool> {
     let morning = Morning::read()?;
-    println!("Starting the sandbox (Aircall and Sellsy) and the five workers …");
+    say!("Starting the sandbox (Aircall and Sellsy) and the five workers …");
     let (stack, workers, broker) = start().await?;
-    println!("Playing a morning of calls …");
+    say!("Playing a morning of calls …");
     let mut played = Vec::new();
     for call in &morning.calls {
         people::before(&stack, call).await?;
@@ -62,7 +80,7 @@ async fn demo() -> Result<bool> {
         let answer = stack.sandbox.control(reqwest::Method::POST, &path, Some(&json!({ "pace_ms": PACE_MS }))).await?;
         let ids = answer["call_ids"].as_array().context("call_ids")?.iter().filter_map(serde_json::Value::as_i64);
         for (call, id) in conversation.calls.iter().zip(ids) {
-            println!("  {id:<10}  {}", call.about);
+            say!("  {id:<10}  {}", call.about);
             played.push((call, id));
         }
     }
@@ -78,7 +96,7 @@ async fn demo() -> Result<bool> {
     }
     stack.sandbox.delivered(UNTIL_SETTLED).await?;
     people::afterwards(&stack, &played).await?;
-    println!("All webhooks are delivered; waiting until every log is as it should be …\n");
+    say!("All webhooks are delivered; waiting until every log is as it should be …\n");
     let landed = || async {
         let landed = report::look(&stack, &played).await.ok()?;
         let followed = follows::find(&stack).await.ok()?;
@@ -90,21 +108,21 @@ async fn demo() -> Result<bool> {
         None => report::look(&stack, &played).await?,
     };
     let good = conclude(&stack, &landed, &morning).await?;
-    if std::env::args().any(|argument| argument == "--stay") {
+    if options.stay {
         stay(&stack).await?;
     }
     if good {
         drop(workers);
         stack.down().await?;
     } else {
-        println!("Logs of the workers: {}", stack.logs.display());
+        say!("Logs of the workers: {}", stack.logs.display());
     }
     Ok(good)
 }
 
 async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
     let id = stack.sandbox.play(&call.play).await?;
-    println!("  {id:<10}  {}", call.about);
+    say!("  {id:<10}  {}", call.about);
     Ok((call, id))
 }
 
@@ -112,12 +130,12 @@ async fn play<'a>(stack: &Stack, call: &'a Call) -> Result<(&'a Call, i64)> {
 async fn stay(stack: &Stack) -> Result<()> {
     let binaries = std::env::current_exe()?.parent().context("the folder of the binaries")?.display().to_string();
     let console = stack.start_console().await?;
-    println!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
-    println!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
+    say!("\nThe console is at {}, its password is: {CONSOLE_PASSWORD}", console.url);
+    say!("\nThe workers stay up until Ctrl-C. In another terminal:\n\n    export PATH=\"{binaries}:$PATH\" \\");
     // The workers' settings, so that every command works; RUST_LOG is left out to keep the commands quiet.
     let wanted = stack.environment.iter().filter(|(name, _)| !["HTTP_LISTEN", "RUST_LOG"].contains(&name.as_str()));
     let settings: Vec<_> = wanted.map(|(name, value)| format!("{name}='{value}'")).collect();
-    println!(
+    say!(
         "      {}\n    callbridge explain \"+33 6 39 98 41 07\"\n    callbridge check\n",
         settings.join(" \\\n      ")
     );
@@ -145,7 +163,7 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
 /// The broker is unavailable for some seconds, and Sellsy answers the next write with 503. The calls that follow arrive
 /// meanwhile.
 async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
-    println!("  … the broker goes down, and Sellsy answers a write with 503 …");
+    say!("  … the broker goes down, and Sellsy answers a write with 503 …");
     stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(503).once()]).await?;
     broker.cut();
     let broker = broker.clone();
@@ -157,19 +175,19 @@ async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
 }
 
 async fn conclude(stack: &Stack, landed: &[Landed], morning: &Morning) -> Result<bool> {
-    println!("{}", report::table(landed));
+    say!("{}", report::table(landed));
     let followed = follows::find(stack).await?;
-    println!("\nWhat follows from these calls, and from text messages:\n\n{}", follows::table(&followed));
+    say!("\nWhat follows from these calls, and from text messages:\n\n{}", follows::table(&followed));
     if let Some(first) = landed.first() {
         let log = stack.sandbox.logs_of(first.call_id).await?;
         let text = log.first().and_then(|log| log["description"].as_str()).unwrap_or_default();
-        println!("\nThe log of call {} as Sellsy has it:\n\n    {}\n", first.call_id, text.replace('\n', "\n    "));
+        say!("\nThe log of call {} as Sellsy has it:\n\n    {}\n", first.call_id, text.replace('\n', "\n    "));
     }
     let (logs, expected) =
         (stack.sandbox.phone_calls().await?.len(), landed.iter().filter(|l| l.phone_call.is_some()).count());
     let counts = stack.sandbox.get("/counts").await?;
     let total = |api: &str| counts[api]["total"].as_u64().unwrap_or(0);
-    println!(
+    say!(
         "{} calls, {expected} logged; {logs} phone calls in Sellsy; {} requests to Sellsy, {} to Aircall.",
         landed.len(),
         total("sellsy"),
@@ -177,21 +195,21 @@ async fn conclude(stack: &Stack, landed: &[Landed], morning: &Morning) -> Result
     );
     let mut good = true;
     for problem in follows::problems(&morning.follows, &followed) {
-        println!("WRONG: {problem}");
+        say!("WRONG: {problem}");
         good = false;
     }
     if logs != expected {
-        println!("WRONG: Sellsy holds {logs} phone calls, {expected} belong to these calls.");
+        say!("WRONG: Sellsy holds {logs} phone calls, {expected} belong to these calls.");
         good = false;
     }
     for landed in landed {
         for problem in &landed.problems {
-            println!("WRONG: call {} ({}): {problem}", landed.call_id, landed.about);
+            say!("WRONG: call {} ({}): {problem}", landed.call_id, landed.about);
             good = false;
         }
     }
     if good {
-        println!("Everything landed where it should.");
+        say!("Everything landed where it should.");
     }
     Ok(good)
 }

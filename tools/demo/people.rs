@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use base::say;
 use harness::{Stack, eventually};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ const WHO: &str = "Inès Caron";
 pub(crate) async fn before(stack: &Stack, call: &Call) -> Result<()> {
     if let Some(ByHand::Pin(to)) = &call.by_hand {
         let number = call.play["raw_digits"].as_str().context("the number of the call")?;
-        println!("  … Inès pins {number} to {to} …");
+        say!("  … Inès pins {number} to {to} …");
         callbridge(stack, &["pin", number, to, "--by", WHO]).await?;
     }
     Ok(())
@@ -28,7 +29,7 @@ pub(crate) async fn afterwards(stack: &Stack, played: &[(&Call, i64)]) -> Result
         match &call.by_hand {
             Some(ByHand::Edit { above, result, tag }) => edit(stack, *id, above, result, tag).await?,
             Some(ByHand::Relink(to)) => {
-                println!("  … Inès moves call {id} to {to} …");
+                say!("  … Inès moves call {id} to {to} …");
                 callbridge(stack, &["relink", &id.to_string(), "--to", to, "--by", WHO]).await?;
             }
             Some(ByHand::Pin(_) | ByHand::Tag(_)) | None => {}
@@ -38,7 +39,7 @@ pub(crate) async fn afterwards(stack: &Stack, played: &[(&Call, i64)]) -> Result
 }
 
 async fn edit(stack: &Stack, id: i64, above: &str, result: &str, tag: &str) -> Result<()> {
-    println!("  … a salesperson writes in the log of call {id}, then its agent adds a tag …");
+    say!("  … a salesperson writes in the log of call {id}, then its agent adds a tag …");
     let log = stack.sandbox.logged(id, UNTIL_LOGGED).await?;
     let text = format!("{above}\n{}", log["description"].as_str().unwrap_or_default());
     stack

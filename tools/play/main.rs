@@ -4,10 +4,13 @@
 //! time nor looks at queues; the caller decides which workers run, where, and what breaks meanwhile. With `--judge` nothing is
 //! played; the calls of an earlier run with the same options are judged once more.
 
+// Everything is printed by `base::out`, which does not mind if nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Result;
-use base::tls;
+use base::{error::with_causes, out, say, tell, tls};
 use clap::Parser;
 use fastrand::Rng;
 use harness::{
@@ -48,16 +51,17 @@ struct Options {
 async fn main() -> ExitCode {
     tls::install_provider();
     let options = Options::parse();
-    match Box::pin(run(&options)).await {
+    let code = match Box::pin(run(&options)).await {
         Ok(verdict) => {
-            print!("{verdict}");
+            out::print(&verdict);
             if verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(e) => {
-            eprintln!("The calls could not be played: {e:#}");
+            tell!("The calls could not be played: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
-    }
+    };
+    out::end("play", code)
 }
 
 async fn run(options: &Options) -> Result<Verdict> {
@@ -78,7 +82,7 @@ async fn run(options: &Options) -> Result<Verdict> {
         sleep_until(began + call.at).await;
         sandbox.play(&call.play).await?;
     }
-    println!("{} calls were played in {:.1} s", truths.len(), began.elapsed().as_secs_f64());
+    say!("{} calls were played in {:.1} s", truths.len(), began.elapsed().as_secs_f64());
     settle(&sandbox, &truths, Duration::from_secs(options.patience)).await
 }
 
@@ -89,10 +93,10 @@ async fn settle(sandbox: &Sandbox, truths: &[Truth], patience: Duration) -> Resu
     let mut all_logged = false;
     while changed.elapsed() < patience {
         if verdict.all_are_logged() && !std::mem::replace(&mut all_logged, true) {
-            println!("every call was logged {:.0} s after the last one", began.elapsed().as_secs_f64());
+            say!("every call was logged {:.0} s after the last one", began.elapsed().as_secs_f64());
         }
         if verdict.is_clean() {
-            println!("all was as it should be {:.0} s after the last call", began.elapsed().as_secs_f64());
+            say!("all was as it should be {:.0} s after the last call", began.elapsed().as_secs_f64());
             break;
         }
         sleep(Duration::from_secs(1)).await;

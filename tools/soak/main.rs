@@ -3,12 +3,16 @@
 //! It starts a private RabbitMQ and PostgreSQL, so that the broker can be stopped, and ends them afterwards. The exit code is 0
 //! only if every call ended where it should, and Sellsy holds nothing else.
 
+// Everything is printed by `base::out`, which does not mind if nobody reads any more.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod docs;
 mod single;
 
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
+use base::{error::with_causes, out, say, tell};
 use clap::Parser;
 use comfy_table::{Table, presets};
 use harness::{
@@ -67,14 +71,15 @@ async fn main() -> ExitCode {
         Ok(services) => services.end().await,
         Err(e) => Err(e),
     };
-    match outcome.and_then(|good| ended.map(|()| good)) {
+    let code = match outcome.and_then(|good| ended.map(|()| good)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(e) => {
-            eprintln!("The soak could not be run to its end: {e:#}");
+            tell!("The soak could not be run to its end: {}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
-    }
+    };
+    out::end("soak", code)
 }
 
 async fn services(folder: &str, cluster: bool) -> Result<&'static Services> {
@@ -95,7 +100,7 @@ async fn soak(options: Options, folder: String) -> Result<bool> {
     let mut good = true;
     for nth in 0..options.seeds {
         let seed = options.seed.map_or_else(|| fastrand::u64(..), |seed| seed.wrapping_add(nth));
-        println!("\nSeed {seed}:");
+        say!("\nSeed {seed}:");
         let soak = Soak::mixture(
             seed,
             load,
@@ -109,8 +114,8 @@ async fn soak(options: Options, folder: String) -> Result<bool> {
             docs::write("mixture", &header, &rows, options.seed.is_some())?;
         }
     }
-    println!("\n{}", table(&header, &rows));
-    println!(
+    say!("\n{}", table(&header, &rows));
+    say!(
         "{}",
         if good { "Every call ended where it should, and Sellsy holds nothing else." } else { "NOT AS IT SHOULD BE." }
     );

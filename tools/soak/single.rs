@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use base::say;
 use harness::{
     WORKERS,
     relay::State,
@@ -67,7 +68,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool, cluster: bool) -> Res
     let wanted = |fault: &Fault| only.is_none_or(|only| fault.to_string().contains(only));
     let (all, replicas) = if cluster { (nodes(), 2) } else { (all(), 1) };
     for (fault, old) in all.into_iter().filter(|(fault, _)| wanted(fault)) {
-        println!("\n{fault}:");
+        say!("\n{fault}:");
         let soak = Soak {
             name: "fault",
             seed: SEED,
@@ -85,7 +86,7 @@ pub(crate) async fn each(only: Option<&str>, record: bool, cluster: bool) -> Res
             docs::write(if cluster { "nodes" } else { "faults" }, &header, &rows, only.is_some())?;
         }
     }
-    println!("\n{}", table(&header, &rows));
+    say!("\n{}", table(&header, &rows));
     Ok(good)
 }
 

@@ -1,6 +1,6 @@
 //! Aircall: its credential, the webhook and its events, the clock.
 
-use base::{db::Database, settings::Settings};
+use base::{db::Database, error::with_causes, settings::Settings};
 use ingest::webhooks::{self, Health};
 use jiff::Timestamp;
 use vendors::{
@@ -11,7 +11,8 @@ use vendors::{
 use super::{Finding, Verdict, by_rules, clock, look, rules};
 
 const INSTALL: &str = "callbridge webhook install --url https://<your host>/webhooks/aircall";
-const CREDENTIAL: &str = "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)";
+pub(super) const CREDENTIAL: &str =
+    "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)";
 
 pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
     let rest = ["Aircall webhook", "clock of Aircall"];
@@ -20,8 +21,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         std::iter::once(first).chain(rest).collect()
     };
     if !settings.aircall.has_credential() {
-        let says = "AIRCALL_API_ID or AIRCALL_API_TOKEN is missing: resolver and insights do not start";
-        return stop_after(Verdict::failed(says, format!("set {CREDENTIAL}")).about("Aircall"));
+        return stop_after(Verdict::not_checked("AIRCALL_API_ID or AIRCALL_API_TOKEN is missing").about("Aircall"));
     }
     let Some(database) = database else {
         let because = "every request goes through the budget, which is in the database, and that cannot be used";
@@ -29,7 +29,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     };
     let aircall = match Aircall::new(&settings.aircall, database, Role::Guest("check")) {
         Ok(aircall) => aircall.on(Lane::Interactive),
-        Err(e) => return stop_after(Verdict::failed(format!("{e:#}"), "report this as a bug").about("Aircall")),
+        Err(e) => return stop_after(Verdict::failed(with_causes(e.as_ref()), "report this as a bug").about("Aircall")),
     };
     let mut clock = None;
     let ping = look("Aircall", async {
@@ -46,6 +46,10 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     .await;
     let Some(clock) = clock else { return stop_after(ping) };
     let webhook = look("Aircall webhook", async {
+        // It is known by its token.
+        if settings.aircall.webhook_tokens.is_empty() {
+            return Verdict::not_checked("AIRCALL_WEBHOOK_TOKENS is missing");
+        }
         match aircall.webhooks().await {
             Ok(all) => {
                 let needed = webhooks::needed(&settings.rules);

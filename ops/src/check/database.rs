@@ -2,6 +2,7 @@
 
 use base::{
     db::{self, Client, Database},
+    error::with_causes,
     settings::Settings,
 };
 use broker::topology::DELAYS;
@@ -21,7 +22,7 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
     let mut open = None;
     let connection = look("database", async {
         match Database::unsupervised(&settings.database_url, 8) {
-            Err(e) => Verdict::failed(format!("{e:#}"), "correct DATABASE_URL"),
+            Err(e) => Verdict::failed(with_causes(e.as_ref()), "correct DATABASE_URL"),
             Ok(database) => match database.connect().await {
                 Ok(client) => {
                     open = Some((database, client));

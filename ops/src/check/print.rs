@@ -1,5 +1,6 @@
 //! Prints the findings as a table for people, or as JSON for programs.
 
+use base::say;
 use comfy_table::{Cell, Color, Table};
 use serde_json::json;
 
@@ -7,19 +8,19 @@ use super::{Finding, State};
 
 pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
     let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
-    println!("{}", serde_json::to_string_pretty(&json!({ "works": works, "findings": findings }))?);
+    say!("{}", serde_json::to_string_pretty(&json!({ "works": works, "findings": findings }))?);
     Ok(())
 }
 
 pub(super) fn table(findings: &[Finding]) {
-    println!("{}", rendered(findings));
+    say!("{}\n{}", rendered(findings), summary(findings));
+}
+
+fn summary(findings: &[Finding]) -> String {
     let count = |state| findings.iter().filter(|f| f.verdict.state == state).count();
-    let (failed, skipped, warnings) = (count(State::Failed), count(State::NotChecked), count(State::Warning));
-    if failed + skipped + warnings == 0 {
-        println!("Everything works.");
-    } else {
-        println!("{failed} failed, {skipped} not checked, {warnings} warnings, {} ok.", count(State::Ok));
-    }
+    let [failed, skipped, warnings, ok] = [State::Failed, State::NotChecked, State::Warning, State::Ok].map(count);
+    let all = if failed + skipped + warnings == 0 { "Everything works. " } else { "" };
+    format!("{all}{failed} failed, {skipped} not checked, {warnings} warnings, {ok} ok.")
 }
 
 fn rendered(findings: &[Finding]) -> Table {
@@ -37,4 +38,20 @@ fn rendered(findings: &[Finding]) -> Table {
         table.add_row(cells.into_iter().chain([cure]));
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+
+    #[test]
+    fn the_last_line_says_how_many_of_each() {
+        let finding = |state| Finding { what: "x".into(), verdict: Verdict { state, says: String::new(), cure: None } };
+        let of = |states: &[State]| summary(&states.iter().map(|state| finding(*state)).collect::<Vec<_>>());
+        assert_eq!(of(&[State::Ok, State::Ok]), "Everything works. 0 failed, 0 not checked, 0 warnings, 2 ok.");
+        let all = [State::Failed, State::NotChecked, State::NotChecked, State::Warning, State::Ok];
+        assert_eq!(of(&all), "1 failed, 2 not checked, 1 warnings, 1 ok.");
+        assert!(all.is_sorted(), "the worst comes first");
+    }
 }

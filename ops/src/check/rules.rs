@@ -140,7 +140,7 @@ pub(super) fn api(e: &Error, address: &str, credential: &str) -> Verdict {
             format!("check {address}, this machine's internet access, and the vendor's status page"),
         ),
         Code::AircallBudget | Code::SellsyBudget | Code::AircallRateLimited | Code::SellsyRateLimited => {
-            Verdict::not_checked(&format!("{says}; try again, and see `callbridge budget`"))
+            Verdict::not_checked(format!("{says}; try again, and see `callbridge budget`"))
         }
         Code::DatabaseUnavailable | Code::DatabaseRejected => {
             Verdict::not_checked("the request budget, which is in the database, could not be read")

@@ -2,7 +2,7 @@
 
 use base::{
     db::Database,
-    error::Code,
+    error::{Code, with_causes},
     settings::{LogFallback, Settings},
 };
 use futures_util::future::join_all;
@@ -15,7 +15,7 @@ use vendors::{
 
 use super::{Finding, State, Verdict, by_rules, clock, look, rules, scope::Scope};
 
-const CREDENTIAL: &str = "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)";
+pub(super) const CREDENTIAL: &str = "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)";
 
 pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
     let stop_after = |first: Finding| {
@@ -26,8 +26,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     let missing =
         [&settings.sellsy.client_id, &settings.sellsy.client_secret].iter().any(|s| s.expose_secret().is_empty());
     if missing {
-        let says = "SELLSY_CLIENT_ID or SELLSY_CLIENT_SECRET is missing: resolver, logger and followups do not start";
-        return stop_after(Verdict::failed(says, format!("set {CREDENTIAL}")).about("Sellsy"));
+        return stop_after(Verdict::not_checked("SELLSY_CLIENT_ID or SELLSY_CLIENT_SECRET is missing").about("Sellsy"));
     }
     let Some(database) = database else {
         let because = "every request goes through the budget, which is in the database, and that cannot be used";
@@ -35,7 +34,7 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     };
     let sellsy = match Sellsy::new(&settings.sellsy, database, Role::Guest("check")) {
         Ok(sellsy) => sellsy.on(Lane::Interactive),
-        Err(e) => return stop_after(Verdict::failed(format!("{e:#}"), "report this as a bug").about("Sellsy")),
+        Err(e) => return stop_after(Verdict::failed(with_causes(e.as_ref()), "report this as a bug").about("Sellsy")),
     };
     let log_in = look("Sellsy", async {
         match sellsy.log_in().await {

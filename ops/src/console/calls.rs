@@ -8,8 +8,11 @@ use std::collections::BTreeSet;
 use axum::{
     Extension,
     extract::{Query, RawQuery, State},
+    http::header,
+    response::IntoResponse,
 };
 use base::{
+    db::Client,
     ids::{CallId, Kind},
     phone::{self, Region},
     rules::Outcome,
@@ -25,7 +28,7 @@ use serde::Deserialize;
 use vendors::aircall::wire::Call;
 
 use super::{
-    Page, Shared,
+    Console, Failed, Page, Shared,
     format::{count, day, direction, duration, folded, hour, kind_name, number},
     layout::{self, Section, Visitor, pill},
     reasons,
@@ -50,16 +53,6 @@ pub(super) struct Filters {
     after: String,
 }
 
-/// The groups of states to filter by.
-const STATES: [(&str, &[CallState]); 6] = [
-    ("logged", &[CallState::Logged]),
-    ("waiting", &[CallState::Ongoing, CallState::Undecided, CallState::Unlogged]),
-    ("unmatched", &[CallState::Unmatched]),
-    ("parked", &[CallState::Parked]),
-    ("deleted", &[CallState::Deleted]),
-    ("ongoing", &[CallState::Ongoing]),
-];
-
 /// What the address of a list may have; anything else is said, because a filter with a typing error would show everything.
 const KNOWN: [&str; 8] = ["q", "agent", "state", "from", "until", "sort", "after", "lang"];
 /// More calls than this are not counted.
@@ -72,21 +65,8 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
 ) -> Page {
     let client = console.database.client().await?;
-    let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
-    let mut criteria = criteria_from(&text, console.settings.regions.first());
-    if criteria.is_empty() && !text.is_empty() {
-        criteria.push(Criterion::Records(store::records_named(&client, &text).await?));
-    }
-    let zone = &visitor.zone;
-    let mut search = Search {
-        criteria,
-        states: states_of(&filters.state),
-        agent: Some(filters.agent.clone()).filter(|agent| !agent.is_empty()),
-        from: moment(&filters.from, zone, 0),
-        until: moment(&filters.until, zone, 1),
-        after: parse_place(&filters.after),
-        order: if filters.sort == "oldest" { Order::OldestFirst } else { Order::NewestFirst },
-    };
+    let mut search = search_of(&client, &console, &visitor, &filters).await?;
+    let text = filters.q.trim();
     let (mut found, mut more) = search::calls(&client, &search).await?;
     if found.is_empty()
         && search.after.is_none()
@@ -107,8 +87,8 @@ pub(super) async fn page(
         (form(&visitor, &filters, &agents))
         @for problem in problems(&visitor, &filters, query.as_deref().unwrap_or_default()) { p.problem role="status" { (problem) } }
         div #live data-live=[search.after.is_none().then_some("5")] {
-            p.quiet #count { (how_many(&visitor, total)) }
-            (list(&visitor, &found, &text))
+            p.quiet #count { (how_many(&visitor, total)) " · " a href=(address(&filters, None).replacen("/calls?", "/calls.csv?", 1)) { (texts.as_csv) } }
+            (list(&visitor, &found, text))
         }
         nav.pages aria-label=(texts.pages) {
             @if search.after.is_some() { a href=(address(&filters, None)) { (if search.order == Order::OldestFirst { texts.first_ones } else { texts.newest }) } }
@@ -116,6 +96,41 @@ pub(super) async fn page(
         }
     };
     Ok(layout::page(&visitor, Section::Calls, texts.calls, &body))
+}
+
+/// For a spreadsheet.
+pub(super) async fn csv(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(filters): Query<Filters>,
+) -> Page {
+    let client = console.database.client().await?;
+    let search = search_of(&client, &console, &visitor, &Filters { after: String::new(), ..filters }).await?;
+    let text = crate::calls::csv_of(&client, &console.settings, search).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"calls.csv\""),
+    ];
+    // Spreadsheets take a text without this mark for one in another encoding.
+    Ok((headers, format!("\u{feff}{text}")).into_response())
+}
+
+async fn search_of(client: &Client, console: &Console, visitor: &Visitor, filters: &Filters) -> Result<Search, Failed> {
+    let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
+    let mut criteria = criteria_from(&text, console.settings.regions.first());
+    if criteria.is_empty() && !text.is_empty() {
+        criteria.push(Criterion::Records(store::records_named(client, &text).await?));
+    }
+    let zone = &visitor.zone;
+    Ok(Search {
+        criteria,
+        states: states_of(&filters.state),
+        agent: Some(filters.agent.clone()).filter(|agent| !agent.is_empty()),
+        from: moment(&filters.from, zone, 0),
+        until: moment(&filters.until, zone, 1),
+        after: parse_place(&filters.after),
+        order: if filters.sort == "oldest" { Order::OldestFirst } else { Order::NewestFirst },
+    })
 }
 
 /// What of the address was not understood.
@@ -134,7 +149,7 @@ fn problems(visitor: &Visitor, filters: &Filters, query: &str) -> Vec<String> {
             problems.push(texts.no_date.replace("{}", name));
         }
     }
-    let unknown = |name: &&str| !STATES.iter().any(|(known, _)| known == &name.trim());
+    let unknown = |name: &&str| !search::GROUPS.iter().any(|(known, _)| known == &name.trim());
     for name in filters.state.split(',').filter(|name| !name.is_empty()).filter(unknown) {
         problems.push(texts.unknown_state.replace("{}", name));
     }
@@ -152,7 +167,7 @@ fn how_many(visitor: &Visitor, total: Option<i64>) -> String {
 
 /// The states of several groups, with commas between their names.
 fn states_of(text: &str) -> Vec<CallState> {
-    let groups = text.split(',').filter_map(|name| STATES.iter().find(|(known, _)| *known == name.trim()));
+    let groups = text.split(',').filter_map(|name| search::GROUPS.iter().find(|(known, _)| *known == name.trim()));
     groups.flat_map(|(_, states)| states.to_vec()).collect()
 }
 
@@ -247,7 +262,7 @@ fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
                 label for="state" { (texts.state) }
                 select #state name="state" {
                     option value="" { (texts.any_state) }
-                    @for (name, states) in STATES { option value=(name) selected[name == filters.state] { (group_name(visitor, name, states)) } }
+                    @for (name, states) in search::GROUPS { option value=(name) selected[name == filters.state] { (group_name(visitor, name, states)) } }
                 }
             }
             (date(texts.from, "from", &filters.from))

@@ -231,6 +231,7 @@ texts! {
     unknown_filter: "Le filtre « {} » n’existe pas ; il est ignoré.", "There is no filter “{}”; it is ignored.";
     unknown_state: "L’état « {} » n’existe pas ; il est ignoré.", "There is no state “{}”; it is ignored.";
     no_date: "« {} » n’est pas une date ; écrivez par exemple 2026-11-30.", "“{}” is not a date; write for example 2026-11-30.";
+    as_csv: "Exporter (CSV)", "Export (CSV)";
     order: "Ordre", "Order";
     newest_first: "Les plus récents d’abord", "Newest first";
     oldest_first: "Les plus anciens d’abord", "Oldest first";

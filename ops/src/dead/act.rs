@@ -10,6 +10,7 @@ use std::{
 
 use crate::dead::letters::UnackedLetter;
 use anyhow::Context;
+use base::{out, say, tell};
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -52,7 +53,7 @@ pub(super) async fn replay(
     let Some((readers, letters)) = read_selected(dead_letters, which).await? else { return Ok(ExitCode::FAILURE) };
     let (letters, ingest): (Vec<_>, Vec<_>) = letters.into_iter().partition(|held| held.letter.stage.has_work_queue());
     if !ingest.is_empty() {
-        eprintln!("callbridge: {} not replayed; {NOT_INGEST}", counted(ingest.len()));
+        tell!("callbridge: {} not replayed; {NOT_INGEST}", counted(ingest.len()));
     }
     if letters.is_empty() {
         readers.close().await;
@@ -62,10 +63,10 @@ pub(super) async fn replay(
         let groups = print::group_by_code(letters.iter().map(|held| &held.letter));
         readers.close().await;
         if json {
-            println!("{}", serde_json::to_string_pretty(&json!({ "would_replay": letters.len(), "groups": groups }))?);
+            say!("{}", serde_json::to_string_pretty(&json!({ "would_replay": letters.len(), "groups": groups }))?);
         } else {
-            println!("{}", print::table(&groups, Timestamp::now()));
-            println!("Would replay {}.", counted(letters.len()));
+            say!("{}", print::table(&groups, Timestamp::now()));
+            say!("Would replay {}.", counted(letters.len()));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -80,11 +81,14 @@ pub(super) async fn drop_letters(
 ) -> anyhow::Result<ExitCode> {
     let Some((readers, letters)) = read_selected(dead_letters, which).await? else { return Ok(ExitCode::FAILURE) };
     if !yes {
-        eprintln!("{}", print::table(&print::group_by_code(letters.iter().map(|held| &held.letter)), Timestamp::now()));
-        eprint!("Drop {} permanently? What would have been written from them is lost. [y/N] ", counted(letters.len()));
+        tell!("{}", print::table(&print::group_by_code(letters.iter().map(|held| &held.letter)), Timestamp::now()));
+        out::print_beside(format_args!(
+            "Drop {} permanently? What would have been written from them is lost. [y/N] ",
+            counted(letters.len())
+        ));
         if !tokio::task::spawn_blocking(answered_yes).await?.context("the answer could not be read")? {
             readers.close().await;
-            eprintln!("Nothing was dropped.");
+            tell!("Nothing was dropped.");
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -109,7 +113,7 @@ async fn read_selected(
     let (readers, letters) = dead_letters.read(which.filter.stages(), |held| which.matches(held)).await?;
     if letters.is_empty() {
         readers.close().await;
-        eprintln!("callbridge: no dead letter matches");
+        tell!("callbridge: no dead letter matches");
         return Ok(None);
     }
     Ok(Some((readers, letters)))
@@ -134,11 +138,11 @@ async fn carry_out_and_report(
         carry_out(dead_letters, action, readers, letters, &stop, || bar.inc(1)).await;
     bar.finish_and_clear();
     if json {
-        println!("{}", json!({ "matched": matched, action.participle(): done, "still_parked": matched - done }));
+        say!("{}", json!({ "matched": matched, action.participle(): done, "still_parked": matched - done }));
     } else if done == matched {
-        println!("{} {}.", counted(done), action.participle());
+        say!("{} {}.", counted(done), action.participle());
     } else {
-        println!("Stopped: {done} of {} {}; the others are still parked.", counted(matched), action.participle());
+        say!("Stopped: {done} of {} {}; the others are still parked.", counted(matched), action.participle());
     }
     match problem {
         Some(e) => Err(e),

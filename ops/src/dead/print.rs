@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
 use crate::dead::letters::{DeadLetter, UnackedLetter};
+use base::{out, say, tell};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,6 +13,8 @@ use super::{DeadLetters, Filter};
 use crate::ago;
 
 const TABLE_WIDTH: u16 = 130;
+/// Dead letters that the table names for each stage and code.
+const NAMED: usize = 3;
 
 /// The dead letters of a stage with the same error code, as a person or a program reads them.
 #[derive(Debug, Serialize)]
@@ -21,7 +24,10 @@ pub(crate) struct CodeGroup {
     pub(crate) count: usize,
     pub(crate) oldest: Option<Timestamp>,
     pub(crate) newest: Option<Timestamp>,
+    /// The first of them.
     pub(crate) example: DeadLetter,
+    /// All of them, as they are in the queue.
+    pub(crate) letters: Vec<DeadLetter>,
 }
 
 /// Exit code 0 also if there are none: that is not an error.
@@ -30,12 +36,12 @@ pub(super) async fn list(dead_letters: &DeadLetters, filter: &Filter, json: bool
     let groups = group_by_code(letters.iter().map(|held| &held.letter));
     readers.close().await;
     if json {
-        println!("{}", serde_json::to_string_pretty(&groups)?);
+        say!("{}", serde_json::to_string_pretty(&groups)?);
     } else if groups.is_empty() {
-        println!("There are no dead letters.");
+        say!("There are no dead letters.");
     } else {
-        println!("{}", table(&groups, Timestamp::now()));
-        println!("docs/errors.md says what to do about each code; then run `callbridge dead replay --code <code>`.");
+        say!("{}", table(&groups, Timestamp::now()));
+        say!("docs/errors.md says what to do about each code; then run `callbridge dead replay --code <code>`.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +50,7 @@ pub(super) async fn show(dead_letters: &DeadLetters, id: &str, payload: bool, js
     let (readers, letters) = dead_letters.read(Filter::default().stages(), |held| held.letter.id == id).await?;
     readers.close().await;
     let Some(held) = letters.first() else {
-        eprintln!("callbridge: no dead letter has the id {id}");
+        tell!("callbridge: no dead letter has the id {id}");
         return Ok(ExitCode::FAILURE);
     };
     if json {
@@ -53,11 +59,11 @@ pub(super) async fn show(dead_letters: &DeadLetters, id: &str, payload: bool, js
         if payload {
             value["payload"] = body(held);
         }
-        println!("{}", serde_json::to_string_pretty(&value)?);
+        say!("{}", serde_json::to_string_pretty(&value)?);
     } else {
-        print!("{}", describe(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
+        out::print(describe(&held.letter, &held.headers(), letters.len(), Timestamp::now()));
         if payload {
-            println!("\n{:#}", body(held));
+            say!("\n{:#}", body(held));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -79,7 +85,9 @@ pub(crate) fn group_by_code<'a>(letters: impl Iterator<Item = &'a DeadLetter>) -
             oldest: letter.last_failure,
             newest: letter.last_failure,
             example: letter.clone(),
+            letters: Vec::new(),
         });
+        group.letters.push(letter.clone());
         group.count += 1;
         group.oldest = group.oldest.into_iter().chain(letter.last_failure).min();
         group.newest = group.newest.into_iter().chain(letter.last_failure).max();
@@ -92,21 +100,30 @@ pub(super) fn table(groups: &[CodeGroup], now: Timestamp) -> Table {
     table.load_style(presets::UTF8_FULL_CONDENSED);
     // Otherwise the errors, which are whole sentences, make it wider than any screen.
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
-    table.set_header(["stage", "code", "count", "oldest", "newest", "for example"]);
+    table.set_header(["stage", "code", "count", "oldest", "newest", "which, and why"]);
     let when = |at: Option<Timestamp>| at.map_or_else(|| "unknown".into(), |at| ago(now, at));
     for group in groups {
-        let DeadLetter { id, error, call_id, .. } = &group.example;
-        let call = call_id.map_or_else(String::new, |call| format!(", call {call}"));
         table.add_row([
             group.stage.to_owned(),
             group.code.clone(),
             group.count.to_string(),
             when(group.oldest),
             when(group.newest),
-            format!("{id}{call}\n{error}"),
+            format!("{}\n{}", which(&group.letters), group.example.error),
         ]);
     }
     table
+}
+
+/// Some of them by their ids, and how many others there are.
+fn which(letters: &[DeadLetter]) -> String {
+    let named = letters.iter().take(NAMED).map(|letter| {
+        let call = letter.call_id.map_or_else(String::new, |call| format!(", call {call}"));
+        format!("{}{call}", letter.id)
+    });
+    let others = letters.len().saturating_sub(NAMED);
+    let others = (others > 0).then(|| format!("and {others} more: callbridge dead list --json"));
+    named.chain(others).collect::<Vec<_>>().join("\n")
 }
 
 fn describe(letter: &DeadLetter, headers: &serde_json::Map<String, Value>, copies: usize, now: Timestamp) -> String {
@@ -185,6 +202,29 @@ mod tests {
         );
         let table = table(&groups, "2026-11-23T10:00:00Z".parse().unwrap()).to_string();
         assert!(table.contains("120 min ago") || table.contains("2 h ago"), "{table}");
+        assert!(!table.contains(" more: "), "{table}");
+    }
+
+    #[test]
+    fn programs_get_every_dead_letter_and_people_some_of_each_group() {
+        let numbered = |n: i64| DeadLetter {
+            id: format!("0199-{n}"),
+            call_id: Some(CallId(n)),
+            ..letter(Stage::Logger, "SELLSY_PLAN", Some("2026-11-23T09:00:00Z"))
+        };
+        let letters: Vec<_> = (1..=5).map(numbered).collect();
+        let groups = group_by_code(letters.iter());
+        let json = serde_json::to_value(&groups).unwrap();
+        let listed: Vec<_> = json[0]["letters"].as_array().unwrap().iter().map(|one| &one["call_id"]).collect();
+        assert_eq!(
+            (listed, &json[0]["count"]),
+            (vec![&json!(1), &json!(2), &json!(3), &json!(4), &json!(5)], &json!(5))
+        );
+        for field in ["id", "call_id", "kind", "attempts", "first_failure", "last_failure"] {
+            assert!(json[0]["letters"][4].get(field).is_some(), "{field}");
+        }
+        let text = which(&groups[0].letters);
+        assert_eq!(text, "0199-1, call 1\n0199-2, call 2\n0199-3, call 3\nand 2 more: callbridge dead list --json");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Prints what was found and what has to be done by hand, as a table for people or as JSON for programs.
 
+use base::say;
 use comfy_table::{Table, presets};
 use ledger::erase::Concerned;
 use serde_json::json;
@@ -44,7 +45,7 @@ pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> 
         return Ok(());
     }
     if found.is_nothing() {
-        println!("Nothing is stored about this number.");
+        say!("Nothing is stored about this number.");
         return Ok(());
     }
     let mut table = Table::new();
@@ -52,7 +53,7 @@ pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> 
     for (_, what, n) in counts(found) {
         table.add_row([what.to_owned(), n.to_string()]);
     }
-    println!("{table}");
+    say!("{table}");
     if arguments.dry_run {
         notes(found);
     }
@@ -64,10 +65,10 @@ pub(super) fn erased(found: &Found, remaining: bool, arguments: &Arguments) -> a
     if arguments.json {
         return json(found, true, remaining);
     }
-    println!("Erased. A row with only its id remains of each call, so that a late event does not log it again.");
+    say!("Erased. A row with only its id remains of each call, so that a late event does not log it again.");
     notes(found);
     if remaining {
-        println!("Something new came in meanwhile: run it again.");
+        say!("Something new came in meanwhile: run it again.");
     }
     Ok(())
 }
@@ -80,17 +81,17 @@ fn notes(found: &Found) {
         })
         .collect();
     if !logs.is_empty() {
-        println!(
+        say!(
             "The logs, tasks and comments in Sellsy are not deleted. To be done there by readers:\n{}",
             logs.join("\n")
         );
     }
     if !found.records.is_empty() {
         let records: Vec<String> = found.records.iter().map(|(kind, id)| format!("{kind} {id}")).collect();
-        println!("Unless they are erased in Sellsy too, the next synchronisation brings back: {}", records.join(", "));
+        say!("Unless they are erased in Sellsy too, the next synchronisation brings back: {}", records.join(", "));
     }
     if !found.other_numbers.is_empty() {
-        println!("The same records have other numbers. Forget them too: {}", found.other_numbers.join(", "));
+        say!("The same records have other numbers. Forget them too: {}", found.other_numbers.join(", "));
     }
 }
 
@@ -103,6 +104,6 @@ fn json(found: &Found, erased: bool, remaining: bool) -> anyhow::Result<()> {
         "found": counts, "erased": erased, "something_new": remaining, "logs_in_sellsy": logs,
         "records_in_sellsy": records, "other_numbers": found.other_numbers,
     });
-    println!("{}", serde_json::to_string_pretty(&all)?);
+    say!("{}", serde_json::to_string_pretty(&all)?);
     Ok(())
 }

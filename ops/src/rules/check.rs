@@ -6,11 +6,15 @@ use std::{
 };
 
 use base::{
+    out,
     phone::{Region, Regions},
     rules::{self, Mistake},
+    say,
 };
 use clap::Args;
 use serde_json::json;
+
+use crate::arguments::Wrong;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -24,8 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let set = std::env::var_os("RULES").filter(|path| !path.is_empty()).map(PathBuf::from);
     let Some(file) = arguments.file.clone().or(set) else {
-        eprintln!("callbridge: name a file, or set RULES");
-        return Ok(ExitCode::from(2));
+        return Err(Wrong("name a file, or set RULES".to_owned()).into());
     };
     // Where numbers without a country code are dialled; `callbridge check` says if the setting is wrong.
     let regions = std::env::var("DEFAULT_REGION").ok().and_then(|text| text.parse::<Regions>().ok());
@@ -33,11 +36,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mistakes = rules::read(&file, region).err().unwrap_or_default();
     if arguments.json {
         let report = json!({ "file": file, "works": mistakes.is_empty(), "mistakes": mistakes });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report(&file, &mistakes));
+        out::print(report(&file, &mistakes));
     }
-    Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match mistakes.as_slice() {
+        [] => ExitCode::SUCCESS,
+        // There is no such file, or it is not for this user: the argument is wrong.
+        _ if std::fs::File::open(&file).is_err() => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    })
 }
 
 pub(super) fn report(file: &Path, mistakes: &[Mistake]) -> String {

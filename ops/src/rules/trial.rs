@@ -15,9 +15,11 @@ use base::{
     ids::CallId,
     phone::{self, Caller, E164},
     rules::{self, Rules, StaffRef},
+    say,
     settings::{Language, Settings},
 };
 use clap::Args;
+use jiff::Timestamp;
 use ledger::{
     calls::{self, CallRow, Decision},
     resolution::Resolution,
@@ -28,13 +30,16 @@ use serde::Serialize;
 use vendors::aircall::wire::Call;
 
 use super::check;
-use crate::{backfill::since, table};
+use crate::{
+    arguments::{When, Wrong, since, when},
+    table,
+};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Since when: a date, a date and time (in TIME_ZONE unless it has an offset), or how long ago, such as 36h, 7d, 2mo
-    #[arg(long)]
-    since: String,
+    #[arg(long, value_parser = when)]
+    since: When,
     /// The file to try [default: the one that RULES names]
     #[arg(long)]
     rules: Option<PathBuf>,
@@ -89,8 +94,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         Some(file) => match rules::read(file, settings.regions.first()) {
             Ok(rules) => Some(rules),
             Err(mistakes) => {
-                eprint!("callbridge: {}", check::report(file, &mistakes));
-                return Ok(ExitCode::from(2));
+                return Err(Wrong(check::report(file, &mistakes).trim_end().to_owned()).into());
             }
         },
     };
@@ -98,12 +102,11 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         (Some(other), _) => (&*settings.rules, other),
         (None, Some(_)) => (&none, &*settings.rules),
         (None, None) => {
-            eprintln!("callbridge: name a file with --rules, or set RULES");
-            return Ok(ExitCode::from(2));
+            return Err(Wrong("name a file with --rules, or set RULES".to_owned()).into());
         }
     };
     let client = database.client().await?;
-    let Some(since) = since(&client, settings, &arguments.since).await? else { return Ok(ExitCode::from(2)) };
+    let since = since(&client, settings, arguments.since).await?;
     let lines = numbers_of(&calls::lines_since(&client, since).await.context("the ledger could not be read")?);
     let (mut differences, mut seen, mut last) = (Differences::default(), 0, CallId::NONE);
     loop {
@@ -114,7 +117,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             seen += usize::from(differences.add(row, (before, after), settings, &lines));
         }
     }
-    print(&differences, seen, arguments)?;
+    print(&differences, seen, since, arguments.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -218,7 +221,7 @@ fn compare(before: &Treated<'_>, after: &Treated<'_>, resolution: &Resolution) -
     found
 }
 
-fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyhow::Result<()> {
+fn print(differences: &Differences, seen: usize, since: Timestamp, json: bool) -> anyhow::Result<()> {
     #[derive(Serialize)]
     struct Difference<'a> {
         kind: Kind,
@@ -228,13 +231,13 @@ fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyho
     }
     let all: Vec<_> =
         differences.0.iter().map(|((kind, says), calls)| Difference { kind: *kind, says, calls }).collect();
-    if arguments.json {
-        let report = serde_json::json!({ "since": arguments.since, "calls": seen, "differences": all });
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    if json {
+        let report = serde_json::json!({ "since": since, "calls": seen, "differences": all });
+        say!("{}", serde_json::to_string_pretty(&report)?);
         return Ok(());
     }
     if all.is_empty() {
-        println!("{seen} calls, and nothing would have been different.");
+        say!("{seen} calls, and nothing would have been different.");
         return Ok(());
     }
     let mut table = table(["calls", "would have been", "for example"]);
@@ -242,7 +245,7 @@ fn print(differences: &Differences, seen: usize, arguments: &Arguments) -> anyho
         let examples: Vec<_> = examples.iter().map(ToString::to_string).collect();
         table.add_row([calls.to_string(), says.to_owned(), examples.join(" ")]);
     }
-    println!("{table}\n{seen} calls; nothing was written.");
+    say!("{table}\n{seen} calls; nothing was written.");
     Ok(())
 }
 

@@ -201,6 +201,7 @@ pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<(
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Progress {
     pub kind: String,
+    /// When all records were read the last time. `None` until they have been once.
     pub loaded_at: Option<Timestamp>,
     pub pass_started_at: Option<Timestamp>,
     pub pass_ended_at: Option<Timestamp>,
@@ -364,7 +365,7 @@ pub(crate) async fn end_pass(transaction: &Transaction<'_>, kind: Kind) -> Resul
     // What was accepted meanwhile is for the next pass.
     let ended = "update directory_sync
                     set pass_ended_at = now(), pass_cursor = null,
-                        loaded_at = coalesce(loaded_at, case when $2 then now() end),
+                        loaded_at = case when $2 then now() else loaded_at end,
                         fewer_accepted_at = case when fewer_accepted_at > pass_started_at then fewer_accepted_at end
                   where kind = $1";
     transaction.execute(ended, &[&kind, &seen.is_load()]).await?;

@@ -32,7 +32,7 @@ use tokio_postgres::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    error::{Code, Error, Remedy, Result},
+    error::{Code, Error, Remedy, Result, with_causes},
     health::Condition,
     settings::each_host,
     tls,
@@ -183,7 +183,7 @@ impl Database {
                     }
                     Err(e) => {
                         self.forget_connections();
-                        let problem = tls::explain(format!("{e:#}"));
+                        let problem = tls::explain(with_causes(e.as_ref()));
                         condition.unmet(format!("the database cannot be used: {problem}"));
                         self.available.send_replace(false);
                         if !std::mem::replace(&mut warned, true) {
@@ -203,11 +203,19 @@ impl Database {
         }
     }
 
+    /// Without the pool's own words about a connection that cannot be made.
+    async fn probe_connection(&self) -> anyhow::Result<Client> {
+        self.probing.get().await.map(Client::pooled).map_err(|e| match e {
+            PoolError::Backend(e) => e.into(),
+            e => e.into(),
+        })
+    }
+
     async fn probe(&self, migrated: &mut bool) -> anyhow::Result<()> {
-        let one = self.probing.get().await.map(Client::pooled)?;
+        let one = self.probe_connection().await?;
         if !*migrated {
             // Neither stays: what is set on it, and the limits that a migration needs, end with it.
-            let (mut one, other) = (one.detach(), self.probing.get().await.map(Client::pooled)?.detach());
+            let (mut one, other) = (one.detach(), self.probe_connection().await?.detach());
             ensure!(keeps_sessions(&one, &other).await?, TRANSACTION_POOLING);
             migrate(&mut one).await.map(drop).context("the migrations could not be applied")?;
             *migrated = true;

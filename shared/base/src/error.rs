@@ -159,3 +159,45 @@ impl Error {
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error with its causes, in one line. Many a library has the text of the cause in its own: that is said once.
+pub fn with_causes(e: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = e.to_string();
+    for cause in std::iter::successors(e.source(), |e| e.source()).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Caused {
+        text: &'static str,
+        source: Option<Box<Caused>>,
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        for (chain, expected) in [
+            (&["no answer"][..], "no answer"),
+            (&["the pool failed", "no answer"], "the pool failed: no answer"),
+            (&["the pool failed: no answer", "no answer"], "the pool failed: no answer"),
+            (&["the pool failed: no answer", "no answer", "refused"], "the pool failed: no answer: refused"),
+            (
+                &["outer", "the pool failed: no answer: refused", "no answer: refused", "refused"],
+                "outer: the pool failed: no answer: refused",
+            ),
+        ] {
+            let mut errors = chain.iter().rev();
+            let last = errors.next().map(|text| Caused { text, source: None }).unwrap();
+            let first = errors.fold(last, |source, text| Caused { text, source: Some(source.into()) });
+            assert_eq!(with_causes(&first), expected);
+        }
+    }
+}

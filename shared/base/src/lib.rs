@@ -9,6 +9,7 @@ pub mod error;
 pub mod health;
 pub mod http;
 pub mod ids;
+pub mod out;
 pub mod phone;
 pub mod rules;
 pub mod settings;

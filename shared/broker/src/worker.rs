@@ -10,11 +10,13 @@ use anyhow::Context;
 use axum::Router;
 use base::{
     db::{Database, Plans},
+    error::with_causes,
     health::{self, Readiness},
     http,
     ids::Stage,
+    out,
     settings::{Needs, Problems, Settings},
-    telemetry, tls,
+    telemetry, tell, tls,
 };
 use ledger::{replicas::Replica, timeline::Timeline};
 use tokio::{
@@ -67,7 +69,7 @@ where
         Err(e) => match e.downcast_ref() {
             Some(problems) => wrong_settings(name, problems),
             None => {
-                eprintln!("{name} ended: {e:#}");
+                tell!("{name} ended: {}", with_causes(e.as_ref()));
                 ExitCode::FAILURE
             }
         },
@@ -75,7 +77,7 @@ where
 }
 
 fn wrong_settings(name: &str, problems: &Problems) -> ExitCode {
-    eprint!("{}", problems.cannot_start(name, &format!("{name} --help")));
+    out::print_beside(problems.cannot_start(name, &format!("{name} --help")));
     ExitCode::from(2)
 }
 

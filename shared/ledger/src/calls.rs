@@ -264,6 +264,14 @@ pub async fn waiting_for(client: &Client, numbers: &[&str], days: f64) -> Result
     Ok(rows.iter().map(|row| CallId(row.get(0))).collect())
 }
 
+/// Until when this unmatched call is found by [`waiting_for`]; `None` if it does not wait for a record.
+pub async fn waits_until(client: &Client, call_id: CallId, days: f64) -> Result<Option<Timestamp>> {
+    let sql = "select created_at + make_interval(secs => $2::float8 * 86400) from calls
+                where call_id = $1 and unmatched_number is not null";
+    let row = client.prepared_query_opt(sql, &[&call_id.0, &days]).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// Adds to the number of parked messages of the call; negative when an operator took some out. Messages that the broker
 /// parked on its own were not counted. If one was dropped, the ledger does not hand its work on either.
 pub async fn count_parked(client: &Client, call_id: CallId, messages: i32, dropped: bool) -> Result<()> {

@@ -7,8 +7,11 @@
 
 use std::time::Duration;
 
-use base::error::Result;
-use tokio_postgres::Client;
+use base::{error::Result, ids::CallId};
+use jiff::Timestamp;
+use tokio_postgres::{Client, Row};
+
+use crate::{form::LogForm, timeline::SellsyLog};
 
 /// What was removed in one go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +117,27 @@ pub async fn concerned(client: &Client, digits: &str, records: &[(String, i64)])
         tasks: r.get(10),
     });
     Ok(concerned.collect())
+}
+
+/// What stays of a call whose data were deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Remains {
+    pub call_id: CallId,
+    pub erased_at: Timestamp,
+    /// Its log in Sellsy, which is not deleted.
+    pub log: Option<SellsyLog>,
+}
+
+/// Of those of these calls whose data were deleted.
+pub async fn remains(client: &Client, ids: &[i64]) -> Result<Vec<Remains>> {
+    let sql = "select call_id, erased_at, sellsy_id, log_form from calls where call_id = any($1) and erased_at is not null order by 1";
+    let form = |row: &Row| row.get::<_, Option<&str>>(3).map_or(LogForm::PhoneCall, LogForm::parse);
+    let remains = |row: &Row| Remains {
+        call_id: CallId(row.get(0)),
+        erased_at: row.get(1),
+        log: row.get::<_, Option<i64>>(2).map(|id| SellsyLog::new(form(row), id)),
+    };
+    Ok(client.query(sql, &[&ids]).await?.iter().map(remains).collect())
 }
 
 /// Calls that are known only from a message, which is deleted: whatever arrives for them later is not stored.

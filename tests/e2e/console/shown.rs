@@ -50,6 +50,9 @@ async fn a_search_finds_what_people_mean() -> Result<()> {
         let page = operator.get(&format!("/calls?{query}")).await?;
         ensure!(page.contains(says), "{query}: {page}");
     }
+    let sheet = operator.ask(Method::GET, "/calls.csv?q=moreau", &[], &[]).await?;
+    ensure!(sheet.header("content-type").starts_with("text/csv"), "{}", sheet.text);
+    ensure!(sheet.text.lines().count() == 2 && sheet.text.contains("Camille Moreau"), "{}", sheet.text);
     let oldest = operator.get("/calls?sort=oldest").await?;
     let place = |call: i64| oldest.find(&format!("href=\"/calls/{call}\"")).context("a call");
     ensure!(place(shared)? < place(client)?, "the one that was played first is first: {oldest}");

@@ -86,7 +86,7 @@ async fn rules_are_tried_on_a_month_of_calls() -> Result<()> {
     assert_eq!(ledger.digest().await?, digest, "and nothing was written");
     for (arguments, says) in [
         (&["rules", "try", "--since", "7d"][..], "name a file with --rules, or set RULES"),
-        (&["rules", "try", "--since", "often", "--rules", &file], "--since must be a date"),
+        (&["rules", "try", "--since", "often", "--rules", &file], "it must be a date"),
         (&["rules", "try", "--since", "7d", "--rules", "/nowhere.toml"], "it cannot be read"),
     ] {
         let (said, fine) = stack.callbridge(arguments).await?;

@@ -16,6 +16,11 @@ pub fn workspace() -> &'static Path {
     here.ancestors().nth(2).unwrap_or(here)
 }
 
+/// Where one of our programs is, for a test that starts it in a way of its own.
+pub async fn program(name: &str) -> anyhow::Result<PathBuf> {
+    Ok(folder().await?.join(name))
+}
+
 /// The folder with the workers' binaries: the one this program was built into.
 pub(crate) async fn folder() -> anyhow::Result<&'static Path> {
     let built = || async { tokio::task::spawn_blocking(build).await? };

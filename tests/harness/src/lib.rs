@@ -21,7 +21,7 @@ mod tls;
 
 use std::{future::Future, time::Duration};
 
-pub use binaries::workspace;
+pub use binaries::{program, workspace};
 pub use browser::{Browser, View};
 pub use ledger::{CallRow, Cost, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
 pub use process::Process;

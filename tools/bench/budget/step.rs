@@ -12,8 +12,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use base::{
     db::{Database, Plans},
+    error::with_causes,
     health::Readiness,
     ids::Vendor,
+    say, tell,
 };
 use harness::Stack;
 use tokio::process::Command;
@@ -79,7 +81,7 @@ pub(crate) async fn child(arguments: &[String]) -> ExitCode {
     match ask(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("{e:#}");
+            tell!("{}", with_causes(e.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -102,7 +104,7 @@ async fn ask(arguments: &[String]) -> Result<()> {
         tick.tick().await;
         let began = Instant::now();
         budget.acquire(Lane::Bulk).await?;
-        println!("{}", began.elapsed().as_micros());
+        say!("{}", began.elapsed().as_micros());
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ use std::{
 
 use jiff::{SignedDuration, tz::TimeZone};
 use secrecy::SecretString;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 use super::each_host;
 use super::{
@@ -83,8 +85,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         Some(text) => url(problems, "OTEL_EXPORTER_OTLP_ENDPOINT", text, &["https", "http"]).map(Some),
         None => Some(None),
     };
-    if tracing_subscriber::EnvFilter::try_new(&raw.rust_log).is_err() {
-        problems.0.push("RUST_LOG must be a filter such as info or debug".into());
+    if !is_filter(&raw.rust_log) {
+        problems.0.push("RUST_LOG must be off, error, warn, info, debug or trace, or such a level and others for some targets, without blanks: info,resolver=debug".into());
     }
     Some(Settings {
         amqp_url: amqp_url?.into(),
@@ -182,6 +184,13 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     })
 }
 
+/// Whether it filters the log as somebody can have meant. To tracing, a word that is no level is a target, and alone it silences all others.
+fn is_filter(text: &str) -> bool {
+    let is_meant = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    let has_blanks = text.contains(char::is_whitespace);
+    !has_blanks && text.split(',').all(is_meant) && EnvFilter::try_new(text).is_ok()
+}
+
 /// A path that may be absent. `<NAME>_FILE` must contain that path, so a text of several lines is the file itself by mistake.
 fn path(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<PathBuf>> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Some(None) };
@@ -260,4 +269,30 @@ fn one_of<T: Copy>(problems: &mut Problems, name: &str, text: &str, values: &[(&
         problems.0.push(format!("{name} must be {}", names.join(" or ")));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_of_the_log_is_a_level_or_levels_of_targets() {
+        for (text, expected) in [
+            ("info", true),
+            ("OFF", true),
+            ("3", true),
+            ("info,resolver=debug", true),
+            ("warn,vendors::api=trace,lapin=off", true),
+            ("info,[message{stage=logger}]=debug", true),
+            ("loud", false),
+            ("warning", false),
+            ("info,loud", false),
+            ("resolver", false),
+            ("resolver=loud", false),
+            ("info, resolver=debug", false),
+            (" info", false),
+        ] {
+            assert_eq!(is_filter(text), expected, "{text:?}");
+        }
+    }
 }
