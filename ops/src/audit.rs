@@ -8,7 +8,7 @@ use clap::Args;
 use ledger::audit::{self, Act, Ended, Kept, Wanted};
 use serde_json::Value;
 
-use crate::{arguments::Wrong, relink::Who, table};
+use crate::{arguments::Wrong, table, who::Who};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge audit\n  callbridge audit --who \"Inès Caron\" --act relink\n  callbridge audit --json | jq '.[] | select(.result == \"failed\")'\n\n\
      Acts are kept for AUDIT_DAYS. One without a result goes on, or its process ended before it was over.";

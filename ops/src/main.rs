@@ -35,6 +35,7 @@ mod rules;
 mod search;
 mod tokens;
 mod webhook;
+mod who;
 
 use std::{process::ExitCode, time::Duration};
 

@@ -11,7 +11,8 @@ use resolver::pins::{self, Pin};
 use crate::audit::Deed;
 use crate::{
     arguments::number,
-    relink::{Who, look_up, record},
+    relink::{look_up, record},
+    who::Who,
 };
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge pin \"+33 6 39 98 41 07\" individual:2005\n  callbridge pin 0639984107 contact:4001 --by \"Inès Caron\"\n\n\

@@ -27,8 +27,8 @@ use vendors::{
 use crate::audit::Deed;
 use crate::{
     arguments::{When, call_id, since, when},
-    relink::Who,
     table,
+    who::Who,
 };
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge prospects --since 1mo\n  callbridge prospects --json | jq '.prospects[].individual'\n  \

@@ -25,7 +25,7 @@ use vendors::{
 };
 
 use crate::arguments::call_id;
-use crate::audit::Deed;
+use crate::{audit::Deed, who::Who};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge relink 3811600001 --to individual:2005\n  \
      callbridge relink 3811600001 --to company:3001 --no-opportunity --by \"Inès Caron\"\n\n\
@@ -49,14 +49,6 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Who acts, for the story of the call and for the audit.
-#[derive(Args, Default)]
-pub(crate) struct Who {
-    /// Who says so, for the story of the call [default: the name of this account]
-    #[arg(long)]
-    by: Option<String>,
-}
-
 impl Arguments {
     pub(crate) fn deed(&self) -> Deed {
         let Self { call, to, no_opportunity, who, .. } = self;
@@ -67,20 +59,6 @@ impl Arguments {
             serde_json::json!({ "call": call, "to": to, "opportunity": if *no_opportunity { "no" } else { "yes" } }),
         )
     }
-}
-
-impl Who {
-    pub(crate) fn name(&self) -> String {
-        let account = || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-        named(self.by.as_deref().unwrap_or(&account()), "callbridge")
-    }
-}
-
-/// What a person gave as a name, as one short line.
-pub(crate) fn named(text: &str, otherwise: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    let name: String = words.join(" ").chars().filter(|c| !c.is_control()).take(60).collect();
-    if name.is_empty() { otherwise.to_owned() } else { name }
 }
 
 /// Reads `individual:2005`; a blank may stand in place of the colon.
@@ -178,13 +156,5 @@ mod tests {
         ] {
             assert_eq!(record(text).ok().map(|record| (record.kind, record.id)), expected, "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_name_is_one_short_line() {
-        for (text, expected) in [("Inès  Caron\n", "Inès Caron"), ("", "callbridge"), (" \u{1b} ", "callbridge")] {
-            assert_eq!(named(text, "callbridge"), expected);
-        }
-        assert_eq!(named(&"a".repeat(500), "").len(), 60);
     }
 }

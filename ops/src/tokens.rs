@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{access::Role, audit::Deed, relink::Who, table};
+use crate::{access::Role, audit::Deed, table, who::Who};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge tokens\n  callbridge tokens add grafana --role viewer\n  callbridge tokens revoke grafana\n\n\
      A program sends it as `Authorization: Bearer …` to the console; docs/api.md says what it may ask for.";

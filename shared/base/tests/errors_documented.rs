@@ -1,6 +1,8 @@
 //! `docs/errors.md` and `docs/errors.fr.md` have a heading for every code and no other, so that the reason of every dead letter can be looked up
 //! in both languages. Nobody reads both when one is changed: so their commands, settings and headers are compared, section by section.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::{collections::BTreeSet, path::Path};
 
 use base::error::Code;

@@ -45,7 +45,7 @@ pub(in crate::console) struct Credentials {
 
 /// A name as one short line.
 pub(super) fn short(name: &str) -> String {
-    crate::relink::named(name, UNNAMED).chars().take(LONGEST_NAME).collect()
+    crate::who::named(name, UNNAMED).chars().take(LONGEST_NAME).collect()
 }
 
 /// Redirects lead only to our own pages.
