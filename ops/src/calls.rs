@@ -147,6 +147,11 @@ fn agent(known: Vec<String>, typed: &str) -> String {
     })
 }
 
+/// These calls as JSON.
+pub(crate) fn rows_of(settings: &Settings, found: &[Found]) -> Vec<serde_json::Value> {
+    found.iter().filter_map(|found| serde_json::to_value(row(settings, found)).ok()).collect()
+}
+
 /// The calls of a search for a spreadsheet, at most as many as the command prints.
 pub(crate) async fn csv_of(client: &Client, settings: &Settings, search: Search) -> base::error::Result<String> {
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);

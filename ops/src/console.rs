@@ -5,6 +5,7 @@
 //! `live.js` only refreshes parts of a page: everything works without it. Requests are not logged, because their addresses
 //! contain what was searched for.
 
+mod api;
 mod audit;
 mod auth;
 mod by_hand;
@@ -17,6 +18,7 @@ mod dead;
 mod decision;
 mod directory;
 mod errors;
+mod fields;
 mod format;
 mod jobs;
 mod layout;

@@ -23,9 +23,9 @@ use axum::{
 
 use self::sessions::{Session, Verdict};
 use super::{
-    Console, Failed, MAX_FORM, Shared, layout,
+    Console, Failed, MAX_FORM, Shared, fields, layout,
     texts::Lang,
-    visitor::{Person, UNNAMED, Visitor, Way},
+    visitor::{Person, Said, UNNAMED, Visitor, Way},
 };
 use crate::{
     access::{Role, role_of},
@@ -139,10 +139,16 @@ async fn admit(
 
 async fn carry_out(console: &Console, needed: Needed, visitor: Visitor, mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(visitor.clone());
-    match needed {
+    let response = match needed {
         Needed::Acts(_, act) => kept::carried_out(console, act, &visitor, request, next).await,
         _ => next.run(request).await,
+    };
+    if !visitor.json {
+        return response;
     }
+    let goes_on = response.extensions().get::<GoesOn>().is_some();
+    let said = response.extensions().get::<Said>().map(|Said(text)| text.clone());
+    fields::as_json(response, goes_on, said)
 }
 
 enum Identity {

@@ -1,7 +1,7 @@
 //! What a person puts right: the record of a call, and which record its number means.
 
 use axum::{
-    Extension, Form,
+    Extension,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Redirect},
@@ -21,6 +21,7 @@ use serde::Deserialize;
 
 use super::{
     Page, Shared,
+    fields::Fields,
     layout::{self, Visitor},
     texts::Texts,
 };
@@ -50,7 +51,7 @@ pub(super) async fn relink(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Path(call): Path<i64>,
-    Form(form): Form<To>,
+    Fields(form): Fields<To>,
 ) -> Page {
     let Ok(to) = relink::record(&form.to) else {
         return refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record);
@@ -82,7 +83,7 @@ pub(super) async fn pin(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Path(call): Path<i64>,
-    Form(form): Form<To>,
+    Fields(form): Fields<To>,
 ) -> Page {
     let client = console.database.client().await?;
     let call_of = calls::snapshot(&client, CallId(call)).await?;

@@ -115,7 +115,12 @@ pub(super) async fn csv(
     Ok((headers, format!("\u{feff}{text}")).into_response())
 }
 
-async fn search_of(client: &Client, console: &Console, visitor: &Visitor, filters: &Filters) -> Result<Search, Failed> {
+pub(super) async fn search_of(
+    client: &Client,
+    console: &Console,
+    visitor: &Visitor,
+    filters: &Filters,
+) -> Result<Search, Failed> {
     let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
     let mut criteria = criteria_from(&text, console.settings.regions.first());
     if criteria.is_empty() && !text.is_empty() {

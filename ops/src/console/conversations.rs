@@ -47,7 +47,7 @@ fn row(visitor: &Visitor, one: &Conversation) -> Markup {
     let texts = visitor.texts();
     html! {
         tr {
-            th scope="row" data-label=(texts.caller) { a.strong href={ "/calls/" (one.id) } { (one.number) } }
+            th scope="row" data-label=(texts.caller) { a.strong data-row href={ "/calls/" (one.id) } { (one.number) } }
             td data-label=(texts.last_one) { (when(visitor, one.last_at)) }
             td data-label=(texts.received_sent) { (one.received) " / " (one.sent) }
             td data-label=(texts.in_sellsy) { (stands(visitor, one)) }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::dead::letters::DeadLetter;
 use axum::{
-    Extension, Form,
+    Extension,
     extract::{Query, State},
     response::{IntoResponse, Redirect, Response},
 };
@@ -22,6 +22,7 @@ use super::{
     auth::{ActId, GoesOn},
     calls::title,
     errors,
+    fields::Fields,
     format::{ago, count, when},
     jobs::{Choice, Job},
     layout::{self, Section, Visitor},
@@ -217,7 +218,7 @@ fn row(
         tr {
             th scope="row" data-label=(texts.caller) {
                 @match (letter.call_id, found) {
-                    (Some(id), Some(found)) => { a href={ "/calls/" (id) } { (title(visitor, found)) } span.quiet.block { (texts.call) " " (id) } }
+                    (Some(id), Some(found)) => { a data-row href={ "/calls/" (id) } { (title(visitor, found)) } span.quiet.block { (texts.call) " " (id) } }
                     (Some(id), None) => { a href={ "/calls/" (id) } { (id) } }
                     (None, _) => { span.quiet { (letter.id) } }
                 }
@@ -270,7 +271,7 @@ pub(super) async fn replay(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Extension(act): Extension<ActId>,
-    Form(form): Form<ActionForm>,
+    Fields(form): Fields<ActionForm>,
 ) -> Response {
     start_job(&console, &visitor, Action::Replay, &form, act).await
 }
@@ -279,7 +280,7 @@ pub(super) async fn drop_selected(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
     Extension(act): Extension<ActId>,
-    Form(form): Form<ActionForm>,
+    Fields(form): Fields<ActionForm>,
 ) -> Response {
     start_job(&console, &visitor, Action::Drop, &form, act).await
 }

@@ -29,23 +29,24 @@ pub(super) enum Section {
 pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Markup) -> Response {
     let texts = visitor.texts();
     let sections = [
-        (Section::Overview, "/", texts.overview),
-        (Section::Calls, "/calls", texts.calls),
-        (Section::Missed, "/missed", texts.missed),
-        (Section::Messages, "/messages", texts.text_messages),
-        (Section::Dead, "/dead", texts.dead_letters),
-        (Section::Directory, "/directory", texts.directory),
-        (Section::Audit, "/audit", texts.audit),
+        (Section::Overview, "/", texts.overview, "o"),
+        (Section::Calls, "/calls", texts.calls, "c"),
+        (Section::Missed, "/missed", texts.missed, "m"),
+        (Section::Messages, "/messages", texts.text_messages, "s"),
+        (Section::Dead, "/dead", texts.dead_letters, "d"),
+        (Section::Directory, "/directory", texts.directory, "y"),
+        (Section::Audit, "/audit", texts.audit, "a"),
     ];
-    let sections = sections.into_iter().filter(|(one, ..)| *one != Section::Audit || visitor.may(Role::Admin));
+    let sections: Vec<_> =
+        sections.into_iter().filter(|(one, ..)| *one != Section::Audit || visitor.may(Role::Admin)).collect();
     let page = html! {
         a.skip href="#main" { (texts.skip) }
         header.top {
             a.brand href="/" { img src="/icon.svg" alt="" width="28" height="28"; span { "Callbridge" } }
             nav aria-label=(texts.navigation) {
                 ul {
-                    @for (one, address, name) in sections {
-                        li { a href=(address) aria-current=[(one == section).then_some("page")] { (name) } }
+                    @for (one, address, name, key) in &sections {
+                        li { a href=(address) data-key=(key) aria-current=[(*one == section).then_some("page")] { (name) } }
                     }
                 }
             }
@@ -59,9 +60,28 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
             }
         }
         main #main tabindex="-1" { (body) }
+        (keys(visitor, sections.iter().map(|(_, _, name, key)| (*key, *name))))
         footer { "Callbridge " (env!("CARGO_PKG_VERSION")) " · " (texts.times_in) " " (visitor.zone.iana_name().unwrap_or("UTC")) }
     };
     document(visitor, title, &page).into_response()
+}
+
+/// What the keyboard does, shown by `?`.
+fn keys<'a>(visitor: &Visitor, sections: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        dialog #keys aria-labelledby="keys-title" {
+            h2 #keys-title { (texts.keys) }
+            dl.facts {
+                dt { kbd { "/" } } dd { (texts.key_search) }
+                dt { kbd { "j" } " " kbd { "k" } } dd { (texts.key_rows) }
+                dt { kbd { "Enter" } } dd { (texts.key_open) }
+                @for (key, name) in sections { dt { kbd { "g" } " " kbd { (key) } } dd { (name) } }
+                dt { kbd { "?" } } dd { (texts.keys) }
+            }
+            form method="dialog" { button type="submit" { (texts.close) } }
+        }
+    }
 }
 
 /// A page without navigation.
@@ -86,6 +106,7 @@ fn document(visitor: &Visitor, title: &str, body: &Markup) -> Html<String> {
                 link rel="icon" href="/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/style.css";
                 script src="/live.js" defer {}
+                script src="/keys.js" defer {}
             }
             body { (body) }
         }

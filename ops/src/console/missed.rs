@@ -119,7 +119,7 @@ fn row(visitor: &Visitor, missed: &Missed, task: Option<&Shown>) -> Markup {
     html! {
         tr {
             th scope="row" data-label=(texts.caller) {
-                a.strong href={ "/calls/" (last) } { (named.unwrap_or(&missed.number)) }
+                a.strong data-row href={ "/calls/" (last) } { (named.unwrap_or(&missed.number)) }
                 @if named.is_some() { span.quiet.block { (missed.number) } }
             }
             td data-label=(texts.line) { (if missed.lines.is_empty() { "–".to_owned() } else { missed.lines.join(", ") }) }

@@ -6,8 +6,9 @@ mod needed;
 mod panels;
 
 use axum::{
-    Extension,
+    Extension, Json,
     extract::{Query, State},
+    response::IntoResponse,
 };
 use base::ids::CallId;
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use ledger::{
 use maud::{Markup, html};
 use resolver::directory::store;
 use serde::Deserialize;
+use serde_json::json;
 use vendors::budget::{self, WindowStatus};
 
 use super::{
@@ -86,6 +88,32 @@ pub(super) async fn page(
         }
     };
     Ok(layout::page(&visitor, Section::Overview, texts.overview, &body))
+}
+
+/// The same for programs.
+pub(super) async fn json(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(chosen): Query<Chosen>,
+) -> Page {
+    let overview = Overview::load(&console, &visitor, &chosen.days).await?;
+    let (bars, (since, until)) = (&overview.figures.bars, overview.period.ends());
+    let of = |outcome| bars.total(outcome);
+    let queues = overview.queues.as_ref().map(Queues::as_json).ok();
+    let processes = overview.replicas.iter().map(|seen| {
+        json!({ "worker": seen.replica.worker, "host": seen.replica.host, "pid": seen.replica.pid, "version": seen.replica.version,
+                "started_at": seen.started_at, "seen_at": seen.seen_at, "silent": seen.silent, "missing": seen.missing })
+    });
+    let answer = json!({
+        "needs": overview.needs,
+        "calls": { "since": since, "until": until, "all": bars.all(), "logged": of(Outcome::Logged), "unmatched": of(Outcome::Unmatched),
+                   "waiting": of(Outcome::Waiting), "parked": of(Outcome::Parked), "week_before": overview.figures.before() },
+        "call_to_log": overview.figures.delays(),
+        "queues": queues,
+        "budgets": overview.budgets,
+        "processes": processes.collect::<Vec<_>>(),
+    });
+    Ok(Json(answer).into_response())
 }
 
 /// A panel of the page. Each is refreshed separately, so that only what has changed is replaced.

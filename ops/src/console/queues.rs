@@ -26,6 +26,17 @@ pub(super) struct Queues {
 }
 
 impl Queues {
+    pub(super) fn as_json(&self) -> serde_json::Value {
+        let stages = self.stages.iter().map(|queue| {
+            let work = queue
+                .work
+                .as_ref()
+                .map(|work| serde_json::json!({ "messages": work.messages, "consumers": work.consumers }));
+            serde_json::json!({ "stage": queue.stage.as_str(), "work": work, "dead_letters": queue.parked })
+        });
+        serde_json::json!({ "stages": stages.collect::<Vec<_>>(), "delayed": self.delayed })
+    }
+
     /// Dead letters by stage.
     pub(super) fn dead(&self) -> Vec<(Stage, i64)> {
         self.stages.iter().map(|queue| (queue.stage, queue.parked.into())).collect()

@@ -36,9 +36,9 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         }
         Reason::NoRecord => "aucune fiche utilisable ne porte ce numéro",
         Reason::AllArchived => "toutes les fiches qui portent ce numéro sont archivées",
-        Reason::Withheld => "le numéro est masqué : il n’y a personne à chercher",
-        Reason::Internal => "un numéro interne ou court : il n’est pas cherché",
-        Reason::Unusable => "ce qui a été composé n’est pas un numéro : il n’est pas cherché",
+        Reason::Withheld => "le numéro est masqué : il n’y a personne à chercher",
+        Reason::Internal => "un numéro interne ou court : il n’est pas cherché",
+        Reason::Unusable => "ce qui a été composé n’est pas un numéro : il n’est pas cherché",
         Reason::OwnLine => {
             "l’autre bout est un numéro de l’entreprise, dont les appels ne sont enregistrés chez personne (RULES)"
         }
@@ -59,7 +59,7 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         }
         Reason::PinGone { kind: of, id, then } => {
             return html! {
-                "le numéro était épinglé à " (kind(*of)) " " (id) ", qui n’existe plus ou est archivé ; donc : "
+                "le numéro était épinglé à " (kind(*of)) " " (id) ", qui n’existe plus ou est archivé ; donc : "
                 (sentence(then))
             };
         }
@@ -72,30 +72,30 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::NobodyFound => "il n’y a pas de fiche",
         Reason::Supplier => "un fournisseur n’a pas d’opportunité",
         Reason::NoCompany => "un contact sans société n’a pas d’opportunité",
-        Reason::CompanyIsSupplier => "la société du contact est un fournisseur : pas d’opportunité",
+        Reason::CompanyIsSupplier => "la société du contact est un fournisseur : pas d’opportunité",
         Reason::OpportunitiesRefused { code } => {
-            return html! { "Sellsy ne nous laisse pas lire les opportunités (" (code) ") : aucune" };
+            return html! { "Sellsy ne nous laisse pas lire les opportunités (" (code) ") : aucune" };
         }
         Reason::OpportunitiesUnread { code } => {
-            return html! { "les opportunités n’ont pas pu être lues à temps pour la fiche (" (code) ")" };
+            return html! { "les opportunités n’ont pas pu être lues à temps pour la carte (" (code) ")" };
         }
         Reason::CompaniesUnread { code } => {
-            return html! { "les sociétés du contact n’ont pas pu être lues à temps pour la fiche (" (code) ")" };
+            return html! { "les sociétés du contact n’ont pas pu être lues à temps pour la carte (" (code) ")" };
         }
         Reason::CompaniesRefused { code } => {
-            return html! { "Sellsy ne nous laisse pas lire les sociétés d’un contact (" (code) ") : pas d’opportunité" };
+            return html! { "Sellsy ne nous laisse pas lire les sociétés d’un contact (" (code) ") : pas d’opportunité" };
         }
-        Reason::NoCard(why) => return html! { "pas de carte : " (sentence(why)) },
-        Reason::NotLogged(why) => return html! { "pas enregistré : " (sentence(why)) },
-        Reason::NotWritten(why) => return html! { "rien n’est écrit : " (sentence(why)) },
-        Reason::NoInsights(why) => return html! { "pas d’analyse IA : " (sentence(why)) },
-        Reason::NoTask(why) => return html! { "pas de tâche : " (sentence(why)) },
-        Reason::NoSmartTags(why) => return html! { "pas de smart-tag : " (sentence(why)) },
-        Reason::NoStep(why) => return html! { "l’opportunité reste à son étape : " (sentence(why)) },
-        Reason::NoProspect(why) => return html! { "pas de prospect : " (sentence(why)) },
-        Reason::NoComment(why) => return html! { "pas de commentaire : " (sentence(why)) },
+        Reason::NoCard(why) => return html! { "pas de carte : " (sentence(why)) },
+        Reason::NotLogged(why) => return html! { "pas enregistré : " (sentence(why)) },
+        Reason::NotWritten(why) => return html! { "rien n’est écrit : " (sentence(why)) },
+        Reason::NoInsights(why) => return html! { "pas d’analyse IA : " (sentence(why)) },
+        Reason::NoTask(why) => return html! { "pas de tâche : " (sentence(why)) },
+        Reason::NoSmartTags(why) => return html! { "pas de smart-tag : " (sentence(why)) },
+        Reason::NoStep(why) => return html! { "l’opportunité reste à son étape : " (sentence(why)) },
+        Reason::NoProspect(why) => return html! { "pas de prospect : " (sentence(why)) },
+        Reason::NoComment(why) => return html! { "pas de commentaire : " (sentence(why)) },
         Reason::Erased => {
-            "ses données ont été supprimées : il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé"
+            "ses données ont été supprimées : il est plus ancien que RETENTION_DAYS, ou quelqu’un l’a demandé"
         }
         Reason::CallEnded => "l’appel est terminé",
         Reason::SpokenWith => "quelqu’un a parlé avec l’appelant",
@@ -104,28 +104,28 @@ fn in_french(visitor: &Visitor, reason: &Reason) -> Markup {
         Reason::OpportunityGone => "l’opportunité a disparu de Sellsy",
         Reason::OpportunityClosed => "l’opportunité n’est plus ouverte",
         Reason::InAnotherStep { step } => {
-            return html! { "elle est à l’étape « " (step) " », d’où la règle ne la fait pas avancer (RULES)" };
+            return html! { "elle est à l’étape « " (step) " », d’où la règle ne la fait pas avancer (RULES)" };
         }
-        Reason::StepUnknown { step } => return html! { "Sellsy n’a pas d’étape « " (step) " » (RULES)" },
+        Reason::StepUnknown { step } => return html! { "Sellsy n’a pas d’étape « " (step) " » (RULES)" },
         Reason::StepAmbiguous { step } => {
-            return html! { "Sellsy a plusieurs étapes « " (step) " » : écrivez l’identifiant de l’une d’elles (RULES)" };
+            return html! { "Sellsy a plusieurs étapes « " (step) " » : écrivez l’identifiant de l’une d’elles (RULES)" };
         }
-        Reason::StepBackwards { step } => return html! { "l’étape « " (step) " » ne vient pas après la sienne" },
+        Reason::StepBackwards { step } => return html! { "l’étape « " (step) " » ne vient pas après la sienne" },
         Reason::FoundInSellsy => "Sellsy a une fiche avec ce numéro",
-        Reason::ShownBefore => "elle a déjà été affichée",
+        Reason::ShownBefore => "la carte a déjà été affichée",
         Reason::ShownBeforeOrEnded => {
-            "elle a déjà été affichée, ou l’a été par une base perdue depuis, ou l’appel est terminé"
+            "la carte a déjà été affichée, ou l’a été par une base perdue depuis, ou l’appel est terminé"
         }
         Reason::CardRefused { status } if status.starts_with("400") => {
-            return html! { "Aircall a répondu " (status) " : il n’a pas accepté la fiche" };
+            return html! { "Aircall a répondu " (status) " : il n’a pas accepté la carte" };
         }
         Reason::CardRefused { status } => return html! { "Aircall a répondu " (status) ", l’appel est terminé" },
         Reason::NotResolved => "l’appelant n’a pas encore été cherché",
         Reason::NobodyInSellsy => "personne dans Sellsy ne porte ce numéro",
         Reason::NotArrived => "l’appel lui-même n’est pas encore arrivé",
-        Reason::RecordGone => "sa fiche a disparu de Sellsy ; l’appelant est cherché de nouveau",
+        Reason::RecordGone => "sa fiche a disparu de Sellsy ; l’appelant est cherché de nouveau",
         Reason::TopicUnknown { topic } => {
-            return html! { "Sellsy n’a pas de libellé du nom de « " (topic) " » (RULES)" };
+            return html! { "Sellsy n’a pas de libellé du nom de « " (topic) " » (RULES)" };
         }
         Reason::TopicsUnreadable { code } => {
             return html! { "les libellés de Sellsy ne peuvent pas être lus (" (code) ")" };
@@ -184,14 +184,14 @@ mod tests {
     #[test]
     fn details_are_in_the_sentence() {
         for (reason, french) in [
-            (Reason::NoCard(Reason::CallEnded.into()), "pas de carte : l’appel est terminé"),
+            (Reason::NoCard(Reason::CallEnded.into()), "pas de carte : l’appel est terminé"),
             (
                 Reason::NoCard(Reason::Failed { code: "SELLSY_UNAVAILABLE".into(), error: "no answer".into() }.into()),
-                "pas de carte : SELLSY_UNAVAILABLE: no answer",
+                "pas de carte : SELLSY_UNAVAILABLE: no answer",
             ),
             (
                 Reason::NoInsights(Reason::TooLong { lasted_s: 10_800, less_than_s: 10_800 }.into()),
-                "pas d’analyse IA : l’appel a duré 10800 s, et seuls ceux de moins de 10\u{202f}800 s en ont",
+                "pas d’analyse IA : l’appel a duré 10800 s, et seuls ceux de moins de 10\u{202f}800 s en ont",
             ),
             (
                 Reason::KindFirst { kind: Kind::Individual, n: 2 },

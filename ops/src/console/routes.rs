@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{
-    MAX_FORM, Shared, audit,
+    MAX_FORM, Shared, api, audit,
     auth::{self, Needed},
     by_hand, call, calls, conversations, dead, directory, layout, letter, missed, overview,
 };
@@ -46,6 +46,7 @@ pub(super) fn all() -> Vec<Route> {
         open("GET", "/login/oidc", get(auth::from_provider)),
         open("GET", "/style.css", get(|| asset("text/css; charset=utf-8", include_str!("style.css")))),
         open("GET", "/live.js", get(|| asset("text/javascript; charset=utf-8", include_str!("live.js")))),
+        open("GET", "/keys.js", get(|| asset("text/javascript; charset=utf-8", include_str!("keys.js")))),
         open("GET", "/icon.svg", get(|| asset("image/svg+xml", include_str!("icon.svg")))),
         Route { method: "POST", path: "/logout", needed: Needed::Looks(Viewer), handler: post(auth::log_out) },
         page(Viewer, "/", get(overview::page)),
@@ -67,6 +68,21 @@ pub(super) fn all() -> Vec<Route> {
         asks("/directory", post(directory::explain)),
         act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
         page(Admin, "/audit", get(audit::page)),
+        page(Viewer, "/api/openapi.json", get(api::describe)),
+        page(Viewer, "/api/overview", get(overview::json)),
+        page(Viewer, "/api/calls", get(api::list)),
+        page(Viewer, "/api/calls/{call}", get(api::call)),
+        act(Operator, "relink", "/api/calls/{call}/relink", post(by_hand::relink)),
+        act(Operator, "pin", "/api/calls/{call}/pin", post(by_hand::pin)),
+        act(Admin, "undo_prospect", "/api/calls/{call}/undo-prospect", post(by_hand::undo_prospect)),
+        page(Viewer, "/api/missed", get(api::missed_calls)),
+        page(Viewer, "/api/messages", get(api::conversations)),
+        page(Viewer, "/api/dead", get(api::dead)),
+        act(Operator, "replay", "/api/dead/replay", post(dead::replay)),
+        act(Admin, "drop", "/api/dead/drop", post(dead::drop_selected)),
+        page(Viewer, "/api/directory", get(api::directory)),
+        act(Operator, "directory_sync", "/api/directory/sync", post(directory::sync)),
+        page(Admin, "/api/audit", get(api::acts)),
     ]
 }
 
@@ -114,7 +130,7 @@ mod tests {
                     );
                 }
                 Needed::Nothing => {
-                    let is_part = ["/style.css", "/live.js", "/icon.svg"].contains(&path);
+                    let is_part = ["/style.css", "/live.js", "/keys.js", "/icon.svg"].contains(&path);
                     assert!(is_part || path.starts_with("/login"), "{path} is open to everybody");
                 }
             }

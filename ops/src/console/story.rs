@@ -343,8 +343,8 @@ pub(super) mod tests {
                 Lang::French,
                 "decided",
                 decided,
-                "Décision : particulier 2001motif : la seule fiche qui porte ce numéro\
-                Opportunité 6001, motif : la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
+                "Décision : particulier 2001motif : la seule fiche qui porte ce numéro\
+                Opportunité 6001, motif : la plus anciennement créée parmi celles qui sont ouvertes ou en retard",
             ),
             (
                 Lang::English,
@@ -359,7 +359,7 @@ pub(super) mod tests {
                 "Sellsy: GET /staffs → pas de réponse (2×), 20000 ms",
             ),
             (Lang::English, "logged", json!({ "comment": 7, "related": [] }), "Logged: Sellsy comment 7"),
-            (Lang::French, "skipped", skipped, "Rien à faire : pas de carte : the moon is full"),
+            (Lang::French, "skipped", skipped, "Rien à faire : pas de carte : the moon is full"),
             (Lang::English, "something new", json!({ "n": 3, "x": null }), "something newn: 3"),
         ] {
             assert_eq!(shown(lang, &What::read(what, detail)), expected, "{what}");

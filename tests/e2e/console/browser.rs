@@ -76,6 +76,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     check.log_in_by_keyboard().await?;
     check.why_within_two_clicks(wrong).await?;
     let letter = check.first_letter().await?;
+    check.put_right_by_keyboard(wrong).await?;
     for (name, path) in [
         ("overview", "/".to_owned()),
         ("calls", "/calls".into()),
@@ -203,6 +204,27 @@ impl PageCheck {
         assert_eq!(self.focused("className").await?, "skip", "the first thing is to skip the navigation");
         self.press(Key::Enter).await?;
         assert_eq!(self.focused("id").await?, "main");
+        Ok(())
+    }
+
+    /// From the first page to the call and back without a mouse: g c, /, a number, j, Enter, and ? says how.
+    async fn put_right_by_keyboard(&self, wrong: i64) -> Result<()> {
+        self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
+        self.press("?").await?;
+        self.browser.says("Keyboard shortcuts").await?;
+        ensure!(self.browser.evaluate("return document.getElementById('keys').open").await? == true, "it is shown");
+        self.press(Key::Enter).await?;
+        self.press("g").await?;
+        self.press("c").await?;
+        self.browser.find("#q").await?;
+        self.press("/").await?;
+        ensure!(self.focused("id").await? == "q", "one can type at once");
+        self.press(SHARED.replace(' ', "") + Key::Enter).await?;
+        self.browser.says("1 call").await?;
+        self.press("j").await?;
+        ensure!(self.focused("href").await?.as_str().is_some_and(|at| at.ends_with(&format!("/calls/{wrong}"))));
+        self.press(Key::Enter).await?;
+        self.browser.says("Why this record?").await?;
         Ok(())
     }
 

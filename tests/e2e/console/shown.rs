@@ -156,3 +156,83 @@ async fn the_overview_groups_what_needs_somebody() -> Result<()> {
     drop((console, workers));
     stack.down().await
 }
+
+/// What the pages show and do, by JSON and a token.
+#[tokio::test]
+async fn programs_see_and_do_the_same() -> Result<()> {
+    let (stack, workers) = Stack::running("console_api").await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    stack.sandbox.logged(id, SOON).await?;
+    let console = stack.start_console().await?;
+    let (token, good) = stack.callbridge(&["tokens", "add", "helpdesk", "--role", "operator"]).await?;
+    ensure!(good, "{token}");
+    let token = token.lines().find(|line| line.starts_with("cb_")).context("a token")?.to_owned();
+    let http = reqwest::Client::new();
+    let ask = async |method: Method, path: &str, body: Option<Value>| -> Result<(StatusCode, Value)> {
+        let mut request = http.request(method, format!("{}{path}", console.url)).bearer_auth(&token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        Ok((answer.status(), answer.json().await?))
+    };
+    let get = async |path: &str| -> Result<Value> {
+        let (status, answer) = ask(Method::GET, path, None).await?;
+        ensure!(status == StatusCode::OK, "{path}: {status} {answer}");
+        Ok(answer)
+    };
+    let list = get("/api/calls?q=moreau").await?;
+    ensure!(list["calls"][0]["id"] == id && list["calls"][0]["record"] == "individual 2001", "{list}");
+    let one = get(&format!("/api/calls/{id}")).await?;
+    ensure!(
+        one["decision"]["record"]["id"] == 2001 && one["timeline"].as_array().is_some_and(|all| all.len() > 3),
+        "{one}"
+    );
+    ensure!(one["log"]["text"].as_str().is_some_and(|text| text.contains(&id.to_string())), "{one}");
+    let overview = get("/api/overview?days=7").await?;
+    ensure!(
+        overview["calls"]["all"] == 1 && overview["needs"].is_array() && overview["queues"]["stages"].is_array(),
+        "{overview}"
+    );
+    for path in ["/api/missed?days=30", "/api/messages", "/api/dead", "/api/directory"] {
+        get(path).await?;
+    }
+    // Everything that is described answers, and nothing else.
+    let described = get("/api/openapi.json").await?;
+    ensure!(
+        described["openapi"] == "3.1.0"
+            && described["paths"]["/api/calls/{call}/relink"]["post"]["x-role"] == "operator",
+        "{described}"
+    );
+
+    let relink = format!("/api/calls/{id}/relink");
+    let (status, done) = ask(Method::POST, &relink, Some(serde_json::json!({ "to": "individual:2002" }))).await?;
+    ensure!(status == StatusCode::OK && done["result"] == "done", "{status} {done}");
+    let moved = |log: &Value| harness::related(log).contains(&("individual".to_owned(), 2002));
+    stack.sandbox.log_of(id, SOON, moved).await?;
+    for (path, body, status) in [
+        (relink.as_str(), serde_json::json!({ "to": "2002" }), StatusCode::BAD_REQUEST),
+        (relink.as_str(), serde_json::json!({ "to": "individual:999999" }), StatusCode::NOT_FOUND),
+        ("/api/dead/drop", serde_json::json!({ "all": "yes" }), StatusCode::FORBIDDEN),
+        ("/api/calls/77/pin", serde_json::json!({ "to": "individual:2002" }), StatusCode::CONFLICT),
+    ] {
+        let (answered, why) = ask(Method::POST, path, Some(body)).await?;
+        ensure!(
+            answered == status && why["error"].as_str().is_some_and(|why| why.len() > 5),
+            "{path}: {answered} {why}"
+        );
+    }
+    let (status, why) = ask(Method::GET, "/api/audit", None).await?;
+    ensure!(status == StatusCode::FORBIDDEN && why["error"].is_string(), "{status} {why}");
+    let (audit, _) = stack.callbridge(&["audit", "--who", "helpdesk", "--json"]).await?;
+    let kept: Vec<Value> = serde_json::from_str(&audit)?;
+    ensure!(
+        kept.iter().any(|kept| kept["act"] == "relink" && kept["result"] == "done" && kept["way"] == "json"),
+        "{audit}"
+    );
+    let (_, good) = stack.callbridge(&["tokens", "revoke", "helpdesk"]).await?;
+    let (status, why) = ask(Method::GET, "/api/calls", None).await?;
+    ensure!(good && status == StatusCode::UNAUTHORIZED && why["error"].is_string(), "{status} {why}");
+    drop((console, workers));
+    stack.down().await
+}

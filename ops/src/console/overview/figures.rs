@@ -82,6 +82,14 @@ impl Kept {
 }
 
 impl Figures {
+    pub(super) fn before(&self) -> i64 {
+        self.before
+    }
+
+    pub(super) fn delays(&self) -> Option<Delays> {
+        self.delays
+    }
+
     /// `+12 % on the week before`
     pub(super) fn trend(&self, visitor: &Visitor) -> String {
         let now = self.bars.all();

@@ -1,0 +1,231 @@
+//! The same as the pages, for programs: JSON under `/api`, with a token. What changes something is done by the pages' own functions.
+//!
+//! [`openapi`] describes every address; a test compares it with the routes.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use base::ids::CallId;
+use jiff::SignedDuration;
+use ledger::{audit, calls, messages, timeline};
+use resolver::directory::{contents, store};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Page, Shared,
+    auth::Needed,
+    calls::{Filters, search_of},
+    layout::{self, Visitor},
+    routes,
+};
+use crate::{missed, needs, search};
+
+const DAYS: i64 = 7;
+const MOST_DAYS: i64 = 180;
+const MOST_ACTS: i64 = 1000;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Days {
+    days: String,
+}
+
+impl Days {
+    fn number(&self) -> i64 {
+        self.days.parse().ok().filter(|days| (1..=MOST_DAYS).contains(days)).unwrap_or(DAYS)
+    }
+}
+
+fn answer(value: Value) -> Page {
+    Ok(Json(value).into_response())
+}
+
+pub(super) async fn list(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(filters): Query<Filters>,
+) -> Page {
+    let client = console.database.client().await?;
+    let search = search_of(&client, &console, &visitor, &filters).await?;
+    let (found, more) = search::calls(&client, &search).await?;
+    let after =
+        found.last().filter(|_| more).map(|last| format!("{}-{}", last.started_at.as_microsecond(), last.call_id));
+    answer(json!({ "calls": crate::calls::rows_of(&console.settings, &found), "after": after }))
+}
+
+pub(super) async fn call(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(call): Path<i64>,
+) -> Page {
+    let (client, id) = (console.database.client().await?, CallId(call));
+    let lines = timeline::of(&client, id).await?;
+    let Some(found) = search::call(&client, id).await? else {
+        return Ok(layout::refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_call));
+    };
+    let row = calls::look(&client, id).await?;
+    let log = row.as_ref().map(|row| console.logs.text(row));
+    let (text, none) = match log {
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(why)) => (None, Some(why.to_string())),
+        None => (None, None),
+    };
+    answer(json!({
+        "call": crate::calls::rows_of(&console.settings, std::slice::from_ref(&found)).pop(),
+        "decision": found.resolution,
+        "log": { "sellsy_id": found.sellsy_id, "text": text, "none_because": none },
+        "dead_letters": found.parked,
+        "timeline": lines,
+    }))
+}
+
+pub(super) async fn missed_calls(State(console): State<Shared>, Query(days): Query<Days>) -> Page {
+    let client = console.database.client().await?;
+    let since = client.now().await? - SignedDuration::from_hours(24 * days.number());
+    answer(json!({ "since": since, "missed": missed::read(&client, &console.settings, since).await? }))
+}
+
+pub(super) async fn conversations(State(console): State<Shared>, Query(days): Query<Days>) -> Page {
+    let client = console.database.client().await?;
+    let since = client.now().await? - SignedDuration::from_hours(24 * days.number());
+    answer(json!({ "since": since, "conversations": messages::conversations(&client, since, None).await? }))
+}
+
+/// The dead letters of calls, as the ledger knows them: reading the queues would keep others from doing so.
+pub(super) async fn dead(State(console): State<Shared>) -> Page {
+    answer(json!({ "groups": needs::groups(&console.database.client().await?).await? }))
+}
+
+pub(super) async fn directory(State(console): State<Shared>) -> Page {
+    let client = console.database.client().await?;
+    answer(json!({ "kinds": store::progress(&client).await?, "sizes": contents::sizes(&client).await? }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Acts {
+    who: String,
+    act: String,
+    before: String,
+}
+
+pub(super) async fn acts(State(console): State<Shared>, Query(acts): Query<Acts>) -> Page {
+    let chosen = |text: String| Some(text).filter(|text| !text.is_empty());
+    let wanted = audit::Wanted {
+        before: acts.before.parse().ok(),
+        who: chosen(acts.who),
+        act: chosen(acts.act),
+        most: MOST_ACTS,
+    };
+    answer(json!({ "acts": audit::read(&console.database.client().await?, &wanted).await? }))
+}
+
+pub(super) async fn describe() -> Json<Value> {
+    Json(openapi())
+}
+
+/// What is told of an address: what it does, the fields of its query, and those of its body.
+type Told = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+/// Of one address.
+fn told(method: &str, path: &str) -> Option<Told> {
+    const CALLS: &[&str] = &["q", "agent", "state", "from", "until", "sort", "after"];
+    let told: Told = match (method, path) {
+        ("GET", "/api/openapi.json") => ("This description", &[], &[]),
+        ("GET", "/api/overview") => {
+            ("What needs somebody, what became of the calls, queues, quotas and processes", &["days"], &[])
+        }
+        ("GET", "/api/calls") => ("Calls, fifty at a time; the next ones with the last answer's `after`", CALLS, &[]),
+        ("GET", "/api/calls/{call}") => ("One call: its decision, its log and its story", &[], &[]),
+        ("GET", "/api/missed") => ("Missed calls and what became of them", &["days"], &[]),
+        ("GET", "/api/messages") => ("Conversations of text messages", &["days"], &[]),
+        ("GET", "/api/dead") => ("The dead letters of calls, by stage and code", &[], &[]),
+        ("GET", "/api/directory") => ("How complete and fresh the phone directory is", &[], &[]),
+        ("GET", "/api/audit") => ("What was done by hand, newest first", &["who", "act", "before"], &[]),
+        ("POST", "/api/calls/{call}/relink") => (
+            "Moves the call to another record: `to` is individual:2005, `opportunity` no for none",
+            &[],
+            &["to", "opportunity"],
+        ),
+        ("POST", "/api/calls/{call}/pin") => {
+            ("Pins the call's number to a record; without `to`, unpins it", &[], &["to"])
+        }
+        ("POST", "/api/calls/{call}/undo-prospect") => ("Deletes the prospect that was created for the call", &[], &[]),
+        ("POST", "/api/dead/replay") => (
+            "Replays dead letters: one by `id`, those of a `call`, of a `stage` and `code`, or `all`: yes",
+            &[],
+            &["id", "call", "stage", "code", "all"],
+        ),
+        ("POST", "/api/dead/drop") => {
+            ("Drops dead letters, chosen in the same ways", &[], &["id", "call", "stage", "code", "all"])
+        }
+        ("POST", "/api/directory/sync") => ("Has the changes in Sellsy read now", &[], &[]),
+        _ => return None,
+    };
+    Some(told)
+}
+
+/// OpenAPI 3.1.
+pub(super) fn openapi() -> Value {
+    let text = json!({ "type": "string" });
+    let error = json!({ "description": "Why not", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } } });
+    let mut paths = Map::new();
+    for route in routes::all().iter().filter(|route| route.path.starts_with("/api/")) {
+        let Some((summary, query, body)) = told(route.method, route.path) else { continue };
+        let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let in_path = in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": text }));
+        let in_query = query.iter().map(|name| json!({ "name": name, "in": "query", "schema": text }));
+        let role = route.needed.role().map_or("none", crate::access::Role::as_str);
+        let mut operation = json!({
+            "summary": summary,
+            "description": format!("For the role {role} and higher."),
+            "x-role": role,
+            "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
+            "responses": {
+                "200": { "description": "As asked for", "content": { "application/json": { "schema": { "type": "object" } } } },
+                "4XX": error, "503": error,
+            },
+        });
+        if let Needed::Acts(_, act) = route.needed {
+            operation["x-act"] = act.into();
+            operation["responses"]["202"] = json!({ "description": "It goes on; the audit says how it ends" });
+        }
+        if !body.is_empty() {
+            let fields: Map<String, Value> = body.iter().map(|name| ((*name).to_owned(), text.clone())).collect();
+            operation["requestBody"] =
+                json!({ "content": { "application/json": { "schema": { "type": "object", "properties": fields } } } });
+        }
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.to_lowercase()] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Callbridge", "version": env!("CARGO_PKG_VERSION"), "description": "The console for programs." },
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "callbridge tokens add NAME --role viewer" } },
+            "schemas": { "Error": { "type": "object", "properties": { "error": text }, "required": ["error"] } },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_for_programs_is_described() {
+        let described = openapi();
+        for route in routes::all().iter().filter(|route| route.path.starts_with("/api/")) {
+            let operation = &described["paths"][route.path][route.method.to_lowercase()];
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            assert!(!summary.is_empty(), "{} {} is not described", route.method, route.path);
+            assert_eq!(operation["x-role"], route.needed.role().map_or("none", crate::access::Role::as_str));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a page's button does, a program can do: the fields of a form or the same as JSON, and a page's answer as JSON.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+pub(super) struct Fields<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
+    type Rejection = StatusCode;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let body = Bytes::from_request(request, state).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        let read = if is_json || body.first() == Some(&b'{') {
+            serde_json::from_slice(&body).ok()
+        } else {
+            // As a form is read, by way of a map, so that every field is a text.
+            let fields =
+                form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned().into()));
+            serde_json::from_value(serde_json::Value::Object(fields.collect())).ok()
+        };
+        read.map(Self).ok_or(StatusCode::BAD_REQUEST)
+    }
+}
+
+/// An answer of a page's function as a program gets it: a redirect means that it was done, and a page of an error becomes its words.
+pub(super) fn as_json(response: Response, goes_on: bool, said: Option<String>) -> Response {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json {
+        return response;
+    }
+    let (status, body) = if status.is_redirection() {
+        if goes_on {
+            (StatusCode::ACCEPTED, json!({ "result": "goes_on" }))
+        } else {
+            (StatusCode::OK, json!({ "result": "done" }))
+        }
+    } else if status.is_client_error() || status.is_server_error() {
+        let why = said.unwrap_or_else(|| status.canonical_reason().unwrap_or("refused").to_lowercase());
+        (status, json!({ "error": why }))
+    } else {
+        return response;
+    };
+    let mut answer = (status, Json(body)).into_response();
+    // What the audit and the limits of requests say stays.
+    *answer.extensions_mut() = response.extensions().clone();
+    if let Some(after) = response.headers().get(header::RETRY_AFTER) {
+        answer.headers_mut().insert(header::RETRY_AFTER, after.clone());
+    }
+    answer
+}
