@@ -4,6 +4,7 @@
 //! collects every problem, so that a worker that cannot start reports all of them at once. `<NAME>_FILE` reads a setting
 //! from a file, which is how Docker and Kubernetes mount secrets. Error messages never contain a value.
 
+mod alerts;
 mod hosts;
 mod language;
 mod links;
@@ -14,6 +15,7 @@ mod values;
 
 use std::{ffi::OsString, path::PathBuf};
 
+pub use alerts::{AlertChannel, AlertKind, AlertMail, Alerts};
 use clap::{CommandFactory, FromArgMatches};
 pub use hosts::each_host;
 pub(crate) use hosts::login_length;

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    alerts::Alerts,
     language::Language,
     links::{CallLink, Links},
 };
@@ -50,8 +51,10 @@ pub struct Settings {
     pub console_listen: SocketAddr,
     /// Empty unless the console needs it.
     pub console_password: SecretString,
-    /// Where alerts go; it may hold a secret.
-    pub alert_webhook_url: Option<SecretString>,
+    /// Without a trailing slash.
+    pub console_url: Option<String>,
+    /// Only ingest reads it.
+    pub alerts: Alerts,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,
