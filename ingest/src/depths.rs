@@ -16,7 +16,8 @@ pub(crate) async fn watch(publisher: Publisher) {
         // On a new broker the queues are not there yet.
         publisher.available().await;
         // Without an answer the gauges keep their last values; other code reports that the broker is unavailable.
-        set_gauges("work", publisher.count_waiting().await.unwrap_or_default());
+        let waiting = publisher.waiting().await.unwrap_or_default();
+        set_gauges("work", waiting.into_iter().map(|(stage, depth)| (stage, depth.messages)).collect());
         set_gauges("dead", publisher.count_dead().await.unwrap_or_default());
     }
 }

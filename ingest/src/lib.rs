@@ -20,6 +20,7 @@ pub mod reconcile;
 mod redact;
 mod relay;
 mod sellsy;
+mod troubles;
 pub mod webhooks;
 
 use axum::Router;
@@ -61,10 +62,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     door::note_webhook("aircall");
     worker.spawn_until_shutdown(depths::watch(worker.publisher.clone()));
     worker.spawn_until_shutdown(delays::watch(worker.publisher.clone(), worker.database.clone()));
-    if let Some(url) = worker.settings.alert_webhook_url.clone() {
-        let alerts = alerts::Alerts::new(worker.database.clone(), worker.publisher.clone(), url)?;
-        worker.spawn_until_shutdown(alerts.run());
-    }
+    alerts::start(&mut worker)?;
     if worker.settings.aircall.has_credential() {
         let turns = turns(&worker)?;
         worker.spawn_until_shutdown(turns.run());

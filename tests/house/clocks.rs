@@ -22,7 +22,6 @@ const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
          minutes, for which at worst one request more is sent",
     ),
     ("ingest", "aircall", 1, "only if an event has no time; events are dated by Aircall's clock"),
-    ("ingest", "alerts", 1, "a message to people"),
     ("ingest", "reconcile", 1, "only if an answer has no date; views are dated by Aircall's clock"),
     ("ingest", "sellsy", 1, "a hint, whose time nothing compares"),
     ("logger", "writer::claim", 1, "compared with the same clock, to notice that the machine slept"),

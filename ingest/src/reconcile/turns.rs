@@ -9,14 +9,21 @@
 
 use std::time::Duration;
 
-use base::{db::Client, error::Result};
+use base::{
+    db::Client,
+    error::{Code, Error, Result},
+    ids::Vendor,
+};
 use jiff::{SignedDuration, Timestamp};
 use ledger::reconciliation::{self, Progress};
 use secrecy::SecretString;
 use tokio::time;
 
 use super::{How, Reconciler, Walk, earliest};
-use crate::webhooks::{self, Health};
+use crate::{
+    troubles::{self, Look},
+    webhooks::{self, Health},
+};
 
 /// The name of these turns in the table `reconciliations`.
 pub(crate) const NAME: &str = reconciliation::RECENT;
@@ -54,8 +61,10 @@ impl Turns {
     /// Takes a turn if one is due. Returns how long to wait before checking again.
     async fn turn(&self) -> Result<Duration> {
         let database = &self.reconciler.database;
-        if let Some(client) = database.lock("reconciliation", Duration::ZERO).await? {
-            return self.turn_alone(&client).await;
+        if let Some(mut client) = database.lock("reconciliation", Duration::ZERO).await? {
+            let turn = self.turn_alone(&client).await;
+            note_whether_refused(&mut client, turn.as_ref().err()).await?;
+            return turn;
         }
         let client = database.client().await?;
         set_webhook_gauge(reconciliation::progress(&client, NAME).await?.and_then(|p| p.webhook_active));
@@ -123,6 +132,15 @@ fn window(last: Option<&Progress>, now: Timestamp) -> (Timestamp, Timestamp) {
         Some(unfinished) => (unfinished.since, unfinished.reached),
     };
     (since.max(earliest(now)), from.max(earliest(now)))
+}
+
+/// What else can fail says nothing of the credential. A turn that was not due follows one that has ended well.
+async fn note_whether_refused(client: &mut Client, failed: Option<&Error>) -> Result<()> {
+    let is_refused = failed.is_some_and(|e| e.code == Code::AircallCredential);
+    if failed.is_some() && !is_refused {
+        return Ok(());
+    }
+    troubles::note(client, &[Look::of_credential(Vendor::Aircall, is_refused)]).await
 }
 
 fn set_webhook_gauge(active: Option<bool>) {

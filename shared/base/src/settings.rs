@@ -4,6 +4,7 @@
 //! collects every problem, so that a worker that cannot start reports all of them at once. `<NAME>_FILE` reads a setting
 //! from a file, which is how Docker and Kubernetes mount secrets. Error messages never contain a value.
 
+mod alerts;
 mod console;
 mod hosts;
 mod language;
@@ -16,6 +17,7 @@ mod values;
 
 use std::{ffi::OsString, path::PathBuf};
 
+pub use alerts::{AlertChannel, AlertKind, AlertMail, Alerts};
 use clap::{CommandFactory, FromArgMatches};
 pub use console::{Access, Oidc, People, Proxy, ProxyKind};
 pub use hosts::each_host;

@@ -163,9 +163,30 @@ pub(super) struct Raw {
     #[arg(long, env, default_value = "365")]
     pub(super) audit_days: String,
 
-    /// Where ingest sends a JSON message when an operator has to act; nowhere when absent
+    /// Where ingest sends a JSON message when an operator has to act, and when that is over; nowhere when absent
     #[arg(long, env, hide_env_values = true)]
     pub(super) alert_webhook_url: Option<String>,
+    /// Signs these messages, at least 16 characters (header X-Callbridge-Signature)
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) alert_webhook_secret: Option<String>,
+    /// The same for a channel in Slack: the URL of an incoming webhook
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) alert_slack_url: Option<String>,
+    /// The same for Microsoft Teams: the URL of a workflow that posts what a webhook receives
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) alert_teams_url: Option<String>,
+    /// The same by e-mail, through this server: smtps://user:password@host:465, or smtp://… for STARTTLS
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) alert_smtp_url: Option<String>,
+    /// Whom these e-mails are from
+    #[arg(long, env)]
+    pub(super) alert_mail_from: Option<String>,
+    /// Whom they go to, separated by commas
+    #[arg(long, env, default_value = "")]
+    pub(super) alert_mail_to: String,
+    /// Which kinds of alerts are sent: * for all, parked,worker_gone, or for each receiver slack:parked,worker_gone;mail:*
+    #[arg(long, env, default_value = "*")]
+    pub(super) alert_kinds: String,
     /// How many messages of a queue a worker handles at the same time
     #[arg(long, env, default_value = "32")]
     pub(super) concurrency: String,

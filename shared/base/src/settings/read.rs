@@ -8,12 +8,14 @@ use std::{
 };
 
 use jiff::{SignedDuration, tz::TimeZone};
+use lettre::message::Mailbox;
 use secrecy::SecretString;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::each_host;
 use super::{
+    alerts::{AlertMail, Alerts, WrongKinds, is_smtp_url},
     console,
     language::Language,
     parts::{list, parsed, secret, url},
@@ -69,15 +71,9 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let log_updates_every = duration(problems, "LOG_UPDATES_EVERY", &raw.log_updates_every);
     let console_listen =
         parsed(problems, "CONSOLE_LISTEN", &raw.console_listen, "an address and a port such as 127.0.0.1:8090");
-    let console_url = match raw.console_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        None => Some(None),
-        Some(text) => url(problems, "CONSOLE_URL", text, &["https", "http"]).map(Some),
-    };
+    let console_url = given(raw.console_url.as_deref(), |text| url(problems, "CONSOLE_URL", text, &["https", "http"]));
     let console = console::access(raw, needs.console_password, console_url.clone().flatten().as_deref(), problems);
-    let alert_webhook_url = match raw.alert_webhook_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        None => Some(None),
-        Some(text) => url(problems, "ALERT_WEBHOOK_URL", text, &["https", "http"]).map(|url| Some(url.into())),
-    };
+    let alerts = alerts(raw, problems);
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -112,7 +108,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         console_listen: console_listen?,
         console_url: console_url?,
         console: console?,
-        alert_webhook_url: alert_webhook_url?,
+        alerts: alerts?,
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,
@@ -184,6 +180,63 @@ fn sellsy(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Sellsy> {
     })
 }
 
+fn alerts(raw: &Raw, problems: &mut Problems) -> Option<Alerts> {
+    let mut address = |name: &str, text: &Option<String>| {
+        given(text.as_deref(), |text| url(problems, name, text, &["https", "http"]).map(SecretString::from))
+    };
+    let webhook_url = address("ALERT_WEBHOOK_URL", &raw.alert_webhook_url);
+    let slack_url = address("ALERT_SLACK_URL", &raw.alert_slack_url);
+    let teams_url = address("ALERT_TEAMS_URL", &raw.alert_teams_url);
+    let webhook_secret = given(raw.alert_webhook_secret.as_deref(), |text| {
+        let fits = text.chars().count() >= 16;
+        if !fits {
+            problems.0.push("ALERT_WEBHOOK_SECRET must be at least 16 characters".into());
+        }
+        fits.then(|| text.into())
+    });
+    let mail = alert_mail(raw, problems);
+    let kinds =
+        raw.alert_kinds.parse().map_err(|wrong: WrongKinds| problems.0.push(format!("ALERT_KINDS {wrong}"))).ok();
+    Some(Alerts {
+        webhook_url: webhook_url?,
+        webhook_secret: webhook_secret?,
+        slack_url: slack_url?,
+        teams_url: teams_url?,
+        mail: mail?,
+        kinds: kinds?,
+    })
+}
+
+/// Without a server there is no mail: who has the addresses in a file for all workers may give the server, a secret, to ingest alone.
+fn alert_mail(raw: &Raw, problems: &mut Problems) -> Option<Option<AlertMail>> {
+    let smtp_url = given(raw.alert_smtp_url.as_deref(), |text| {
+        let fits = is_smtp_url(text);
+        if !fits {
+            problems.0.push(
+                "ALERT_SMTP_URL must be smtps://user:password@host:465 or smtp://user:password@host:587, or the same without user and \
+                 password; in these, each character but letters and digits is percent-encoded"
+                    .into(),
+            );
+        }
+        fits.then(|| SecretString::from(text))
+    });
+    let wanted = "an address such as alerts@example.com, or Callbridge <alerts@example.com>";
+    let from = given(raw.alert_mail_from.as_deref(), |text| parsed(problems, "ALERT_MAIL_FROM", text, wanted));
+    let to = list(&raw.alert_mail_to).map(str::parse).collect::<Result<Vec<Mailbox>, _>>();
+    if to.is_err() {
+        problems.0.push("ALERT_MAIL_TO must be e-mail addresses separated by commas".into());
+    }
+    let (smtp_url, from, to) = (smtp_url?, from?, to.ok()?);
+    let Some(smtp_url) = smtp_url else { return Some(None) };
+    if from.is_none() {
+        problems.0.push("ALERT_MAIL_FROM is missing: ALERT_SMTP_URL needs somebody whom its e-mails are from".into());
+    }
+    if to.is_empty() {
+        problems.0.push("ALERT_MAIL_TO is missing: ALERT_SMTP_URL needs somebody whom its e-mails go to".into());
+    }
+    Some(Some(AlertMail { smtp_url, from: from?, to }))
+}
+
 /// Whether it filters the log as somebody can have meant. To tracing, a word that is no level is a target, and alone it silences all others.
 fn is_filter(text: &str) -> bool {
     let is_meant = |part: &str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
@@ -208,6 +261,14 @@ fn rules_in(problems: &mut Problems, file: &Path, region: Region) -> Option<Rule
     };
     problems.0.extend(mistakes.iter().map(|mistake| format!("RULES names {}, {mistake}", file.display())));
     None
+}
+
+/// A setting that may be absent or empty; `read` reads it otherwise.
+fn given<T>(text: Option<&str>, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    match text.map(str::trim).filter(|text| !text.is_empty()) {
+        None => Some(None),
+        Some(text) => read(text).map(Some),
+    }
 }
 
 /// A secret that may be absent and is part of a URL's path. Other characters could be percent-encoded there or not.

@@ -40,7 +40,15 @@ fn names_every_problem_at_once_and_no_value() {
         "--reconcile-every=0s",
         "--concurrency=0",
         "--retention-days=0",
+        "--console-url=hunter2",
         "--alert-webhook-url=hunter2",
+        "--alert-webhook-secret=hunter2",
+        "--alert-slack-url=hunter2",
+        "--alert-teams-url=ftp://hunter2",
+        "--alert-smtp-url=smtp://hunter2@",
+        "--alert-mail-from=hunter2",
+        "--alert-mail-to=ops@example.com,hunter2",
+        "--alert-kinds=hunter2",
         "--sellsy-webhook-secret=hunter2",
         "--console-listen=everywhere",
         "--console-password=hunter2",
@@ -62,7 +70,15 @@ fn names_every_problem_at_once_and_no_value() {
         "RECONCILE_EVERY",
         "CONCURRENCY",
         "RETENTION_DAYS",
+        "CONSOLE_URL",
         "ALERT_WEBHOOK_URL",
+        "ALERT_WEBHOOK_SECRET",
+        "ALERT_SLACK_URL",
+        "ALERT_TEAMS_URL",
+        "ALERT_SMTP_URL",
+        "ALERT_MAIL_FROM",
+        "ALERT_MAIL_TO",
+        "ALERT_KINDS",
         "AIRCALL_API_ID",
         "AIRCALL_API_TOKEN",
         "AIRCALL_WEBHOOK_TOKENS",
@@ -120,6 +136,34 @@ fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
     std::fs::remove_file(&file).unwrap();
     let gone = parse(Needs::default(), &[], &[("SELLSY_CLIENT_SECRET_FILE", path)]).unwrap_err().to_string();
     assert!(gone.contains("SELLSY_CLIENT_SECRET_FILE") && gone.contains("cannot be read"), "{gone}");
+}
+
+#[test]
+fn mail_needs_somebody_whom_it_is_from_and_somebody_whom_it_goes_to() {
+    let server = "--alert-smtp-url=smtp://127.0.0.1:25";
+    let (from, to) =
+        ("--alert-mail-from=Callbridge <calls@example.com>", "--alert-mail-to=a@example.com, b@example.com");
+    for (arguments, missing) in [
+        (&[server][..], &["ALERT_MAIL_FROM", "ALERT_MAIL_TO"][..]),
+        (&[server, from], &["ALERT_MAIL_TO"]),
+        (&[server, to], &["ALERT_MAIL_FROM"]),
+    ] {
+        let problems = parse(Needs::default(), arguments, &[]).unwrap_err();
+        let named: Vec<_> = problems.iter().filter_map(|problem| problem.split(' ').next()).collect();
+        assert_eq!(named, missing, "{problems}");
+    }
+    let mail = parse(Needs::default(), &[server, from, to], &[]).unwrap().alerts.mail.unwrap();
+    assert_eq!((mail.from.email.to_string().as_str(), mail.to.len()), ("calls@example.com", 2));
+    // The server may be another worker's alone.
+    assert!(parse(Needs::default(), &[from, to], &[]).unwrap().alerts.mail.is_none());
+}
+
+#[test]
+fn the_consoles_address_ends_without_a_slash() {
+    for (text, expected) in [("", None), ("https://calls.example.com/crm/", Some("https://calls.example.com/crm"))] {
+        let settings = parse(Needs::default(), &[&format!("--console-url={text}")], &[]).unwrap();
+        assert_eq!(settings.console_url.as_deref(), expected);
+    }
 }
 
 /// The RabbitMQ Cluster Operator writes its URL like this. Taken literally, it would mean a virtual host with an empty name.

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    alerts::Alerts,
     console::Access,
     language::Language,
     links::{CallLink, Links},
@@ -52,8 +53,8 @@ pub struct Settings {
     /// Without a trailing slash.
     pub console_url: Option<String>,
     pub console: Access,
-    /// Where alerts go; it may hold a secret.
-    pub alert_webhook_url: Option<SecretString>,
+    /// Only ingest reads it.
+    pub alerts: Alerts,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,

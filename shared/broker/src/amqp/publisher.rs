@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use super::{
-    depth,
+    depth::{self, Depth},
     failure::{broker_error, unavailable},
     link::Link,
     message::Outgoing,
@@ -151,11 +151,12 @@ impl Publisher {
 
     /// How many dead letters there are, by stage.
     pub async fn count_dead(&self) -> Result<Vec<(Stage, u32)>> {
-        self.depths(Stage::ALL.to_vec(), |stage| self.names.dead(stage)).await
+        let depths = self.depths(Stage::ALL.to_vec(), |stage| self.names.dead(stage)).await?;
+        Ok(depths.into_iter().map(|(stage, depth)| (stage, depth.messages)).collect())
     }
 
-    /// How many messages wait in the work queues, by stage.
-    pub async fn count_waiting(&self) -> Result<Vec<(Stage, u32)>> {
+    /// How many messages wait in the work queues, and for how many consumers, by stage.
+    pub async fn waiting(&self) -> Result<Vec<(Stage, Depth)>> {
         let stages = Stage::ALL.into_iter().filter(|stage| stage.has_work_queue());
         self.depths(stages.collect(), |stage| self.names.work(stage)).await
     }
@@ -165,10 +166,10 @@ impl Publisher {
         depth::take_all(&self.link, &self.names.checked()).await
     }
 
-    async fn depths(&self, stages: Vec<Stage>, queue: impl Fn(Stage) -> String) -> Result<Vec<(Stage, u32)>> {
+    async fn depths(&self, stages: Vec<Stage>, queue: impl Fn(Stage) -> String) -> Result<Vec<(Stage, Depth)>> {
         let queues: Vec<_> = stages.iter().map(|stage| queue(*stage)).collect();
         let depths = depth::read_all(&self.link, &queues).await?;
-        Ok(stages.into_iter().zip(depths).map(|(stage, depth)| (stage, depth.messages)).collect())
+        Ok(stages.into_iter().zip(depths).collect())
     }
 
     async fn publish_before(

@@ -29,6 +29,10 @@ impl Ledger {
         self.run_all(sql).await
     }
 
+    pub async fn enable_webhook(&self) -> Result<()> {
+        self.run_all("update reconciliations set webhook_active = true").await
+    }
+
     /// Whether a backfill has handled anything yet.
     pub async fn backfill_is_under_way(&self) -> Result<bool> {
         let sql = "select count(*) > 0 from reconciliations where name = 'backfill' and reached > since";

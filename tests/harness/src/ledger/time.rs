@@ -85,9 +85,30 @@ impl Ledger {
         self.run_all(seen).await
     }
 
-    /// The pause between two alerts of a kind.
+    /// The pauses of alerts: between two of a kind, until something counts as wrong, and until it counts as over. What is wrong must still
+    /// be seen to be wrong.
     pub async fn alerts_age(&self) -> Result<()> {
-        self.run_all("update alerts set told_at = told_at - interval '11 min'").await
+        let told = "update alerts_told set told_at = told_at - interval '11 min'";
+        self.run_all(told).await?;
+        self.suspicions_age(660).await?;
+        self.run_all("update troubles set until = until - interval '61 s' where until is not null").await
+    }
+
+    /// Only the time for which something has been wrong.
+    pub async fn suspicions_age(&self, seconds: i32) -> Result<()> {
+        let sql =
+            "update troubles set since = since - make_interval(secs => $1) where since is not null and until is null";
+        self.run(sql, &[&f64::from(seconds)]).await.map(drop)
+    }
+
+    /// All processes were started long ago.
+    pub async fn run_for_long(&self) -> Result<()> {
+        self.run_all("update replicas set started_at = started_at - interval '1 hour'").await
+    }
+
+    /// A process of this worker was started just now.
+    pub async fn just_started(&self, worker: &str) -> Result<()> {
+        self.run("update replicas set started_at = now() where worker = $1", &[&worker]).await.map(drop)
     }
 
     /// The hour after which Sellsy is asked for the account's quotas again.
