@@ -1,13 +1,15 @@
 //! Every address of the console, and what it asks of those who use it. One that is not here is for nobody.
 
 use axum::{
-    Router,
+    Json, Router,
     extract::DefaultBodyLimit,
     http::{HeaderValue, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
+
+use serde_json::Value;
 
 use super::{
     MAX_FORM, Shared, api, audit,
@@ -68,7 +70,7 @@ pub(super) fn all() -> Vec<Route> {
         asks("/directory", post(directory::explain)),
         act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
         page(Admin, "/audit", get(audit::page)),
-        page(Viewer, "/api/openapi.json", get(api::describe)),
+        page(Viewer, "/api/openapi.json", get(|| async { Json(described_for_programs()) })),
         page(Viewer, "/api/overview", get(overview::json)),
         page(Viewer, "/api/calls", get(api::list)),
         page(Viewer, "/api/calls/{call}", get(api::call)),
@@ -102,6 +104,12 @@ async fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
 }
 
+/// As OpenAPI.
+fn described_for_programs() -> Value {
+    let routes: Vec<_> = all().iter().map(|route| (route.method, route.path, route.needed)).collect();
+    api::openapi(&routes)
+}
+
 /// Who may do what, for people: `callbridge console --routes`.
 pub(super) fn described() -> String {
     let lines = all().into_iter().map(|Route { method, path, needed, .. }| {
@@ -115,6 +123,19 @@ pub(super) fn described() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_address_for_programs_is_described() {
+        let described = described_for_programs();
+        for Route { method, path, needed, .. } in all().into_iter().filter(|route| route.path.starts_with("/api/")) {
+            let operation = &described["paths"][path][method.to_lowercase()];
+            assert!(
+                operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+                "{method} {path} is not described"
+            );
+            assert_eq!(operation["x-role"], needed.role().map_or("none", Role::as_str));
+        }
+    }
 
     #[test]
     fn what_changes_something_is_an_act_of_an_operator_at_least() {
