@@ -211,8 +211,11 @@ impl PageCheck {
     async fn put_right_by_keyboard(&self, wrong: i64) -> Result<()> {
         self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
         self.press("?").await?;
-        self.browser.says("Keyboard shortcuts").await?;
-        ensure!(self.browser.evaluate("return document.getElementById('keys').open").await? == true, "it is shown");
+        let is_shown = async || {
+            let open = self.browser.evaluate("return document.getElementById('keys').open").await.ok()?;
+            (open == true).then_some(())
+        };
+        eventually(SOON, is_shown).await.context("? shows what the keyboard does")?;
         self.press(Key::Enter).await?;
         self.press("g").await?;
         self.press("c").await?;
