@@ -386,6 +386,18 @@ mod tests {
     }
 
     #[test]
+    fn a_search_is_narrowed_by_what_has_to_hold_as_well() {
+        let search = Search { criteria: vec![Criterion::CallerEndsWith("4107".into())], ..Search::default() };
+        let mut conditions = Conditions::from_search(&search);
+        conditions.narrow(&Narrow::default());
+        assert_eq!(conditions.all.len(), 1);
+        let record = Some(RecordRef { kind: base::ids::Kind::Individual, id: 2005 });
+        conditions.narrow(&Narrow { record, missed: true, without_erased: true });
+        assert_eq!(conditions.all[..2], ["(caller_backwards like $1)", "record = $2"]);
+        assert_eq!((conditions.all.len(), conditions.parameters.len()), (4, 2));
+    }
+
+    #[test]
     fn a_number_is_found_in_every_notation() {
         let number = base::phone::parse("06 39 98 41 07", "FR".parse().unwrap()).unwrap();
         let forwards: Vec<String> = notations(&number).iter().map(|digits| digits.chars().rev().collect()).collect();

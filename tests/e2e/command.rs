@@ -69,6 +69,25 @@ async fn what_nobody_reads_any_more_is_not_missed() -> Result<()> {
     Ok(())
 }
 
+/// `--help` helps, and runs nothing; nor does an argument that means nothing.
+#[tokio::test]
+async fn every_program_helps_and_takes_no_argument_that_it_does_not_know() -> Result<()> {
+    let nothing = BTreeMap::new();
+    let workers = ["ingest", "resolver", "logger", "insights", "followups"];
+    let programs = workers.into_iter().chain(["callbridge", "sandbox", "demo", "bench", "soak", "play"]);
+    let all = programs.map(|name| (name, None)).chain([("logger", Some("preview"))]);
+    for (name, mode) in all {
+        let arguments = |last| mode.into_iter().chain([last]).collect::<Vec<_>>();
+        let output = Command::new(program(name).await?).args(arguments("--help")).env_clear().output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let helps = output.status.code() == Some(0) && said.contains("Usage: ") && output.stderr.is_empty();
+        ensure!(helps, "{name} {mode:?}: {output:?}");
+        let Ended { code, beside } = run(name, &arguments("--no-such"), &nothing, Stdio::null()).await?;
+        ensure!(code == Some(2) && beside.contains("sage"), "{name} {mode:?}: {code:?} {beside}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_command_ends_quietly_when_nobody_reads_any_more() -> Result<()> {
     let (stack, workers) = Stack::running("closed").await?;
