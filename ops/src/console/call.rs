@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use base::{ids::CallId, settings::Links};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::{
     calls::{self, CallRow, Known},
     form::LogForm,
@@ -38,6 +38,7 @@ struct Facts {
     lines: Vec<Line>,
     /// `None`: the ledger has nothing of the call that a log could be made of.
     log: Option<Result<String, Reason>>,
+    waits_until: Option<Timestamp>,
 }
 
 impl Facts {
@@ -61,7 +62,8 @@ pub(super) async fn page(
     };
     let row = calls::look(&client, id).await?;
     let log = row.as_ref().map(|row| console.logs.text(row));
-    let facts = Facts { found, known: calls::known(&client, id).await?, row, lines, log };
+    let waits_until = calls::waits_until(&client, id, console.settings.rematch_days).await?;
+    let facts = Facts { found, known: calls::known(&client, id).await?, row, lines, log, waits_until };
     let title = format!("{} {id}", visitor.texts().call);
     let links = &console.settings.sellsy.links;
     if let Some(at) = facts.found.erased_at {
@@ -74,7 +76,7 @@ pub(super) async fn page(
             (head(&visitor, &facts))
             div.columns.wide-left {
                 div {
-                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, links, console.settings.rematch_days)) }
+                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, links)) }
                     section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::timeline(&visitor, &facts.lines)) }
                 }
                 section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &facts)) }
@@ -161,23 +163,21 @@ fn parked_because(visitor: &Visitor, lines: &[Line]) -> Markup {
     }
 }
 
-/// Until when a call without a record waits for one, if it does.
-fn waits(visitor: &Visitor, facts: &Facts, rematch_days: f64) -> Option<Markup> {
+/// Until when a call without a record waits for one, or that it does not any more.
+fn waits(visitor: &Visitor, facts: &Facts) -> Option<Markup> {
     let texts = visitor.texts();
     let resolution = &facts.known.as_ref().filter(|known| known.is_final)?.resolution;
-    let waits = resolution.record.is_none() && matches!(resolution.rule, Reason::NoRecord | Reason::AllArchived);
-    let ended = facts.found.call.as_ref().and_then(|call| call.ended_at.or(call.started_at)).filter(|_| waits)?;
-    let until = ended.checked_add(SignedDuration::from_secs((rematch_days * 86_400.0) as i64)).ok()?;
-    let is_over = until < Timestamp::now();
-    Some(
-        html! { p { @if is_over { (texts.waits_no_more) } @else { (texts.waits_until) " " (when(visitor, until)) "." } } },
-    )
+    let could = resolution.record.is_none() && matches!(resolution.rule, Reason::NoRecord | Reason::AllArchived);
+    could.then(|| match facts.waits_until {
+        Some(until) if until > Timestamp::now() => html! { p { (texts.waits_until) " " (when(visitor, until)) "." } },
+        _ => html! { p { (texts.waits_no_more) } },
+    })
 }
 
-fn why(visitor: &Visitor, facts: &Facts, links: &Links, rematch_days: f64) -> Markup {
+fn why(visitor: &Visitor, facts: &Facts, links: &Links) -> Markup {
     let texts = visitor.texts();
     html! {
-        @if let Some(waits) = waits(visitor, facts, rematch_days) { (waits) }
+        @if let Some(waits) = waits(visitor, facts) { (waits) }
         @match &facts.known {
             None => { p.quiet { (texts.not_decided) } }
             Some(known) => {

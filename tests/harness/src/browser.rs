@@ -57,6 +57,8 @@ impl Drop for Profile {
 impl Browser {
     /// `None`, with a printed line, where there is no browser. With `CI=true` that is a failure.
     pub async fn start() -> Result<Option<Self>> {
+        // The driver has an HTTP client of its own.
+        base::tls::install_provider();
         let mut script = tokio::process::Command::new("bash");
         script.arg(workspace().join("scripts/browser.sh")).stderr(Stdio::inherit());
         let found = script.output().await.context("browser.sh")?;
