@@ -207,7 +207,7 @@ impl PageCheck {
         Ok(())
     }
 
-    /// From the first page to the call and back without a mouse: g c, /, a number, j, Enter, and ? says how.
+    /// From the first page to the call without a mouse: g c, /, its id, j, Enter, and ? says how.
     async fn put_right_by_keyboard(&self, wrong: i64) -> Result<()> {
         self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
         self.press("?").await?;
@@ -222,7 +222,7 @@ impl PageCheck {
         self.browser.find("#q").await?;
         self.press("/").await?;
         ensure!(self.focused("id").await? == "q", "one can type at once");
-        self.press(SHARED.replace(' ', "") + Key::Enter).await?;
+        self.press(wrong.to_string() + Key::Enter).await?;
         self.browser.says("1 call").await?;
         self.press("j").await?;
         ensure!(self.focused("href").await?.as_str().is_some_and(|at| at.ends_with(&format!("/calls/{wrong}"))));
