@@ -147,7 +147,7 @@ fn told(method: &str, path: &str) -> Option<Told> {
             &["to", "opportunity"],
         ),
         ("POST", "/api/calls/{call}/pin") => {
-            ("Pins the call's number to a record; without `to`, unpins it", &[], &["to"])
+            ("Pins the call's number to a record; an empty `to` unpins it", &[], &["to"])
         }
         ("POST", "/api/calls/{call}/undo-prospect") => ("Deletes the prospect that was created for the call", &[], &[]),
         ("POST", "/api/dead/replay") => (

@@ -109,6 +109,10 @@ async fn admit(
     if posts && is_foreign(request.headers()) {
         return Err(layout::refused(&visitor, StatusCode::FORBIDDEN, |texts| texts.foreign_form).into());
     }
+    // PostgreSQL takes no text with it, and nobody types it.
+    if request.uri().query().is_some_and(|query| query.contains("%00")) {
+        return Err(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.invalid_form).into());
+    }
     let Some(role) = needed.role() else { return Ok(Admitted { visitor, request, cookie: None }) };
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| from.ip());
     let (session, cookie) = match identify(console, &visitor, request.headers(), from).await? {

@@ -34,8 +34,8 @@ use crate::{
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct To {
-    /// `individual:2005`
-    to: String,
+    /// `individual:2005`; empty: none. A program that leaves it out has made a mistake.
+    to: Option<String>,
     opportunity: String,
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn relink(
     Path(call): Path<i64>,
     Fields(form): Fields<To>,
 ) -> Page {
-    let Ok(to) = relink::record(&form.to) else {
+    let Ok(to) = relink::record(form.to.as_deref().unwrap_or_default()) else {
         return refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record);
     };
     let Some(look_up) = &console.look_up else {
@@ -96,11 +96,11 @@ pub(super) async fn pin(
     let Some(Caller::Number(number)) = number else {
         return refused(&visitor, StatusCode::CONFLICT, |texts| texts.no_number_to_pin);
     };
-    if form.to.is_empty() {
+    if form.to.as_deref() == Some("") {
         pins::unpin(&client, &number).await?;
         return back_to(CallId(call));
     }
-    let Ok(to) = relink::record(&form.to) else {
+    let Ok(to) = relink::record(form.to.as_deref().unwrap_or_default()) else {
         return refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record);
     };
     drop(client);

@@ -68,11 +68,13 @@ pub(super) async fn page(
     let mut search = search_of(&client, &console, &visitor, &filters).await?;
     let text = filters.q.trim();
     let (mut found, mut more) = search::calls(&client, &search).await?;
+    let mut is_live = search.after.is_none();
     if found.is_empty()
         && search.after.is_none()
         && let Ok(log) = text.parse::<i64>()
     {
-        // There is no index for it, so only when nothing else has this number.
+        // There is no index for it, so only when nothing else has this number, and once.
+        is_live = false;
         if let Some(call) = search::of_log(&client, log).await? {
             search.criteria = vec![Criterion::Call(call)];
             (found, more) = search::calls(&client, &search).await?;
@@ -86,7 +88,7 @@ pub(super) async fn page(
         h1 { (texts.calls) }
         (form(&visitor, &filters, &agents))
         @for problem in problems(&visitor, &filters, query.as_deref().unwrap_or_default()) { p.problem role="status" { (problem) } }
-        div #live data-live=[search.after.is_none().then_some("5")] {
+        div #live data-live=[is_live.then_some("5")] {
             p.quiet #count { (how_many(&visitor, total)) " · " a href=(address(&filters, None).replacen("/calls?", "/calls.csv?", 1)) { (texts.as_csv) } }
             (list(&visitor, &found, text))
         }
@@ -121,7 +123,7 @@ pub(super) async fn search_of(
     visitor: &Visitor,
     filters: &Filters,
 ) -> Result<Search, Failed> {
-    let text: String = filters.q.trim().chars().take(MAX_TEXT).collect();
+    let text: String = filters.q.trim().chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
     let mut criteria = criteria_from(&text, console.settings.regions.first());
     if criteria.is_empty() && !text.is_empty() {
         criteria.push(Criterion::Records(store::records_named(client, &text).await?));

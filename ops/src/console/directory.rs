@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use super::{
     Console, Failed, Page, Shared, conditions, decision,
-    format::{ago, count},
+    format::{ago, count, kind_names},
     layout::{self, Section, Visitor, pill},
 };
 use crate::access::Role;
@@ -137,7 +137,7 @@ fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size], now: Timestam
                     @for p in progress {
                         @let size = sizes.iter().find(|size| size.kind == p.kind).cloned().unwrap_or_default();
                         tr {
-                            th scope="row" data-label=(texts.kind) { (name(visitor, &p.kind)) }
+                            th scope="row" data-label=(texts.kind) { (kind_names(visitor, &p.kind)) }
                             td.number data-label=(texts.records) { (count(size.records)) }
                             td.number data-label=(texts.numbers) { (count(size.numbers)) }
                             td data-label=(texts.loaded) { (loaded(visitor, p, now)) }
@@ -150,19 +150,9 @@ fn kinds(visitor: &Visitor, progress: &[Progress], sizes: &[Size], now: Timestam
             @let unread: i64 = sizes.iter().map(|size| size.unread).sum();
             @if unread > 0 { p.hint { (texts.unread) " " (count(unread)) } }
             @for p in progress.iter().filter(|p| p.problem.is_some()) {
-                p.problem { (name(visitor, &p.kind)) ": " (conditions::told(visitor, "", p.problem.as_deref().unwrap_or_default())) }
+                p.problem { (kind_names(visitor, &p.kind)) ": " (conditions::told(visitor, "", p.problem.as_deref().unwrap_or_default())) }
             }
         }
-    }
-}
-
-fn name<'a>(visitor: &Visitor, kind: &'a str) -> &'a str {
-    let texts = visitor.texts();
-    match kind {
-        "individual" => texts.individuals,
-        "company" => texts.companies,
-        "contact" => texts.contacts,
-        other => other,
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 pub(super) struct Fields<T>(pub(super) T);
 
@@ -16,18 +16,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
     type Rejection = StatusCode;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         let body = Bytes::from_request(request, state).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-        let read = if is_json || body.first() == Some(&b'{') {
-            serde_json::from_slice(&body).ok()
-        } else {
-            // As a form is read, by way of a map, so that every field is a text.
-            let fields =
-                form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned().into()));
-            serde_json::from_value(serde_json::Value::Object(fields.collect())).ok()
-        };
-        read.map(Self).ok_or(StatusCode::BAD_REQUEST)
+        let fields = fields_of(&body).into_iter().map(|(name, value)| (name, value.into()));
+        serde_json::from_value(Value::Object(fields.collect())).map(Self).map_err(|_| StatusCode::BAD_REQUEST)
+    }
+}
+
+/// The fields of a form or of a JSON object, each as a text: a program writes an id as a number.
+pub(super) fn fields_of(body: &[u8]) -> Vec<(String, String)> {
+    let in_form = |value: Value| match value {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        value => value.to_string(),
+    };
+    match serde_json::from_slice::<Map<String, Value>>(body) {
+        Ok(fields) => fields.into_iter().map(|(name, value)| (name, in_form(value))).collect(),
+        Err(_) => form_urlencoded::parse(body).map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
     }
 }
 

@@ -156,6 +156,17 @@ pub(super) fn kind_name(visitor: &Visitor, kind: Kind) -> &'static str {
     }
 }
 
+/// A kind of the directory, of many.
+pub(super) fn kind_names<'a>(visitor: &Visitor, kind: &'a str) -> &'a str {
+    let texts = visitor.texts();
+    match kind {
+        "individual" => texts.individuals,
+        "company" => texts.companies,
+        "contact" => texts.contacts,
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -134,7 +134,7 @@ impl Overview {
         let client = console.database.client().await?;
         let now = client.now().await?;
         let period = Period::new(days, now, &visitor.zone);
-        let figures = console.figures.of(&client, console, &period).await?;
+        let figures = console.figures.of(&client, console, &period, now).await?;
         let (budgets, replicas) = (budget::window_status(&client).await?, replicas::seen(&client).await?);
         let failures = timeline::failures(&client, FAILURES).await?;
         let recent = failures.iter().take_while(|(_, line)| now.duration_since(line.at).as_secs() < RECENT_S).count();

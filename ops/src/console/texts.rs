@@ -102,6 +102,7 @@ texts! {
     password: "Mot de passe", "Password";
     wrong_password: "Mot de passe incorrect.", "Wrong password.";
     too_many_failures: "Trop d’essais. Réessayez dans {} s.", "Too many attempts. Try again in {} s.";
+    too_many_for_programs: "Trop d’essais ; l’en-tête Retry-After dit quand réessayer.", "Too many attempts; the header Retry-After says when to try again.";
     session_over: "La session a expiré. Reconnectez-vous, puis recommencez.", "The session has ended. Log in again, then repeat what you did.";
     foreign_form: "Ce formulaire ne vient pas de cette session. Rechargez la page et recommencez.", "This form does not belong to this session. Reload the page and try again.";
     invalid_form: "Ce formulaire n’est pas valide.", "This form is not valid.";

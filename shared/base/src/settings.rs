@@ -19,7 +19,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 pub use alerts::{AlertChannel, AlertKind, AlertMail, Alerts};
 use clap::{CommandFactory, FromArgMatches};
-pub use console::{Access, Oidc, People, Proxy, ProxyKind};
+pub use console::{Access, Oidc, People, Proxy, ProxyKind, proves_its_origin};
 pub use hosts::each_host;
 pub(crate) use hosts::login_length;
 pub use language::Language;

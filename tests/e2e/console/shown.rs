@@ -205,7 +205,13 @@ async fn programs_see_and_do_the_same() -> Result<()> {
         "{described}"
     );
 
-    let relink = format!("/api/calls/{id}/relink");
+    let (relink, pin) = (format!("/api/calls/{id}/relink"), format!("/api/calls/{id}/pin"));
+    for path in ["/api/calls?q=%00", "/api/calls?agent=%00x", "/api/calls?after=%F0%9F%A6%80-1&state=\u{feff}"] {
+        let (status, answer) = ask(Method::GET, path, None).await?;
+        ensure!([StatusCode::OK, StatusCode::BAD_REQUEST].contains(&status), "{path}: {status} {answer}");
+    }
+    let replayed = ask(Method::POST, "/api/dead/replay", Some(serde_json::json!({ "call": id }))).await?;
+    ensure!(replayed.1["result"] == "goes_on", "an id may be a number: {replayed:?}");
     let (status, done) = ask(Method::POST, &relink, Some(serde_json::json!({ "to": "individual:2002" }))).await?;
     ensure!(status == StatusCode::OK && done["result"] == "done", "{status} {done}");
     let moved = |log: &Value| harness::related(log).contains(&("individual".to_owned(), 2002));
@@ -215,6 +221,11 @@ async fn programs_see_and_do_the_same() -> Result<()> {
         (relink.as_str(), serde_json::json!({ "to": "individual:999999" }), StatusCode::NOT_FOUND),
         ("/api/dead/drop", serde_json::json!({ "all": "yes" }), StatusCode::FORBIDDEN),
         ("/api/calls/77/pin", serde_json::json!({ "to": "individual:2002" }), StatusCode::CONFLICT),
+        // A field with a typing error must not unpin; an id may be a number; a list is no form.
+        (pin.as_str(), serde_json::json!({ "record": "individual:2002" }), StatusCode::BAD_REQUEST),
+        ("/api/dead/replay", serde_json::json!({ "call": id, "id": "x" }), StatusCode::BAD_REQUEST),
+        ("/api/dead/replay", serde_json::json!(["all"]), StatusCode::BAD_REQUEST),
+        ("/api/dead/replay", serde_json::json!({ "id": { "all": "yes" }, "all": "no\u{0}" }), StatusCode::BAD_REQUEST),
     ] {
         let (answered, why) = ask(Method::POST, path, Some(body)).await?;
         ensure!(

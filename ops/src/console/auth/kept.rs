@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         Console, Failed, MAX_FORM,
+        fields::fields_of,
         visitor::{Said, Visitor},
     },
     Needed, path_of,
@@ -28,25 +29,7 @@ pub(in crate::console) struct ActId(pub(in crate::console) i64);
 pub(in crate::console) struct GoesOn;
 
 /// The fields that name what an act is about. None holds anything about a person.
-const TOLD: [&str; 17] = [
-    "call",
-    "to",
-    "opportunity",
-    "id",
-    "stage",
-    "code",
-    "all",
-    "since",
-    "until",
-    "days",
-    "turn",
-    "name",
-    "role",
-    "form",
-    "with",
-    "kind",
-    "accept_fewer",
-];
+const TOLD: [&str; 7] = ["call", "to", "opportunity", "id", "stage", "code", "all"];
 /// Fields that hold a phone number.
 const MASKED: [&str; 1] = ["number"];
 
@@ -54,7 +37,7 @@ const MASKED: [&str; 1] = ["number"];
 fn subject(pairs: impl Iterator<Item = (String, String)>) -> Value {
     let mut subject = Map::new();
     for (name, value) in pairs.filter(|(_, value)| !value.is_empty()) {
-        let short: String = value.chars().take(80).collect();
+        let short: String = value.chars().filter(|c| !c.is_control()).take(80).collect();
         if TOLD.contains(&name.as_str()) {
             let value = short.parse::<i64>().map_or_else(|_| short.into(), Value::from);
             subject.insert(name, value);
@@ -69,20 +52,9 @@ async fn described(request: Request) -> Result<(Request, Value), StatusCode> {
     let (request, path) = path_of(request).await;
     let (parts, body) = request.into_parts();
     let bytes = body::to_bytes(body, MAX_FORM).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-    let form: Vec<(String, String)> = match serde_json::from_slice::<Map<String, Value>>(&bytes) {
-        Ok(fields) => fields.into_iter().map(|(name, value)| (name, in_form(&value))).collect(),
-        Err(_) => form_urlencoded::parse(&bytes).map(|(k, v)| (k.into_owned(), v.into_owned())).collect(),
-    };
+    let form = fields_of(&bytes);
     let subject = subject(form.into_iter().chain(path));
     Ok((Request::from_parts(parts, Body::from(bytes)), subject))
-}
-
-fn in_form(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        value => value.to_string(),
-    }
 }
 
 fn act<'a>(act: &'a str, visitor: &'a Visitor, subject: Value) -> Act<'a> {
@@ -183,10 +155,11 @@ mod tests {
             ("by", "Inès"),
             ("number", "+33 6 39 98 41 07"),
             ("password", "hunter2"),
+            ("code", "SELLSY\0_PLAN"),
             ("opportunity", ""),
         ];
         let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let expected = json!({ "call": 3_811_600_001_i64, "to": "individual:2005", "number": "+** * ** ** ** 07" });
+        let expected = json!({ "call": 3_811_600_001_i64, "to": "individual:2005", "code": "SELLSY_PLAN", "number": "+** * ** ** ** 07" });
         assert_eq!(subject(pairs), expected);
     }
 

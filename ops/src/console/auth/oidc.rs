@@ -7,7 +7,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use base::{client, db::Client, error::Result, settings::Oidc};
+use base::{
+    client,
+    db::Client,
+    error::Result,
+    settings::{Oidc, proves_its_origin},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -90,6 +95,10 @@ impl Provider {
         ensure!(
             discovery.issuer.trim_end_matches('/') == self.settings.issuer,
             "the identity provider calls itself otherwise than CONSOLE_OIDC_ISSUER does"
+        );
+        ensure!(
+            proves_its_origin(&discovery.token_endpoint),
+            "the identity provider's token endpoint is not reached over TLS, so nothing proves where an ID token comes from"
         );
         *known = Some((Instant::now(), discovery.clone()));
         Ok(discovery)

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::super::visitor::{Person, Way};
 use crate::access::Role;
+pub(super) use crate::tokens::digest;
 
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// With this many wrong passwords, and with each further one, signing in is blocked for a while.
@@ -55,10 +56,6 @@ pub(super) async fn end(client: &Client, cookie: &str) -> Result<()> {
 
 pub(super) fn random() -> String {
     Uuid::new_v4().simple().to_string()
-}
-
-pub(super) fn digest(secret: &str) -> Vec<u8> {
-    blake3::hash(secret.as_bytes()).as_bytes().to_vec()
 }
 
 /// Equal, in a time that says nothing about either.

@@ -98,7 +98,7 @@ fn page(console: &Console, visitor: &Visitor, status: StatusCode, next: &str, pr
 pub(super) fn too_many_attempts(console: &Console, visitor: &Visitor, left: Duration) -> Response {
     let seconds = (left.as_secs() + 1).to_string();
     let mut response = if visitor.json {
-        layout::refused(visitor, StatusCode::TOO_MANY_REQUESTS, |texts| texts.too_many_failures)
+        layout::refused(visitor, StatusCode::TOO_MANY_REQUESTS, |texts| texts.too_many_for_programs)
     } else {
         let message = visitor.texts().too_many_failures.replace("{}", &seconds);
         page(console, visitor, StatusCode::TOO_MANY_REQUESTS, "/", Some(&message))

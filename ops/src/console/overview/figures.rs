@@ -8,7 +8,7 @@ use std::{
 };
 
 use base::db::Client;
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use maud::{Markup, html};
 use tokio::sync::Mutex;
 use vendors::budget::WindowStatus;
@@ -30,7 +30,7 @@ const MISSED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(in crate::console) struct Figures {
     pub(super) bars: Bars,
-    /// Calls of the same time a week before.
+    /// Calls of the same time a week before, up to this moment: the last bar is not over.
     before: i64,
     delays: Option<Delays>,
     /// Callers of the last day with whom nobody has spoken.
@@ -45,7 +45,13 @@ pub(in crate::console) struct Kept {
 }
 
 impl Kept {
-    pub(super) async fn of(&self, client: &Client, console: &Console, period: &Period) -> anyhow::Result<Figures> {
+    pub(super) async fn of(
+        &self,
+        client: &Client,
+        console: &Console,
+        period: &Period,
+        now: Timestamp,
+    ) -> anyhow::Result<Figures> {
         // One at a time: the others find what the first has computed.
         let mut kept = self.by_days.lock().await;
         let lasts = Duration::from_secs(match period.days {
@@ -56,11 +62,11 @@ impl Kept {
         if let Some((_, figures)) = kept.get(&period.days).filter(|(at, _)| at.elapsed() < lasts) {
             return Ok(figures.clone());
         }
-        let (since, until) = period.ends();
+        let (since, _) = period.ends();
         let week = 168.hours();
         let figures = Figures {
             bars: Bars::new(period, &search::counts(client, &period.bounds).await?),
-            before: search::count(client, since.checked_sub(week)?, until.checked_sub(week)?).await?,
+            before: search::count(client, since.checked_sub(week)?, now.checked_sub(week)?).await?,
             delays: search::delays(client).await?,
             missed: self.missed(client, console).await?,
         };

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::super::{
     conditions, errors,
-    format::{count, since, span},
+    format::{count, kind_names, since, span},
     layout::Visitor,
 };
 use crate::{
@@ -155,15 +155,5 @@ fn what_stands(visitor: &Visitor, worker: &str) -> &'static str {
 }
 
 fn kinds(visitor: &Visitor, kinds: &[String]) -> String {
-    kinds.iter().map(|one| kind(visitor, one).to_lowercase()).collect::<Vec<_>>().join(", ")
-}
-
-fn kind<'a>(visitor: &Visitor, kind: &'a str) -> &'a str {
-    let texts = visitor.texts();
-    match kind {
-        "individual" => texts.individuals,
-        "company" => texts.companies,
-        "contact" => texts.contacts,
-        other => other,
-    }
+    kinds.iter().map(|one| kind_names(visitor, one).to_lowercase()).collect::<Vec<_>>().join(", ")
 }

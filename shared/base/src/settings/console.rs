@@ -130,6 +130,14 @@ fn proxy(raw: &Raw, problems: &mut Problems) -> Option<Option<Proxy>> {
     Some(Some(Proxy { kind, from, secret: secret.map(SecretString::from) }))
 }
 
+/// Whether what comes from there can only be from there: over TLS, or from this machine.
+pub fn proves_its_origin(address: &str) -> bool {
+    reqwest::Url::parse(address).is_ok_and(|url| {
+        let is_local = url.host_str().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
+        url.scheme() == "https" || url.scheme() == "http" && is_local
+    })
+}
+
 fn network(text: &str) -> Result<IpNet, ()> {
     text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from)).map_err(drop)
 }
@@ -138,7 +146,15 @@ fn oidc(raw: &Raw, console_url: Option<&str>, problems: &mut Problems) -> Option
     let Some(issuer) = raw.console_oidc_issuer.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
         return Some(None);
     };
-    let issuer = url(problems, "CONSOLE_OIDC_ISSUER", issuer, &["https", "http"]);
+    let issuer = url(problems, "CONSOLE_OIDC_ISSUER", issuer, &["https", "http"]).filter(|issuer| {
+        let is_proven = proves_its_origin(issuer);
+        if !is_proven {
+            problems.0.push(
+                "CONSOLE_OIDC_ISSUER must begin with https://: without TLS anybody on the way could be anybody".into(),
+            );
+        }
+        is_proven
+    });
     let hint = "register Callbridge at the identity provider, with the redirect address CONSOLE_URL/login/oidc";
     let client_id = secret(problems, "CONSOLE_OIDC_CLIENT_ID", raw.console_oidc_client_id.as_deref(), true, hint);
     let client_secret =

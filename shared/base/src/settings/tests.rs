@@ -203,6 +203,7 @@ fn people_sign_in_by_password_by_a_proxy_or_by_an_identity_provider() {
         (&["--console-proxy=authelia", "--console-proxy-secret=hunter2"], "CONSOLE_PROXY_SECRET must have"),
         (&proxy[..2], "name nobody"),
         (&oidc[..3], "CONSOLE_URL is missing"),
+        (&["--console-oidc-issuer=http://login.example.com"], "CONSOLE_OIDC_ISSUER must begin with https://"),
         (&[oidc[0], oidc[3]], "CONSOLE_OIDC_CLIENT_ID is missing"),
         (&["--audit-days=0"], "AUDIT_DAYS must be"),
     ] {
