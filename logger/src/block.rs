@@ -85,6 +85,25 @@ pub(crate) fn parts(text: &str, call_id: CallId) -> Parts<'_> {
     Parts { before: &text[..from], block: &text[from..to], after: &text[rest..], is_lost, seal }
 }
 
+/// The text of a log as Sellsy has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// What a person has written before our block, and after it.
+    pub before: String,
+    pub block: String,
+    pub after: String,
+    /// Our block says what it is to say now.
+    pub is_current: bool,
+}
+
+/// `now`: what the log is to say.
+pub fn apart(text: &str, now: &str, call_id: CallId) -> Apart {
+    let text = plain(text, None, call_id);
+    let Parts { before, block, after, is_lost, .. } = parts(&text, call_id);
+    let is_current = !is_lost && are_alike(block, parts(now, call_id).block);
+    Apart { before: before.trim().into(), block: block.trim().into(), after: after.trim().into(), is_current }
+}
+
 /// How many markers and end lines are tried: a text with more of them is no log.
 const MOST: usize = 5;
 

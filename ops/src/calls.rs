@@ -170,7 +170,7 @@ async fn read(
     let mut rows = Vec::new();
     loop {
         let (found, mut are_more) = search::narrowed(client, &search, narrow).await?;
-        search.after = found.last().map(|last| (last.started_at, last.call_id));
+        search.after = found.last().map(|last| last.place(search.order));
         rows.extend(found.iter().map(|found| row(settings, found)));
         if !are_more || rows.len() >= limit {
             are_more |= rows.len() > limit;

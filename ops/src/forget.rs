@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     arguments::{Wrong, number},
     dead::{DeadLetters, Readers, answered_yes, can_ask},
+    filters,
 };
 use mentions::mentions;
 
@@ -81,6 +82,8 @@ struct Found {
     other_numbers: Vec<String>,
     misses: i64,
     pins: i64,
+    /// Saved at the console.
+    filters: i64,
     inbox: Vec<i64>,
     letters: Vec<UnackedLetter>,
 }
@@ -92,6 +95,7 @@ impl Found {
             && self.records.is_empty()
             && self.misses == 0
             && self.pins == 0
+            && self.filters == 0
             && self.inbox.is_empty()
             && self.letters.is_empty()
     }
@@ -178,6 +182,7 @@ async fn find(
         other_numbers: store::other_numbers(client, number).await?,
         misses: store::misses(client, number).await?,
         pins: pins::count(client, number).await?,
+        filters: filters::count(client, number).await?,
         inbox: inbox.into_iter().map(|(id, _)| id).collect(),
         conversations: conversations_about(client, number).await?,
         calls,
@@ -226,6 +231,7 @@ async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Reade
     erase::never_seen(transaction.client(), &found.unknown_calls).await?;
     store::forget(&transaction, number).await?;
     pins::forget(&transaction, number).await?;
+    filters::forget(transaction.client(), number).await?;
     transaction.commit().await?;
     let removed = futures_util::future::try_join_all(found.letters.iter().map(UnackedLetter::remove)).await;
     readers.close_after_acks().await;

@@ -22,6 +22,7 @@ mod dead;
 mod directory;
 mod erased;
 mod explain;
+mod filters;
 mod forget;
 mod messages;
 mod migrate;

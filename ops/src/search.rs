@@ -83,18 +83,53 @@ pub(crate) struct Search {
     pub(crate) agent: Option<String>,
     pub(crate) from: Option<Timestamp>,
     pub(crate) until: Option<Timestamp>,
-    /// Continue after this call, in the order of the page.
-    pub(crate) after: Option<(Timestamp, CallId)>,
+    /// Continue after this call, in the order of the page: see [`Found::place`].
+    pub(crate) after: Option<(i64, CallId)>,
     pub(crate) order: Order,
 }
 
-/// By the start of the calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Order {
     #[default]
-    NewestFirst,
-    OldestFirst,
+    Newest,
+    Oldest,
+    /// No index has the length, so all calls that are chosen are read: for [`SORTED`] of them at most.
+    Longest,
 }
+
+/// So many calls are sorted by their length within 200 ms.
+pub(crate) const SORTED: i64 = 10_000;
+
+impl Order {
+    pub(crate) const ALL: [Self; 3] = [Self::Newest, Self::Oldest, Self::Longest];
+
+    /// In the address of a page.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "",
+            Self::Oldest => "oldest",
+            Self::Longest => "longest",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|order| order.as_str() == text)
+    }
+
+    /// What is sorted by, and how.
+    fn key(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Newest => ("started_at", "desc"),
+            Self::Oldest => ("started_at", "asc"),
+            Self::Longest => (LENGTH, "desc"),
+        }
+    }
+}
+
+/// As [`Found::length`] has it. Times in snapshots are whole seconds.
+const LENGTH: &str =
+    "coalesce(nullif(greatest((snapshot->>'ended_at')::bigint - (snapshot->>'answered_at')::bigint, -1), -1),
+                               (snapshot->>'duration')::bigint, 0)";
 
 /// What narrows a search further, for the command `callbridge calls`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,6 +163,22 @@ pub(crate) struct Found {
     pub(crate) erased_at: Option<Timestamp>,
     /// How many dead letters it has.
     pub(crate) parked: i32,
+}
+
+impl Found {
+    /// How long they spoke, or else how long the call lasted, in seconds.
+    pub(crate) fn length(&self) -> u64 {
+        self.call.as_ref().and_then(|call| call.talk_seconds().or(call.duration)).unwrap_or(0)
+    }
+
+    /// Where it stands in a list of this order: microseconds of its start, or seconds of its length; and its id.
+    pub(crate) fn place(&self, order: Order) -> (i64, CallId) {
+        let key = match order {
+            Order::Newest | Order::Oldest => self.started_at.as_microsecond(),
+            Order::Longest => i64::try_from(self.length()).unwrap_or(i64::MAX),
+        };
+        (key, self.call_id)
+    }
 }
 
 type Parameter = Box<dyn ToSql + Sync + Send>;
@@ -168,10 +219,17 @@ impl Conditions {
             let until = conditions.parameter(until);
             conditions.all.push(format!("started_at < {until}"));
         }
-        if let Some((at, call_id)) = search.after {
-            let (at, id) = (conditions.parameter(at), conditions.parameter(call_id.0));
-            let beyond = if search.order == Order::OldestFirst { ">" } else { "<" };
-            conditions.all.push(format!("(started_at, call_id) {beyond} ({at}, {id})"));
+        if let Some((place, call_id)) = search.after {
+            let at = match search.order {
+                Order::Longest => conditions.parameter(place),
+                Order::Newest | Order::Oldest => {
+                    conditions.parameter(Timestamp::from_microsecond(place).unwrap_or_default())
+                }
+            };
+            let id = conditions.parameter(call_id.0);
+            let (key, direction) = search.order.key();
+            let beyond = if direction == "asc" { ">" } else { "<" };
+            conditions.all.push(format!("({key}, call_id) {beyond} ({at}, {id})"));
         }
         conditions
     }
@@ -232,9 +290,9 @@ pub(crate) async fn narrowed(client: &Client, search: &Search, narrow: &Narrow) 
     let Conditions { all, parameters } = conditions;
     let wanted = if all.is_empty() { "true".into() } else { all.join(" and ") };
     let limit = PAGE + 1;
-    let order = if search.order == Order::OldestFirst { "asc" } else { "desc" };
+    let (key, order) = search.order.key();
     let sql = format!(
-        "select {COLUMNS} from console_calls where {wanted} order by started_at {order}, call_id {order} limit {limit}"
+        "select {COLUMNS} from console_calls where {wanted} order by {key} {order}, call_id {order} limit {limit}"
     );
     let rows = client.query(&sql, &values(&parameters)).await?;
     Ok((rows.iter().take(PAGE).map(from_row).collect(), rows.len() > PAGE))
@@ -374,7 +432,7 @@ mod tests {
             criteria: vec![Criterion::Call(CallId(7)), Criterion::CallerEndsWith("4107".into())],
             states: vec![State::Parked],
             agent: Some("Léa".into()),
-            after: Some((Timestamp::UNIX_EPOCH, CallId(9))),
+            after: Some((0, CallId(9))),
             ..Search::default()
         };
         let conditions = Conditions::from_search(&search);

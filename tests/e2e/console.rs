@@ -2,6 +2,7 @@
 
 mod access;
 mod browser;
+mod lists;
 mod shown;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) struct Visitor {
     csrf: String,
 }
 
+#[derive(Debug)]
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,

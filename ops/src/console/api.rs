@@ -18,10 +18,13 @@ use serde_json::{Map, Value, json};
 use super::{
     Page, Shared,
     auth::Needed,
-    calls::{Filters, search_of},
+    calls::{Filters, place, search_of},
     layout::{self, Visitor},
 };
-use crate::{missed, needs, search};
+use crate::{
+    missed, needs,
+    search::{self, Order},
+};
 
 const DAYS: i64 = 7;
 const MOST_DAYS: i64 = 180;
@@ -50,9 +53,11 @@ pub(super) async fn list(
 ) -> Page {
     let client = console.database.client().await?;
     let search = search_of(&client, &console, &visitor, &filters).await?;
+    if search.order == Order::Longest && search::count_up_to(&client, &search, search::SORTED).await?.is_none() {
+        return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.too_many_to_sort));
+    }
     let (found, more) = search::calls(&client, &search).await?;
-    let after =
-        found.last().filter(|_| more).map(|last| format!("{}-{}", last.started_at.as_microsecond(), last.call_id));
+    let after = found.last().filter(|_| more).map(|last| place(last, search.order));
     answer(json!({ "calls": crate::calls::rows_of(&console.settings, &found), "after": after }))
 }
 

@@ -16,10 +16,11 @@ use ledger::{
 use maud::{Markup, html};
 
 use super::{
-    Page, Shared, by_hand,
+    Console, Page, Shared, by_hand,
     calls::{became, state_of, title},
     decision,
     format::{ago, direction, number, when},
+    in_sellsy::{self, Answer},
     layout::{self, Section, Visitor, pill},
     reasons, story,
 };
@@ -54,11 +55,18 @@ pub(super) async fn page(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
 ) -> Page {
-    let Ok(id) = id.parse().map(CallId) else { return Ok(unknown(&visitor)) };
+    match id.parse().map(CallId) {
+        Ok(id) => show(&console, &visitor, id, &Answer::NotAsked).await,
+        Err(_) => Ok(unknown(&visitor)),
+    }
+}
+
+/// With the log as Sellsy has it, if somebody has asked for that.
+pub(super) async fn show(console: &Console, visitor: &Visitor, id: CallId, in_sellsy: &Answer) -> Page {
     let client = console.database.client().await?;
     let lines = timeline::of(&client, id).await?;
     let Some(found) = search::call(&client, id).await? else {
-        return Ok(if lines.is_empty() { unknown(&visitor) } else { only_a_story(&visitor, id, &lines) });
+        return Ok(if lines.is_empty() { unknown(visitor) } else { only_a_story(visitor, id, &lines) });
     };
     let row = calls::look(&client, id).await?;
     let log = row.as_ref().map(|row| console.logs.text(row));
@@ -67,23 +75,29 @@ pub(super) async fn page(
     let title = format!("{} {id}", visitor.texts().call);
     let links = &console.settings.sellsy.links;
     if let Some(at) = facts.found.erased_at {
-        return Ok(erased(&visitor, &facts, at));
+        return Ok(erased(visitor, &facts, at));
     }
     let body = html! {
         p.crumb { a href="/calls" { "← " (visitor.texts().calls) } }
         // An old call that no longer changes is not refreshed, so the page stays still for its reader.
-        div #live data-live=[facts.is_moving().then_some("5")] {
-            (head(&visitor, &facts))
+        div #live data-live=[(facts.is_moving() && matches!(in_sellsy, Answer::NotAsked)).then_some("5")] {
+            (head(visitor, &facts))
             div.columns.wide-left {
                 div {
-                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(&visitor, &facts, links)) }
-                    section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::timeline(&visitor, &facts.lines)) }
+                    section.panel aria-labelledby="why" { h2 #why { (visitor.texts().why_there) } (why(visitor, &facts, links)) }
+                    section.panel aria-labelledby="story" { h2 #story { (visitor.texts().story) } (story::timeline(visitor, &facts.lines)) }
                 }
-                section.panel aria-labelledby="log" { h2 #log { (visitor.texts().log) } (log_of(&visitor, &facts)) }
+                section.panel aria-labelledby="log" {
+                    h2 #log { (visitor.texts().log) }
+                    (log_of(visitor, &facts))
+                    @if visitor.may(Role::Operator) && facts.found.sellsy_id.is_some() {
+                        (in_sellsy::shown(visitor, id, facts.log.as_ref().and_then(|log| log.as_deref().ok()), in_sellsy, links))
+                    }
+                }
             }
         }
     };
-    Ok(layout::page(&visitor, Section::Calls, &title, &body))
+    Ok(layout::page(visitor, Section::Calls, &title, &body))
 }
 
 /// What is left of a call whose data were deleted.

@@ -1,4 +1,4 @@
-//! The list of calls: searched by number, agent, record, state and date, newest first.
+//! The list of calls: searched by number, agent, record, state and date; the newest, the oldest or the longest first.
 //!
 //! The text may be a phone number, its last digits, a call's id, a record's id or a part of its name; calls that fit any of
 //! these are listed. The filters are in the address, so that a search can be bookmarked and shared; no request is logged.
@@ -29,34 +29,37 @@ use vendors::aircall::wire::Call;
 
 use super::{
     Console, Failed, Page, Shared,
-    format::{count, day, direction, duration, folded, hour, kind_name, number},
+    format::{count, day, direction, duration, folded, hour, kind_name, number, when},
     layout::{self, Section, Visitor, pill},
-    reasons,
+    reasons, saved,
 };
-use crate::search::{self, Criterion, Found, Order, Search, State as CallState};
+use crate::{
+    filters,
+    search::{self, Criterion, Found, Order, Search, State as CallState},
+};
 
 /// Fewer digits than this are not treated as the end of a number.
 const MIN_LAST_DIGITS: usize = 4;
 const MAX_TEXT: usize = 100;
 
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Filters {
-    q: String,
+    pub(super) q: String,
     agent: String,
     state: String,
     from: String,
     until: String,
-    /// `oldest`, or newest first.
+    /// As [`Order`] is written.
     sort: String,
-    /// The last call of the previous page: its start in microseconds and its id.
+    /// The last call of the previous page: its [`place`].
     after: String,
 }
 
 /// What the address of a list may have; anything else is said, because a filter with a typing error would show everything.
 const KNOWN: [&str; 8] = ["q", "agent", "state", "from", "until", "sort", "after", "lang"];
 /// More calls than this are not counted.
-const COUNTED: i64 = 10_000;
+const COUNTED: i64 = search::SORTED;
 
 pub(super) async fn page(
     State(console): State<Shared>,
@@ -67,6 +70,12 @@ pub(super) async fn page(
     let client = console.database.client().await?;
     let mut search = search_of(&client, &console, &visitor, &filters).await?;
     let text = filters.q.trim();
+    let mut total = search::count_up_to(&client, &search, COUNTED).await?;
+    let mut problems = problems(&visitor, &filters, query.as_deref().unwrap_or_default());
+    if search.order == Order::Longest && total.is_none() {
+        search.order = Order::Newest;
+        problems.push(visitor.texts().too_many_to_sort.into());
+    }
     let (mut found, mut more) = search::calls(&client, &search).await?;
     let mut is_live = search.after.is_none();
     if found.is_empty()
@@ -77,24 +86,31 @@ pub(super) async fn page(
         is_live = false;
         if let Some(call) = search::of_log(&client, log).await? {
             search.criteria = vec![Criterion::Call(call)];
+            total = Some(1);
             (found, more) = search::calls(&client, &search).await?;
         }
     }
-    let total = search::count_up_to(&client, &search, COUNTED).await?;
     let mut agents = search::agents(&client).await?;
     agents.sort_by_key(|agent| folded(agent));
+    let saved = filters::of(&client, visitor.name()).await?;
     let texts = visitor.texts();
     let body = html! {
         h1 { (texts.calls) }
         (form(&visitor, &filters, &agents))
-        @for problem in problems(&visitor, &filters, query.as_deref().unwrap_or_default()) { p.problem role="status" { (problem) } }
+        (saved::shown(&visitor, &saved, &filters))
+        @for problem in &problems { p.problem role="status" { (problem) } }
         div #live data-live=[is_live.then_some("5")] {
             p.quiet #count { (how_many(&visitor, total)) " · " a href=(address(&filters, None).replacen("/calls?", "/calls.csv?", 1)) { (texts.as_csv) } }
-            (list(&visitor, &found, text))
+            (list(&visitor, &found, search.order, text))
         }
+        @let (first, next) = match search.order {
+            Order::Newest => (texts.newest, texts.older),
+            Order::Oldest => (texts.first_ones, texts.later_ones),
+            Order::Longest => (texts.longest_ones, texts.shorter_ones),
+        };
         nav.pages aria-label=(texts.pages) {
-            @if search.after.is_some() { a href=(address(&filters, None)) { (if search.order == Order::OldestFirst { texts.first_ones } else { texts.newest }) } }
-            @if let (true, Some(last)) = (more, found.last()) { a #more href=(address(&filters, Some(last))) { (if search.order == Order::OldestFirst { texts.later_ones } else { texts.older }) } }
+            @if search.after.is_some() { a href=(address(&filters, None)) { (first) } }
+            @if let (true, Some(last)) = (more, found.last()) { a #more href=(address(&filters, Some(&place(last, search.order)))) { (next) } }
         }
     };
     Ok(layout::page(&visitor, Section::Calls, texts.calls, &body))
@@ -107,7 +123,11 @@ pub(super) async fn csv(
     Query(filters): Query<Filters>,
 ) -> Page {
     let client = console.database.client().await?;
-    let search = search_of(&client, &console, &visitor, &Filters { after: String::new(), ..filters }).await?;
+    let mut search = search_of(&client, &console, &visitor, &Filters { after: String::new(), ..filters }).await?;
+    // A spreadsheet sorts by itself.
+    if search.order == Order::Longest {
+        search.order = Order::Newest;
+    }
     let text = crate::calls::csv_of(&client, &console.settings, search).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
@@ -136,7 +156,7 @@ pub(super) async fn search_of(
         from: moment(&filters.from, zone, 0),
         until: moment(&filters.until, zone, 1),
         after: parse_place(&filters.after),
-        order: if filters.sort == "oldest" { Order::OldestFirst } else { Order::NewestFirst },
+        order: Order::parse(&filters.sort).unwrap_or_default(),
     })
 }
 
@@ -155,6 +175,9 @@ fn problems(visitor: &Visitor, filters: &Filters, query: &str) -> Vec<String> {
         if !is_date(value) {
             problems.push(texts.no_date.replace("{}", name));
         }
+    }
+    if Order::parse(&filters.sort).is_none() {
+        problems.push(texts.unknown_order.replace("{}", &filters.sort));
     }
     let unknown = |name: &&str| !search::GROUPS.iter().any(|(known, _)| known == &name.trim());
     for name in filters.state.split(',').filter(|name| !name.is_empty()).filter(unknown) {
@@ -231,26 +254,39 @@ fn record_in(text: &str) -> Option<String> {
     Some(format!("{kind} {id}"))
 }
 
-/// The inverse of what [`address`] writes as `after`.
-fn parse_place(after: &str) -> Option<(Timestamp, CallId)> {
-    let (at, id) = after.split_once('-')?;
-    Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, CallId(id.parse().ok()?)))
+/// After which call the next page begins.
+pub(super) fn place(last: &Found, order: Order) -> String {
+    let (key, id) = last.place(order);
+    format!("{key}-{id}")
 }
 
-/// The address of this search, from its first page or after a call.
-fn address(filters: &Filters, after: Option<&Found>) -> String {
+/// The inverse of [`place`].
+fn parse_place(after: &str) -> Option<(i64, CallId)> {
+    let (key, id) = after.split_once('-')?;
+    Some((key.parse().ok()?, CallId(id.parse().ok()?)))
+}
+
+impl Filters {
+    /// Those that are set.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = [
+            ("q", &self.q),
+            ("agent", &self.agent),
+            ("state", &self.state),
+            ("from", &self.from),
+            ("until", &self.until),
+            ("sort", &self.sort),
+        ];
+        fields.into_iter().map(|(name, value)| (name, value.as_str())).filter(|(_, value)| !value.is_empty())
+    }
+}
+
+/// The address of this search, from its first page or after a [`place`].
+pub(super) fn address(filters: &Filters, after: Option<&str>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let fields = [
-        ("q", &filters.q),
-        ("agent", &filters.agent),
-        ("state", &filters.state),
-        ("from", &filters.from),
-        ("until", &filters.until),
-        ("sort", &filters.sort),
-    ];
-    query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
-    if let Some(last) = after {
-        query.append_pair("after", &format!("{}-{}", last.started_at.as_microsecond(), last.call_id));
+    query.extend_pairs(filters.fields());
+    if let Some(place) = after {
+        query.append_pair("after", place);
     }
     format!("/calls?{}", query.finish())
 }
@@ -277,8 +313,7 @@ fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
             div.field {
                 label for="sort" { (texts.order) }
                 select #sort name="sort" {
-                    option value="" { (texts.newest_first) }
-                    option value="oldest" selected[filters.sort == "oldest"] { (texts.oldest_first) }
+                    @for order in Order::ALL { option value=(order.as_str()) selected[filters.sort == order.as_str()] { (order_name(visitor, order)) } }
                 }
             }
             div.field.buttons {
@@ -286,6 +321,14 @@ fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {
                 a href="/calls" { (texts.reset) }
             }
         }
+    }
+}
+
+fn order_name(visitor: &Visitor, order: Order) -> &'static str {
+    match order {
+        Order::Newest => visitor.texts().newest_first,
+        Order::Oldest => visitor.texts().oldest_first,
+        Order::Longest => visitor.texts().longest_first,
     }
 }
 
@@ -330,26 +373,28 @@ pub(super) fn state_of(visitor: &Visitor, found: &Found) -> (&'static str, &'sta
     state_name(visitor, found.state)
 }
 
-/// By days, each with a heading.
-fn list(visitor: &Visitor, found: &[Found], text: &str) -> Markup {
+/// By days, each with a heading, if they are in the order of time.
+fn list(visitor: &Visitor, found: &[Found], order: Order, text: &str) -> Markup {
     let texts = visitor.texts();
     let day_of = |found: &Found| found.started_at.to_zoned(visitor.zone.clone()).date();
     html! {
         @if found.is_empty() {
             p.empty { (texts.no_calls) }
             @if text.chars().any(|c| c.is_ascii_digit()) { p.hint { (texts.too_few_digits) } }
+        } @else if order == Order::Longest {
+            ol.calls { @for call in found { (row(visitor, call, &when(visitor, call.started_at))) } }
         } @else {
             @for same_day in found.chunk_by(|one, next| day_of(one) == day_of(next)) {
                 section.day {
                     @if let Some(first) = same_day.first() { h2 { (day(visitor, first.started_at)) } }
-                    ol.calls { @for call in same_day { (row(visitor, call)) } }
+                    ol.calls { @for call in same_day { (row(visitor, call, &hour(visitor, call.started_at))) } }
                 }
             }
         }
     }
 }
 
-fn row(visitor: &Visitor, found: &Found) -> Markup {
+fn row(visitor: &Visitor, found: &Found, at: &Markup) -> Markup {
     let texts = visitor.texts();
     let call = found.call.as_ref();
     let (colour, state) = state_of(visitor, found);
@@ -362,7 +407,7 @@ fn row(visitor: &Visitor, found: &Found) -> Markup {
                 @if has_name(found) { span.quiet { (number(visitor, call)) } }
             }
             p.what {
-                span { (hour(visitor, found.started_at)) }
+                span { (at) }
                 @if let Some(call) = call { span { (became(visitor, call)) } }
                 @if let Some(agent) = agent { span { span.unseen { (texts.agent) " " } (agent) } }
                 @if let Some(opportunity) = found.resolution.as_ref().and_then(|resolution| resolution.opportunity.as_ref()) { span { (texts.opportunity) " " (opportunity.name) } }
@@ -455,9 +500,10 @@ mod tests {
             parked: 0,
         };
         let filters = Filters { q: "06 39".into(), state: "logged".into(), ..Filters::default() };
-        let address = address(&filters, Some(&found));
+        let address = address(&filters, Some(&place(&found, Order::Oldest)));
         assert_eq!(address, "/calls?q=06+39&state=logged&after=1795425330500000-9");
-        assert_eq!(parse_place("1795425330500000-9"), Some((found.started_at, CallId(9))));
+        assert_eq!(parse_place("1795425330500000-9"), Some(found.place(Order::Newest)));
+        assert_eq!(place(&found, Order::Longest), "0-9");
         assert_eq!(parse_place("nonsense"), None);
     }
 }

@@ -178,7 +178,7 @@ fn relinked(visitor: &Visitor, record: Option<RecordRef>, by: &str) -> Markup {
     }
 }
 
-fn changed_by_person(visitor: &Visitor, parts: &[Part]) -> Markup {
+pub(super) fn changed_by_person(visitor: &Visitor, parts: &[Part]) -> Markup {
     let texts = visitor.texts();
     let name = |part: &Part| match part {
         Part::Owner => texts.part_owner,

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Arguments, Found};
 
 /// What was found: the JSON key, the text for people, and the number.
-fn counts(found: &Found) -> [(&'static str, &'static str, i64); 10] {
+fn counts(found: &Found) -> [(&'static str, &'static str, i64); 11] {
     let sum = |per_call: fn(&Concerned) -> i64| found.calls.iter().map(per_call).sum();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     [
@@ -20,6 +20,7 @@ fn counts(found: &Found) -> [(&'static str, &'static str, i64); 10] {
         ("records_of_the_phone_directory", "records of the phone directory", count(found.records.len())),
         ("remembered_misses", "remembered misses", found.misses),
         ("pins", "pins", found.pins),
+        ("saved_filters", "filters saved at the console", found.filters),
         ("messages_in_the_inbox", "messages in the inbox", count(found.inbox.len())),
         ("parked_messages", "dead letters", count(found.letters.len())),
     ]

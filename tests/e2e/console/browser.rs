@@ -2,12 +2,14 @@
 //! to its answer; and screenshots of all of it, in `target/screenshots`. With `SCREENSHOTS=docs` the few that the
 //! documents show are written to `docs/images`.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use base::ids::Stage;
 use harness::{
     Browser, CONSOLE_PASSWORD, Process, Stack, View,
-    build::{AGENT, call, sellsy, webhook},
-    eventually, workspace,
+    build::{AGENT, call, company, sellsy, webhook},
+    eventually, related, workspace,
 };
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
@@ -27,6 +29,9 @@ const CALLERS: [&str; 6] = [
 ];
 /// The number of calls in each of the last hours, latest first.
 const BUSY: [usize; 16] = [2, 3, 4, 2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 4, 5, 3];
+/// Of two companies that a person adds: the rules choose the first one.
+const OF_COMPANIES: &str = "+33 1 99 00 77 01";
+const COMPANIES: [&str; 2] = ["Pressing Vidal", "Menuiserie Vidal"];
 /// A number that is on the records of two people.
 const SHARED: &str = "+33 6 39 98 00 04";
 /// The screenshots in the documents: the page, the view, the language.
@@ -65,6 +70,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     }
     let mut workers = stack.start_all().await?;
     morning(&stack).await?;
+    let other_company = on_the_wrong_company(&stack).await?;
     let (wrong, parked) = troubles(&stack).await?;
     // A logger remembers for minutes that it may not write.
     workers[2].terminate(SOON).await?;
@@ -75,6 +81,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     check.look("login", "/login").await?;
     check.log_in_by_keyboard().await?;
     check.why_within_two_clicks(wrong).await?;
+    check.put_right_in_three_clicks(&stack, other_company).await?;
     let letter = check.first_letter().await?;
     check.put_right_by_keyboard(wrong).await?;
     for (name, path) in [
@@ -150,6 +157,17 @@ async fn troubles(stack: &Stack) -> Result<(i64, i64)> {
     stack.parked(Stage::Logger, 3, 2 * SOON).await?;
     stack.sandbox.set_faults([]).await?;
     Ok((wrong, last))
+}
+
+/// A call that the rules log on the first of two companies, and the id of the second.
+async fn on_the_wrong_company(stack: &Stack) -> Result<i64> {
+    let mut other = 0;
+    for name in COMPANIES {
+        other = stack.sandbox.add(&company(name).client().phone(OF_COMPANIES)).await?;
+    }
+    let id = stack.sandbox.play(&call(OF_COMPANIES).lasting(125).at_once()).await?;
+    stack.sandbox.logged(id, SOON).await?;
+    Ok(other)
 }
 
 impl PageCheck {
@@ -247,6 +265,29 @@ impl PageCheck {
         for text in ["Marc Roussel", "because the first of 2 records of kind individual", "Anne Roussel", "Chosen"] {
             ensure!(page.contains(text), "{text}: {page}");
         }
+        Ok(())
+    }
+
+    /// “My call with +33 1 99 00 77 01 is on the wrong company”: found, explained and put right.
+    async fn put_right_in_three_clicks(&self, stack: &Stack, other: i64) -> Result<()> {
+        self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
+        let began = Instant::now();
+        self.browser.link("Calls").await?.click().await?;
+        self.browser.find("#q").await?.send_keys("01 99 00 77 01" + Key::Enter).await?;
+        self.browser.says("1 call").await?;
+        self.browser.link(COMPANIES[0]).await?.click().await?;
+        let page = self.browser.says("because the first of 2 records of kind company").await?;
+        ensure!(page.contains(COMPANIES[1]), "{page}");
+        self.browser.find(&format!("input[value='company:{other}'] + button")).await?.click().await?;
+        self.browser.says("because moved here by").await?;
+        let took = began.elapsed();
+        println!("found, explained and put right in three clicks and {took:?}");
+        ensure!(took < Duration::from_secs(10), "{took:?}");
+        let calls = stack.sandbox.phone_calls().await?;
+        let is_moved = |log: &&Value| related(log).contains(&("company".to_owned(), other));
+        let moved = || async { stack.sandbox.phone_calls().await.ok()?.iter().find(is_moved).map(|_| ()) };
+        eventually(SOON, moved).await.context("the log is on the other company")?;
+        ensure!(stack.sandbox.phone_calls().await?.len() == calls.len(), "and nowhere twice");
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! A headless Chromium with a profile of its own, for tests of pages: it acts like a user and takes screenshots.
 //!
-//! [`Browser::start`] finds Chromium with `scripts/browser.sh`, which installs it where it is allowed to. `browser.js` also
-//! checks every page for faults that make it unusable for some people.
+//! [`Browser::start`] finds Chromium with `scripts/browser.sh`, which installs it where it is allowed to. [`Browser::faults`]
+//! checks a page with axe-core for what makes it unusable for some people, and with `browser.js` for what axe-core does not know.
 
 use std::{
     fs::File,
@@ -21,6 +21,10 @@ use crate::{binaries::workspace, eventually, process::Running};
 const UNTIL_STARTED: Duration = Duration::from_secs(30);
 const UNTIL_THERE: Duration = Duration::from_secs(20);
 const INSPECTION: &str = include_str!("browser.js");
+const AXE: &str = include_str!("../axe/axe.min.js");
+/// All rules of axe-core, also those that are only good practice.
+const VIOLATIONS: &str = "return axe.run(document, { resultTypes: ['violations'] }).then((found) =>
+    (found.passes.length > 5 ? [] : ['axe-core has not looked at the page']).concat(found.violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 160)} (${node.failureSummary.split('\\n').pop().trim()})`))))";
 
 /// The window size and colour scheme of a page.
 #[derive(Clone, Copy, Debug)]
@@ -145,9 +149,12 @@ impl Browser {
         Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
     }
 
-    /// The faults that `browser.js` finds in the page, one per line.
+    /// The faults that axe-core and `browser.js` find in the page, one per line.
     pub async fn faults(&self) -> Result<Vec<String>> {
-        Ok(serde_json::from_value(self.evaluate(INSPECTION).await?)?)
+        self.evaluate(AXE).await?;
+        let mut faults: Vec<String> = serde_json::from_value(self.evaluate(VIOLATIONS).await?)?;
+        faults.extend(serde_json::from_value::<Vec<String>>(self.evaluate(INSPECTION).await?)?);
+        Ok(faults)
     }
 
     /// A screenshot from the top of the page, at most this high, scaled down by this factor.

@@ -1,0 +1,133 @@
+//! A call's log as Sellsy has it, beside what it would be now. It costs a request, so only when somebody asks for it.
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+};
+use base::{
+    ids::{CallId, Kind},
+    settings::Links,
+};
+use ledger::{
+    calls::{self, AsLeft, Stored},
+    form::LogForm,
+};
+use logger::apart;
+use maud::{Markup, html};
+use vendors::sellsy::{
+    Sellsy,
+    wire::{PhoneCall, RecordKind, Related},
+};
+
+use super::{
+    Page, Shared, call, conditions, decision,
+    format::{kind_name, when},
+    layout::Visitor,
+    story,
+};
+
+pub(super) enum Answer {
+    NotAsked,
+    NoLog,
+    NoCredential,
+    Failed(String),
+    /// It was deleted there.
+    Gone,
+    Found(Box<PhoneCall>, Option<Box<AsLeft>>),
+}
+
+/// Reads the log, and shows the call's page with it.
+pub(super) async fn read(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(call): Path<i64>,
+) -> Page {
+    let id = CallId(call);
+    let client = console.database.client().await?;
+    let (row, left) = (calls::look(&client, id).await?, calls::as_left(&client, id).await?);
+    drop(client);
+    let stored = row.as_ref().and_then(calls::CallRow::stored);
+    let answer = match (stored, &console.sellsy) {
+        (None, _) => Answer::NoLog,
+        (_, None) => Answer::NoCredential,
+        (Some(log), Some(sellsy)) => match ask(sellsy, log).await {
+            Ok(Some(found)) => Answer::Found(Box::new(found), left.map(Box::new)),
+            Ok(None) => Answer::Gone,
+            Err(e) => Answer::Failed(e.to_string()),
+        },
+    };
+    call::show(&console, &visitor, id, &answer).await
+}
+
+async fn ask(sellsy: &Sellsy, log: &Stored) -> base::error::Result<Option<PhoneCall>> {
+    match log.form {
+        LogForm::PhoneCall => sellsy.phone_call(log.id).await,
+        LogForm::Comment => Ok(sellsy.comment(log.id).await?.map(PhoneCall::from)),
+    }
+}
+
+/// `now`: what the log would say.
+pub(super) fn shown(visitor: &Visitor, call: CallId, now: Option<&str>, answer: &Answer, links: &Links) -> Markup {
+    let texts = visitor.texts();
+    html! {
+        h3 { (texts.in_sellsy) }
+        div aria-live="polite" {
+            @match answer {
+                Answer::NotAsked => {
+                    form method="post" action={ "/calls/" (call) "/log#in-sellsy" } {
+                        (visitor.token())
+                        button type="submit" { (texts.read_in_sellsy) }
+                        p.hint { (texts.one_request_to_sellsy) }
+                    }
+                }
+                Answer::NoLog => { p { (texts.not_logged) } }
+                Answer::NoCredential => { p.problem role="alert" { (texts.no_credential) } }
+                Answer::Failed(problem) => { p.problem role="alert" { (texts.not_read_in_sellsy) " " (conditions::told(visitor, "", problem)) } }
+                Answer::Gone => { p.problem role="alert" { (texts.gone_in_sellsy) } }
+                Answer::Found(log, left) => { (found(visitor, call, now, log, left.as_deref(), links)) }
+            }
+        }
+    }
+}
+
+fn found(
+    visitor: &Visitor,
+    call: CallId,
+    now: Option<&str>,
+    log: &PhoneCall,
+    left: Option<&AsLeft>,
+    links: &Links,
+) -> Markup {
+    let texts = visitor.texts();
+    let apart = apart(log.description.as_deref().unwrap_or_default(), now.unwrap_or_default(), call);
+    html! {
+        pre.log {
+            @if !apart.before.is_empty() { mark { (apart.before) } "\n" }
+            (apart.block)
+            @if !apart.after.is_empty() { "\n" mark { (apart.after) } }
+        }
+        @if !apart.before.is_empty() || !apart.after.is_empty() { p.hint { (texts.marked_is_theirs) } }
+        @if now.is_some() { p { (if apart.is_current { texts.says_the_same } else { texts.says_other }) } }
+        @if let Some(left) = left.filter(|left| !left.theirs.is_empty()) { p { (story::changed_by_person(visitor, &left.theirs)) "." } }
+        ul.quiet {
+            @for related in &log.related {
+                li { (linked(visitor, related, links)) }
+            }
+        }
+        @if let Some(at) = log.updated { p.hint { (texts.changed_in_sellsy) " " (when(visitor, at)) "." } }
+    }
+}
+
+/// A record or an opportunity that the log is linked to.
+fn linked(visitor: &Visitor, related: &Related, links: &Links) -> Markup {
+    let (page, name) = match &related.kind {
+        RecordKind::Opportunity => (links.opportunity(related.id), visitor.texts().opportunity),
+        RecordKind::Individual => {
+            (links.record(Kind::Individual, None, related.id), kind_name(visitor, Kind::Individual))
+        }
+        RecordKind::Company => (links.record(Kind::Company, None, related.id), kind_name(visitor, Kind::Company)),
+        RecordKind::Contact => (links.record(Kind::Contact, None, related.id), kind_name(visitor, Kind::Contact)),
+        other => return html! { (other.as_str()) " " (related.id) },
+    };
+    decision::outside(&page, &format!("{name} {}", related.id))
+}
