@@ -5,6 +5,7 @@
 //! `live.js` only refreshes parts of a page: everything works without it. Requests are not logged, because their addresses
 //! contain what was searched for.
 
+mod again;
 mod api;
 mod audit;
 mod auth;
@@ -12,6 +13,7 @@ mod by_hand;
 mod call;
 mod calls;
 mod chart;
+mod checked;
 mod conditions;
 mod conversations;
 mod dead;
@@ -31,6 +33,7 @@ mod routes;
 mod story;
 mod texts;
 mod visitor;
+mod webhook;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use vendors::sellsy::Sellsy;

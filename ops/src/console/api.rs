@@ -140,6 +140,14 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ("GET", "/api/messages") => ("Conversations of text messages", &["days"], &[]),
         ("GET", "/api/dead") => ("The dead letters of calls, by stage and code", &[], &[]),
         ("GET", "/api/directory") => ("How complete and fresh the phone directory is", &[], &[]),
+        ("GET", "/api/check") => ("The last result of the checks, and how many requests the next one sends", &[], &[]),
+        ("POST", "/api/check") => ("Checks the installation: settings, broker, database, both APIs", &[], &[]),
+        ("GET", "/api/webhook") => ("Aircall's webhooks, without tokens; one request to Aircall", &[], &[]),
+        ("POST", "/api/webhook/install") => (
+            "Creates the webhook of the address `url`, enables it again, or adds the events that it lacks",
+            &[],
+            &["url"],
+        ),
         ("GET", "/api/audit") => ("What was done by hand, newest first", &["who", "act", "before"], &[]),
         ("POST", "/api/calls/{call}/relink") => (
             "Moves the call to another record: `to` is individual:2005, `opportunity` no for none",
@@ -148,6 +156,14 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ),
         ("POST", "/api/calls/{call}/pin") => {
             ("Pins the call's number to a record; an empty `to` unpins it", &[], &["to"])
+        }
+        ("POST", "/api/calls/{call}/look-up") => (
+            "Looks the caller up now; a call that waits for a record is decided by it (`decides`), of another one it is only told",
+            &[],
+            &[],
+        ),
+        ("POST", "/api/calls/{call}/write-again") => {
+            ("Has the log read in Sellsy and brought up to date, whatever it is believed to say", &[], &[])
         }
         ("POST", "/api/calls/{call}/undo-prospect") => ("Deletes the prospect that was created for the call", &[], &[]),
         ("POST", "/api/dead/replay") => (

@@ -12,9 +12,9 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    MAX_FORM, Shared, api, audit,
+    MAX_FORM, Shared, again, api, audit,
     auth::{self, Needed},
-    by_hand, call, calls, conversations, dead, directory, layout, letter, missed, overview,
+    by_hand, call, calls, checked, conversations, dead, directory, layout, letter, missed, overview, webhook,
 };
 use crate::access::Role;
 
@@ -57,6 +57,8 @@ pub(super) fn all() -> Vec<Route> {
         page(Viewer, "/calls/{call}", get(call::page)),
         act(Operator, "relink", "/calls/{call}/relink", post(by_hand::relink)),
         act(Operator, "pin", "/calls/{call}/pin", post(by_hand::pin)),
+        act(Operator, "look_up_again", "/calls/{call}/look-up", post(again::look_up)),
+        act(Operator, "write_again", "/calls/{call}/write-again", post(again::write_again)),
         act(Admin, "undo_prospect", "/calls/{call}/undo-prospect", post(by_hand::undo_prospect)),
         page(Viewer, "/missed", get(missed::page)),
         page(Viewer, "/messages", get(conversations::page)),
@@ -69,6 +71,11 @@ pub(super) fn all() -> Vec<Route> {
         // It changes nothing, and may cost requests.
         asks("/directory", post(directory::explain)),
         act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
+        page(Viewer, "/check", get(checked::page)),
+        act(Operator, "check", "/check", post(checked::run)),
+        page(Viewer, "/webhook", get(webhook::page)),
+        asks("/webhook", post(webhook::status)),
+        act(Admin, "webhook_install", "/webhook/install", post(webhook::install)),
         page(Admin, "/audit", get(audit::page)),
         page(Viewer, "/api/openapi.json", get(|| async { Json(described_for_programs()) })),
         page(Viewer, "/api/overview", get(overview::json)),
@@ -76,6 +83,8 @@ pub(super) fn all() -> Vec<Route> {
         page(Viewer, "/api/calls/{call}", get(api::call)),
         act(Operator, "relink", "/api/calls/{call}/relink", post(by_hand::relink)),
         act(Operator, "pin", "/api/calls/{call}/pin", post(by_hand::pin)),
+        act(Operator, "look_up_again", "/api/calls/{call}/look-up", post(again::look_up)),
+        act(Operator, "write_again", "/api/calls/{call}/write-again", post(again::write_again)),
         act(Admin, "undo_prospect", "/api/calls/{call}/undo-prospect", post(by_hand::undo_prospect)),
         page(Viewer, "/api/missed", get(api::missed_calls)),
         page(Viewer, "/api/messages", get(api::conversations)),
@@ -84,6 +93,10 @@ pub(super) fn all() -> Vec<Route> {
         act(Admin, "drop", "/api/dead/drop", post(dead::drop_selected)),
         page(Viewer, "/api/directory", get(api::directory)),
         act(Operator, "directory_sync", "/api/directory/sync", post(directory::sync)),
+        page(Viewer, "/api/check", get(checked::json)),
+        act(Operator, "check", "/api/check", post(checked::run)),
+        page(Operator, "/api/webhook", get(webhook::status)),
+        act(Admin, "webhook_install", "/api/webhook/install", post(webhook::install)),
         page(Admin, "/api/audit", get(api::acts)),
     ]
 }
@@ -146,7 +159,7 @@ mod tests {
                 }
                 Needed::Looks(_) => {
                     assert!(
-                        method == "GET" || ["/logout", "/directory"].contains(&path),
+                        method == "GET" || ["/logout", "/directory", "/webhook"].contains(&path),
                         "{method} {path} is kept in no audit"
                     );
                 }

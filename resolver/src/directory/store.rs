@@ -197,6 +197,12 @@ pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<(
     Ok(())
 }
 
+/// Sellsy is asked for this number again, although it had nobody a short while before.
+pub(crate) async fn forget_miss(client: &Client, number: &E164) -> Result<()> {
+    client.prepared_execute("delete from directory_misses where number = $1", &[&number.as_str()]).await?;
+    Ok(())
+}
+
 /// The progress of one kind.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Progress {
