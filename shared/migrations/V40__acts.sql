@@ -18,8 +18,6 @@ create table last_check (
 
 -- A backfill that was begun from the console is seen, and can be stopped, from every console.
 alter table reconciliations add column if not exists asked_by text;
--- Only counted: nothing is brought in.
-alter table reconciliations add column if not exists counts_only boolean not null default false;
 alter table reconciliations add column if not exists tally jsonb;
 alter table reconciliations add column if not exists stop_asked_at timestamptz;
 -- Why it ended before its end.

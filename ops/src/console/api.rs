@@ -20,6 +20,7 @@ use super::{
     auth::Needed,
     calls::{Filters, search_of},
     layout::{self, Visitor},
+    shapes,
 };
 use crate::{missed, needs, search};
 
@@ -148,6 +149,30 @@ fn told(method: &str, path: &str) -> Option<Told> {
             &[],
             &["url"],
         ),
+        ("GET", "/api/backfill") => ("The last backfill, its progress, and whether it goes on", &[], &[]),
+        ("GET", "/api/backfill/preview") => (
+            "How many calls Aircall lists in a period, and how many requests reading them costs; one request to Aircall",
+            &["since", "until"],
+            &[],
+        ),
+        ("POST", "/api/backfill/count") => ("Counts what is missing in a period", &[], &["since", "until"]),
+        ("POST", "/api/backfill/start") => ("Brings in what is missing in a period", &[], &["since", "until"]),
+        ("POST", "/api/backfill/stop") => {
+            ("Stops it after the page that it is at; begun again, it goes on there", &[], &[])
+        }
+        ("POST", "/api/forget/preview") => ("What is kept about the number, or about that of a call", &[], &["number"]),
+        ("POST", "/api/forget") => {
+            ("Erases it; logs, tasks and comments in Sellsy stay, and are listed", &[], &["number"])
+        }
+        ("GET", "/api/pins") => ("The numbers that mean a record, whatever the match rules say", &[], &[]),
+        ("POST", "/api/pins") => ("Pins a number: `to` is individual:2005", &[], &["number", "to"]),
+        ("POST", "/api/pins/remove") => ("Lets the match rules find the number's record again", &[], &["number"]),
+        ("GET", "/api/followups") => (
+            "Tasks, prospects and comments that follow from calls; `state` is open or over",
+            &["days", "kind", "state"],
+            &[],
+        ),
+        ("POST", "/api/followups/retry") => ("Has one looked at now, by its `key`", &[], &["key"]),
         ("GET", "/api/audit") => ("What was done by hand, newest first", &["who", "act", "before"], &[]),
         ("POST", "/api/calls/{call}/relink") => (
             "Moves the call to another record: `to` is individual:2005, `opportunity` no for none",
@@ -174,7 +199,17 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ("POST", "/api/dead/drop") => {
             ("Drops dead letters, chosen in the same ways", &[], &["id", "call", "stage", "code", "all"])
         }
-        ("POST", "/api/directory/sync") => ("Has the changes in Sellsy read now", &[], &[]),
+        ("POST", "/api/directory/sync") => (
+            "Has the changes in Sellsy read now; with `everything` yes all records (fewer: also if Sellsy lists far fewer), of one `kind` or of all",
+            &[],
+            &["everything", "kind"],
+        ),
+        ("GET", "/api/rules") => ("The file of rules in force, and the sections that it turns on", &[], &[]),
+        ("POST", "/api/rules/try") => (
+            "What would have been different with other rules on the calls of the last `days`; stores nothing",
+            &[],
+            &["rules", "days"],
+        ),
         _ => return None,
     };
     Some(told)
@@ -191,13 +226,17 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         let in_path = in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": text }));
         let in_query = query.iter().map(|name| json!({ "name": name, "in": "query", "schema": text }));
         let role = needed.role().map_or("none", crate::access::Role::as_str);
+        let answer = shapes::of(path).filter(|_| *method == "GET").map_or_else(
+            || json!({ "type": "object" }),
+            |shape| json!({ "$ref": format!("#/components/schemas/{shape}") }),
+        );
         let mut operation = json!({
             "summary": summary,
             "description": format!("For the role {role} and higher."),
             "x-role": role,
             "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
             "responses": {
-                "200": { "description": "As asked for", "content": { "application/json": { "schema": { "type": "object" } } } },
+                "200": { "description": "As asked for", "content": { "application/json": { "schema": answer } } },
                 "4XX": error, "503": error,
             },
         });
@@ -213,6 +252,8 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         let of_path = paths.entry(*path).or_insert_with(|| json!({}));
         of_path[method.to_lowercase()] = operation;
     }
+    let mut schemas = shapes::all();
+    schemas.insert("Error".into(), json!({ "type": "object", "properties": { "error": text }, "required": ["error"] }));
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Callbridge", "version": env!("CARGO_PKG_VERSION"), "description": "The console for programs." },
@@ -220,7 +261,7 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "callbridge tokens add NAME --role viewer" } },
-            "schemas": { "Error": { "type": "object", "properties": { "error": text }, "required": ["error"] } },
+            "schemas": schemas,
         },
     })
 }

@@ -27,6 +27,7 @@ use super::{
     conditions,
     fields::Fields,
     format::{count, when},
+    installation,
     layout::{self, Section, Visitor, pill},
     texts::Texts,
 };
@@ -82,7 +83,8 @@ pub(super) async fn preview_json(
     Ok(match planned(&console, &visitor, &period).await? {
         Ok(plan) => {
             let (since, until) = plan.window;
-            Json(json!({ "since": since, "until": until, "calls": plan.calls, "requests": plan.pages() })).into_response()
+            Json(json!({ "since": since, "until": until, "calls": plan.calls, "requests": plan.pages() }))
+                .into_response()
         }
         Err(refused) => *refused,
     })
@@ -148,7 +150,7 @@ async fn start(console: &Shared, visitor: &Visitor, act: ActId, period: &Period,
     };
     let (this, stop) = (console.clone(), console.jobs.stop.child_token());
     tokio::spawn(async move {
-        let ended = run.to_end(&stop, |_| {}).await;
+        let ended = run.carry_out(&stop, |_| {}).await;
         let tally = &run.walk.tally;
         let told = format!("{} calls listed, {} missing", tally.listed, tally.brought_in());
         let (ended, detail) = match ended {
@@ -165,10 +167,10 @@ async fn start(console: &Shared, visitor: &Visitor, act: ActId, period: &Period,
 
 /// Whichever process carries it out stops after the page that it is at.
 pub(super) async fn stop(State(console): State<Shared>, Extension(visitor): Extension<Visitor>) -> Page {
-    if !console.database.is_locked(NAME).await? {
+    let client = console.database.client().await?;
+    if !reconciliation::goes_on(&client, NAME).await? {
         return Ok(layout::refused(&visitor, StatusCode::CONFLICT, |texts| texts.acts.no_backfill_runs));
     }
-    let client = console.database.client().await?;
     for name in [NAME, COUNT] {
         reconciliation::ask_to_stop(&client, name).await?;
     }
@@ -179,8 +181,7 @@ pub(super) async fn stop(State(console): State<Shared>, Extension(visitor): Exte
 async fn last(console: &Console) -> Result<Option<(Asked, bool, bool)>, Failed> {
     let client = console.database.client().await?;
     let (real, counted) = (reconciliation::asked(&client, NAME).await?, reconciliation::asked(&client, COUNT).await?);
-    drop(client);
-    let runs = console.database.is_locked(NAME).await?;
+    let runs = reconciliation::goes_on(&client, NAME).await?;
     let both = real.into_iter().map(|asked| (asked, false)).chain(counted.map(|asked| (asked, true)));
     let last = both.max_by_key(|(asked, _)| asked.progress.begun_at);
     Ok(last.map(|(asked, dry_run)| {
@@ -205,6 +206,7 @@ async fn show(console: &Console, visitor: &Visitor, period: &Period, plan: Optio
     let runs = last.as_ref().is_some_and(|(.., runs)| *runs);
     let texts = visitor.texts().acts;
     let body = html! {
+        (installation::links(visitor, "/backfill"))
         h1 { (texts.backfill) }
         p.quiet { (texts.backfill_intro) }
         div #run data-live=[runs.then_some("2")] aria-live="polite" {

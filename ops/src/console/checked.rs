@@ -18,6 +18,7 @@ use super::{
     auth::{ActId, GoesOn, act_ended},
     conditions,
     format::{ago, count},
+    installation,
     layout::{self, Section, Visitor, pill},
     texts::Lang,
 };
@@ -34,6 +35,7 @@ pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Exte
     let runs = kept.as_ref().is_some_and(|kept| kept.runs);
     let (texts, requests) = (visitor.texts().acts, check::requests(&console.settings));
     let body = html! {
+        (installation::links(&visitor, "/check"))
         h1 { (texts.check) }
         p.quiet { (texts.check_intro) }
         @if visitor.may(Role::Operator) { (ask(&visitor, requests, runs)) }
@@ -44,7 +46,6 @@ pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Exte
                 Some(kept) => { (result(&visitor, &kept)) }
             }
         }
-        p { a href="/webhook" { (texts.to_webhook) } }
     };
     Ok(layout::page(&visitor, Section::Check, texts.check, &body))
 }

@@ -71,7 +71,8 @@ pub(super) async fn page(
 
 fn form(visitor: &Visitor, filters: &Filters) -> Markup {
     let texts = visitor.texts();
-    let option = |value: &str, chosen: &str, name: &str| html! { option value=(value) selected[value == chosen] { (name) } };
+    let option =
+        |value: &str, chosen: &str, name: &str| html! { option value=(value) selected[value == chosen] { (name) } };
     html! {
         form.search method="get" action="/followups" {
             div.field {

@@ -15,6 +15,7 @@ use super::{
     dead::READING,
     fields::Fields,
     format::count,
+    installation,
     layout::{self, Section, Visitor},
     texts::Texts,
 };
@@ -46,7 +47,13 @@ pub(super) async fn preview(
         Err((status, why)) => return Ok(layout::refused(&visitor, status, why)),
     };
     let _reading = READING.lock().await;
-    let found = forget::preview(&console.database, &console.dead_letters, (&console.settings.regions, &console.settings.rules), &number).await?;
+    let found = forget::preview(
+        &console.database,
+        &console.dead_letters,
+        (&console.settings.regions, &console.settings.rules),
+        &number,
+    )
+    .await?;
     if visitor.json {
         return Ok(Json(forget::report(&found, None)).into_response());
     }
@@ -88,7 +95,9 @@ async fn number(console: &Console, text: &str) -> Result<Result<E164, Refusal>, 
     let not_a_number: Refusal = (StatusCode::BAD_REQUEST, |texts| texts.acts.no_number_or_call);
     let typed = match asked(text) {
         Err(_) => return Ok(Err(not_a_number)),
-        Ok(Asked::Number(typed)) => return Ok(phone::parse(&typed, console.settings.regions.first()).ok_or(not_a_number)),
+        Ok(Asked::Number(typed)) => {
+            return Ok(phone::parse(&typed, console.settings.regions.first()).ok_or(not_a_number));
+        }
         Ok(Asked::Call(id)) => id,
     };
     Ok(of_call(console, typed).await?.ok_or((StatusCode::NOT_FOUND, |texts| texts.acts.call_has_no_number)))
@@ -104,8 +113,11 @@ async fn of_call(console: &Console, id: CallId) -> Result<Option<E164>, Failed> 
 }
 
 fn show(visitor: &Visitor, typed: &str, body: &Markup) -> axum::response::Response {
+    // What a form was sent to has no page of its own.
+    let visitor = &Visitor { address: "/forget".into(), ..visitor.clone() };
     let texts = visitor.texts().acts;
     let body = html! {
+        (installation::links(visitor, "/forget"))
         h1 { (texts.forget) }
         p.quiet { (texts.forget_intro) }
         section.panel aria-labelledby="whom" {

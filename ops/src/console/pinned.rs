@@ -118,7 +118,10 @@ pub(super) async fn add(
     }
     // As the command says: those are moved by hand.
     let waiting = calls::waiting_for(&client, &[number.as_str()], console.settings.rematch_days).await?;
-    Ok(Json(json!({ "result": "done", "number": number.as_str(), "record": String::from(to), "calls_waiting": waiting })).into_response())
+    Ok(Json(
+        json!({ "result": "done", "number": number.as_str(), "record": String::from(to), "calls_waiting": waiting }),
+    )
+    .into_response())
 }
 
 pub(super) async fn remove(

@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::{
     MAX_FORM, Shared, again, api, audit,
     auth::{self, Needed},
-    by_hand, call, calls, checked, conversations, dead, directory, layout, letter, missed, overview, webhook,
+    backfill, by_hand, call, calls, checked, conversations, dead, directory, followups, forgotten, layout, letter,
+    missed, overview, pinned, rules, webhook,
 };
 use crate::access::Role;
 
@@ -76,6 +77,21 @@ pub(super) fn all() -> Vec<Route> {
         page(Viewer, "/webhook", get(webhook::page)),
         asks("/webhook", post(webhook::status)),
         act(Admin, "webhook_install", "/webhook/install", post(webhook::install)),
+        page(Viewer, "/backfill", get(backfill::page)),
+        asks("/backfill", post(backfill::preview)),
+        act(Operator, "backfill_count", "/backfill/count", post(backfill::count_only)),
+        act(Admin, "backfill", "/backfill/start", post(backfill::bring_in)),
+        act(Operator, "backfill_stop", "/backfill/stop", post(backfill::stop)),
+        page(Admin, "/forget", get(forgotten::page)),
+        Route { method: "POST", path: "/forget", needed: Needed::Looks(Admin), handler: post(forgotten::preview) },
+        act(Admin, "forget", "/forget/erase", post(forgotten::erase)),
+        page(Viewer, "/pins", get(pinned::page)),
+        act(Operator, "pin", "/pins", post(pinned::add)),
+        act(Operator, "unpin", "/pins/remove", post(pinned::remove)),
+        page(Operator, "/rules", get(rules::page)),
+        asks("/rules", post(rules::try_out)),
+        page(Viewer, "/followups", get(followups::page)),
+        act(Operator, "followup_retry", "/followups/retry", post(followups::retry)),
         page(Admin, "/audit", get(audit::page)),
         page(Viewer, "/api/openapi.json", get(|| async { Json(described_for_programs()) })),
         page(Viewer, "/api/overview", get(overview::json)),
@@ -97,6 +113,25 @@ pub(super) fn all() -> Vec<Route> {
         act(Operator, "check", "/api/check", post(checked::run)),
         page(Operator, "/api/webhook", get(webhook::status)),
         act(Admin, "webhook_install", "/api/webhook/install", post(webhook::install)),
+        page(Viewer, "/api/backfill", get(backfill::json)),
+        page(Operator, "/api/backfill/preview", get(backfill::preview_json)),
+        act(Operator, "backfill_count", "/api/backfill/count", post(backfill::count_only)),
+        act(Admin, "backfill", "/api/backfill/start", post(backfill::bring_in)),
+        act(Operator, "backfill_stop", "/api/backfill/stop", post(backfill::stop)),
+        Route {
+            method: "POST",
+            path: "/api/forget/preview",
+            needed: Needed::Looks(Admin),
+            handler: post(forgotten::preview),
+        },
+        act(Admin, "forget", "/api/forget", post(forgotten::erase)),
+        page(Viewer, "/api/pins", get(pinned::json)),
+        act(Operator, "pin", "/api/pins", post(pinned::add)),
+        act(Operator, "unpin", "/api/pins/remove", post(pinned::remove)),
+        page(Operator, "/api/rules", get(rules::json)),
+        asks("/api/rules/try", post(rules::try_out)),
+        page(Viewer, "/api/followups", get(followups::json)),
+        act(Operator, "followup_retry", "/api/followups/retry", post(followups::retry)),
         page(Admin, "/api/audit", get(api::acts)),
     ]
 }
@@ -150,6 +185,18 @@ mod tests {
         }
     }
 
+    /// What is sent as a form, because it costs requests or is about a person.
+    const CHANGES_NOTHING: [&str; 8] = [
+        "/logout",
+        "/directory",
+        "/webhook",
+        "/backfill",
+        "/forget",
+        "/api/forget/preview",
+        "/rules",
+        "/api/rules/try",
+    ];
+
     #[test]
     fn what_changes_something_is_an_act_of_an_operator_at_least() {
         for Route { method, path, needed, .. } in all() {
@@ -158,10 +205,7 @@ mod tests {
                     assert!(method == "POST" && role >= Role::Operator && !act.is_empty(), "{path}");
                 }
                 Needed::Looks(_) => {
-                    assert!(
-                        method == "GET" || ["/logout", "/directory", "/webhook"].contains(&path),
-                        "{method} {path} is kept in no audit"
-                    );
+                    assert!(method == "GET" || CHANGES_NOTHING.contains(&path), "{method} {path} is kept in no audit");
                 }
                 Needed::Nothing => {
                     let is_part = ["/style.css", "/live.js", "/keys.js", "/icon.svg"].contains(&path);

@@ -15,6 +15,7 @@ use super::{
     Console, Page, Shared,
     fields::Fields,
     format::count,
+    installation,
     layout::{self, Section, Visitor},
     reasons,
 };
@@ -126,6 +127,7 @@ async fn show(console: &Console, visitor: &Visitor, tried: &Tried, answer: &Answ
         _ => tried.rules.as_str(),
     };
     let body = html! {
+        (installation::links(visitor, "/rules"))
         h1 { (texts.rules) }
         p.quiet { (texts.rules_intro) }
         section.panel aria-labelledby="force" {
@@ -208,7 +210,9 @@ fn different(visitor: &Visitor, trial: &Trial) -> Markup {
 fn sentence(visitor: &Visitor, change: &Change) -> Markup {
     let texts = visitor.texts().acts;
     let instead = |text: &str, before: &str, after: &str| text.replace("{by}", after).replace("{}", before);
-    let topic = |topic: &Option<String>| topic.as_ref().map_or_else(|| texts.the_default.to_owned(), |topic| format!("“{topic}”"));
+    let topic = |topic: &Option<String>| {
+        topic.as_ref().map_or_else(|| texts.the_default.to_owned(), |topic| format!("“{topic}”"))
+    };
     let result = |result: &Option<String>| result.clone().unwrap_or_else(|| texts.by_outcome.to_owned());
     let language = |language: &Language| if *language == Language::French { texts.in_french } else { texts.in_english };
     html! {

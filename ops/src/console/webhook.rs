@@ -13,6 +13,7 @@ use vendors::{
 use super::{
     Console, Failed, Page, Shared,
     fields::Fields,
+    installation,
     layout::{self, Section, Visitor, pill},
 };
 use crate::{
@@ -85,9 +86,11 @@ fn no_credential(visitor: &Visitor) -> axum::response::Response {
 }
 
 fn show(visitor: &Visitor, body: &Markup) -> axum::response::Response {
+    // What a form was sent to has no page of its own.
+    let visitor = &Visitor { address: "/webhook".into(), ..visitor.clone() };
     let texts = visitor.texts().acts;
     let body = html! {
-        p.crumb { a href="/check" { "← " (texts.check) } }
+        (installation::links(visitor, "/webhook"))
         h1 { (texts.webhooks) }
         p.quiet { (texts.webhooks_intro) }
         @if visitor.may(Role::Operator) {

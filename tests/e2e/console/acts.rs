@@ -218,9 +218,284 @@ async fn the_webhook_is_looked_at_and_repaired_from_a_page() -> Result<()> {
     let all = [page, answer.text, told.to_string(), console.output()].join("\n");
     ensure!(!all.contains(&token), "no token is shown");
     // Aircall does not answer: that stands in the audit.
-    stack.sandbox.set_faults([harness::build::aircall("GET /webhooks").answers(500)]).await?;
+    stack.sandbox.set_faults([harness::build::aircall("/v1/webhooks").answers(500)]).await?;
     let answer = operator.post("/webhook/install", &[("url", url)]).await?;
     ended(&stack, "webhook_install", &answer, StatusCode::SERVICE_UNAVAILABLE, "failed").await?;
     drop(console);
     stack.down().await
+}
+
+/// A call of some days ago, which no webhook has brought.
+async fn past_call(stack: &Stack) -> Result<i64> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs().cast_signed();
+    stack.sandbox.play(&call(CLIENT).lasting(90).started_at(now - 2 * 86_400)).await
+}
+
+async fn json_of(visitor: &Visitor, path: &str) -> Result<Value> {
+    Ok(serde_json::from_str(&visitor.get(path).await?)?)
+}
+
+#[tokio::test]
+async fn missing_calls_are_brought_in_from_a_page() -> Result<()> {
+    let mut stack = Stack::new("acts_backfill").await?;
+    let missing = past_call(&stack).await?;
+    let workers = stack.start_all().await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    ensure!(operator.get("/backfill").await?.contains("Which period?"));
+    let since = (jiff::Zoned::now().date() - jiff::Span::new().days(4)).to_string();
+    let period = [("since", since.as_str()), ("until", "")];
+    let page = operator.post("/backfill", &period).await?.text;
+    ensure!(page.contains("1 calls in Aircall") && page.contains("about 1 requests"), "{page}");
+    for wrong in ["", "2020-01-01", "2030-01-01", "soon"] {
+        let answer = operator.post("/backfill/start", &[("since", wrong)]).await?;
+        ended(&stack, "backfill", &answer, StatusCode::BAD_REQUEST, "refused").await?;
+    }
+    let over = async |path: &str, act: &str| -> Result<Value> {
+        let answer = operator.post(path, &period).await?;
+        ensure!(answer.status == StatusCode::SEE_OTHER, "{}", answer.text);
+        let ended = || async {
+            json_of(&operator, "/api/backfill").await.ok().filter(|told| told["last"]["ended_at"].is_string())
+        };
+        let told = harness::eventually(2 * SOON, ended).await.context("it ends")?;
+        let has_result = || async { last(&stack, act).await.ok().filter(|kept| kept["result"] == "done") };
+        let kept = harness::eventually(SOON, has_result).await.context("the audit has its end")?;
+        ensure!(kept["subject"]["since"] == since.as_str() && kept["detail"] == "1 calls listed, 1 missing", "{kept}");
+        Ok(told)
+    };
+    let told = over("/backfill/count", "backfill_count").await?;
+    ensure!(told["last"]["dry_run"] == true && told["last"]["tally"]["missing"] == 1, "{told}");
+    ensure!(stack.sandbox.phone_calls().await?.is_empty(), "only counted");
+    let told = over("/backfill/start", "backfill").await?;
+    ensure!(told["last"]["dry_run"] == false && told["last"]["by"] == "Inès Caron", "{told}");
+    stack.sandbox.logged(missing, SOON).await?;
+    // Another console shows it.
+    let other = stack.start_console().await?;
+    let page = super::operator(&other).await?.get("/backfill").await?;
+    ensure!(page.contains("Missing calls, the last time") && page.contains("Inès Caron"), "{page}");
+    drop((workers, console, other));
+    stack.down().await
+}
+
+/// Its progress is in the database: one console carries it out, another one stops it, and it goes on from there.
+#[tokio::test]
+async fn a_backfill_is_stopped_from_another_console() -> Result<()> {
+    let stack = Stack::new("acts_stop").await?;
+    for _ in 0..3 {
+        past_call(&stack).await?;
+    }
+    let (one, two) = (stack.start_console().await?, stack.start_console().await?);
+    let (first, second) = (operator(&one).await?, operator(&two).await?);
+    let answer = first.post("/backfill/stop", &[]).await?;
+    ended(&stack, "backfill_stop", &answer, StatusCode::CONFLICT, "refused").await?;
+    let slow = harness::build::aircall("GET /v1/calls").takes(std::time::Duration::from_secs(5));
+    stack.sandbox.set_faults([slow]).await?;
+    let since = (jiff::Zoned::now().date() - jiff::Span::new().days(4)).to_string();
+    let answer = first.post("/backfill/start", &[("since", since.as_str())]).await?;
+    ensure!(answer.status == StatusCode::SEE_OTHER, "{}", answer.text);
+    second.says("/backfill", "Running").await?;
+    let answer = second.post("/backfill/start", &[("since", since.as_str())]).await?;
+    ended(&stack, "backfill", &answer, StatusCode::CONFLICT, "refused").await?;
+    let answer = second.post("/backfill/stop", &[]).await?;
+    ended(&stack, "backfill_stop", &answer, StatusCode::SEE_OTHER, "done").await?;
+    let rests =
+        || async { json_of(&first, "/api/backfill").await.ok().filter(|told| told["last"]["goes_on"] == false) };
+    harness::eventually(SOON, rests).await.context("it stops")?;
+    drop((one, two));
+    stack.down().await
+}
+
+#[tokio::test]
+async fn a_person_is_forgotten_from_a_page() -> Result<()> {
+    let (stack, workers) = Stack::running("acts_forget").await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    stack.sandbox.logged(id, SOON).await?;
+    let page = operator.post("/forget", &[("number", CLIENT)]).await?.text;
+    for text in
+        ["What would be erased", "Erase for good", "To be erased in Sellsy by hand", "Come back with the directory"]
+    {
+        ensure!(page.contains(text), "{text}: {page}");
+    }
+    ensure!(stack.ledger().await?.call(id).await?.is_some_and(|row| row.resolved), "a preview changes nothing");
+    // By the call's id, too.
+    let page = operator.post("/forget", &[("number", &id.to_string())]).await?.text;
+    ensure!(page.contains("Erase for good"), "{page}");
+    let answer = operator.post("/forget/erase", &[("number", "what?")]).await?;
+    ended(&stack, "forget", &answer, StatusCode::BAD_REQUEST, "refused").await?;
+    let answer = operator.post("/forget/erase", &[("number", CLIENT)]).await?;
+    let kept = ended(&stack, "forget", &answer, StatusCode::OK, "done").await?;
+    let audit = stack.callbridge(&["audit", "--json"]).await?.0;
+    ensure!(
+        kept["subject"]["number"].is_string() && !audit.contains("639984107") && !audit.contains("39 98 41"),
+        "{audit}"
+    );
+    operator.says(&format!("/calls/{id}"), "Erased").await?;
+    let answer = operator.post("/forget/erase", &[("number", "+33 6 39 98 55 55")]).await?;
+    ended(&stack, "forget", &answer, StatusCode::NOT_FOUND, "refused").await?;
+    ensure!(!console.output().contains("63998"), "no number is logged");
+    drop((workers, console));
+    stack.down().await
+}
+
+#[tokio::test]
+async fn numbers_are_pinned_and_rules_tried_from_pages() -> Result<()> {
+    let (stack, workers) = Stack::running("acts_pins").await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    ensure!(operator.get("/pins").await?.contains("No number is pinned"));
+    let answer = operator.post("/pins", &[("number", CLIENT), ("to", "individual:2002")]).await?;
+    let kept = ended(&stack, "pin", &answer, StatusCode::SEE_OTHER, "done").await?;
+    ensure!(kept["subject"]["to"] == "individual:2002" && !kept.to_string().contains("639984107"), "{kept}");
+    let page = operator.get("/pins").await?;
+    ensure!(page.contains("+33639984107") && page.contains("Individual 2002") && page.contains("Inès Caron"), "{page}");
+    for (number, to, status) in [
+        ("what?", "individual:2002", StatusCode::BAD_REQUEST),
+        (CLIENT, "2002", StatusCode::BAD_REQUEST),
+        (CLIENT, "individual:999999", StatusCode::NOT_FOUND),
+    ] {
+        let answer = operator.post("/pins", &[("number", number), ("to", to)]).await?;
+        ended(&stack, "pin", &answer, status, "refused").await?;
+    }
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    let log = stack.sandbox.logged(id, SOON).await?;
+    ensure!(related(&log).first() == Some(&("individual".to_owned(), 2002)), "{log}");
+    let answer = operator.post("/pins/remove", &[("number", CLIENT)]).await?;
+    ended(&stack, "unpin", &answer, StatusCode::SEE_OTHER, "done").await?;
+    let answer = operator.post("/pins/remove", &[("number", CLIENT)]).await?;
+    ended(&stack, "unpin", &answer, StatusCode::NOT_FOUND, "refused").await?;
+
+    ensure!(operator.get("/rules").await?.contains("RULES is not set"));
+    let ignores = format!("[calls]\nignore = [\"{CLIENT}\"]\n");
+    let page = operator.post("/rules", &[("rules", &ignores), ("days", "1")]).await?.text;
+    ensure!(page.contains("not logged:") && page.contains(&format!("/calls/{id}")), "{page}");
+    let page = operator.post("/rules", &[("rules", "[calls]\nnonsense = 1\n")]).await?.text;
+    ensure!(page.contains("To correct (1)") && page.contains("nonsense"), "{page}");
+    let page = operator.post("/rules", &[("rules", "[calls]\n")]).await?.text;
+    ensure!(page.contains("nothing would have been different"), "{page}");
+
+    // Everything is read again, and what it costs is said before.
+    let page = operator.get("/directory").await?;
+    ensure!(page.contains("Read everything again") && page.contains("about 3 requests"), "{page}");
+    for (form, status, result) in [
+        (&[("everything", "yes"), ("kind", "company")][..], StatusCode::SEE_OTHER, "done"),
+        (&[("everything", "fewer")], StatusCode::SEE_OTHER, "done"),
+        (&[("everything", "maybe")], StatusCode::BAD_REQUEST, "refused"),
+        (&[("kind", "staff")], StatusCode::BAD_REQUEST, "refused"),
+    ] {
+        let answer = operator.post("/directory/sync", form).await?;
+        ended(&stack, "directory_sync", &answer, status, result).await?;
+    }
+    drop((workers, console));
+    stack.down().await
+}
+
+#[tokio::test]
+async fn what_follows_from_calls_is_listed_and_tried_again() -> Result<()> {
+    let (stack, workers) = Stack::running("acts_followups").await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    ensure!(operator.get("/followups").await?.contains("Nothing follows"));
+    let client = stack.connection().await?;
+    client
+        .batch_execute(
+            "insert into followups (key, call_id, calls, number, sellsy_id, over, due_at, may_exist)
+             values ('missed:7', 7, '{7}', '+33639984107', 9001, null, now() + interval '1 hour', false),
+                    ('prospect:8', 8, '{8}', '+33639984108', 2099, 'deleted', null, false)",
+        )
+        .await?;
+    let page = operator.get("/followups").await?;
+    ensure!(page.contains("Task for a missed call") && page.contains("9001") && page.contains("Try now"), "{page}");
+    let answer = operator.post("/followups/retry", &[("key", "missed:7")]).await?;
+    ended(&stack, "followup_retry", &answer, StatusCode::SEE_OTHER, "done").await?;
+    for (key, status) in [
+        ("prospect:8", StatusCode::CONFLICT),
+        ("missed:99", StatusCode::NOT_FOUND),
+        ("nonsense", StatusCode::BAD_REQUEST),
+    ] {
+        let answer = operator.post("/followups/retry", &[("key", key)]).await?;
+        ended(&stack, "followup_retry", &answer, status, "refused").await?;
+    }
+    let told = json_of(&operator, "/api/followups?state=over&kind=prospect").await?;
+    ensure!(told["followups"].as_array().is_some_and(|all| all.len() == 1 && all[0]["key"] == "prospect:8"), "{told}");
+    drop((workers, console));
+    stack.down().await
+}
+
+/// What the description of the JSON says of each answer is true of real ones, and it leaves no field out.
+#[tokio::test]
+async fn answers_have_the_shapes_that_are_described() -> Result<()> {
+    let (stack, workers) = Stack::running("acts_shapes").await?;
+    let console = stack.start_console().await?;
+    let operator = operator(&console).await?;
+    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
+    stack.sandbox.logged(id, SOON).await?;
+    let unknown = stack.sandbox.play(&call("+33 6 39 98 99 01").lasting(90).at_once()).await?;
+    stack.ledger().await?.call_that(unknown, SOON, |row| row.unmatched).await?;
+    operator.post("/pins", &[("number", CLIENT), ("to", "individual:2002")]).await?;
+    operator.post("/check", &[]).await?;
+    let document = json_of(&operator, "/api/openapi.json").await?;
+    let mut seen = 0;
+    for (path, operations) in document["paths"].as_object().context("paths")? {
+        let schema = &operations["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+        if schema["$ref"].is_null() {
+            continue;
+        }
+        let answer = json_of(&operator, &path.replace("{call}", &id.to_string())).await?;
+        let mut faults = Vec::new();
+        fits(&document, schema, &answer, path, &mut faults);
+        ensure!(faults.is_empty(), "{}\n{answer:#}", faults.join("\n"));
+        seen += 1;
+    }
+    ensure!(seen >= 12, "{seen} answers have a shape");
+    drop((workers, console));
+    stack.down().await
+}
+
+/// The small part of JSON Schema that the description uses; and each field has to be described.
+fn fits(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/components/schemas/")) {
+        return fits(document, &document["components"]["schemas"][name], value, at, faults);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        if value.is_null() && any.iter().any(|one| one["type"] == "null") {
+            return;
+        }
+        return fits(document, &any[0], value, at, faults);
+    }
+    let is = match schema["type"].as_str() {
+        Some("string") if schema["format"] == "date-time" => {
+            value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok())
+        }
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("boolean") => value.is_boolean(),
+        Some("array") => value.is_array(),
+        Some("object") => value.is_object(),
+        other => {
+            faults.push(format!("{at}: no type: {other:?}"));
+            return;
+        }
+    };
+    if !is {
+        faults.push(format!("{at}: {value} is no {}", schema["type"]));
+    }
+    for one in value.as_array().into_iter().flatten().filter(|_| !schema["items"].is_null()) {
+        fits(document, &schema["items"], one, &format!("{at}[]"), faults);
+    }
+    if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), value.as_object()) {
+        faults.extend(
+            fields
+                .keys()
+                .filter(|name| !properties.contains_key(*name))
+                .map(|name| format!("{at}.{name} is not described")),
+        );
+        for (name, property) in properties {
+            match fields.get(name) {
+                Some(field) => fits(document, property, field, &format!("{at}.{name}"), faults),
+                None => faults.push(format!("{at}.{name} is missing")),
+            }
+        }
+    }
 }
