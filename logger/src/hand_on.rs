@@ -96,8 +96,8 @@ async fn turn(database: &Database, publisher: &Publisher) -> Result<usize> {
                 for fact in facts {
                     publish(publisher, call_id, call, fact).await?;
                 }
-                // If a person has moved the call, or the other call of a transfer was found, nothing was lost: there was no message.
-                if !call.row.moved && call.row.other_call.is_none() {
+                // If a person has moved the call or asked for its log, or the other call of a transfer was found, nothing was lost: there was no message.
+                if !call.row.moved && !call.row.asked && call.row.other_call.is_none() {
                     timeline::add(&client, call_id, [Entry::new("logger", What::HandedOn {})]).await?;
                     handed_on += 1;
                 }
@@ -129,8 +129,12 @@ fn facts(overdue: &Overdue) -> Vec<Fact<'_>> {
     let of_the_call = match decision {
         Decision::Erased => return Vec::new(),
         // A dead letter is replayed or dropped by an operator. A change that is due has a message of its own.
-        // Nor is a call that a person has moved kept back: there is no message that could be parked.
-        _ if overdue.parked && !overdue.row.moved && overdue.row.stored().is_none_or(|log| log.due_in.is_none()) => {
+        // Nor is a call kept back that a person has moved, or asked for: there is no message that could be parked.
+        _ if overdue.parked
+            && !overdue.row.moved
+            && !overdue.row.asked
+            && overdue.row.stored().is_none_or(|log| log.due_in.is_none()) =>
+        {
             None
         }
         // A call that has not ended, or has no view yet, is brought in by reconciliation.

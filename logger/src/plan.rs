@@ -296,7 +296,7 @@ fn stored_log(row: &CallRow, context: &Context, stored: &Stored, log: &PhoneCall
         return if left.is_zero() { read(form, id) } else { Action::End(End::Wait(left)) };
     }
     // Somebody waits for it.
-    if row.moved {
+    if row.moved || row.asked {
         return read(form, id);
     }
     if stored.digest.as_ref() == Some(&forms::digest(form, log)) {

@@ -129,6 +129,7 @@ fn details(what: &What, zone: &TimeZone) -> Details {
             ("opportunity", opportunity.map_or_else(|| "none".to_owned(), |id| id.to_string())),
             ("by", by.clone()),
         ]),
+        What::AskedFor { by } => named([("by", by.clone())]),
         What::Replayed(letter) | What::Dropped(letter) => named([
             ("dead letter", letter.message.clone()),
             ("error code", letter.code.clone()),

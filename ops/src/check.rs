@@ -12,22 +12,27 @@ mod by_rules;
 mod clock;
 mod database;
 mod inspect;
+pub(crate) mod kept;
 mod print;
 mod rules;
+pub(crate) mod said;
 mod scope;
 mod sellsy;
 mod setup;
+mod texts;
 
 use std::{process::ExitCode, time::Duration};
 
 use base::settings::{Needs, Settings};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use said::{Text, name};
 
 /// For one check; longer than any client in it waits for one answer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// From the worst to the best: findings are shown in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     Failed,
@@ -37,70 +42,87 @@ pub(crate) enum State {
 }
 
 /// The result of one check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Verdict {
-    state: State,
-    says: String,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    pub(crate) state: State,
+    pub(crate) says: Text,
     /// How to fix it.
-    cure: Option<String>,
+    pub(crate) cure: Option<Text>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Finding {
-    what: String,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) what: Text,
     #[serde(flatten)]
-    verdict: Verdict,
+    pub(crate) verdict: Verdict,
 }
 
 impl Verdict {
-    fn ok(says: impl Into<String>) -> Self {
+    fn ok(says: impl Into<Text>) -> Self {
         Self { state: State::Ok, says: says.into(), cure: None }
     }
 
-    fn warning(says: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn warning(says: impl Into<Text>, cure: impl Into<Text>) -> Self {
         Self { state: State::Warning, says: says.into(), cure: Some(cure.into()) }
     }
 
-    fn failed(says: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn failed(says: impl Into<Text>, cure: impl Into<Text>) -> Self {
         Self { state: State::Failed, says: says.into(), cure: Some(cure.into()) }
     }
 
-    fn not_checked(because: impl std::fmt::Display) -> Self {
-        Self { state: State::NotChecked, says: format!("because {because}"), cure: None }
+    fn not_checked(because: impl Into<Text>) -> Self {
+        Self { state: State::NotChecked, says: texts::BECAUSE.with([because.into()]), cure: None }
     }
 
     /// The verdict as a finding about `what`.
-    fn about(self, what: impl Into<String>) -> Finding {
+    fn about(self, what: impl Into<Text>) -> Finding {
         Finding { what: what.into(), verdict: self }
     }
 }
 
 /// Runs one check, with a timeout.
-async fn look(what: impl Into<String>, check: impl Future<Output = Verdict>) -> Finding {
+async fn look(what: impl Into<Text>, check: impl Future<Output = Verdict>) -> Finding {
     let verdict = tokio::time::timeout(CHECK_TIMEOUT, check).await.unwrap_or_else(|_| {
-        let says = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
-        Verdict::failed(says, "find out what delays the answer: a firewall, a proxy, an overloaded server")
+        Verdict::failed(texts::NO_ANSWER.with([name(CHECK_TIMEOUT.as_secs())]), texts::NO_ANSWER_CURE)
     });
     verdict.about(what)
 }
 
 pub(crate) async fn run(json: bool) -> anyhow::Result<ExitCode> {
-    let mut findings = match Settings::from_environment(Needs::default()) {
-        Err(problems) => setup::invalid(&problems),
+    let findings = match Settings::from_environment(Needs::default()) {
+        Err(problems) => sorted(setup::invalid(&problems)),
         Ok(settings) => Box::pin(all(&settings)).await,
     };
-    // Those of a state stay in the order in which they were found, which is always the same.
-    findings.sort_by_key(|finding| finding.verdict.state);
     if json {
         print::json(&findings)?;
     } else {
         print::table(&findings);
     }
-    let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
-    Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if works(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn all(settings: &Settings) -> Vec<Finding> {
+/// The worst come first; those of a state stay in the order in which they were found, which is always the same.
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| finding.verdict.state);
+    findings
+}
+
+pub(crate) fn works(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| matches!(finding.verdict.state, State::Ok | State::Warning))
+}
+
+/// How many requests [`all`] sends to Aircall and to Sellsy at most.
+pub(crate) fn requests(settings: &Settings) -> (usize, usize) {
+    (aircall::requests(settings), sellsy::requests(settings))
+}
+
+/// The findings as programs get them, in English.
+pub(crate) fn report(findings: &[Finding]) -> serde_json::Value {
+    let one = |Finding { what, verdict: Verdict { state, says, cure } }: &Finding| serde_json::json!({ "what": what.english, "state": state, "says": says.english, "cure": cure.as_ref().map(|cure| &cure.english) });
+    serde_json::json!({ "works": works(findings), "findings": findings.iter().map(one).collect::<Vec<_>>() })
+}
+
+pub(crate) async fn all(settings: &Settings) -> Vec<Finding> {
     let mut findings = setup::findings(settings);
     let database_and_apis = async {
         let (mut findings, database) = database::findings(settings).await;
@@ -112,5 +134,5 @@ async fn all(settings: &Settings) -> Vec<Finding> {
     };
     let (broker, rest) = tokio::join!(broker::findings(settings), database_and_apis);
     findings.extend(broker.into_iter().chain(rest));
-    findings
+    sorted(findings)
 }

@@ -5,13 +5,16 @@
 //! `live.js` only refreshes parts of a page: everything works without it. Requests are not logged, because their addresses
 //! contain what was searched for.
 
+mod again;
 mod api;
 mod audit;
 mod auth;
+mod backfill;
 mod by_hand;
 mod call;
 mod calls;
 mod chart;
+mod checked;
 mod conditions;
 mod conversations;
 mod dead;
@@ -19,20 +22,27 @@ mod decision;
 mod directory;
 mod errors;
 mod fields;
+mod followups;
+mod forgotten;
 mod format;
 mod in_sellsy;
+mod installation;
 mod jobs;
 mod layout;
 mod letter;
 mod missed;
 mod overview;
+mod pinned;
 mod queues;
 mod reasons;
 mod routes;
+mod rules;
 mod saved;
+mod shapes;
 mod story;
 mod texts;
 mod visitor;
+mod webhook;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 use vendors::sellsy::Sellsy;
@@ -54,7 +64,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// The largest accepted form, in bytes.
-const MAX_FORM: usize = 16 * 1024;
+const MAX_FORM: usize = 64 * 1024;
 
 pub(crate) const ABOUT: &str = "Needs CONSOLE_PASSWORD (at least 12 characters; CONSOLE_PASSWORD_FILE reads it from a file), or CONSOLE_PROXY or \
      CONSOLE_OIDC_ISSUER through which people sign in (docs/security.md), and listens on CONSOLE_LISTEN, by default 127.0.0.1:8090. Before other \

@@ -41,6 +41,7 @@ use crate::{
     filters,
 };
 use mentions::mentions;
+pub(crate) use print::{counts, logs, report};
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge forget \"+33 6 39 98 41 07\" --dry-run\n  callbridge forget 0639984107\n  \
     callbridge forget 0639984107 --yes --json\n\nErase the person in Sellsy first: records that are there come back with the next synchronisation. \
@@ -71,15 +72,15 @@ impl Arguments {
 }
 
 /// All that is stored about the person.
-struct Found {
+pub(crate) struct Found {
     calls: Vec<Concerned>,
     /// Of text messages: the key, the comment in Sellsy, how many messages.
     conversations: Vec<Talked>,
     /// Calls that are not in the ledger, but in a message that is erased.
     unknown_calls: Vec<i64>,
-    records: Vec<(String, i64)>,
+    pub(crate) records: Vec<(String, i64)>,
     /// Other numbers of the same records. Calls from there are found if they were matched to the record; others are not.
-    other_numbers: Vec<String>,
+    pub(crate) other_numbers: Vec<String>,
     misses: i64,
     pins: i64,
     /// Saved at the console.
@@ -89,7 +90,7 @@ struct Found {
 }
 
 impl Found {
-    fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.calls.is_empty()
             && self.conversations.is_empty()
             && self.records.is_empty()
@@ -123,12 +124,8 @@ async fn forget(
     number: &E164,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
-    // Every call is searched, which may take longer than any statement of a worker. The connection is taken out of the pool,
-    // so the setting ends with it.
-    let mut client = database.client().await?.detach();
-    let client: &mut Client = &mut client;
-    client.without_limit().await?;
-    let (readers, found) = find(client, dead_letters, countries, number).await?;
+    let mut client = patient(database).await?;
+    let (readers, found) = find(&client, dead_letters, countries, number).await?;
     print::found(&found, arguments)?;
     if found.is_nothing() {
         readers.close().await;
@@ -146,11 +143,67 @@ async fn forget(
             return Ok(ExitCode::FAILURE);
         }
     }
+    let erased = erase_all(&mut client, countries, number, found, readers).await?;
+    print::erased(&erased, arguments)?;
+    Ok(if erased.remains { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Every call is searched, which may take longer than any statement of a worker. The connection is taken out of the pool,
+/// so the setting ends with it.
+async fn patient(database: &Database) -> anyhow::Result<Client> {
+    let client = database.client().await?.detach();
+    client.without_limit().await?;
+    Ok(client)
+}
+
+/// What was erased.
+pub(crate) struct Erased {
+    pub(crate) found: Found,
+    /// New events came in meanwhile.
+    pub(crate) remains: bool,
+}
+
+async fn erase_all(
+    client: &mut Client,
+    countries: Countries<'_>,
+    number: &E164,
+    found: Found,
+    readers: Readers,
+) -> anyhow::Result<Erased> {
     erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
     let remaining = calls_about(client, number, countries).await?;
-    let is_all = remaining.is_empty() && conversations_about(client, number).await?.is_empty();
-    print::erased(&found, !is_all, arguments)?;
-    Ok(if is_all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let remains = !remaining.is_empty() || !conversations_about(client, number).await?.is_empty();
+    Ok(Erased { found, remains })
+}
+
+/// What would be erased.
+pub(crate) async fn preview(
+    database: &Database,
+    dead_letters: &DeadLetters,
+    countries: Countries<'_>,
+    number: &E164,
+) -> anyhow::Result<Found> {
+    dead_letters.prepare().await?;
+    let (readers, found) = find(&patient(database).await?, dead_letters, countries, number).await?;
+    readers.close().await;
+    Ok(found)
+}
+
+/// Erases it, without a further question; `None` if nothing is stored.
+pub(crate) async fn forget_now(
+    database: &Database,
+    dead_letters: &DeadLetters,
+    countries: Countries<'_>,
+    number: &E164,
+) -> anyhow::Result<Option<Erased>> {
+    dead_letters.prepare().await?;
+    let mut client = patient(database).await?;
+    let (readers, found) = find(&client, dead_letters, countries, number).await?;
+    if found.is_nothing() {
+        readers.close().await;
+        return Ok(None);
+    }
+    erase_all(&mut client, countries, number, found, readers).await.map(Some)
 }
 
 async fn find(
@@ -192,7 +245,7 @@ async fn find(
 }
 
 /// Where the other party's number may be dialled.
-type Countries<'a> = (&'a Regions, &'a Rules);
+pub(crate) type Countries<'a> = (&'a Regions, &'a Rules);
 
 /// The calls that are about this person and are not erased yet.
 async fn calls_about(client: &Client, number: &E164, countries: Countries<'_>) -> anyhow::Result<Vec<Concerned>> {

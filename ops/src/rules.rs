@@ -1,7 +1,7 @@
 //! `callbridge rules`: checks the file of rules, and tries it on the calls of the ledger.
 
 mod check;
-mod trial;
+pub(crate) mod trial;
 
 use clap::Subcommand;
 

@@ -59,17 +59,23 @@ pub(crate) async fn run(database: &Database, settings: &Settings, command: &Comm
     }
 }
 
-/// A line of the output.
-struct Line<'a> {
-    webhook: &'a Webhook,
-    ours: bool,
-    known_token: bool,
+/// One of the account's webhooks.
+pub(crate) struct Line<'a> {
+    pub(crate) webhook: &'a Webhook,
+    pub(crate) ours: bool,
+    pub(crate) known_token: bool,
     /// It has the URL that was asked for.
     has_url: bool,
-    missing: Vec<&'static str>,
+    pub(crate) missing: Vec<&'static str>,
 }
 
-fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+impl Line<'_> {
+    pub(crate) fn delivers(&self) -> bool {
+        self.ours && self.webhook.active && self.missing.is_empty()
+    }
+}
+
+pub(crate) fn lines<'a>(all: &'a [Webhook], settings: &Settings, url: Option<&str>) -> Vec<Line<'a>> {
     let needed = webhooks::needed(&settings.rules);
     let line = |webhook| {
         let known_token = webhooks::has_token(webhook, &settings.aircall.webhook_tokens);
@@ -77,15 +83,24 @@ fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -
         let ours = known_token || has_url;
         Line { webhook, ours, known_token, has_url, missing: webhooks::missing(webhook, &needed) }
     };
-    let lines: Vec<Line<'_>> = all.iter().map(line).collect();
+    all.iter().map(line).collect()
+}
+
+/// For programs, without tokens.
+pub(crate) fn report(lines: &[Line<'_>], delivers: bool) -> serde_json::Value {
+    let of = |line: &Line<'_>| {
+        json!({ "id": line.webhook.webhook_id, "url": line.webhook.url, "active": line.webhook.active, "ours": line.ours,
+                "token_known": line.known_token, "events": line.webhook.events, "missing": line.missing })
+    };
+    json!({ "delivers": delivers, "webhooks": lines.iter().map(of).collect::<Vec<_>>() })
+}
+
+fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+    let needed = webhooks::needed(&settings.rules);
+    let lines = lines(all, settings, url);
     let why_not = why_not(&lines, url, needed.len());
     if json {
-        let of = |line: &Line<'_>| {
-            json!({ "id": line.webhook.webhook_id, "url": line.webhook.url, "active": line.webhook.active, "ours": line.ours,
-                    "token_known": line.known_token, "events": line.webhook.events, "missing": line.missing })
-        };
-        let webhooks: Vec<_> = lines.iter().map(of).collect();
-        say!("{}", serde_json::to_string_pretty(&json!({ "delivers": why_not.is_none(), "webhooks": webhooks }))?);
+        say!("{}", serde_json::to_string_pretty(&report(&lines, why_not.is_none()))?);
     } else if lines.is_empty() {
         say!("The account has no webhook.");
     } else {
@@ -101,8 +116,7 @@ fn status(all: &[Webhook], settings: &Settings, url: Option<&str>, json: bool) -
 /// Why Aircall does not deliver all that is needed, to the URL if one was asked for.
 fn why_not(lines: &[Line<'_>], url: Option<&str>, needed: usize) -> Option<String> {
     let of_url: Vec<&Line<'_>> = lines.iter().filter(|line| url.is_none() || line.has_url).collect();
-    let delivers = |line: &&&Line<'_>| line.ours && line.webhook.active && line.missing.is_empty();
-    match (url, of_url.iter().find(delivers)) {
+    match (url, of_url.iter().find(|line| line.delivers())) {
         (_, Some(_)) => None,
         (Some(url), None) if of_url.is_empty() => Some(format!("no webhook has the URL {url}")),
         (Some(url), None) => Some(format!(

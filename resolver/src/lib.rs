@@ -9,6 +9,7 @@
 mod calls;
 mod card;
 mod cards;
+mod decide_now;
 pub mod directory;
 mod entering;
 mod hints;
@@ -41,6 +42,7 @@ use vendors::{
 };
 
 pub use card::page_of;
+pub use decide_now::{Now, decide_now};
 pub use look_up::{LookUp, region_of, region_on};
 pub use newcomers::Newcomers;
 

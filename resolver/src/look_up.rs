@@ -17,7 +17,7 @@ use base::{
     settings::{Language, Matching, Settings},
 };
 use broker::event::RecordHint;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
     calls::PastCall,
     resolution::{Opportunity, Record, RecordRef, Resolution, Source},
@@ -37,7 +37,7 @@ use crate::{
         opportunities::Stored,
         store::{self, Companies, Entry},
     },
-    live,
+    left_out, live,
     opportunities::{CARD_WAITS, Need, Opportunities, not_at_hand},
     own_lines::OwnLines,
     pins::Pinned,
@@ -193,6 +193,14 @@ impl LookUp {
             Caller::Withheld => Ok(nobody(Reason::Withheld)),
             Caller::Internal => Ok(nobody(Reason::Internal)),
             Caller::Unusable => Ok(nobody(Reason::Unusable)),
+        }
+    }
+
+    /// The decision for a call that has ended, with the rules that look at its end and at who it was.
+    pub async fn whole(&self, call: &Call, zone: &TimeZone) -> Result<Resolution> {
+        match left_out::by_end(&self.rules, zone, call) {
+            Some(why) => Ok(nobody(why)),
+            None => Ok(left_out::by_record(&self.rules, self.resolve(call).await?)),
         }
     }
 

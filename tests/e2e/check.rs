@@ -200,7 +200,7 @@ async fn wrong_topology(stack: &mut Stack) -> Result<()> {
 }
 
 /// Changes the webhook as a person with the credential would.
-async fn webhook(stack: &Stack, change: &Value) -> Result<()> {
+pub(crate) async fn webhook(stack: &Stack, change: &Value) -> Result<()> {
     let http = reqwest::Client::new();
     let url = format!("{}/aircall/v1/webhooks", stack.sandbox.url());
     let with =

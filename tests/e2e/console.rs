@@ -1,6 +1,7 @@
 //! `callbridge console` over HTTP: who gets in, what the pages show, and what their buttons do.
 
 mod access;
+mod acts;
 mod browser;
 mod lists;
 mod shown;

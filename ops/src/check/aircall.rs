@@ -8,75 +8,77 @@ use vendors::{
     budget::{Lane, Role},
 };
 
-use super::{Finding, Verdict, by_rules, clock, look, rules};
+use super::{
+    Finding, Verdict, by_rules, clock, look, rules,
+    said::{name, quoted},
+    texts,
+};
 
-const INSTALL: &str = "callbridge webhook install --url https://<your host>/webhooks/aircall";
-pub(super) const CREDENTIAL: &str =
-    "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)";
+/// The answer to the ping, the webhooks, and what the rules name.
+pub(super) fn requests(settings: &Settings) -> usize {
+    if settings.aircall.has_credential() { 2 + by_rules::requests_to_aircall(settings) } else { 0 }
+}
 
 pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -> Vec<Finding> {
-    let rest = ["Aircall webhook", "clock of Aircall"];
+    let rest = [texts::AIRCALL_WEBHOOK, texts::AIRCALL_CLOCK];
     let stop_after = |first: Finding| {
-        let rest = rest.map(|what| Verdict::not_checked("Aircall cannot be asked").about(what));
+        let rest = rest.map(|what| Verdict::not_checked(texts::AIRCALL_SILENT).about(what));
         std::iter::once(first).chain(rest).collect()
     };
     if !settings.aircall.has_credential() {
-        return stop_after(Verdict::not_checked("AIRCALL_API_ID or AIRCALL_API_TOKEN is missing").about("Aircall"));
+        return stop_after(
+            Verdict::not_checked(texts::OR_IS_MISSING.with([name("AIRCALL_API_ID"), name("AIRCALL_API_TOKEN")]))
+                .about(texts::AIRCALL),
+        );
     }
     let Some(database) = database else {
-        let because = "every request goes through the budget, which is in the database, and that cannot be used";
-        return stop_after(Verdict::not_checked(because).about("Aircall"));
+        return stop_after(Verdict::not_checked(texts::NO_BUDGET).about(texts::AIRCALL));
     };
     let aircall = match Aircall::new(&settings.aircall, database, Role::Guest("check")) {
         Ok(aircall) => aircall.on(Lane::Interactive),
-        Err(e) => return stop_after(Verdict::failed(with_causes(e.as_ref()), "report this as a bug").about("Aircall")),
+        Err(e) => {
+            return stop_after(Verdict::failed(quoted(with_causes(e.as_ref())), texts::BUG).about(texts::AIRCALL));
+        }
     };
     let mut clock = None;
-    let ping = look("Aircall", async {
+    let ping = look(texts::AIRCALL, async {
         let asked_at = Timestamp::now();
         match aircall.ping().await {
             Ok(date) => {
-                let no_date = || Verdict::ok("Aircall's answers have no date");
+                let no_date = || Verdict::ok(texts::ANSWERED_WITHOUT_DATE);
                 clock = Some(date.map_or_else(no_date, |date| clock::verdict(asked_at, date)));
-                Verdict::ok("the credential is accepted")
+                Verdict::ok(texts::ACCEPTED)
             }
-            Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
+            Err(e) => rules::api(&e, "AIRCALL_API_URL", texts::AIRCALL_CREDENTIAL),
         }
     })
     .await;
     let Some(clock) = clock else { return stop_after(ping) };
-    let webhook = look("Aircall webhook", async {
+    let webhook = look(texts::AIRCALL_WEBHOOK, async {
         // It is known by its token.
         if settings.aircall.webhook_tokens.is_empty() {
-            return Verdict::not_checked("AIRCALL_WEBHOOK_TOKENS is missing");
+            return Verdict::not_checked(texts::IS_MISSING.with([name("AIRCALL_WEBHOOK_TOKENS")]));
         }
         match aircall.webhooks().await {
             Ok(all) => {
                 let needed = webhooks::needed(&settings.rules);
                 webhook_verdict(webhooks::health(&all, &settings.aircall.webhook_tokens, &needed), needed.len())
             }
-            Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
+            Err(e) => rules::api(&e, "AIRCALL_API_URL", texts::AIRCALL_CREDENTIAL),
         }
     })
     .await;
-    let by_rules = by_rules::of_aircall(&aircall, settings, CREDENTIAL).await;
-    [ping, webhook, clock.about("clock of Aircall")].into_iter().chain(by_rules).collect()
+    let by_rules = by_rules::of_aircall(&aircall, settings, texts::AIRCALL_CREDENTIAL).await;
+    [ping, webhook, clock.about(texts::AIRCALL_CLOCK)].into_iter().chain(by_rules).collect()
 }
 
 fn webhook_verdict(health: Health, needed: usize) -> Verdict {
     match health {
-        Health::Delivers => Verdict::ok(format!("active, with all {needed} events")),
-        Health::Lacks(missing) => Verdict::failed(
-            format!("these events are not delivered: {}", missing.join(", ")),
-            format!("add them: {INSTALL}"),
-        ),
-        Health::Disabled => Verdict::failed(
-            "it is disabled: by Aircall because deliveries kept failing, or by a person",
-            format!("make sure that ingest can be reached from outside, then enable it: {INSTALL}"),
-        ),
-        Health::None => Verdict::failed(
-            "the account has no webhook with a token of AIRCALL_WEBHOOK_TOKENS",
-            format!("create one and add its token to AIRCALL_WEBHOOK_TOKENS: {INSTALL}"),
-        ),
+        Health::Delivers => Verdict::ok(texts::WEBHOOK_DELIVERS.with([name(needed)])),
+        Health::Lacks(missing) => {
+            Verdict::failed(texts::WEBHOOK_LACKS.with([name(missing.join(", "))]), texts::WEBHOOK_LACKS_CURE)
+        }
+        Health::Disabled => Verdict::failed(texts::WEBHOOK_DISABLED, texts::WEBHOOK_DISABLED_CURE),
+        Health::None => Verdict::failed(texts::WEBHOOK_NONE, texts::WEBHOOK_NONE_CURE),
     }
 }

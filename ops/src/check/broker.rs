@@ -8,35 +8,36 @@ use super::{
     Finding, Verdict,
     inspect::{self, Connection, Found, Problem},
     look, rules,
+    said::{name, quoted},
+    texts,
 };
-
-const DECLARE: &str = "start any worker: all of them declare every exchange, queue and binding";
 
 pub(super) async fn findings(settings: &Settings) -> Vec<Finding> {
     let names = Names::new(settings.amqp_namespace.clone());
     let mut open = None;
-    let found = look("broker", async {
+    let found = look(texts::BROKER, async {
         match inspect::connect(&settings.amqp_url).await {
             Ok(connection) => {
                 open = Some(connection);
-                Verdict::ok("connected")
+                Verdict::ok(texts::CONNECTED)
             }
             Err(problem) => problem_verdict(&problem),
         }
     })
     .await;
     let Some(connection) = open else {
-        let rest = ["broker version", "exchanges, queues and bindings"];
-        let rest = rest.map(|what| Verdict::not_checked("the broker cannot be used").about(what));
+        let rest = [texts::BROKER_VERSION, texts::TOPOLOGY];
+        let rest = rest.map(|what| Verdict::not_checked(texts::BROKER_SILENT).about(what));
         return std::iter::once(found).chain(rest).collect();
     };
-    let version =
-        look("broker version", async { rules::broker_version(inspect::version(&settings.amqp_url).await.as_deref()) });
+    let version = look(texts::BROKER_VERSION, async {
+        rules::broker_version(inspect::version(&settings.amqp_url).await.as_deref())
+    });
     let exchanges = topology::exchanges(&names);
     let exchanges = exchanges.iter().map(|exchange| {
-        look(format!("exchange {}", exchange.name), async {
+        look(texts::EXCHANGE.with([name(&exchange.name)]), async {
             match inspect::exchange(&connection, exchange).await {
-                Ok(Found::Present { .. }) => Verdict::ok("present"),
+                Ok(Found::Present { .. }) => Verdict::ok(texts::PRESENT),
                 Ok(fault) => fault_verdict(&fault),
                 Err(problem) => problem_verdict(&problem),
             }
@@ -58,7 +59,7 @@ pub(super) async fn findings(settings: &Settings) -> Vec<Finding> {
 /// Checks a queue, and the bindings of a work queue.
 async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding], is_needed: bool) -> Vec<Finding> {
     let mut consumed = false;
-    let finding = look(format!("queue {}", queue.name), async {
+    let finding = look(texts::QUEUE.with([name(&queue.name)]), async {
         match inspect::queue(connection, queue).await {
             Ok(Found::Present { messages, consumers }) => {
                 consumed = consumers > 0;
@@ -70,7 +71,7 @@ async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding
     })
     .await;
     let Purpose::Work(_) = queue.purpose else { return vec![finding] };
-    let what = format!("bindings of {}", queue.name);
+    let what = texts::BINDINGS.with([name(&queue.name)]);
     let of_queue = bindings.iter().filter(|binding| binding.queue == queue.name);
     // Workers pass messages on to some queues, to which nothing is routed.
     if !is_needed || of_queue.clone().next().is_none() {
@@ -80,66 +81,53 @@ async fn check_queue(connection: &Connection, queue: &Queue, bindings: &[Binding
         look(what, async {
             let kinds = of_queue.clone().count();
             match inspect::unbound(connection, of_queue).await {
-                Ok(unbound) if unbound.is_empty() => Verdict::ok(format!("{kinds} kinds of event are routed to it")),
+                Ok(unbound) if unbound.is_empty() => Verdict::ok(texts::ROUTED.with([name(kinds)])),
                 Ok(unbound) => {
                     let kinds: Vec<_> = unbound.into_iter().collect();
-                    Verdict::failed(format!("these kinds of event are not routed to it: {}", kinds.join(", ")), DECLARE)
+                    Verdict::failed(texts::NOT_ROUTED.with([name(kinds.join(", "))]), texts::DECLARE)
                 }
                 Err(problem) => problem_verdict(&problem),
             }
         })
         .await
     } else {
-        Verdict::not_checked("the queue has no consumer").about(what)
+        Verdict::not_checked(texts::NO_CONSUMER).about(what)
     };
     vec![finding, bound]
 }
 
 fn queue_verdict(purpose: Purpose, messages: u32, consumers: u32, is_needed: bool) -> Verdict {
-    let counts = format!("{messages} messages, {consumers} consumers");
+    let counts = [name(messages), name(consumers)];
     match purpose {
-        Purpose::Work(_) if !is_needed && messages == 0 => Verdict::ok(format!("{counts}: no rule in RULES needs it")),
-        Purpose::Work(stage) if consumers == 0 => Verdict::failed(
-            format!("{counts}: no worker consumes it"),
-            format!("start {}; if it is running, its /readyz says what it waits for", stage.worker()),
-        ),
+        Purpose::Work(_) if !is_needed && messages == 0 => Verdict::ok(texts::NO_RULE_NEEDS_IT.with(counts)),
+        Purpose::Work(stage) if consumers == 0 => {
+            Verdict::failed(texts::NOT_CONSUMED.with(counts), texts::NOT_CONSUMED_CURE.with([name(stage.worker())]))
+        }
         Purpose::Dead(stage) if messages > 0 => Verdict::warning(
-            format!("{messages} dead letters"),
-            format!("`callbridge dead list --stage {}` says why, and docs/errors.md what to do", stage.as_str()),
+            texts::DEAD_LETTERS.with([name(messages)]),
+            texts::DEAD_LETTERS_CURE.with([name(stage.as_str())]),
         ),
-        Purpose::Work(_) => Verdict::ok(counts),
-        Purpose::Dead(_) => Verdict::ok("no dead letters"),
-        Purpose::Delay => Verdict::ok(format!("{messages} messages waiting")),
-        Purpose::Checked => Verdict::ok(format!("{messages} checks have come back")),
+        Purpose::Work(_) => Verdict::ok(texts::COUNTS.with(counts)),
+        Purpose::Dead(_) => Verdict::ok(texts::NO_DEAD_LETTERS),
+        Purpose::Delay => Verdict::ok(texts::DELAYED.with([name(messages)])),
+        Purpose::Checked => Verdict::ok(texts::CHECKS_CAME_BACK.with([name(messages)])),
     }
 }
 
 fn fault_verdict(fault: &Found) -> Verdict {
     match fault {
-        Found::OtherArguments => Verdict::failed(
-            "it exists with other arguments than Callbridge needs, so no worker can consume or publish",
-            "stop the workers, let the queue run empty, delete it (rabbitmqctl delete_queue), and start them again: they \
-             declare it again; or choose another AMQP_NAMESPACE",
-        ),
-        Found::Missing | Found::Present { .. } => Verdict::failed("it does not exist", DECLARE),
+        Found::OtherArguments => Verdict::failed(texts::OTHER_ARGUMENTS, texts::OTHER_ARGUMENTS_CURE),
+        Found::Missing | Found::Present { .. } => Verdict::failed(texts::DOES_NOT_EXIST, texts::DECLARE),
     }
 }
 
 fn problem_verdict(problem: &Problem) -> Verdict {
     match problem {
-        Problem::Refused => Verdict::failed(
-            "RabbitMQ refuses this user",
-            "correct user and password in AMQP_URL, and give the user permissions (rabbitmqctl set_permissions); \
-             guest can only log in from the same machine",
-        ),
-        Problem::NoVirtualHost => Verdict::failed(
-            "there is no such virtual host, or this user may not use it",
-            "create it (rabbitmqctl add_vhost), or correct the last part of AMQP_URL: /%2f is the default",
-        ),
-        Problem::Unreachable(reason) => Verdict::failed(
-            format!("it cannot be reached: {reason}"),
-            "start RabbitMQ, or correct host and port in AMQP_URL (amqps:// for TLS)",
-        ),
+        Problem::Refused => Verdict::failed(texts::BROKER_REFUSES, texts::BROKER_REFUSES_CURE),
+        Problem::NoVirtualHost => Verdict::failed(texts::NO_VHOST, texts::NO_VHOST_CURE),
+        Problem::Unreachable(reason) => {
+            Verdict::failed(texts::UNREACHABLE.with([quoted(reason)]), texts::BROKER_UNREACHABLE_CURE)
+        }
     }
 }
 
@@ -165,7 +153,7 @@ mod tests {
         ] {
             let verdict = queue_verdict(purpose, messages, consumers, is_needed);
             assert_eq!(verdict.state, state, "{purpose:?}");
-            assert!(verdict.cure.unwrap_or_default().contains(cure), "{purpose:?}");
+            assert!(verdict.cure.unwrap_or_default().english.contains(cure), "{purpose:?}");
         }
     }
 }

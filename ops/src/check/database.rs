@@ -12,21 +12,23 @@ use jiff::Timestamp;
 use ledger::{calls, delays};
 use resolver::directory::store;
 
-use super::{Finding, Verdict, clock, look, rules};
+use super::{
+    Finding, Verdict, clock, look, rules,
+    said::{list, name, quoted},
+    texts,
+};
 use crate::directory::left_out;
-
-const DELAYS_GIVE_BACK: &str = "delay queues";
 
 /// Returns the findings, and the database if API requests can use the budget in it.
 pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Database>) {
     let mut open = None;
-    let connection = look("database", async {
+    let connection = look(texts::DATABASE, async {
         match Database::unsupervised(&settings.database_url, 8) {
-            Err(e) => Verdict::failed(with_causes(e.as_ref()), "correct DATABASE_URL"),
+            Err(e) => Verdict::failed(quoted(with_causes(e.as_ref())), texts::CORRECT_DATABASE_URL),
             Ok(database) => match database.connect().await {
                 Ok(client) => {
                     open = Some((database, client));
-                    Verdict::ok("connected")
+                    Verdict::ok(texts::CONNECTED)
                 }
                 Err(e) => connection_verdict(&e),
             },
@@ -35,19 +37,19 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
     .await;
     let Some((database, client)) = open else {
         let rest = [
-            "database version",
-            "migrations",
-            "clock of the database",
-            "phone directory",
-            "AI insights",
-            DELAYS_GIVE_BACK,
+            texts::DATABASE_VERSION,
+            texts::MIGRATIONS,
+            texts::DATABASE_CLOCK,
+            texts::DIRECTORY,
+            texts::INSIGHTS,
+            texts::DELAYS,
         ];
-        let rest = rest.map(|what| Verdict::not_checked("the database cannot be used").about(what));
+        let rest = rest.map(|what| Verdict::not_checked(texts::DATABASE_SILENT).about(what));
         return (std::iter::once(connection).chain(rest).collect(), None);
     };
     let mut applied = None;
-    let version = look("database version", version(&client)).await;
-    let migrations = look("migrations", async {
+    let version = look(texts::DATABASE_VERSION, version(&client)).await;
+    let migrations = look(texts::MIGRATIONS, async {
         match db::migrations(&client).await {
             Ok((at, newest)) => {
                 applied = at;
@@ -57,18 +59,18 @@ pub(super) async fn findings(settings: &Settings) -> (Vec<Finding>, Option<Datab
         }
     })
     .await;
-    let clock = look("clock of the database", server_clock(&client)).await;
+    let clock = look(texts::DATABASE_CLOCK, server_clock(&client)).await;
     let directory = match applied {
-        Some(_) => look("phone directory", directory(&client)).await,
-        None => Verdict::not_checked("the migrations are missing").about("phone directory"),
+        Some(_) => look(texts::DIRECTORY, directory(&client)).await,
+        None => Verdict::not_checked(texts::NO_MIGRATIONS).about(texts::DIRECTORY),
     };
     let insights = match applied {
-        Some(_) => look("AI insights", ai_insights(&client)).await,
-        None => Verdict::not_checked("the migrations are missing").about("AI insights"),
+        Some(_) => look(texts::INSIGHTS, ai_insights(&client)).await,
+        None => Verdict::not_checked(texts::NO_MIGRATIONS).about(texts::INSIGHTS),
     };
     let delays = match applied {
-        Some(_) => look(DELAYS_GIVE_BACK, delays(&client)).await,
-        None => Verdict::not_checked("the migrations are missing").about(DELAYS_GIVE_BACK),
+        Some(_) => look(texts::DELAYS, delays(&client)).await,
+        None => Verdict::not_checked(texts::NO_MIGRATIONS).about(texts::DELAYS),
     };
     (vec![connection, version, migrations, clock, directory, insights, delays], applied.map(|_| database))
 }
@@ -81,14 +83,13 @@ async fn delays(client: &Client) -> Verdict {
     };
     let held: Vec<_> = all.iter().filter(|delay| delay.is_held()).collect();
     if held.is_empty() {
-        return Verdict::ok("they give messages back in time");
+        return Verdict::ok(texts::DELAYS_FINE);
     }
-    let which: Vec<_> =
-        held.iter().map(|delay| format!("{} by {:.0} s", delay.delay, delay.held.as_secs_f64())).collect();
-    Verdict::failed(
-        format!("messages are held past their time: {}", which.join(", ")),
-        "docs/operating.md, \"A delay queue holds messages\"; the ledger hands their calls on meanwhile",
-    )
+    let by = |delay: &delays::Delay| {
+        texts::HELD_BY.with([name(&delay.delay), name(format!("{:.0}", delay.held.as_secs_f64()))])
+    };
+    let which = list(held.into_iter().map(by), ", ");
+    Verdict::failed(texts::DELAYS_HOLD.with([which]), texts::DELAYS_CURE)
 }
 
 fn connection_verdict(e: &PoolError) -> Verdict {
@@ -105,31 +106,19 @@ fn connection_verdict(e: &PoolError) -> Verdict {
 /// By PostgreSQL's error code, because its messages quote names.
 fn by_code(code: &str) -> Verdict {
     match code {
-        "28P01" | "28000" => Verdict::failed(
-            format!("PostgreSQL refuses this user ({code})"),
-            "correct user and password in DATABASE_URL, or allow the user in pg_hba.conf",
-        ),
-        "3D000" => Verdict::failed(
-            format!("there is no such database ({code})"),
-            "create it (createdb), or correct the name in DATABASE_URL",
-        ),
-        "53300" => Verdict::failed(
-            format!("PostgreSQL has no connection left ({code})"),
-            "raise max_connections, or run fewer replicas: a worker opens up to 20 connections",
-        ),
-        _ => Verdict::failed(format!("PostgreSQL answered {code}"), "see PostgreSQL's log"),
+        "28P01" | "28000" => Verdict::failed(texts::USER_REFUSED.with([name(code)]), texts::USER_REFUSED_CURE),
+        "3D000" => Verdict::failed(texts::NO_DATABASE.with([name(code)]), texts::NO_DATABASE_CURE),
+        "53300" => Verdict::failed(texts::NO_CONNECTION_LEFT.with([name(code)]), texts::NO_CONNECTION_LEFT_CURE),
+        _ => Verdict::failed(texts::POSTGRES_ANSWERED.with([name(code)]), texts::POSTGRES_LOG),
     }
 }
 
 fn unreachable(problem: &str) -> Verdict {
-    Verdict::failed(
-        format!("it cannot be reached: {problem}"),
-        "start PostgreSQL, or correct host and port in DATABASE_URL (?sslmode=disable if it has no TLS)",
-    )
+    Verdict::failed(texts::UNREACHABLE.with([quoted(problem)]), texts::POSTGRES_UNREACHABLE_CURE)
 }
 
 fn unreadable(problem: &str) -> Verdict {
-    Verdict::failed(problem, "make the user of DATABASE_URL the owner of the tables; see docs/errors.md")
+    Verdict::failed(quoted(problem), texts::OWNER_OF_TABLES)
 }
 
 async fn version(client: &Client) -> Verdict {
@@ -154,14 +143,13 @@ async fn directory(client: &Client) -> Verdict {
         Err(e) => return unreadable(&e.to_string()),
     };
     let loaded = kinds.iter().filter(|kind| kind.loaded_at.is_some()).count();
-    let status = "see `callbridge directory status`; until it is loaded, every look-up asks Sellsy";
     let too_few = kinds.iter().find_map(|kind| Some(format!("{}: {}", kind.kind, kind.too_few()?)));
     let odd = kinds.iter().find(|kind| kind.pass_unreadable > 0);
     let odd = odd.map(|kind| format!("{}: {}", kind.kind, left_out(kind.pass_unreadable)));
     match kinds.iter().find_map(|kind| kind.problem.clone()).or(too_few).or(odd) {
-        Some(problem) => Verdict::warning(format!("it could not be read completely: {problem}"), status),
-        None if loaded == 3 => Verdict::ok("all three kinds of record are loaded"),
-        None => Verdict::warning(format!("{loaded} of 3 kinds of record are loaded"), status),
+        Some(problem) => Verdict::warning(texts::DIRECTORY_PROBLEM.with([quoted(problem)]), texts::DIRECTORY_CURE),
+        None if loaded == 3 => Verdict::ok(texts::DIRECTORY_LOADED),
+        None => Verdict::warning(texts::DIRECTORY_PART.with([name(loaded)]), texts::DIRECTORY_CURE),
     }
 }
 
@@ -186,7 +174,7 @@ mod tests {
             ("57P03", "log"),
         ] {
             let verdict = by_code(code);
-            assert!(verdict.cure.unwrap_or_default().contains(cure), "{code}");
+            assert!(verdict.cure.unwrap_or_default().english.contains(cure), "{code}");
         }
     }
 }

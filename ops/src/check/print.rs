@@ -2,13 +2,11 @@
 
 use base::say;
 use comfy_table::{Cell, Color, Table};
-use serde_json::json;
 
-use super::{Finding, State};
+use super::{Finding, State, report};
 
 pub(super) fn json(findings: &[Finding]) -> anyhow::Result<()> {
-    let works = findings.iter().all(|f| matches!(f.verdict.state, State::Ok | State::Warning));
-    say!("{}", serde_json::to_string_pretty(&json!({ "works": works, "findings": findings }))?);
+    say!("{}", serde_json::to_string_pretty(&report(findings))?);
     Ok(())
 }
 
@@ -32,9 +30,9 @@ fn rendered(findings: &[Finding]) -> Table {
             State::Failed => ("✘", "failed", Color::Red),
             State::NotChecked => ("–", "not checked", Color::DarkGrey),
         };
-        let says = format!("{word}: {}", verdict.says);
-        let cells = [symbol, what, &says].map(|text| Cell::new(text).fg(colour));
-        let cure = Cell::new(verdict.cure.as_deref().unwrap_or_default());
+        let says = format!("{word}: {}", verdict.says.english);
+        let cells = [symbol, &what.english, &says].map(|text| Cell::new(text).fg(colour));
+        let cure = Cell::new(verdict.cure.as_ref().map(|cure| cure.english.as_str()).unwrap_or_default());
         table.add_row(cells.into_iter().chain([cure]));
     }
     table
@@ -43,11 +41,15 @@ fn rendered(findings: &[Finding]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Verdict;
+    use crate::check::{
+        Verdict,
+        said::{Text, name},
+    };
 
     #[test]
     fn the_last_line_says_how_many_of_each() {
-        let finding = |state| Finding { what: "x".into(), verdict: Verdict { state, says: String::new(), cure: None } };
+        let finding =
+            |state| Finding { what: name("x"), verdict: Verdict { state, says: Text::default(), cure: None } };
         let of = |states: &[State]| summary(&states.iter().map(|state| finding(*state)).collect::<Vec<_>>());
         assert_eq!(of(&[State::Ok, State::Ok]), "Everything works. 0 failed, 0 not checked, 0 warnings, 2 ok.");
         let all = [State::Failed, State::NotChecked, State::NotChecked, State::Warning, State::Ok];

@@ -8,7 +8,11 @@ use jiff::SignedDuration;
 use ledger::calls::LineInsights;
 use vendors::budget::Span;
 
-use super::Verdict;
+use super::{
+    Verdict,
+    said::{Sentence, Text, list, name, quoted},
+    texts,
+};
 
 /// The first RabbitMQ whose quorum queues dead-letter at least once and expire messages.
 const BROKER: (u32, u32) = (3, 10);
@@ -22,37 +26,34 @@ const WRONG: SignedDuration = SignedDuration::from_secs(60);
 /// `version` is `3.12.1`, `4.1.0-rc.1` …; `None` if the connection uses TLS, which hides it.
 pub(super) fn broker_version(version: Option<&str>) -> Verdict {
     let Some(version) = version else {
-        return Verdict::ok("not visible over TLS; the queues below only exist on 3.10 and later");
+        return Verdict::ok(texts::VERSION_HIDDEN);
     };
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let number = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if number >= BROKER {
-        return Verdict::ok(version);
+        return Verdict::ok(name(version));
     }
-    let cure = "update RabbitMQ to 3.10 or later; 4.x is best";
-    Verdict::failed(format!("{version}: its quorum queues can lose dead letters"), cure)
+    Verdict::failed(texts::OLD_BROKER.with([name(version)]), texts::OLD_BROKER_CURE)
 }
 
 /// PostgreSQL's `server_version_num`, such as 170002.
 pub(super) fn database_version(number: i32) -> Verdict {
     let major = number / 10_000;
     if major >= DATABASE {
-        return Verdict::ok(format!("{major}.{}", number % 10_000));
+        return Verdict::ok(name(format!("{major}.{}", number % 10_000)));
     }
-    Verdict::warning(format!("{major} is no longer maintained"), format!("update PostgreSQL to {DATABASE} or later"))
+    Verdict::warning(texts::OLD_POSTGRES.with([name(major)]), texts::OLD_POSTGRES_CURE.with([name(DATABASE)]))
 }
 
 pub(super) fn migrations(applied: Option<i32>, newest: i32) -> Verdict {
-    let start =
-        "start any worker of this version, which applies them, or run `callbridge migrate` with a role that may";
     match applied {
-        Some(applied) if applied == newest => Verdict::ok(format!("all {newest} are applied")),
+        Some(applied) if applied == newest => Verdict::ok(texts::ALL_APPLIED.with([name(newest)])),
         Some(applied) if applied > newest => Verdict::warning(
-            format!("the database is at {applied}, this program knows {newest}"),
-            "run the `callbridge` of the version that the workers have",
+            texts::DATABASE_IS_NEWER.with([name(applied), name(newest)]),
+            texts::DATABASE_IS_NEWER_CURE,
         ),
-        Some(applied) => Verdict::failed(format!("{applied} of {newest} are applied"), start),
-        None => Verdict::failed("none is applied: no worker has ever run on this database", start),
+        Some(applied) => Verdict::failed(texts::SOME_APPLIED.with([name(applied), name(newest)]), texts::MIGRATE),
+        None => Verdict::failed(texts::NONE_APPLIED, texts::MIGRATE),
     }
 }
 
@@ -60,11 +61,11 @@ pub(super) fn migrations(applied: Option<i32>, newest: i32) -> Verdict {
 pub(super) fn drift(ahead: SignedDuration) -> Verdict {
     let seconds = ahead.abs().as_secs();
     let says = match seconds {
-        0..=1 => "the same as ours".to_owned(),
-        _ if ahead.is_negative() => format!("ours is {seconds} s behind"),
-        _ => format!("ours is {seconds} s ahead"),
+        0..=1 => texts::SAME_CLOCK.into(),
+        _ if ahead.is_negative() => texts::CLOCK_BEHIND.with([name(seconds)]),
+        _ => texts::CLOCK_AHEAD.with([name(seconds)]),
     };
-    let cure = "synchronise the clocks of the servers with NTP (timedatectl set-ntp true)";
+    let cure = texts::CLOCK_CURE;
     match ahead.abs() {
         off if off > WRONG => Verdict::failed(says, cure),
         off if off > ODD => Verdict::warning(says, cure),
@@ -81,25 +82,34 @@ pub(super) fn quotas(settings: &Sellsy, allowed: &[(Span, u32)]) -> Verdict {
         // No setting: the account's own applies.
         Span::Month => ("", None),
     };
-    let above: Vec<(String, String)> = allowed
+    let above: Vec<(Text, Text)> = allowed
         .iter()
         .filter_map(|(span, limit)| {
-            let (name, set) = set(span);
+            let (setting, set) = set(span);
             let set = set.filter(|set| set.get() > *limit)?;
-            Some((format!("{name} is {set}, Sellsy allows {limit}"), format!("{name} to {limit}")))
+            Some((
+                texts::QUOTA_ABOVE.with([name(setting), name(set), name(limit)]),
+                texts::QUOTA_LOWER.with([name(setting), name(limit)]),
+            ))
         })
         .collect();
     if above.is_empty() {
-        let limits: Vec<_> = allowed.iter().map(|(span, limit)| format!("{limit} per {}", span.as_str())).collect();
-        let limits = if limits.is_empty() { "unlimited".to_owned() } else { limits.join(", ") };
-        return Verdict::ok(format!("{limits}; the settings do not exceed that"));
+        let one = |(span, limit): &(Span, u32)| per(*span).with([name(limit)]);
+        let limits = if allowed.is_empty() { texts::UNLIMITED.into() } else { list(allowed.iter().map(one), ", ") };
+        return Verdict::ok(texts::QUOTAS_FIT.with([limits]));
     }
     let (says, cures): (Vec<_>, Vec<_>) = above.into_iter().unzip();
-    let cure = format!(
-        "the lower limit applies anyway; lower {}, or further to leave some for other programs",
-        cures.join(" and ")
-    );
-    Verdict::warning(says.join("; "), cure)
+    let cures = cures.into_iter().reduce(|all, one| texts::AND.with([all, one])).unwrap_or_default();
+    Verdict::warning(list(says, "; "), texts::QUOTA_CURE.with([cures]))
+}
+
+fn per(span: Span) -> Sentence {
+    match span {
+        Span::Second => texts::PER_SECOND,
+        Span::Minute => texts::PER_MINUTE,
+        Span::Day => texts::PER_DAY,
+        Span::Month => texts::PER_MONTH,
+    }
 }
 
 /// Whether the calls of each line get AI insights, if those of any line do. `lines` have the last calls that could have some.
@@ -111,41 +121,32 @@ pub(super) fn insights(lines: &[LineInsights]) -> Verdict {
     let without = lines.iter().filter(|line| line.calls >= ENOUGH && line.with_insights == 0);
     let without: Vec<&str> = without.map(|line| line.line.as_str()).collect();
     match (calls, with, without.as_slice()) {
-        (0, _, _) => Verdict::ok("no call of the last 7 days was long enough for any"),
-        (_, 0, _) => Verdict::ok("no call of the last 7 days has any; they need a licence for Aircall's AI Assist"),
-        (_, _, []) => Verdict::ok(format!("{with} of {calls} calls that could have some have them")),
-        (_, _, without) => Verdict::warning(
-            format!("none of the last {ENOUGH} calls of {} has any", without.join(", ")),
-            "switch transcription on for these numbers in Aircall's Dashboard, if they are to have insights",
-        ),
+        (0, _, _) => Verdict::ok(texts::INSIGHTS_NO_CALL),
+        (_, 0, _) => Verdict::ok(texts::INSIGHTS_NO_LICENCE),
+        (_, _, []) => Verdict::ok(texts::INSIGHTS_FINE.with([name(with), name(calls)])),
+        (_, _, without) => {
+            Verdict::warning(texts::INSIGHTS_LACK.with([name(ENOUGH), name(without.join(", "))]), texts::INSIGHTS_CURE)
+        }
     }
 }
 
 /// What a failed request says about the API. `address` and `credential` name the settings.
-pub(super) fn api(e: &Error, address: &str, credential: &str) -> Verdict {
-    let says = &e.message;
+pub(super) fn api(e: &Error, address: &str, credential: Sentence) -> Verdict {
+    let (says, address) = (quoted(&e.message), name(address));
     match e.code {
         Code::AircallCredential | Code::SellsyCredential => {
-            Verdict::failed(format!("refused ({})", e.code), format!("correct {credential}"))
+            Verdict::failed(texts::REFUSED.with([name(e.code)]), texts::CORRECT.with([credential.into()]))
         }
-        Code::SellsyForbidden => Verdict::failed(
-            says,
-            "give the API client this scope in Sellsy's developer portal, and its staff member the right",
-        ),
-        Code::SellsyPlan => {
-            Verdict::failed(says, "ask Sellsy for a plan that includes it; for phone calls LOG_FALLBACK=comment helps")
+        Code::SellsyForbidden => Verdict::failed(says, texts::SCOPE_CURE),
+        Code::SellsyPlan => Verdict::failed(says, texts::PLAN_CURE),
+        Code::AircallUnavailable | Code::SellsyUnavailable => {
+            Verdict::failed(says, texts::UNAVAILABLE_CURE.with([address]))
         }
-        Code::AircallUnavailable | Code::SellsyUnavailable => Verdict::failed(
-            says,
-            format!("check {address}, this machine's internet access, and the vendor's status page"),
-        ),
         Code::AircallBudget | Code::SellsyBudget | Code::AircallRateLimited | Code::SellsyRateLimited => {
-            Verdict::not_checked(format!("{says}; try again, and see `callbridge budget`"))
+            Verdict::not_checked(texts::TRY_AGAIN.with([says]))
         }
-        Code::DatabaseUnavailable | Code::DatabaseRejected => {
-            Verdict::not_checked("the request budget, which is in the database, could not be read")
-        }
-        _ => Verdict::failed(says, format!("check {address}: what answers there is not the API")),
+        Code::DatabaseUnavailable | Code::DatabaseRejected => Verdict::not_checked(texts::BUDGET_UNREAD),
+        _ => Verdict::failed(says, texts::NOT_THE_API.with([address])),
     }
 }
 
@@ -170,7 +171,7 @@ mod tests {
         ] {
             let verdict = insights(&lines);
             assert_eq!(verdict.state, state, "{lines:?}");
-            assert!(verdict.says.contains(says), "{}", verdict.says);
+            assert!(verdict.says.english.contains(says), "{}", verdict.says.english);
         }
     }
 
@@ -208,13 +209,13 @@ mod tests {
         ] {
             let verdict = drift(SignedDuration::from_secs(seconds));
             assert_eq!(verdict.state, state, "{seconds}");
-            assert!(verdict.says.contains(says), "{seconds}: {}", verdict.says);
+            assert!(verdict.says.english.contains(says), "{seconds}: {}", verdict.says.english);
         }
     }
 
     #[test]
     fn an_api_error_names_the_setting_or_says_why_nothing_was_checked() {
-        let of = |code| api(&Error::new(code, Remedy::Park, "x"), "AIRCALL_API_URL", "AIRCALL_API_TOKEN");
+        let of = |code| api(&Error::new(code, Remedy::Park, "x"), "AIRCALL_API_URL", texts::AIRCALL_CREDENTIAL);
         for (code, state, cure) in [
             (Code::AircallCredential, State::Failed, "AIRCALL_API_TOKEN"),
             (Code::AircallUnavailable, State::Failed, "AIRCALL_API_URL"),
@@ -228,7 +229,7 @@ mod tests {
         ] {
             let verdict = of(code);
             assert_eq!(verdict.state, state, "{code}");
-            assert!(verdict.cure.unwrap_or_default().contains(cure), "{code}");
+            assert!(verdict.cure.unwrap_or_default().english.contains(cure), "{code}");
         }
     }
 }

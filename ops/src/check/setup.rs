@@ -4,41 +4,40 @@ use base::settings::{Problems, Settings};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Finding, Verdict, aircall::CREDENTIAL as AIRCALL_CREDENTIAL, by_rules, sellsy::CREDENTIAL as SELLSY_CREDENTIAL,
+    Finding, Verdict, by_rules,
+    said::{Text, name, quoted},
+    texts,
 };
-
-const WHERE: &str = "see .env.example, or --help of a worker";
 
 /// With invalid settings no worker starts, and nothing else can be checked.
 pub(super) fn invalid(problems: &Problems) -> Vec<Finding> {
     let problem = |problem: &str| {
-        let name = problem.split([' ', ':']).next().unwrap_or_default();
-        Verdict::failed(problem, format!("set a valid {name}; {WHERE}")).about(format!("setting {name}"))
+        let setting = problem.split([' ', ':']).next().unwrap_or_default();
+        Verdict::failed(quoted(problem), texts::SET_VALID.with([name(setting)]))
+            .about(texts::SETTING.with([name(setting)]))
     };
     let mut findings: Vec<Finding> = problems.iter().map(problem).collect();
-    let rest = ["broker", "database", "Aircall", "Sellsy"];
-    findings.extend(rest.map(|what| Verdict::not_checked("the settings are invalid").about(what)));
+    let rest = [texts::BROKER, texts::DATABASE, texts::AIRCALL, texts::SELLSY];
+    findings.extend(rest.map(|what| Verdict::not_checked(texts::SETTINGS_INVALID).about(what)));
     findings
 }
 
 pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
     let mut findings = missing(settings);
     if findings.is_empty() {
-        findings.push(Verdict::ok("complete").about("settings"));
+        findings.push(Verdict::ok(texts::COMPLETE).about(texts::SETTINGS));
     }
     if !settings.aircall.webhook_tokens.is_empty() {
-        let tokens = Verdict::ok(format!("{} set", settings.aircall.webhook_tokens.len()));
-        findings.push(tokens.about("webhook tokens"));
+        let tokens = Verdict::ok(texts::SO_MANY_SET.with([name(settings.aircall.webhook_tokens.len())]));
+        findings.push(tokens.about(texts::WEBHOOK_TOKENS));
     }
     let notices = match settings.sellsy.webhook_secret {
-        Some(_) => "Sellsy's webhooks can announce changes".to_owned(),
-        None => {
-            "SELLSY_WEBHOOK_SECRET is not set: changes in Sellsy are only read every DIRECTORY_SYNC_EVERY".to_owned()
-        }
+        Some(_) => texts::NOTICES,
+        None => texts::NO_NOTICES,
     };
     findings.extend([
-        Verdict::ok(notices).about("Sellsy webhooks"),
-        template(settings).about("log template"),
+        Verdict::ok(notices).about(texts::SELLSY_WEBHOOKS),
+        template(settings).about(texts::LOG_TEMPLATE),
         by_rules::of_settings(settings),
     ]);
     findings
@@ -48,21 +47,21 @@ pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
 fn missing(settings: &Settings) -> Vec<Finding> {
     let is_empty = |secret: &SecretString| secret.expose_secret().is_empty();
     let (aircall, sellsy) = (&settings.aircall, &settings.sellsy);
-    let token =
-        "set it to the token that `callbridge webhook install --url https://<your host>/webhooks/aircall` prints";
-    let key = format!("set {AIRCALL_CREDENTIAL}");
-    let client = format!("set {SELLSY_CREDENTIAL}");
+    let key = || texts::SET.with([texts::AIRCALL_CREDENTIAL.into()]);
+    let client = || texts::SET.with([texts::SELLSY_CREDENTIAL.into()]);
+    let (of_key, of_client) = (texts::RESOLVER_AND_INSIGHTS, texts::RESOLVER_LOGGER_FOLLOWUPS);
+    let do_not_start = |workers| texts::DO_NOT_START.with([Text::from(workers)]);
+    let does_not_start = texts::DOES_NOT_START.with([name("ingest")]);
     let needed = [
-        ("AIRCALL_API_ID", is_empty(&aircall.api_id), "resolver and insights", key.as_str()),
-        ("AIRCALL_API_TOKEN", is_empty(&aircall.api_token), "resolver and insights", &key),
-        ("AIRCALL_WEBHOOK_TOKENS", aircall.webhook_tokens.is_empty(), "ingest", token),
-        ("SELLSY_CLIENT_ID", is_empty(&sellsy.client_id), "resolver, logger and followups", &client),
-        ("SELLSY_CLIENT_SECRET", is_empty(&sellsy.client_secret), "resolver, logger and followups", &client),
+        ("AIRCALL_API_ID", is_empty(&aircall.api_id), do_not_start(of_key), key()),
+        ("AIRCALL_API_TOKEN", is_empty(&aircall.api_token), do_not_start(of_key), key()),
+        ("AIRCALL_WEBHOOK_TOKENS", aircall.webhook_tokens.is_empty(), does_not_start, texts::SET_TOKEN.into()),
+        ("SELLSY_CLIENT_ID", is_empty(&sellsy.client_id), do_not_start(of_client), client()),
+        ("SELLSY_CLIENT_SECRET", is_empty(&sellsy.client_secret), do_not_start(of_client), client()),
     ];
     let missing = needed.into_iter().filter(|(_, is_missing, ..)| *is_missing);
-    let finding = |(name, _, workers, cure): (&str, bool, &str, &str)| {
-        let verb = if workers == "ingest" { "does" } else { "do" };
-        Verdict::failed(format!("it is missing: {workers} {verb} not start"), cure).about(format!("setting {name}"))
+    let finding = |(setting, _, says, cure): (&str, bool, Text, Text)| {
+        Verdict::failed(says, cure).about(texts::SETTING.with([name(setting)]))
     };
     missing.map(finding).collect()
 }
@@ -70,11 +69,8 @@ fn missing(settings: &Settings) -> Vec<Finding> {
 fn template(settings: &Settings) -> Verdict {
     let file = settings.log_template.as_deref();
     match logger::preview(settings.log_language, file) {
-        Ok(_) if file.is_some() => Verdict::ok("LOG_TEMPLATE works on all example calls"),
-        Ok(_) => Verdict::ok("the built-in template"),
-        Err(problem) => Verdict::failed(
-            format!("LOG_TEMPLATE: {problem}"),
-            "fix the file or LOG_TEMPLATE; `logger preview fr FILE` renders example calls with a template",
-        ),
+        Ok(_) if file.is_some() => Verdict::ok(texts::TEMPLATE_WORKS),
+        Ok(_) => Verdict::ok(texts::TEMPLATE_BUILT_IN),
+        Err(problem) => Verdict::failed(texts::TEMPLATE_FAILS.with([quoted(problem)]), texts::TEMPLATE_CURE),
     }
 }

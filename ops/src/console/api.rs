@@ -20,6 +20,7 @@ use super::{
     auth::Needed,
     calls::{Filters, place, search_of},
     layout::{self, Visitor},
+    shapes,
 };
 use crate::{
     missed, needs,
@@ -145,6 +146,38 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ("GET", "/api/messages") => ("Conversations of text messages", &["days"], &[]),
         ("GET", "/api/dead") => ("The dead letters of calls, by stage and code", &[], &[]),
         ("GET", "/api/directory") => ("How complete and fresh the phone directory is", &[], &[]),
+        ("GET", "/api/check") => ("The last result of the checks, and how many requests the next one sends", &[], &[]),
+        ("POST", "/api/check") => ("Checks the installation: settings, broker, database, both APIs", &[], &[]),
+        ("GET", "/api/webhook") => ("Aircall's webhooks, without tokens; one request to Aircall", &[], &[]),
+        ("POST", "/api/webhook/install") => (
+            "Creates the webhook of the address `url`, enables it again, or adds the events that it lacks",
+            &[],
+            &["url"],
+        ),
+        ("GET", "/api/backfill") => ("The last backfill, its progress, and whether it goes on", &[], &[]),
+        ("GET", "/api/backfill/preview") => (
+            "How many calls Aircall lists in a period, and how many requests reading them costs; one request to Aircall",
+            &["since", "until"],
+            &[],
+        ),
+        ("POST", "/api/backfill/count") => ("Counts what is missing in a period", &[], &["since", "until"]),
+        ("POST", "/api/backfill/start") => ("Brings in what is missing in a period", &[], &["since", "until"]),
+        ("POST", "/api/backfill/stop") => {
+            ("Stops it after the page that it is at; begun again, it goes on there", &[], &[])
+        }
+        ("POST", "/api/forget/preview") => ("What is kept about the number, or about that of a call", &[], &["number"]),
+        ("POST", "/api/forget") => {
+            ("Erases it; logs, tasks and comments in Sellsy stay, and are listed", &[], &["number"])
+        }
+        ("GET", "/api/pins") => ("The numbers that mean a record, whatever the match rules say", &[], &[]),
+        ("POST", "/api/pins") => ("Pins a number: `to` is individual:2005", &[], &["number", "to"]),
+        ("POST", "/api/pins/remove") => ("Lets the match rules find the number's record again", &[], &["number"]),
+        ("GET", "/api/followups") => (
+            "Tasks, prospects and comments that follow from calls; `state` is open or over",
+            &["days", "kind", "state"],
+            &[],
+        ),
+        ("POST", "/api/followups/retry") => ("Has one looked at now, by its `key`", &[], &["key"]),
         ("GET", "/api/audit") => ("What was done by hand, newest first", &["who", "act", "before"], &[]),
         ("POST", "/api/calls/{call}/relink") => (
             "Moves the call to another record: `to` is individual:2005, `opportunity` no for none",
@@ -153,6 +186,14 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ),
         ("POST", "/api/calls/{call}/pin") => {
             ("Pins the call's number to a record; an empty `to` unpins it", &[], &["to"])
+        }
+        ("POST", "/api/calls/{call}/look-up") => (
+            "Looks the caller up now; a call that waits for a record is decided by it (`decides`), of another one it is only told",
+            &[],
+            &[],
+        ),
+        ("POST", "/api/calls/{call}/write-again") => {
+            ("Has the log read in Sellsy and brought up to date, whatever it is believed to say", &[], &[])
         }
         ("POST", "/api/calls/{call}/undo-prospect") => ("Deletes the prospect that was created for the call", &[], &[]),
         ("POST", "/api/dead/replay") => (
@@ -163,7 +204,17 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ("POST", "/api/dead/drop") => {
             ("Drops dead letters, chosen in the same ways", &[], &["id", "call", "stage", "code", "all"])
         }
-        ("POST", "/api/directory/sync") => ("Has the changes in Sellsy read now", &[], &[]),
+        ("POST", "/api/directory/sync") => (
+            "Has the changes in Sellsy read now; with `everything` yes all records (fewer: also if Sellsy lists far fewer), of one `kind` or of all",
+            &[],
+            &["everything", "kind"],
+        ),
+        ("GET", "/api/rules") => ("The file of rules in force, and the sections that it turns on", &[], &[]),
+        ("POST", "/api/rules/try") => (
+            "What would have been different with other rules on the calls of the last `days`; stores nothing",
+            &[],
+            &["rules", "days"],
+        ),
         _ => return None,
     };
     Some(told)
@@ -180,13 +231,17 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         let in_path = in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": text }));
         let in_query = query.iter().map(|name| json!({ "name": name, "in": "query", "schema": text }));
         let role = needed.role().map_or("none", crate::access::Role::as_str);
+        let answer = shapes::of(path).filter(|_| *method == "GET").map_or_else(
+            || json!({ "type": "object" }),
+            |shape| json!({ "$ref": format!("#/components/schemas/{shape}") }),
+        );
         let mut operation = json!({
             "summary": summary,
             "description": format!("For the role {role} and higher."),
             "x-role": role,
             "parameters": in_path.chain(in_query).collect::<Vec<_>>(),
             "responses": {
-                "200": { "description": "As asked for", "content": { "application/json": { "schema": { "type": "object" } } } },
+                "200": { "description": "As asked for", "content": { "application/json": { "schema": answer } } },
                 "4XX": error, "503": error,
             },
         });
@@ -202,6 +257,8 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         let of_path = paths.entry(*path).or_insert_with(|| json!({}));
         of_path[method.to_lowercase()] = operation;
     }
+    let mut schemas = shapes::all();
+    schemas.insert("Error".into(), json!({ "type": "object", "properties": { "error": text }, "required": ["error"] }));
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Callbridge", "version": env!("CARGO_PKG_VERSION"), "description": "The console for programs." },
@@ -209,7 +266,7 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "callbridge tokens add NAME --role viewer" } },
-            "schemas": { "Error": { "type": "object", "properties": { "error": text }, "required": ["error"] } },
+            "schemas": schemas,
         },
     })
 }

@@ -16,7 +16,7 @@ use ledger::{
 use maud::{Markup, html};
 
 use super::{
-    Console, Page, Shared, by_hand,
+    Console, Page, Shared, again, by_hand,
     calls::{became, state_of, title},
     decision,
     format::{ago, direction, number, when},
@@ -199,6 +199,7 @@ fn why(visitor: &Visitor, facts: &Facts, links: &Links) -> Markup {
                 @let call = facts.found.call_id;
                 (decision::explain(visitor, &known.resolution, known.looked_up_at, links, Some(call).filter(|_| known.is_final && visitor.may(Role::Operator))))
                 @if known.is_final && visitor.may(Role::Operator) { (by_hand::other_record(visitor, call, Some(&known.resolution))) }
+                @if known.is_final && visitor.may(Role::Operator) { (again::look_up_button(visitor, call)) }
                 (by_hand::prospect(visitor, call, &facts.lines))
             }
         }
@@ -224,6 +225,7 @@ fn log_of(visitor: &Visitor, facts: &Facts) -> Markup {
         @match &facts.log {
             None => {}
             Some(Ok(text)) => {
+                @if visitor.may(Role::Operator) { (again::write_button(visitor, facts.found.call_id)) }
                 pre.log { (text) }
                 p.quiet { (if facts.found.state == CallState::Parked { texts.log_note_parked } else { texts.log_note }) }
             }

@@ -6,9 +6,10 @@
 use axum::{
     Extension, Form,
     extract::State,
-    response::{IntoResponse, Redirect, Response},
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
 };
-use base::{phone, settings::Links};
+use base::{ids::Kind, phone, settings::Links};
 use jiff::Timestamp;
 use ledger::resolution::Resolution;
 use maud::{Markup, html};
@@ -20,7 +21,8 @@ use resolver::directory::{
 use serde::Deserialize;
 
 use super::{
-    Console, Failed, Page, Shared, conditions, decision,
+    Console, Page, Shared, conditions, decision,
+    fields::Fields,
     format::{ago, count, kind_names},
     layout::{self, Section, Visitor, pill},
 };
@@ -60,10 +62,77 @@ pub(super) async fn explain(
     show(&console, &visitor, &asked.number, &answer).await
 }
 
-/// Makes a resolver read the changes in Sellsy now.
-pub(super) async fn sync(State(console): State<Shared>) -> Result<Response, Failed> {
-    store::request(&console.database.client().await?, Turn::Changes).await?;
-    Ok(Redirect::to("/directory").into_response())
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    /// `yes`: all records, not only the changed ones; `fewer`: also remove what Sellsy no longer lists, even if that is most of them.
+    everything: String,
+    /// Of one kind only.
+    kind: String,
+}
+
+/// Makes a resolver read the changes in Sellsy now, or everything.
+pub(super) async fn sync(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Fields(wanted): Fields<Wanted>,
+) -> Page {
+    let turn = match wanted.everything.as_str() {
+        "" | "no" => Turn::Changes,
+        "yes" => Turn::Everything,
+        // What it removes cannot be undone here.
+        "fewer" if visitor.may(Role::Admin) => Turn::EverythingEvenIfFewer,
+        "fewer" => return Ok(layout::refused(&visitor, StatusCode::FORBIDDEN, |texts| texts.not_your_role)),
+        _ => return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.invalid_form)),
+    };
+    let kind = match (wanted.kind.as_str(), Kind::parse(&wanted.kind)) {
+        ("", _) => None,
+        (_, Some(kind)) => Some(kind),
+        (_, None) => return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.invalid_form)),
+    };
+    if store::request_of(&console.database.client().await?, turn, kind).await? {
+        Ok(Redirect::to("/directory").into_response())
+    } else {
+        Ok(layout::refused(&visitor, StatusCode::CONFLICT, |texts| texts.acts.directory_not_begun))
+    }
+}
+
+/// Records on a page of Sellsy's lists.
+const PER_PAGE: i64 = 100;
+
+/// Reading every record again, with what it costs.
+fn everything(visitor: &Visitor, progress: &[Progress], sizes: &[Size]) -> Markup {
+    let texts = visitor.texts();
+    let pages = |kind: &str| {
+        let listed = progress.iter().find(|p| p.kind == kind).and_then(|p| p.pass_total);
+        let known = sizes.iter().find(|size| size.kind == kind).map(|size| size.records);
+        listed.max(known).map(|records| (records + PER_PAGE - 1) / PER_PAGE).unwrap_or_default().max(1)
+    };
+    let all: i64 = ["individual", "company", "contact"].map(pages).iter().sum();
+    html! {
+        details.confirm.calm data-keep {
+            summary { (texts.acts.read_everything) "…" }
+            p { (texts.acts.read_everything_hint.replace("{}", &count(all))) }
+            form.search method="post" action="/directory/sync" {
+                (visitor.token())
+                div.field {
+                    label for="kind" { (texts.kind) }
+                    select #kind name="kind" {
+                        option value="" { (texts.everybody) " (" (count(all)) ")" }
+                        @for kind in ["individual", "company", "contact"] { option value=(kind) { (kind_names(visitor, kind)) " (" (count(pages(kind))) ")" } }
+                    }
+                }
+                div.field {
+                    label for="everything" { (texts.acts.if_fewer) }
+                    select #everything name="everything" {
+                        option value="yes" { (texts.acts.keep_them) }
+                        @if visitor.may(Role::Admin) { option value="fewer" { (texts.acts.remove_them) } }
+                    }
+                }
+                div.field.buttons { button type="submit" { (texts.acts.read_everything) } }
+            }
+        }
+    }
 }
 
 async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answer) -> Page {
@@ -90,7 +159,8 @@ async fn show(console: &Console, visitor: &Visitor, number: &str, answer: &Answe
         section.panel aria-labelledby="status" {
             h2 #status { (texts.directory_status) }
             div #kinds data-live="3" { (kinds(visitor, &progress, &sizes, now)) (known(visitor, &reading, now)) }
-            @if visitor.may(Role::Operator) { form method="post" action="/directory/sync" { (visitor.token()) button type="submit" { (texts.read_changes) } } }
+            @if visitor.may(Role::Operator) { form method="post" action="/directory/sync" { (visitor.token()) button type="submit" { (texts.read_changes) } } (everything(visitor, &progress, &sizes)) }
+            p { a href="/pins" { (texts.acts.pins) } }
         }
     };
     Ok(layout::page(visitor, Section::Directory, texts.directory, &body))
@@ -168,6 +238,10 @@ fn state(visitor: &Visitor, p: &Progress) -> Markup {
     let texts = visitor.texts();
     if p.problem.is_some() {
         pill("parked", texts.failed)
+    } else if let (true, true, None, Some(total)) =
+        (p.loaded_at.is_some(), p.is_requested(), p.pass_ended_at, p.pass_total)
+    {
+        pill("waiting", &format!("{} {} / {}", texts.reading, count(p.pass_rows), count(total)))
     } else if p.loaded_at.is_none() || p.is_requested() {
         pill("waiting", texts.reading)
     } else {

@@ -56,6 +56,8 @@ pub(super) async fn read(
             Err(e) => Answer::Failed(e.to_string()),
         },
     };
+    // What a form was sent to has no page of its own.
+    let visitor = Visitor { address: format!("/calls/{call}"), ..visitor };
     call::show(&console, &visitor, id, &answer).await
 }
 

@@ -54,6 +54,7 @@ pub(super) async fn page(
     let body = html! {
         h1 { (texts.missed) }
         p.quiet { (texts.missed_intro) }
+        p { a href="/followups" { (texts.acts.followups) } }
         (form(&visitor, &filters, days, &all))
         div #live data-live="60" {
             h2 { (texts.nobody_yet) " (" (count_of(&open)) ")" }

@@ -12,9 +12,10 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    MAX_FORM, Shared, api, audit,
+    MAX_FORM, Shared, again, api, audit,
     auth::{self, Needed},
-    by_hand, call, calls, conversations, dead, directory, in_sellsy, layout, letter, missed, overview, saved,
+    backfill, by_hand, call, calls, checked, conversations, dead, directory, followups, forgotten, in_sellsy, layout,
+    letter, missed, overview, pinned, rules, saved, webhook,
 };
 use crate::access::Role;
 
@@ -62,6 +63,8 @@ pub(super) fn all() -> Vec<Route> {
         asks("/calls/{call}/log", post(in_sellsy::read)),
         act(Operator, "relink", "/calls/{call}/relink", post(by_hand::relink)),
         act(Operator, "pin", "/calls/{call}/pin", post(by_hand::pin)),
+        act(Operator, "look_up_again", "/calls/{call}/look-up", post(again::look_up)),
+        act(Operator, "write_again", "/calls/{call}/write-again", post(again::write_again)),
         act(Admin, "undo_prospect", "/calls/{call}/undo-prospect", post(by_hand::undo_prospect)),
         page(Viewer, "/missed", get(missed::page)),
         page(Viewer, "/messages", get(conversations::page)),
@@ -74,6 +77,26 @@ pub(super) fn all() -> Vec<Route> {
         // It changes nothing, and may cost requests.
         asks("/directory", post(directory::explain)),
         act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
+        page(Viewer, "/check", get(checked::page)),
+        act(Operator, "check", "/check", post(checked::run)),
+        page(Viewer, "/webhook", get(webhook::page)),
+        asks("/webhook", post(webhook::status)),
+        act(Admin, "webhook_install", "/webhook/install", post(webhook::install)),
+        page(Viewer, "/backfill", get(backfill::page)),
+        asks("/backfill", post(backfill::preview)),
+        act(Operator, "backfill_count", "/backfill/count", post(backfill::count_only)),
+        act(Admin, "backfill", "/backfill/start", post(backfill::bring_in)),
+        act(Operator, "backfill_stop", "/backfill/stop", post(backfill::stop)),
+        page(Admin, "/forget", get(forgotten::page)),
+        Route { method: "POST", path: "/forget", needed: Needed::Looks(Admin), handler: post(forgotten::preview) },
+        act(Admin, "forget", "/forget/erase", post(forgotten::erase)),
+        page(Viewer, "/pins", get(pinned::page)),
+        act(Operator, "pin", "/pins", post(pinned::add)),
+        act(Operator, "unpin", "/pins/remove", post(pinned::remove)),
+        page(Operator, "/rules", get(rules::page)),
+        asks("/rules", post(rules::try_out)),
+        page(Viewer, "/followups", get(followups::page)),
+        act(Operator, "followup_retry", "/followups/retry", post(followups::retry)),
         page(Admin, "/audit", get(audit::page)),
         page(Viewer, "/api/openapi.json", get(|| async { Json(described_for_programs()) })),
         page(Viewer, "/api/overview", get(overview::json)),
@@ -81,6 +104,8 @@ pub(super) fn all() -> Vec<Route> {
         page(Viewer, "/api/calls/{call}", get(api::call)),
         act(Operator, "relink", "/api/calls/{call}/relink", post(by_hand::relink)),
         act(Operator, "pin", "/api/calls/{call}/pin", post(by_hand::pin)),
+        act(Operator, "look_up_again", "/api/calls/{call}/look-up", post(again::look_up)),
+        act(Operator, "write_again", "/api/calls/{call}/write-again", post(again::write_again)),
         act(Admin, "undo_prospect", "/api/calls/{call}/undo-prospect", post(by_hand::undo_prospect)),
         page(Viewer, "/api/missed", get(api::missed_calls)),
         page(Viewer, "/api/messages", get(api::conversations)),
@@ -89,6 +114,29 @@ pub(super) fn all() -> Vec<Route> {
         act(Admin, "drop", "/api/dead/drop", post(dead::drop_selected)),
         page(Viewer, "/api/directory", get(api::directory)),
         act(Operator, "directory_sync", "/api/directory/sync", post(directory::sync)),
+        page(Viewer, "/api/check", get(checked::json)),
+        act(Operator, "check", "/api/check", post(checked::run)),
+        page(Operator, "/api/webhook", get(webhook::status)),
+        act(Admin, "webhook_install", "/api/webhook/install", post(webhook::install)),
+        page(Viewer, "/api/backfill", get(backfill::json)),
+        page(Operator, "/api/backfill/preview", get(backfill::preview_json)),
+        act(Operator, "backfill_count", "/api/backfill/count", post(backfill::count_only)),
+        act(Admin, "backfill", "/api/backfill/start", post(backfill::bring_in)),
+        act(Operator, "backfill_stop", "/api/backfill/stop", post(backfill::stop)),
+        Route {
+            method: "POST",
+            path: "/api/forget/preview",
+            needed: Needed::Looks(Admin),
+            handler: post(forgotten::preview),
+        },
+        act(Admin, "forget", "/api/forget", post(forgotten::erase)),
+        page(Viewer, "/api/pins", get(pinned::json)),
+        act(Operator, "pin", "/api/pins", post(pinned::add)),
+        act(Operator, "unpin", "/api/pins/remove", post(pinned::remove)),
+        page(Operator, "/api/rules", get(rules::json)),
+        asks("/api/rules/try", post(rules::try_out)),
+        page(Viewer, "/api/followups", get(followups::json)),
+        act(Operator, "followup_retry", "/api/followups/retry", post(followups::retry)),
         page(Admin, "/api/audit", get(api::acts)),
     ]
 }
@@ -142,6 +190,21 @@ mod tests {
         }
     }
 
+    /// What is sent as a form, because it costs requests or is about a person.
+    const CHANGES_NOTHING: [&str; 11] = [
+        "/logout",
+        "/directory",
+        "/calls/filters",
+        "/calls/filters/remove",
+        "/calls/{call}/log",
+        "/webhook",
+        "/backfill",
+        "/forget",
+        "/api/forget/preview",
+        "/rules",
+        "/api/rules/try",
+    ];
+
     #[test]
     fn what_changes_something_is_an_act_of_an_operator_at_least() {
         for Route { method, path, needed, .. } in all() {
@@ -150,9 +213,7 @@ mod tests {
                     assert!(method == "POST" && role >= Role::Operator && !act.is_empty(), "{path}");
                 }
                 Needed::Looks(_) => {
-                    let kept_by_nobody =
-                        ["/logout", "/directory", "/calls/{call}/log", "/calls/filters", "/calls/filters/remove"];
-                    assert!(method == "GET" || kept_by_nobody.contains(&path), "{method} {path} is kept in no audit");
+                    assert!(method == "GET" || CHANGES_NOTHING.contains(&path), "{method} {path} is kept in no audit");
                 }
                 Needed::Nothing => {
                     let is_part = ["/style.css", "/live.js", "/keys.js", "/icon.svg"].contains(&path);

@@ -151,6 +151,7 @@ fn sentence(visitor: &Visitor, what: &What) -> (&'static str, Markup) {
         What::CommentDeleted { comment } => (TROUBLE, html! { (texts.comment_deleted) " " strong { (comment) } }),
         What::HandedOn {} => (QUIET, html! { (texts.handed_on) }),
         What::Relinked { record, by, .. } => (DECISION, relinked(visitor, *record, by)),
+        What::AskedFor { by } => (DECISION, html! { (texts.was_asked_for) " " span.note { (texts.by) " " (by) } }),
         What::PutOff { in_s } => (QUIET, html! { (texts.put_off.replace("{}", &in_s.to_string())) }),
         What::InsightsFound { insights, fetched } => (DECISION, found_insights(visitor, insights, *fetched)),
         What::Replayed(letter) => (EVENT, html! { (texts.was_replayed) " " (errors::link(&letter.code)) }),

@@ -51,21 +51,27 @@ pub(super) fn in_english() -> &'static Texts {
     &ENGLISH
 }
 
+/// `[acts]` makes the texts of that module a field.
 macro_rules! texts {
-    ($($name:ident: $french:literal, $english:literal;)+) => {
-        pub(super) struct Texts {
-            $(pub(super) $name: &'static str,)+
+    ($([$more:ident])* $($name:ident: $french:literal, $english:literal;)+) => {
+        pub(in crate::console) struct Texts {
+            $(pub(in crate::console) $more: &'static $more::Texts,)*
+            $(pub(in crate::console) $name: &'static str,)+
         }
 
-        static FRENCH: Texts = Texts { $($name: $french,)+ };
-        static ENGLISH: Texts = Texts { $($name: $english,)+ };
+        pub(in crate::console) static FRENCH: Texts = Texts { $($more: &$more::FRENCH,)* $($name: $french,)+ };
+        pub(in crate::console) static ENGLISH: Texts = Texts { $($more: &$more::ENGLISH,)* $($name: $english,)+ };
 
         #[cfg(test)]
-        const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $french, $english),)+];
+        pub(super) const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $french, $english),)+];
     };
 }
 
+mod acts;
+
 texts! {
+    [acts]
+
     // Around every page
     overview: "Aperçu", "Overview";
     calls: "Appels", "Calls";
@@ -422,6 +428,7 @@ texts! {
     part_topic: "sujet", "topic";
     part_links: "fiche et opportunité", "record and opportunity";
     part_text: "texte", "text";
+    was_asked_for: "Quelqu’un a demandé que le compte rendu soit écrit de nouveau,", "A person asked for the log to be written again,";
     was_updated: "Compte rendu mis à jour :", "Log updated:";
     was_adopted: "Une création à l’issue incertaine a été retrouvée :", "A log whose creation had an unclear outcome was found:";
     unknown_was_adopted: "Un compte rendu déjà présent dans Sellsy a été retrouvé :", "A log that was already in Sellsy was found:";
@@ -509,9 +516,9 @@ mod tests {
 
     #[test]
     fn both_languages_have_every_text_with_the_same_placeholders() {
-        for (name, french, english) in ALL {
+        for (name, french, english) in ALL.iter().chain(acts::ALL) {
             assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
-            for placeholder in ["{}", "{all}", "{most}", "{by}"] {
+            for placeholder in ["{}", "{all}", "{most}", "{by}", "{from}", "{until}", "{aircall}", "{sellsy}"] {
                 assert_eq!(french.contains(placeholder), english.contains(placeholder), "{name}: {placeholder}");
             }
             for before in [" :", " ;", " !", " ?", "« ", " »", " %"] {

@@ -3,12 +3,12 @@
 use base::say;
 use comfy_table::{Table, presets};
 use ledger::erase::Concerned;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Arguments, Found};
+use super::{Arguments, Erased, Found};
 
 /// What was found: the JSON key, the text for people, and the number.
-fn counts(found: &Found) -> [(&'static str, &'static str, i64); 11] {
+pub(crate) fn counts(found: &Found) -> [(&'static str, &'static str, i64); 11] {
     let sum = |per_call: fn(&Concerned) -> i64| found.calls.iter().map(per_call).sum();
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     [
@@ -27,7 +27,7 @@ fn counts(found: &Found) -> [(&'static str, &'static str, i64); 11] {
 }
 
 /// The logs, tasks and comments in Sellsy, which are not deleted: call, form, id.
-fn logs(found: &Found) -> impl Iterator<Item = (Option<i64>, &str, i64)> {
+pub(crate) fn logs(found: &Found) -> impl Iterator<Item = (Option<i64>, &str, i64)> {
     let comments = found.conversations.iter().filter_map(|talked| Some((None, "comment", talked.comment?)));
     let of_calls = found.calls.iter().flat_map(|call| {
         let log = call.sellsy_id.map(|id| (call.log_form.as_deref().unwrap_or("phone_call"), id));
@@ -41,7 +41,7 @@ pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> 
     if arguments.json {
         // Only one JSON document is printed: here if nothing will be erased, otherwise after the erasure.
         if arguments.dry_run || found.is_nothing() {
-            json(found, false, false)?;
+            json(found, None)?;
         }
         return Ok(());
     }
@@ -61,14 +61,14 @@ pub(super) fn found(found: &Found, arguments: &Arguments) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// After the erasure. `remaining`: new events came in meanwhile.
-pub(super) fn erased(found: &Found, remaining: bool, arguments: &Arguments) -> anyhow::Result<()> {
+/// After the erasure.
+pub(super) fn erased(erased: &Erased, arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.json {
-        return json(found, true, remaining);
+        return json(&erased.found, Some(erased));
     }
     say!("Erased. A row with only its id remains of each call, so that a late event does not log it again.");
-    notes(found);
-    if remaining {
+    notes(&erased.found);
+    if erased.remains {
         say!("Something new came in meanwhile: run it again.");
     }
     Ok(())
@@ -96,15 +96,19 @@ fn notes(found: &Found) {
     }
 }
 
-fn json(found: &Found, erased: bool, remaining: bool) -> anyhow::Result<()> {
+fn json(found: &Found, erased: Option<&Erased>) -> anyhow::Result<()> {
+    say!("{}", serde_json::to_string_pretty(&report(found, erased))?);
+    Ok(())
+}
+
+/// For programs.
+pub(crate) fn report(found: &Found, erased: Option<&Erased>) -> Value {
     let counts: serde_json::Map<_, _> =
         counts(found).into_iter().map(|(key, _, n)| (key.to_owned(), n.into())).collect();
     let logs: Vec<_> = logs(found).map(|(call, form, id)| json!({ "call_id": call, "form": form, "id": id })).collect();
     let records: Vec<_> = found.records.iter().map(|(kind, id)| json!({ "kind": kind, "id": id })).collect();
-    let all = json!({
-        "found": counts, "erased": erased, "something_new": remaining, "logs_in_sellsy": logs,
+    json!({
+        "found": counts, "erased": erased.is_some(), "something_new": erased.is_some_and(|erased| erased.remains), "logs_in_sellsy": logs,
         "records_in_sellsy": records, "other_numbers": found.other_numbers,
-    });
-    say!("{}", serde_json::to_string_pretty(&all)?);
-    Ok(())
+    })
 }

@@ -56,7 +56,7 @@ const EXAMPLES: usize = 5;
 /// A kind of difference, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+pub(crate) enum Kind {
     NotLogged,
     LookedUp,
     Number,
@@ -66,15 +66,76 @@ enum Kind {
     Language,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct Calls {
-    calls: usize,
-    /// Their ids.
-    examples: Vec<i64>,
+/// What would have been different about a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    NotLogged(Reason),
+    /// And logged if somebody is found.
+    LookedUp,
+    /// It is read as one of another country.
+    Number,
+    /// From the old one; none: the default.
+    Topic(Option<String>, Option<String>),
+    /// None: by the call's outcome.
+    Result(Option<String>, Option<String>),
+    /// The agent is another staff member.
+    Owner,
+    Language(Language, Language),
 }
 
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Calls {
+    pub(crate) calls: usize,
+    /// Their ids.
+    pub(crate) examples: Vec<i64>,
+}
+
+/// By kind and sentence.
 #[derive(Debug, Default)]
-struct Differences(BTreeMap<(Kind, String), Calls>);
+pub(crate) struct Differences(BTreeMap<(Kind, String), (Change, Calls)>);
+
+/// What a trial has shown.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    pub(crate) since: Timestamp,
+    /// How many calls were looked at.
+    pub(crate) seen: usize,
+    pub(crate) differences: Differences,
+}
+
+impl Change {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotLogged(_) => Kind::NotLogged,
+            Self::LookedUp => Kind::LookedUp,
+            Self::Number => Kind::Number,
+            Self::Topic(..) => Kind::Topic,
+            Self::Result(..) => Kind::Result,
+            Self::Owner => Kind::Owner,
+            Self::Language(..) => Kind::Language,
+        }
+    }
+
+    fn says(&self) -> String {
+        let topic = |topic: &Option<String>| {
+            topic.as_ref().map_or_else(|| "the default".to_owned(), |topic| format!("“{topic}”"))
+        };
+        let result = |result: &Option<String>| result.as_deref().unwrap_or("by the call's outcome").to_owned();
+        let language = |language: &Language| match language {
+            Language::French => "French",
+            Language::English => "English",
+        };
+        match self {
+            Self::NotLogged(why) => format!("not logged: {why}"),
+            Self::LookedUp => "looked up, and logged if somebody is found".to_owned(),
+            Self::Number => "the caller's number is read as one of another country".to_owned(),
+            Self::Topic(before, after) => format!("topic: {} instead of {}", topic(after), topic(before)),
+            Self::Result(before, after) => format!("result: {} instead of {}", result(after), result(before)),
+            Self::Owner => "owner: the agent is another staff member".to_owned(),
+            Self::Language(before, after) => format!("in {} instead of {}", language(after), language(before)),
+        }
+    }
+}
 
 /// What rules make of a call.
 #[derive(Debug, PartialEq)]
@@ -105,23 +166,47 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
             return Err(Wrong("name a file with --rules, or set RULES".to_owned()).into());
         }
     };
-    let client = database.client().await?;
-    let since = since(&client, settings, arguments.since).await?;
-    let lines = numbers_of(&calls::lines_since(&client, since).await.context("the ledger could not be read")?);
-    let (mut differences, mut seen, mut last) = (Differences::default(), 0, CallId::NONE);
-    loop {
-        let batch = calls::since(&client, since, last, BATCH).await.context("the ledger could not be read")?;
-        let Some(row) = batch.last() else { break };
-        last = row.call_id;
-        for row in &batch {
-            seen += usize::from(differences.add(row, (before, after), settings, &lines));
-        }
-    }
-    print(&differences, seen, since, arguments.json)?;
+    let since = since(&database.client().await?, settings, arguments.since).await?;
+    let trial = of(database, settings, (before, after), since).await.context("the ledger could not be read")?;
+    print(&trial, arguments.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// What would have been different with other rules, on the calls since then. Nothing is written, and no API is asked.
+pub(crate) async fn of(
+    database: &Database,
+    settings: &Settings,
+    rules: (&Rules, &Rules),
+    since: Timestamp,
+) -> base::error::Result<Trial> {
+    let client = database.client().await?;
+    let lines = numbers_of(&calls::lines_since(&client, since).await?);
+    let (mut differences, mut seen, mut last) = (Differences::default(), 0, CallId::NONE);
+    loop {
+        let batch = calls::since(&client, since, last, BATCH).await?;
+        let Some(row) = batch.last() else { break };
+        last = row.call_id;
+        for row in &batch {
+            seen += usize::from(differences.add(row, rules, settings, &lines));
+        }
+    }
+    Ok(Trial { since, seen, differences })
+}
+
+impl Trial {
+    /// For programs.
+    pub(crate) fn report(&self) -> serde_json::Value {
+        let one = |((kind, says), (_, calls)): (&(Kind, String), &(Change, Calls))| serde_json::json!({ "kind": kind, "says": says, "calls": calls.calls, "examples": calls.examples });
+        let all: Vec<_> = self.differences.0.iter().map(one).collect();
+        serde_json::json!({ "since": self.since, "calls": self.seen, "differences": all })
+    }
+}
+
 impl Differences {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &(Change, Calls)> {
+        self.0.values()
+    }
+
     /// False if the call has not ended, or is not decided.
     fn add(
         &mut self,
@@ -136,8 +221,9 @@ impl Differences {
             Decision::Erased | Decision::Undecided => return false,
         };
         let treated = |rules| treat(rules, call, resolution, settings, lines);
-        for (kind, says) in compare(&treated(before), &treated(after), resolution) {
-            let calls = self.0.entry((kind, says)).or_default();
+        for change in compare(&treated(before), &treated(after), resolution) {
+            let key = (change.kind(), change.says());
+            let (_, calls) = self.0.entry(key).or_insert_with(|| (change, Calls::default()));
             calls.calls += 1;
             if calls.examples.len() < EXAMPLES {
                 calls.examples.push(row.call_id.0);
@@ -181,69 +267,52 @@ fn treat<'a>(
 }
 
 /// The differences for a call that was decided like this.
-fn compare(before: &Treated<'_>, after: &Treated<'_>, resolution: &Resolution) -> Vec<(Kind, String)> {
+fn compare(before: &Treated<'_>, after: &Treated<'_>, resolution: &Resolution) -> Vec<Change> {
     let is_by_hand = matches!(resolution.rule, Reason::Relinked { .. });
     match (&before.left_out, &after.left_out) {
         _ if is_by_hand => {}
-        (None, Some(why)) if resolution.record.is_some() => {
-            return vec![(Kind::NotLogged, format!("not logged: {why}"))];
-        }
-        (Some(_), None) => return vec![(Kind::LookedUp, "looked up, and logged if somebody is found".to_owned())],
+        (None, Some(why)) if resolution.record.is_some() => return vec![Change::NotLogged(why.clone())],
+        (Some(_), None) => return vec![Change::LookedUp],
         (Some(_), Some(_)) | (None, Some(_)) => return Vec::new(),
         (None, None) => {}
     }
     let mut found = Vec::new();
     if before.number != after.number {
-        found.push((Kind::Number, "the caller's number is read as one of another country".to_owned()));
+        found.push(Change::Number);
     }
     if resolution.record.is_none() {
         return found;
     }
-    let topic = |topic: Option<&str>| topic.map_or_else(|| "the default".to_owned(), |topic| format!("“{topic}”"));
-    let result = |result: Option<&str>| result.unwrap_or("by the call's outcome").to_owned();
-    let language = |language| match language {
-        Language::French => "French",
-        Language::English => "English",
-    };
+    let owned = |text: Option<&str>| text.map(str::to_owned);
     if before.topic != after.topic {
-        found.push((Kind::Topic, format!("topic: {} instead of {}", topic(after.topic), topic(before.topic))));
+        found.push(Change::Topic(owned(before.topic), owned(after.topic)));
     }
     if before.result != after.result {
-        found.push((Kind::Result, format!("result: {} instead of {}", result(after.result), result(before.result))));
+        found.push(Change::Result(owned(before.result), owned(after.result)));
     }
     if before.staff != after.staff {
-        found.push((Kind::Owner, "owner: the agent is another staff member".to_owned()));
+        found.push(Change::Owner);
     }
     if before.language != after.language {
-        let says = format!("in {} instead of {}", language(after.language), language(before.language));
-        found.push((Kind::Language, says));
+        found.push(Change::Language(before.language, after.language));
     }
     found
 }
 
-fn print(differences: &Differences, seen: usize, since: Timestamp, json: bool) -> anyhow::Result<()> {
-    #[derive(Serialize)]
-    struct Difference<'a> {
-        kind: Kind,
-        says: &'a str,
-        #[serde(flatten)]
-        calls: &'a Calls,
-    }
-    let all: Vec<_> =
-        differences.0.iter().map(|((kind, says), calls)| Difference { kind: *kind, says, calls }).collect();
+fn print(trial: &Trial, json: bool) -> anyhow::Result<()> {
     if json {
-        let report = serde_json::json!({ "since": since, "calls": seen, "differences": all });
-        say!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&trial.report())?);
         return Ok(());
     }
-    if all.is_empty() {
+    let seen = trial.seen;
+    if trial.differences.0.is_empty() {
         say!("{seen} calls, and nothing would have been different.");
         return Ok(());
     }
     let mut table = table(["calls", "would have been", "for example"]);
-    for Difference { says, calls: Calls { calls, examples }, .. } in all {
+    for (change, Calls { calls, examples }) in trial.differences.all() {
         let examples: Vec<_> = examples.iter().map(ToString::to_string).collect();
-        table.add_row([calls.to_string(), says.to_owned(), examples.join(" ")]);
+        table.add_row([calls.to_string(), change.says(), examples.join(" ")]);
     }
     say!("{table}\n{seen} calls; nothing was written.");
     Ok(())
@@ -284,7 +353,7 @@ mod tests {
             (None, out(), "relinked", true, None),
         ] {
             let found = compare(&treated(before), &treated(after), &decided(rule, somebody));
-            assert_eq!(found.first().map(|(kind, _)| *kind), expected, "{rule} {somebody}: {found:?}");
+            assert_eq!(found.first().map(Change::kind), expected, "{rule} {somebody}: {found:?}");
         }
     }
 
@@ -301,7 +370,7 @@ mod tests {
         };
         let says = |somebody| -> Vec<String> {
             let found = compare(&treated(None), &after, &decided("pinned", somebody));
-            found.into_iter().map(|(_, says)| says).collect()
+            found.iter().map(Change::says).collect()
         };
         assert_eq!(
             says(true),

@@ -21,7 +21,7 @@ use ledger::{
 use vendors::aircall::wire::Call;
 
 use super::Calls;
-use crate::{left_out, look_up};
+use crate::left_out;
 
 impl Calls {
     /// The number for which the call waits if nobody has it.
@@ -53,10 +53,7 @@ impl Calls {
 
     /// The decision by the call as it is known.
     pub(super) async fn resolve(&self, call: &Call) -> Result<Resolution> {
-        match left_out::by_end(&self.rules, &self.time_zone, call) {
-            Some(why) => Ok(look_up::nobody(why)),
-            None => Ok(left_out::by_record(&self.rules, self.look_up.resolve(call).await?)),
-        }
+        self.look_up.whole(call, &self.time_zone).await
     }
 
     /// The call as all of its views together show it, if a rule may look at it; `call` is what one of them shows.

@@ -197,6 +197,12 @@ pub(crate) async fn remember_missing(client: &Client, number: &E164) -> Result<(
     Ok(())
 }
 
+/// Sellsy is asked for this number again, although it had nobody a short while before.
+pub(crate) async fn forget_miss(client: &Client, number: &E164) -> Result<()> {
+    client.prepared_execute("delete from directory_misses where number = $1", &[&number.as_str()]).await?;
+    Ok(())
+}
+
 /// The progress of one kind.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Progress {
@@ -280,11 +286,17 @@ pub enum Turn {
 /// Requests a turn now from the replica that has the lock. False while the first pass has not begun: then there is nothing to
 /// request.
 pub async fn request(client: &Client, turn: Turn) -> Result<bool> {
+    request_of(client, turn, None).await
+}
+
+/// The same for one kind of record.
+pub async fn request_of(client: &Client, turn: Turn, kind: Option<Kind>) -> Result<bool> {
     let sql = "update directory_sync set requested_at = now(), problem = null,
                       pass_requested_at = case when $1 then now() else pass_requested_at end,
-                      fewer_accepted_at = case when $2 then now() else fewer_accepted_at end";
+                      fewer_accepted_at = case when $2 then now() else fewer_accepted_at end
+                where $3::text is null or kind = $3";
     let (everything, fewer) = (turn != Turn::Changes, turn == Turn::EverythingEvenIfFewer);
-    Ok(client.prepared_execute(sql, &[&everything, &fewer]).await? > 0)
+    Ok(client.prepared_execute(sql, &[&everything, &fewer, &kind.map(|kind| kind.to_string())]).await? > 0)
 }
 
 /// Whether a turn was requested and has not been completed yet.

@@ -36,7 +36,7 @@ mod writing;
 pub use super::snapshot::Snapshot;
 pub use absent::{LineInsights, insights_by_line, may_have_lost_insights, note_absent_insights};
 pub use as_left::{AsLeft, Part, as_left, to_change};
-pub use by_hand::{NotMoved, relink};
+pub use by_hand::{NotAsked, NotMoved, hurry, relink, write_again};
 pub use deciding::{Decide, decide_and_claim};
 pub use entering::{all_entered, any_to_enter, enter};
 pub use first::{First, FirstSeen, first_seen};

@@ -29,7 +29,8 @@ pub async fn calls(client: &Client, ids: &[i64]) -> Result<Erased> {
                         resolution = null, looked_up_at = null, resolved_at = null, insights = '{}', digest = null,
                         intent_at = null, unmatched_number = null, reopened_at = null, due_at = null,
                         links_refused_at = null, forwarded_to = null, forwarded_at = null,
-                        reconciled_at = null, reconciled_view = null, hand_on_at = null, insights_awaited = null, relinked_at = null, other_call = null
+                        reconciled_at = null, reconciled_view = null, hand_on_at = null, insights_awaited = null, relinked_at = null, asked_at = null,
+                        other_call = null
                   where call_id = any($1) and erased_at is null";
     // In the order in which all lock several calls.
     let lock = "select from calls where call_id = any($1) order by call_id for no key update";

@@ -448,3 +448,75 @@ pub async fn of_missed(client: &Client, since: Timestamp) -> Result<Vec<Shown>> 
     };
     Ok(rows.iter().map(shown).collect())
 }
+
+/// One, for the page that lists them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    pub key: String,
+    pub kind: String,
+    /// In whose story it is told.
+    pub call: CallId,
+    pub calls: Vec<CallId>,
+    /// The task, the individual or the comment.
+    pub sellsy_id: Option<i64>,
+    pub over: Option<String>,
+    pub created_at: Timestamp,
+    /// When something may have to be done; `None`: when something happens, or a dead letter is replayed.
+    pub due_at: Option<Timestamp>,
+    /// Somebody works on it.
+    pub is_held: bool,
+}
+
+impl Listed {
+    pub fn can_be_tried(&self) -> bool {
+        self.over.is_none() && !self.is_held
+    }
+}
+
+/// The kinds of [`Listed`].
+pub const KINDS: [&str; 7] = Key::KINDS;
+
+/// Those that were noted since then, newest first.
+pub async fn since(client: &Client, since: Timestamp, most: i64) -> Result<Vec<Listed>> {
+    let sql = "select key, split_part(key, ':', 1), call_id, calls, sellsy_id, over, created_at, due_at, coalesce(lease_until > now(), false)
+                 from followups where created_at >= $1 order by created_at desc limit $2";
+    let rows = client.query(sql, &[&since, &most]).await?;
+    let listed = |row: &Row| Listed {
+        key: row.get(0),
+        kind: row.get(1),
+        call: CallId(row.get(2)),
+        calls: row.get::<_, Vec<i64>>(3).into_iter().map(CallId).collect(),
+        sellsy_id: row.get(4),
+        over: row.get(5),
+        created_at: row.get(6),
+        due_at: row.get(7),
+        is_held: row.get(8),
+    };
+    Ok(rows.iter().map(listed).collect())
+}
+
+/// What [`hurry`] has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hurried {
+    /// It is handed on within seconds.
+    Due,
+    /// Somebody works on it at this moment.
+    Held,
+    /// It is over: a person has ended it, or there is nothing to do any more.
+    Over,
+    Unknown,
+}
+
+/// Has it looked at now.
+pub async fn hurry(client: &Client, key: &Key) -> Result<Hurried> {
+    let sql = "with due as (update followups set due_at = now()
+                             where key = $1 and over is null and (lease_until is null or lease_until < now()) returning key)
+               select exists (select from due), over is not null from followups where key = $1";
+    let row = client.query_opt(sql, &[&key.to_string()]).await?;
+    Ok(match row.map(|row| (row.get(0), row.get(1))) {
+        None => Hurried::Unknown,
+        Some((true, _)) => Hurried::Due,
+        Some((_, true)) => Hurried::Over,
+        Some(_) => Hurried::Held,
+    })
+}

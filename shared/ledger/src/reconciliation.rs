@@ -10,6 +10,7 @@ use base::{
     error::Result,
 };
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio_postgres::Row;
 use vendors::aircall::wire::Call;
 
@@ -103,9 +104,70 @@ pub async fn note_webhook(client: &Client, name: &str, active: bool, well: bool)
     Ok(client.query_opt(sql, &[&name, &active, &well]).await?.is_some_and(|row| row.get(0)))
 }
 
-/// Removes a turn that need not be continued.
-pub async fn forget(client: &Client, name: &str) -> Result<()> {
-    client.execute("delete from reconciliations where name = $1", &[&name]).await?;
+/// A turn that a person has asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub progress: Progress,
+    pub by: Option<String>,
+    /// What it has found, in the words of whoever carries it out.
+    pub tally: Option<Value>,
+    pub stop_asked: bool,
+    /// Why it ended before its end.
+    pub problem: Option<String>,
+}
+
+/// Begins a turn as [`begin`] does, for somebody.
+pub async fn begin_for(
+    client: &Client,
+    name: &str,
+    (since, until): (Timestamp, Timestamp),
+    reached: Timestamp,
+    by: &str,
+) -> Result<()> {
+    begin(client, name, since, until, reached).await?;
+    let sql =
+        "update reconciliations set asked_by = $2, tally = null, stop_asked_at = null, problem = null where name = $1";
+    client.execute(sql, &[&name, &by]).await?;
+    Ok(())
+}
+
+pub async fn asked(client: &Client, name: &str) -> Result<Option<Asked>> {
+    let Some(progress) = progress(client, name).await? else { return Ok(None) };
+    let sql = "select asked_by, tally, stop_asked_at is not null, problem from reconciliations where name = $1";
+    let row = client.query_opt(sql, &[&name]).await?;
+    Ok(row.map(|row| Asked {
+        progress,
+        by: row.get(0),
+        tally: row.get(1),
+        stop_asked: row.get(2),
+        problem: row.get(3),
+    }))
+}
+
+/// Whether somebody holds the lock of this name ([`base::db::Database::lock`]): the turn goes on.
+pub async fn goes_on(client: &Client, lock: &str) -> Result<bool> {
+    let sql = "select exists (select from pg_locks
+                               where locktype = 'advisory' and granted and objsubid = 1
+                                 and database = (select oid from pg_database where datname = current_database())
+                                 and (classid::bigint << 32) | objid::bigint = hashtext('callbridge ' || $1::text)::bigint)";
+    Ok(client.query_one(sql, &[&lock]).await?.get(0))
+}
+
+/// It is there, and has found this. True if somebody wants it to stop.
+pub async fn keep_tally(client: &Client, name: &str, reached: Timestamp, tally: &Value) -> Result<bool> {
+    let sql = "update reconciliations set reached = greatest(reached, $2), tally = $3 where name = $1 returning stop_asked_at is not null";
+    Ok(client.query_opt(sql, &[&name, &reached, &tally]).await?.is_some_and(|row| row.get(0)))
+}
+
+pub async fn ask_to_stop(client: &Client, name: &str) -> Result<()> {
+    let sql = "update reconciliations set stop_asked_at = now() where name = $1 and ended_at is null";
+    client.execute(sql, &[&name]).await?;
+    Ok(())
+}
+
+/// It has ended before its end, for this reason.
+pub async fn failed(client: &Client, name: &str, problem: &str) -> Result<()> {
+    client.execute("update reconciliations set problem = $2 where name = $1", &[&name, &problem]).await?;
     Ok(())
 }
 

@@ -11,6 +11,8 @@ use base::phone;
 use ledger::audit::{self, Act, Ended};
 use serde_json::{Map, Value};
 
+use crate::explain;
+
 use super::{
     super::{
         Console, Failed, MAX_FORM,
@@ -29,7 +31,8 @@ pub(in crate::console) struct ActId(pub(in crate::console) i64);
 pub(in crate::console) struct GoesOn;
 
 /// The fields that name what an act is about. None holds anything about a person.
-const TOLD: [&str; 7] = ["call", "to", "opportunity", "id", "stage", "code", "all"];
+const TOLD: [&str; 12] =
+    ["call", "to", "opportunity", "id", "stage", "code", "all", "since", "until", "url", "kind", "everything"];
 /// Fields that hold a phone number.
 const MASKED: [&str; 1] = ["number"];
 
@@ -41,11 +44,23 @@ fn subject(pairs: impl Iterator<Item = (String, String)>) -> Value {
         if TOLD.contains(&name.as_str()) {
             let value = short.parse::<i64>().map_or_else(|_| short.into(), Value::from);
             subject.insert(name, value);
+        } else if name == "key" {
+            // Of a conversation it has a number in it.
+            let told = short.strip_prefix("messages:").and_then(|rest| rest.split_once(':'));
+            let told = told.map(|(number, day)| format!("messages:{}:{day}", phone::masked(number)));
+            subject.insert(name, told.unwrap_or(short).into());
+        } else if name == "number" && is_call(&short) {
+            subject.insert("call".into(), short.trim().parse::<i64>().unwrap_or_default().into());
         } else if MASKED.contains(&name.as_str()) {
             subject.insert(name, phone::masked(&short).into());
         }
     }
     Value::Object(subject)
+}
+
+/// Where a number is asked for, the id of a call does as well: digits that begin neither with 0 nor with +.
+fn is_call(text: &str) -> bool {
+    matches!(explain::asked(text), Ok(explain::Asked::Call(_)))
 }
 
 async fn described(request: Request) -> Result<(Request, Value), StatusCode> {
@@ -157,9 +172,12 @@ mod tests {
             ("password", "hunter2"),
             ("code", "SELLSY\0_PLAN"),
             ("opportunity", ""),
+            ("key", "messages:+33639984107:2026-11-30"),
+            ("since", "2026-11-01"),
         ];
         let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let expected = json!({ "call": 3_811_600_001_i64, "to": "individual:2005", "code": "SELLSY_PLAN", "number": "+** * ** ** ** 07" });
+        let expected = json!({ "call": 3_811_600_001_i64, "to": "individual:2005", "code": "SELLSY_PLAN", "number": "+** * ** ** ** 07",
+            "key": format!("messages:{}:2026-11-30", phone::masked("+33639984107")), "since": "2026-11-01" });
         assert_eq!(subject(pairs), expected);
     }
 

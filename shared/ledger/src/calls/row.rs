@@ -19,6 +19,7 @@ pub(super) const ROW: &str =
     "call_id, snapshot, forwarded_to, resolution, looked_up_at, resolved_at, reopened_at, reconciled_at, insights,
                    sellsy_id, log_form, digest, writes, gone_at, links_refused_at, erased_at, wanted, relinked_at, other_call,
                    coalesce(relinked_at > written_at or relinked_at is not null and (digest = '' or written_at is null), false) as moved,
+                   asked_at is not null and coalesce(asked_at > written_at, true) as asked,
                    extract(epoch from now() - resolved_at)::float8 as decided_age,
                    extract(epoch from now() - intent_at)::float8 as intent_age,
                    extract(epoch from now() - written_at)::float8 as written_age,
@@ -38,6 +39,8 @@ pub struct CallRow {
     pub log: Log,
     /// A person has moved the call to the record of its decision, and its log may still be on another.
     pub moved: bool,
+    /// A person wants the log to be written, or the call to be logged, and it has not been written since.
+    pub asked: bool,
     /// The other call of a transfer from one line to another.
     pub other_call: Option<i64>,
     /// The log as it was left, if it was read with the row.
@@ -131,6 +134,7 @@ impl CallRow {
             decided_age: None,
             log: Log::None,
             moved: false,
+            asked: false,
             other_call: None,
             left: None,
             wanted: 0,
@@ -255,6 +259,7 @@ pub(super) fn read(row: &Row, intended: bool) -> CallRow {
         decided_age: span("decided_age"),
         log,
         moved: row.get("moved"),
+        asked: row.get("asked"),
         other_call: row.get("other_call"),
         left: row.try_get::<_, Option<Json<AsLeft>>>("left_so").ok().flatten().map(|Json(left)| left),
         wanted: row.get("wanted"),

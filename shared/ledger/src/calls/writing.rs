@@ -97,7 +97,7 @@ pub(super) const FOUND: &str = "resolution->'record'->>'id' is not null and (reo
 /// A change of the log waits for its time, and a message carries it. Nothing else has happened to the log.
 pub(super) const WAITS: &str =
     "coalesce(calls.due_at > now() + interval '1 second' and calls.sellsy_id is not null and calls.digest <> '' and calls.intent_at is null
-              and calls.reopened_at is null and (calls.relinked_at > calls.written_at) is not true
+              and calls.reopened_at is null and (calls.relinked_at > calls.written_at) is not true and (calls.asked_at > calls.written_at) is not true
               and calls.gone_at is null and calls.erased_at is null, false)";
 
 /// A request for the lease of a call's log.

@@ -145,6 +145,7 @@ pub fn lines() -> Vec<What> {
             opportunity: None,
             by: "Inès".into(),
         }],
+        What::AskedFor { .. } => [What::AskedFor { by: "Inès".into() }],
         What::InsightsAskedFor {} => [What::InsightsAskedFor {}],
         What::TaskCreated(_) => [What::TaskCreated(TASK)],
         What::TaskUpdated(_) => [What::TaskUpdated(TASK)],

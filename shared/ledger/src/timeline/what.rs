@@ -136,6 +136,10 @@ pub enum What {
         opportunity: Option<i64>,
         by: String,
     },
+    /// A person wants the log to be written again.
+    AskedFor {
+        by: String,
+    },
     Replayed(DeadLetter),
     Dropped(DeadLetter),
     Request(ApiRequest),
@@ -354,6 +358,7 @@ impl fmt::Display for What {
             Self::RecordRefused { .. } => "refused by Sellsy; the caller is looked up again",
             Self::HandedOn {} => "its message was lost; the ledger has handed it on again",
             Self::Relinked { .. } => "moved to another record by a person",
+            Self::AskedFor { .. } => "a person asked for the log to be written again",
             Self::PutOff { .. } => "changed; it is written together with what else changes soon",
             Self::InsightsFound { .. } => "insights found",
             Self::InsightsAskedFor {} => {
