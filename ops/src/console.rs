@@ -27,6 +27,7 @@ mod missed;
 mod overview;
 mod queues;
 mod reasons;
+mod reports;
 mod routes;
 mod story;
 mod texts;

@@ -28,9 +28,11 @@ use base::{
 use broker::event::Event;
 use clap::Args;
 use ingest::inbox;
+use jiff::tz::TimeZone;
 use ledger::{
     erase::{self, Concerned},
     messages::{self, Talked},
+    reports,
 };
 use resolver::{directory::store, pins};
 use tokio_util::sync::CancellationToken;
@@ -107,7 +109,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let readiness = Readiness::default();
     let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());
     dead_letters.open(&readiness).await?;
-    let result = forget(database, &dead_letters, (&settings.regions, &settings.rules), &number, arguments).await;
+    let result = forget(database, &dead_letters, settings, &number, arguments).await;
     links_down.cancel();
     result
 }
@@ -115,10 +117,11 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 async fn forget(
     database: &Database,
     dead_letters: &DeadLetters,
-    countries: Countries<'_>,
+    settings: &Settings,
     number: &E164,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
+    let countries = (&settings.regions, &*settings.rules);
     // Every call is searched, which may take longer than any statement of a worker. The connection is taken out of the pool,
     // so the setting ends with it.
     let mut client = database.client().await?.detach();
@@ -142,7 +145,9 @@ async fn forget(
             return Ok(ExitCode::FAILURE);
         }
     }
-    erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
+    erase(client, number, &found, &settings.time_zone, readers)
+        .await
+        .context("not everything was erased; run it again")?;
     let remaining = calls_about(client, number, countries).await?;
     let is_all = remaining.is_empty() && conversations_about(client, number).await?.is_empty();
     print::erased(&found, !is_all, arguments)?;
@@ -216,10 +221,17 @@ fn has_number(call: &Concerned, number: &E164, (regions, rules): Countries<'_>) 
 
 /// Erases the database's part in one transaction, the inbox first because it would bring the rest back; removes the dead
 /// letters once that is committed.
-async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Readers) -> anyhow::Result<()> {
+async fn erase(
+    client: &mut Client,
+    number: &E164,
+    found: &Found,
+    zone: &TimeZone,
+    readers: Readers,
+) -> anyhow::Result<()> {
     let transaction = client.transaction().await?;
     inbox::remove(transaction.client(), &found.inbox).await?;
     let calls: Vec<i64> = found.calls.iter().map(|call| call.call_id).collect();
+    reports::forget_details(transaction.client(), &calls, zone).await?;
     erase::calls(transaction.client(), &calls).await?;
     let conversations: Vec<String> = found.conversations.iter().map(|talked| talked.conversation.clone()).collect();
     messages::erase(transaction.client(), &conversations).await?;

@@ -140,6 +140,11 @@ fn told(method: &str, path: &str) -> Option<Told> {
         ("GET", "/api/messages") => ("Conversations of text messages", &["days"], &[]),
         ("GET", "/api/dead") => ("The dead letters of calls, by stage and code", &[], &[]),
         ("GET", "/api/directory") => ("How complete and fresh the phone directory is", &[], &[]),
+        ("GET", "/api/reports") => (
+            "Figures of calls: `of` days, hours, lines, teams, agents, companies, opportunities or topics; of the last `days` (1, 7, 30, 90, 365) or a `month` (2026-11)",
+            &["of", "days", "month"],
+            &[],
+        ),
         ("GET", "/api/audit") => ("What was done by hand, newest first", &["who", "act", "before"], &[]),
         ("POST", "/api/calls/{call}/relink") => (
             "Moves the call to another record: `to` is individual:2005, `opportunity` no for none",

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     MAX_FORM, Shared, api, audit,
     auth::{self, Needed},
-    by_hand, call, calls, conversations, dead, directory, layout, letter, missed, overview,
+    by_hand, call, calls, conversations, dead, directory, layout, letter, missed, overview, reports,
 };
 use crate::access::Role;
 
@@ -69,6 +69,11 @@ pub(super) fn all() -> Vec<Route> {
         // It changes nothing, and may cost requests.
         asks("/directory", post(directory::explain)),
         act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
+        page(Viewer, "/reports", get(reports::page)),
+        page(Viewer, "/reports/people", get(reports::people)),
+        page(Viewer, "/reports/customers", get(reports::customers)),
+        page(Viewer, "/reports/conversations", get(reports::conversations)),
+        page(Viewer, "/reports.csv", get(reports::csv)),
         page(Admin, "/audit", get(audit::page)),
         page(Viewer, "/api/openapi.json", get(|| async { Json(described_for_programs()) })),
         page(Viewer, "/api/overview", get(overview::json)),
@@ -84,6 +89,7 @@ pub(super) fn all() -> Vec<Route> {
         act(Admin, "drop", "/api/dead/drop", post(dead::drop_selected)),
         page(Viewer, "/api/directory", get(api::directory)),
         act(Operator, "directory_sync", "/api/directory/sync", post(directory::sync)),
+        page(Viewer, "/api/reports", get(reports::json)),
         page(Admin, "/api/audit", get(api::acts)),
     ]
 }
