@@ -71,6 +71,7 @@ async fn turn(database: &Database, settings: &Settings) -> Result<usize> {
         time::sleep(BETWEEN).await;
     }
     reports::forget_old(&client, days.oldest(), days.reach()).await?;
+    reports::refresh_tops(&client, days.now.date()).await?;
     Ok(computed)
 }
 

@@ -10,7 +10,7 @@ use base::{
 };
 use clap::{Args, ValueEnum};
 use jiff::{ToSpan, civil::Date};
-use ledger::reports::{self, Part, Progress, Sums, Top};
+use ledger::reports::{self, Part, Progress, Summed, Sums, TOP_DAYS, Top};
 use serde_json::{Value, json};
 
 use crate::{arguments::Wrong, csv, long, table};
@@ -21,6 +21,8 @@ pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge report\n  callbridge 
 
 /// Rows of one answer: of companies and opportunities there are many, and a sheet may have them all.
 pub(crate) const MOST: i64 = 10_000;
+/// Rows of a table on a page; the sheet has all.
+pub(crate) const ON_PAGE: i64 = 50;
 /// A topic that fewer calls have may say something of one person.
 pub(crate) const TOPIC_CALLS: i64 = 3;
 
@@ -84,6 +86,11 @@ impl Period {
         std::iter::successors(Some(self.from), |day| day.tomorrow().ok()).take_while(move |day| *day < self.until)
     }
 
+    /// Of how many days up to today, if their longest sums are kept ready.
+    fn kept_ready(self, today: Date) -> Option<i32> {
+        TOP_DAYS.into_iter().find(|days| self == Self::last(i64::from(*days), today))
+    }
+
     /// What can be compared: the days that are over, and as many before the period.
     pub(crate) fn compared(self, today: Date) -> (Self, Self) {
         let length = i64::from(self.from.until(self.until).map_or(0, |span| span.get_days()));
@@ -129,7 +136,13 @@ pub(crate) fn mean(sum: i64, of: i64) -> Option<i64> {
     (of > 0).then(|| (sum + of / 2) / of)
 }
 
-pub(crate) async fn rows(client: &Client, of: Of, period: Period, most: i64) -> base::error::Result<Vec<Row>> {
+/// Up to [`ON_PAGE`] rows of customers and topics have only what a page shows: calls by direction, missed ones, talk time.
+pub(crate) async fn rows(
+    client: &Client,
+    of: Of,
+    (period, today): (Period, Date),
+    most: i64,
+) -> base::error::Result<Vec<Row>> {
     let part = match of {
         Of::Days => {
             let by_day = reports::by_day(client, period.ends()).await?;
@@ -154,8 +167,16 @@ pub(crate) async fn rows(client: &Client, of: Of, period: Period, most: i64) -> 
         Of::Opportunities => Part::Opportunity,
         Of::Topics => Part::Topic,
     };
-    let top = if of == Of::Topics { Top::CallsOfAtLeast(most, TOPIC_CALLS) } else { Top::Calls(most) };
-    let by_key = reports::by_key(client, part, period.ends(), top).await?;
+    let least = if of == Of::Topics { TOPIC_CALLS } else { 0 };
+    let mut by_key = Vec::new();
+    if let Some(days) = period.kept_ready(today).filter(|_| part.is_kept_as_calls() && most <= ON_PAGE) {
+        by_key = reports::top(client, part, days, least, most).await?;
+    }
+    // A page shows less of customers than a sheet has, and there are many of them.
+    let sums = if part.is_kept_as_calls() && most <= ON_PAGE { Summed::Few } else { Summed::All };
+    if by_key.is_empty() {
+        by_key = reports::by_key(client, part, period.ends(), Top { most, least }, sums).await?;
+    }
     let keys: Vec<&str> = by_key.iter().map(|row| row.key.as_str()).collect();
     let mut names = reports::names(client, part, &keys).await?;
     let row = |by: reports::By| {
@@ -214,7 +235,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         None => Period::last(arguments.days, today),
     };
     let failed = "the figures could not be read";
-    let rows = rows(&client, arguments.of, period, MOST).await.context(failed)?;
+    let rows = rows(&client, arguments.of, (period, today), MOST).await.context(failed)?;
     let progress = reports::progress(&client).await.context(failed)?;
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&as_json(arguments.of, period, &rows, &progress))?);
@@ -278,6 +299,10 @@ mod tests {
                 "{from}"
             );
         }
+        assert_eq!(
+            (Period::last(90, today).kept_ready(today), Period::last(30, today).kept_ready(today)),
+            (Some(90), None)
+        );
         assert_eq!(Period::last(3, today).days().collect::<Vec<_>>(), [day("11-28"), day("11-29"), day("11-30")]);
         for wrong in ["", "2026-13", "november", "2026-11-30"] {
             assert_eq!(Period::month(wrong), None, "{wrong}");

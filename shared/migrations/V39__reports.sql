@@ -47,6 +47,20 @@ create table report_figures (
     primary key (part, day, key)
 );
 
+-- Companies, opportunities and topics with the most calls of the last 90 and 365 days, added up once an hour: for a year these are hundreds of
+-- thousands of rows.
+create table report_tops (
+    part        text not null,
+    days        integer not null,
+    key         text not null,
+    inbound     integer not null,
+    missed      integer not null,
+    outbound    integer not null,
+    talked_s    integer not null,
+    computed_at timestamptz not null,
+    primary key (part, days, key)
+);
+
 -- What these are called now.
 create table report_names (
     part text not null,

@@ -33,8 +33,6 @@ const DAYS: [i64; 5] = [1, 7, 30, 90, 365];
 const USUAL: i64 = 30;
 /// How many months can be chosen.
 const MONTHS: i64 = 13;
-/// Rows of a table on a page; the sheet has all.
-const ON_PAGE: i64 = 50;
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
@@ -88,7 +86,7 @@ impl Report {
     }
 
     async fn rows(&self, of: Of) -> base::error::Result<Vec<reports::Row>> {
-        reports::rows(&self.client, of, self.period, ON_PAGE).await
+        reports::rows(&self.client, of, (self.period, self.today), reports::ON_PAGE).await
     }
 
     /// All calls of the days that are over, and of as many before the period; `None` if the figures do not go back so far.
@@ -215,7 +213,7 @@ pub(super) async fn csv(State(console): State<Shared>, Query(filters): Query<Fil
     let client = console.database.client().await?;
     let today = reports::today(&client, &console.settings).await?;
     let of = Of::parse(&filters.of).unwrap_or(Of::Days);
-    let rows = reports::rows(&client, of, filters.period(today), reports::MOST).await?;
+    let rows = reports::rows(&client, of, (filters.period(today), today), reports::MOST).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.csv\"", of.as_str())),
@@ -228,7 +226,7 @@ pub(super) async fn csv(State(console): State<Shared>, Query(filters): Query<Fil
 pub(super) async fn json(State(console): State<Shared>, Query(filters): Query<Filters>) -> Page {
     let report = Report::load(&console, filters).await?;
     let of = Of::parse(&report.filters.of).unwrap_or(Of::Days);
-    let rows = reports::rows(&report.client, of, report.period, reports::MOST).await?;
+    let rows = reports::rows(&report.client, of, (report.period, report.today), reports::MOST).await?;
     let mut answer = reports::as_json(of, report.period, &rows, &report.progress);
     if let Some((over, before)) = report.compared().await? {
         answer["compared"] =

@@ -5,13 +5,14 @@
 //! person who has called. Keys are ids wherever there are any, so that a name that changes, changes everywhere ([`names`]).
 //!
 //! What could lead to a person, if only to people who have Sellsy at hand, is kept no longer than the calls themselves, and deleted with them:
-//! [`Part::is_kept_as_calls`].
+//! [`Part::is_kept_as_calls`]. There are far more rows of these, so the longest sums are kept ready ([`tops`]).
 
 mod calls;
 mod changed;
 mod messages;
 mod read;
 mod store;
+mod tops;
 
 use std::collections::BTreeMap;
 
@@ -19,9 +20,10 @@ pub use calls::{DayCall, of_day, with_numbers};
 pub use changed::{calls_changed, forget_details, mark, noted, search_begun};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 pub use messages::{Sent, claim, failed, sent, was_sent};
-pub use read::{By, Progress, Top, are_complete, by_day, by_key, by_weekday_and_hour, names, progress};
+pub use read::{By, Progress, Summed, Top, are_complete, by_day, by_key, by_weekday_and_hour, names, progress};
 use serde::Serialize;
 pub use store::{Begun, KnownDay, begin, days, first_call, forget_old, store};
+pub use tops::{TOP_DAYS, refresh_tops, top};
 
 /// What the calls of a day are divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -9,13 +9,13 @@ use maud::{Markup, html};
 
 use super::{
     super::{Page, Shared, format::count, layout::Visitor},
-    Filters, ON_PAGE, Report,
+    Filters, Report,
     pictures::{self, Series},
     share, shown,
     tables::{self, Columns, seconds},
     texts, trend,
 };
-use crate::reports::{Of, Row, mean};
+use crate::reports::{ON_PAGE, Of, Row, mean};
 
 fn panel(id: &str, title: &str, body: &Markup) -> Markup {
     let heading = format!("{id}-title");

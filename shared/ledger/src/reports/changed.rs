@@ -59,6 +59,7 @@ pub async fn forget_details(client: &tokio_postgres::Client, calls: &[i64], zone
     mark(client, &days, zone.iana_name().unwrap_or("UTC")).await?;
     let parts = Part::kept_as_calls();
     client.execute("delete from report_figures where part = any($1) and day = any($2)", &[&parts, &days]).await?;
+    client.execute("delete from report_tops", &[]).await?;
     forget_names(client).await
 }
 

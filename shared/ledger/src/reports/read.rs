@@ -26,27 +26,42 @@ pub struct By {
     pub sums: Sums,
 }
 
-/// Which of many keys.
+/// Which of many keys: so many, those with the most calls, of at least so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Top {
-    /// Those with the most calls.
-    Calls(i64),
-    /// The same, of at least so many.
-    CallsOfAtLeast(i64, i64),
+pub struct Top {
+    pub most: i64,
+    pub least: i64,
 }
 
+/// What is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Summed {
+    All,
+    /// Calls by direction, missed ones, and talk time: a third of the work.
+    Few,
+}
+
+const FEW: [&str; 4] = ["inbound", "missed", "outbound", "talked_s"];
+
 /// From a day on, and before another. Those with the most calls come first.
-pub async fn by_key(client: &Client, part: Part, (from, until): (Date, Date), top: Top) -> Result<Vec<By>> {
-    let (most, least) = match top {
-        Top::Calls(most) => (most, 0),
-        Top::CallsOfAtLeast(most, least) => (most, least),
+pub async fn by_key(
+    client: &Client,
+    part: Part,
+    (from, until): (Date, Date),
+    top: Top,
+    summed: Summed,
+) -> Result<Vec<By>> {
+    let sum = |name: &&str| match summed {
+        Summed::Few if !FEW.contains(name) => "0::bigint".to_owned(),
+        _ => format!("sum({name})::bigint"),
     };
+    let sums_of: Vec<_> = Sums::NAMES.iter().map(sum).collect();
     let sql = format!(
         "select key, {} from report_figures where part = $1 and day >= $2 and day < $3 group by key
-         having sum(inbound + outbound) >= $5 order by sum(inbound + outbound) desc, sum(talked_s) desc, key limit $4",
-        *SUMMED
+         having sum(inbound) + sum(outbound) >= $5 order by sum(inbound) + sum(outbound) desc, sum(talked_s) desc, key limit $4",
+        sums_of.join(", ")
     );
-    let rows = client.query(&sql, &[&part.as_str(), &from, &until, &most, &least]).await?;
+    let rows = client.query(&sql, &[&part.as_str(), &from, &until, &top.most, &top.least]).await?;
     Ok(rows.iter().map(|row| By { key: row.get(0), sums: sums(row, 1) }).collect())
 }
 
