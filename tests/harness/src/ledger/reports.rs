@@ -8,7 +8,7 @@ impl Ledger {
     /// All rows of the figures of a part (`all`, `company` …), and what their keys are called.
     pub async fn report_rows(&self, part: &str) -> Result<Vec<String>> {
         let sql = "select f::text || coalesce(' ' || n.name, '') from report_figures f left join report_names n using (part, key)
-                    where part = $1 order by day, key";
+                    where f.part = $1 order by f.day, f.key";
         self.rows(sql, &[&part]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
