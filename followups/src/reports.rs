@@ -70,7 +70,7 @@ async fn turn(database: &Database, settings: &Settings) -> Result<usize> {
         computed += 1;
         time::sleep(BETWEEN).await;
     }
-    reports::forget_old(&client, days.oldest(), days.reach()).await?;
+    reports::forget_before(&client, days.oldest(), days.reach()).await?;
     reports::refresh_tops(&client, days.now.date()).await?;
     Ok(computed)
 }

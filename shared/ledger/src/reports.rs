@@ -22,7 +22,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 pub use messages::{Sent, claim, failed, sent, was_sent};
 pub use read::{By, Progress, Summed, Top, are_complete, by_day, by_key, by_weekday_and_hour, names, progress};
 use serde::Serialize;
-pub use store::{Begun, KnownDay, begin, days, first_call, forget_old, store};
+pub use store::{Begun, KnownDay, begin, days, first_call, forget_before, store};
 pub use tops::{TOP_DAYS, refresh_tops, top};
 
 /// What the calls of a day are divided by.

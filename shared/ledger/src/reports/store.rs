@@ -106,7 +106,7 @@ pub async fn store(client: &mut Client, begun: Begun, figures: &Figures, may_shr
 }
 
 /// Deletes figures of days before `all`, and before `details` those that could lead to a person; then names that stand nowhere any more.
-pub async fn forget_old(client: &Client, all: Date, details: Date) -> Result<()> {
+pub async fn forget_before(client: &Client, all: Date, details: Date) -> Result<()> {
     let old = "delete from report_figures where day < $1 or part = any($2) and day < $3";
     let removed = client.execute(old, &[&all, &Part::kept_as_calls(), &details]).await?;
     client.execute("delete from report_days where day < $1", &[&all]).await?;
