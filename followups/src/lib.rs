@@ -4,7 +4,7 @@
 //! A message only says that something may follow from a call ([`notice`]): the ledger then has a row for it, which is due at a time. When it is,
 //! the ledger hands it on ([`turn`]), and what follows is brought to what it should be ([`carry`]). For a task, [`plan`] decides, and [`wanted`] says
 //! what it says, from the calls and the rules alone. So the order of messages does not matter, and one that is lost costs time only.
-//! [`missed`] are the rules about missed calls. A task whose id the ledger does not know is found by its marker ([`text`]), and what a person
+//! [`missed`] are the rules about missed calls, and [`reports`] counts all calls for the people who pay for it. A task whose id the ledger does not know is found by its marker ([`text`]), and what a person
 //! has done with one is seen by how it stood ([`face`]).
 
 mod about;
@@ -19,6 +19,7 @@ pub mod missed;
 mod notice;
 mod plan;
 mod prospect;
+mod reports;
 mod smart_tags;
 mod step;
 mod steps;
@@ -61,6 +62,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     if settings.rules.have_followups() {
         worker.spawn_until_shutdown(turn::run(notice.clone(), worker.publisher.clone()));
     }
+    worker.spawn_until_shutdown(reports::run(worker.database.clone(), settings.clone()));
     let carry = carry::Carry {
         database: worker.database.clone(),
         labels: labels::Labels::new(sellsy.clone()),

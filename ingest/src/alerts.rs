@@ -16,6 +16,7 @@ mod receivers;
 mod signs;
 mod standing;
 mod told;
+mod weekly;
 mod words;
 
 use base::settings::{AlertChannel, Settings};
@@ -34,6 +35,7 @@ pub(crate) fn start(worker: &mut Worker) -> anyhow::Result<()> {
     }
     let names: Vec<_> = receivers.iter().map(|receiver| receiver.channel().as_str()).collect();
     tracing::info!(receivers = names.join(", "), "Somebody is told when something is wrong.");
+    let weeklies = weeklies(worker)?;
     let deliveries: Vec<_> = receivers.into_iter().map(|receiver| delivery(worker, receiver)).collect();
     let check = Check {
         database: worker.database.clone(),
@@ -45,7 +47,32 @@ pub(crate) fn start(worker: &mut Worker) -> anyhow::Result<()> {
     for delivery in deliveries {
         worker.spawn_until_shutdown(delivery.run());
     }
+    for weekly in weeklies {
+        worker.spawn_until_shutdown(weekly.run());
+    }
     Ok(())
+}
+
+/// The weekly message, for each receiver that gets it.
+fn weeklies(worker: &Worker) -> anyhow::Result<Vec<weekly::Weekly>> {
+    let settings = &worker.settings;
+    let Some(day) = settings.reports.weekly else { return Ok(Vec::new()) };
+    let weekly = |receiver: Receiver| weekly::Weekly {
+        database: worker.database.clone(),
+        receiver,
+        day,
+        words: words(settings),
+    };
+    let wanted = |receiver: &Receiver| settings.reports.weekly_to.contains(&receiver.channel());
+    Ok(receivers::of(&settings.alerts)?.into_iter().filter(wanted).map(weekly).collect())
+}
+
+fn words(settings: &Settings) -> words::Words {
+    words::Words {
+        language: settings.log_language,
+        time_zone: settings.time_zone.clone(),
+        console_url: settings.console_url.clone(),
+    }
 }
 
 fn delivery(worker: &Worker, receiver: Receiver) -> Delivery {
@@ -55,11 +82,7 @@ fn delivery(worker: &Worker, receiver: Receiver) -> Delivery {
         database: worker.database.clone(),
         kinds: settings.alerts.kinds.wanted_by(channel).collect(),
         receiver,
-        words: words::Words {
-            language: settings.log_language,
-            time_zone: settings.time_zone.clone(),
-            console_url: settings.console_url.clone(),
-        },
+        words: words(settings),
     }
 }
 

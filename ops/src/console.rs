@@ -35,6 +35,7 @@ mod overview;
 mod pinned;
 mod queues;
 mod reasons;
+mod reports;
 mod routes;
 mod rules;
 mod saved;

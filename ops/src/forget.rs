@@ -28,9 +28,11 @@ use base::{
 use broker::event::Event;
 use clap::Args;
 use ingest::inbox;
+use jiff::tz::TimeZone;
 use ledger::{
     erase::{self, Concerned},
     messages::{self, Talked},
+    reports,
 };
 use resolver::{directory::store, pins};
 use tokio_util::sync::CancellationToken;
@@ -112,7 +114,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let readiness = Readiness::default();
     let dead_letters = DeadLetters::new(database, settings, &readiness, links_down.clone());
     dead_letters.open(&readiness).await?;
-    let result = forget(database, &dead_letters, (&settings.regions, &settings.rules), &number, arguments).await;
+    let result = forget(database, &dead_letters, settings, &number, arguments).await;
     links_down.cancel();
     result
 }
@@ -120,10 +122,11 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 async fn forget(
     database: &Database,
     dead_letters: &DeadLetters,
-    countries: Countries<'_>,
+    settings: &Settings,
     number: &E164,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
+    let countries = (&settings.regions, &*settings.rules);
     let mut client = patient(database).await?;
     let (readers, found) = find(&client, dead_letters, countries, number).await?;
     print::found(&found, arguments)?;
@@ -143,7 +146,7 @@ async fn forget(
             return Ok(ExitCode::FAILURE);
         }
     }
-    let erased = erase_all(&mut client, countries, number, found, readers).await?;
+    let erased = erase_all(&mut client, countries, &settings.time_zone, number, found, readers).await?;
     print::erased(&erased, arguments)?;
     Ok(if erased.remains { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -166,11 +169,12 @@ pub(crate) struct Erased {
 async fn erase_all(
     client: &mut Client,
     countries: Countries<'_>,
+    zone: &TimeZone,
     number: &E164,
     found: Found,
     readers: Readers,
 ) -> anyhow::Result<Erased> {
-    erase(client, number, &found, readers).await.context("not everything was erased; run it again")?;
+    erase(client, number, &found, zone, readers).await.context("not everything was erased; run it again")?;
     let remaining = calls_about(client, number, countries).await?;
     let remains = !remaining.is_empty() || !conversations_about(client, number).await?.is_empty();
     Ok(Erased { found, remains })
@@ -194,6 +198,7 @@ pub(crate) async fn forget_now(
     database: &Database,
     dead_letters: &DeadLetters,
     countries: Countries<'_>,
+    zone: &TimeZone,
     number: &E164,
 ) -> anyhow::Result<Option<Erased>> {
     dead_letters.prepare().await?;
@@ -203,7 +208,7 @@ pub(crate) async fn forget_now(
         readers.close().await;
         return Ok(None);
     }
-    erase_all(&mut client, countries, number, found, readers).await.map(Some)
+    erase_all(&mut client, countries, zone, number, found, readers).await.map(Some)
 }
 
 async fn find(
@@ -274,10 +279,17 @@ fn has_number(call: &Concerned, number: &E164, (regions, rules): Countries<'_>) 
 
 /// Erases the database's part in one transaction, the inbox first because it would bring the rest back; removes the dead
 /// letters once that is committed.
-async fn erase(client: &mut Client, number: &E164, found: &Found, readers: Readers) -> anyhow::Result<()> {
+async fn erase(
+    client: &mut Client,
+    number: &E164,
+    found: &Found,
+    zone: &TimeZone,
+    readers: Readers,
+) -> anyhow::Result<()> {
     let transaction = client.transaction().await?;
     inbox::remove(transaction.client(), &found.inbox).await?;
     let calls: Vec<i64> = found.calls.iter().map(|call| call.call_id).collect();
+    reports::forget_details(transaction.client(), &calls, zone).await?;
     erase::calls(transaction.client(), &calls).await?;
     let conversations: Vec<String> = found.conversations.iter().map(|talked| talked.conversation.clone()).collect();
     messages::erase(transaction.client(), &conversations).await?;

@@ -32,6 +32,7 @@ mod pins;
 mod prospects;
 mod ready;
 mod relink;
+mod reports;
 mod rules;
 mod search;
 mod tokens;
@@ -197,6 +198,9 @@ enum Command {
         #[arg(value_parser = ready::address)]
         url: Option<String>,
     },
+    /// Figures of calls by day, hour, line, team, agent, company, opportunity or topic; as a table, CSV or JSON
+    #[command(after_help = reports::EXAMPLES)]
+    Report(reports::Arguments),
     /// Moves a call to another record, where it stays
     #[command(after_help = relink::EXAMPLES)]
     Relink(relink::Arguments),
@@ -428,6 +432,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Relink(arguments) => {
             with_installation(deed, sellsy, FEW_CONNECTIONS, async |i| {
                 relink::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Report(arguments) => {
+            with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
+                reports::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }

@@ -1,6 +1,7 @@
 //! Alerts: each receiver is told once, by all replicas together, that something is wrong, and once that it is over.
 
 mod receivers;
+mod weekly;
 
 use std::time::Duration;
 

@@ -42,6 +42,7 @@ mod prospects;
 mod reconcile;
 mod refused;
 mod replicas;
+mod reports;
 mod restore;
 mod retention;
 mod roles;

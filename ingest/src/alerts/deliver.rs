@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time;
 
 use super::{
-    message::{self, Message},
+    message::{self, Message, State},
     receivers::Receiver,
     standing,
     told::{self, Told},
@@ -83,7 +83,7 @@ impl Delivery {
     }
 
     fn say_sent(&self, message: &Message) {
-        let (receiver, kind, over) = (self.channel().as_str(), message.kind.as_str(), message.is_over);
+        let (receiver, kind, over) = (self.channel().as_str(), message.kind, message.state == State::Over);
         tracing::info!(receiver, kind, over, "An alert was sent.");
     }
 }

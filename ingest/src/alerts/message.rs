@@ -10,10 +10,30 @@ use super::{
     words::{Link, Words},
 };
 
+/// What the message is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Begun,
+    Over,
+    /// Nothing is wrong: it tells how things are.
+    Report,
+}
+
+impl State {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Over => "over",
+            Self::Report => "report",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Message {
-    pub(super) kind: AlertKind,
-    pub(super) is_over: bool,
+    /// As programs know it.
+    pub(super) kind: &'static str,
+    pub(super) state: State,
     /// What it is about, for a subject line.
     pub(super) title: String,
     /// What is wrong and what to do, or that it is over.
@@ -35,8 +55,8 @@ pub(super) fn message(kind: AlertKind, due: Due, wrong: &[Wrong], words: &Words,
     };
     let wrong = if is_over { &[] } else { wrong };
     Message {
-        kind,
-        is_over,
+        kind: kind.as_str(),
+        state: if is_over { State::Over } else { State::Begun },
         title: words.title(kind, is_over),
         text: words.text(kind, is_over, wrong),
         when: words.when(since, lasted),

@@ -20,7 +20,7 @@ pub(super) struct Link {
 }
 
 impl Words {
-    fn of<T>(&self, french: T, english: T) -> T {
+    pub(super) fn of<T>(&self, french: T, english: T) -> T {
         match self.language {
             Language::French => french,
             Language::English => english,

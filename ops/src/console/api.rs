@@ -178,6 +178,11 @@ fn told(method: &str, path: &str) -> Option<Told> {
             &[],
         ),
         ("POST", "/api/followups/retry") => ("Has one looked at now, by its `key`", &[], &["key"]),
+        ("GET", "/api/reports") => (
+            "Figures of calls: `of` days, hours, lines, teams, agents, companies, opportunities or topics; of the last `days` (1, 7, 30, 90, 365) or a `month` (2026-11)",
+            &["of", "days", "month"],
+            &[],
+        ),
         ("GET", "/api/audit") => ("What was done by hand, newest first", &["who", "act", "before"], &[]),
         ("POST", "/api/calls/{call}/relink") => (
             "Moves the call to another record: `to` is individual:2005, `opportunity` no for none",

@@ -169,7 +169,7 @@ impl Bars {
 }
 
 /// The height of the chart in calls: the next round number with a whole half, and never zero.
-fn ceiling(highest: i64) -> i64 {
+pub(super) fn ceiling(highest: i64) -> i64 {
     const ROUND: [i64; 10] = [2, 4, 6, 8, 10, 12, 16, 20, 30, 40];
     let mut unit = 1;
     loop {

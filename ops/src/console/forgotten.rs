@@ -78,7 +78,8 @@ pub(super) async fn erase(
     let task = tokio::spawn(async move {
         let _reading = READING.lock().await;
         let countries = (&this.settings.regions, &*this.settings.rules);
-        Box::pin(forget::forget_now(&this.database, &this.dead_letters, countries, &number)).await
+        Box::pin(forget::forget_now(&this.database, &this.dead_letters, countries, &this.settings.time_zone, &number))
+            .await
     });
     let erased = task.await??;
     let Some(erased) = erased else {

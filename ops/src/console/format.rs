@@ -96,6 +96,21 @@ pub(super) fn decimal(lang: Lang, number: f64) -> String {
     if lang == Lang::French { text.replace('.', ",") } else { text }
 }
 
+/// A share, in whole percent.
+pub(super) fn percent(lang: Lang, part: i64, whole: i64) -> String {
+    let space = if lang == Lang::French { '\u{202f}' } else { '\u{a0}' };
+    format!("{}{space}%", (part * 200 + whole) / (whole * 2).max(1))
+}
+
+/// A number of days; `one` is what a single day is called.
+pub(super) fn number_of_days(lang: Lang, days: i64, one: &str) -> String {
+    match (days, lang) {
+        (1, _) => one.to_owned(),
+        (days, Lang::French) => format!("{days} jours"),
+        (days, Lang::English) => format!("{days} days"),
+    }
+}
+
 /// A duration in its most significant unit.
 pub(super) fn span(lang: Lang, seconds: i64) -> String {
     let day = if lang == Lang::French { "j" } else { "d" };
@@ -192,6 +207,8 @@ mod tests {
             (duration(59), duration(61), duration(3720)),
             ("59 s".into(), "1 min 01 s".into(), "1 h 02 min".into())
         );
+        let percents = [(0, 3), (1, 3), (2, 3), (1, 2), (3, 3)].map(|(part, whole)| percent(Lang::French, part, whole));
+        assert_eq!(percents.map(|text| text.replace('\u{202f}', "")), ["0%", "33%", "67%", "50%", "100%"]);
         assert_eq!((count(999), count(-1_234_567)), ("999".into(), "−1\u{202f}234\u{202f}567".into()));
     }
 }

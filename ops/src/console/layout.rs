@@ -22,6 +22,7 @@ pub(super) enum Section {
     Messages,
     Dead,
     Directory,
+    Reports,
     Check,
     Audit,
 }
@@ -36,6 +37,7 @@ pub(super) fn page(visitor: &Visitor, section: Section, title: &str, body: &Mark
         (Section::Messages, "/messages", texts.text_messages, "s"),
         (Section::Dead, "/dead", texts.dead_letters, "d"),
         (Section::Directory, "/directory", texts.directory, "y"),
+        (Section::Reports, "/reports", texts.reports, "r"),
         (Section::Check, "/check", texts.acts.check, "v"),
         (Section::Audit, "/audit", texts.audit, "a"),
     ];

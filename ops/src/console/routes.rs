@@ -15,7 +15,7 @@ use super::{
     MAX_FORM, Shared, again, api, audit,
     auth::{self, Needed},
     backfill, by_hand, call, calls, checked, conversations, dead, directory, followups, forgotten, in_sellsy, layout,
-    letter, missed, overview, pinned, rules, saved, webhook,
+    letter, missed, overview, pinned, reports, rules, saved, webhook,
 };
 use crate::access::Role;
 
@@ -77,6 +77,11 @@ pub(super) fn all() -> Vec<Route> {
         // It changes nothing, and may cost requests.
         asks("/directory", post(directory::explain)),
         act(Operator, "directory_sync", "/directory/sync", post(directory::sync)),
+        page(Viewer, "/reports", get(reports::page)),
+        page(Viewer, "/reports/people", get(reports::people)),
+        page(Viewer, "/reports/customers", get(reports::customers)),
+        page(Viewer, "/reports/conversations", get(reports::conversations)),
+        page(Viewer, "/reports.csv", get(reports::csv)),
         page(Viewer, "/check", get(checked::page)),
         act(Operator, "check", "/check", post(checked::run)),
         page(Viewer, "/webhook", get(webhook::page)),
@@ -114,6 +119,7 @@ pub(super) fn all() -> Vec<Route> {
         act(Admin, "drop", "/api/dead/drop", post(dead::drop_selected)),
         page(Viewer, "/api/directory", get(api::directory)),
         act(Operator, "directory_sync", "/api/directory/sync", post(directory::sync)),
+        page(Viewer, "/api/reports", get(reports::json)),
         page(Viewer, "/api/check", get(checked::json)),
         act(Operator, "check", "/api/check", post(checked::run)),
         page(Operator, "/api/webhook", get(webhook::status)),

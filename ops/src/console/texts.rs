@@ -67,6 +67,8 @@ macro_rules! texts {
     };
 }
 
+pub(super) use texts;
+
 mod acts;
 
 texts! {
@@ -78,6 +80,7 @@ texts! {
     call: "Appel", "Call";
     dead_letters: "Messages en échec", "Dead letters";
     directory: "Annuaire", "Directory";
+    reports: "Rapports", "Reports";
     navigation: "Navigation principale", "Main navigation";
     pages: "Pages", "Pages";
     skip: "Aller au contenu", "Skip to content";
@@ -510,21 +513,39 @@ texts! {
     read_changes: "Lire les changements maintenant", "Read changes now";
 }
 
+/// Both languages have every text, with the same placeholders, and the typography of each.
+#[cfg(test)]
+pub(super) fn check(all: &[(&str, &str, &str)]) {
+    for (name, french, english) in all {
+        assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
+        for placeholder in [
+            "{}",
+            "{from}",
+            "{to}",
+            "{at}",
+            "{calls}",
+            "{missed}",
+            "{all}",
+            "{most}",
+            "{by}",
+            "{until}",
+            "{aircall}",
+            "{sellsy}",
+        ] {
+            assert_eq!(french.contains(placeholder), english.contains(placeholder), "{name}: {placeholder}");
+        }
+        for before in [" :", " ;", " !", " ?", "« ", " »", " %"] {
+            assert!(!french.contains(before), "{name}: use a narrow no-break space in {before:?}");
+        }
+        assert!(!french.contains('\'') && !english.contains('\''), "{name}: use ’ as the apostrophe");
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn both_languages_have_every_text_with_the_same_placeholders() {
-        for (name, french, english) in ALL.iter().chain(acts::ALL) {
-            assert!(!french.trim().is_empty() && !english.trim().is_empty(), "{name}");
-            for placeholder in ["{}", "{all}", "{most}", "{by}", "{from}", "{until}", "{aircall}", "{sellsy}"] {
-                assert_eq!(french.contains(placeholder), english.contains(placeholder), "{name}: {placeholder}");
-            }
-            for before in [" :", " ;", " !", " ?", "« ", " »", " %"] {
-                assert!(!french.contains(before), "{name}: use a narrow no-break space in {before:?}");
-            }
-            assert!(!french.contains('\'') && !english.contains('\''), "{name}: use ’ as the apostrophe");
-        }
+        super::check(super::ALL);
+        super::check(super::acts::ALL);
     }
 }

@@ -13,6 +13,7 @@ mod parts;
 mod problems;
 mod raw;
 mod read;
+mod reports;
 mod values;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -26,6 +27,7 @@ pub use language::Language;
 pub use links::{CallLink, Links};
 pub use problems::Problems;
 use raw::Raw;
+pub use reports::Reports;
 pub use values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings};
 
 impl Settings {

@@ -15,6 +15,7 @@ pub mod messages;
 pub mod missed;
 pub mod reconciliation;
 pub mod replicas;
+pub mod reports;
 pub mod resolution;
 pub mod snapshot;
 pub mod timeline;

@@ -114,16 +114,17 @@ struct Decided {
 pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
     // The view finds calls by the time of their start.
     let sql = select("select call_id from console_calls where started_at >= $1");
-    Ok(seen(&client.query(&sql, &[&since]).await?))
+    Ok(client.query(&sql, &[&since]).await?.iter().filter_map(one).collect())
 }
 
 /// The calls with a number whose last digits are these, that began since then, in no order.
 pub async fn with_digits(client: &Client, digits: &str, since: Timestamp) -> Result<Vec<Seen>> {
     static SQL: LazyLock<String> = LazyLock::new(|| select(&format!("{} and started_at >= $2", with_number("$1"))));
-    Ok(seen(&client.prepared_query(&SQL, &[&digits, &since]).await?))
+    Ok(client.prepared_query(&SQL, &[&digits, &since]).await?.iter().filter_map(one).collect())
 }
 
-fn select(ids: &str) -> String {
+/// The statement whose rows [`one`] reads. `ids` selects the calls.
+pub(crate) fn select(ids: &str) -> String {
     // A row has much more than this: notes, insights, all candidates.
     format!(
         "select c.call_id, jsonb_strip_nulls(to_jsonb(s) || jsonb_build_object('id', c.call_id)),
@@ -137,20 +138,18 @@ fn select(ids: &str) -> String {
     )
 }
 
-fn seen(rows: &[Row]) -> Vec<Seen> {
-    let one = |row: &Row| {
-        let decided: Option<Decided> = db::readable(row, 2);
-        let (rule, record) = decided.map_or((None, None), |decided| (Some(decided.rule), decided.record));
-        Some(Seen {
-            call_id: CallId(row.get(0)),
-            call: db::readable(row, 1)?,
-            rule,
-            caller: record.as_ref().map(|record| record.name.clone()),
-            is_decided: row.get(3),
-            record,
-        })
-    };
-    rows.iter().filter_map(one).collect()
+/// `None` if the call cannot be read, perhaps because a newer version wrote it.
+pub(crate) fn one(row: &Row) -> Option<Seen> {
+    let decided: Option<Decided> = db::readable(row, 2);
+    let (rule, record) = decided.map_or((None, None), |decided| (Some(decided.rule), decided.record));
+    Some(Seen {
+        call_id: CallId(row.get(0)),
+        call: db::readable(row, 1)?,
+        rule,
+        caller: record.as_ref().map(|record| record.name.clone()),
+        is_decided: row.get(3),
+        record,
+    })
 }
 
 /// What was missed, oldest first. A call that is not among these reaches nobody.

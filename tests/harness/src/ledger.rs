@@ -9,6 +9,7 @@ mod cost;
 mod directory;
 mod followups;
 mod lock;
+mod reports;
 mod searched;
 mod state;
 mod time;

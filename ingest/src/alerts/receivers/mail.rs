@@ -72,7 +72,7 @@ impl Mail {
     }
 
     fn addressed(&self, message: &Message) -> MessageBuilder {
-        let (kind, at, domain) = (message.kind.as_str(), message.at.as_microsecond(), self.from.email.domain());
+        let (kind, at, domain) = (message.kind, message.at.as_microsecond(), self.from.email.domain());
         let id = format!("<{kind}.{at}@{domain}>");
         let message = lettre::Message::builder()
             .from(self.from.clone())

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::message::Message;
+use super::super::message::{Message, State};
 
 pub(super) fn json(message: &Message) -> Value {
-    let sign = if message.is_over { ":white_check_mark:" } else { ":red_circle:" };
+    let sign = match message.state {
+        State::Begun => ":red_circle:",
+        State::Over => ":white_check_mark:",
+        State::Report => ":bar_chart:",
+    };
     let mut beside = escaped(&message.when);
     if let Some(link) = &message.link {
         beside.push_str(&format!(" <{}|{}>", escaped(&link.url), escaped(link.label)));

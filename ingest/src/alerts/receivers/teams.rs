@@ -3,10 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::super::message::Message;
+use super::super::message::{Message, State};
 
 pub(super) fn json(message: &Message) -> Value {
-    let colour = if message.is_over { "good" } else { "attention" };
+    let colour = match message.state {
+        State::Begun => "attention",
+        State::Over => "good",
+        State::Report => "accent",
+    };
     // Cards have no signs for code, and show them.
     let text = message.text.replace('`', "");
     let mut card = json!({

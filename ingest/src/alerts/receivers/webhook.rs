@@ -11,8 +11,8 @@ pub(super) const SIGNATURE: &str = "x-callbridge-signature";
 
 pub(super) fn json(message: &Message) -> Value {
     let mut json = json!({
-        "kind": message.kind.as_str(),
-        "state": if message.is_over { "over" } else { "begun" },
+        "kind": message.kind,
+        "state": message.state.as_str(),
         "text": message.text,
         "at": message.at,
         "since": message.since,

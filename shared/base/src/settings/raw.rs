@@ -187,6 +187,18 @@ pub(super) struct Raw {
     /// Which kinds of alerts are sent: * for all, parked,worker_gone, or for each receiver slack:parked,worker_gone;mail:*
     #[arg(long, env, default_value = "*")]
     pub(super) alert_kinds: String,
+    /// How often followups computes the figures of reports
+    #[arg(long, env, default_value = "5m")]
+    pub(super) report_every: String,
+    /// After how many days these figures are deleted
+    #[arg(long, env, default_value = "800")]
+    pub(super) report_days: String,
+    /// Day on which the receivers of alerts get a summary of the last seven days, at 8 in TIME_ZONE: monday to sunday, or off
+    #[arg(long, env, default_value = "off")]
+    pub(super) report_weekly: String,
+    /// Which of them get it: * for all, or webhook, slack, teams, mail with commas between them
+    #[arg(long, env, default_value = "*")]
+    pub(super) report_weekly_to: String,
     /// How many messages of a queue a worker handles at the same time
     #[arg(long, env, default_value = "32")]
     pub(super) concurrency: String,

@@ -21,6 +21,7 @@ use super::{
     parts::{list, parsed, secret, url},
     problems::Problems,
     raw::Raw,
+    reports,
     values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
 };
 use crate::{
@@ -74,6 +75,8 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
     let console_url = given(raw.console_url.as_deref(), |text| url(problems, "CONSOLE_URL", text, &["https", "http"]));
     let console = console::access(raw, needs.console_password, console_url.clone().flatten().as_deref(), problems);
     let alerts = alerts(raw, problems);
+    let report_every = every(problems, "REPORT_EVERY", &raw.report_every);
+    let reports = reports::reports(raw, report_every, problems);
     let concurrency: Option<NonZeroU16> = parsed(problems, "CONCURRENCY", &raw.concurrency, "a number from 1 to 65535");
     let log_format =
         one_of(problems, "LOG_FORMAT", &raw.log_format, &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
@@ -109,6 +112,7 @@ pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<S
         console_url: console_url?,
         console: console?,
         alerts: alerts?,
+        reports: reports?,
         concurrency: concurrency?.get(),
         rust_log: raw.rust_log.clone(),
         log_format: log_format?,

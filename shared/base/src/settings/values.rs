@@ -10,6 +10,7 @@ use super::{
     console::Access,
     language::Language,
     links::{CallLink, Links},
+    reports::Reports,
 };
 use crate::{phone::Regions, rules::Rules};
 
@@ -55,6 +56,7 @@ pub struct Settings {
     pub console: Access,
     /// Only ingest reads it.
     pub alerts: Alerts,
+    pub reports: Reports,
     pub concurrency: u16,
     pub rust_log: String,
     pub log_format: LogFormat,
