@@ -215,7 +215,7 @@ enum Command {
         #[arg(allow_hyphen_values = true)]
         number: String,
     },
-    /// Aircall's webhooks: whether one delivers all events that are needed, and creating or repairing it
+    /// Webhooks: whether Aircall delivers all events that are needed; making, repairing and deleting those of Aircall and Sellsy
     #[command(
         subcommand,
         after_help = "Examples:\n  callbridge webhook status\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall"
@@ -448,7 +448,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             .await
         }
         Command::Webhook(command) => {
-            with_installation(deed, aircall, FEW_CONNECTIONS, async |i| {
+            let needs = if command.vendor() == base::ids::Vendor::Sellsy { sellsy } else { aircall };
+            with_installation(deed, needs, FEW_CONNECTIONS, async |i| {
                 webhook::run(&i.database, &i.settings, &command).await
             })
             .await

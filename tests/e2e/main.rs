@@ -60,6 +60,7 @@ mod traces;
 mod unclear;
 mod vendors;
 mod webhook;
+mod webhook_tokens;
 
 /// Longer than anything should take on a busy machine with two cores.
 const SOON: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,7 +1,10 @@
 //! Aircall: its credential, the webhook and its events, the clock.
 
-use base::{db::Database, error::with_causes, settings::Settings};
-use ingest::webhooks::{self, Health};
+use base::{db::Database, error::with_causes, ids::Vendor, settings::Settings};
+use ingest::{
+    tokens::Tokens,
+    webhooks::{self, Health},
+};
 use jiff::Timestamp;
 use vendors::{
     aircall::Aircall,
@@ -47,13 +50,22 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     let Some(clock) = clock else { return stop_after(ping) };
     let webhook = look("Aircall webhook", async {
         // It is known by its token.
-        if settings.aircall.webhook_tokens.is_empty() {
-            return Verdict::not_checked("AIRCALL_WEBHOOK_TOKENS is missing");
-        }
+        let tokens = match database.client().await {
+            Ok(client) => Tokens::set_for_aircall(&settings.aircall).with_noted(&client, Vendor::Aircall).await,
+            Err(e) => Err(e),
+        };
+        let tokens = match tokens {
+            Ok(tokens) if tokens.is_empty() => {
+                let says = "there is no token of a webhook, neither noted in the database nor in AIRCALL_WEBHOOK_TOKENS: ingest refuses every webhook";
+                return Verdict::failed(says, format!("make the webhook: {INSTALL}"));
+            }
+            Ok(tokens) => tokens,
+            Err(e) => return Verdict::not_checked(format!("the tokens of webhooks cannot be read: {e}")),
+        };
         match aircall.webhooks().await {
             Ok(all) => {
                 let needed = webhooks::needed(&settings.rules);
-                webhook_verdict(webhooks::health(&all, &settings.aircall.webhook_tokens, &needed), needed.len())
+                webhook_verdict(webhooks::health(&all, &tokens, &needed), needed.len())
             }
             Err(e) => rules::api(&e, "AIRCALL_API_URL", CREDENTIAL),
         }
@@ -75,8 +87,8 @@ fn webhook_verdict(health: Health, needed: usize) -> Verdict {
             format!("make sure that ingest can be reached from outside, then enable it: {INSTALL}"),
         ),
         Health::None => Verdict::failed(
-            "the account has no webhook with a token of AIRCALL_WEBHOOK_TOKENS",
-            format!("create one and add its token to AIRCALL_WEBHOOK_TOKENS: {INSTALL}"),
+            "the account has no webhook with a token that ingest accepts",
+            format!("make one: {INSTALL}"),
         ),
     }
 }

@@ -3,9 +3,11 @@
 use base::{
     db::Database,
     error::{Code, with_causes},
+    ids::Vendor,
     settings::{LogFallback, Settings},
 };
 use futures_util::future::join_all;
+use ingest::tokens::Tokens;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use vendors::{
@@ -52,7 +54,8 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         owner(&sellsy, settings)
     );
     let by_rules = by_rules::of_sellsy(&sellsy, settings, CREDENTIAL).await;
-    std::iter::once(log_in).chain(scopes).chain([quotas, owner]).chain(by_rules).collect()
+    let notices = look("Sellsy webhooks", notices(settings, database)).await;
+    std::iter::once(log_in).chain(scopes).chain([quotas, owner, notices]).chain(by_rules).collect()
 }
 
 /// Checks each scope by a request that needs it; the first answer also gives Sellsy's clock.
@@ -99,6 +102,22 @@ async fn quotas(sellsy: &Sellsy, settings: &Settings) -> Verdict {
             ),
         ),
         Err(e) => rules::api(&e, "SELLSY_API_URL", CREDENTIAL),
+    }
+}
+
+/// Whether Sellsy can say that a record has changed.
+async fn notices(settings: &Settings, database: &Database) -> Verdict {
+    let tokens = match database.client().await {
+        Ok(client) => Tokens::set_for_sellsy(&settings.sellsy).with_noted(&client, Vendor::Sellsy).await,
+        Err(e) => Err(e),
+    };
+    match tokens {
+        Ok(tokens) if tokens.is_empty() => Verdict::ok(
+            "none: changes in Sellsy are only read every DIRECTORY_SYNC_EVERY; to be told at once: \
+             callbridge webhook install --url https://<your host>/webhooks/sellsy",
+        ),
+        Ok(_) => Verdict::ok("Sellsy's webhooks can announce changes"),
+        Err(e) => Verdict::not_checked(format!("the tokens of webhooks cannot be read: {e}")),
     }
 }
 

@@ -26,21 +26,7 @@ pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Verdict::ok("complete").about("settings"));
     }
-    if !settings.aircall.webhook_tokens.is_empty() {
-        let tokens = Verdict::ok(format!("{} set", settings.aircall.webhook_tokens.len()));
-        findings.push(tokens.about("webhook tokens"));
-    }
-    let notices = match settings.sellsy.webhook_secret {
-        Some(_) => "Sellsy's webhooks can announce changes".to_owned(),
-        None => {
-            "SELLSY_WEBHOOK_SECRET is not set: changes in Sellsy are only read every DIRECTORY_SYNC_EVERY".to_owned()
-        }
-    };
-    findings.extend([
-        Verdict::ok(notices).about("Sellsy webhooks"),
-        template(settings).about("log template"),
-        by_rules::of_settings(settings),
-    ]);
+    findings.extend([template(settings).about("log template"), by_rules::of_settings(settings)]);
     findings
 }
 
@@ -48,21 +34,17 @@ pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
 fn missing(settings: &Settings) -> Vec<Finding> {
     let is_empty = |secret: &SecretString| secret.expose_secret().is_empty();
     let (aircall, sellsy) = (&settings.aircall, &settings.sellsy);
-    let token =
-        "set it to the token that `callbridge webhook install --url https://<your host>/webhooks/aircall` prints";
     let key = format!("set {AIRCALL_CREDENTIAL}");
     let client = format!("set {SELLSY_CREDENTIAL}");
     let needed = [
         ("AIRCALL_API_ID", is_empty(&aircall.api_id), "resolver and insights", key.as_str()),
         ("AIRCALL_API_TOKEN", is_empty(&aircall.api_token), "resolver and insights", &key),
-        ("AIRCALL_WEBHOOK_TOKENS", aircall.webhook_tokens.is_empty(), "ingest", token),
         ("SELLSY_CLIENT_ID", is_empty(&sellsy.client_id), "resolver, logger and followups", &client),
         ("SELLSY_CLIENT_SECRET", is_empty(&sellsy.client_secret), "resolver, logger and followups", &client),
     ];
     let missing = needed.into_iter().filter(|(_, is_missing, ..)| *is_missing);
     let finding = |(name, _, workers, cure): (&str, bool, &str, &str)| {
-        let verb = if workers == "ingest" { "does" } else { "do" };
-        Verdict::failed(format!("it is missing: {workers} {verb} not start"), cure).about(format!("setting {name}"))
+        Verdict::failed(format!("it is missing: {workers} do not start"), cure).about(format!("setting {name}"))
     };
     missing.map(finding).collect()
 }

@@ -29,7 +29,7 @@ pub(super) struct Raw {
     /// Aircall API token
     #[arg(long, env, hide_env_values = true)]
     pub(super) aircall_api_token: Option<String>,
-    /// Tokens of the Aircall webhooks that may call ingest, separated by commas
+    /// Tokens of Aircall webhooks that ingest accepts beside those that a command has noted in the database, separated by commas
     #[arg(long, env, hide_env_values = true)]
     pub(super) aircall_webhook_tokens: Option<String>,
     /// Ids of the Aircall numbers whose calls are handled, separated by commas; all when empty
@@ -60,7 +60,7 @@ pub(super) struct Raw {
     /// Staff who owns logs when neither the agent nor the record's owner is known
     #[arg(long, env)]
     pub(super) sellsy_default_owner_id: Option<String>,
-    /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; without it they are refused
+    /// Last part of the path of a Sellsy webhook that was made by hand, /webhooks/sellsy/SECRET, and its sign_key
     #[arg(long, env, hide_env_values = true)]
     pub(super) sellsy_webhook_secret: Option<String>,
     /// Most requests to Sellsy in a second, by all processes together

@@ -121,9 +121,6 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
     let hint = "create an API key in Aircall's Dashboard under Integrations";
     let api_id = secret(problems, "AIRCALL_API_ID", raw.aircall_api_id.as_deref(), needs.aircall_api, hint);
     let api_token = secret(problems, "AIRCALL_API_TOKEN", raw.aircall_api_token.as_deref(), needs.aircall_api, hint);
-    let hint = "GET /v1/webhooks of Aircall's API shows the token of each webhook";
-    let tokens =
-        secret(problems, "AIRCALL_WEBHOOK_TOKENS", raw.aircall_webhook_tokens.as_deref(), needs.webhook_tokens, hint);
     let call_link = parsed(
         problems,
         "AIRCALL_CALL_LINK",
@@ -140,7 +137,9 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
         api_url: api_url?,
         api_id: api_id?.into(),
         api_token: api_token?.into(),
-        webhook_tokens: list(&tokens?).map(SecretString::from).collect(),
+        webhook_tokens: list(raw.aircall_webhook_tokens.as_deref().unwrap_or_default())
+            .map(SecretString::from)
+            .collect(),
         number_ids: number_ids.ok()?,
         call_link: call_link?,
         requests_per_minute: per_minute?,

@@ -25,7 +25,7 @@ fn a_program_that_cannot_start_says_what_to_correct() {
 
 #[test]
 fn names_every_problem_at_once_and_no_value() {
-    let needs = Needs { webhook_tokens: true, aircall_api: true, sellsy_api: true, console_password: true };
+    let needs = Needs { aircall_api: true, sellsy_api: true, console_password: true };
     let arguments = [
         "--amqp-url=hunter2",
         "--http-listen=x",
@@ -81,7 +81,6 @@ fn names_every_problem_at_once_and_no_value() {
         "ALERT_KINDS",
         "AIRCALL_API_ID",
         "AIRCALL_API_TOKEN",
-        "AIRCALL_WEBHOOK_TOKENS",
         "SELLSY_CLIENT_ID",
         "SELLSY_CLIENT_SECRET",
         "SELLSY_WEBHOOK_SECRET",
@@ -121,7 +120,7 @@ fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
     let file = std::env::temp_dir().join(format!("callbridge-settings-{}", uuid::Uuid::now_v7()));
     std::fs::write(&file, "one, two\n").unwrap();
     let path = file.to_str().unwrap();
-    let needs = Needs { webhook_tokens: true, ..Needs::default() };
+    let needs = Needs::default();
     let settings = parse(needs, &[], &[("AIRCALL_WEBHOOK_TOKENS_FILE", path)]).unwrap();
     let tokens: Vec<_> = settings.aircall.webhook_tokens.iter().map(|t| t.expose_secret()).collect();
     assert_eq!(tokens, ["one", "two"]);
