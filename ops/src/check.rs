@@ -21,6 +21,7 @@ mod setup;
 use std::{process::ExitCode, time::Duration};
 
 use base::settings::{Needs, Settings};
+pub(crate) use scope::Scope;
 use serde::Serialize;
 
 /// For one check; longer than any client in it waits for one answer.
@@ -85,7 +86,7 @@ async fn look(what: impl Into<String>, check: impl Future<Output = Verdict>) -> 
 }
 
 pub(crate) async fn run(json: bool) -> anyhow::Result<ExitCode> {
-    let mut findings = match Settings::from_environment(Needs::default()) {
+    let mut findings = match crate::settings(Needs::default()) {
         Err(problems) => setup::invalid(&problems),
         Ok(settings) => Box::pin(all(&settings)).await,
     };

@@ -49,6 +49,7 @@ mod rules;
 mod searched;
 mod secrets;
 mod sellsy_webhook;
+mod setup;
 mod silent;
 mod soak;
 mod tags_act;

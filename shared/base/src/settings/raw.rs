@@ -10,12 +10,18 @@ pub(super) struct Raw {
     /// Broker; `amqps://` for TLS
     #[arg(long, env, default_value = "amqp://guest:guest@127.0.0.1:5672/%2f", hide_env_values = true)]
     pub(super) amqp_url: String,
+    /// Password of the user in AMQP_URL, as it is; for one with characters that a URL cannot hold
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) amqp_password: Option<String>,
     /// Prefix of every exchange and queue, so that several installations can share a broker
     #[arg(long, env, default_value = "callbridge")]
     pub(super) amqp_namespace: String,
     /// Database
     #[arg(long, env, default_value = "postgres://postgres@127.0.0.1:5432/callbridge", hide_env_values = true)]
     pub(super) database_url: String,
+    /// Password of the user in DATABASE_URL, as it is; for one with characters that a URL cannot hold
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) database_password: Option<String>,
     /// Address for health, readiness and metrics; in ingest also for the webhooks
     #[arg(long, env, default_value = "0.0.0.0:8080")]
     pub(super) http_listen: String,

@@ -76,6 +76,10 @@ impl Probe {
         Self { endpoint: QUOTAS, of_nothing: false, query: Vec::new(), body: None }
     }
 
+    pub fn metas() -> Self {
+        Self { endpoint: METAS, of_nothing: false, query: Vec::new(), body: None }
+    }
+
     pub fn staffs() -> Self {
         Self { endpoint: STAFFS, of_nothing: false, query: limit_one(), body: None }
     }
