@@ -1,7 +1,7 @@
 //! What ingest knows of the tokens while it runs: those of the settings, and the last reading of the table `webhook_tokens`.
 //!
 //! The table is read every few seconds, and at once when a webhook comes with a token that nobody knows: its webhook may be a second
-//! old. Strangers send such tokens too, so one process reads it for that at most once a second, however many come. As long as the
+//! old. Strangers send such tokens too, so one process reads it for that at most once a second, for all that wait meanwhile. As long as the
 //! table could not be read since the start, an unknown token may be a good one: the answer is 503, and the sender sends it again.
 //! Without any token ingest is not ready, and says which command makes one.
 
@@ -44,7 +44,7 @@ pub(crate) struct Keys {
     sellsy: Tokens,
     /// As last read; `None` until then.
     noted: RwLock<Option<Noted>>,
-    /// When it was last read because of an unknown token.
+    /// When the last reading because of an unknown token began.
     again: Mutex<Option<Instant>>,
     database: Database,
     condition: Condition,
@@ -97,10 +97,15 @@ impl Keys {
 
     /// A token came that nobody knows. `Err` is the answer if it may be a good one all the same.
     pub(crate) async fn look_again(&self) -> std::result::Result<(), Refusal> {
+        let came = Instant::now();
         let mut again = self.again.lock().await;
-        if again.is_none_or(|at| at.elapsed() >= AGAIN_AFTER) {
-            let _ = time::timeout(READ_TIMEOUT, self.read()).await;
+        // Otherwise the reading that was waited for has begun later than this token came.
+        if again.is_none_or(|began| began < came) {
+            if let Some(began) = *again {
+                time::sleep_until(began + AGAIN_AFTER).await;
+            }
             *again = Some(Instant::now());
+            let _ = time::timeout(READ_TIMEOUT, self.read()).await;
         }
         drop(again);
         if self.noted().is_some() {

@@ -76,7 +76,7 @@ fn is_right(webhook: &Webhook, secret: &SecretString, wanted: &[String]) -> bool
 }
 
 fn has(webhook: &Webhook, event: &str) -> bool {
-    webhook.configuration.iter().flatten().any(|has| has.id == event && has.is_enabled)
+    webhook.configuration.iter().any(|has| has.id == event && has.is_enabled)
 }
 
 fn request(address: &str, secret: &SecretString, wanted: &[String], is_new: bool) -> WebhookRequest {

@@ -21,7 +21,7 @@ use std::{
 use anyhow::Context;
 use base::{
     db::{Database, Plans},
-    error::{Code, with_causes},
+    error::Code,
     health::Readiness,
     ids::Vendor,
     settings::{Needs, Problems, Settings},
@@ -434,10 +434,7 @@ async fn finish(setup: &Setup, arguments: &Arguments, since: Timestamp) -> anyho
     tell!(
         "\nCall your own line now, from a number that a record in Sellsy has. Ctrl-C ends the waiting, and nothing else."
     );
-    let shown = first_call::show(&setup.database, &settings, since, patience).await.map_err(|e| {
-        tell!("  {}", with_causes(e.as_ref()));
-        e
-    })?;
+    let shown = first_call::show(&setup.database, &settings, since, patience).await?;
     if !shown {
         tell!(
             "  No call was logged within {} s. `callbridge check` says whether something is missing.",

@@ -61,7 +61,11 @@ async fn set_up(stack: &Stack, folder: &Path, changes: &[(&str, &str)], argument
 }
 
 async fn others(stack: &mut Stack) -> Result<Vec<Process>> {
-    Ok(vec![stack.start("resolver").await?, stack.start("logger").await?, stack.start("insights").await?])
+    let workers = vec![stack.start("resolver").await?, stack.start("logger").await?, stack.start("insights").await?];
+    for worker in &workers {
+        worker.until_ready(SOON).await?;
+    }
+    Ok(workers)
 }
 
 #[tokio::test]
@@ -80,7 +84,7 @@ async fn by_variables_it_asks_nothing_and_a_second_run_changes_nothing() -> Resu
         "TIME_ZONE=Europe/Paris",
         "LOG_LANGUAGE is set already",
         "Created, for 17 events.",
-        "They run already.",
+        "They run, with the settings from before: restart them.",
         "It is loaded",
         "Ingest answers at",
     ] {
@@ -117,7 +121,8 @@ async fn by_variables_it_asks_nothing_and_a_second_run_changes_nothing() -> Resu
     let before = (std::fs::metadata(&file)?.modified()?, writes().await?);
     let (said, code) = set_up(&stack, &folder, &[], &["--sellsy-webhook", "yes", "--start", "none"]).await?;
     assert_eq!(code, 0, "{said}");
-    for expected in ["says all of this already", "already; that is left as it is", "nothing to do"] {
+    for expected in ["They run already.", "says all of this already", "already; that is left as it is", "nothing to do"]
+    {
         assert!(said.contains(expected), "{expected:?} in {said}");
     }
     assert_eq!((std::fs::metadata(&file)?.modified()?, writes().await?), before, "{said}");

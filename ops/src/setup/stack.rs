@@ -55,9 +55,10 @@ pub(crate) fn start(command: &str, folder: &Path) -> anyhow::Result<Started> {
     Ok(Started { child, log })
 }
 
-/// Whether all workers have reported lately.
+/// Whether all workers have reported lately; what they lack is waited for.
 pub(crate) async fn runs(client: &Client) -> anyhow::Result<bool> {
-    Ok(lacking(client).await?.is_empty())
+    let seen = replicas::seen(client).await?;
+    Ok(WORKERS.iter().all(|worker| seen.iter().any(|seen| seen.replica.worker == *worker && !seen.silent)))
 }
 
 /// What is missing, a line for each worker.

@@ -1,4 +1,4 @@
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 
@@ -185,7 +185,6 @@ fn a_wrong_file_of_rules_is_as_many_problems_as_it_has_mistakes() {
 
 #[test]
 fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
-    use secrecy::ExposeSecret;
     let file = std::env::temp_dir().join(format!("callbridge-settings-{}", uuid::Uuid::now_v7()));
     std::fs::write(&file, "one, two\n").unwrap();
     let path = file.to_str().unwrap();
@@ -237,7 +236,6 @@ fn the_consoles_address_ends_without_a_slash() {
 /// The RabbitMQ Cluster Operator writes its URL like this. Taken literally, it would mean a virtual host with an empty name.
 #[test]
 fn a_slash_at_the_end_of_the_brokers_url_means_the_default_virtual_host() {
-    use secrecy::ExposeSecret;
     let url = "--amqp-url=amqp://user:secret@broker.callbridge.svc:5672/";
     let settings = parse(Needs::default(), &[url], &[]).unwrap();
     let uri: lapin::uri::AMQPUri = settings.amqp_url.expose_secret().parse().unwrap();

@@ -23,8 +23,8 @@ pub struct Webhook {
     pub json_content_type: bool,
     #[serde(default, deserialize_with = "secret")]
     pub sign_key: Option<SecretString>,
-    #[serde(default, deserialize_with = "lenient::opt")]
-    pub configuration: Option<Vec<WebhookEvent>>,
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub configuration: Vec<WebhookEvent>,
 }
 
 /// Whether an event, such as `people.updated`, is sent.
