@@ -8,7 +8,7 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench bench-short soak faults test test-all screenshots fuzz run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench bench-short soak faults test test-all screenshots fuzz setup run build fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,6 +58,9 @@ fuzz: ## hostile input for two minutes: what=webhook, call, rows, sellsy or phon
 screenshots: ## the console's pages in a browser, into target/screenshots, and the pictures in docs/ again
 	@$(with_services) SCREENSHOTS=docs CI=true cargo test --workspace --test e2e $(cargo_flags) -- console::browser
 
+setup: ## the first run: asks for the keys, writes .env, starts everything, shows the first call
+	@scripts/setup.sh
+
 run: .env build ## the workers on this machine with the settings of .env
 	@scripts/run.sh
 
@@ -65,7 +68,7 @@ build:
 	@cargo build --workspace --bins $(cargo_flags)
 
 .env:
-	@echo "There is no .env: cp .env.example .env, fill in your keys, and try again." && exit 1
+	@echo "There is no .env: make setup asks for your keys and writes it." && exit 1
 
 fmt: ## format the code
 	@cargo fmt

@@ -8,8 +8,19 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 bin=${CARGO_TARGET_DIR:-$root/target}/debug
 workers=(ingest resolver logger insights followups)
+env_file=${ENV_FILE:-$root/.env}
 
 say() { printf 'run: %s\n' "$*" >&2 || true; }
+
+# What is between double quotes: \" \\ and \$ are escapes.
+unescaped() { # TEXT
+  local rest=$1 value=
+  while [[ -n $rest && $rest != \"* ]]; do
+    if [[ $rest == \\* ]]; then rest=${rest:1}; fi
+    value+=${rest:0:1} rest=${rest:1}
+  done
+  printf '%s' "$value"
+}
 
 # Reads the file as Docker Compose does: nothing is executed, and variables that are already set win.
 read_settings() { # FILE
@@ -19,7 +30,7 @@ read_settings() { # FILE
     [[ $line =~ ^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*(.*)$ ]] || continue
     name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]}
     case $value in
-      \"*\"*) value=${value#\"} value=${value%%\"*} ;;
+      \"*\"*) value=$(unescaped "${value#\"}") ;;
       \'*\'*) value=${value#\'} value=${value%%\'*} ;;
       *)
         value=${value%%[[:space:]]#*}
@@ -30,14 +41,14 @@ read_settings() { # FILE
   done <"$1"
 }
 
-if [[ ! -e $root/.env ]]; then
-  say "there is no .env: cp .env.example .env, fill in your keys, and try again"
+if [[ ! -e $env_file ]]; then
+  say "there is no $env_file: make setup asks for your keys and writes it"
   exit 1
 fi
 for worker in "${workers[@]}"; do
   [[ -x $bin/$worker ]] || { say "$bin/$worker is not built: use make run" && exit 1; }
 done
-read_settings "$root/.env"
+read_settings "$env_file"
 
 # Its own RabbitMQ and PostgreSQL, safe from the tests, from cargo clean and from a power cut, because these calls are real.
 export SERVICES_DIR=${SERVICES_DIR:-$root/.services} SERVICES_DURABLE=${SERVICES_DURABLE:-1}
@@ -47,9 +58,8 @@ eval "$services"
 # Only ingest must be reachable from outside; the others serve only health and metrics.
 listen=${HTTP_LISTEN:-0.0.0.0:8080}
 port=${listen##*:}
-pids=()
+pids=() listens=()
 for worker in "${workers[@]}"; do
-  say "$worker listens on $listen"
   (
     trap '' HUP # when the terminal closes, the workers get SIGTERM from this script, as after Ctrl-C
     HTTP_LISTEN=$listen exec "$bin/$worker"
@@ -57,7 +67,7 @@ for worker in "${workers[@]}"; do
     trap '' INT TERM HUP
     while IFS='' read -r line; do printf '%-9s | %s\n' "$worker" "$line"; done
   ) 2>&1 &
-  pids+=("$!")
+  pids+=("$!") listens+=("$listen")
   port=$((port + 1))
   listen=127.0.0.1:$port
 done
@@ -79,6 +89,17 @@ check_workers() {
   done
 }
 
+# Says so of each worker that listens by now.
+say_who_listens() {
+  local index
+  for index in "${!listens[@]}"; do
+    if [[ -n ${workers[index]} ]] && (exec 3<>"/dev/tcp/127.0.0.1/${listens[index]##*:}") 2>/dev/null; then
+      say "${workers[index]} listens on ${listens[index]}"
+      unset "listens[index]"
+    fi
+  done
+}
+
 stopping=0 failed=0 deadline=
 trap 'stopping=$((stopping + 1))' INT TERM HUP
 check_workers
@@ -93,6 +114,7 @@ while ((${#running[@]} > 0)); do
   fi
   sleep 0.2 || true # Ctrl-C ends the sleep too
   check_workers
+  ((stopping > 0)) || say_who_listens
 done
 say "RabbitMQ and PostgreSQL stay up; make services-down stops them"
 exit "$failed"

@@ -94,9 +94,16 @@ external() {
 }
 
 host_and_port() { # URL DEFAULT_PORT
-  local rest=${1#*://} host port
+  local rest=${1#*://} host port before
+  # The login ends at the last @, as the workers read it: a password may have a slash or a question mark, and an option an @.
+  before=${rest%@*}
+  if [[ ${rest%%[/?]*} == *@* ]]; then
+    before=${rest%%[/?]*}
+    rest=${rest#"${before%@*}@"}
+  elif [[ $rest == *@* && $before == *:* && $before != *=* ]]; then
+    rest=${rest##*@}
+  fi
   rest=${rest%%[/?]*}
-  rest=${rest##*@}
   rest=${rest%%,*}
   if [[ $rest == \[* ]]; then
     host=${rest#\[} host=${host%%\]*} port=${rest##*\]}

@@ -2,8 +2,8 @@
 //!
 //! `judge`, a pure function over the bytes, has four answers: an event of Aircall becomes a fact of the same kind, an event
 //! that no worker needs is ignored, a body that cannot be understood is parked, and the rest is refused. The token in the
-//! body is the only proof that Aircall sent it; it is compared in constant time with every allowed token. Once the token
-//! is right, nothing is refused any more. What cannot be understood is parked, because a shape that we do not know today
+//! body is the only proof that Aircall sent it; it is compared in constant time with every token that counts, and one that nobody
+//! knows lets the table of tokens be read again: its webhook may have been made a moment ago. Once the token is right, nothing is refused any more. What cannot be understood is parked, because a shape that we do not know today
 //! may carry a call that somebody will ask about.
 
 use std::{borrow::Cow, sync::Arc};
@@ -25,24 +25,27 @@ use broker::{event::Event, topology};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::{Value, value::RawValue};
-use subtle::{Choice, ConstantTimeEq};
 use vendors::aircall::wire::Envelope;
 
 use crate::{
     door::{self, Answer, Door, Refusal, Verdict},
-    redact::Tokens,
+    keys::Keys,
+    redact::Secrets,
+    tokens::Tokens,
 };
 
 const SOURCE: &str = "aircall";
+const WRONG_TOKEN: &str = "WRONG_TOKEN";
 
 struct Aircall {
     rules: Rules,
+    keys: Arc<Keys>,
     door: Door,
 }
 
-pub(crate) fn routes(rules: Rules, door: Door) -> Router {
+pub(crate) fn routes(rules: Rules, keys: Arc<Keys>, door: Door) -> Router {
     let not_allowed = || async { door::method_not_allowed("POST") };
-    let aircall = Arc::new(Aircall { rules, door });
+    let aircall = Arc::new(Aircall { rules, keys, door });
     Router::new().route("/webhooks/aircall", post(webhook).fallback(not_allowed)).with_state(aircall)
 }
 
@@ -57,14 +60,20 @@ impl Aircall {
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", message));
         }
         let (body, _share) = self.door.receive(request.into_body()).await?;
-        self.door.carry_out(SOURCE, body.len(), judge(&body, &self.rules)).await
+        let mut verdict = judge(&body, &self.rules, &self.keys.aircall());
+        if is_wrong_token(&verdict) {
+            verdict = match self.keys.look_again().await {
+                Ok(()) => judge(&body, &self.rules, &self.keys.aircall()),
+                Err(refusal) => Verdict::Refuse(refusal),
+            };
+        }
+        self.door.carry_out(SOURCE, body.len(), verdict).await
     }
 }
 
-/// Whose webhooks are accepted, and for which numbers.
+/// For which numbers and events webhooks are accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    tokens: Tokens,
     /// Empty means all.
     number_ids: Vec<i64>,
     /// Whether text messages are wanted.
@@ -73,26 +82,26 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let (aircall, messages) = (&settings.aircall, settings.rules.messages.is_some());
-        Self { tokens: Tokens::new(aircall), number_ids: aircall.number_ids.clone(), messages }
+        Self { number_ids: settings.aircall.number_ids.clone(), messages: settings.rules.messages.is_some() }
     }
 
-    pub(crate) fn for_token(token: &str) -> Self {
-        Self { tokens: Tokens(vec![token.into()]), number_ids: Vec::new(), messages: true }
-    }
-
-    /// Compares every token, so that the time it takes does not reveal which one came close.
-    fn knows(&self, token: &str) -> bool {
-        let matches = self.tokens.0.iter().map(|known| known.expose_secret().as_bytes().ct_eq(token.as_bytes()));
-        matches.fold(Choice::from(0), |any, this| any | this).into()
+    pub(crate) fn of_all() -> Self {
+        Self { number_ids: Vec::new(), messages: true }
     }
 }
 
-pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
+/// What must not be kept of a body that has shown this token.
+fn secrets(tokens: &Tokens, shown: &str) -> Secrets {
+    Secrets(tokens.set.iter().cloned().chain([shown.into()]).collect())
+}
+
+pub(crate) fn judge(body: &[u8], rules: &Rules, tokens: &Tokens) -> Verdict {
     let body = &*text::readable(body);
     match Envelope::parse(body) {
         Ok(envelope) => match &envelope.token {
-            Some(token) if rules.knows(token.expose_secret()) => judge_envelope(&envelope, body, rules),
+            Some(token) if tokens.has(token.expose_secret()) => {
+                judge_envelope(&envelope, body, rules, &secrets(tokens, token.expose_secret()))
+            }
             _ => wrong_token(),
         },
         // It may still be JSON: then the token decides whether an operator should look at it.
@@ -102,7 +111,9 @@ pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
                 refuse(StatusCode::BAD_REQUEST, "MALFORMED", problem)
             }
             Ok(value) => match value.get("token").and_then(Value::as_str) {
-                Some(token) if rules.knows(token) => park("the envelope is not what is documented", body, rules),
+                Some(token) if tokens.has(token) => {
+                    park("the envelope is not what is documented", body, &secrets(tokens, token))
+                }
                 Some(_) => wrong_token(),
                 None => {
                     let message = "not an event: an object with event, token and data is expected";
@@ -113,9 +124,9 @@ pub(crate) fn judge(body: &[u8], rules: &Rules) -> Verdict {
     }
 }
 
-fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdict {
+fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules, secrets: &Secrets) -> Verdict {
     // An event's name becomes a routing key, and is logged.
-    if !topology::wanted(&envelope.event) || rules.tokens.are_in(&envelope.event) {
+    if !topology::wanted(&envelope.event) || secrets.are_in(&envelope.event) {
         return Verdict::Ignore("unneeded_event");
     }
     let is_of_other_number = || {
@@ -130,22 +141,22 @@ fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdic
             return Verdict::Ignore("other_number");
         }
         if envelope.message_id().is_none() {
-            return park("the event names no message", body, rules);
+            return park("the event names no message", body, secrets);
         }
         CallId::NONE
     } else {
-        let Some(call_id) = envelope.call_id() else { return park("the event names no call", body, rules) };
+        let Some(call_id) = envelope.call_id() else { return park("the event names no call", body, secrets) };
         if is_of_other_number() {
             return Verdict::OtherNumber(CallId(call_id));
         }
         CallId(call_id)
     };
     let occurred_at = envelope.timestamp.unwrap_or_else(Timestamp::now);
-    let data = match rules.tokens.redact(envelope.data.get()) {
+    let data = match secrets.redact(envelope.data.get()) {
         Cow::Borrowed(_) => envelope.data.to_owned(),
         Cow::Owned(redacted) => match RawValue::from_string(redacted) {
             Ok(redacted) => redacted,
-            Err(_) => return park("the data cannot be read", body, rules),
+            Err(_) => return park("the data cannot be read", body, secrets),
         },
     };
     let event = Event::new(envelope.event.as_ref(), about, occurred_at, data);
@@ -153,13 +164,18 @@ fn judge_envelope(envelope: &Envelope<'_>, body: &[u8], rules: &Rules) -> Verdic
 }
 
 /// People read dead letters: the tokens are taken out first.
-fn park(what: &str, body: &[u8], rules: &Rules) -> Verdict {
-    let body = rules.tokens.keep(&String::from_utf8_lossy(body));
+fn park(what: &str, body: &[u8], secrets: &Secrets) -> Verdict {
+    let body = secrets.keep(&String::from_utf8_lossy(body));
     Verdict::Park { error: Error::park(Code::WebhookPayload, what), body }
 }
 
 fn wrong_token() -> Verdict {
-    refuse(StatusCode::UNAUTHORIZED, "WRONG_TOKEN", "the token is not one of AIRCALL_WEBHOOK_TOKENS")
+    let message = "the token is that of no webhook that `callbridge webhook install` has made, and not one of AIRCALL_WEBHOOK_TOKENS";
+    refuse(StatusCode::UNAUTHORIZED, WRONG_TOKEN, message)
+}
+
+fn is_wrong_token(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Refuse(refusal) if refusal.has_code(WRONG_TOKEN))
 }
 
 fn refuse(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Verdict {
@@ -172,13 +188,13 @@ mod tests {
 
     use super::*;
 
+    fn tokens(set: &[&str]) -> Tokens {
+        Tokens { set: set.iter().map(|token| (*token).into()).collect(), noted: Vec::new() }
+    }
+
     fn verdict(body: &str, number_ids: &[i64]) -> String {
-        let rules = Rules {
-            tokens: Tokens(vec!["other".into(), "secret".into()]),
-            number_ids: number_ids.to_vec(),
-            messages: true,
-        };
-        match judge(body.as_bytes(), &rules) {
+        let rules = Rules { number_ids: number_ids.to_vec(), messages: true };
+        match judge(body.as_bytes(), &rules, &tokens(&["other", "secret"])) {
             Verdict::Publish(events) => format!("publish {} {}", events[0].kind, events[0].call_id),
             Verdict::Ignore(reason) => format!("ignore {reason}"),
             Verdict::OtherNumber(_) => "ignore other_number".into(),
@@ -204,7 +220,7 @@ mod tests {
                 "{\"data\":{},\"event\":\"call.ended\",\"e\":\"\u{fffd}\"}",
             ),
         ] {
-            let Verdict::Park { body, .. } = judge(body, &Rules::for_token("secret")) else {
+            let Verdict::Park { body, .. } = judge(body, &Rules::of_all(), &tokens(&["secret"])) else {
                 unreachable!("{expected}")
             };
             let [parked, expected] =
@@ -219,7 +235,7 @@ mod tests {
             let body = format!(
                 r#"{{"event":"call.ended","token":"secret","data":{{"id":1,"number":{{"id":7,"name":"{name}"}}}}}}"#
             );
-            let Verdict::Publish(events) = judge(body.as_bytes(), &Rules::for_token("secret")) else {
+            let Verdict::Publish(events) = judge(body.as_bytes(), &Rules::of_all(), &tokens(&["secret"])) else {
                 unreachable!("{name} is published")
             };
             assert!(events[0].payload::<Value>().is_ok(), "{name}");
@@ -236,9 +252,7 @@ mod tests {
 
     /// What is stored or sent on for a body.
     fn kept(body: &[u8]) -> Vec<u8> {
-        let rules =
-            Rules { tokens: Tokens(vec!["other".into(), "secret".into()]), number_ids: Vec::new(), messages: true };
-        match judge(body, &rules) {
+        match judge(body, &Rules::of_all(), &tokens(&["other", "secret"])) {
             Verdict::Publish(events) => serde_json::to_vec(&events).unwrap(),
             Verdict::Ignore(reason) => reason.into(),
             Verdict::OtherNumber(call_id) => call_id.to_string().into_bytes(),
@@ -358,7 +372,7 @@ mod tests {
         ] {
             assert_eq!(verdict(body, number_ids), expected, "{body}");
         }
-        let without = Rules { messages: false, ..Rules::for_token("secret") };
-        assert!(matches!(judge(sms.as_bytes(), &without), Verdict::Ignore("unneeded_event")));
+        let without = Rules { messages: false, ..Rules::of_all() };
+        assert!(matches!(judge(sms.as_bytes(), &without, &tokens(&["secret"])), Verdict::Ignore("unneeded_event")));
     }
 }

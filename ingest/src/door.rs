@@ -116,8 +116,7 @@ pub(crate) fn note_webhook(source: &'static str) {
 }
 
 pub(crate) fn not_found() -> Refusal {
-    let message =
-        "webhooks go to POST /webhooks/aircall, and those of Sellsy to POST /webhooks/sellsy/<SELLSY_WEBHOOK_SECRET>";
+    let message = "webhooks go to POST /webhooks/aircall, and those of Sellsy to POST /webhooks/sellsy/<secret>";
     Refusal::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
 }
 
@@ -270,8 +269,7 @@ impl Door {
             Ok(Err(_)) | Err(_) => {
                 tracing::error!("A webhook was answered with 503: neither the broker nor the database can store it.");
                 let message = "neither the broker nor the database can be reached; send it again";
-                let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message);
-                Err(Refusal { header: Some((header::RETRY_AFTER, RETRY_AFTER_S)), ..refusal })
+                Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message).later())
             }
         }
     }
@@ -303,6 +301,15 @@ impl IntoResponse for Accepted {
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code, message: message.into(), header: None }
+    }
+
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.code == code
+    }
+
+    /// The same, to be sent again after a while.
+    pub(crate) fn later(self) -> Self {
+        Self { header: Some((header::RETRY_AFTER, RETRY_AFTER_S)), ..self }
     }
 
     /// Its code as a metric's label.

@@ -16,28 +16,36 @@ mod delays;
 mod depths;
 mod door;
 pub mod inbox;
+mod keys;
 pub mod reconcile;
 mod redact;
 mod relay;
 mod sellsy;
+pub mod sellsy_webhooks;
+pub mod tokens;
 mod troubles;
 pub mod webhooks;
+
+use std::sync::Arc;
 
 use axum::Router;
 use base::settings::Settings;
 use broker::worker::Worker;
 pub use door::{Refusal, Verdict};
+use keys::Keys;
 use reconcile::{Reconciler, turns::Turns};
+use tokens::Tokens;
 use tokio_util::sync::CancellationToken;
 use vendors::{aircall::Aircall, budget::Role};
 
 /// What a body means. Pure functions, public for the fuzz targets and the test over their corpus.
 pub mod judge {
-    use super::{Verdict, aircall, sellsy};
+    use super::{Verdict, aircall, sellsy, tokens::Tokens};
 
     /// Judged with this one token, for all numbers.
     pub fn aircall(body: &[u8], token: &str) -> Verdict {
-        aircall::judge(body, &aircall::Rules::for_token(token))
+        let tokens = Tokens { set: vec![token.into()], noted: Vec::new() };
+        aircall::judge(body, &aircall::Rules::of_all(), &tokens)
     }
 
     /// The secret in the path has already been checked.
@@ -48,14 +56,17 @@ pub mod judge {
 
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rules = aircall::Rules::new(&settings);
-    let secret = settings.sellsy.webhook_secret.clone();
+    let tokens = (Tokens::set_for_aircall(&settings.aircall), Tokens::set_for_sellsy(&settings.sellsy));
     let mut worker = Worker::start("ingest", settings, &[], shutdown.clone())?;
     // Ready to accept webhooks as long as either of them can store an event.
     worker.readiness.require_any(&["broker", "database"]);
     let door = door::Door::new(worker.publisher.clone(), worker.database.clone());
+    let keys =
+        Arc::new(Keys::new(tokens.0, tokens.1, worker.database.clone(), worker.readiness.condition("webhook token")));
+    worker.spawn_until_shutdown(keys.clone().watch());
     let routes = Router::new()
-        .merge(aircall::routes(rules, door.clone()))
-        .merge(sellsy::routes(secret, door))
+        .merge(aircall::routes(rules, keys.clone(), door.clone()))
+        .merge(sellsy::routes(keys, door))
         .fallback(async || door::not_found());
     worker.spawn(relay::run(worker.publisher.clone(), worker.database.clone(), shutdown));
     worker.spawn_until_shutdown(relay::expire(worker.database.clone(), worker.settings.retention));
@@ -80,7 +91,7 @@ fn turns(worker: &Worker) -> anyhow::Result<Turns> {
     Ok(Turns {
         reconciler: Reconciler::new(&settings.aircall, database, worker.publisher.clone(), &aircall),
         every: settings.reconcile_every,
-        tokens: settings.aircall.webhook_tokens.clone(),
+        tokens: Tokens::set_for_aircall(&settings.aircall),
         needed: webhooks::needed(&settings.rules),
     })
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use base::settings::Aircall;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -10,15 +9,11 @@ const IN_PLACE: &str = "[token]";
 /// In place of a string that JSON does not allow: it could be read as anything.
 const UNREADABLE: &str = "\"[unreadable]\"";
 
-/// The tokens of all webhooks of ours.
+/// What must not be kept: the tokens of the settings, and the one that the body has shown.
 #[derive(Clone, Debug)]
-pub(crate) struct Tokens(pub(crate) Vec<SecretString>);
+pub(crate) struct Secrets(pub(crate) Vec<SecretString>);
 
-impl Tokens {
-    pub(crate) fn new(settings: &Aircall) -> Self {
-        Self(settings.webhook_tokens.clone())
-    }
-
+impl Secrets {
     pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty())
     }

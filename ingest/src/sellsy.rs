@@ -1,7 +1,7 @@
-//! `/webhooks/sellsy/<SELLSY_WEBHOOK_SECRET>`: by POST, Sellsy says that a record changed; by GET, it checks that we answer.
+//! `/webhooks/sellsy/<secret>`: by POST, Sellsy says that a record changed; by GET, it checks that we answer.
 //!
-//! The secret in the path proves that Sellsy sent it; it is compared in constant time. With a wrong secret, or when the
-//! setting is absent, the answer is 404. The header `X-Webhook-Signature` is the SHA-1 of `sign_key || body` in hex, with the
+//! The secret in the path proves that Sellsy sent it: SELLSY_WEBHOOK_SECRET, or that of a webhook that a command has made. It is
+//! compared in constant time. With a wrong secret, the answer is 404. The header `X-Webhook-Signature` is the SHA-1 of `sign_key || body` in hex, with the
 //! same secret as `sign_key`; if it is present, it must be right. It proves little: the construction is length-extendable, so
 //! anyone who has seen one signed body can sign longer ones. It may be absent, because nobody knows what Sellsy signs in form
 //! mode.
@@ -30,20 +30,21 @@ use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
 use vendors::sellsy::wire::Notice;
 
-use crate::door::{self, Accepted, Answer, Door, Refusal, Verdict};
+use crate::{
+    door::{self, Accepted, Answer, Door, Refusal, Verdict},
+    keys::Keys,
+};
 
 const SOURCE: &str = "sellsy";
 const SIGNATURE: &str = "x-webhook-signature";
 
 struct Sellsy {
-    secret: SecretString,
+    keys: Arc<Keys>,
     door: Door,
 }
 
-/// Without a secret there is no route.
-pub(crate) fn routes(secret: Option<SecretString>, door: Door) -> Router {
-    let Some(secret) = secret else { return Router::new() };
-    Router::new().route("/webhooks/sellsy/{secret}", any(webhook)).with_state(Arc::new(Sellsy { secret, door }))
+pub(crate) fn routes(keys: Arc<Keys>, door: Door) -> Router {
+    Router::new().route("/webhooks/sellsy/{secret}", any(webhook)).with_state(Arc::new(Sellsy { keys, door }))
 }
 
 async fn webhook(
@@ -57,9 +58,15 @@ async fn webhook(
 
 impl Sellsy {
     async fn handle(&self, secret: &str, request: Request) -> Answer {
-        if !equal_in_constant_time(secret.as_bytes(), self.secret.expose_secret().as_bytes()) {
-            tracing::warn!(source = SOURCE, "A webhook was refused: its path does not end in SELLSY_WEBHOOK_SECRET.");
-            return Err(door::not_found());
+        if !self.keys.sellsy().has(secret) {
+            self.keys.look_again().await?;
+            if !self.keys.sellsy().has(secret) {
+                tracing::warn!(
+                    source = SOURCE,
+                    "A webhook was refused: its path does not end in a secret that counts."
+                );
+                return Err(door::not_found());
+            }
         }
         match *request.method() {
             Method::GET | Method::HEAD => return Ok(Accepted::Ping),
@@ -74,7 +81,7 @@ impl Sellsy {
         let (head, body) = request.into_parts();
         let (body, _share) = self.door.receive(body).await?;
         let signature = head.headers.get(SIGNATURE).map(HeaderValue::as_bytes);
-        self.door.carry_out(SOURCE, body.len(), judge(&body, signature, &self.secret)).await
+        self.door.carry_out(SOURCE, body.len(), judge(&body, signature, &secret.into())).await
     }
 }
 
@@ -87,7 +94,7 @@ pub(crate) fn judge(body: &[u8], signature: Option<&[u8]>, secret: &SecretString
     if signature.is_some_and(|signature| {
         !equal_in_constant_time(&signature.to_ascii_lowercase(), sign(body, secret).as_bytes())
     }) {
-        let message = "X-Webhook-Signature is wrong: the webhook's sign_key must be SELLSY_WEBHOOK_SECRET";
+        let message = "X-Webhook-Signature is wrong: the webhook's sign_key must be the secret at the end of its path";
         return Verdict::Refuse(Refusal::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", message));
     }
     let Ok(notice) = Notice::parse(body) else { return park("it is no notice in JSON, and no form with one", body) };

@@ -5,14 +5,18 @@
 //! is ever removed.
 
 use base::{
+    db::Client,
     error::{Code, Error, Result},
+    ids::Vendor,
     rules::Rules,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use vendors::aircall::{
     Aircall,
     wire::{Webhook, WebhookRequest},
 };
+
+use crate::tokens::{self, Tokens};
 
 /// What every installation needs.
 const EVENTS: &[&str] = &[
@@ -53,7 +57,7 @@ pub enum Health {
     None,
 }
 
-pub fn health(all: &[Webhook], tokens: &[SecretString], needed: &[&'static str]) -> Health {
+pub fn health(all: &[Webhook], tokens: &Tokens, needed: &[&'static str]) -> Health {
     let mut ours = all.iter().filter(|webhook| has_token(webhook, tokens)).peekable();
     if ours.peek().is_none() {
         return Health::None;
@@ -66,9 +70,8 @@ pub fn health(all: &[Webhook], tokens: &[SecretString], needed: &[&'static str])
     }
 }
 
-pub fn has_token(webhook: &Webhook, tokens: &[SecretString]) -> bool {
-    let token = webhook.token.as_ref().map(ExposeSecret::expose_secret);
-    token.is_some_and(|token| tokens.iter().any(|known| known.expose_secret() == token))
+pub fn has_token(webhook: &Webhook, tokens: &Tokens) -> bool {
+    webhook.token.as_ref().is_some_and(|token| tokens.has(token.expose_secret()))
 }
 
 /// The events that we need and that the webhook is not subscribed to.
@@ -84,7 +87,7 @@ pub fn has_url(webhook: &Webhook, url: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Installed {
     Created,
-    Repaired { enabled: bool, added: Vec<&'static str> },
+    Repaired { enabled: bool, added: Vec<String> },
     WasThere,
 }
 
@@ -109,9 +112,7 @@ pub async fn install(aircall: &Aircall, url: &str, needed: &[&'static str]) -> R
     if found.active && added.is_empty() {
         return Ok((Installed::WasThere, found));
     }
-    let Some(id) = found.webhook_id.clone().or_else(|| found.id.map(|id| id.to_string())) else {
-        return Err(Error::retry(Code::AircallAnswer, "the webhook has no id"));
-    };
+    let id = id_of(&found)?;
     let request = WebhookRequest {
         url: found.url.clone().unwrap_or_else(|| url.into()),
         custom_name: found.custom_name.clone(),
@@ -120,7 +121,36 @@ pub async fn install(aircall: &Aircall, url: &str, needed: &[&'static str]) -> R
     };
     let changed = checked(aircall.update_webhook(&id, &request).await?, &request)?;
     let token = changed.token.clone().or(found.token);
+    let added = added.into_iter().map(str::to_owned).collect();
     Ok((Installed::Repaired { enabled: !found.active, added }, Webhook { token, ..changed }))
+}
+
+/// Deletes those with this URL, and returns their ids.
+pub async fn remove(aircall: &Aircall, url: &str) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for webhook in aircall.webhooks().await?.iter().filter(|webhook| has_url(webhook, url)) {
+        let id = id_of(webhook)?;
+        aircall.delete_webhook(&id).await?;
+        removed.push(id);
+    }
+    Ok(removed)
+}
+
+/// Forgets the tokens of webhooks that Aircall has no more. It is asked for each by its id: a list could be short.
+pub async fn forget_deleted(aircall: &Aircall, client: &Client) -> Result<u64> {
+    let mut forgotten = 0;
+    for noted in tokens::noted(client, Vendor::Aircall).await? {
+        if aircall.webhook(&noted.webhook_id).await?.is_none() {
+            forgotten += tokens::forget(client, Vendor::Aircall, &noted.webhook_id).await?;
+        }
+    }
+    Ok(forgotten)
+}
+
+/// Its id for requests.
+pub fn id_of(webhook: &Webhook) -> Result<String> {
+    let id = webhook.webhook_id.clone().or_else(|| webhook.id.map(|id| id.to_string()));
+    id.ok_or_else(|| Error::retry(Code::AircallAnswer, "the webhook has no id"))
 }
 
 /// The webhook as Aircall answered it, or an error if that is not what was requested.
@@ -168,7 +198,7 @@ mod tests {
             )
             .unwrap()
         };
-        let tokens: Vec<SecretString> = vec!["one".into(), "two".into()];
+        let tokens = Tokens { set: vec!["one".into(), "two".into()], noted: Vec::new() };
         let some = &EVENTS[2..];
         for (all, expected) in [
             (vec![], Health::None),

@@ -90,20 +90,22 @@ pub(crate) async fn since(client: &Client, settings: &Settings, when: When) -> a
     Ok(since)
 }
 
-/// Where Aircall delivers.
+/// Where Aircall delivers, and where Sellsy does.
 pub(crate) const WEBHOOK_PATH: &str = "/webhooks/aircall";
+pub(crate) const SELLSY_PATH: &str = "/webhooks/sellsy";
 
-/// The address of ingest. Aircall delivers over TLS; only a sandbox delivers on the machine itself.
+/// The address of ingest for Aircall, or for Sellsy. They deliver over TLS; only a sandbox delivers on the machine itself.
 pub(crate) fn webhook_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://127.0.0.1:"));
-    match rest.and_then(|rest| rest.split_once('/')) {
-        Some((host, path))
-            if !host.is_empty() && path.trim_end_matches('/') == WEBHOOK_PATH.trim_start_matches('/') =>
-        {
-            Ok(text.to_owned())
-        }
-        _ => Err(format!("it must be https://<your host>{WEBHOOK_PATH}")),
+    let is_path =
+        |path: &str| [WEBHOOK_PATH, SELLSY_PATH].contains(&format!("/{}", path.trim_end_matches('/')).as_str());
+    match over_tls(text).and_then(|rest| rest.split_once('/')) {
+        Some((host, path)) if !host.is_empty() && is_path(path) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(format!("it must be https://<your host>{WEBHOOK_PATH}, or https://<your host>{SELLSY_PATH}")),
     }
+}
+
+fn over_tls(text: &str) -> Option<&str> {
+    text.strip_prefix("https://").or_else(|| text.strip_prefix("http://127.0.0.1:"))
 }
 
 #[cfg(test)]
@@ -156,6 +158,8 @@ mod tests {
             ("https://calls.example.com/webhooks/aircall", true),
             ("https://calls.example.com:8443/webhooks/aircall/", true),
             ("http://127.0.0.1:8080/webhooks/aircall", true),
+            ("https://calls.example.com/webhooks/sellsy", true),
+            ("https://calls.example.com/webhooks/sellsy/a-secret-of-it", false),
             ("http://calls.example.com/webhooks/aircall", false),
             ("https://calls.example.com/", false),
             ("https:///webhooks/aircall", false),

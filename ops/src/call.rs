@@ -51,12 +51,17 @@ fn story(lines: &[Line], zone: &TimeZone) -> String {
         return String::new();
     }
     let mut text = format!("Times are those of {}.\n", zone_name(zone));
-    for line in lines {
-        let at = line.at.to_zoned(zone.clone());
-        let _ = writeln!(text, "{}  {:<9}  {}", at.strftime("%Y-%m-%d %H:%M:%S%.3f"), line.stage, line.what);
-        for (name, value) in details(&line.what, zone) {
-            let _ = writeln!(text, "{:36}{name}: {value}", "");
-        }
+    lines.iter().for_each(|line| text.push_str(&told(line, zone)));
+    text
+}
+
+/// One event, with its details below it.
+pub(crate) fn told(line: &Line, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    let at = line.at.to_zoned(zone.clone());
+    let _ = writeln!(text, "{}  {:<9}  {}", at.strftime("%Y-%m-%d %H:%M:%S%.3f"), line.stage, line.what);
+    for (name, value) in details(&line.what, zone) {
+        let _ = writeln!(text, "{:36}{name}: {value}", "");
     }
     text
 }

@@ -27,6 +27,7 @@ use base::settings::{Needs, Settings};
 use serde::{Deserialize, Serialize};
 
 use said::{Text, name};
+pub(crate) use scope::Scope;
 
 /// For one check; longer than any client in it waits for one answer.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(25);
@@ -89,7 +90,7 @@ async fn look(what: impl Into<Text>, check: impl Future<Output = Verdict>) -> Fi
 }
 
 pub(crate) async fn run(json: bool) -> anyhow::Result<ExitCode> {
-    let findings = match Settings::from_environment(Needs::default()) {
+    let findings = match crate::settings(Needs::default()) {
         Err(problems) => sorted(setup::invalid(&problems)),
         Ok(settings) => Box::pin(all(&settings)).await,
     };

@@ -88,20 +88,20 @@ async fn synchronised(client: &Client, turn: Turn) -> anyhow::Result<Result<(), 
 }
 
 /// A bar for each kind, on a terminal only.
-struct Bars {
+pub(crate) struct Bars {
     all: MultiProgress,
     style: ProgressStyle,
     kinds: Vec<(String, ProgressBar)>,
 }
 
 impl Bars {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let style = ProgressStyle::with_template("{prefix:<11} {bar:40} {pos}/{len} {msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         Self { all: MultiProgress::new(), style, kinds: Vec::new() }
     }
 
-    fn show(&mut self, progress: &[Progress]) {
+    pub(crate) fn show(&mut self, progress: &[Progress]) {
         for p in progress {
             let known = self.kinds.iter().position(|(kind, _)| *kind == p.kind);
             let at = known.unwrap_or_else(|| {
@@ -123,7 +123,7 @@ impl Bars {
         }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         let _ = self.all.clear();
     }
 }

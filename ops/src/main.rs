@@ -20,6 +20,7 @@ mod console;
 mod csv;
 mod dead;
 mod directory;
+mod env_file;
 mod erased;
 mod explain;
 mod filters;
@@ -35,11 +36,12 @@ mod relink;
 mod reports;
 mod rules;
 mod search;
+mod setup;
 mod tokens;
 mod webhook;
 mod who;
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use arguments::Wrong;
@@ -56,6 +58,7 @@ use base::{
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
+use env_file::EnvFile;
 use jiff::{Timestamp, tz::TimeZone};
 use resolver::directory::store::Turn;
 use tokio_util::sync::CancellationToken;
@@ -69,14 +72,15 @@ const FEW_CONNECTIONS: usize = 2;
 
 /// Inspects and operates a Callbridge installation, which logs Aircall's phone calls on the right records in Sellsy
 ///
-/// It uses the same broker and database as the workers and reads the same settings from the environment: those of
-/// `.env.example`, for instance with `set -a; . ./.env`. Exit codes: 0 when the answer was found or the work is done, 1 when there is
+/// It uses the same broker and database as the workers and reads the same settings, those of `.env.example`: from the environment, and for
+/// what that does not set, from the file `.env` in this folder. Exit codes: 0 when the answer was found or the work is done, 1 when there is
 /// none or something went wrong, 2 for wrong arguments or settings.
 #[derive(Parser)]
 #[command(
     name = "callbridge",
     version,
-    after_help = "Examples:\n  callbridge check                       does everything work, and what to do if not\n  \
+    after_help = "Examples:\n  callbridge setup                       the first run: asks for the keys, and ends with the first logged call\n  \
+                  callbridge check                       does everything work, and what to do if not\n  \
                   callbridge explain \"06 39 98 41 07\"    where a call from this number would be logged, and why\n  \
                   callbridge calls --since 7d            which calls there were, and what became of each\n  \
                   callbridge call 3811600001             what happened to this call\n  \
@@ -210,6 +214,9 @@ enum Command {
         after_help = "Examples:\n  callbridge rules check rules.toml\n  callbridge rules try --since 7d --rules rules.toml\n\ndocs/rules.md explains each rule, deploy/rules.example.toml shows it."
     )]
     Rules(rules::Command),
+    /// The first run: asks for the keys, tries them, writes `.env`, makes the webhooks, starts the workers, shows the first call
+    #[command(after_help = setup::EXAMPLES)]
+    Setup(Box<setup::Arguments>),
     /// Lists the tokens of programs that use the console's JSON, makes one, or makes one worthless
     #[command(after_help = tokens::EXAMPLES)]
     Tokens(tokens::Arguments),
@@ -220,7 +227,7 @@ enum Command {
         #[arg(allow_hyphen_values = true)]
         number: String,
     },
-    /// Aircall's webhooks: whether one delivers all events that are needed, and creating or repairing it
+    /// Webhooks: whether Aircall delivers all events that are needed; making, repairing and deleting those of Aircall and Sellsy
     #[command(
         subcommand,
         after_help = "Examples:\n  callbridge webhook status\n  callbridge webhook install --url https://calls.example.com/webhooks/aircall"
@@ -319,6 +326,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Ready { url } => ready::run(url).await,
+        Command::Setup(arguments) => setup::run(*arguments).await,
         Command::Audit(arguments) => {
             with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 audit::run(&i.database, &i.settings, &arguments).await
@@ -406,7 +414,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
             .await
         }
-        Command::Migrate(arguments) => migrate::run(&Settings::from_environment(nothing)?, &arguments).await,
+        Command::Migrate(arguments) => migrate::run(&settings(nothing)?, &arguments).await,
         Command::Missed(arguments) => {
             with_installation(deed, nothing, FEW_CONNECTIONS, async |i| {
                 missed::run(&i.database, &i.settings, &arguments).await
@@ -459,12 +467,39 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             .await
         }
         Command::Webhook(command) => {
-            with_installation(deed, aircall, FEW_CONNECTIONS, async |i| {
+            let needs = if command.vendor() == base::ids::Vendor::Sellsy { sellsy } else { aircall };
+            with_installation(deed, needs, FEW_CONNECTIONS, async |i| {
                 webhook::run(&i.database, &i.settings, &command).await
             })
             .await
         }
     }
+}
+
+/// The file of settings in the folder where a command is run.
+const ENV_FILE: &str = ".env";
+
+/// The settings of the environment, and for what it does not set, those of the file beside which the command is run.
+fn settings(needs: Needs) -> Result<Settings, Problems> {
+    let file = EnvFile::read(Path::new(ENV_FILE), ENV_FILE);
+    let file = file.map_err(|e| Problems::one(format!("{ENV_FILE} in this folder cannot be read: {e}")))?;
+    Settings::from_environment(needs, &beside(&file))
+}
+
+/// What a file of settings sets. If it names no services, and `make run` has its own beside it, those are meant.
+fn beside(file: &EnvFile) -> BTreeMap<String, String> {
+    let mut values = file.values();
+    let services = file.path().with_file_name(".services");
+    let port = |name: &str| std::fs::read_to_string(services.join(name)).ok()?.trim().parse::<u16>().ok();
+    let is_set = |name: &str| values.contains_key(name) || std::env::var_os(name).is_some();
+    if !is_set("DATABASE_URL")
+        && !is_set("AMQP_URL")
+        && let (Some(database), Some(broker)) = (port("database.port"), port("broker.port"))
+    {
+        values.insert("DATABASE_URL".into(), format!("postgres://postgres@127.0.0.1:{database}/callbridge"));
+        values.insert("AMQP_URL".into(), format!("amqp://guest:guest@127.0.0.1:{broker}/%2f"));
+    }
+    values
 }
 
 /// What most commands need.
@@ -480,7 +515,7 @@ async fn with_installation(
     connections: usize,
     command: impl AsyncFnOnce(Installation) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
-    let settings = Settings::from_environment(needs)?;
+    let settings = settings(needs)?;
     tls::check()?;
     let readiness = Readiness::default();
     let condition = readiness.condition("database");

@@ -12,12 +12,7 @@ use std::{
 };
 
 use anyhow::{anyhow, bail, ensure};
-use base::{
-    client,
-    error::with_causes,
-    say,
-    settings::{Needs, Settings},
-};
+use base::{client, error::with_causes, say, settings::Needs};
 use serde::Deserialize;
 
 /// Shorter than the timeout of the health check, so that the reason still gets through.
@@ -38,7 +33,7 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
 pub(crate) async fn run(url: Option<String>) -> anyhow::Result<ExitCode> {
     let url = match url {
         Some(url) => url,
-        None => match Settings::from_environment(Needs::default()) {
+        None => match crate::settings(Needs::default()) {
             Ok(settings) => format!("http://{}/readyz", beside(settings.http_listen)),
             Err(problems) => bail!("HTTP_LISTEN is not known:\n{problems}"),
         },

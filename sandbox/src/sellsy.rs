@@ -46,6 +46,7 @@ mod store;
 mod tasks;
 mod texts;
 mod views;
+mod webhooks;
 
 /// A handle on the account; clones share all state.
 #[derive(Debug, Clone)]
@@ -121,6 +122,9 @@ pub fn api(account: Account) -> Router {
         .route("/staffs/search", post(staffs::search))
         .route("/staffs/{id}", get(staffs::get))
         .route("/activities/crm/metas", get(metas::metas))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/webhooks/events", get(webhooks::events))
+        .route("/webhooks/{id}", get(webhooks::get).put(webhooks::update).delete(webhooks::delete))
         .route("/quotas", get(quotas))
         .fallback(async || errors::Error::not_found())
         .method_not_allowed_fallback(async || errors::Error::method_not_allowed())

@@ -50,6 +50,7 @@ mod rules;
 mod searched;
 mod secrets;
 mod sellsy_webhook;
+mod setup;
 mod silent;
 mod soak;
 mod tags_act;
@@ -61,6 +62,7 @@ mod traces;
 mod unclear;
 mod vendors;
 mod webhook;
+mod webhook_tokens;
 
 /// Longer than anything should take on a busy machine with two cores.
 const SOON: std::time::Duration = std::time::Duration::from_secs(30);

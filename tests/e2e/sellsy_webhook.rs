@@ -21,7 +21,8 @@ async fn installation(what: &str) -> Result<(Stack, Process)> {
     let mut stack = Stack::new(what).await?;
     stack.environment.insert("SELLSY_WEBHOOK_SECRET".into(), SECRET.into());
     let ingest = stack.start("ingest").await?;
-    ingest.until_ready(SOON).await?;
+    // Before it has read the database once, an unknown secret may be a good one.
+    ingest.until_whole(SOON).await?;
     // It is ready before it has a channel, because the inbox is available.
     let queue = stack.names.work(Stage::Hints);
     eventually(SOON, || async { stack.depth(&queue).await.ok() }).await.context("ingest declares the queues")?;
@@ -146,6 +147,7 @@ async fn what_is_no_notice_is_parked() -> Result<()> {
 async fn without_the_setting_there_is_no_such_way_in() -> Result<()> {
     let mut stack = Stack::new("sellsy_off").await?;
     let ingest = stack.start("ingest").await?;
+    ingest.until_whole(SOON).await?;
     for secret in [SECRET, ""] {
         let (status, error) = send(&ingest, secret, JSON, None, CONTACT).await?;
         assert_eq!((status, &error["error"]["code"]), (404, &json!("NOT_FOUND")));

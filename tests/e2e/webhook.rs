@@ -24,7 +24,7 @@ async fn post(url: &str, content_type: &str, body: impl Into<reqwest::Body>) -> 
 async fn bad_input_is_refused_clearly_and_nothing_is_lost() -> Result<()> {
     let mut stack = Stack::new("webhook").await?;
     let ingest = stack.start("ingest").await?;
-    ingest.until_ready(SOON).await?;
+    ingest.until_whole(SOON).await?;
     let json = "application/json";
     let fact =
         |data: &str| format!(r#"{{"event":"call.ended","timestamp":1764000000,"token":"{TOKEN}","data":{data}}}"#);

@@ -16,11 +16,11 @@ use base::{
 };
 use jiff::{SignedDuration, Timestamp};
 use ledger::reconciliation::{self, Progress};
-use secrecy::SecretString;
 use tokio::time;
 
 use super::{How, Reconciler, Walk, earliest};
 use crate::{
+    tokens::Tokens,
     troubles::{self, Look},
     webhooks::{self, Health},
 };
@@ -37,7 +37,8 @@ const FARTHEST: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) struct Turns {
     pub(crate) reconciler: Reconciler,
     pub(crate) every: Duration,
-    pub(crate) tokens: Vec<SecretString>,
+    /// Of the settings.
+    pub(crate) tokens: Tokens,
     /// The events that a webhook has to bring.
     pub(crate) needed: Vec<&'static str>,
 }
@@ -102,7 +103,8 @@ impl Turns {
 
     async fn check_webhooks(&self, client: &Client) -> Result<()> {
         let all = self.reconciler.aircall.webhooks().await?;
-        let health = webhooks::health(&all, &self.tokens, &self.needed);
+        let tokens = self.tokens.clone().with_noted(client, Vendor::Aircall).await?;
+        let health = webhooks::health(&all, &tokens, &self.needed);
         let active = matches!(health, Health::Delivers | Health::Lacks(_));
         let should_warn = reconciliation::note_webhook(client, NAME, active, health == Health::Delivers).await?;
         set_webhook_gauge(Some(active));
@@ -117,7 +119,7 @@ impl Turns {
             }
             Health::Disabled => tracing::warn!(what_to_do, "Aircall has disabled the webhook: no events arrive."),
             Health::None => {
-                tracing::warn!(what_to_do, "Aircall has no webhook with a token of AIRCALL_WEBHOOK_TOKENS.");
+                tracing::warn!(what_to_do, "Aircall has no webhook with a token that ingest accepts.");
             }
         }
         Ok(())

@@ -1,7 +1,10 @@
 //! Aircall: its credential, the webhook and its events, the clock.
 
-use base::{db::Database, error::with_causes, settings::Settings};
-use ingest::webhooks::{self, Health};
+use base::{db::Database, error::with_causes, ids::Vendor, settings::Settings};
+use ingest::{
+    tokens::Tokens,
+    webhooks::{self, Health},
+};
 use jiff::Timestamp;
 use vendors::{
     aircall::Aircall,
@@ -56,13 +59,19 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
     let Some(clock) = clock else { return stop_after(ping) };
     let webhook = look(texts::AIRCALL_WEBHOOK, async {
         // It is known by its token.
-        if settings.aircall.webhook_tokens.is_empty() {
-            return Verdict::not_checked(texts::IS_MISSING.with([name("AIRCALL_WEBHOOK_TOKENS")]));
-        }
+        let tokens = match database.client().await {
+            Ok(client) => Tokens::set_for_aircall(&settings.aircall).with_noted(&client, Vendor::Aircall).await,
+            Err(e) => Err(e),
+        };
+        let tokens = match tokens {
+            Ok(tokens) if tokens.is_empty() => return Verdict::failed(texts::NO_TOKEN, texts::NO_TOKEN_CURE),
+            Ok(tokens) => tokens,
+            Err(e) => return Verdict::not_checked(texts::TOKENS_NOT_READ.with([quoted(e)])),
+        };
         match aircall.webhooks().await {
             Ok(all) => {
                 let needed = webhooks::needed(&settings.rules);
-                webhook_verdict(webhooks::health(&all, &settings.aircall.webhook_tokens, &needed), needed.len())
+                webhook_verdict(webhooks::health(&all, &tokens, &needed), needed.len())
             }
             Err(e) => rules::api(&e, "AIRCALL_API_URL", texts::AIRCALL_CREDENTIAL),
         }

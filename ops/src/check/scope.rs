@@ -7,8 +7,9 @@
 use vendors::sellsy::Probe;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     Accounts,
+    Activities,
     Individuals,
     Companies,
     Contacts,
@@ -25,11 +26,13 @@ pub(super) enum Scope {
     WriteOpportunities,
     ReadSmartTags,
     WriteSmartTags,
+    ReadWebhooks,
+    WriteWebhooks,
 }
 
 impl Scope {
     /// The scopes that every installation needs.
-    pub(super) const NEEDED: [Scope; 8] = [
+    pub(crate) const NEEDED: [Scope; 8] = [
         Scope::Individuals,
         Scope::Companies,
         Scope::Contacts,
@@ -40,21 +43,28 @@ impl Scope {
         Scope::WritePhoneCalls,
     ];
     /// Needed in addition with `LOG_FALLBACK=comment`, or if text messages become comments.
-    pub(super) const FOR_COMMENTS: [Scope; 2] = [Scope::ReadComments, Scope::WriteComments];
+    pub(crate) const FOR_COMMENTS: [Scope; 2] = [Scope::ReadComments, Scope::WriteComments];
     /// Needed in addition if tasks follow from calls.
-    pub(super) const FOR_TASKS: [Scope; 2] = [Scope::ReadTasks, Scope::WriteTasks];
+    pub(crate) const FOR_TASKS: [Scope; 2] = [Scope::ReadTasks, Scope::WriteTasks];
 
     /// Needed in addition if callers whom Sellsy does not have become prospects.
-    pub(super) const FOR_PROSPECTS: [Scope; 1] = [Scope::WriteIndividuals];
+    pub(crate) const FOR_PROSPECTS: [Scope; 1] = [Scope::WriteIndividuals];
     /// Needed in addition if tags move opportunities.
-    pub(super) const FOR_STEPS: [Scope; 1] = [Scope::WriteOpportunities];
+    pub(crate) const FOR_STEPS: [Scope; 1] = [Scope::WriteOpportunities];
     /// Needed in addition if tags add smart-tags, each with the write scope of the kind of record.
-    pub(super) const FOR_SMART_TAGS: [Scope; 2] = [Scope::ReadSmartTags, Scope::WriteSmartTags];
+    pub(crate) const FOR_SMART_TAGS: [Scope; 2] = [Scope::ReadSmartTags, Scope::WriteSmartTags];
+
+    /// Needed in addition by whoever makes Sellsy's webhook.
+    pub(crate) const FOR_WEBHOOKS: [Scope; 2] = [Scope::ReadWebhooks, Scope::WriteWebhooks];
+    /// Nothing fails without them.
+    pub(crate) const USEFUL: [Scope; 4] =
+        [Scope::Accounts, Scope::Activities, Scope::ReadWebhooks, Scope::WriteWebhooks];
 
     /// Its name in Sellsy's developer portal.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Scope::Accounts => "accounts.read",
+            Scope::Activities => "activities.read",
             Scope::Individuals => "individuals.read",
             Scope::Companies => "companies.read",
             Scope::Contacts => "contacts.read",
@@ -71,13 +81,16 @@ impl Scope {
             Scope::WriteOpportunities => "opportunities.write",
             Scope::ReadSmartTags => "smart-tags.read",
             Scope::WriteSmartTags => "smart-tags.write",
+            Scope::ReadWebhooks => "webhooks.read",
+            Scope::WriteWebhooks => "webhooks.write",
         }
     }
 
     /// The cheapest request that needs it.
-    pub(super) fn probe(self) -> Probe {
+    pub(crate) fn probe(self) -> Probe {
         match self {
             Scope::Accounts => Probe::quotas(),
+            Scope::Activities => Probe::metas(),
             Scope::Individuals => Probe::individuals(),
             Scope::Companies => Probe::companies(),
             Scope::Contacts => Probe::contacts(),
@@ -94,6 +107,8 @@ impl Scope {
             Scope::WriteOpportunities => Probe::writing_opportunities(),
             Scope::ReadSmartTags => Probe::smart_tags(),
             Scope::WriteSmartTags => Probe::writing_smart_tags(),
+            Scope::ReadWebhooks => Probe::webhooks(),
+            Scope::WriteWebhooks => Probe::writing_webhooks(),
         }
     }
 }

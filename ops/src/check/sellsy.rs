@@ -3,9 +3,11 @@
 use base::{
     db::Database,
     error::{Code, with_causes},
+    ids::Vendor,
     settings::{LogFallback, Settings},
 };
 use futures_util::future::join_all;
+use ingest::tokens::Tokens;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use vendors::{
@@ -63,7 +65,8 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
         owner(&sellsy, settings)
     );
     let by_rules = by_rules::of_sellsy(&sellsy, settings, texts::SELLSY_CREDENTIAL).await;
-    std::iter::once(log_in).chain(scopes).chain([quotas, owner]).chain(by_rules).collect()
+    let notices = look(texts::SELLSY_WEBHOOKS, notices(settings, database)).await;
+    std::iter::once(log_in).chain(scopes).chain([quotas, owner, notices]).chain(by_rules).collect()
 }
 
 fn needed_scopes(settings: &Settings) -> impl Iterator<Item = &'static Scope> {
@@ -110,6 +113,19 @@ async fn quotas(sellsy: &Sellsy, settings: &Settings) -> Verdict {
             Verdict::warning(texts::QUOTAS_UNREAD, texts::QUOTAS_UNREAD_CURE.with([name(Scope::Accounts.as_str())]))
         }
         Err(e) => rules::api(&e, "SELLSY_API_URL", texts::SELLSY_CREDENTIAL),
+    }
+}
+
+/// Whether Sellsy can say that a record has changed.
+async fn notices(settings: &Settings, database: &Database) -> Verdict {
+    let tokens = match database.client().await {
+        Ok(client) => Tokens::set_for_sellsy(&settings.sellsy).with_noted(&client, Vendor::Sellsy).await,
+        Err(e) => Err(e),
+    };
+    match tokens {
+        Ok(tokens) if tokens.is_empty() => Verdict::ok(texts::NO_NOTICES),
+        Ok(_) => Verdict::ok(texts::NOTICES),
+        Err(e) => Verdict::not_checked(texts::TOKENS_NOT_READ.with([quoted(e)])),
     }
 }
 

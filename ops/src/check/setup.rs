@@ -27,19 +27,7 @@ pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Verdict::ok(texts::COMPLETE).about(texts::SETTINGS));
     }
-    if !settings.aircall.webhook_tokens.is_empty() {
-        let tokens = Verdict::ok(texts::SO_MANY_SET.with([name(settings.aircall.webhook_tokens.len())]));
-        findings.push(tokens.about(texts::WEBHOOK_TOKENS));
-    }
-    let notices = match settings.sellsy.webhook_secret {
-        Some(_) => texts::NOTICES,
-        None => texts::NO_NOTICES,
-    };
-    findings.extend([
-        Verdict::ok(notices).about(texts::SELLSY_WEBHOOKS),
-        template(settings).about(texts::LOG_TEMPLATE),
-        by_rules::of_settings(settings),
-    ]);
+    findings.extend([template(settings).about(texts::LOG_TEMPLATE), by_rules::of_settings(settings)]);
     findings
 }
 
@@ -51,11 +39,9 @@ fn missing(settings: &Settings) -> Vec<Finding> {
     let client = || texts::SET.with([texts::SELLSY_CREDENTIAL.into()]);
     let (of_key, of_client) = (texts::RESOLVER_AND_INSIGHTS, texts::RESOLVER_LOGGER_FOLLOWUPS);
     let do_not_start = |workers| texts::DO_NOT_START.with([Text::from(workers)]);
-    let does_not_start = texts::DOES_NOT_START.with([name("ingest")]);
     let needed = [
         ("AIRCALL_API_ID", is_empty(&aircall.api_id), do_not_start(of_key), key()),
         ("AIRCALL_API_TOKEN", is_empty(&aircall.api_token), do_not_start(of_key), key()),
-        ("AIRCALL_WEBHOOK_TOKENS", aircall.webhook_tokens.is_empty(), does_not_start, texts::SET_TOKEN.into()),
         ("SELLSY_CLIENT_ID", is_empty(&sellsy.client_id), do_not_start(of_client), client()),
         ("SELLSY_CLIENT_SECRET", is_empty(&sellsy.client_secret), do_not_start(of_client), client()),
     ];

@@ -40,7 +40,6 @@ sentences! {
     SELLSY_WEBHOOKS: "Sellsy webhooks", "webhooks de Sellsy";
     SETTINGS: "settings", "réglages";
     SETTING: "setting {0}", "réglage {0}";
-    WEBHOOK_TOKENS: "webhook tokens", "jetons des webhooks";
     LOG_TEMPLATE: "log template", "modèle des comptes rendus";
     RULES: "rules", "règles";
     RULES_TOPICS: "rules: topics", "règles : libellés";
@@ -75,14 +74,10 @@ sentences! {
     // Settings
     SET_VALID: "set a valid {0}; see .env.example, or --help of a worker", "donnez à {0} une valeur valable ; voyez .env.example, ou --help d’un processus";
     COMPLETE: "complete", "complets";
-    SO_MANY_SET: "{0} set", "{0} réglés";
     NOTICES: "Sellsy's webhooks can announce changes", "les webhooks de Sellsy peuvent annoncer les changements";
-    NO_NOTICES: "SELLSY_WEBHOOK_SECRET is not set: changes in Sellsy are only read every DIRECTORY_SYNC_EVERY", "SELLSY_WEBHOOK_SECRET n’est pas réglé : les changements dans Sellsy ne sont lus que toutes les DIRECTORY_SYNC_EVERY";
-    DOES_NOT_START: "it is missing: {0} does not start", "il manque : {0} ne démarre pas";
     DO_NOT_START: "it is missing: {0} do not start", "il manque : {0} ne démarrent pas";
     RESOLVER_AND_INSIGHTS: "resolver and insights", "resolver et insights";
     RESOLVER_LOGGER_FOLLOWUPS: "resolver, logger and followups", "resolver, logger et followups";
-    SET_TOKEN: "set it to the token that `callbridge webhook install --url https://<your host>/webhooks/aircall` prints", "donnez-lui le jeton qu’affiche `callbridge webhook install --url https://<your host>/webhooks/aircall`";
     SET: "set {0}", "réglez {0}";
     CORRECT: "correct {0}", "corrigez {0}";
     AIRCALL_CREDENTIAL: "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)", "AIRCALL_API_ID et AIRCALL_API_TOKEN (Dashboard d’Aircall > Integrations > API keys)";
@@ -175,13 +170,17 @@ sentences! {
     BROKER_UNREACHABLE_CURE: "start RabbitMQ, or correct host and port in AMQP_URL (amqps:// for TLS)", "démarrez RabbitMQ, ou corrigez l’hôte et le port dans AMQP_URL (amqps:// pour TLS)";
 
     // The two APIs
+    NO_TOKEN: "there is no token of a webhook, neither noted in the database nor in AIRCALL_WEBHOOK_TOKENS: ingest refuses every webhook", "il n’y a aucun jeton de webhook, ni noté dans la base, ni dans AIRCALL_WEBHOOK_TOKENS : ingest refuse tous les webhooks";
+    NO_TOKEN_CURE: "make the webhook: callbridge webhook install --url https://<your host>/webhooks/aircall", "créez le webhook : page « Webhooks », ou callbridge webhook install --url https://<your host>/webhooks/aircall";
+    TOKENS_NOT_READ: "the tokens of webhooks cannot be read: {0}", "les jetons des webhooks ne peuvent pas être lus : {0}";
+    NO_NOTICES: "none: changes in Sellsy are only read every DIRECTORY_SYNC_EVERY; to be told at once: callbridge webhook install --url https://<your host>/webhooks/sellsy", "aucun : les changements dans Sellsy ne sont lus que toutes les DIRECTORY_SYNC_EVERY ; pour les apprendre aussitôt : callbridge webhook install --url https://<your host>/webhooks/sellsy";
+    WEBHOOK_NONE: "the account has no webhook with a token that ingest accepts", "le compte n’a aucun webhook avec un jeton qu’ingest accepte";
+    WEBHOOK_NONE_CURE: "make one: callbridge webhook install --url https://<your host>/webhooks/aircall", "créez-en un : page « Webhooks », ou callbridge webhook install --url https://<your host>/webhooks/aircall";
     WEBHOOK_DELIVERS: "active, with all {0} events", "actif, avec les {0} événements";
     WEBHOOK_LACKS: "these events are not delivered: {0}", "ces événements ne sont pas envoyés : {0}";
     WEBHOOK_LACKS_CURE: "add them: callbridge webhook install --url https://<your host>/webhooks/aircall", "ajoutez-les : page « Vérification », ou callbridge webhook install --url https://<your host>/webhooks/aircall";
     WEBHOOK_DISABLED: "it is disabled: by Aircall because deliveries kept failing, or by a person", "il est désactivé : par Aircall, parce que les envois échouaient, ou par quelqu’un";
     WEBHOOK_DISABLED_CURE: "make sure that ingest can be reached from outside, then enable it: callbridge webhook install --url https://<your host>/webhooks/aircall", "vérifiez qu’ingest est joignable de l’extérieur, puis réactivez-le : page « Vérification », ou callbridge webhook install --url https://<your host>/webhooks/aircall";
-    WEBHOOK_NONE: "the account has no webhook with a token of AIRCALL_WEBHOOK_TOKENS", "le compte n’a aucun webhook avec un jeton d’AIRCALL_WEBHOOK_TOKENS";
-    WEBHOOK_NONE_CURE: "create one and add its token to AIRCALL_WEBHOOK_TOKENS: callbridge webhook install --url https://<your host>/webhooks/aircall", "créez-en un et ajoutez son jeton à AIRCALL_WEBHOOK_TOKENS : callbridge webhook install --url https://<your host>/webhooks/aircall";
     GRANTED: "granted", "accordé";
     QUOTAS_UNREAD: "they cannot be read, so the limits of the settings apply", "ils ne peuvent pas être lus ; les limites des réglages s’appliquent";
     QUOTAS_UNREAD_CURE: "give the API client the scope {0}, or make sure that the settings fit your plan", "donnez au client API le droit {0}, ou vérifiez que les réglages conviennent à votre offre";

@@ -1,7 +1,11 @@
 //! Aircall's webhooks: whether one delivers to us all that is needed, and repairing it. Tokens are never shown.
 
 use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
-use ingest::webhooks::{self, Installed};
+use base::ids::Vendor;
+use ingest::{
+    tokens::Tokens,
+    webhooks::{self, Installed},
+};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -30,7 +34,7 @@ pub(super) async fn page(Extension(visitor): Extension<Visitor>) -> Page {
 pub(super) async fn status(State(console): State<Shared>, Extension(visitor): Extension<Visitor>) -> Page {
     let Some(aircall) = aircall(&console)? else { return Ok(no_credential(&visitor)) };
     let all = aircall.webhooks().await?;
-    let lines = webhook::lines(&all, &console.settings, None);
+    let lines = webhook::lines(&all, &console.settings, &tokens(&console).await?, None);
     if visitor.json {
         return Ok(Json(webhook::report(&lines, lines.iter().any(Line::delivers))).into_response());
     }
@@ -53,8 +57,8 @@ pub(super) async fn install(
         return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.acts.webhook_address_wrong));
     };
     let Some(aircall) = aircall(&console)? else { return Ok(no_credential(&visitor)) };
-    let (done, webhook) = webhooks::install(&aircall, &url, &webhooks::needed(&console.settings.rules)).await?;
-    let known = webhooks::has_token(&webhook, &console.settings.aircall.webhook_tokens);
+    let (done, webhook, _) =
+        webhook::install_for_aircall(&aircall, &console.database, &console.settings, &url).await?;
     if visitor.json {
         let (what, enabled, added) = match &done {
             Installed::Created => ("created", true, webhook.events.clone()),
@@ -63,13 +67,12 @@ pub(super) async fn install(
                 ("repaired", *enabled, added.iter().map(|event| (*event).to_owned()).collect())
             }
         };
-        let answer =
-            json!({ "result": "done", "webhook": what, "enabled": enabled, "added": added, "token_known": known });
+        let answer = json!({ "result": "done", "webhook": what, "enabled": enabled, "added": added });
         return Ok(Json(answer).into_response());
     }
     let all = aircall.webhooks().await?;
-    let lines = webhook::lines(&all, &console.settings, None);
-    let body = html! { (did(&visitor, &done, known)) (found(&visitor, &console, &lines)) };
+    let lines = webhook::lines(&all, &console.settings, &tokens(&console).await?, None);
+    let body = html! { (did(&visitor, &done)) (found(&visitor, &console, &lines)) };
     Ok(show(&visitor, &body))
 }
 
@@ -79,6 +82,12 @@ fn aircall(console: &Console) -> Result<Option<Aircall>, Failed> {
         return Ok(None);
     }
     Ok(Some(Aircall::new(settings, &console.database, Who::Guest("callbridge"))?.on(Lane::Interactive)))
+}
+
+/// The tokens that ingest accepts.
+async fn tokens(console: &Console) -> Result<Tokens, Failed> {
+    let set = Tokens::set_for_aircall(&console.settings.aircall);
+    Ok(set.with_noted(&console.database.client().await?, Vendor::Aircall).await?)
 }
 
 fn no_credential(visitor: &Visitor) -> axum::response::Response {
@@ -105,7 +114,7 @@ fn show(visitor: &Visitor, body: &Markup) -> axum::response::Response {
     layout::page(visitor, Section::Check, texts.webhooks, &body)
 }
 
-fn did(visitor: &Visitor, done: &Installed, known: bool) -> Markup {
+fn did(visitor: &Visitor, done: &Installed) -> Markup {
     let texts = visitor.texts().acts;
     html! {
         div.callout.calm role="status" {
@@ -116,7 +125,7 @@ fn did(visitor: &Visitor, done: &Installed, known: bool) -> Markup {
                 Installed::Repaired { enabled: false, .. } => { (texts.webhook_completed) }
             } } }
             @if let Installed::Repaired { added, .. } = done { @if !added.is_empty() { p { (texts.events_added) " " (added.join(", ")) } } }
-            @if !known { p { (texts.token_unknown) } }
+            p { (texts.token_noted) }
         }
     }
 }

@@ -55,6 +55,15 @@ impl Tokens {
         scopes.iter().copied().find(|scope| !self.scopes.iter().any(|granted| granted == scope))
     }
 
+    /// What the client may do from now on, also with the tokens that it has.
+    pub(super) fn grant(&mut self, scopes: Vec<String>) {
+        self.scopes = scopes;
+    }
+
+    pub(super) fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
     pub(super) fn expire_all(&mut self) {
         self.valid.clear();
     }

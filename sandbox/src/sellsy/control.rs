@@ -32,6 +32,7 @@ pub(super) fn router() -> Router<Account> {
         .route("/comments/{id}", patch(edit_comment).delete(delete_comment))
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
+        .route("/scopes", get(show_scopes).put(set_scopes))
         .route("/search", get(show_search).put(set_search))
         .route("/texts", get(show_texts).put(set_texts))
         .route("/webhook", post(set_webhook))
@@ -181,6 +182,21 @@ async fn set_quotas(State(account): State<Account>, Json(quotas): Json<Quotas>) 
 async fn expire_tokens(State(account): State<Account>) -> Json<Value> {
     account.tokens().expire_all();
     Json(json!({"ok": true}))
+}
+
+async fn show_scopes(State(account): State<Account>) -> Json<Value> {
+    Json(json!({"scopes": account.tokens().scopes()}))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scopes {
+    scopes: Vec<String>,
+}
+
+async fn set_scopes(State(account): State<Account>, Json(scopes): Json<Scopes>) -> Json<Value> {
+    account.tokens().grant(scopes.scopes);
+    show_scopes(State(account)).await
 }
 
 async fn set_webhook(State(account): State<Account>, Json(webhook): Json<Webhook>) -> Json<Value> {

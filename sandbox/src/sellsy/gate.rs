@@ -124,6 +124,8 @@ fn scopes(method: &Method, path: &str) -> Vec<&'static str> {
         (["contacts", ..], false) => vec!["contacts.write"],
         (["opportunities", ..], true) => vec!["opportunities.read"],
         (["opportunities", ..], false) => vec!["opportunities.write"],
+        (["webhooks", ..], true) => vec!["webhooks.read"],
+        (["webhooks", ..], false) => vec!["webhooks.write"],
         (["staffs", ..], _) => vec!["staffs.read"],
         (["phone-calls", ..], true) => vec!["phonecalls.read"],
         (["phone-calls", ..], false) => vec!["phonecalls.write"],

@@ -1,5 +1,5 @@
-//! Sellsy's webhooks: each change of an individual, a company or a contact, and each new status of an opportunity, sends a notice to one
-//! address, whether a person or the API made it. Of smart-tags and steps no event is known, so they send none.
+//! Sellsy's notices: each change of an individual, a company or a contact, and each new status of an opportunity, sends a notice to the
+//! address that a test has set, and to the webhooks of the API that report it, whether a person or the API made it. Of smart-tags and steps no event is known, so they send none.
 //!
 //! A notice says what happened to which record, not what the record contains, and its values are strings, as recorded. The
 //! recordings differ in `relatedtype`: `people` is a contact; for everything else this sandbox sends `third`, which says
@@ -18,6 +18,7 @@ use sha1::{Digest, Sha1};
 
 use super::seed::{Type, now};
 use super::store::Kind;
+use super::webhooks::Registered;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Before the second attempt; each later pause is twice as long.
@@ -30,18 +31,19 @@ const CORP_ID: &str = "929";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Webhook {
-    url: String,
+    pub(super) url: String,
     #[serde(default)]
-    sign_key: String,
+    pub(super) sign_key: String,
     /// JSON mode; otherwise form mode, which is Sellsy's default.
     #[serde(default)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Notices {
     client: Client,
     webhook: Mutex<Option<Webhook>>,
+    registered: Mutex<Vec<Registered>>,
 }
 
 /// What happened to a record.
@@ -54,16 +56,24 @@ pub(super) enum Change {
 
 impl Notices {
     pub(super) fn new() -> Notices {
-        Notices { client: crate::webhook_client("Sellsy", ANSWER_WITHIN), webhook: Mutex::new(None) }
+        Notices {
+            client: crate::webhook_client("Sellsy", ANSWER_WITHIN),
+            webhook: Mutex::new(None),
+            registered: Mutex::default(),
+        }
     }
 
     pub(super) fn webhook(&self) -> MutexGuard<'_, Option<Webhook>> {
         crate::lock(&self.webhook)
     }
 
-    /// Sends a notice of a change by this staff, if a webhook is set.
+    /// Those of the API.
+    pub(super) fn registered(&self) -> MutexGuard<'_, Vec<Registered>> {
+        crate::lock(&self.registered)
+    }
+
+    /// Sends a notice of a change by this staff.
     pub(super) fn send(&self, kind: Kind, kind_type: Option<Type>, id: u64, change: Change, staff: u64) {
-        let Some(webhook) = self.webhook().clone() else { return };
         let event_type = match (kind, kind_type) {
             (Kind::Contact, _) => "people",
             (_, Some(Type::Prospect)) => "prospect",
@@ -75,16 +85,15 @@ impl Notices {
             Change::Updated => "updated",
             Change::Deleted => "deleted",
         };
-        self.deliver(&webhook, [event_type, event, if kind == Kind::Contact { "people" } else { "third" }], id, staff);
+        self.deliver([event_type, event, if kind == Kind::Contact { "people" } else { "third" }], id, staff);
     }
 
     /// An opportunity has another status, the only event of opportunities that is known to exist.
     pub(super) fn send_status(&self, opportunity: u64, staff: u64) {
-        let Some(webhook) = self.webhook().clone() else { return };
-        self.deliver(&webhook, ["opportunity", "status", "opportunity"], opportunity, staff);
+        self.deliver(["opportunity", "status", "opportunity"], opportunity, staff);
     }
 
-    fn deliver(&self, webhook: &Webhook, [event_type, event, related]: [&str; 3], id: u64, staff: u64) {
+    fn deliver(&self, [event_type, event, related]: [&str; 3], id: u64, staff: u64) {
         let notice = json!({
             "eventType": event_type,
             "event": event,
@@ -95,11 +104,20 @@ impl Notices {
             "relatedtype": related,
             "relatedid": id.to_string(),
         });
-        tokio::spawn(deliver(webhook.request(&self.client, &notice.to_string()), format!("{event_type}.{event} {id}")));
+        let name = format!("{event_type}.{event}");
+        let mut webhooks: Vec<Webhook> = self.webhook().iter().cloned().collect();
+        webhooks.extend(self.registered().iter().filter_map(|one| one.for_event(&name)).cloned());
+        for webhook in webhooks {
+            tokio::spawn(deliver(webhook.request(&self.client, &notice.to_string()), format!("{name} {id}")));
+        }
     }
 }
 
 impl Webhook {
+    pub(super) fn to_nobody() -> Webhook {
+        Webhook { url: String::new(), sign_key: String::new(), json: false }
+    }
+
     fn request(&self, client: &Client, notice: &str) -> RequestBuilder {
         let request = client.post(&self.url);
         if !self.json {

@@ -9,6 +9,7 @@ mod individuals;
 mod limits;
 mod phone_calls;
 mod program;
+mod readme;
 mod smart_tags;
 mod steps;
 mod tasks;

@@ -6,14 +6,8 @@ use std::{collections::BTreeMap, path::Path};
 use base::settings::Settings;
 
 /// Settings without a usable default: the file leaves them empty, to be filled in.
-const REQUIRED: [&str; 6] = [
-    "AIRCALL_API_ID",
-    "AIRCALL_API_TOKEN",
-    "AIRCALL_WEBHOOK_TOKENS",
-    "SELLSY_CLIENT_ID",
-    "SELLSY_CLIENT_SECRET",
-    "CONSOLE_PASSWORD",
-];
+const REQUIRED: [&str; 5] =
+    ["AIRCALL_API_ID", "AIRCALL_API_TOKEN", "SELLSY_CLIENT_ID", "SELLSY_CLIENT_SECRET", "CONSOLE_PASSWORD"];
 
 /// Parses `NAME=value` and `# NAME=value`; a sentence in a comment has no name before an equals sign.
 fn setting(line: &str) -> Option<(&str, &str, bool)> {

@@ -193,12 +193,11 @@ async fn the_installation_is_checked_from_a_page() -> Result<()> {
 
 #[tokio::test]
 async fn the_webhook_is_looked_at_and_repaired_from_a_page() -> Result<()> {
-    let mut stack = Stack::new("acts_webhook").await?;
+    let stack = Stack::new("acts_webhook").await?;
     let url = "https://calls.example.com/webhooks/aircall";
-    let (said, _) = stack.callbridge(&["webhook", "install", "--url", url]).await?;
-    let token = said.split("AIRCALL_WEBHOOK_TOKENS=").nth(1).and_then(|rest| rest.split(' ').next());
-    let token = token.with_context(|| said.clone())?.to_owned();
-    stack.environment.insert("AIRCALL_WEBHOOK_TOKENS".into(), token.clone());
+    let (said, fine) = stack.callbridge(&["webhook", "install", "--url", url]).await?;
+    ensure!(fine, "{said}");
+    let (_, token) = crate::webhook_tokens::made(&stack, url).await?;
     let console = stack.start_console().await?;
     let operator = operator(&console).await?;
     operator.get("/webhook").await?;

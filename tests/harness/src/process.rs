@@ -115,6 +115,18 @@ impl Process {
         Ok(())
     }
 
+    /// Waits until it lacks nothing at all, also of what it can do without.
+    pub async fn until_whole(&self, within: Duration) -> Result<()> {
+        let whole = || async {
+            let (ready, readiness) = self.readiness().await.ok()?;
+            (ready && readiness["impaired"].as_object().is_some_and(serde_json::Map::is_empty)).then_some(())
+        };
+        if eventually(within, whole).await.is_none() {
+            bail!("{} lacks something: {:?}\n{}", self.name, self.readiness().await, tail(&self.log));
+        }
+        Ok(())
+    }
+
     /// Sends SIGTERM; returns how the process ended, or an error if it did not end in time.
     pub async fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
         self.signal("-TERM").await?;

@@ -42,7 +42,7 @@ texts! {
     no_webhook: "Le compte n’a aucun webhook.", "The account has no webhook.";
     address: "Adresse", "Address";
     webhook_ours: "à Callbridge : son jeton est connu", "Callbridge’s: its token is known";
-    webhook_others: "d’un autre programme, ou son jeton n’est pas dans AIRCALL_WEBHOOK_TOKENS", "of another program, or its token is not in AIRCALL_WEBHOOK_TOKENS";
+    webhook_others: "d’un autre programme, ou ingest n’accepte pas son jeton", "of another program, or ingest does not accept its token";
     webhook_active: "actif", "active";
     webhook_disabled: "désactivé", "disabled";
     missing_events: "Événements manquants", "Missing events";
@@ -50,14 +50,14 @@ texts! {
     repair: "Réparer", "Repair";
     repair_question: "Le webhook est réactivé et reçoit les événements qui lui manquent ; aucun n’est retiré. Vérifiez d’abord qu’ingest est joignable de l’extérieur, sinon Aircall le désactive de nouveau. Deux ou trois requêtes à Aircall.", "The webhook is enabled again and gets the events that it lacks; none is taken away. First make sure that ingest can be reached from outside, or Aircall disables it again. Two or three requests to Aircall.";
     create_webhook: "Créer le webhook", "Create the webhook";
-    create_webhook_hint: "L’adresse à laquelle Aircall joint ingest. Le jeton du nouveau webhook n’est pas montré ici : lancez ensuite callbridge webhook install avec la même adresse, qui l’affiche, et ajoutez-le à AIRCALL_WEBHOOK_TOKENS.", "The address under which Aircall reaches ingest. The token of the new webhook is not shown here: run callbridge webhook install with the same address afterwards, which prints it, and add it to AIRCALL_WEBHOOK_TOKENS.";
+    create_webhook_hint: "L’adresse à laquelle Aircall joint ingest. Le jeton du webhook est noté dans la base et n’est pas montré.", "The address under which Aircall reaches ingest. The token of the webhook is noted in the database, and not shown.";
     webhook_address_wrong: "L’adresse doit être https://votre-hôte/webhooks/aircall.", "The address must be https://your-host/webhooks/aircall.";
     webhook_created: "Le webhook est créé.", "The webhook is created.";
     webhook_was_there: "Il existe déjà, actif et complet : rien à faire.", "It exists, active and complete: nothing to do.";
     webhook_enabled: "Il était désactivé ; il est réactivé.", "It was disabled, and is enabled again.";
     webhook_completed: "Les événements qui manquaient sont ajoutés.", "The missing events are added.";
     events_added: "Ajoutés :", "Added:";
-    token_unknown: "Son jeton n’est pas dans AIRCALL_WEBHOOK_TOKENS : ingest refusera ses envois. callbridge webhook install avec la même adresse affiche le jeton.", "Its token is not in AIRCALL_WEBHOOK_TOKENS: ingest will refuse what it sends. callbridge webhook install with the same address prints the token.";
+    token_noted: "Son jeton est connu : ingest l’accepte en quelques secondes, sans redémarrage.", "Its token is known: ingest accepts it within seconds, without a restart.";
 
     // Backfill
     backfill: "Appels manquants", "Missing calls";

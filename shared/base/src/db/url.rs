@@ -14,7 +14,8 @@ use crate::{
 /// The parser's own message may quote the URL, and the URL may hold a password.
 const INVALID: &str = "DATABASE_URL is not a valid postgres:// URL, or has an unknown option; several hosts are written \
                        postgres://user:password@host1:5432,host2:5432/name; sslmode is disable, prefer, require or verify-full \
-                       (the last two verify), sslrootcert names a file";
+                       (the last two verify), sslrootcert names a file; a password that is not only letters and digits \
+                       goes into DATABASE_PASSWORD, as it is";
 
 pub(super) struct Parsed {
     pub(super) config: Config,

@@ -10,12 +10,18 @@ pub(super) struct Raw {
     /// Broker; `amqps://` for TLS
     #[arg(long, env, default_value = "amqp://guest:guest@127.0.0.1:5672/%2f", hide_env_values = true)]
     pub(super) amqp_url: String,
+    /// Password of the user in AMQP_URL, as it is; for one with characters that a URL cannot hold
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) amqp_password: Option<String>,
     /// Prefix of every exchange and queue, so that several installations can share a broker
     #[arg(long, env, default_value = "callbridge")]
     pub(super) amqp_namespace: String,
     /// Database
     #[arg(long, env, default_value = "postgres://postgres@127.0.0.1:5432/callbridge", hide_env_values = true)]
     pub(super) database_url: String,
+    /// Password of the user in DATABASE_URL, as it is; for one with characters that a URL cannot hold
+    #[arg(long, env, hide_env_values = true)]
+    pub(super) database_password: Option<String>,
     /// Address for health, readiness and metrics; in ingest also for the webhooks
     #[arg(long, env, default_value = "0.0.0.0:8080")]
     pub(super) http_listen: String,
@@ -29,7 +35,7 @@ pub(super) struct Raw {
     /// Aircall API token
     #[arg(long, env, hide_env_values = true)]
     pub(super) aircall_api_token: Option<String>,
-    /// Tokens of the Aircall webhooks that may call ingest, separated by commas
+    /// Tokens of Aircall webhooks that ingest accepts beside those that a command has noted in the database, separated by commas
     #[arg(long, env, hide_env_values = true)]
     pub(super) aircall_webhook_tokens: Option<String>,
     /// Ids of the Aircall numbers whose calls are handled, separated by commas; all when empty
@@ -60,7 +66,7 @@ pub(super) struct Raw {
     /// Staff who owns logs when neither the agent nor the record's owner is known
     #[arg(long, env)]
     pub(super) sellsy_default_owner_id: Option<String>,
-    /// Last part of the path of Sellsy's webhooks, /webhooks/sellsy/SECRET, and their sign_key; without it they are refused
+    /// Last part of the path of a Sellsy webhook that was made by hand, /webhooks/sellsy/SECRET, and its sign_key
     #[arg(long, env, hide_env_values = true)]
     pub(super) sellsy_webhook_secret: Option<String>,
     /// Most requests to Sellsy in a second, by all processes together

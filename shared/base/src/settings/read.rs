@@ -13,7 +13,6 @@ use secrecy::SecretString;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use super::each_host;
 use super::{
     alerts::{AlertMail, Alerts, WrongKinds, is_smtp_url},
     console,
@@ -24,6 +23,7 @@ use super::{
     reports,
     values::{Aircall, LogFallback, LogFormat, Matching, Needs, Sellsy, Settings},
 };
+use super::{each_host, hosts};
 use crate::{
     db,
     phone::{Region, Regions},
@@ -32,9 +32,11 @@ use crate::{
 
 pub(super) fn read(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Settings> {
     // Each is read before any is unwrapped, so that all problems are found.
-    let amqp_url = amqp_url(problems, &raw.amqp_url);
+    let amqp_url = with_password(problems, "AMQP", &raw.amqp_url, raw.amqp_password.as_deref());
+    let amqp_url = amqp_url.and_then(|url| self::amqp_url(problems, &url));
     let namespace = namespace(problems, &raw.amqp_namespace);
-    let database_url = database_url(problems, &raw.database_url);
+    let database_url = with_password(problems, "DATABASE", &raw.database_url, raw.database_password.as_deref());
+    let database_url = database_url.and_then(|url| self::database_url(problems, &url));
     let http_listen = parsed(problems, "HTTP_LISTEN", &raw.http_listen, "an address and a port such as 0.0.0.0:8080");
     let aircall = aircall(raw, needs, problems);
     let sellsy = sellsy(raw, needs, problems);
@@ -125,9 +127,6 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
     let hint = "create an API key in Aircall's Dashboard under Integrations";
     let api_id = secret(problems, "AIRCALL_API_ID", raw.aircall_api_id.as_deref(), needs.aircall_api, hint);
     let api_token = secret(problems, "AIRCALL_API_TOKEN", raw.aircall_api_token.as_deref(), needs.aircall_api, hint);
-    let hint = "GET /v1/webhooks of Aircall's API shows the token of each webhook";
-    let tokens =
-        secret(problems, "AIRCALL_WEBHOOK_TOKENS", raw.aircall_webhook_tokens.as_deref(), needs.webhook_tokens, hint);
     let call_link = parsed(
         problems,
         "AIRCALL_CALL_LINK",
@@ -144,7 +143,9 @@ fn aircall(raw: &Raw, needs: Needs, problems: &mut Problems) -> Option<Aircall> 
         api_url: api_url?,
         api_id: api_id?.into(),
         api_token: api_token?.into(),
-        webhook_tokens: list(&tokens?).map(SecretString::from).collect(),
+        webhook_tokens: list(raw.aircall_webhook_tokens.as_deref().unwrap_or_default())
+            .map(SecretString::from)
+            .collect(),
         number_ids: number_ids.ok()?,
         call_link: call_link?,
         requests_per_minute: per_minute?,
@@ -286,12 +287,28 @@ fn path_secret(problems: &mut Problems, name: &str, text: Option<&str>) -> Optio
     Some(Some(text.into()))
 }
 
+/// The URL with the password that is set beside it, if one is.
+fn with_password(problems: &mut Problems, of: &str, url: &str, password: Option<&str>) -> Option<String> {
+    let Some(password) = password.filter(|password| !password.is_empty()) else { return Some(url.to_owned()) };
+    let joined = hosts::with_password(url, password);
+    joined.map_err(|wrong| problems.0.push(format!("{of}_PASSWORD is set, but {of}_URL {wrong}"))).ok()
+}
+
 /// As a URL of each of its hosts.
 fn amqp_url(problems: &mut Problems, text: &str) -> Option<String> {
-    let mut hosts = each_host(text).into_iter();
-    hosts
-        .all(|host| url(problems, "AMQP_URL", &host, &["amqp", "amqps"]).is_some())
-        .then(|| text.trim_end_matches('/').to_owned())
+    let text = hosts::tidy(text);
+    let is_url = |host: &String| {
+        reqwest::Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "amqp" | "amqps") && url.fragment().is_none())
+    };
+    if !each_host(&text).iter().all(is_url) {
+        problems.0.push(
+            "AMQP_URL must be a URL that begins with amqp:// or amqps://, such as amqp://user@host:5672/%2f; a password that is not only \
+             letters and digits goes into AMQP_PASSWORD, as it is"
+                .into(),
+        );
+        return None;
+    }
+    Some(text.trim_end_matches('/').to_owned())
 }
 
 /// May have several hosts, too; the library takes them as they are.

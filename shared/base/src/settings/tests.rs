@@ -1,9 +1,78 @@
+use secrecy::{ExposeSecret, SecretString};
+
 use super::*;
 
 fn parse(needs: Needs, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Settings, Problems> {
     let arguments = std::iter::once("worker").chain(arguments.iter().copied()).map(OsString::from).collect();
     let lookup = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
-    Settings::parse("worker", "", needs, arguments, lookup)
+    Settings::parse("worker", "", needs, arguments, lookup, &Beside::default())
+}
+
+fn values(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+    of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_file_counts_for_what_the_environment_does_not_set_and_an_answer_before_it() {
+    let environment = |name: &str| {
+        [("AIRCALL_API_ID", "environment"), ("TIME_ZONE", "")]
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, v)| OsString::from(v))
+    };
+    let file = std::env::temp_dir().join(format!("callbridge-settings-{}", uuid::Uuid::now_v7()));
+    std::fs::write(&file, "of a file\n").unwrap();
+    let path = file.to_str().unwrap();
+    let of_file = values(&[
+        ("AIRCALL_API_TOKEN", "file"),
+        ("TIME_ZONE", "Europe/London"),
+        ("SELLSY_CLIENT_ID", "file"),
+        ("SELLSY_CLIENT_SECRET_FILE", path),
+        ("LOG_LANGUAGE", ""),
+        ("NO_SETTING", "x"),
+    ]);
+    let beside = Beside { first: values(&[("SELLSY_CLIENT_ID", "answer")]), last: of_file };
+    let settings =
+        Settings::parse("callbridge", "", Needs::default(), vec!["callbridge".into()], environment, &beside).unwrap();
+    let shown = [&settings.aircall.api_token, &settings.sellsy.client_id, &settings.sellsy.client_secret]
+        .map(|secret| secret.expose_secret().to_owned());
+    assert_eq!(shown, ["file", "answer", "of a file"]);
+    assert_eq!((settings.time_zone.iana_name(), settings.log_language), (Some("Europe/London"), Language::French));
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_password_of_any_characters_is_set_beside_its_url() {
+    let environment = [
+        ("--amqp-url", "amqp://callbridge@rabbitmq:5672/%2f", "--amqp-password", "/ # % @ ' \" $"),
+        ("--database-url", "postgres://callbridge@postgres:5432/callbridge", "--database-password", "/#%@'\"$"),
+    ];
+    let arguments: Vec<String> = environment
+        .iter()
+        .flat_map(|(url, is, name, password)| [format!("{url}={is}"), format!("{name}={password}")])
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let settings = parse(Needs::default(), &arguments, &[]).unwrap();
+    let url = |url: &SecretString| url.expose_secret().to_owned();
+    assert_eq!(url(&settings.amqp_url), "amqp://callbridge:%2F%20%23%20%25%20%40%20%27%20%22%20%24@rabbitmq:5672/%2f");
+    assert_eq!(url(&settings.database_url), "postgres://callbridge:%2F%23%25%40%27%22%24@postgres:5432/callbridge");
+    // In the URL itself it works as well, unless it looks like an escape.
+    let settings = parse(Needs::default(), &["--amqp-url=amqp://callbridge:a/b#c@d@rabbitmq:5672/%2f"], &[]).unwrap();
+    assert_eq!(url(&settings.amqp_url), "amqp://callbridge:a%2Fb%23c%40d@rabbitmq:5672/%2f");
+    for (arguments, expected) in [
+        (
+            ["--amqp-url=amqp://u:p@mq/", "--amqp-password=hunter2"],
+            "AMQP_PASSWORD is set, but AMQP_URL has a password already",
+        ),
+        (
+            ["--database-url=postgres://db/name", "--database-password=hunter2"],
+            "DATABASE_PASSWORD is set, but DATABASE_URL names no user",
+        ),
+        (["--amqp-url=amqp://u:hunter2@mq/#x", "--concurrency=1"], "goes into AMQP_PASSWORD"),
+    ] {
+        let problems = parse(Needs::default(), &arguments, &[]).unwrap_err().to_string();
+        assert!(problems.contains(expected) && !problems.contains("hunter2"), "{problems}");
+    }
 }
 
 #[test]
@@ -25,7 +94,7 @@ fn a_program_that_cannot_start_says_what_to_correct() {
 
 #[test]
 fn names_every_problem_at_once_and_no_value() {
-    let needs = Needs { webhook_tokens: true, aircall_api: true, sellsy_api: true, console_password: true };
+    let needs = Needs { aircall_api: true, sellsy_api: true, console_password: true };
     let arguments = [
         "--amqp-url=hunter2",
         "--http-listen=x",
@@ -89,7 +158,6 @@ fn names_every_problem_at_once_and_no_value() {
         "REPORT_WEEKLY_TO",
         "AIRCALL_API_ID",
         "AIRCALL_API_TOKEN",
-        "AIRCALL_WEBHOOK_TOKENS",
         "SELLSY_CLIENT_ID",
         "SELLSY_CLIENT_SECRET",
         "SELLSY_WEBHOOK_SECRET",
@@ -125,11 +193,10 @@ fn a_wrong_file_of_rules_is_as_many_problems_as_it_has_mistakes() {
 
 #[test]
 fn reads_secrets_from_files_and_refuses_both_ways_at_once() {
-    use secrecy::ExposeSecret;
     let file = std::env::temp_dir().join(format!("callbridge-settings-{}", uuid::Uuid::now_v7()));
     std::fs::write(&file, "one, two\n").unwrap();
     let path = file.to_str().unwrap();
-    let needs = Needs { webhook_tokens: true, ..Needs::default() };
+    let needs = Needs::default();
     let settings = parse(needs, &[], &[("AIRCALL_WEBHOOK_TOKENS_FILE", path)]).unwrap();
     let tokens: Vec<_> = settings.aircall.webhook_tokens.iter().map(|t| t.expose_secret()).collect();
     assert_eq!(tokens, ["one", "two"]);
@@ -177,7 +244,6 @@ fn the_consoles_address_ends_without_a_slash() {
 /// The RabbitMQ Cluster Operator writes its URL like this. Taken literally, it would mean a virtual host with an empty name.
 #[test]
 fn a_slash_at_the_end_of_the_brokers_url_means_the_default_virtual_host() {
-    use secrecy::ExposeSecret;
     let url = "--amqp-url=amqp://user:secret@broker.callbridge.svc:5672/";
     let settings = parse(Needs::default(), &[url], &[]).unwrap();
     let uri: lapin::uri::AMQPUri = settings.amqp_url.expose_secret().parse().unwrap();

@@ -17,7 +17,6 @@ use crate::{phone::Regions, rules::Rules};
 /// Which settings a worker requires, beyond broker and database.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Needs {
-    pub webhook_tokens: bool,
     pub aircall_api: bool,
     pub sellsy_api: bool,
     pub console_password: bool,

@@ -27,6 +27,8 @@ const NUMBERS: Endpoint = endpoint!(GET "/v1/numbers");
 const TAGS: Endpoint = endpoint!(GET "/v1/tags");
 const WEBHOOKS: Endpoint = endpoint!(GET "/v1/webhooks");
 const CREATE_WEBHOOK: Endpoint = endpoint!(POST "/v1/webhooks");
+const WEBHOOK: Endpoint = endpoint!(GET "/v1/webhooks/{id}");
+const DELETE_WEBHOOK: Endpoint = endpoint!(DELETE "/v1/webhooks/{id}", any_body: true);
 const UPDATE_WEBHOOK: Endpoint = endpoint!(PUT "/v1/webhooks/{id}");
 
 #[derive(Clone)]
@@ -169,6 +171,21 @@ impl Aircall {
         let request = self.request(&UPDATE_WEBHOOK, &path).json(webhook);
         let changed: One<Webhook> = self.api.send(&UPDATE_WEBHOOK, request).await?.json()?;
         Ok(changed.item)
+    }
+
+    /// `GET /v1/webhooks/{id}`; `None` if there is none (any more).
+    pub async fn webhook(&self, id: &str) -> Result<Option<Webhook>> {
+        let answer = self.get(&WEBHOOK, &WEBHOOK.path.replace("{id}", id)).await;
+        let found: Option<One<Webhook>> = found_or_none(answer, false)?;
+        Ok(found.map(|found| found.item))
+    }
+
+    /// `DELETE /v1/webhooks/{id}`; one that is gone already is deleted, too.
+    pub async fn delete_webhook(&self, id: &str) -> Result<()> {
+        match self.get(&DELETE_WEBHOOK, &DELETE_WEBHOOK.path.replace("{id}", id)).await {
+            Err(Failure { status: Some(StatusCode::NOT_FOUND), own: true, .. }) | Ok(_) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     async fn get(&self, endpoint: &Endpoint, path: &str) -> Result<Answer, Failure> {

@@ -1,6 +1,7 @@
 //! The requests to Sellsy, one function each.
 
 mod follow_ups;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 

@@ -44,6 +44,11 @@ pub(super) const TAG_CONTACT: Endpoint = endpoint!(POST "/contacts/{id}/smart-ta
 pub(super) const TAG_OPPORTUNITY: Endpoint = endpoint!(POST "/opportunities/{id}/smart-tags");
 pub(super) const SEARCH_STEPS: Endpoint = endpoint!(POST "/opportunities/steps/search");
 pub(super) const CHANGE_OPPORTUNITY: Endpoint = endpoint!(PATCH "/opportunities/{id}");
+pub(super) const WEBHOOKS: Endpoint = endpoint!(GET "/webhooks");
+pub(super) const WEBHOOK_EVENTS: Endpoint = endpoint!(GET "/webhooks/events");
+pub(super) const CREATE_WEBHOOK: Endpoint = endpoint!(POST "/webhooks");
+pub(super) const UPDATE_WEBHOOK: Endpoint = endpoint!(PUT "/webhooks/{id}", any_body: true);
+pub(super) const DELETE_WEBHOOK: Endpoint = endpoint!(DELETE "/webhooks/{id}", any_body: true);
 pub(super) const GET_TOKEN: Endpoint = endpoint!(POST "/oauth2/access-tokens");
 
 /// The address that shows whether Sellsy is available: the id of one staff member. All clients may read it, because logs need an
@@ -69,6 +74,10 @@ pub struct Probe {
 impl Probe {
     pub fn quotas() -> Self {
         Self { endpoint: QUOTAS, of_nothing: false, query: Vec::new(), body: None }
+    }
+
+    pub fn metas() -> Self {
+        Self { endpoint: METAS, of_nothing: false, query: Vec::new(), body: None }
     }
 
     pub fn staffs() -> Self {
@@ -134,6 +143,14 @@ impl Probe {
 
     pub fn writing_comments() -> Self {
         Self::of_change(UPDATE_COMMENT)
+    }
+
+    pub fn webhooks() -> Self {
+        Self { endpoint: WEBHOOKS, of_nothing: false, query: limit_one(), body: None }
+    }
+
+    pub fn writing_webhooks() -> Self {
+        Self::of_change(UPDATE_WEBHOOK)
     }
 
     fn of_search(endpoint: Endpoint) -> Self {

@@ -22,6 +22,7 @@ mod record;
 mod smart_tag;
 mod step;
 mod task;
+mod webhook;
 
 pub use access::{QuotaLimit, Quotas, Staff, StaffStatus, TokenAnswer};
 pub use comment::{Comment, CommentCreate};
@@ -35,3 +36,4 @@ pub use record::{
 pub use smart_tag::{SmartTag, SmartTagRef};
 pub use step::Step;
 pub use task::{Task, TaskCreate, TaskLabel, TaskUpdate};
+pub use webhook::{Webhook, WebhookEvent, WebhookEvents, WebhookRequest};
