@@ -301,7 +301,11 @@ mod tests {
         }
         assert_eq!(
             (Period::last(90, today).kept_ready(today), Period::last(30, today).kept_ready(today)),
-            (Some(90), None)
+            (Some(90), Some(30))
+        );
+        assert_eq!(
+            (Period::last(7, today).kept_ready(today), Period::month("2026-10").unwrap().kept_ready(today)),
+            (None, None)
         );
         assert_eq!(Period::last(3, today).days().collect::<Vec<_>>(), [day("11-28"), day("11-29"), day("11-30")]);
         for wrong in ["", "2026-13", "november", "2026-11-30"] {

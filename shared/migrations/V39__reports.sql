@@ -47,7 +47,7 @@ create table report_figures (
     primary key (part, day, key)
 );
 
--- Companies, opportunities and topics with the most calls of the last 90 and 365 days, added up once an hour: for a year these are hundreds of
+-- Companies, opportunities and topics with the most calls of the last 30, 90 and 365 days, added up once an hour: for a year these are hundreds of
 -- thousands of rows.
 create table report_tops (
     part        text not null,

@@ -1,4 +1,4 @@
-//! The customers and topics with the most calls of the last 90 and 365 days. There are as many rows as there are customers on each day, some hundred
+//! The customers and topics with the most calls of the last 30, 90 and 365 days. There are as many rows as there are customers on each day, some hundred
 //! thousand for a year: to add them up takes longer than anybody should wait for a page. So it is done once an hour.
 
 use base::{db::Client, error::Result};
@@ -6,7 +6,7 @@ use base::{db::Client, error::Result};
 use super::{By, Part, Sums};
 
 /// Of how many days. Shorter periods, and months, are added up when they are asked for.
-pub const TOP_DAYS: [i32; 2] = [90, 365];
+pub const TOP_DAYS: [i32; 3] = [30, 90, 365];
 /// More than a page shows.
 const MOST: i64 = 100;
 
@@ -39,7 +39,7 @@ pub async fn refresh_tops(client: &Client, today: jiff::civil::Date) -> Result<(
 /// ones, and the talk time.
 pub async fn top(client: &Client, part: Part, days: i32, least: i64, most: i64) -> Result<Vec<By>> {
     let sql = "select key, inbound::bigint, missed::bigint, outbound::bigint, talked_s::bigint from report_tops
-                where part = $1 and days = $2 and inbound + outbound >= $3 order by inbound + outbound desc, talked_s desc, key limit $4";
+                where part = $1 and days = $2 and inbound + outbound >= $3::bigint order by inbound + outbound desc, talked_s desc, key limit $4";
     let rows = client.query(sql, &[&part.as_str(), &days, &least, &most]).await?;
     let by = |row: &tokio_postgres::Row| By {
         key: row.get(0),
