@@ -307,6 +307,35 @@ async fn calls_that_ended_closest_to_the_takeover_are_asked_for_first() -> Resul
     stack.down().await
 }
 
+/// A failover and the way back: what the first one lost is as close to it as anything.
+#[tokio::test]
+async fn a_second_takeover_does_not_hide_what_the_first_one_lost() -> Result<()> {
+    let (mut stack, workers, mut insights) = all_and_insights("twice").await?;
+    let now = jiff::Timestamp::now().as_second();
+    let talk = |ago: i64| call(CLIENT).lasting(120).started_at(now - ago).at_once();
+    let told = stack.sandbox.play(&talk(6_900).after(30, summary("Rappelez demain."))).await?;
+    let lost = talk(2_580).after(30, summary("Un devis, vite.")).losing(&["summary.created"]);
+    let lost = stack.sandbox.play(&lost).await?;
+    let mut others = Vec::new();
+    for n in 0..31 {
+        others.push(stack.sandbox.play(&talk(700 + n)).await?);
+    }
+    stack.sandbox.log_of(told, GATHERED, says(&["Rappelez demain."])).await?;
+    for other in others.into_iter().chain([lost]) {
+        stack.sandbox.logged(other, SOON).await?;
+    }
+    insights.terminate(SOON).await?;
+    let database = stack.connection().await?;
+    // Forty minutes ago, and just now.
+    let first = "update ledger_is set since = now() - interval '40 minutes', timeline = '00000000'";
+    database.batch_execute(&format!("{first}; select ledger_noted()")).await?;
+    let insights = stack.start("insights").await?;
+    insights.until_ready(SOON).await?;
+    stack.sandbox.log_of(lost, GATHERED, says(&["Un devis, vite."])).await.context("it is not asked for")?;
+    drop((workers, insights));
+    stack.down().await
+}
+
 /// Nobody has to wait for what will not come: the story says so after an hour, once.
 #[tokio::test]
 async fn a_call_that_gets_no_insights_within_an_hour_says_so() -> Result<()> {

@@ -58,7 +58,6 @@ sentences! {
     CONNECTED: "connected", "connecté";
     ACCEPTED: "the credential is accepted", "l’identifiant est accepté";
     ALL_EXIST: "all {0} exist", "les {0} existent";
-    IS_MISSING: "{0} is missing", "{0} manque";
     OR_IS_MISSING: "{0} or {1} is missing", "{0} ou {1} manque";
     ANSWERED_WITHOUT_DATE: "Aircall's answers have no date", "les réponses d’Aircall n’ont pas de date";
     NO_DATE: "no answer from Sellsy had a date", "aucune réponse de Sellsy n’avait de date";

@@ -14,7 +14,7 @@ const UNKNOWN: &str = "+33 6 39 98 99 01";
 async fn calls_are_sorted_by_their_length_and_filters_are_kept() -> Result<()> {
     let (stack, workers) = Stack::running("console_lists").await?;
     let mut calls = Vec::new();
-    for seconds in [70, 310, 5] {
+    for seconds in [70, 310, 30] {
         let id = stack.sandbox.play(&call(CLIENT).lasting(seconds).at_once()).await?;
         stack.sandbox.logged(id, SOON).await?;
         calls.push(id);

@@ -21,7 +21,7 @@ fn eligible() -> String {
 
 /// Calls whose insights' webhooks may have been lost, with the kinds that they may have brought. If the ledger has just taken over from one of which it may
 /// lack something: calls of the last hour before that, and of the minutes in which it was noticed; first those that ended closest to it, because insights come
-/// within minutes. And calls that Aircall's list has brought in within the last hours: what lost their webhooks, or what the ledger knew of them, may have lost
+/// within minutes. It may have taken over several times: for each call the closest time counts. And calls that Aircall's list has brought in within the last hours: what lost their webhooks, or what the ledger knew of them, may have lost
 /// these, too. A call lacks what it does not have and other calls of its line had today; of action items it may lack one of several. Also if it waits for one:
 /// that message may be lost as well.
 pub async fn may_have_lost_insights(
@@ -35,18 +35,20 @@ pub async fn may_have_lost_insights(
                  select c.call_id, erased_at, reconciled_at, snapshot, snapshot->'number'->>'id' as line,
                         array(select distinct split_part(key, ':', 1) from jsonb_object_keys(insights) key) as kinds
                    from (select call_id from console_calls where started_at > now() - interval '12 hours') s join calls c using (call_id)),
+                  took_over as (select at from ledger_is, unnest(earlier || since) at where at > now() - interval '2 hours'),
                   had as (select line, array_agg(distinct kind order by kind) as kinds from recent, unnest(kinds) kind group by line)
              select call_id, lacking
                from recent c join had using (line)
                join lateral (select array(select kind from unnest(had.kinds) kind where kind = 'action_item' or kind <> all(c.kinds)) as lacking) l
                  on lacking <> '{{}}'
-               left join ledger_is on since > now() - interval '2 hours'
-               join lateral (select since where {ENDED} between since - interval '1 hour' and least(since + interval '10 minutes', now() - interval '5 minutes')
-                             union all
-                             select reconciled_at where reconciled_at > now() - interval '2 hours' and {ENDED} < now() - interval '5 minutes'
-                             limit 1) lost (at) on true
+               left join lateral (select reconciled_at as at where reconciled_at > now() - interval '2 hours' and {ENDED} < now() - interval '5 minutes') brought on true
+               join lateral (select at from (select at from took_over
+                                              where {ENDED} between at - interval '1 hour' and least(at + interval '10 minutes', now() - interval '5 minutes')
+                                             union all
+                                             select brought.at where brought.at is not null) reasons
+                              order by abs(extract(epoch from {ENDED} - at)) limit 1) lost (at) on true
               where {COULD_HAVE_SOME}
-                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > lost.at)
+                and not exists (select from timeline t where t.call_id = c.call_id and t.what = 'insights_asked_for' and t.at > greatest(lost.at, brought.at))
               order by abs(extract(epoch from {ENDED} - lost.at)), call_id limit {AT_ONCE}"
         )
     });
