@@ -36,6 +36,7 @@ mod notices;
 mod opportunities;
 mod paging;
 mod phone_calls;
+mod registered;
 mod related;
 mod request;
 mod search;

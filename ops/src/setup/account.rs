@@ -129,7 +129,7 @@ mod tests {
             ("nothing is known", Account::default(), vec![]),
             (
                 "lines in two countries",
-                Account { lines: vec![london.clone(), paris.clone(), paris.clone()], ..Account::default() },
+                Account { lines: vec![london.clone(), paris.clone(), paris], ..Account::default() },
                 vec!["DEFAULT_REGION=FR,GB", "LOG_LANGUAGE=fr", "TIME_ZONE=Europe/Paris"],
             ),
             (

@@ -16,9 +16,9 @@ use serde::Deserialize;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
+use super::registered::Registered;
 use super::seed::{Type, now};
 use super::store::Kind;
-use super::webhooks::Registered;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Before the second attempt; each later pause is twice as long.
@@ -31,12 +31,12 @@ const CORP_ID: &str = "929";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Webhook {
-    pub(super) url: String,
+    url: String,
     #[serde(default)]
-    pub(super) sign_key: String,
+    sign_key: String,
     /// JSON mode; otherwise form mode, which is Sellsy's default.
     #[serde(default)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Notices {
         });
         let name = format!("{event_type}.{event}");
         let mut webhooks: Vec<Webhook> = self.webhook().iter().cloned().collect();
-        webhooks.extend(self.registered().iter().filter_map(|one| one.for_event(&name)).cloned());
+        webhooks.extend(self.registered().iter().filter(|one| one.reports(&name)).map(Webhook::of));
         for webhook in webhooks {
             tokio::spawn(deliver(webhook.request(&self.client, &notice.to_string()), format!("{name} {id}")));
         }
@@ -114,8 +114,8 @@ impl Notices {
 }
 
 impl Webhook {
-    pub(super) fn to_nobody() -> Webhook {
-        Webhook { url: String::new(), sign_key: String::new(), json: false }
+    fn of(one: &Registered) -> Webhook {
+        Webhook { url: one.url.clone(), sign_key: one.sign_key.clone(), json: one.json }
     }
 
     fn request(&self, client: &Client, notice: &str) -> RequestBuilder {

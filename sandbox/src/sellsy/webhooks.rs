@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::Account;
 use super::body::{self, Reader, set};
 use super::errors::Error;
-use super::notices::Webhook;
 use super::paging::{Key, Paging};
+use super::registered::Registered;
 use super::request::{self, Id, Parameters};
 
 const FIELDS: [&str; 7] =
@@ -25,47 +25,6 @@ const EVENTS: [(&str, &str, &[&str]); 6] = [
     ("opportunity", "Opportunités", &["status"]),
     ("task", "Tâches", &["created"]),
 ];
-
-/// A webhook, in the shape of the API.
-#[derive(Debug, Clone)]
-pub(super) struct Registered {
-    id: u64,
-    is_http: bool,
-    name: Option<String>,
-    webhook: Webhook,
-    is_enabled: bool,
-    object_in_payload: bool,
-    events: Vec<(String, bool)>,
-}
-
-impl Registered {
-    /// Where this event goes, if this webhook reports it.
-    pub(super) fn for_event(&self, event: &str) -> Option<&Webhook> {
-        let wanted = self.is_enabled && self.is_http;
-        (wanted && self.events.iter().any(|(id, enabled)| id == event && *enabled)).then_some(&self.webhook)
-    }
-
-    fn view(&self) -> Value {
-        let configuration: Vec<Value> =
-            self.events.iter().map(|(id, enabled)| json!({"id": id, "is_enabled": enabled})).collect();
-        json!({
-            "id": self.id,
-            "type": if self.is_http { "http" } else { "slack" },
-            "name": self.name,
-            "endpoint": self.webhook.url,
-            "is_enabled": self.is_enabled,
-            "object_in_payload": self.object_in_payload,
-            "json_content_type": self.webhook.json,
-            "sign_key": self.webhook.sign_key,
-            "configuration": configuration,
-            "created": "2026-11-30T09:00:00+01:00",
-            "updated": null,
-            "last_succeeded": null,
-            "last_failed": null,
-            "nb_failures": 0,
-        })
-    }
-}
 
 pub(super) async fn events() -> Json<Value> {
     let event = |(id, label, names): &(&str, &str, &[&str])| {
@@ -94,7 +53,9 @@ pub(super) async fn create(State(account): State<Account>, body: Bytes) -> Resul
         id,
         is_http: true,
         name: None,
-        webhook: Webhook::to_nobody(),
+        url: String::new(),
+        json: false,
+        sign_key: String::new(),
         is_enabled: true,
         object_in_payload: false,
         events: Vec::new(),
@@ -130,11 +91,11 @@ fn changed(
     read.refuse_unknown(known);
     set(&mut one.is_http, read.field("type", kind));
     set(&mut one.name, read.field("name", body::text_or_null));
-    set(&mut one.webhook.url, read.field("endpoint", address));
+    set(&mut one.url, read.field("endpoint", address));
     set(&mut one.is_enabled, read.field("is_enabled", body::flag));
     set(&mut one.object_in_payload, read.field("object_in_payload", body::flag));
-    set(&mut one.webhook.json, read.field("json_content_type", body::flag));
-    set(&mut one.webhook.sign_key, read.field("sign_key", body::text));
+    set(&mut one.json, read.field("json_content_type", body::flag));
+    set(&mut one.sign_key, read.field("sign_key", body::text));
     set(&mut one.events, read.field("configuration", configuration));
     read.into_result()?;
     Ok(one)
