@@ -229,7 +229,9 @@ fn table(lines: &[Line<'_>], needed: usize) -> Table {
 pub(crate) enum Token {
     InSettings,
     /// In the database, since now or before.
-    Noted { is_new: bool },
+    Noted {
+        is_new: bool,
+    },
 }
 
 /// Sets the webhook up in Aircall, and notes its token.

@@ -57,8 +57,7 @@ pub(super) async fn install(
         return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.acts.webhook_address_wrong));
     };
     let Some(aircall) = aircall(&console)? else { return Ok(no_credential(&visitor)) };
-    let (done, webhook, _) =
-        webhook::install_for_aircall(&aircall, &console.database, &console.settings, &url).await?;
+    let (done, webhook, _) = webhook::install_for_aircall(&aircall, &console.database, &console.settings, &url).await?;
     if visitor.json {
         let (what, enabled, added) = match &done {
             Installed::Created => ("created", true, webhook.events.clone()),

@@ -65,6 +65,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("SELLSY_REQUESTS_PER_SECOND", "20"),
         ("SELLSY_REQUESTS_PER_MINUTE", "540"),
         ("AIRCALL_REQUESTS_PER_MINUTE", "120"),
+        ("REPORT_EVERY", "1s"),
     ] {
         stack.environment.insert(name.into(), value.into());
     }
@@ -78,6 +79,8 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     let console = stack.start_console().await?;
     let mut check = PageCheck { browser, console, faults: Vec::new() };
 
+    let followups = stack.start("followups").await?;
+    followups.until_ready(SOON).await?;
     check.look("login", "/login").await?;
     check.log_in_by_keyboard().await?;
     check.why_within_two_clicks(wrong).await?;
@@ -102,6 +105,10 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
         ("backfill", "/backfill".into()),
         ("rules", "/rules".into()),
         ("forget", "/forget".into()),
+        ("reports", "/reports?days=7".into()),
+        ("reports-people", "/reports/people?days=7".into()),
+        ("reports-customers", "/reports/customers?days=7".into()),
+        ("reports-conversations", "/reports/conversations?days=7".into()),
         ("audit", "/audit".into()),
         ("month", "/?days=30".into()),
         ("letter", letter),
@@ -111,7 +118,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     check.one_click_retries(&stack, parked).await?;
     ensure!(check.faults.is_empty(), "{}", check.faults.join("\n"));
     check.browser.quit().await?;
-    drop((workers, check.console));
+    drop((workers, followups, check.console));
     stack.down().await
 }
 
