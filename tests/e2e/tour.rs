@@ -1,4 +1,4 @@
-//! `callbridge explain` and `callbridge directory sync` as an operator types them, and the README's tour, which shows ten
+//! `callbridge explain` and `callbridge directory sync` as an operator types them, and docs/tour.md, which shows ten
 //! callers: its printed output must be what a reader gets.
 
 use anyhow::{Context, Result};
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::SOON;
 
-const README: &str = include_str!("../../README.md");
+const TOUR: &str = include_str!("../../docs/tour.md");
 const PROMPT: &str = "    $ callbridge ";
 
-/// The commands of the README's tour, each with the lines that follow it, without their indentation.
+/// The commands of the tour, each with the lines that follow it, without their indentation.
 fn shown() -> Vec<(Vec<&'static str>, String)> {
-    let blocks = README.split(PROMPT).skip(1);
+    let blocks = TOUR.split(PROMPT).skip(1);
     let block = |block: &'static str| {
         let (command, rest) = block.split_once('\n').unwrap_or((block, ""));
         let lines = rest.lines().take_while(|line| line.starts_with("    ")).map(|line| &line[4..]);
@@ -35,7 +35,7 @@ fn without_time(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_readme_shows_what_explain_prints() -> Result<()> {
+async fn the_tour_shows_what_explain_prints() -> Result<()> {
     let mut stack = Stack::new("tour").await?;
     let resolver = stack.start(WORKERS[1]).await?;
     stack.directory_loaded(SOON).await?;
@@ -50,7 +50,7 @@ async fn the_readme_shows_what_explain_prints() -> Result<()> {
     let expected = shown.iter().fold(String::new(), |text, (arguments, output)| {
         text + format!("$ callbridge {}\n{output}", arguments.join(" ")).as_str()
     });
-    assert!(without_time(&printed) == without_time(&expected), "README's tour should show:\n{printed}");
+    assert!(without_time(&printed) == without_time(&expected), "docs/tour.md should show:\n{printed}");
     drop(resolver);
     stack.down().await
 }
