@@ -43,6 +43,7 @@ mod shapes;
 mod story;
 mod texts;
 mod visitor;
+mod wanted;
 mod webhook;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc};

@@ -18,9 +18,10 @@ use serde_json::{Map, Value, json};
 use super::{
     Page, Shared,
     auth::Needed,
-    calls::{Filters, place, search_of},
+    calls::{place, search_of},
     layout::{self, Visitor},
     shapes,
+    wanted::Filters,
 };
 use crate::{
     missed, needs,

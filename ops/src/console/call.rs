@@ -61,8 +61,20 @@ pub(super) async fn page(
     }
 }
 
+/// Reads the log in Sellsy, and shows the call with it.
+pub(super) async fn with_log(
+    State(console): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(call): Path<i64>,
+) -> Page {
+    let answer = in_sellsy::read(&console, CallId(call)).await?;
+    // What a form was sent to has no page of its own.
+    let visitor = Visitor { address: format!("/calls/{call}"), ..visitor };
+    show(&console, &visitor, CallId(call), &answer).await
+}
+
 /// With the log as Sellsy has it, if somebody has asked for that.
-pub(super) async fn show(console: &Console, visitor: &Visitor, id: CallId, in_sellsy: &Answer) -> Page {
+async fn show(console: &Console, visitor: &Visitor, id: CallId, in_sellsy: &Answer) -> Page {
     let client = console.database.client().await?;
     let lines = timeline::of(&client, id).await?;
     let Some(found) = search::call(&client, id).await? else {

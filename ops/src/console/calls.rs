@@ -24,7 +24,6 @@ use jiff::{
 };
 use maud::{Markup, html};
 use resolver::directory::store;
-use serde::Deserialize;
 use vendors::aircall::wire::Call;
 
 use super::{
@@ -32,6 +31,7 @@ use super::{
     format::{count, day, direction, duration, folded, hour, kind_name, number, when},
     layout::{self, Section, Visitor, pill},
     reasons, saved,
+    wanted::{Filters, address},
 };
 use crate::{
     filters,
@@ -41,20 +41,6 @@ use crate::{
 /// Fewer digits than this are not treated as the end of a number.
 const MIN_LAST_DIGITS: usize = 4;
 const MAX_TEXT: usize = 100;
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub(super) struct Filters {
-    pub(super) q: String,
-    agent: String,
-    state: String,
-    from: String,
-    until: String,
-    /// As [`Order`] is written.
-    sort: String,
-    /// The last call of the previous page: its [`place`].
-    after: String,
-}
 
 /// What the address of a list may have; anything else is said, because a filter with a typing error would show everything.
 const KNOWN: [&str; 8] = ["q", "agent", "state", "from", "until", "sort", "after", "lang"];
@@ -264,31 +250,6 @@ pub(super) fn place(last: &Found, order: Order) -> String {
 fn parse_place(after: &str) -> Option<(i64, CallId)> {
     let (key, id) = after.split_once('-')?;
     Some((key.parse().ok()?, CallId(id.parse().ok()?)))
-}
-
-impl Filters {
-    /// Those that are set.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let fields = [
-            ("q", &self.q),
-            ("agent", &self.agent),
-            ("state", &self.state),
-            ("from", &self.from),
-            ("until", &self.until),
-            ("sort", &self.sort),
-        ];
-        fields.into_iter().map(|(name, value)| (name, value.as_str())).filter(|(_, value)| !value.is_empty())
-    }
-}
-
-/// The address of this search, from its first page or after a [`place`].
-pub(super) fn address(filters: &Filters, after: Option<&str>) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(filters.fields());
-    if let Some(place) = after {
-        query.append_pair("after", place);
-    }
-    format!("/calls?{}", query.finish())
 }
 
 fn form(visitor: &Visitor, filters: &Filters, agents: &[String]) -> Markup {

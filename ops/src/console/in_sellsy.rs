@@ -1,9 +1,5 @@
 //! A call's log as Sellsy has it, beside what it would be now. It costs a request, so only when somebody asks for it.
 
-use axum::{
-    Extension,
-    extract::{Path, State},
-};
 use base::{
     ids::{CallId, Kind},
     settings::Links,
@@ -20,7 +16,7 @@ use vendors::sellsy::{
 };
 
 use super::{
-    Page, Shared, call, conditions, decision,
+    Console, Failed, conditions, decision,
     format::{kind_name, when},
     layout::Visitor,
     story,
@@ -36,18 +32,12 @@ pub(super) enum Answer {
     Found(Box<PhoneCall>, Option<Box<AsLeft>>),
 }
 
-/// Reads the log, and shows the call's page with it.
-pub(super) async fn read(
-    State(console): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    Path(call): Path<i64>,
-) -> Page {
-    let id = CallId(call);
+pub(super) async fn read(console: &Console, id: CallId) -> Result<Answer, Failed> {
     let client = console.database.client().await?;
     let (row, left) = (calls::look(&client, id).await?, calls::as_left(&client, id).await?);
     drop(client);
     let stored = row.as_ref().and_then(calls::CallRow::stored);
-    let answer = match (stored, &console.sellsy) {
+    Ok(match (stored, &console.sellsy) {
         (None, _) => Answer::NoLog,
         (_, None) => Answer::NoCredential,
         (Some(log), Some(sellsy)) => match ask(sellsy, log).await {
@@ -55,10 +45,7 @@ pub(super) async fn read(
             Ok(None) => Answer::Gone,
             Err(e) => Answer::Failed(e.to_string()),
         },
-    };
-    // What a form was sent to has no page of its own.
-    let visitor = Visitor { address: format!("/calls/{call}"), ..visitor };
-    call::show(&console, &visitor, id, &answer).await
+    })
 }
 
 async fn ask(sellsy: &Sellsy, log: &Stored) -> base::error::Result<Option<PhoneCall>> {

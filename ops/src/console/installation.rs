@@ -16,7 +16,7 @@ pub(super) fn links(visitor: &Visitor, current: &str) -> Markup {
         ("/forget", texts.forget, Role::Admin),
     ];
     html! {
-        nav.pages aria-label=(texts.installation) {
+        nav.choices aria-label=(texts.installation) {
             @for (address, name, _) in pages.into_iter().filter(|(.., role)| visitor.may(*role)) {
                 a href=(address) aria-current=[(address == current).then_some("page")] { (name) }
             }

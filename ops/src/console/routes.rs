@@ -14,8 +14,8 @@ use serde_json::Value;
 use super::{
     MAX_FORM, Shared, again, api, audit,
     auth::{self, Needed},
-    backfill, by_hand, call, calls, checked, conversations, dead, directory, followups, forgotten, in_sellsy, layout,
-    letter, missed, overview, pinned, reports, rules, saved, webhook,
+    backfill, by_hand, call, calls, checked, conversations, dead, directory, followups, forgotten, layout, letter,
+    missed, overview, pinned, reports, rules, saved, webhook,
 };
 use crate::access::Role;
 
@@ -60,7 +60,7 @@ pub(super) fn all() -> Vec<Route> {
         own("/calls/filters", post(saved::save)),
         own("/calls/filters/remove", post(saved::remove)),
         page(Viewer, "/calls/{call}", get(call::page)),
-        asks("/calls/{call}/log", post(in_sellsy::read)),
+        asks("/calls/{call}/log", post(call::with_log)),
         act(Operator, "relink", "/calls/{call}/relink", post(by_hand::relink)),
         act(Operator, "pin", "/calls/{call}/pin", post(by_hand::pin)),
         act(Operator, "look_up_again", "/calls/{call}/look-up", post(again::look_up)),

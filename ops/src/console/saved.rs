@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::{
     Page, Shared,
-    calls::{Filters, address},
     layout::{self, Visitor},
+    wanted::{Filters, address},
 };
 use crate::filters::{self, Saved};
 

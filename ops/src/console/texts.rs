@@ -249,10 +249,10 @@ texts! {
     order: "Ordre", "Order";
     newest_first: "Les plus récents d’abord", "Newest first";
     oldest_first: "Les plus anciens d’abord", "Oldest first";
-    read_in_sellsy: "Lire le journal dans Sellsy", "Read the log in Sellsy";
+    read_in_sellsy: "Lire le compte rendu dans Sellsy", "Read the log in Sellsy";
     one_request_to_sellsy: "Une requête à Sellsy.", "One request to Sellsy.";
-    not_read_in_sellsy: "Le journal n’a pas pu être lu.", "The log could not be read.";
-    gone_in_sellsy: "Sellsy n’a plus ce journal : quelqu’un l’a supprimé.", "Sellsy does not have this log any more: somebody has deleted it.";
+    not_read_in_sellsy: "Le compte rendu n’a pas pu être lu.", "The log could not be read.";
+    gone_in_sellsy: "Sellsy n’a plus ce compte rendu : quelqu’un l’a supprimé.", "Sellsy does not have this log any more: somebody has deleted it.";
     marked_is_theirs: "Ce qui est surligné a été écrit par une personne et reste tel quel.", "What is marked was written by a person, and stays.";
     says_the_same: "Notre partie dit ce qu’elle doit dire maintenant.", "Our part says what it is to say now.";
     says_other: "Notre partie dit autre chose que ce qu’elle doit dire maintenant.", "Our part says something other than it is to say now.";
