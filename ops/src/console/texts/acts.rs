@@ -5,15 +5,15 @@ texts! {
     write_again: "Écrire de nouveau le compte rendu", "Write the log again";
     write_again_hint: "Lit le compte rendu dans Sellsy et le remet à jour, en quelques secondes. Ce que des personnes y ont écrit reste. Deux ou trois requêtes à Sellsy.", "Reads the log in Sellsy and brings it up to date, within some seconds. What people wrote in it stays. Two or three requests to Sellsy.";
     look_up_again: "Chercher de nouveau", "Look up again";
-    look_up_again_hint: "Cherche maintenant le correspondant dans l’annuaire, et dans Sellsy s’il n’y est pas : au plus quelques requêtes. Un appel sans fiche est enregistré sur celle qui est trouvée ; un appel déjà identifié reste où il est.", "Looks for the caller now, in the directory and, if they are not in it, in Sellsy: some requests at most. A call without a record is logged on the one that is found; a call that has one stays where it is.";
+    look_up_again_hint: "Cherche maintenant le correspondant dans l’annuaire, et dans Sellsy s’il n’y est pas : au plus quelques requêtes. Un appel sans fiche est enregistré sur celle qui est trouvée ; un appel déjà identifié reste où il est.", "Looks for the caller now, in the directory and, if they are not in it, in Sellsy: some requests at most. A call without a record is logged on the one that is found; a call that has one stays where it is.";
     today: "Ce qui serait décidé maintenant", "What would be decided now";
-    today_same: "La même fiche et la même opportunité qu’alors : rien à faire.", "The same record and the same opportunity as then: nothing to do.";
-    today_other: "L’appel est enregistré ailleurs. Rien n’a été changé ; vous pouvez le déplacer.", "The call is logged elsewhere. Nothing has been changed; you can move it.";
+    today_same: "La même fiche et la même opportunité qu’alors : rien à faire.", "The same record and the same opportunity as then: nothing to do.";
+    today_other: "L’appel est enregistré ailleurs. Rien n’a été changé ; vous pouvez le déplacer.", "The call is logged elsewhere. Nothing has been changed; you can move it.";
     today_nobody: "Personne n’est trouvé maintenant. Rien n’a été changé.", "Nobody is found now. Nothing has been changed.";
     back_to_call: "Retour à l’appel", "Back to the call";
-    call_is_undecided: "L’appelant est en train d’être identifié ; réessayez dans une minute.", "The caller is being looked up; try again in a minute.";
+    call_is_undecided: "L’appelant est en train d’être identifié ; réessayez dans une minute.", "The caller is being looked up; try again in a minute.";
     call_has_no_record: "L’appel n’a pas de fiche sur laquelle l’enregistrer. Cherchez de nouveau, ou déplacez l’appel vers une fiche.", "The call has no record on which it could be logged. Look it up again, or move the call to a record.";
-    call_is_parked: "Cet appel a un message en échec : relancez-le, il écrira le compte rendu.", "This call has a dead letter: replay that, and the log is written.";
+    call_is_parked: "Cet appel a un message en échec : relancez-le, il écrira le compte rendu.", "This call has a dead letter: replay that, and the log is written.";
 
     // The checks and the webhooks
     check: "Vérification", "Check";
