@@ -35,16 +35,19 @@ const COMPANIES: [&str; 2] = ["Pressing Vidal", "Menuiserie Vidal"];
 /// A number that is on the records of two people.
 const SHARED: &str = "+33 6 39 98 00 04";
 /// The screenshots in the documents: the page, the view, the language.
-const SHOWN: [(&str, &str, &str); 7] = [
+const SHOWN: [(&str, &str, &str); 8] = [
     ("overview", "desktop", "en"),
     ("calls", "desktop", "en"),
     ("call", "desktop", "en"),
     ("dead", "desktop", "en"),
     ("directory", "desktop", "en"),
+    ("reports", "desktop", "en"),
     ("overview", "dark", "fr"),
     ("call", "phone", "fr"),
 ];
 
+/// With a million calls, no other page than that of missed calls may take longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// For the screenshots in the documents, whose files must stay small.
 const HIGHEST: u64 = 1300;
 const SMALLER: f64 = 0.7;
@@ -119,6 +122,58 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     ensure!(check.faults.is_empty(), "{}", check.faults.join("\n"));
     check.browser.quit().await?;
     drop((workers, followups, check.console));
+    stack.down().await
+}
+
+/// A year of a million calls: every page that shows calls, in every view, and how long it takes. The figures stand in docs/performance.md.
+#[tokio::test]
+#[ignore = "nightly"]
+async fn every_page_with_a_million_calls() -> Result<()> {
+    let Some(browser) = Browser::start().await? else { return Ok(()) };
+    let stack = Stack::new("console_million").await?;
+    ensure!(stack.callbridge(&["migrate"]).await?.1);
+    stack.ledger().await?.fill_for_reports(1_000_000, 364).await?;
+    let console = stack.start_console().await?;
+    let operator = super::operator(&console).await?;
+    let mut check = PageCheck { browser, console, faults: Vec::new() };
+    check.log_in_by_keyboard().await?;
+    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut slow = Vec::new();
+    for (name, path) in [
+        ("overview", "/".to_owned()),
+        ("week", "/?days=7".into()),
+        ("month", "/?days=30".into()),
+        ("calls", "/calls".into()),
+        ("agent", "/calls?agent=Agent+7".into()),
+        ("unmatched", "/calls?state=unmatched".into()),
+        ("digits", "/calls?q=3337".into()),
+        ("longest", format!("/calls?sort=longest&from={}", today - 1.day())),
+        ("too-many", "/calls?sort=longest".into()),
+        ("call", "/calls/1000000500".into()),
+        ("missed", "/missed".into()),
+        ("missed-month", "/missed?days=30".into()),
+        ("followups", "/followups".into()),
+        ("audit", "/audit".into()),
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            let began = Instant::now();
+            operator.get(&path).await?;
+            times.push(began.elapsed());
+        }
+        times.sort_unstable();
+        println!("{path}: {} ms, at most {} ms", times[1].as_millis(), times[2].as_millis());
+        // What is missed is computed from all calls of the period: some seconds for 20,000, in a debug build.
+        let patience = if name.starts_with("missed") { 30 * PATIENCE } else { PATIENCE };
+        if times[1] > patience {
+            slow.push(format!("{path}: {times:?}"));
+        }
+        check.look(&format!("million-{name}"), &path).await?;
+    }
+    ensure!(check.faults.is_empty(), "{}", check.faults.join("\n"));
+    ensure!(slow.is_empty(), "{slow:#?}");
+    check.browser.quit().await?;
+    drop(check.console);
     stack.down().await
 }
 
