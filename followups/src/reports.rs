@@ -64,7 +64,15 @@ async fn turn(database: &Database, settings: &Settings) -> Result<usize> {
     let mut computed = 0;
     for day in days.due() {
         let begun = reports::begin(&client, day, zone).await?;
-        let Some(figures) = figures(&client, settings, day).await? else { continue };
+        let figures = match figures(&client, settings, day).await {
+            Ok(Some(figures)) => figures,
+            Ok(None) => continue,
+            // What is odd about a day keeps no other from being computed.
+            Err(e) => {
+                tracing::warn!(%day, error = %e, "The figures of a day could not be computed; it is tried again.");
+                continue;
+            }
+        };
         // If something of it has changed meanwhile, the next turn computes it.
         reports::store(&mut client, begun, &figures, day >= days.reach()).await?;
         computed += 1;

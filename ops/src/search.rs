@@ -126,10 +126,11 @@ impl Order {
     }
 }
 
-/// As [`Found::length`] has it. Times in snapshots are whole seconds.
-const LENGTH: &str =
-    "coalesce(nullif(greatest((snapshot->>'ended_at')::bigint - (snapshot->>'answered_at')::bigint, -1), -1),
-                               (snapshot->>'duration')::bigint, 0)";
+/// As [`Found::length`] has it. Times in snapshots are whole seconds; what is no number is none.
+const LENGTH: &str = "coalesce(
+    nullif(greatest(case when jsonb_typeof(snapshot->'ended_at') = 'number' and jsonb_typeof(snapshot->'answered_at') = 'number'
+                         then trunc((snapshot->>'ended_at')::float8 - (snapshot->>'answered_at')::float8)::bigint end, -1), -1),
+    case when jsonb_typeof(snapshot->'duration') = 'number' then trunc((snapshot->>'duration')::float8)::bigint end, 0)";
 
 /// What narrows a search further, for the command `callbridge calls`.
 #[derive(Clone, Copy, Debug, Default)]

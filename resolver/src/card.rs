@@ -11,7 +11,10 @@ use ledger::{
     calls::PastCall,
     resolution::{Company, Record, Relation, Resolution},
 };
-use vendors::aircall::wire::{CardLine, InsightCard};
+use vendors::{
+    aircall::wire::{CardLine, InsightCard},
+    sellsy::wire::{RecordKind, Related},
+};
 
 use crate::rules;
 use words::Words;
@@ -24,6 +27,14 @@ const LAST_CALLS: usize = 3;
 /// The page of a record in Sellsy.
 pub fn page_of(record: &Record, links: &Links) -> String {
     links.record(record.kind, record.relation.map(third_type), record.id)
+}
+
+/// The page of what a log is linked to, if it has one.
+pub fn page_of_related(related: &Related, links: &Links) -> Option<String> {
+    match related.kind.of_record() {
+        Some(kind) => Some(links.record(kind, None, related.id)),
+        None => (related.kind == RecordKind::Opportunity).then(|| links.opportunity(related.id)),
+    }
 }
 
 fn page_of_company(company: &Company, links: &Links) -> String {

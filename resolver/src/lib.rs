@@ -41,7 +41,7 @@ use vendors::{
     sellsy::Sellsy,
 };
 
-pub use card::page_of;
+pub use card::{page_of, page_of_related};
 pub use decide_now::{Now, decide_now};
 pub use look_up::{LookUp, region_of, region_on};
 pub use newcomers::Newcomers;

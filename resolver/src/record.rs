@@ -28,12 +28,7 @@ impl Listed {
 
 /// `None` for rows of other kinds.
 pub(crate) fn from_row(row: &SearchRow, regions: &Regions) -> Option<Listed> {
-    let kind = match row.object.kind {
-        RecordKind::Individual => Kind::Individual,
-        RecordKind::Company => Kind::Company,
-        RecordKind::Contact => Kind::Contact,
-        _ => return None,
-    };
+    let kind = row.object.kind.of_record()?;
     let record = Record {
         name: row.name.clone().unwrap_or_else(|| full_name(row.first_name.as_deref(), row.last_name.as_deref())),
         relation: relation(row.object.sub_type.as_ref()),

@@ -8,11 +8,11 @@ use axum::{
 };
 use base::{
     ids::CallId,
-    phone::{self, Caller},
+    phone::{self, Caller, E164},
 };
 use ledger::{
     calls::{self, NotMoved},
-    resolution::{Record, Resolution},
+    resolution::{Record, RecordRef, Resolution},
     timeline::{Line, Reason, What},
 };
 use maud::{Markup, html};
@@ -20,7 +20,7 @@ use resolver::pins;
 use serde::Deserialize;
 
 use super::{
-    Page, Shared,
+    Console, Failed, Page, Shared,
     fields::Fields,
     layout::{self, Visitor},
     texts::Texts,
@@ -85,33 +85,50 @@ pub(super) async fn pin(
     Path(call): Path<i64>,
     Fields(form): Fields<To>,
 ) -> Page {
-    let client = console.database.client().await?;
-    let call_of = calls::snapshot(&client, CallId(call)).await?;
-    let number = call_of.map(|call| {
-        phone::classify(
-            call.raw_digits.as_deref(),
-            resolver::region_of(&console.settings.rules, &console.settings.regions, &call),
-        )
-    });
-    let Some(Caller::Number(number)) = number else {
+    let Some(number) = number_of(&console, CallId(call)).await? else {
         return refused(&visitor, StatusCode::CONFLICT, |texts| texts.no_number_to_pin);
     };
     if form.to.as_deref() == Some("") {
-        pins::unpin(&client, &number).await?;
+        pins::unpin(&console.database.client().await?, &number).await?;
         return back_to(CallId(call));
     }
-    let Ok(to) = relink::record(form.to.as_deref().unwrap_or_default()) else {
-        return refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record);
+    match pin_to(&console, &visitor, &number, form.to.as_deref().unwrap_or_default()).await? {
+        Ok(_) => back_to(CallId(call)),
+        Err((status, why)) => refused(&visitor, status, why),
+    }
+}
+
+/// Why not, for whoever asked for it.
+pub(super) type Refusal = (StatusCode, fn(&Texts) -> &'static str);
+
+/// The number of the call's other party, if it has one.
+pub(super) async fn number_of(console: &Console, id: CallId) -> Result<Option<E164>, Failed> {
+    let Some(call) = calls::snapshot(&console.database.client().await?, id).await? else { return Ok(None) };
+    let region = resolver::region_of(&console.settings.rules, &console.settings.regions, &call);
+    Ok(match phone::classify(call.raw_digits.as_deref(), region) {
+        Caller::Number(number) => Some(number),
+        Caller::Withheld | Caller::Internal | Caller::Unusable => None,
+    })
+}
+
+/// Pins the number to a record, if Sellsy has it.
+pub(super) async fn pin_to(
+    console: &Console,
+    visitor: &Visitor,
+    number: &E164,
+    to: &str,
+) -> Result<Result<RecordRef, Refusal>, Failed> {
+    let Ok(to) = relink::record(to) else {
+        return Ok(Err((StatusCode::BAD_REQUEST, |texts| texts.no_record)));
     };
-    drop(client);
     let Some(look_up) = &console.look_up else {
-        return refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, |texts| texts.no_credential);
+        return Ok(Err((StatusCode::SERVICE_UNAVAILABLE, |texts| texts.no_credential)));
     };
     if look_up.record(to, Reason::NoRecord, false).await?.is_none() {
-        return refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_record);
+        return Ok(Err((StatusCode::NOT_FOUND, |texts| texts.no_such_record)));
     }
-    pins::pin(&console.database.client().await?, &number, to, visitor.name()).await?;
-    back_to(CallId(call))
+    pins::pin(&console.database.client().await?, number, to, visitor.name()).await?;
+    Ok(Ok(to))
 }
 
 /// Deletes the prospect that was created for the call.

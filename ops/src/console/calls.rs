@@ -63,7 +63,8 @@ pub(super) async fn page(
         problems.push(visitor.texts().too_many_to_sort.into());
     }
     let (mut found, mut more) = search::calls(&client, &search).await?;
-    let mut is_live = search.after.is_none();
+    // All calls that are sorted by their length are read each time.
+    let mut is_live = search.after.is_none() && search.order != Order::Longest;
     if found.is_empty()
         && search.after.is_none()
         && let Ok(log) = text.parse::<i64>()

@@ -4,7 +4,7 @@
 //! a link, and this way the number does not appear in the browser's history.
 
 use axum::{
-    Extension, Form,
+    Extension,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect},
@@ -49,7 +49,7 @@ pub(super) async fn page(State(console): State<Shared>, Extension(visitor): Exte
 pub(super) async fn explain(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Form(asked): Form<Asked>,
+    Fields(asked): Fields<Asked>,
 ) -> Page {
     let answer = match (&console.look_up, phone::parse(&asked.number, console.settings.regions.first())) {
         (_, None) => Answer::NoNumber,

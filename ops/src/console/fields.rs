@@ -17,7 +17,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let body = Bytes::from_request(request, state).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-        let fields = fields_of(&body).into_iter().map(|(name, value)| (name, value.into()));
+        let fields = fields_of(&body);
+        // PostgreSQL takes no text with it, and nobody types it.
+        if fields.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        let fields = fields.into_iter().map(|(name, value)| (name, value.into()));
         serde_json::from_value(Value::Object(fields.collect())).map(Self).map_err(|_| StatusCode::BAD_REQUEST)
     }
 }

@@ -2,22 +2,18 @@
 //! form, so that it stands in no address.
 
 use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
-use base::{
-    ids::CallId,
-    phone::{self, Caller, E164},
-};
-use ledger::calls;
+use base::phone::{self, E164};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
     Console, Failed, Page, Shared,
+    by_hand::{self, Refusal},
     dead::READING,
     fields::Fields,
     format::count,
     installation,
     layout::{self, Section, Visitor},
-    texts::Texts,
 };
 use crate::{
     explain::{Asked, asked},
@@ -29,8 +25,6 @@ use crate::{
 pub(super) struct Wanted {
     number: String,
 }
-
-type Refusal = (StatusCode, fn(&Texts) -> &'static str);
 
 pub(super) async fn page(Extension(visitor): Extension<Visitor>) -> Page {
     Ok(show(&visitor, "", &html! {}))
@@ -101,16 +95,7 @@ async fn number(console: &Console, text: &str) -> Result<Result<E164, Refusal>, 
         }
         Ok(Asked::Call(id)) => id,
     };
-    Ok(of_call(console, typed).await?.ok_or((StatusCode::NOT_FOUND, |texts| texts.acts.call_has_no_number)))
-}
-
-async fn of_call(console: &Console, id: CallId) -> Result<Option<E164>, Failed> {
-    let Some(call) = calls::snapshot(&console.database.client().await?, id).await? else { return Ok(None) };
-    let region = resolver::region_of(&console.settings.rules, &console.settings.regions, &call);
-    Ok(match phone::classify(call.raw_digits.as_deref(), region) {
-        Caller::Number(number) => Some(number),
-        Caller::Withheld | Caller::Internal | Caller::Unusable => None,
-    })
+    Ok(by_hand::number_of(console, typed).await?.ok_or((StatusCode::NOT_FOUND, |texts| texts.acts.call_has_no_number)))
 }
 
 fn show(visitor: &Visitor, typed: &str, body: &Markup) -> axum::response::Response {

@@ -1,15 +1,13 @@
 //! A call's log as Sellsy has it, beside what it would be now. It costs a request, so only when somebody asks for it.
 
-use base::{
-    ids::{CallId, Kind},
-    settings::Links,
-};
+use base::{ids::CallId, settings::Links};
 use ledger::{
     calls::{self, AsLeft, Stored},
     form::LogForm,
 };
 use logger::apart;
 use maud::{Markup, html};
+use resolver::page_of_related;
 use vendors::sellsy::{
     Sellsy,
     wire::{PhoneCall, RecordKind, Related},
@@ -109,14 +107,14 @@ fn found(
 
 /// A record or an opportunity that the log is linked to.
 fn linked(visitor: &Visitor, related: &Related, links: &Links) -> Markup {
-    let (page, name) = match &related.kind {
-        RecordKind::Opportunity => (links.opportunity(related.id), visitor.texts().opportunity),
-        RecordKind::Individual => {
-            (links.record(Kind::Individual, None, related.id), kind_name(visitor, Kind::Individual))
-        }
-        RecordKind::Company => (links.record(Kind::Company, None, related.id), kind_name(visitor, Kind::Company)),
-        RecordKind::Contact => (links.record(Kind::Contact, None, related.id), kind_name(visitor, Kind::Contact)),
-        other => return html! { (other.as_str()) " " (related.id) },
+    let name = match related.kind.of_record() {
+        Some(kind) => kind_name(visitor, kind),
+        None if related.kind == RecordKind::Opportunity => visitor.texts().opportunity,
+        None => related.kind.as_str(),
     };
-    decision::outside(&page, &format!("{name} {}", related.id))
+    let name = format!("{name} {}", related.id);
+    match page_of_related(related, links) {
+        Some(page) => decision::outside(&page, &name),
+        None => html! { (name) },
+    }
 }

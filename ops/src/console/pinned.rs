@@ -7,19 +7,19 @@ use axum::{
     response::{IntoResponse, Redirect},
 };
 use base::phone;
-use ledger::{calls, resolution::RecordRef, timeline::Reason};
+use ledger::{calls, resolution::RecordRef};
 use maud::{Markup, html};
 use resolver::pins::{self, Pin};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Page, Shared,
+    Page, Shared, by_hand,
     fields::Fields,
     format::{kind_name, when},
     layout::{self, Section, Visitor, pill},
 };
-use crate::{access::Role, relink};
+use crate::access::Role;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -102,21 +102,15 @@ pub(super) async fn add(
     let Some(number) = phone::parse(&wanted.number, console.settings.regions.first()) else {
         return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_number));
     };
-    let Ok(to) = relink::record(&wanted.to) else {
-        return Ok(layout::refused(&visitor, StatusCode::BAD_REQUEST, |texts| texts.no_record));
+    let to = match by_hand::pin_to(&console, &visitor, &number, &wanted.to).await? {
+        Ok(to) => to,
+        Err((status, why)) => return Ok(layout::refused(&visitor, status, why)),
     };
-    let Some(look_up) = &console.look_up else {
-        return Ok(layout::refused(&visitor, StatusCode::SERVICE_UNAVAILABLE, |texts| texts.no_credential));
-    };
-    if look_up.record(to, Reason::NoRecord, false).await?.is_none() {
-        return Ok(layout::refused(&visitor, StatusCode::NOT_FOUND, |texts| texts.no_such_record));
-    }
-    let client = console.database.client().await?;
-    pins::pin(&client, &number, to, visitor.name()).await?;
     if !visitor.json {
         return Ok(Redirect::to("/pins").into_response());
     }
     // As the command says: those are moved by hand.
+    let client = console.database.client().await?;
     let waiting = calls::waiting_for(&client, &[number.as_str()], console.settings.rematch_days).await?;
     Ok(Json(
         json!({ "result": "done", "number": number.as_str(), "record": String::from(to), "calls_waiting": waiting }),

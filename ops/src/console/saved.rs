@@ -3,7 +3,7 @@
 //! People who sign in by the password and give no name share theirs.
 
 use axum::{
-    Extension, Form,
+    Extension,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect},
@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Page, Shared,
+    fields::Fields,
     layout::{self, Visitor},
     wanted::{Filters, address},
 };
@@ -32,7 +33,7 @@ pub(super) struct Named {
 pub(super) async fn save(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Form(Named { name, filters: wanted }): Form<Named>,
+    Fields(Named { name, filters: wanted }): Fields<Named>,
 ) -> Page {
     let name: String = name.trim().chars().filter(|c| !c.is_control()).collect();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
@@ -57,7 +58,7 @@ pub(super) struct OfName {
 pub(super) async fn remove(
     State(console): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Form(OfName { name }): Form<OfName>,
+    Fields(OfName { name }): Fields<OfName>,
 ) -> Page {
     filters::remove(&console.database.client().await?, visitor.name(), &name).await?;
     Ok(Redirect::to("/calls").into_response())

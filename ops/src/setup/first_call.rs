@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use base::{
     db::{Client, Database},
-    ids::{CallId, Kind},
+    ids::CallId,
     say,
     settings::Settings,
     tell,
 };
 use jiff::Timestamp;
 use ledger::timeline::{self, What};
+use resolver::page_of_related;
 use tokio::time::{Instant, sleep};
-use vendors::sellsy::wire::{RecordKind, Related};
 
 use crate::call;
 
@@ -43,7 +43,7 @@ pub(crate) async fn show(
                 match &line.what {
                     What::Logged { related, .. } => {
                         say!("\nIt is logged in Sellsy:");
-                        for link in related.iter().filter_map(|of| link(settings, of)) {
+                        for link in related.iter().filter_map(|of| page_of_related(of, &settings.sellsy.links)) {
                             say!("  {link}");
                         }
                         if let Some(link) = settings.aircall.call_link.of(id.0) {
@@ -71,18 +71,8 @@ pub(crate) async fn show(
 }
 
 async fn newest(client: &Client, since: Timestamp) -> anyhow::Result<Option<CallId>> {
-    let sql = "select call_id from calls where created_at > $1 and call_id > 0 order by created_at desc limit 1";
-    Ok(client.query_opt(sql, &[&since]).await?.map(|row| CallId(row.get(0))))
-}
-
-fn link(settings: &Settings, of: &Related) -> Option<String> {
-    let links = &settings.sellsy.links;
-    let record = |kind| Some(links.record(kind, None, of.id));
-    match of.kind {
-        RecordKind::Individual => record(Kind::Individual),
-        RecordKind::Company => record(Kind::Company),
-        RecordKind::Contact => record(Kind::Contact),
-        RecordKind::Opportunity => Some(links.opportunity(of.id)),
-        _ => None,
-    }
+    // The expression of an index (migration V17): there may be a million calls from before.
+    let at = "case when erased_at is null then created_at end";
+    let sql = format!("select call_id from calls where {at} > $1 and call_id > 0 order by {at} desc limit 1");
+    Ok(client.query_opt(&sql, &[&since]).await?.map(|row| CallId(row.get(0))))
 }

@@ -19,9 +19,8 @@ use ledger::replicas;
 use resolver::directory::store;
 use tokio::time::{Instant, sleep};
 
-use crate::directory::Bars;
+use crate::{directory::Bars, needs::WORKERS};
 
-const WORKERS: [&str; 4] = ["ingest", "resolver", "logger", "insights"];
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Images may have to be fetched.
 const UNTIL_READY: Duration = Duration::from_secs(300);

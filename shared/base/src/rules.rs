@@ -23,6 +23,7 @@ use toml::de::DeTable;
 pub use acts::{Acts, On, SmartTags, StepRef, StepRule, TagTask};
 pub use agents::{Agents, StaffRef};
 pub use calls::{CallRules, LeftOut, Outcome, Seen};
+pub(crate) use hours::DAYS as WEEKDAYS;
 pub use lines::{LineOf, LineRule, Lines};
 pub use messages::MessageRules;
 pub use tags::{Meaning, RESULTS, Tags};

@@ -30,9 +30,38 @@ async fn calls_are_sorted_by_their_length_and_filters_are_kept() -> Result<()> {
     ensure!(rest.contains(&format!("/calls/{}\"", calls[2])) && !rest.contains(&format!("/calls/{}\"", calls[1])));
     ensure!(visitor.get("/calls?sort=loudest").await?.contains("There is no order “loudest”"));
 
+    // Times that cannot be read are none, and keep no other call from being sorted.
+    let odd =
+        "update calls set snapshot = snapshot || '{\"ended_at\": \"soon\", \"duration\": 30.5}' where call_id = $1";
+    stack.connection().await?.execute(odd, &[&calls[2]]).await?;
+    let page = visitor.says("/calls?sort=longest", "3 calls").await?;
+    ensure!(page.find(&format!("/calls/{}\"", calls[0])) < page.find(&format!("/calls/{}\"", calls[2])), "{page}");
+    for after in ["9223372036854775807-1", "99999999999999999999-1", "-5-7", "70--1", "💥"] {
+        for sort in ["", "oldest", "longest"] {
+            visitor.get(&format!("/calls?sort={sort}&after={after}")).await?;
+        }
+    }
+    // What the database takes no text with is refused, by whichever way it comes.
+    for (path, form) in [
+        ("/calls/filters", [("name", "nothing"), ("q", "06\0"), ("state", "")]),
+        ("/calls/filters/remove", [("name", "\0"), ("q", ""), ("state", "")]),
+        ("/directory", [("number", "\0"), ("q", ""), ("state", "")]),
+        ("/pins", [("number", UNKNOWN), ("to", "individual:2001\0"), ("state", "")]),
+        ("/followups/retry", [("key", "task:1\0"), ("q", ""), ("state", "")]),
+        ("/rules", [("rules", "\0"), ("days", "7"), ("state", "")]),
+    ] {
+        let answer = visitor.post(path, &form).await?;
+        ensure!(answer.status == StatusCode::BAD_REQUEST, "{path}: {answer:?}");
+    }
+
     // A filter under a name, for its person alone.
     let saved = visitor.post("/calls/filters", &[("name", " Not <matched> "), ("state", "unmatched")]).await?;
     ensure!(saved.header("location") == "/calls?state=unmatched", "{saved:?}");
+    let odd = [("name", "«\u{202e}💥» & <b>"), ("q", "%00 ' \" \\ 06"), ("state", "no such")];
+    ensure!(visitor.post("/calls/filters", &odd).await?.status == StatusCode::SEE_OTHER);
+    ensure!(visitor.get("/calls").await?.contains("💥» &amp; &lt;b&gt;"));
+    ensure!(visitor.post("/calls/filters/remove", &odd).await?.status == StatusCode::SEE_OTHER);
+    ensure!(visitor.post("/calls/99999999999999999999/log", &[]).await?.status == StatusCode::BAD_REQUEST);
     let page = visitor.says("/calls", "Not &lt;matched&gt;").await?;
     ensure!(page.contains("href=\"/calls?state=unmatched\""), "{page}");
     let (name, q) = ("of one number", UNKNOWN);

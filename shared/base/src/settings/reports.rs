@@ -10,6 +10,7 @@ use super::{
     problems::Problems,
     raw::Raw,
 };
+use crate::rules::WEEKDAYS;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reports {
@@ -23,22 +24,12 @@ pub struct Reports {
     pub weekly_to: Vec<AlertChannel>,
 }
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("monday", Weekday::Monday),
-    ("tuesday", Weekday::Tuesday),
-    ("wednesday", Weekday::Wednesday),
-    ("thursday", Weekday::Thursday),
-    ("friday", Weekday::Friday),
-    ("saturday", Weekday::Saturday),
-    ("sunday", Weekday::Sunday),
-];
-
 pub(super) fn reports(raw: &Raw, every: Option<Duration>, problems: &mut Problems) -> Option<Reports> {
     let keep: Option<NonZeroU16> =
         parsed(problems, "REPORT_DAYS", &raw.report_days, "a number of days from 1 to 65535");
     let weekly = match raw.report_weekly.trim().to_lowercase().as_str() {
         "" | "off" => Some(None),
-        day => DAYS.iter().find(|(name, _)| *name == day).map(|(_, day)| Some(*day)),
+        day => WEEKDAYS.iter().find(|(name, _)| *name == day).map(|(_, day)| Some(*day)),
     };
     if weekly.is_none() {
         problems.0.push(

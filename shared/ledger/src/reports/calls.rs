@@ -38,7 +38,7 @@ const FIELDS: &str = "direction jsonb, status jsonb, started_at jsonb, answered_
 pub async fn of_day(client: &Client, from: Timestamp, until: Timestamp) -> Result<Vec<DayCall>> {
     let sql = format!(
         "select c.call_id, jsonb_strip_nulls(to_jsonb(s) || jsonb_build_object('id', c.call_id,
-                    'comments', case when jsonb_array_length(coalesce(nullif(c.snapshot->'comments', 'null'), '[]')) > 0 then jsonb_build_array(jsonb_build_object('id', 1)) end)),
+                    'comments', case when jsonb_typeof(c.snapshot->'comments') = 'array' and c.snapshot->'comments' <> '[]' then jsonb_build_array(jsonb_build_object('id', 1)) end)),
                 case when resolution is not null then jsonb_build_object('rule', r.rule, 'rule_key', r.rule_key, 'record', r.record) end,
                 resolved_at is not null, nullif(r.opportunity, 'null'), c.insights <> '{{}}', c.insights->'topics'->'topics',
                 c.insights->'sentiment'->'participants',

@@ -3,6 +3,7 @@
 //! Only its id is needed of a row: an owner, a number or a time that cannot be read is none, because the record is worth more
 //! than one of its fields.
 
+use base::ids::Kind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,18 @@ open_enum! {
         Contact = "contact",
         Opportunity = "opportunity",
         Staff = "staff",
+    }
+}
+
+impl RecordKind {
+    /// `None` if it is no record of a customer.
+    pub fn of_record(&self) -> Option<Kind> {
+        match self {
+            Self::Individual => Some(Kind::Individual),
+            Self::Company => Some(Kind::Company),
+            Self::Contact => Some(Kind::Contact),
+            _ => None,
+        }
     }
 }
 
