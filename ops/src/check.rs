@@ -15,7 +15,6 @@ mod inspect;
 pub(crate) mod kept;
 mod print;
 mod rules;
-pub(crate) mod said;
 mod scope;
 mod sellsy;
 mod setup;
@@ -26,7 +25,7 @@ use std::{process::ExitCode, time::Duration};
 use base::settings::{Needs, Settings};
 use serde::{Deserialize, Serialize};
 
-use said::{Text, name};
+use base::said::{self, Text, name};
 pub(crate) use scope::Scope;
 
 /// For one check; longer than any client in it waits for one answer.

@@ -3,6 +3,7 @@
 mod access;
 mod acts;
 mod browser;
+mod described;
 mod lists;
 mod shown;
 

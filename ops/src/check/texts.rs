@@ -1,19 +1,7 @@
 //! Every text of the checks, in English and in French, side by side. `{0}`, `{1}` … stand for names, numbers and codes.
-//!
-//! A sentence that nothing says does not compile.
 
-use super::said::Sentence;
-
-macro_rules! sentences {
-    ($($name:ident: $english:literal, $french:literal;)+) => {
-        $(pub(in crate::check) const $name: Sentence = Sentence { english: $english, french: $french };)+
-
-        #[cfg(test)]
-        pub(super) const ALL: &[(&str, Sentence)] = &[$((stringify!($name), $name),)+];
-    };
-}
-
-sentences! {
+base::sentences! {
+    pub(in crate::check),
     // What is checked
     DATABASE: "database", "base de données";
     DATABASE_VERSION: "database version", "version de la base";

@@ -237,7 +237,7 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         let in_path = in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": text }));
         let in_query = query.iter().map(|name| json!({ "name": name, "in": "query", "schema": text }));
         let role = needed.role().map_or("none", crate::access::Role::as_str);
-        let answer = shapes::of(path).filter(|_| *method == "GET").map_or_else(
+        let answer = shapes::of(method, path).map_or_else(
             || json!({ "type": "object" }),
             |shape| json!({ "$ref": format!("#/components/schemas/{shape}") }),
         );
@@ -253,7 +253,10 @@ pub(super) fn openapi(routes: &[(&str, &str, Needed)]) -> Value {
         });
         if let Needed::Acts(_, act) = needed {
             operation["x-act"] = (*act).into();
-            operation["responses"]["202"] = json!({ "description": "It goes on; the audit says how it ends" });
+            operation["responses"]["202"] = json!({
+                "description": "It goes on; the audit says how it ends",
+                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Done" } } },
+            });
         }
         if !body.is_empty() {
             let fields: Map<String, Value> = body.iter().map(|name| ((*name).to_owned(), text.clone())).collect();

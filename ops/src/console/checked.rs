@@ -6,6 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect},
 };
+use base::said::Text;
 use jiff::Timestamp;
 use ledger::audit::Ended;
 use maud::{Markup, html};
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     access::Role,
-    check::{self, Finding, State as Found, kept, said::Text},
+    check::{self, Finding, State as Found, kept},
 };
 
 /// How long a request waits for the result; usually it is there.
@@ -117,7 +118,7 @@ fn group(visitor: &Visitor, state: Found, title: &str, findings: &[&Finding]) ->
 }
 
 /// In the reader's language. What another system has said is told in French as far as it is known there, and quoted otherwise.
-fn told(visitor: &Visitor, text: &Text) -> Markup {
+pub(super) fn told(visitor: &Visitor, text: &Text) -> Markup {
     let (Lang::French, Some(quoted)) = (visitor.lang, &text.quoted) else {
         return with_commands(if visitor.lang == Lang::French { &text.french } else { &text.english });
     };

@@ -228,10 +228,9 @@ pub(super) async fn json(State(console): State<Shared>, Query(filters): Query<Fi
     let of = Of::parse(&report.filters.of).unwrap_or(Of::Days);
     let rows = reports::rows(&report.client, of, (report.period, report.today), reports::MOST).await?;
     let mut answer = reports::as_json(of, report.period, &rows, &report.progress);
-    if let Some((over, before)) = report.compared().await? {
-        answer["compared"] =
-            serde_json::json!({ "days_over": reports::named(&over), "days_before": reports::named(&before) });
-    }
+    answer["compared"] = serde_json::json!(report.compared().await?.map(
+        |(over, before)| serde_json::json!({ "days_over": reports::named(&over), "days_before": reports::named(&before) })
+    ));
     Ok(Json(answer).into_response())
 }
 

@@ -13,6 +13,7 @@ use tokio::fs;
 
 use super::{
     Console, Page, Shared,
+    checked::told,
     fields::Fields,
     format::count,
     installation,
@@ -176,7 +177,13 @@ fn wrong(visitor: &Visitor, mistakes: &[Mistake]) -> Markup {
     html! {
         section.panel aria-labelledby="wrong" {
             h2 #wrong { (visitor.texts().acts.mistakes) " (" (mistakes.len()) ")" }
-            ul lang="en" role="alert" { @for mistake in mistakes { li { (mistake) } } }
+            ol role="alert" { @for Mistake { line, problem, cure } in mistakes {
+                li {
+                    @if *line > 0 { strong { (visitor.texts().acts.line_number.replace("{}", &line.to_string())) } " " }
+                    (told(visitor, problem))
+                    span.quiet.block { (told(visitor, cure)) }
+                }
+            } }
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod out;
 pub mod phone;
 pub mod rules;
+pub mod said;
 pub mod settings;
 pub mod telemetry;
 pub mod text;

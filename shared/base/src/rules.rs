@@ -13,6 +13,7 @@ mod messages;
 mod reader;
 mod tags;
 mod tasks;
+mod texts;
 mod unknown;
 
 use std::{fmt, fs, path::Path};
@@ -30,7 +31,10 @@ pub use tags::{Meaning, RESULTS, Tags};
 pub use tasks::{MissedRules, TaskRules};
 pub use unknown::{UnknownRules, WithUnknown};
 
-use crate::phone::Region;
+use crate::{
+    phone::Region,
+    said::{self, Text, quoted},
+};
 use reader::Reader;
 
 /// What the file says, by section.
@@ -93,13 +97,16 @@ impl Rules {
 pub struct Mistake {
     /// From 1; 0 if it is about the file as a whole.
     pub line: usize,
-    pub problem: String,
-    pub cure: String,
+    #[serde(serialize_with = "said::in_english")]
+    pub problem: Text,
+    #[serde(serialize_with = "said::in_english")]
+    pub cure: Text,
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, problem, cure } = self;
+        let (problem, cure) = (&problem.english, &cure.english);
         match line {
             0 => write!(f, "{problem}: {cure}"),
             line => write!(f, "line {line}: {problem}: {cure}"),
@@ -112,8 +119,7 @@ const SECTIONS: [&str; 8] = ["tags", "calls", "agents", "lines", "missed", "acti
 /// Reads the file. Numbers without country code are read as numbers of `region`.
 pub fn read(file: &Path, region: Region) -> Result<Rules, Vec<Mistake>> {
     let text = fs::read_to_string(file).map_err(|e| {
-        let problem = format!("it cannot be read ({e})");
-        vec![Mistake { line: 0, problem, cure: "name a text file that this user may read".into() }]
+        vec![Mistake { line: 0, problem: texts::UNREADABLE.with([quoted(e)]), cure: texts::NAME_A_FILE.into() }]
     })?;
     parse(&text, region)
 }
@@ -123,8 +129,7 @@ pub fn parse(text: &str, region: Region) -> Result<Rules, Vec<Mistake>> {
     let mut reader = Reader::new(text, region);
     let (table, errors) = DeTable::parse_recoverable(text);
     for e in &errors {
-        let cure = "correct it; strings are in quotes, a section begins with [name]";
-        reader.mistake(&e.span().unwrap_or(0..0), format!("this is not TOML ({})", e.message()), cure);
+        reader.mistake(&e.span().unwrap_or(0..0), texts::NO_TOML.with([quoted(e.message())]), texts::CORRECT);
     }
     // What was read of such a file may not be what was meant.
     let rules = if errors.is_empty() { sections(&mut reader, table.get_ref()) } else { Rules::default() };
@@ -136,18 +141,13 @@ fn sections(reader: &mut Reader<'_>, file: &DeTable<'_>) -> Rules {
     let mut rules = Rules::default();
     for (name, section) in file {
         let Some(known) = SECTIONS.into_iter().find(|known| known == name.get_ref()) else {
-            let problem = format!("there is no section `{}`", name.get_ref());
-            reader.mistake(
-                &name.span(),
-                problem,
-                "write [tags], [calls], [agents], [lines], [missed], [action_items], [unknown] or [messages]",
-            );
+            let known = SECTIONS.map(|section| format!("[{section}]"));
+            let cure = texts::write(texts::one_of(&known.each_ref().map(String::as_str)));
+            reader.mistake(&name.span(), texts::NO_SECTION.with([said::name(name.get_ref())]), cure);
             continue;
         };
-        let Some(table) = reader.table(section, &format!("`{known}`"), &format!("begin the section with [{known}]"))
-        else {
-            continue;
-        };
+        let begin = texts::BEGIN_SECTION.with([said::name(known)]);
+        let Some(table) = reader.table(section, texts::word(known), begin) else { continue };
         match known {
             "tags" => rules.tags = Tags::read(reader, table),
             "calls" => rules.calls = CallRules::read(reader, table),

@@ -230,7 +230,7 @@ async fn past_call(stack: &Stack) -> Result<i64> {
     stack.sandbox.play(&call(CLIENT).lasting(90).started_at(now - 2 * 86_400)).await
 }
 
-async fn json_of(visitor: &Visitor, path: &str) -> Result<Value> {
+pub(super) async fn json_of(visitor: &Visitor, path: &str) -> Result<Value> {
     Ok(serde_json::from_str(&visitor.get(path).await?)?)
 }
 
@@ -371,6 +371,15 @@ async fn numbers_are_pinned_and_rules_tried_from_pages() -> Result<()> {
     ensure!(page.contains("not logged:") && page.contains(&format!("/calls/{id}")), "{page}");
     let page = operator.post("/rules", &[("rules", "[calls]\nnonsense = 1\n")]).await?.text;
     ensure!(page.contains("To correct (1)") && page.contains("nonsense"), "{page}");
+    let french = operator.post("/rules?lang=fr", &[("rules", "[calls]\nnonsense = 1\nhours = 3\n")]).await?.text;
+    for text in [
+        "Ligne 2",
+        "<code>nonsense</code> n’est pas une clé de <code>calls</code>",
+        "écrivez own_lines, suppliers, ignore, inbound, outbound, lines ou hours",
+        "commencez-la par [calls.hours]",
+    ] {
+        ensure!(french.contains(text), "{text}: {french}");
+    }
     let page = operator.post("/rules", &[("rules", "[calls]\n")]).await?.text;
     ensure!(page.contains("nothing would have been different"), "{page}");
 
@@ -420,81 +429,4 @@ async fn what_follows_from_calls_is_listed_and_tried_again() -> Result<()> {
     ensure!(told["followups"].as_array().is_some_and(|all| all.len() == 1 && all[0]["key"] == "prospect:8"), "{told}");
     drop((workers, console));
     stack.down().await
-}
-
-/// What the description of the JSON says of each answer is true of real ones, and it leaves no field out.
-#[tokio::test]
-async fn answers_have_the_shapes_that_are_described() -> Result<()> {
-    let (stack, workers) = Stack::running("acts_shapes").await?;
-    let console = stack.start_console().await?;
-    let operator = operator(&console).await?;
-    let id = stack.sandbox.play(&call(CLIENT).lasting(90).at_once()).await?;
-    stack.sandbox.logged(id, SOON).await?;
-    let unknown = stack.sandbox.play(&call("+33 6 39 98 99 01").lasting(90).at_once()).await?;
-    stack.ledger().await?.call_that(unknown, SOON, |row| row.unmatched).await?;
-    operator.post("/pins", &[("number", CLIENT), ("to", "individual:2002")]).await?;
-    operator.post("/check", &[]).await?;
-    let document = json_of(&operator, "/api/openapi.json").await?;
-    let mut seen = 0;
-    for (path, operations) in document["paths"].as_object().context("paths")? {
-        let schema = &operations["get"]["responses"]["200"]["content"]["application/json"]["schema"];
-        if schema["$ref"].is_null() {
-            continue;
-        }
-        let answer = json_of(&operator, &path.replace("{call}", &id.to_string())).await?;
-        let mut faults = Vec::new();
-        fits(&document, schema, &answer, path, &mut faults);
-        ensure!(faults.is_empty(), "{}\n{answer:#}", faults.join("\n"));
-        seen += 1;
-    }
-    ensure!(seen >= 12, "{seen} answers have a shape");
-    drop((workers, console));
-    stack.down().await
-}
-
-/// The small part of JSON Schema that the description uses; and each field has to be described.
-fn fits(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
-    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/components/schemas/")) {
-        return fits(document, &document["components"]["schemas"][name], value, at, faults);
-    }
-    if let Some(any) = schema["anyOf"].as_array() {
-        if value.is_null() && any.iter().any(|one| one["type"] == "null") {
-            return;
-        }
-        return fits(document, &any[0], value, at, faults);
-    }
-    let is = match schema["type"].as_str() {
-        Some("string") if schema["format"] == "date-time" => {
-            value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok())
-        }
-        Some("string") => value.is_string(),
-        Some("integer") => value.is_i64() || value.is_u64(),
-        Some("boolean") => value.is_boolean(),
-        Some("array") => value.is_array(),
-        Some("object") => value.is_object(),
-        other => {
-            faults.push(format!("{at}: no type: {other:?}"));
-            return;
-        }
-    };
-    if !is {
-        faults.push(format!("{at}: {value} is no {}", schema["type"]));
-    }
-    for one in value.as_array().into_iter().flatten().filter(|_| !schema["items"].is_null()) {
-        fits(document, &schema["items"], one, &format!("{at}[]"), faults);
-    }
-    if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), value.as_object()) {
-        faults.extend(
-            fields
-                .keys()
-                .filter(|name| !properties.contains_key(*name))
-                .map(|name| format!("{at}.{name} is not described")),
-        );
-        for (name, property) in properties {
-            match fields.get(name) {
-                Some(field) => fits(document, property, field, &format!("{at}.{name}"), faults),
-                None => faults.push(format!("{at}.{name} is missing")),
-            }
-        }
-    }
 }

@@ -2,18 +2,20 @@
 //! to its answer; and screenshots of all of it, in `target/screenshots`. With `SCREENSHOTS=docs` the few that the
 //! documents show are written to `docs/images`.
 
+mod keyboard;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use base::ids::Stage;
 use harness::{
-    Browser, CONSOLE_PASSWORD, Process, Stack, View,
+    Browser, Process, Stack, View,
     build::{AGENT, call, company, sellsy, webhook},
     eventually, related, workspace,
 };
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use thirtyfour::{Key, TypingData};
+use thirtyfour::Key;
 
 use crate::SOON;
 
@@ -35,22 +37,28 @@ const COMPANIES: [&str; 2] = ["Pressing Vidal", "Menuiserie Vidal"];
 /// A number that is on the records of two people.
 const SHARED: &str = "+33 6 39 98 00 04";
 /// The screenshots in the documents: the page, the view, the language.
-const SHOWN: [(&str, &str, &str); 8] = [
+const SHOWN: [(&str, &str, &str); 15] = [
     ("overview", "desktop", "en"),
-    ("calls", "desktop", "en"),
+    ("search", "desktop", "en"),
     ("call", "desktop", "en"),
-    ("dead", "desktop", "en"),
-    ("directory", "desktop", "en"),
     ("reports", "desktop", "en"),
+    ("reports-people", "desktop", "en"),
+    ("dead", "desktop", "en"),
+    ("letter", "desktop", "en"),
+    ("missed", "desktop", "en"),
+    ("directory", "desktop", "en"),
+    ("check", "desktop", "en"),
+    ("backfill", "desktop", "en"),
+    ("audit", "desktop", "en"),
     ("overview", "dark", "fr"),
+    ("calls", "phone", "fr"),
     ("call", "phone", "fr"),
 ];
 
 /// With a million calls, no other page than that of missed calls may take longer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// For the screenshots in the documents, whose files must stay small.
-const HIGHEST: u64 = 1300;
-const SMALLER: f64 = 0.7;
+/// The screenshots in the documents are whole pages in their real size, unless a page is longer than anybody looks at.
+const HIGHEST: u64 = 4000;
 
 struct PageCheck {
     browser: Browser,
@@ -90,10 +98,11 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     check.put_right_in_three_clicks(&stack, other_company).await?;
     let letter = check.first_letter().await?;
     check.put_right_by_keyboard(wrong).await?;
+    check.act_by_keyboard().await?;
     for (name, path) in [
         ("overview", "/".to_owned()),
         ("calls", "/calls".into()),
-        ("search", "/calls?q=moreau&state=logged".into()),
+        ("search", "/calls?q=moreau".into()),
         ("call", format!("/calls/{wrong}")),
         ("parked", format!("/calls/{parked}")),
         ("missed", "/missed".into()),
@@ -247,6 +256,9 @@ impl PageCheck {
                 self.browser.look_with(view).await?;
                 let mark = if path.contains('?') { '&' } else { '?' };
                 self.browser.open(&format!("{}{path}{mark}lang={lang}", self.console.url)).await?;
+                if (lang, view.name) == ("en", View::DESKTOP.name) {
+                    self.faults.extend(self.reach_everything(name).await?);
+                }
                 if name == "directory" {
                     self.browser.find("#number").await?.send_keys("01 99 00 20 20").await?;
                     self.browser.find("form[action='/directory'] button").await?.click().await?;
@@ -261,61 +273,11 @@ impl PageCheck {
                 let wanted = std::env::var("SCREENSHOTS").is_ok_and(|wanted| wanted == "docs");
                 if wanted && SHOWN.contains(&(name, view.name, lang)) {
                     let shown = workspace().join("docs/images").join(format!("console-{file}"));
-                    self.browser.photograph(&shown, HIGHEST, SMALLER).await?;
+                    self.browser.photograph(&shown, HIGHEST, 1.0).await?;
                 }
             }
         }
         self.browser.look_with(View::DESKTOP).await
-    }
-
-    async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
-        Ok(self.browser.driver.action_chain().send_keys(keys).perform().await?)
-    }
-
-    async fn focused(&self, property: &str) -> Result<Value> {
-        self.browser.evaluate(&format!("return document.activeElement.{property}")).await
-    }
-
-    async fn log_in_by_keyboard(&self) -> Result<()> {
-        self.browser.open(&format!("{}/login?lang=en", self.console.url)).await?;
-        self.browser.find("#password").await?;
-        // The browser puts the cursor there a moment after the page has loaded.
-        let ready = || async { (self.focused("id").await.ok()? == "password").then_some(()) };
-        eventually(SOON, ready).await.context("one can type at once")?;
-        self.press("not this one" + Key::Enter).await?;
-        self.browser.says("Wrong password.").await?;
-        eventually(SOON, ready).await.context("one can type again at once")?;
-        self.press(CONSOLE_PASSWORD + Key::Enter).await?;
-        self.browser.says("24 hours").await?;
-        self.press(Key::Tab).await?;
-        assert_eq!(self.focused("className").await?, "skip", "the first thing is to skip the navigation");
-        self.press(Key::Enter).await?;
-        assert_eq!(self.focused("id").await?, "main");
-        Ok(())
-    }
-
-    /// From the first page to the call without a mouse: g c, /, its id, j, Enter, and ? says how.
-    async fn put_right_by_keyboard(&self, wrong: i64) -> Result<()> {
-        self.browser.open(&format!("{}/?lang=en", self.console.url)).await?;
-        self.press("?").await?;
-        let is_shown = async || {
-            let open = self.browser.evaluate("return document.getElementById('keys').open").await.ok()?;
-            (open == true).then_some(())
-        };
-        eventually(SOON, is_shown).await.context("? shows what the keyboard does")?;
-        self.press(Key::Enter).await?;
-        self.press("g").await?;
-        self.press("c").await?;
-        self.browser.find("#q").await?;
-        self.press("/").await?;
-        ensure!(self.focused("id").await? == "q", "one can type at once");
-        self.press(wrong.to_string() + Key::Enter).await?;
-        self.browser.says("1 call").await?;
-        self.press("j").await?;
-        ensure!(self.focused("href").await?.as_str().is_some_and(|at| at.ends_with(&format!("/calls/{wrong}"))));
-        self.press(Key::Enter).await?;
-        self.browser.says("Why this record?").await?;
-        Ok(())
     }
 
     /// The address of a dead letter.

@@ -158,6 +158,7 @@ texts! {
     rules_text: "Fichier de règles (TOML)", "File of rules (TOML)";
     try_it: "Essayer", "Try";
     mistakes: "À corriger", "To correct";
+    line_number: "Ligne {}", "Line {}";
     nothing_different: "{} appels, et rien n’aurait été différent.", "{} calls, and nothing would have been different.";
     of_so_many: "{} appels regardés ; rien n’a été changé.", "{} calls looked at; nothing was changed.";
     would_have_been: "Aurait été", "Would have been";

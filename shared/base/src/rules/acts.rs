@@ -9,7 +9,9 @@ use super::{
     folded,
     reader::Reader,
     tasks::{self, TaskRules},
+    texts,
 };
+use crate::said::name;
 
 pub(super) const KEYS: [&str; 7] = ["task", "label", "due", "smart_tags", "on", "step", "from"];
 const ON: [(&str, On); 2] = [("record", On::Record), ("opportunity", On::Opportunity)];
@@ -75,11 +77,11 @@ impl Acts {
         let (mut title, mut values, mut to) = (None, Vec::new(), None);
         for (key, value) in tag {
             match key.get_ref().as_ref() {
-                "task" => title = reader.text("task", value, "the title of the task, in quotes"),
+                "task" => title = reader.text("task", value, texts::TITLE),
                 "label" => of_task.label = tasks::label(reader, value),
                 "due" => of_task.due = reader.span("due", value).unwrap_or(of_task.due),
                 "smart_tags" => {
-                    values = reader.texts("smart_tags", value, "the smart-tag in quotes, or a list of them");
+                    values = reader.texts("smart_tags", value, texts::SMART_TAGS);
                 }
                 "on" => on = reader.one_of("on", value, &ON).unwrap_or_default(),
                 "step" => to = step(reader, "step", value),
@@ -93,10 +95,10 @@ impl Acts {
             let is_there = |name: &str| tag.iter().find(|(key, _)| key.get_ref() == name);
             if let (Some((at, _)), None) = (is_there(key), is_there(needs)) {
                 let cure = match needs {
-                    "from" => "add from = [\"…\"], the steps from which the opportunity may be moved".to_owned(),
-                    _ => format!("add `{needs}`, or leave `{key}` out"),
+                    "from" => texts::ADD_FROM.into(),
+                    _ => texts::ADD.with([name(needs), name(key)]),
                 };
-                reader.mistake(&at.span(), format!("`{key}` does nothing without `{needs}`"), cure);
+                reader.mistake(&at.span(), texts::ALONE.with([name(key), name(needs)]), cure);
             }
         }
         let task = title.map(|title| TagTask { title, tasks: of_task });
@@ -112,8 +114,7 @@ fn step(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Opt
         _ => None,
     };
     if step.is_none() {
-        let cure = "write the step's name in Sellsy in quotes, or its id without";
-        reader.mistake(&value.span(), format!("`{key}` has something that is no step"), cure);
+        reader.mistake(&value.span(), texts::NO_STEP.with([name(key)]), texts::WRITE_STEP);
     }
     step
 }

@@ -7,7 +7,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{folded, reader::Reader};
+use super::{folded, reader::Reader, texts};
+use crate::said::Sentence;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Agents(BTreeMap<String, StaffRef>);
@@ -31,11 +32,11 @@ impl Agents {
 
     pub(super) fn read(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Self {
         let mut agents = BTreeMap::new();
-        for (email, at, value) in reader.named(table, "this agent") {
+        for (email, at, value) in reader.named(table, texts::THIS_AGENT) {
             if !is_email(&email) {
-                reader.mistake(&at, "the agent is no e-mail address", "write the agent's e-mail in Aircall, in quotes");
+                reader.mistake(&at, texts::NO_EMAIL, texts::WRITE_EMAIL);
             }
-            if let Some(staff) = staff(reader, value, "the agent's staff") {
+            if let Some(staff) = staff(reader, value, texts::AGENTS_STAFF) {
                 agents.insert(folded(&email), staff);
             }
         }
@@ -44,18 +45,14 @@ impl Agents {
 }
 
 /// A staff by the e-mail address or the id.
-pub(super) fn staff(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, whose: &str) -> Option<StaffRef> {
+pub(super) fn staff(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, whose: Sentence) -> Option<StaffRef> {
     let staff = match value.get_ref() {
         DeValue::String(text) if is_email(text) => Some(StaffRef::Email(folded(text))),
         DeValue::Integer(id) => id.as_str().parse().ok().filter(|id| *id > 0).map(StaffRef::Id),
         _ => None,
     };
     if staff.is_none() {
-        reader.mistake(
-            &value.span(),
-            format!("{whose} is neither an e-mail address nor an id"),
-            "write the staff's e-mail in Sellsy in quotes, or the staff's id without",
-        );
+        reader.mistake(&value.span(), texts::NO_STAFF.with([whose.into()]), texts::WRITE_STAFF);
     }
     staff
 }

@@ -13,8 +13,12 @@ use super::{
     hours::Hours,
     lines::{LineOf, Named},
     reader::{LOGGED, Reader},
+    texts,
 };
-use crate::phone::{self, E164};
+use crate::{
+    phone::{self, E164},
+    said::{name, quoted},
+};
 
 const KEYS: [&str; 7] = ["own_lines", "suppliers", "ignore", "inbound", "outbound", "lines", "hours"];
 const OUTCOMES: [(&str, Outcome); 3] =
@@ -119,7 +123,7 @@ impl CallRules {
                 "outbound" => kinds(reader, value, true, &mut rules.kinds),
                 "lines" => rules.of_lines = of_lines(reader, value),
                 "hours" => rules.hours = Hours::read(reader, value),
-                _ => reader.unknown(key, "`calls`", &KEYS),
+                _ => reader.unknown(key, texts::word("calls"), &KEYS),
             }
         }
         rules
@@ -127,9 +131,8 @@ impl CallRules {
 }
 
 fn numbers(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<E164> {
-    let cure = "write a list of numbers with + and the country code, in quotes";
     let Some(list) = value.get_ref().as_array() else {
-        reader.mistake(&value.span(), "`ignore` is no list", cure);
+        reader.mistake(&value.span(), texts::NO_LIST, texts::WRITE_NUMBERS);
         return Vec::new();
     };
     let mut numbers = Vec::new();
@@ -138,9 +141,9 @@ fn numbers(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<E164> {
         match read {
             Some(Ok(found)) => numbers.extend(found.into_iter().map(|found| found.number)),
             Some(Err(problem)) => {
-                reader.mistake(&one.span(), format!("this is no phone number ({problem})"), cure);
+                reader.mistake(&one.span(), texts::NO_NUMBER.with([quoted(problem)]), texts::WRITE_NUMBERS);
             }
-            None => reader.mistake(&one.span(), "this is no text", cure),
+            None => reader.mistake(&one.span(), texts::NOT_TEXT, texts::WRITE_NUMBERS),
         }
     }
     numbers
@@ -148,34 +151,34 @@ fn numbers(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<E164> {
 
 fn kinds(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, outbound: bool, kinds: &mut Kinds) {
     let direction = if outbound { "outbound" } else { "inbound" };
-    let cure = format!("write {direction} = {{ missed = \"nobody\" }}, or {direction}.missed = \"nobody\"");
-    let Some(table) = reader.table(value, &format!("`{direction}`"), &cure) else { return };
+    let cure = texts::WRITE_KIND.with([name(direction)]);
+    let Some(table) = reader.table(value, texts::word(direction), cure) else { return };
     for (key, value) in table {
-        let Some((name, outcome)) = OUTCOMES.iter().find(|(name, _)| *name == key.get_ref().as_ref()) else {
-            reader.unknown(key, &format!("`{direction}`"), &OUTCOMES.map(|(name, _)| name));
+        let Some((word, outcome)) = OUTCOMES.iter().find(|(name, _)| *name == key.get_ref().as_ref()) else {
+            reader.unknown(key, texts::word(direction), &OUTCOMES.map(|(name, _)| name));
             continue;
         };
-        if let Some(logged) = reader.one_of(name, value, &LOGGED) {
+        if let Some(logged) = reader.one_of(word, value, &LOGGED) {
             kinds.0.push((outbound, *outcome, logged));
         }
     }
 }
 
 fn of_lines(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Named, Kinds)> {
-    let cure = "begin it with [calls.lines.\"Name\"]";
-    let Some(table) = reader.table(value, "`lines`", cure) else { return Vec::new() };
+    let cure = || texts::BEGIN.with([name("calls.lines.\"Name\"")]);
+    let Some(table) = reader.table(value, texts::word("lines"), cure()) else { return Vec::new() };
     let mut lines = Vec::new();
-    for (name, _, value) in reader.named(table, "this line") {
-        let Some(entries) = reader.table(value, "the line", cure) else { continue };
+    for (line, _, value) in reader.named(table, texts::THIS_LINE) {
+        let Some(entries) = reader.table(value, texts::THE_LINE, cure()) else { continue };
         let mut of_line = Kinds::default();
         for (key, value) in entries {
             match key.get_ref().as_ref() {
                 "inbound" => kinds(reader, value, false, &mut of_line),
                 "outbound" => kinds(reader, value, true, &mut of_line),
-                _ => reader.unknown(key, "a line of `calls`", &["inbound", "outbound"]),
+                _ => reader.unknown(key, texts::line_of("calls"), &["inbound", "outbound"]),
             }
         }
-        lines.push((Named::new(&name, reader.region), of_line));
+        lines.push((Named::new(&line, reader.region), of_line));
     }
     lines
 }

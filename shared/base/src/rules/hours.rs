@@ -11,8 +11,10 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     lines::LineOf,
-    reader::{LOGGED, Reader, listed},
+    reader::{LOGGED, Reader},
+    texts,
 };
+use crate::said::name;
 
 pub(crate) const DAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
@@ -25,7 +27,6 @@ pub(crate) const DAYS: [(&str, Weekday); 7] = [
 ];
 /// Hours that are shorter than that lead nowhere: then the clock counts.
 const LONGEST_DAYS: usize = 60;
-const FORM: &str = "write a list such as [\"09:00-12:30\", \"14:00-18:00\"]";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hours {
@@ -77,18 +78,18 @@ impl Hours {
     }
 
     pub(super) fn read(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Self> {
-        let table = reader.table(value, "`hours`", "begin it with [calls.hours]")?;
+        let table = reader.table(value, texts::word("hours"), texts::BEGIN.with([name("calls.hours")]))?;
         let (mut open, mut of_line, mut outside, mut days) = (Vec::new(), false, None, 0);
         for (key, value) in table {
-            let name = key.get_ref().as_ref();
-            if let Some((_, day)) = DAYS.iter().find(|(known, _)| *known == name) {
+            let word = key.get_ref().as_ref();
+            if let Some((_, day)) = DAYS.iter().find(|(known, _)| *known == word) {
                 days += 1;
                 for (from, until) in spans(reader, value) {
                     open.push((*day, from, until));
                 }
                 continue;
             }
-            match name {
+            match word {
                 "outside" => {
                     outside = reader.one_of("outside", value, &LOGGED);
                     // It was named, and its value is a mistake that has been noted.
@@ -97,16 +98,16 @@ impl Hours {
                 "zone" => of_line = reader.one_of("zone", value, &[("line", true)]).unwrap_or_default(),
                 _ => {
                     let names: Vec<&str> = DAYS.iter().map(|(day, _)| *day).chain(["outside", "zone"]).collect();
-                    reader.unknown(key, "`hours`", &names);
+                    reader.unknown(key, texts::word("hours"), &names);
                 }
             }
         }
         if days == 0 {
-            reader.mistake(&value.span(), "no weekday has hours", format!("name the days with hours, and {FORM}"));
+            reader.mistake(&value.span(), texts::NO_DAYS, texts::NAME_DAYS.with([texts::WRITE_HOURS.into()]));
         }
         let Some(logged) = outside else {
-            let cure = format!("write outside = {}", listed(&["\"log\"", "\"nobody\""]));
-            reader.mistake(&value.span(), "it is not said what happens to calls outside of the hours", cure);
+            let cure = texts::write(texts::one_of(&["outside = \"log\"", "\"nobody\""]));
+            reader.mistake(&value.span(), texts::NO_OUTSIDE, cure);
             return None;
         };
         Some(Self { open, of_line, outside_is_left_out: !logged })
@@ -115,7 +116,7 @@ impl Hours {
 
 fn spans(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Time, Option<Time>)> {
     let Some(list) = value.get_ref().as_array() else {
-        reader.mistake(&value.span(), "the hours of a day are a list", FORM);
+        reader.mistake(&value.span(), texts::HOURS_ARE_A_LIST, texts::WRITE_HOURS);
         return Vec::new();
     };
     let mut read = Vec::new();
@@ -123,8 +124,8 @@ fn spans(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Time, Op
         match span.get_ref().as_str().and_then(span_of) {
             Some(hours) => read.push(hours),
             None => {
-                let cure = format!("{FORM}; a span ends after it begins, at 24:00 at the latest");
-                reader.mistake(&span.span(), "these are no hours", cure);
+                let cure = texts::HOURS_END.with([texts::WRITE_HOURS.into()]);
+                reader.mistake(&span.span(), texts::NO_HOURS, cure);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::{folded, reader::Reader};
+use super::{folded, reader::Reader, texts};
 use crate::{
     phone::{self, E164, Region},
     settings::Language,
@@ -76,28 +76,26 @@ impl Lines {
 
     pub(super) fn read(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Self {
         let mut lines = Vec::new();
-        for (name, at, value) in reader.named(table, "this line") {
-            let cure = "write \"Name\" = { region = \"GB\", language = \"en\" }, or one of the two";
-            let Some(entries) = reader.table(value, "the line", cure) else { continue };
+        for (name, at, value) in reader.named(table, texts::THIS_LINE) {
+            let Some(entries) = reader.table(value, texts::THE_LINE, texts::WRITE_LINE) else { continue };
             let mut rule = LineRule::default();
             for (key, value) in entries {
                 match key.get_ref().as_ref() {
                     "region" => {
                         rule.region = value.get_ref().as_str().and_then(|code| code.parse().ok());
                         if rule.region.is_none() {
-                            let problem = "`region` is no country";
-                            reader.mistake(&value.span(), problem, "write its code of two letters, such as \"BE\"");
+                            reader.mistake(&value.span(), texts::NO_COUNTRY, texts::WRITE_COUNTRY);
                         }
                     }
                     "language" => {
                         let languages = [("fr", Language::French), ("en", Language::English)];
                         rule.language = reader.one_of("language", value, &languages);
                     }
-                    _ => reader.unknown(key, "a line", &KEYS),
+                    _ => reader.unknown(key, texts::A_LINE, &KEYS),
                 }
             }
             if entries.is_empty() {
-                reader.mistake(&at, "nothing is said of the line", cure);
+                reader.mistake(&at, texts::LINE_SAYS_NOTHING, texts::WRITE_LINE);
             }
             lines.push((Named::new(&name, reader.region), rule));
         }

@@ -11,7 +11,9 @@ use super::{
     lines::{LineOf, Named},
     reader::Reader,
     tasks::ON,
+    texts,
 };
+use crate::said::name;
 
 const KEYS: [&str; 3] = ["comments", "after", "lines"];
 /// The ledger hands a conversation on again after longer than this.
@@ -45,12 +47,12 @@ impl MessageRules {
                 "comments" => is_on = reader.one_of("comments", value, &ON).unwrap_or(true),
                 "after" => match reader.span("after", value) {
                     Some(after) if after > LONGEST => {
-                        reader.mistake(&value.span(), "`after` is too long", "write 30m at most");
+                        reader.mistake(&value.span(), texts::TOO_LONG, texts::AT_MOST);
                     }
                     after => rules.after = after.unwrap_or(rules.after),
                 },
                 "lines" => rules.lines = lines(reader, value),
-                _ => reader.unknown(key, "`messages`", &KEYS),
+                _ => reader.unknown(key, texts::word("messages"), &KEYS),
             }
         }
         is_on.then_some(rules)
@@ -58,19 +60,19 @@ impl MessageRules {
 }
 
 fn lines(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Named, bool)> {
-    let cure = "begin it with [messages.lines.\"Name\"]";
-    let Some(table) = reader.table(value, "`lines`", cure) else { return Vec::new() };
+    let cure = || texts::BEGIN.with([name("messages.lines.\"Name\"")]);
+    let Some(table) = reader.table(value, texts::word("lines"), cure()) else { return Vec::new() };
     let mut lines = Vec::new();
-    for (name, _, value) in reader.named(table, "this line") {
-        let Some(entries) = reader.table(value, "the line", cure) else { continue };
+    for (line, _, value) in reader.named(table, texts::THIS_LINE) {
+        let Some(entries) = reader.table(value, texts::THE_LINE, cure()) else { continue };
         let mut is_on = true;
         for (key, value) in entries {
             match key.get_ref().as_ref() {
                 "comments" => is_on = reader.one_of("comments", value, &ON).unwrap_or(true),
-                _ => reader.unknown(key, "a line of `messages`", &OF_LINE),
+                _ => reader.unknown(key, texts::line_of("messages"), &OF_LINE),
             }
         }
-        lines.push((Named::new(&name, reader.region), is_on));
+        lines.push((Named::new(&line, reader.region), is_on));
     }
     lines
 }

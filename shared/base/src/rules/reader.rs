@@ -8,8 +8,11 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Mistake, folded};
-use crate::phone::Region;
+use super::{Mistake, folded, texts};
+use crate::{
+    phone::Region,
+    said::{self, Sentence, Text, name},
+};
 
 /// The words for: logged or not.
 pub(super) const LOGGED: [(&str, bool); 2] = [("log", true), ("nobody", false)];
@@ -20,21 +23,12 @@ pub(super) struct Reader<'t> {
     mistakes: Vec<Mistake>,
 }
 
-/// `a, b or c`
-pub(super) fn listed(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str, region: Region) -> Self {
         Self { text, region, mistakes: Vec::new() }
     }
 
-    pub(super) fn mistake(&mut self, at: &Range<usize>, problem: impl Into<String>, cure: impl Into<String>) {
+    pub(super) fn mistake(&mut self, at: &Range<usize>, problem: impl Into<Text>, cure: impl Into<Text>) {
         let line = self.line(at);
         self.mistakes.push(Mistake { line, problem: problem.into(), cure: cure.into() });
     }
@@ -55,19 +49,19 @@ impl<'t> Reader<'t> {
     pub(super) fn table<'a, 'i>(
         &mut self,
         value: &'a Spanned<DeValue<'i>>,
-        what: &str,
-        cure: &str,
+        what: impl Into<Text>,
+        cure: impl Into<Text>,
     ) -> Option<&'a DeTable<'i>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
-            self.mistake(&value.span(), format!("{what} is no table"), cure);
+            self.mistake(&value.span(), texts::NO_TABLE.with([what.into()]), cure);
         }
         table
     }
 
-    pub(super) fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, of: &str, known: &[&str]) {
-        let problem = format!("`{}` is no key of {of}", key.get_ref().as_ref());
-        self.mistake(&key.span(), problem, format!("write {}", listed(known)));
+    pub(super) fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, of: impl Into<Text>, known: &[&str]) {
+        let problem = texts::NO_KEY.with([name(key.get_ref().as_ref()), of.into()]);
+        self.mistake(&key.span(), problem, texts::write(texts::one_of(known)));
     }
 
     /// One of these words.
@@ -81,26 +75,23 @@ impl<'t> Reader<'t> {
         if found.is_none() {
             let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            self.mistake(
-                &value.span(),
-                format!("`{key}` has a value that it cannot have"),
-                format!("write {}", listed(&words)),
-            );
+            let problem = texts::NO_SUCH_VALUE.with([name(key)]);
+            self.mistake(&value.span(), problem, texts::write(texts::one_of(&words)));
         }
         found.map(|(_, choice)| *choice)
     }
 
     /// A text that is not empty.
-    pub(super) fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>, such_as: &str) -> Option<String> {
+    pub(super) fn text(&mut self, key: &str, value: &Spanned<DeValue<'_>>, such_as: Sentence) -> Option<String> {
         let text = value.get_ref().as_str().map(str::trim).filter(|text| !text.is_empty());
         if text.is_none() {
-            self.mistake(&value.span(), format!("`{key}` is no text"), format!("write {such_as}"));
+            self.mistake(&value.span(), texts::NO_TEXT.with([name(key)]), texts::write(such_as));
         }
         text.map(str::to_owned)
     }
 
     /// One text that is not empty, or a list of them.
-    pub(super) fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>, such_as: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, key: &str, value: &Spanned<DeValue<'_>>, such_as: Sentence) -> Vec<String> {
         match value.get_ref().as_array() {
             Some(list) => list.iter().filter_map(|one| self.text(key, one, such_as)).collect(),
             None => self.text(key, value, such_as).into_iter().collect(),
@@ -113,11 +104,7 @@ impl<'t> Reader<'t> {
             Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?).ok()
         });
         if read.is_none() {
-            self.mistake(
-                &value.span(),
-                format!("`{key}` is no span of time"),
-                "write a span in quotes, such as \"30m\", \"2h\" or \"1d\"",
-            );
+            self.mistake(&value.span(), texts::NO_SPAN.with([name(key)]), texts::WRITE_SPAN);
         }
         read
     }
@@ -126,7 +113,7 @@ impl<'t> Reader<'t> {
     pub(super) fn named<'a, 'i>(
         &mut self,
         table: &'a DeTable<'i>,
-        what: &str,
+        what: Sentence,
     ) -> Vec<(String, Range<usize>, &'a Spanned<DeValue<'i>>)> {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let mut entries: Vec<_> =
@@ -135,14 +122,13 @@ impl<'t> Reader<'t> {
         entries.retain(|(name, at, _)| {
             let line = self.line(at);
             if folded(name).is_empty() {
-                self.mistake(at, format!("{what} has no name"), "write its name in quotes before the equals sign");
+                self.mistake(at, texts::NO_NAME.with([what.into()]), texts::WRITE_NAME);
                 return false;
             }
             match seen.insert(folded(name), line) {
                 None => true,
                 Some(first) => {
-                    let problem = format!("{what} is named a second time (first in line {first})");
-                    self.mistake(at, problem, "put both into one line; case and blanks around a name do not count");
+                    self.mistake(at, texts::TWICE.with([what.into(), said::name(first)]), texts::ONE_LINE);
                     false
                 }
             }

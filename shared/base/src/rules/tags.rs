@@ -8,6 +8,7 @@ use super::{
     acts::{self, Acts},
     folded,
     reader::Reader,
+    texts,
 };
 
 /// The results that a log may have. Sellsy has `scheduled` too, for a call that is still to be made.
@@ -70,21 +71,20 @@ impl Tags {
 
     pub(super) fn read(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Self {
         let mut tags = BTreeMap::new();
-        for (name, at, value) in reader.named(table, "this tag") {
-            let cure = "write \"Name\" = { topic = \"…\", result = \"…\" }, one of the two, or what the tag does: task, smart_tags, step";
-            let Some(rule) = reader.table(value, "what the tag means", cure) else { continue };
+        for (name, at, value) in reader.named(table, texts::THIS_TAG) {
+            let Some(rule) = reader.table(value, texts::WHAT_A_TAG_MEANS, texts::WRITE_TAG) else { continue };
             let mut tag = Tag { name: name.trim().to_owned(), ..Tag::default() };
             for (key, value) in rule {
                 match key.get_ref().as_ref() {
-                    "topic" => tag.topic = reader.text("topic", value, "the topic's name in Sellsy, in quotes"),
+                    "topic" => tag.topic = reader.text("topic", value, texts::TOPIC),
                     "result" => tag.result = reader.one_of("result", value, &RESULTS.map(|result| (result, result))),
                     key if acts::KEYS.contains(&key) => {}
-                    _ => reader.unknown(key, "a tag", &KEYS),
+                    _ => reader.unknown(key, texts::A_TAG, &KEYS),
                 }
             }
             tag.acts = Acts::read(reader, rule);
             if rule.is_empty() {
-                reader.mistake(&at, "the tag means nothing", cure);
+                reader.mistake(&at, texts::TAG_MEANS_NOTHING, texts::WRITE_TAG);
             }
             tags.insert(folded(&name), tag);
         }

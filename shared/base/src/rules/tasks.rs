@@ -11,7 +11,9 @@ use super::{
     agents::{self, StaffRef},
     lines::{LineOf, Named},
     reader::Reader,
+    texts,
 };
+use crate::said::name;
 
 const MISSED: [&str; 8] = ["label", "staff", "after", "together", "due", "unknown", "tasks", "lines"];
 const ITEMS: [&str; 3] = ["label", "due", "tasks"];
@@ -87,13 +89,13 @@ impl MissedRules {
             match key.get_ref().as_ref() {
                 "tasks" => is_on = reader.one_of("tasks", value, &ON).unwrap_or(true),
                 "label" => rules.tasks.label = label(reader, value),
-                "staff" => rules.staff = agents::staff(reader, value, "the tasks' staff"),
+                "staff" => rules.staff = agents::staff(reader, value, texts::TASKS_STAFF),
                 "after" => rules.after = reader.span("after", value).unwrap_or(rules.after),
                 "together" => rules.together = reader.span("together", value).unwrap_or(rules.together),
                 "due" => rules.tasks.due = reader.span("due", value).unwrap_or(rules.tasks.due),
                 "unknown" => rules.of_unknown = reader.one_of("unknown", value, &UNKNOWN).unwrap_or_default(),
                 "lines" => rules.lines = lines(reader, value),
-                _ => reader.unknown(key, "`missed`", &MISSED),
+                _ => reader.unknown(key, texts::word("missed"), &MISSED),
             }
         }
         is_on.then_some(rules)
@@ -115,7 +117,7 @@ impl TaskRules {
                 "tasks" => is_on = reader.one_of("tasks", value, &ON).unwrap_or(true),
                 "label" => rules.label = label(reader, value),
                 "due" => rules.due = reader.span("due", value).unwrap_or(rules.due),
-                _ => reader.unknown(key, "`action_items`", &ITEMS),
+                _ => reader.unknown(key, texts::word("action_items"), &ITEMS),
             }
         }
         is_on.then_some(rules)
@@ -127,24 +129,24 @@ fn hours(count: u64) -> Duration {
 }
 
 pub(super) fn label(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<String> {
-    reader.text("label", value, "the name of a label of tasks in Sellsy, in quotes")
+    reader.text("label", value, texts::LABEL)
 }
 
 fn lines(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<(Named, OfLine)> {
-    let cure = "begin it with [missed.lines.\"Name\"]";
-    let Some(table) = reader.table(value, "`lines`", cure) else { return Vec::new() };
+    let cure = || texts::BEGIN.with([name("missed.lines.\"Name\"")]);
+    let Some(table) = reader.table(value, texts::word("lines"), cure()) else { return Vec::new() };
     let mut lines = Vec::new();
-    for (name, _, value) in reader.named(table, "this line") {
-        let Some(entries) = reader.table(value, "the line", cure) else { continue };
+    for (line, _, value) in reader.named(table, texts::THIS_LINE) {
+        let Some(entries) = reader.table(value, texts::THE_LINE, cure()) else { continue };
         let mut of_line = OfLine::default();
         for (key, value) in entries {
             match key.get_ref().as_ref() {
-                "staff" => of_line.staff = agents::staff(reader, value, "the line's staff"),
+                "staff" => of_line.staff = agents::staff(reader, value, texts::LINES_STAFF),
                 "tasks" => of_line.tasks = reader.one_of("tasks", value, &ON),
-                _ => reader.unknown(key, "a line of `missed`", &OF_LINE),
+                _ => reader.unknown(key, texts::line_of("missed"), &OF_LINE),
             }
         }
-        lines.push((Named::new(&name, reader.region), of_line));
+        lines.push((Named::new(&line, reader.region), of_line));
     }
     lines
 }

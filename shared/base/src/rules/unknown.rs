@@ -9,6 +9,7 @@ use super::{
     folded,
     reader::Reader,
     tasks::ON,
+    texts,
 };
 
 const KEYS: [&str; 5] = ["prospects", "longer_than", "tags", "outbound", "staff"];
@@ -56,19 +57,18 @@ impl UnknownRules {
                 "prospects" => is_on = reader.one_of("prospects", value, &ON).unwrap_or(true),
                 "longer_than" => rules.longer_than = reader.span("longer_than", value),
                 "tags" => {
-                    let tags = reader.texts("tags", value, "the tag's name in Aircall in quotes, or a list of them");
+                    let tags = reader.texts("tags", value, texts::TAGS);
                     rules.tags = tags.into_iter().map(|tag| (folded(&tag), tag)).collect();
                 }
                 "outbound" => rules.outbound = reader.one_of("outbound", value, &OUTBOUND).unwrap_or(true),
-                "staff" => rules.staff = agents::staff(reader, value, "the prospects' staff"),
-                _ => reader.unknown(key, "`unknown`", &KEYS),
+                "staff" => rules.staff = agents::staff(reader, value, texts::PROSPECTS_STAFF),
+                _ => reader.unknown(key, texts::word("unknown"), &KEYS),
             }
         }
         let says_when = ["longer_than", "tags"].iter().any(|key| table.iter().any(|(name, _)| name.get_ref() == key));
         if is_on && !says_when {
             let at = table.iter().map(|(key, _)| key.span()).min_by_key(|at| at.start).unwrap_or(0..0);
-            let cure = "write longer_than = \"30s\", tags = [\"…\"], or both; or prospects = \"off\"";
-            reader.mistake(&at, "`unknown` does not say who becomes a prospect", cure);
+            reader.mistake(&at, texts::NOBODY_BECOMES, texts::SAY_WHO);
         }
         is_on.then_some(rules)
     }
