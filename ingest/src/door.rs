@@ -220,7 +220,13 @@ impl Door {
 
     async fn accept_one(&self, event: &Event) -> Answer {
         let trace = Traceparent::for_call(event.call_id);
-        let mut step = Span::begin(SpanKind::Server, || format!("ingest {}", event.kind), trace);
+        let mut step = Span::begin(SpanKind::Producer, || format!("ingest {}", event.kind), trace);
+        step.set("messaging.system", "rabbitmq");
+        step.set("messaging.operation.name", "publish");
+        step.set("messaging.operation.type", "send");
+        step.set("messaging.destination.name", self.publisher.names().events());
+        step.set("messaging.rabbitmq.destination.routing_key", event.kind.clone());
+        step.set("messaging.message.id", event.id.to_string());
         step.set("callbridge.call_id", event.call_id.0);
         let answer = self.publish_event(event, trace).await;
         match &answer {

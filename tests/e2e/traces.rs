@@ -3,10 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use anyhow::{Context, Result};
-use axum::{Router, body::Bytes, extract::State, routing::post};
+use anyhow::{Context, Result, ensure};
+use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
+use base::ids::Stage;
 use harness::{
     Stack,
     build::{call, summary},
@@ -25,7 +27,10 @@ use crate::{CLIENT, GATHERED, SOON};
 /// By service.
 type Received = Arc<Mutex<Vec<(String, Span)>>>;
 
-async fn take(State(received): State<Received>, body: Bytes) {
+async fn take(State(received): State<Received>, headers: HeaderMap, body: Bytes) {
+    if headers.get("x-key").is_some_and(|key| key != "of-the-collector") {
+        return;
+    }
     let Ok(request) = ExportTraceServiceRequest::decode(body) else { return };
     let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
     for resource in request.resource_spans {
@@ -119,9 +124,82 @@ async fn all_that_is_done_for_a_call_is_one_trace() -> Result<()> {
         let expected = ["INSIGHTS_BEFORE_CALL", "405"].contains(&why.as_str());
         assert!(!failed || expected, "{}: {:?}", span.name, span.status);
     }
+    // The conventions: numbers are numbers, and each message says what, where and how large it is.
+    let attribute = |name: &str, key: &str| {
+        let span = spans.iter().find(|(_, span)| span.name == name).map(|(_, span)| span);
+        span.and_then(|span| span.attributes.iter().find(|of| of.key == key)?.value.as_ref()?.value.clone())
+    };
+    let number = |name: &str, key: &str| match attribute(name, key) {
+        Some(Any::IntValue(number)) => Some(number),
+        _ => None,
+    };
+    let word = |name: &str, key: &str| match attribute(name, key) {
+        Some(Any::StringValue(word)) => word,
+        other => format!("{other:?}"),
+    };
+    assert_eq!(number("POST /phone-calls", "http.response.status_code"), Some(201));
+    assert!(number("ended call.ended", "messaging.message.body.size").is_some_and(|bytes| bytes > 100));
+    let events = stack.names.events();
+    for (name, operation, destination) in
+        [("ingest call.ended", "send", events), ("ended call.ended", "process", stack.names.work(Stage::Ended))]
+    {
+        assert_eq!(word(name, "messaging.system"), "rabbitmq");
+        assert_eq!(word(name, "messaging.operation.type"), operation);
+        assert_eq!(word(name, "messaging.rabbitmq.destination.routing_key"), "call.ended");
+        assert_eq!(word(name, "messaging.destination.name"), destination);
+        assert_eq!(word(name, "messaging.message.id").len(), 36);
+    }
     // No personal data: neither the caller's number nor the conversation.
     let all = format!("{spans:?}");
     assert!(!all.contains("639984107") && !all.contains("devis"));
+    drop(workers);
+    stack.down().await
+}
+
+/// A span has the ids of its header, so which ones are kept must be decided alike everywhere.
+#[tokio::test]
+async fn the_variables_of_opentelemetry_mean_what_they_mean_everywhere() -> Result<()> {
+    let (url, received) = collector().await?;
+    let mut stack = Stack::new("traces_variables").await?;
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("{url}/").as_str()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=of-the-collector"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=phones,deployment.environment.name=test"),
+        ("OTEL_SERVICE_NAME", "telephones"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
+    ] {
+        stack.environment.insert(name.into(), value.into());
+    }
+    let workers = stack.start_all().await?;
+    let mut calls = Vec::new();
+    for _ in 0..12 {
+        calls.push(stack.sandbox.play(&call(CLIENT).at_once()).await?);
+    }
+    for call in &calls {
+        stack.sandbox.logged(*call, SOON).await?;
+    }
+    let steps_of = |call: i64| {
+        let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_call = received.iter().filter(|(service, span)| {
+            service == "telephones" && text(&span.attributes, "callbridge.call_id") == call.to_string()
+        });
+        of_call.map(|(_, span)| span.name.clone()).collect::<BTreeSet<_>>()
+    };
+    let is_whole =
+        |steps: &BTreeSet<String>| ["ingest call.ended", "ended call.ended"].iter().all(|step| steps.contains(*step));
+    let whole = || async { calls.iter().any(|call| is_whole(&steps_of(*call))).then_some(()) };
+    eventually(SOON, whole).await.context("the spans of some call")?;
+    // Those of the others are sent within a fifth of a second, if at all.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Each call's trace is kept or is not, as a whole.
+    for call in &calls {
+        let steps = steps_of(*call);
+        ensure!(steps.is_empty() || is_whole(&steps), "{call}: {steps:?}");
+    }
+    let kept = calls.iter().filter(|call| !steps_of(**call).is_empty()).count();
+    ensure!(kept < calls.len(), "about half of the traces are kept, not {kept}");
     drop(workers);
     stack.down().await
 }

@@ -172,7 +172,9 @@ impl Api {
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         if let Some(step) = &mut step {
             step.set("callbridge.sent_ms", i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
-            step.set("http.response.status_code", status.clone());
+            if let Ok(status) = status.parse::<i64>() {
+                step.set("http.response.status_code", status);
+            }
             if result.is_err() {
                 step.fail(&status);
             }

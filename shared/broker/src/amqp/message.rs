@@ -133,6 +133,9 @@ pub struct Incoming {
     pub(super) kept_since: Option<Instant>,
     /// Its handler has delayed it, with [`super::Outcome::Later`], and it has not waited for so long yet.
     pub(super) waits: Option<Duration>,
+    /// For its span.
+    pub(super) routing_key: String,
+    pub(super) bytes: usize,
     noted: AtomicBool,
     continued: OnceLock<(Stage, Event)>,
     pub trace: Traceparent,
@@ -160,6 +163,8 @@ impl Incoming {
             kept_since: None,
             redelivered: delivery.redelivered,
             waits: waits(delivery),
+            routing_key: delivery.routing_key.to_string(),
+            bytes: delivery.data.len(),
             noted: AtomicBool::new(has(NOTED)),
             continued: OnceLock::new(),
             trace: trace(delivery).child(),

@@ -102,6 +102,10 @@ pub struct Publisher {
 }
 
 impl Publisher {
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// `timeout` bounds everything from opening the channel to the confirmation.
     pub fn new(link: Link, names: Names, timeout: Duration) -> Self {
         let places = Arc::new(Semaphore::new(MOST_CHANNELS));

@@ -1,5 +1,5 @@
-//! The span of a handled message in its call's trace, and the age of the message. Attribute names follow OpenTelemetry's
-//! conventions for messaging.
+//! The span of a handled message in its call's trace, and the age of the message. Attributes follow OpenTelemetry's conventions for
+//! messaging; its name does not (`process callbridge.logger`), because which fact it was is what one looks for in a trace.
 
 use base::{
     error::Result,
@@ -18,9 +18,12 @@ pub(super) fn begin_span(stage: Stage, names: &Names, incoming: &Incoming) -> Sp
     }
     let mut step = Span::begin(SpanKind::Consumer, || format!("{} {}", stage.as_str(), event.kind), incoming.trace);
     step.set("messaging.system", "rabbitmq");
+    step.set("messaging.operation.name", "process");
     step.set("messaging.operation.type", "process");
     step.set("messaging.destination.name", names.work(stage));
+    step.set("messaging.rabbitmq.destination.routing_key", incoming.routing_key.clone());
     step.set("messaging.message.id", event.id.to_string());
+    step.set("messaging.message.body.size", i64::try_from(incoming.bytes).unwrap_or(i64::MAX));
     step.set("callbridge.call_id", event.call_id.0);
     step.set("callbridge.attempts", i64::from(incoming.attempts));
     step
