@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) const FOLLOWUP_DUE: &str = "followup.due";
+pub const FOLLOWUP_DUE: &str = "followup.due";
 
 /// The payload of `followup.due`: which row of the ledger.
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FollowupDue {
-    pub(crate) key: String,
+pub struct FollowupDue {
+    pub key: String,
 }

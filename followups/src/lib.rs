@@ -28,6 +28,7 @@ mod text;
 mod turn;
 mod wanted;
 
+pub use due::{FOLLOWUP_DUE, FollowupDue};
 pub use prospect::reference;
 
 use std::sync::Arc;
@@ -38,7 +39,6 @@ use broker::{
     amqp::{Handler, Incoming, Outcome},
     worker::Worker,
 };
-use due::FOLLOWUP_DUE;
 use logger::Owners;
 use resolver::{LookUp, Newcomers};
 use tokio_util::sync::CancellationToken;

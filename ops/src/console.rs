@@ -150,6 +150,11 @@ impl Console {
     }
 }
 
+/// The description of the JSON for programs.
+pub(crate) fn openapi() -> serde_json::Value {
+    routes::described_for_programs()
+}
+
 /// Who may do what, as a table.
 pub(crate) fn who_may_do_what() -> String {
     routes::described()

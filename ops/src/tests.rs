@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// The commands that the documents promise.
-const PROMISED: [&str; 20] = [
+const PROMISED: [&str; 21] = [
     "check",
     "explain",
     "call",
@@ -26,6 +26,7 @@ const PROMISED: [&str; 20] = [
     "console",
     "ready",
     "completions",
+    "contract",
 ];
 
 fn all<'a>(command: &'a Command, path: &str, found: &mut Vec<(String, &'a Command)>) {

@@ -38,6 +38,7 @@ mod outage;
 mod people;
 mod poison;
 mod policies;
+mod promised;
 mod prospects;
 mod reconcile;
 mod refused;

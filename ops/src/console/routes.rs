@@ -164,7 +164,7 @@ async fn asset(kind: &'static str, text: &'static str) -> Response {
 }
 
 /// As OpenAPI.
-fn described_for_programs() -> Value {
+pub(super) fn described_for_programs() -> Value {
     let routes: Vec<_> = all().iter().map(|route| (route.method, route.path, route.needed)).collect();
     api::openapi(&routes)
 }

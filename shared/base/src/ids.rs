@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Aircall's id of a call; larger than 2^31 today.
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallId(pub i64);
@@ -35,6 +36,7 @@ impl fmt::Display for CallId {
 }
 
 /// The three kinds of record that Sellsy can find by phone, in the order in which the match rules prefer them.
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

@@ -25,6 +25,7 @@ pub const CALL_INSIGHTS: &str = "call.insights";
 pub const DIRECTORY_CHANGED: &str = "directory.changed";
 
 /// The payload of `directory.changed`: only which record, never its content, which must be fetched from Sellsy.
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordHint {
     pub kind: Kind,
@@ -35,12 +36,14 @@ pub struct RecordHint {
 pub const OPPORTUNITY_CHANGED: &str = "opportunity.changed";
 
 /// The payload of `opportunity.changed`.
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpportunityHint {
     pub id: i64,
 }
 
 /// The payload of `call.resolved`.
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
     pub record: Option<RecordHint>,
@@ -60,14 +63,16 @@ impl Resolved {
 /// A restore, and what brings an event again after it, take longer.
 const MOMENTS: SignedDuration = SignedDuration::from_mins(5);
 
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Event {
-    /// The fact's own id (UUID v7, so that facts sort by the time at which they were created).
+    /// The fact's own id (UUID v7, so that facts sort by the time at which they were created). One that comes twice has the same.
     pub id: Uuid,
     pub kind: String,
     pub call_id: CallId,
     /// When it happened, according to its source, e.g. the webhook's `timestamp`.
     pub occurred_at: Timestamp,
+    #[cfg_attr(feature = "contract", schemars(with = "serde_json::Value"))]
     pub payload: Box<RawValue>,
     /// It comes from reconciliation, not from a webhook: the payload is the call in Aircall's list at `occurred_at`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Insight {
     /// When Aircall sent it; the newest of one key wins.
@@ -16,6 +17,7 @@ pub struct Insight {
     pub content: Content,
 }
 
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Content {
@@ -26,6 +28,7 @@ pub enum Content {
     CustomSummary { name: String, sections: Vec<Section> },
 }
 
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sentiment {
     /// The colleague's side of the conversation, not the caller's.
@@ -34,6 +37,7 @@ pub struct Sentiment {
     pub value: String,
 }
 
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     pub name: String,
