@@ -68,7 +68,7 @@ base::sentences! {
     SET: "set {0}", "réglez {0}";
     CORRECT: "correct {0}", "corrigez {0}";
     AIRCALL_CREDENTIAL: "AIRCALL_API_ID and AIRCALL_API_TOKEN (Aircall's Dashboard > Integrations > API keys)", "AIRCALL_API_ID et AIRCALL_API_TOKEN (Dashboard d’Aircall > Integrations > API keys)";
-    SELLSY_CREDENTIAL: "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)", "SELLSY_CLIENT_ID et SELLSY_CLIENT_SECRET (Sellsy > Réglages > Portail développeur)";
+    SELLSY_CREDENTIAL: "SELLSY_CLIENT_ID and SELLSY_CLIENT_SECRET (Sellsy > Settings > Developer portal)", "SELLSY_CLIENT_ID et SELLSY_CLIENT_SECRET (Sellsy > Réglages > Portail développeurs)";
     TEMPLATE_WORKS: "LOG_TEMPLATE works on all example calls", "LOG_TEMPLATE fonctionne sur tous les appels d’exemple";
     TEMPLATE_BUILT_IN: "the built-in template", "le modèle fourni";
     TEMPLATE_FAILS: "LOG_TEMPLATE: {0}", "LOG_TEMPLATE : {0}";
@@ -120,7 +120,7 @@ base::sentences! {
     DELAYS_FINE: "they give messages back in time", "elles rendent les messages à temps";
     HELD_BY: "{0} by {1} s", "{0} de {1} s";
     DELAYS_HOLD: "messages are held past their time: {0}", "des messages y restent trop longtemps : {0}";
-    DELAYS_CURE: "docs/operating.md, \"A delay queue holds messages\"; the ledger hands their calls on meanwhile", "docs/operating.md, « A delay queue holds messages » ; entre-temps Callbridge reprend leurs appels lui-même";
+    DELAYS_CURE: "docs/operating.md, \"A delay queue holds messages\"; the ledger hands their calls on meanwhile", "docs/operating.fr.md, « Une file à délai retient des messages » ; entre-temps Callbridge reprend leurs appels lui-même";
     DIRECTORY_LOADED: "all three kinds of record are loaded", "les trois types de fiches sont lus";
     DIRECTORY_PART: "{0} of 3 kinds of record are loaded", "{0} types de fiches sur 3 sont lus";
     DIRECTORY_PROBLEM: "it could not be read completely: {0}", "il n’a pas pu être lu en entier : {0}";
@@ -187,7 +187,7 @@ base::sentences! {
     STAFF: "staff member {0}", "collaborateur {0}";
     STAFF_BLOCKED: "staff member {0} is blocked or deleted", "le collaborateur {0} est bloqué ou supprimé";
     REFUSED: "refused ({0})", "refusé ({0})";
-    SCOPE_CURE: "give the API client this scope in Sellsy's developer portal, and its staff member the right", "donnez ce droit au client API dans le portail développeur de Sellsy, et à son collaborateur";
+    SCOPE_CURE: "give the API client this scope in Sellsy's developer portal, and its staff member the right", "donnez ce droit au client API dans le Portail développeurs de Sellsy, et à son collaborateur";
     PLAN_CURE: "ask Sellsy for a plan that includes it; for phone calls LOG_FALLBACK=comment helps", "demandez à Sellsy une offre qui le comprend ; pour les appels, LOG_FALLBACK=comment aide";
     UNAVAILABLE_CURE: "check {0}, this machine's internet access, and the vendor's status page", "vérifiez {0}, l’accès de cette machine à Internet, et la page d’état du fournisseur";
     TRY_AGAIN: "{0}; try again, and see `callbridge budget`", "{0} ; réessayez, et voyez les quotas dans l’aperçu";

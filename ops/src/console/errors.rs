@@ -62,7 +62,7 @@ mod tests {
     fn every_code_is_explained_with_what_to_do() {
         for (code, lang) in Code::ALL.into_iter().flat_map(|code| [(code, Lang::English), (code, Lang::French)]) {
             let html = explained(code.as_str(), lang).unwrap_or_else(|| panic!("{}", code.as_str())).into_string();
-            let you = if lang == Lang::French { "<li>Vous : " } else { "<li>You: " };
+            let you = if lang == Lang::French { "<li>Vous : " } else { "<li>You: " };
             assert!(html.contains("<p>") && html.contains(you), "{}: {html}", code.as_str());
             assert!(["`", "## ", "](", "<a"].iter().all(|raw| !html.contains(raw)), "{html}");
             let meaning = meaning(code.as_str(), lang).unwrap();

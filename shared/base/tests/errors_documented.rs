@@ -9,7 +9,7 @@ use base::error::Code;
 
 /// Each with the words by which its lists begin: what happens without anybody, and what helps.
 const ENGLISH: (&str, [&str; 2]) = ("errors.md", ["- Automatically: ", "- You: "]);
-const FRENCH: (&str, [&str; 2]) = ("errors.fr.md", ["- Automatiquement : ", "- Vous : "]);
+const FRENCH: (&str, [&str; 2]) = ("errors.fr.md", ["- Automatiquement : ", "- Vous : "]);
 
 fn text_of(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)).unwrap()
