@@ -172,7 +172,7 @@ impl Carry {
         loop {
             let text = comment::with(&stands, missing.iter().copied(), self.style(), longest).filter(|_| lacks > 0);
             let Some(text) = text else { return self.written(claim, all).await };
-            let check = self.before_write(claim, Became::Changing(json!(text)));
+            let check = self.before_write(claim, Became::Changing { from: json!(stands), to: json!(text) });
             match self.sellsy.update_comment(id, &text, &check).await {
                 Ok(_) => {
                     let line = What::CommentUpdated(CommentLine { comment: id, messages: lacks });

@@ -195,7 +195,7 @@ impl Carry {
             description: text.description.clone(),
             status: if *is_open { "todo" } else { "done" },
         };
-        let check = self.before_write(work.claim, Became::Changing(becomes.stored()));
+        let check = self.before_write(work.claim, Became::Changing { from: stands.stored(), to: becomes.stored() });
         match self.sellsy.update_task(id, &changes, &check).await {
             Ok(changed) => {
                 let stands = changed.as_ref().map_or(becomes, Face::of);

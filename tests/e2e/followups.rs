@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use harness::{
     Line, Process, Stack,
-    build::{After, Call, action_item, call, individual, sellsy, webhook},
+    build::{After, Before, Call, action_item, call, individual, sellsy, webhook},
     eventually,
 };
 use reqwest::Method;
@@ -197,6 +197,41 @@ async fn a_task_whose_creation_had_no_answer_is_found_and_not_made_twice() -> Re
         .with_context(|| format!("our own change is taken for a person's: {:?}", stack.logs))?;
     tasks_that(&stack, 1, |task| task["status"] == "done").await?;
     ensure!(asked(&stack).await?["POST /tasks"] == 1);
+    drop(workers);
+    stack.down().await
+}
+
+/// The first change was carried out, although nobody heard of it; the second one, of a later call, was not. What stands there then is ours.
+#[tokio::test]
+async fn two_changes_without_an_answer_are_not_taken_for_a_persons() -> Result<()> {
+    let (stack, workers) = with_rules("unanswered_twice", RULES).await?;
+    let first = stack.sandbox.play(&missed(CLIENT, 600)).await?;
+    tasks_that(&stack, 1, says("Appel manqué")).await?;
+    line(&stack, first, "task_created").await?;
+    let ledger = stack.ledger().await?;
+    for (when, ago, requests) in [(After, 400, 1), (Before, 200, 2)] {
+        stack.sandbox.set_faults([sellsy("PUT /tasks/{id}").breaks(when).once()]).await?;
+        stack.sandbox.play(&missed(CLIENT, ago)).await?;
+        let sent = || async {
+            // Nobody works on it until the request before must have ended.
+            ledger.followup_leases_end().await.ok()?;
+            ledger.followups_are_due().await.ok()?;
+            stack.delays_end().await.ok()?;
+            (asked(&stack).await.ok()?.get("PUT /tasks/{id}").copied().unwrap_or_default() == requests).then_some(())
+        };
+        eventually(SOON, sent).await.with_context(|| format!("change {requests}: {:?}", stack.logs))?;
+    }
+    let written = || async {
+        ledger.followup_leases_end().await.ok()?;
+        ledger.followups_are_due().await.ok()?;
+        stack.delays_end().await.ok()?;
+        let tasks = tasks(&stack).await.ok()?;
+        tasks.first().is_some_and(says("3 appels manqués")).then_some(())
+    };
+    eventually(SOON, written)
+        .await
+        .with_context(|| format!("our own change is taken for a person's: {:?}", stack.logs))?;
+    ensure!(ledger.lines(|line| line.is("task_left_alone")).await? == 0);
     drop(workers);
     stack.down().await
 }

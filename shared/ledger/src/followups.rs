@@ -15,7 +15,7 @@ use base::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 use vendors::aircall::wire::Call;
@@ -255,8 +255,9 @@ pub enum Became {
     Found(i64),
     /// This is its task, as it was written.
     Written(There),
-    /// A change is about to be sent, after which it stands so. The lease goes on.
-    Changing(Value),
+    /// A change is about to be sent: it stands as it was read just now, or after it so. An earlier change may have been carried out of which
+    /// nobody heard, so what was read counts, and not what was written before. The lease goes on.
+    Changing { from: Value, to: Value },
 }
 
 /// Stores what has become of it, with lines for its story. False if the lease was lost: then nothing is stored, and nothing may be sent.
@@ -279,11 +280,11 @@ pub async fn record(
             there.digest.clone(),
             there.stands.clone(),
         ),
-        Became::Changing(to) => (
-            "writing = $10, lease_until = now() + interval '2 minutes', unclear = unclear + 1",
+        Became::Changing { from, to } => (
+            "stands = $10::jsonb->'from', writing = $10::jsonb->'to', lease_until = now() + interval '2 minutes', unclear = unclear + 1",
             None,
             None,
-            Some(to.clone()),
+            Some(json!({ "from": from, "to": to })),
         ),
     };
     let lines = Lines::of(lines);
