@@ -79,7 +79,7 @@ fn same(a: &str, b: &str) -> bool {
 
 /// What was missed since then, oldest first.
 pub(crate) async fn read(client: &Client, settings: &Settings, since: Timestamp) -> base::error::Result<Vec<Missed>> {
-    let seen = missed::since(client, since).await?;
+    let seen = missed::of_who_reached_nobody(client, since).await?;
     Ok(missed::missed(seen.iter().filter_map(|seen| ::followups::missed::attempt(seen, settings)).collect()))
 }
 

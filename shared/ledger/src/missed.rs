@@ -110,12 +110,19 @@ struct Decided {
     record: Option<Record>,
 }
 
-/// The calls that began since then with a number that reached nobody once, in no order. Of the others nothing can be missed, and they are most.
+/// The calls that began since then, in no order.
 pub async fn since(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
-    // The view finds calls by the time of their start. By the last digits, because a number can be written in several ways.
+    // The view finds calls by the time of their start.
+    let sql = select("select call_id from console_calls where started_at >= $1");
+    Ok(client.query(&sql, &[&since]).await?.iter().filter_map(one).collect())
+}
+
+/// Those of them with a number that reached nobody once meanwhile. Of the others nothing can be missed, and they are most.
+pub async fn of_who_reached_nobody(client: &Client, since: Timestamp) -> Result<Vec<Seen>> {
+    // By the last digits, because a number can be written in several ways: as many as the shortest numbers have without their country code.
     let sql = select(
         "with called as materialized (
-             select v.call_id, left(v.caller_backwards, 8) as digits,
+             select v.call_id, left(v.caller_backwards, 6) as digits,
                     (select snapshot->>'direction' is distinct from 'outbound' and snapshot->>'answered_at' is null
                        from calls c where c.call_id = v.call_id) as rang
                from console_calls v where v.started_at >= $1 and v.caller_backwards is not null)
