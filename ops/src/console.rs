@@ -124,6 +124,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings) -> anyhow::Res
         .context("the HTTP server failed")?;
     console.jobs.wait_until_idle().await;
     links_down.cancel();
+    telemetry::spans::flush().await;
     Ok(ExitCode::SUCCESS)
 }
 

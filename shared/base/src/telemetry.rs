@@ -51,7 +51,10 @@ pub fn start(settings: &Settings, worker: &'static str) -> anyhow::Result<()> {
     };
     let log = tracing_subscriber::registry().with(layer.with_filter(filter));
     log.try_init().map_err(|e| anyhow::anyhow!("the log could not be started: {e}"))?;
-    if settings.otlp_endpoint.is_some() { spans::start(worker) } else { Ok(()) }
+    match &settings.otlp_endpoint {
+        Some(endpoint) => spans::start(endpoint, worker),
+        None => Ok(()),
+    }
 }
 
 /// Only on a terminal, and not with `NO_COLOR` (<https://no-color.org>).

@@ -23,8 +23,9 @@ pub struct Traceparent {
 }
 
 impl Traceparent {
+    /// Evenly spread, as a sampler expects that keeps a share of the traces by their ids.
     pub fn start() -> Self {
-        Self { trace: Uuid::now_v7().as_u128(), span: new_span(), parent: 0 }
+        Self { trace: digest_of(Uuid::now_v7().as_bytes()), span: new_span(), parent: 0 }
     }
 
     /// A trace whose id is derived from the call's id, so that all work on a call has one trace, whichever webhook starts it.
@@ -32,8 +33,7 @@ impl Traceparent {
         if call_id == CallId::NONE {
             return Self::start();
         }
-        let digest = blake3::hash(format!("callbridge call {call_id}").as_bytes());
-        let trace = digest.as_bytes().iter().take(16).fold(0, |trace: u128, byte| trace << 8 | u128::from(*byte));
+        let trace = digest_of(format!("callbridge call {call_id}").as_bytes());
         Self { trace, span: new_span(), parent: 0 }
     }
 
@@ -61,6 +61,11 @@ pub async fn within<F: Future>(trace: Traceparent, work: F) -> F::Output {
 
 pub fn current() -> Option<Traceparent> {
     CURRENT.try_get().ok()
+}
+
+fn digest_of(bytes: &[u8]) -> u128 {
+    let digest = blake3::hash(bytes);
+    digest.as_bytes().iter().take(16).fold(0, |trace: u128, byte| trace << 8 | u128::from(*byte))
 }
 
 fn new_span() -> u64 {
@@ -106,6 +111,14 @@ mod tests {
         for bad in ["", "00-0-0-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "hello"] {
             assert!(bad.parse::<Traceparent>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_sampler_keeps_its_share_of_what_belongs_to_no_call() {
+        // As OpenTelemetry's decides: by the lower half, without its lowest bit.
+        let is_kept = |trace: u128| ((trace as u64) >> 1) < (1 << 63) / 4;
+        let kept = (0..2000).filter(|_| is_kept(Traceparent::start().ids().0)).count();
+        assert!((400..600).contains(&kept), "a quarter of 2000 is not {kept}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use tokio::{runtime::Handle, task, time};
 
 use crate::{client, trace::Traceparent};
 
-/// Of one batch, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says less.
+/// Of one request, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// At the end, for the spans that are not sent yet.
 const LAST: Duration = Duration::from_secs(1);
@@ -57,15 +57,18 @@ impl IdGenerator for OfTheHeader {
     }
 }
 
-/// Starts collecting spans and sending them to where `OTEL_EXPORTER_OTLP_ENDPOINT` says.
-pub(crate) fn start(worker: &'static str) -> anyhow::Result<()> {
+/// Starts collecting spans and sending them to `endpoint`, a base URL to which `/v1/traces` is added.
+pub(crate) fn start(endpoint: &str, worker: &'static str) -> anyhow::Result<()> {
     if env::var("OTEL_SDK_DISABLED").is_ok_and(|is| is.eq_ignore_ascii_case("true")) {
         return Ok(());
     }
+    let of_traces = env::var("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").ok().filter(|url| !url.is_empty());
+    let endpoint = of_traces.unwrap_or_else(|| format!("{}/v1/traces", endpoint.trim_end_matches('/')));
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        .with_http_client(client::new(TIMEOUT)?)
+        .with_http_client(client::new(timeout())?)
+        .with_endpoint(endpoint)
         .build()
         .context("OTEL_EXPORTER_OTLP_ENDPOINT, or another variable of OpenTelemetry")?;
     let worker = [
@@ -92,6 +95,13 @@ pub(crate) fn start(worker: &'static str) -> anyhow::Result<()> {
         .tracer_with_scope(InstrumentationScope::builder("callbridge").with_version(env!("CARGO_PKG_VERSION")).build());
     let _ = COLLECTED.set((provider, tracer));
     Ok(())
+}
+
+/// The SDK leaves it to the client.
+fn timeout() -> Duration {
+    let set = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+    let ms = set.into_iter().find_map(|name| env::var(name).ok()?.trim().parse().ok());
+    ms.map_or(TIMEOUT, Duration::from_millis)
 }
 
 /// What `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` says, in this order, or else ours.
