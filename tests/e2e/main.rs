@@ -17,6 +17,7 @@ mod crash;
 mod dead;
 mod delays;
 mod directory;
+mod documented;
 mod ended;
 mod fallback;
 mod followups;

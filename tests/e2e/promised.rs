@@ -113,7 +113,8 @@ async fn workers_answer_as_described() -> Result<()> {
         let text = response.text().await?;
         // What another method is answered stands with the one that is right.
         let operations = document.0["paths"][path].as_object().with_context(|| about.clone())?;
-        let operation = operations.get(&method.as_str().to_lowercase()).unwrap_or(&operations["post"]);
+        let operation = operations.get(&method.as_str().to_lowercase()).or_else(|| operations.get("post"));
+        let operation = operation.with_context(|| about.clone())?;
         let answer = &operation["responses"][status.to_string()]["content"];
         asked.insert(path);
         if answer.get("text/plain").is_some() {

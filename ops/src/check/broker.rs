@@ -104,7 +104,7 @@ fn queue_verdict(purpose: Purpose, messages: u32, consumers: u32, is_needed: boo
             Verdict::failed(texts::NOT_CONSUMED.with(counts), texts::NOT_CONSUMED_CURE.with([name(stage.worker())]))
         }
         Purpose::Dead(stage) if messages > 0 => Verdict::warning(
-            texts::DEAD_LETTERS.with([name(messages)]),
+            if messages == 1 { texts::ONE_DEAD_LETTER.into() } else { texts::DEAD_LETTERS.with([name(messages)]) },
             texts::DEAD_LETTERS_CURE.with([name(stage.as_str())]),
         ),
         Purpose::Work(_) => Verdict::ok(texts::COUNTS.with(counts)),

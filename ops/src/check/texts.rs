@@ -144,6 +144,7 @@ base::sentences! {
     NOT_CONSUMED_CURE: "start {0}; if it is running, its /readyz says what it waits for", "démarrez {0} ; s’il tourne, son /readyz dit ce qu’il attend";
     DEAD_LETTERS: "{0} dead letters", "{0} messages en échec";
     DEAD_LETTERS_CURE: "`callbridge dead list --stage {0}` says why, and docs/errors.md what to do", "la page « Messages en échec » ou `callbridge dead list --stage {0}` dit pourquoi, et quoi faire";
+    ONE_DEAD_LETTER: "one dead letter", "un message en échec";
     NO_DEAD_LETTERS: "no dead letters", "aucun message en échec";
     DELAYED: "{0} messages waiting", "{0} messages en attente";
     CHECKS_CAME_BACK: "{0} checks have come back", "{0} contrôles sont revenus";

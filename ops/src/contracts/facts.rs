@@ -1,6 +1,7 @@
 //! AsyncAPI 3 of the exchange: which facts there are, what each carries, and how others may have them.
 
 use broker::{
+    amqp::message::PROBE,
     event::{
         CALL_INSIGHTS, CALL_RESOLVED, DIRECTORY_CHANGED, Event, OPPORTUNITY_CHANGED, OpportunityHint, RecordHint,
         Resolved,
@@ -73,7 +74,7 @@ pub(super) fn asyncapi() -> Value {
         let name = kind.trim_end_matches(".*");
         let payload = match carries {
             Aircalls => {
-                json!({ "type": "object", "description": "As Aircall sent it, as `data`; {} if the fact comes from the ledger." })
+                json!({ "type": "object", "description": "As Aircall sent it as `data`, without its token; or the call as far as the ledger knows it; or {}." })
             }
             Ours(schema) => {
                 let schema = Value::from(schema(&mut generator));
@@ -84,6 +85,10 @@ pub(super) fn asyncapi() -> Value {
             Some(prefix) => json!({ "pattern": format!("^{prefix}\\.[^.]+$") }),
             None => json!({ "const": kind }),
         };
+        let mut amqp = json!({ "bindingVersion": "0.3.0" });
+        if !kind.ends_with('*') {
+            amqp["messageType"] = (*kind).into();
+        }
         let message = json!({
             "name": kind,
             "title": kind,
@@ -96,11 +101,21 @@ pub(super) fn asyncapi() -> Value {
                     { "properties": { "kind": of_kind, "payload": payload } },
                 ],
             },
-            "bindings": { "amqp": { "contentEncoding": "utf-8", "messageType": kind, "bindingVersion": "0.3.0" } },
+            "bindings": { "amqp": amqp },
         });
         messages.insert(name.to_owned(), message);
         of_channel.insert(name.to_owned(), json!({ "$ref": format!("#/components/messages/{name}") }));
     }
+    // So `callbridge check` sees whether every queue is bound.
+    let probe = json!({
+        "name": PROBE,
+        "title": "No fact",
+        "summary": "Sent by callbridge check, with the routing key of any fact and without a body. To be ignored.",
+        "payload": { "type": "string", "maxLength": 0 },
+        "bindings": { "amqp": { "messageType": PROBE, "bindingVersion": "0.3.0" } },
+    });
+    messages.insert("probe".into(), probe);
+    of_channel.insert("probe".into(), json!({ "$ref": "#/components/messages/probe" }));
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Headers".into(), headers());
     let exchange = Names::new("callbridge").events();
@@ -131,7 +146,8 @@ pub(super) fn asyncapi() -> Value {
                 "action": "send",
                 "channel": { "$ref": "#/channels/events" },
                 "summary": "Each fact, once the broker has confirmed it.",
-                "bindings": { "amqp": { "deliveryMode": 2, "timestamp": true, "bindingVersion": "0.3.0" } },
+                "description": "On disk before it is confirmed (delivery mode 2), but for call.created.",
+                "bindings": { "amqp": { "timestamp": true, "bindingVersion": "0.3.0" } },
             },
         },
         "components": { "messages": messages, "schemas": schemas },

@@ -66,7 +66,7 @@ const MOMENTS: SignedDuration = SignedDuration::from_mins(5);
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Event {
-    /// The fact's own id (UUID v7, so that facts sort by the time at which they were created). One that comes twice has the same.
+    /// The fact's own id (UUID v7, so that facts sort by the time at which they were created). The same if one publication was repeated.
     pub id: Uuid,
     pub kind: String,
     pub call_id: CallId,

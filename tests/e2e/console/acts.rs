@@ -374,7 +374,7 @@ async fn numbers_are_pinned_and_rules_tried_from_pages() -> Result<()> {
     let french = operator.post("/rules?lang=fr", &[("rules", "[calls]\nnonsense = 1\nhours = 3\n")]).await?.text;
     for text in [
         "Ligne 2",
-        "<code>nonsense</code> n’est pas une clé de <code>calls</code>",
+        "<code>nonsense</code> : clé inconnue pour <code>calls</code>",
         "écrivez own_lines, suppliers, ignore, inbound, outbound, lines ou hours",
         "commencez-la par [calls.hours]",
     ] {

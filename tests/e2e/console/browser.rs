@@ -2,6 +2,7 @@
 //! to its answer; and screenshots of all of it, in `target/screenshots`. With `SCREENSHOTS=docs` the few that the
 //! documents show are written to `docs/images`.
 
+mod card;
 mod keyboard;
 
 use std::time::{Duration, Instant};
@@ -127,6 +128,7 @@ async fn every_page_can_be_seen_and_used() -> Result<()> {
     ] {
         check.look(name, &path).await?;
     }
+    check.picture_of_a_card(&stack).await?;
     check.one_click_retries(&stack, parked).await?;
     ensure!(check.faults.is_empty(), "{}", check.faults.join("\n"));
     check.browser.quit().await?;

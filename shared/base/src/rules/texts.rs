@@ -55,14 +55,14 @@ crate::sentences! {
 
     // Of any value
     NO_TABLE: "{0} is no table", "{0} : ce n’est pas une table";
-    NO_KEY: "`{0}` is no key of {1}", "`{0}` n’est pas une clé de {1}";
+    NO_KEY: "`{0}` is no key of {1}", "`{0}` : clé inconnue pour {1}";
     NO_SUCH_VALUE: "`{0}` has a value that it cannot have", "`{0}` a une valeur qui n’est pas permise";
     NO_TEXT: "`{0}` is no text", "`{0}` n’est pas un texte";
     NO_SPAN: "`{0}` is no span of time", "`{0}` n’est pas une durée";
     WRITE_SPAN: "write a span in quotes, such as \"30m\", \"2h\" or \"1d\"", "écrivez une durée entre guillemets, comme \"30m\", \"2h\" ou \"1d\"";
     NO_NAME: "{0} has no name", "{0} n’a pas de nom";
     WRITE_NAME: "write its name in quotes before the equals sign", "écrivez son nom entre guillemets avant le signe égal";
-    TWICE: "{0} is named a second time (first in line {1})", "{0} est nommé une deuxième fois (d’abord à la ligne {1})";
+    TWICE: "{0} is named a second time (first in line {1})", "{0} figure deux fois (déjà ligne {1} du fichier)";
     ONE_LINE: "put both into one line; case and blanks around a name do not count", "réunissez les deux en une ligne ; la casse et les espaces autour d’un nom ne comptent pas";
 
     // Tags

@@ -51,7 +51,7 @@ const NOTED: &str = "callbridge-noted";
 const TRACEPARENT: &str = "traceparent";
 
 /// The type of a message without effect, sent to test whether the queues are bound.
-const PROBE: &str = "callbridge.probe";
+pub const PROBE: &str = "callbridge.probe";
 
 /// The headers about earlier attempts, which a replayed message starts without.
 const EARLIER_ATTEMPTS: [&str; 9] =
