@@ -1,5 +1,7 @@
 //! The command line: its subcommands, their arguments and their help.
 
+use std::path::PathBuf;
+
 use base::ids::CallId;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -11,7 +13,7 @@ use crate::{
 /// Inspects and operates a Callbridge installation, which logs Aircall's phone calls on the right records in Sellsy
 ///
 /// It uses the same broker and database as the workers and reads the same settings, those of `.env.example`: from the environment, and for
-/// what that does not set, from the file `.env` in this folder. Exit codes: 0 when the answer was found or the work is done, 1 when there is
+/// what that does not set, from the file `.env` in this folder, or from /etc/callbridge/callbridge.env if that is there. Exit codes: 0 when the answer was found or the work is done, 1 when there is
 /// none or something went wrong, 2 for wrong arguments or settings.
 #[derive(Parser)]
 #[command(
@@ -114,6 +116,13 @@ pub(crate) enum Command {
     /// Erases what is stored about a person, after asking; lists what stays in Sellsy
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::Arguments),
+    /// Writes the manual pages, one for each subcommand, into a folder
+    #[command(after_help = "Examples:\n  callbridge manual --to man1\n  man ./man1/callbridge-check.1")]
+    Manual {
+        /// The folder, which must be there
+        #[arg(long)]
+        to: PathBuf,
+    },
     /// Lists conversations of text messages, and where they stand in Sellsy
     #[command(after_help = messages::EXAMPLES)]
     Messages(messages::Arguments),

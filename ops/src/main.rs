@@ -43,7 +43,7 @@ mod tokens;
 mod webhook;
 mod who;
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, io::ErrorKind, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use arguments::Wrong;
@@ -99,6 +99,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check { json } => check::run(json).await,
         Command::Completions { shell } => {
             print_completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Manual { to } => {
+            clap_mangen::generate_to(Cli::command(), &to).with_context(|| format!("{}", to.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Contract(arguments) => {
@@ -256,14 +260,26 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The file of settings in the folder where a command is run.
+/// The file of settings in the folder where a command is run, and where the package for Debian has it.
 const ENV_FILE: &str = ".env";
+const INSTALLED_ENV_FILE: &str = "/etc/callbridge/callbridge.env";
 
-/// The settings of the environment, and for what it does not set, those of the file beside which the command is run.
+/// The settings of the environment, and for what it does not set, those of a file: of the one that the package for Debian has, if it is there, so
+/// that a file of another program in this folder is never taken for it; otherwise of the one in this folder.
 fn settings(needs: Needs) -> Result<Settings, Problems> {
-    let file = EnvFile::read(Path::new(ENV_FILE), ENV_FILE);
-    let file = file.map_err(|e| Problems::one(format!("{ENV_FILE} in this folder cannot be read: {e}")))?;
-    Settings::from_environment(needs, &beside(&file))
+    let is_installed = Path::new(INSTALLED_ENV_FILE).exists();
+    let path = if is_installed { INSTALLED_ENV_FILE } else { ENV_FILE };
+    match EnvFile::read(Path::new(path), path) {
+        Ok(file) => Settings::from_environment(needs, &beside(&file)),
+        // A service has all of it in its environment. It holds keys, and is root's.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied && std::env::var_os("DATABASE_URL").is_some() => {
+            Settings::from_environment(needs, &BTreeMap::new())
+        }
+        Err(e) => {
+            let hint = if e.kind() == ErrorKind::PermissionDenied { "; sudo helps" } else { "" };
+            Err(Problems::one(format!("{path} cannot be read: {e}{hint}")))
+        }
+    }
 }
 
 /// What a file of settings sets. If it names no services, and `make run` has its own beside it, those are meant.

@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// The commands that the documents promise.
-const PROMISED: [&str; 21] = [
+const PROMISED: [&str; 22] = [
     "check",
     "explain",
     "call",
@@ -27,6 +27,7 @@ const PROMISED: [&str; 21] = [
     "ready",
     "completions",
     "contract",
+    "manual",
 ];
 
 fn all<'a>(command: &'a Command, path: &str, found: &mut Vec<(String, &'a Command)>) {

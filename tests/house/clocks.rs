@@ -11,7 +11,6 @@ use crate::sources;
 /// Crate, module, how often it reads the machine's clock, and why that is right.
 const EXCEPTIONS: &[(&str, &str, usize, &str)] = &[
     ("base", "telemetry", 1, "a metric"),
-    ("base", "telemetry::spans", 2, "the time of a span"),
     ("vendors", "api::wait", 1, "only if an answer of the API has no date of its own"),
     ("broker", "amqp::message", 3, "headers for people; no program compares them"),
     (
