@@ -8,7 +8,7 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench bench-short soak faults test test-all screenshots fuzz setup run build fmt lint services-up services-down clean
+.PHONY: help demo tour bench bench-short soak faults test test-all screenshots fuzz setup run build dist fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -61,8 +61,12 @@ screenshots: ## the console's pages in a browser, into target/screenshots, and t
 setup: ## the first run: asks for the keys, writes .env, starts everything, shows the first call
 	@scripts/setup.sh
 
-run: .env build ## the workers on this machine with the settings of .env
+run: .env ## the workers on this machine with the settings of .env
+	@cargo build --release --workspace --bins $(cargo_flags)
 	@scripts/run.sh
+
+dist: ## what a release has, into target/dist: tarballs, Debian packages, SBOM, checksums; what="TARGET…" for some targets
+	@scripts/dist.sh $(what)
 
 build:
 	@cargo build --workspace --bins $(cargo_flags)

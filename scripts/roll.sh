@@ -2,7 +2,7 @@
 # Replaces the running containers of docker-compose.yml one by one with containers of the current image and settings: an upgrade
 # during which work goes on (docs/operating.md).
 #
-#   docker compose build && scripts/roll.sh [SERVICE...]
+#   docker compose pull && scripts/roll.sh [SERVICE...]
 #
 # A new container is started beside the old one, and the old one is stopped only when the new one is ready; it finishes the
 # messages that it has in flight. If the new one does not become ready, it is removed again and everything else stays as it was.

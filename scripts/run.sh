@@ -6,7 +6,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-bin=${CARGO_TARGET_DIR:-$root/target}/debug
+# Those of the release build, unless the caller has others.
+bin=${PROGRAMS:-${CARGO_TARGET_DIR:-$root/target}/release}
 workers=(ingest resolver logger insights followups)
 env_file=${ENV_FILE:-$root/.env}
 

@@ -15,6 +15,12 @@ if [[ ${SETUP_USE:-docker} == docker ]] && docker compose version >/dev/null 2>&
     SETUP_URL SETUP_SELLSY_WEBHOOK; do
     [[ -z ${!name:-} ]] || given+=(-e "$name")
   done
+  # The published image, unless .env names another one; if it cannot be had, one that is built from these sources.
+  own=${CALLBRIDGE_IMAGE:-$(sed -n 's/^CALLBRIDGE_IMAGE=//p' .env 2>/dev/null | tail -1)}
+  if [[ -z $own ]] && ! docker compose pull --quiet ingest 2>/dev/null; then
+    printf 'setup: the published image cannot be fetched: it is built from these sources, which takes some minutes the first time\n' >&2
+    docker compose -f docker-compose.yml -f docker-compose.build.yml build --quiet ingest
+  fi
   # The file belongs to whoever runs this.
   setup=(docker compose run --rm --user "$(id -u):$(id -g)" "${given[@]}" setup callbridge setup --env-file /setup/.env)
   "${setup[@]}" --start none "$@"
@@ -22,8 +28,9 @@ if [[ ${SETUP_USE:-docker} == docker ]] && docker compose version >/dev/null 2>&
   exec "${setup[@]}" --follow ${SETUP_WAIT_FOR_CALL:+--wait-for-call "$SETUP_WAIT_FOR_CALL"}
 fi
 
-make --no-print-directory build
+cargo build --release --workspace --bins --quiet
+programs=${CARGO_TARGET_DIR:-$root/target}/release
 export SERVICES_DIR=${SERVICES_DIR:-$root/.services} SERVICES_DURABLE=${SERVICES_DURABLE:-1}
 services=$(scripts/services.sh env)
 eval "$services"
-exec "${CARGO_TARGET_DIR:-$root/target}/debug/callbridge" setup --env-file "${ENV_FILE:-$root/.env}" --start "$root/scripts/run.sh" "$@"
+PROGRAMS=$programs exec "$programs/callbridge" setup --env-file "${ENV_FILE:-$root/.env}" --start "$root/scripts/run.sh" "$@"

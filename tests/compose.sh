@@ -89,7 +89,7 @@ trap 'exit 143' TERM
 
 say "building the image and the player"
 began=$(now_ms)
-docker compose build ingest >"$logs/build.log" 2>&1 || { tail -40 "$logs/build.log" >&2 && die "the image could not be built"; }
+docker compose -f docker-compose.yml -f docker-compose.build.yml build ingest >"$logs/build.log" 2>&1 || { tail -40 "$logs/build.log" >&2 && die "the image could not be built"; }
 built_ms=$(($(now_ms) - began))
 cargo build --workspace --bins --locked --quiet
 size_mb=$(($(docker image inspect -f '{{.Size}}' "$CALLBRIDGE_IMAGE") / 1000000))

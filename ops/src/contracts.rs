@@ -4,6 +4,8 @@
 mod facts;
 mod workers;
 
+use std::collections::BTreeMap;
+
 use base::say;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -29,11 +31,23 @@ pub(crate) enum Of {
 
 impl Of {
     fn document(self) -> Value {
-        match self {
+        sorted(match self {
             Self::Console => crate::console::openapi(),
             Self::Facts => facts::asyncapi(),
             Self::Workers => workers::openapi(),
+        })
+    }
+}
+
+/// By key: whether objects keep their order depends on what else is built.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<String, Value> = fields.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(fields.into_iter().collect())
         }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        value => value,
     }
 }
 

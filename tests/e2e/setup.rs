@@ -309,11 +309,10 @@ async fn from_nothing_to_a_logged_call() -> Result<()> {
     let (mut stack, folder) = installation("setup_nothing").await?;
     let port = free_ports()?;
     let binaries = program("callbridge").await?;
-    let binaries = binaries.parent().and_then(Path::parent).context("the folder of what was built")?;
-    let folder_of_built = binaries.to_str().context("a path")?.to_owned();
+    let programs = binaries.parent().and_then(Path::to_str).context("the folder of what was built")?.to_owned();
     for (name, value) in [
         ("HTTP_LISTEN", format!("127.0.0.1:{port}")),
-        ("CARGO_TARGET_DIR", folder_of_built),
+        ("PROGRAMS", programs),
         ("ENV_FILE", folder.join(".env").to_str().context("a path")?.to_owned()),
         ("PATH", std::env::var("PATH")?),
     ] {

@@ -174,8 +174,8 @@ async fn every_page_with_a_million_calls() -> Result<()> {
         }
         times.sort_unstable();
         println!("{path}: {} ms, at most {} ms", times[1].as_millis(), times[2].as_millis());
-        // What is missed is computed from all calls of the period: some seconds for 20,000, in a debug build.
-        let patience = if name.starts_with("missed") { 30 * PATIENCE } else { PATIENCE };
+        // What was missed in a month is computed from the calls of all who reached nobody in it.
+        let patience = if name == "missed-month" { 6 * PATIENCE } else { PATIENCE };
         if times[1] > patience {
             slow.push(format!("{path}: {times:?}"));
         }
