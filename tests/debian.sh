@@ -115,8 +115,11 @@ until grep -q 'Call your own line now' "$logs/setup.log" 2>/dev/null; do
   kill -0 "$setting_up" 2>/dev/null || die "setup ended: $(tail -5 "$logs/setup.log")"
   sleep 0.2
 done
-play() { sandbox POST aircall/calls '{"direction":"inbound","raw_digits":"+33 6 39 98 41 07","user_id":501,"duration":90,"at_once":true}'; }
-play >/dev/null
+# A quarter of an hour ago: what is more recent, reconciliation leaves to the webhooks.
+play() {
+  sandbox POST aircall/calls "{\"direction\":\"inbound\",\"raw_digits\":\"+33 6 39 98 41 07\",\"user_id\":501,\"duration\":90,\"at_once\":true,\"started_at\":$(($(date +%s) - ${1:-0}))}"
+}
+play 90 >/dev/null
 wait "$setting_up" || die "no call was logged: $(tail -5 "$logs/setup.log")"
 from_nothing=$((SECONDS - from_nothing))
 say "from the package to the first logged call: $from_nothing s"
@@ -133,17 +136,20 @@ say "upgrading while calls come in"
 logged() { sandbox GET sellsy/phone-calls | grep -o '"id":50[0-9]\{5\}\b' | wc -l; }
 before=$(logged)
 calls=30
-(for _ in $(seq "$calls"); do play >/dev/null; sleep 0.3; done) &
+(for _ in $(seq "$calls"); do play 900 >/dev/null; sleep 0.3; done) &
 caller=$!
 upgrade=$SECONDS
 inside dpkg -i "/root/$(basename "${versions[1]}")" >"$logs/upgrade.log" 2>&1 || die "it cannot be upgraded: $(tail -5 "$logs/upgrade.log")"
 upgrade=$((SECONDS - upgrade))
 wait "$caller"
-# Webhooks are refused while ingest is replaced. Aircall sends them again, and reconciliation brings in what it does not: backfill is the same, now.
-for _ in $(seq 30); do (($(logged) >= before + calls)) && break; sleep 0.5; done
+# Their logs wait for Sellsy's quota of a minute. Webhooks are refused in the moment in which ingest is replaced; Aircall sends them again, and
+# reconciliation brings in what it does not: backfill is the same, now.
+for _ in $(seq 200); do (($(logged) >= before + calls)) && break; sleep 0.5; done
 refused=$((before + calls - $(logged)))
-inside timeout 60 callbridge backfill --since 1h >"$logs/backfill.log" 2>&1 || die "backfill: $(tail -3 "$logs/backfill.log")"
-for _ in $(seq 60); do (($(logged) >= before + calls)) && break; sleep 0.5; done
+if ((refused > 0)); then
+  inside timeout 60 callbridge backfill --since 1h >"$logs/backfill.log" 2>&1 || die "backfill: $(tail -3 "$logs/backfill.log")"
+  for _ in $(seq 100); do (($(logged) >= before + calls)) && break; sleep 0.5; done
+fi
 # One that is written twice comes a moment later.
 sleep 3
 there=$(logged)
@@ -159,5 +165,5 @@ inside dpkg -r callbridge >"$logs/remove.log" 2>&1 || die "it cannot be removed:
 inside dpkg -P callbridge >"$logs/purge.log" 2>&1
 [[ ! -e $root/etc/callbridge ]] || die "the settings are left after a purge"
 
-echo "debian ok: $suite, from the package to the first logged call $from_nothing s, of which people wait for all but the keys; upgraded in $upgrade s" \
+echo "debian ok: $suite, from the package to the first logged call $from_nothing s; upgraded in $upgrade s" \
   "while $calls calls came in, each logged once ($refused of them by what Aircall lists); removed and purged; exposure of a worker ${exposed:-unknown} of 10"
