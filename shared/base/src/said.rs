@@ -29,15 +29,26 @@ impl From<Sentence> for Text {
 
 impl Sentence {
     pub fn with<const N: usize>(self, values: [Text; N]) -> Text {
-        let mut text = Text { english: self.english.into(), french: self.french.into(), quoted: None };
-        for (n, value) in values.into_iter().enumerate() {
-            let place = format!("{{{n}}}");
-            text.english = text.english.replace(&place, &value.english);
-            text.french = text.french.replace(&place, &value.french);
-            text.quoted = text.quoted.or(value.quoted);
+        Text {
+            english: filled(self.english, &values, |value| &value.english),
+            french: filled(self.french, &values, |value| &value.french),
+            quoted: values.into_iter().find_map(|value| value.quoted),
         }
-        text
     }
+}
+
+/// In one pass: a value may have braces itself, as a key in a file of a user's.
+fn filled(sentence: &str, values: &[Text], of: impl Fn(&Text) -> &String) -> String {
+    let mut pieces = sentence.split('{');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let place = piece.split_once('}').and_then(|(n, rest)| Some((values.get(n.parse::<usize>().ok()?)?, rest)));
+        match place {
+            Some((value, rest)) => text += &(of(value).clone() + rest),
+            None => text += &format!("{{{piece}"),
+        }
+    }
+    text
 }
 
 /// A name, a number or a code: the same in every language.
@@ -126,6 +137,10 @@ mod tests {
         assert_eq!((text.english.as_str(), text.french.as_str()), ("7 of all at 7", "tous, 7"));
         let why = sentence.with([name(1), quoted("no route")]);
         assert_eq!(why.quoted.as_deref(), Some("no route"));
+        assert_eq!(sentence.with([name("{1}"), name("{0}")]).english, "{1} of {0} at {1}");
+        let form = Sentence { english: "write {0} = { missed = 1 }", french: "{ {0} }" };
+        assert_eq!(form.with([name("inbound")]).english, "write inbound = { missed = 1 }");
+        assert_eq!(form.with([name("x")]).french, "{ x }");
         assert_eq!(list([name("a"), name("b")], ", ").french, "a, b");
     }
 }
