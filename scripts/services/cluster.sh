@@ -242,6 +242,16 @@ cluster_status() {
   done
 }
 
+# A broker that was cut off or has just been restarted may not take orders yet.
+set_memory() { # N SHARE
+  local _
+  for _ in {1..10}; do
+    if ctl "$1" await_startup --timeout 30 >/dev/null 2>&1 && ctl "$1" set_vm_memory_high_watermark "$2"; then return; fi
+    sleep 1
+  done
+  die "broker $1 takes no orders"
+}
+
 # Our records go last, and only if all else went.
 cluster_down() {
   local n way
@@ -271,8 +281,8 @@ in_cluster() { # COMMAND ARG...
     lose) lose_broker "$n" ;;
     cut) cut_broker "$n" ;;
     heal) heal_broker "$n" ;;
-    alarm) ctl "$n" set_vm_memory_high_watermark 0.0001 ;;
-    calm) ctl "$n" set_vm_memory_high_watermark 0.4 ;;
+    alarm) set_memory "$n" 0.0001 ;;
+    calm) set_memory "$n" 0.4 ;;
     leader) leader ;;
     fail-over) fail_over "$n" ;;
     standby) standby_up ;;
