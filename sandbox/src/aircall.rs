@@ -8,6 +8,7 @@
 //! the stricter way. It knows nothing of Sellsy or of the workers under test.
 
 mod call;
+mod card_rules;
 mod cards;
 mod control;
 mod conversation;

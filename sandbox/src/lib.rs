@@ -86,6 +86,7 @@ fn router(aircall: &aircall::Account, sellsy: &sellsy::Account) -> Router {
         .nest("/aircall", aircall::api(aircall.clone()))
         .nest("/sellsy/v2", sellsy::api(sellsy.clone()))
         .nest("/sellsy/oauth2", sellsy::login(sellsy.clone()))
+        .merge(sellsy::pages(sellsy.clone()))
         .nest("/_sandbox/aircall", aircall::control(aircall.clone()))
         .nest("/_sandbox/sellsy", sellsy::control(sellsy.clone()))
         .nest("/_sandbox", control::router(observer.clone()))

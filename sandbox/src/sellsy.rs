@@ -34,6 +34,7 @@ mod individuals;
 mod metas;
 mod notices;
 mod opportunities;
+mod pages;
 mod paging;
 mod phone_calls;
 mod registered;
@@ -46,6 +47,7 @@ mod staffs;
 mod store;
 mod tasks;
 mod texts;
+mod undocumented;
 mod views;
 mod webhooks;
 
@@ -136,6 +138,11 @@ pub fn api(account: Account) -> Router {
 /// The token endpoint, which Sellsy has on a host of its own.
 pub fn login(account: Account) -> Router {
     Router::new().route("/access-tokens", post(auth::access_tokens)).with_state(account)
+}
+
+/// The application's pages, which people open.
+pub fn pages(account: Account) -> Router {
+    pages::router().with_state(account)
 }
 
 pub fn control(account: Account) -> Router {

@@ -1,7 +1,7 @@
 //! Insight cards: what the agent sees while the phone rings.
 //!
 //! A card can be pushed to a call that has not ended. It can be neither changed nor removed; a second push is a second card.
-//! So every accepted push is kept, and a test can see a double push.
+//! So every accepted push is kept, and a test can see a double push. What no document says, a test chooses ([`super::card_rules`]).
 
 use axum::Router;
 use axum::body::Bytes;
@@ -25,12 +25,27 @@ async fn push(State(account): State<Account>, Path(id): Path<String>, body: Byte
     let mut state = account.state();
     let ended = state.call_has_ended(id).ok_or_else(|| no_such_call(id))?;
     let contents = checked(&body).map_err(Problem::bad_request)?;
+    let rules = state.card_rules;
+    let lines = contents.as_array().map_or(0, Vec::len);
+    if rules.lines.is_some_and(|most| lines > most) {
+        return Err(Problem::bad_request("the card has too many lines"));
+    }
     if ended {
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "The call has ended"));
+        let status = status(rules.late);
+        return if status.is_success() { Ok(status) } else { Err(Problem::new(status, "The call has ended")) };
+    }
+    let is_second = state.cards.iter().any(|card| card.call_id == id);
+    let status = if is_second { status(rules.second) } else { StatusCode::NO_CONTENT };
+    if !status.is_success() {
+        return Err(Problem::new(status, "The call has a card already"));
     }
     let at_ms = jiff::Timestamp::now().as_millisecond();
     state.cards.push(Card { call_id: id, contents, at_ms });
-    Ok(StatusCode::NO_CONTENT)
+    Ok(status)
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn checked(body: &[u8]) -> Result<Value, String> {

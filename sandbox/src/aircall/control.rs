@@ -34,6 +34,7 @@ pub fn control(account: Account) -> Router {
         .route("/conversations/{name}", post(play_conversation))
         .route("/events", post(play_events))
         .route("/insight-cards", get(insight_cards))
+        .route("/card-rules", get(card_rules).put(set_card_rules))
         .route("/deliveries", get(deliveries))
         .route("/delivery", get(delivery_settings).put(set_delivery))
         .route("/webhooks", post(register_webhook))
@@ -132,6 +133,18 @@ async fn play_events(State(account): State<Account>, body: Bytes) -> Answer {
 
 async fn insight_cards(State(account): State<Account>) -> Json<Value> {
     Json(account.state().cards.iter().map(card_json).collect())
+}
+
+async fn card_rules(State(account): State<Account>) -> Json<super::card_rules::Rules> {
+    Json(account.state().card_rules)
+}
+
+async fn set_card_rules(
+    State(account): State<Account>,
+    body: Bytes,
+) -> Result<Json<super::card_rules::Rules>, Problem> {
+    account.state().card_rules = parse(&body)?;
+    Ok(Json(account.state().card_rules))
 }
 
 /// `?log=false` gives only the counts, for a benchmark that polls.

@@ -23,6 +23,8 @@ pub(super) struct Tokens {
     client_secret: String,
     scopes: Vec<String>,
     expires_in: Duration,
+    /// A token that is issued makes all others void.
+    new_voids_older: bool,
     /// The valid tokens, each with the time at which it expires.
     valid: HashMap<String, Instant>,
 }
@@ -34,12 +36,14 @@ impl Tokens {
             client_secret: seed.client_secret.clone(),
             scopes: seed.scopes.clone(),
             expires_in: Duration::from_secs(seed.token_expires_in),
+            new_voids_older: false,
             valid: HashMap::new(),
         }
     }
 
     fn issue(&mut self, now: Instant) -> String {
-        self.valid.retain(|_, end| *end > now);
+        let kept = !self.new_voids_older;
+        self.valid.retain(|_, end| kept && *end > now);
         let secret = [uuid::Uuid::now_v7().into_bytes(), uuid::Uuid::now_v7().into_bytes()].concat();
         let token = BASE64URL.encode(blake3::hash(&secret).as_bytes());
         self.valid.insert(token.clone(), now + self.expires_in);
@@ -62,6 +66,10 @@ impl Tokens {
 
     pub(super) fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    pub(super) fn set_new_voids_older(&mut self, voids: bool) {
+        self.new_voids_older = voids;
     }
 
     pub(super) fn expire_all(&mut self) {

@@ -16,7 +16,8 @@ use super::notices::Webhook;
 use super::seed::{Quotas, SearchSettings, now};
 use super::store::{Kind, Store, Task};
 use super::texts::TextSettings;
-use super::{Account, phone_calls, tasks, views};
+use super::undocumented::Rules;
+use super::{Account, pages, phone_calls, tasks, views};
 use records::Collection;
 
 mod records;
@@ -32,6 +33,10 @@ pub(super) fn router() -> Router<Account> {
         .route("/comments/{id}", patch(edit_comment).delete(delete_comment))
         .route("/quotas", get(show_quotas).put(set_quotas))
         .route("/expire-tokens", post(expire_tokens))
+        .route("/tokens", axum::routing::put(set_tokens))
+        .route("/phone-call-rules", get(show_rules).put(set_rules))
+        .route("/webhook-events", axum::routing::put(set_webhook_events))
+        .route("/pages", get(pages::settings).put(pages::set))
         .route("/scopes", get(show_scopes).put(set_scopes))
         .route("/search", get(show_search).put(set_search))
         .route("/texts", get(show_texts).put(set_texts))
@@ -182,6 +187,37 @@ async fn set_quotas(State(account): State<Account>, Json(quotas): Json<Quotas>) 
 async fn expire_tokens(State(account): State<Account>) -> Json<Value> {
     account.tokens().expire_all();
     Json(json!({"ok": true}))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenSettings {
+    new_voids_older: bool,
+}
+
+async fn set_tokens(State(account): State<Account>, Json(settings): Json<TokenSettings>) -> Json<Value> {
+    account.tokens().set_new_voids_older(settings.new_voids_older);
+    Json(json!({"new_voids_older": settings.new_voids_older}))
+}
+
+async fn show_rules(State(account): State<Account>) -> Json<Rules> {
+    Json(account.store().rules)
+}
+
+async fn set_rules(State(account): State<Account>, Json(rules): Json<Rules>) -> Json<Rules> {
+    account.store().rules = rules;
+    Json(rules)
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookEvents {
+    without: Vec<String>,
+}
+
+async fn set_webhook_events(State(account): State<Account>, Json(events): Json<WebhookEvents>) -> Json<Value> {
+    account.store().without_events.clone_from(&events.without);
+    Json(json!({"without": events.without}))
 }
 
 async fn show_scopes(State(account): State<Account>) -> Json<Value> {

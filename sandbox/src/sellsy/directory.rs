@@ -1,7 +1,7 @@
 //! Individuals, companies and contacts: search, item, and the companies of a contact. `individuals` writes.
 //!
-//! Only contacts can be filtered by phone, and only by the exact text that is stored; individuals and companies refuse such a
-//! filter.
+//! Only contacts can be filtered by phone, by the exact text that is stored unless a test chooses otherwise; individuals and
+//! companies refuse such a filter.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -14,7 +14,8 @@ use super::fields::Shape;
 use super::filters::{Filters, Range, Schema};
 use super::paging::{Key, Paging};
 use super::request::{Id, Parameters};
-use super::seed::{Record, Type};
+use super::search;
+use super::seed::{ContactFilters, Record, Type};
 use super::store::{Kind, Store};
 use super::views;
 
@@ -108,7 +109,7 @@ fn page(store: &Store, kind: Kind, wanted: &Wanted, paging: &Paging) -> Json<Val
     };
     let records = store.records(kind).values().filter(|record| wanted.meets(store, record));
     let rows = records.map(|record| (key(record), record)).collect();
-    paging.page(rows, |record| views::record(kind, record, &store.zone))
+    paging.page_of(rows, store.search.longest_page, |record| views::record(kind, record, &store.zone))
 }
 
 /// The filters of one search; an absent one matches everything.
@@ -157,6 +158,14 @@ impl Wanted {
 
     fn meets(&self, store: &Store, record: &Record) -> bool {
         let exactly = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
+        let phone = |wanted: &Option<String>, is: &Option<String>| match store.search.contact_filters {
+            ContactFilters::Exact => exactly(wanted, is),
+            ContactFilters::Ignored => true,
+            ContactFilters::Digits => wanted.as_deref().is_none_or(|wanted| {
+                let digits = is.as_deref().map(search::digits).unwrap_or_default();
+                search::last_digits(wanted).is_some_and(|last| digits.ends_with(&last))
+            }),
+        };
         let any = |wanted: &Option<Vec<u64>>, are: &[u64]| {
             wanted.as_ref().is_none_or(|wanted| are.iter().any(|id| wanted.contains(id)))
         };
@@ -182,8 +191,8 @@ impl Wanted {
             && self
                 .is_linked
                 .is_none_or(|linked| linked != (record.companies.is_empty() && record.individuals.is_empty()))
-            && exactly(&self.phone_number, &record.phone_number)
-            && exactly(&self.mobile_number, &record.mobile_number)
+            && phone(&self.phone_number, &record.phone_number)
+            && phone(&self.mobile_number, &record.mobile_number)
     }
 }
 

@@ -105,7 +105,17 @@ impl Paging {
     }
 
     /// One page of `rows`, which may come in any order.
-    pub(super) fn page<T>(&self, mut rows: Vec<(Key, T)>, view: impl Fn(&T) -> Value) -> Json<Value> {
+    pub(super) fn page<T>(&self, rows: Vec<(Key, T)>, view: impl Fn(&T) -> Value) -> Json<Value> {
+        self.page_of(rows, None, view)
+    }
+
+    /// The same with at most `longest` rows, fewer than the limit that the answer names.
+    pub(super) fn page_of<T>(
+        &self,
+        mut rows: Vec<(Key, T)>,
+        longest: Option<usize>,
+        view: impl Fn(&T) -> Value,
+    ) -> Json<Value> {
         rows.sort_by(|(a, _), (b, _)| if self.descending { b.cmp(a) } else { a.cmp(b) });
         let start = match &self.offset {
             Offset::Start => 0,
@@ -114,7 +124,7 @@ impl Paging {
                 rows.partition_point(|(key, _)| if self.descending { key >= last } else { key <= last })
             }
         };
-        let page: Vec<_> = rows.iter().skip(start).take(self.limit).collect();
+        let page: Vec<_> = rows.iter().skip(start).take(self.limit.min(longest.unwrap_or(self.limit))).collect();
         let data: Vec<_> = page.iter().map(|(_, row)| self.shape.apply(view(row))).collect();
         let offset = match (&self.offset, page.last()) {
             (Offset::Rows(rows), _) => json!(rows),

@@ -1,7 +1,7 @@
 //! Phone calls: Sellsy's native log of a call, with its owner, result, duration and up to three related records.
 //!
 //! `result` and `topic` are ids when written and objects when read. `POST` requires five fields; `PUT` changes the fields it
-//! names and leaves the others. There is no idempotency key: a client that posts twice has logged twice.
+//! names and leaves the others, unless a test chooses otherwise ([`super::undocumented`]). There is no idempotency key: a client that posts twice has logged twice.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Account;
 use super::body::NOT_A_CHOICE;
-use super::errors::Error;
+use super::errors::{Error, Problems};
 use super::fields::Shape;
 use super::filters::{Filters, Priorities, Range, Schema};
 use super::paging::{Key, Paging};
@@ -19,6 +19,7 @@ use super::related;
 use super::request::{self, Id, Parameters};
 use super::seed::now;
 use super::store::{PhoneCall, Store, Write};
+use super::undocumented::Owners;
 use super::views;
 use changes::Changes;
 pub(super) use changes::RESULTS;
@@ -26,6 +27,44 @@ pub(super) use changes::RESULTS;
 mod changes;
 
 type Answer = Result<Json<Value>, Error>;
+
+/// What becomes of a write that the documentation allows.
+fn apply_rules(body: &Map<String, Value>, is_put: bool, store: &Store, call: &mut PhoneCall) -> Result<(), Error> {
+    let (mut problems, rules) = (Problems::default(), store.rules);
+    if rules.put_is_whole && is_put {
+        let is_named = |field| body.contains_key(field);
+        if !is_named("description") {
+            call.description = None;
+        }
+        if !is_named("duration") {
+            call.duration = 0;
+        }
+        if !is_named("priority") {
+            call.priority = 0;
+        }
+        if !is_named("topic") {
+            call.topic = store.default_topic();
+        }
+    }
+    if let (Some(longest), Some(text)) = (rules.longest, &mut call.description)
+        && text.chars().count() > longest
+    {
+        if rules.cuts {
+            *text = text.chars().take(longest).collect();
+        } else {
+            problems.invalid("description", "Cette chaîne est trop longue");
+        }
+    }
+    match rules.owners {
+        Owners::Any => {}
+        Owners::Own if body.contains_key("owner_id") && call.owner_id != store.token_staff_id => {
+            problems.invalid("owner_id", "Vous ne pouvez pas attribuer cet élément à un autre collaborateur");
+        }
+        Owners::Own => {}
+        Owners::Replaced => call.owner_id = store.token_staff_id,
+    }
+    problems.into_result()
+}
 
 pub(super) async fn create(
     State(account): State<Account>,
@@ -54,6 +93,7 @@ pub(super) async fn create(
         history: Vec::new(),
     };
     changes.apply(&mut call);
+    apply_rules(&body, false, &store, &mut call)?;
     call.history.push(Write::now("POST", body));
     let answer = shape.apply(show(&call, &store));
     store.phone_calls.insert(id, call);
@@ -66,6 +106,7 @@ pub(super) async fn update(State(account): State<Account>, id: Id, parameters: P
     let mut call = store.phone_calls.get(&id.0).cloned().ok_or_else(Error::not_found)?;
     let body = request::object(&body)?;
     Changes::parse(&body, &store, &[])?.apply(&mut call);
+    apply_rules(&body, true, &store, &mut call)?;
     call.updated = now();
     call.history.push(Write::now("PUT", body));
     let answer = shape.apply(show(&call, &store));

@@ -148,6 +148,7 @@ impl Query {
         let mut numbers = [&record.phone_number, &record.mobile_number, &record.fax_number].into_iter().flatten();
         match self.phones {
             PhoneSearch::Off => false,
+            PhoneSearch::Word => numbers.any(|number| number.to_lowercase() == self.text),
             PhoneSearch::Literal => numbers.any(|number| number.to_lowercase().contains(&self.text)),
             PhoneSearch::Digits => {
                 self.digits.as_deref().is_some_and(|wanted| numbers.any(|number| digits(number).contains(wanted)))
@@ -156,12 +157,12 @@ impl Query {
     }
 }
 
-fn last_digits(text: &str) -> Option<String> {
+pub(super) fn last_digits(text: &str) -> Option<String> {
     let digits = digits(text);
     digits.len().checked_sub(SIGNIFICANT_DIGITS).map(|start| digits[start..].to_owned())
 }
 
-fn digits(text: &str) -> String {
+pub(super) fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 

@@ -65,6 +65,25 @@ pub struct SearchSettings {
     /// Searches of phone calls, comments and tasks answer with everything, whatever the filters; others have seen Sellsy do so.
     #[serde(default)]
     pub ignores_filters: bool,
+    /// What the phone filters of contacts do.
+    #[serde(default)]
+    pub contact_filters: ContactFilters,
+    /// Pages of records are at most so long, whatever their limit: visibility rights can make them short.
+    #[serde(default)]
+    pub longest_page: Option<usize>,
+}
+
+/// How the filters `phone_number` and `mobile_number` of contacts compare. They are documented as exact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContactFilters {
+    /// With the stored text.
+    #[default]
+    Exact,
+    /// By the last eight digits, whatever the spelling.
+    Digits,
+    /// Not at all: every contact is found.
+    Ignored,
 }
 
 /// How the global search matches phone fields, which Sellsy does not document.
@@ -76,6 +95,8 @@ pub enum PhoneSearch {
     Digits,
     /// The stored text must contain the search text.
     Literal,
+    /// The stored text must be the search text, as a search engine does that takes a number for one word.
+    Word,
     /// Phone fields are not searched at all.
     Off,
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::seed::{Opportunity, Record, SearchSettings, Seed, Staff, TaskLabel, Topic};
 use super::tasks::Reminder;
 use super::texts::Texts;
+use super::undocumented::{Pages, Rules};
 use pipelines::Pipelines;
 use smart_tags::SmartTags;
 
@@ -148,6 +149,10 @@ pub(super) struct Store {
     pub(super) zone: TimeZone,
     pub(super) search: SearchSettings,
     pub(super) texts: Texts,
+    pub(super) rules: Rules,
+    pub(super) pages: Pages,
+    /// Kinds of webhook events that this account does not have.
+    pub(super) without_events: Vec<String>,
     pub(super) topics: Vec<Topic>,
     pub(super) task_labels: Vec<TaskLabel>,
     pub(super) pipelines: Pipelines,
@@ -175,6 +180,9 @@ impl Store {
             zone,
             search: seed.search,
             texts: Texts::default(),
+            rules: Rules::default(),
+            pages: Pages::default(),
+            without_events: Vec::new(),
             topics: seed.topics.clone(),
             task_labels: seed.task_labels.clone(),
             pipelines: Pipelines::new(&seed.pipelines)?,

@@ -20,6 +20,8 @@ pub(super) enum Texts {
     BrSlash,
     /// Each line in `<p>`.
     Paragraphs,
+    /// What stands between `<` and `>` is gone, as PHP's `strip_tags` leaves it.
+    Stripped,
     /// Blanks, accented letters, quotes and what HTML reserves as entities.
     Entities,
 }
@@ -44,9 +46,19 @@ impl Texts {
                 lines.join("<br />\n")
             }
             Texts::Paragraphs => text.lines().map(|line| format!("<p>{line}</p>")).collect(),
+            Texts::Stripped => stripped(text),
             Texts::Entities => text.chars().map(entity).collect(),
         }
     }
+}
+
+fn stripped(text: &str) -> String {
+    let mut pieces = text.split('<');
+    let mut left = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        left.push_str(piece.split_once('>').map_or("", |(_, rest)| rest));
+    }
+    left
 }
 
 fn reserved(c: char) -> String {
@@ -86,6 +98,7 @@ mod tests {
             (Texts::Joined, "Aircall call 5Répondu & noté  l'été <soon>"),
             (Texts::Br, "Aircall call 5<br>Répondu & noté<br>  l'été <soon>"),
             (Texts::BrSlash, "Aircall call 5<br />\nRépondu &amp; noté<br />\n  l&#039;été &lt;soon&gt;"),
+            (Texts::Stripped, "Aircall call 5\nRépondu & noté\n  l'été "),
             (Texts::Paragraphs, "<p>Aircall call 5</p><p>Répondu & noté</p><p>  l'été <soon></p>"),
             (
                 Texts::Entities,

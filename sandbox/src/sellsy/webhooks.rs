@@ -26,12 +26,13 @@ const EVENTS: [(&str, &str, &[&str]); 6] = [
     ("task", "Tâches", &["created"]),
 ];
 
-pub(super) async fn events() -> Json<Value> {
+pub(super) async fn events(State(account): State<Account>) -> Json<Value> {
+    let without = account.store().without_events.clone();
     let event = |(id, label, names): &(&str, &str, &[&str])| {
         let names: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), json!(name))).collect();
         json!({"id": id, "description": label, "events": names})
     };
-    Json(EVENTS.iter().map(event).collect())
+    Json(EVENTS.iter().filter(|(id, ..)| !without.iter().any(|one| one == id)).map(event).collect())
 }
 
 pub(super) async fn list(State(account): State<Account>, parameters: Parameters) -> Result<Json<Value>, Error> {

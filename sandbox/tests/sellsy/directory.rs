@@ -64,6 +64,40 @@ async fn the_global_search_ranks_and_leaves_archived_records_out() {
     assert_eq!(found(&format!("q=%2B33199002020&{kinds}")).await, [3005]);
     client.control(Method::PUT, "/sellsy/search", Some(json!({"phones": "off"}))).await;
     assert_eq!(found(&format!("q=%2B33199002020&{kinds}")).await, [] as [u64; 0]);
+    client.control(Method::PUT, "/sellsy/search", Some(json!({"phones": "word"}))).await;
+    assert_eq!(found(&format!("q=%2B33199002020&{kinds}")).await, [3005]);
+    assert_eq!(found(&format!("q=0199002020&{kinds}")).await, [4005]);
+    assert_eq!(found(&format!("q=199002020&{kinds}")).await, [] as [u64; 0]);
+}
+
+#[tokio::test]
+async fn phone_filters_and_the_length_of_pages_are_a_tests_to_choose() {
+    let client = Client::start(unlimited()).await;
+    let search = async |settings: Value| client.control(Method::PUT, "/sellsy/search", Some(settings)).await;
+    let filtered = async || ids(&client.find("/contacts/search", json!({"mobile_number": "+33639984002"})).await);
+    assert_eq!(filtered().await, [] as [u64; 0], "it is typed with blanks");
+    search(json!({"phones": "digits", "contact_filters": "digits"})).await;
+    assert_eq!(filtered().await, [4002]);
+    search(json!({"phones": "digits", "contact_filters": "ignored"})).await;
+    assert_eq!(filtered().await.len(), 10);
+    search(json!({"phones": "digits", "longest_page": 4})).await;
+    let page = client.find("/contacts/search?limit=100", json!({})).await;
+    assert_eq!(ids(&page), [4001, 4002, 4003, 4004]);
+    assert_eq!((&page["pagination"]["limit"], &page["pagination"]["total"]), (&json!(100), &json!(10)));
+}
+
+#[tokio::test]
+async fn pages_lead_somebody_who_has_not_signed_in_as_a_test_chooses() {
+    let client = Client::start(unlimited()).await;
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+    let opened = async |path: &str| http.get(format!("{}/pages{path}", client.base)).send().await.unwrap().status();
+    let (page, nowhere, query) = ("/peoples/4001", "/nowhere/1", "/?_f=prospection_opportunity&oid=1");
+    for (pages, expected) in [("alike", [302, 302, 302]), ("known", [302, 404, 404]), ("query", [404, 404, 302])] {
+        client.control(Method::PUT, "/sellsy/pages", Some(json!({"pages": pages}))).await;
+        for (path, expected) in [page, nowhere, query].into_iter().zip(expected) {
+            assert_eq!(opened(path).await, expected, "{pages}: {path}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,21 @@ async fn a_full_second_is_refused_and_refusals_count() {
 }
 
 #[tokio::test]
+async fn a_new_token_makes_older_ones_void_if_a_test_wants_it() {
+    let client = Client::start(unlimited()).await;
+    for (voids, status) in [(false, 200), (true, 401)] {
+        client.control(Method::PUT, "/sellsy/tokens", Some(json!({"new_voids_older": voids}))).await;
+        let credential = json!({
+            "grant_type": "client_credentials",
+            "client_id": "sandbox-sellsy-client",
+            "client_secret": "sandbox-sellsy-secret",
+        });
+        client.send(Method::POST, "/sellsy/oauth2/access-tokens", Some(credential)).await.unwrap();
+        assert_eq!(client.api(Method::GET, "/staffs/me", None).await.0, status);
+    }
+}
+
+#[tokio::test]
 async fn requests_need_a_token_and_tokens_expire() {
     let mut client = Client::start(unlimited()).await;
     client.control(Method::POST, "/sellsy/expire-tokens", None).await;

@@ -64,6 +64,34 @@ async fn a_call_is_logged_changed_found_and_deleted() {
 }
 
 #[tokio::test]
+async fn what_no_document_says_about_writes_is_a_tests_to_choose() {
+    let client = Client::start(unlimited()).await;
+    let rules = async |rules: Value| client.control(Method::PUT, "/sellsy/phone-call-rules", Some(rules)).await;
+    let (_, made) = client.api(Method::POST, "/phone-calls", Some(call())).await;
+    let path = format!("/phone-calls/{}", made["id"]);
+    let put = async |body: Value| client.api(Method::PUT, &path, Some(body)).await;
+
+    rules(json!({"put_is_whole": true})).await;
+    let (_, changed) = put(json!({"duration": 7})).await;
+    assert_eq!((&changed["description"], &changed["duration"]), (&json!(null), &json!(7)));
+    let (_, changed) = put(json!({"description": "neu"})).await;
+    assert_eq!((&changed["description"], &changed["duration"]), (&json!("neu"), &json!(0)));
+
+    rules(json!({"longest": 5})).await;
+    let (status, refused) = put(json!({"description": "longer"})).await;
+    assert_eq!((status, refused["error"]["details"].get("description").is_some()), (400, true), "{refused}");
+    rules(json!({"longest": 5, "cuts": true})).await;
+    assert_eq!(put(json!({"description": "longer"})).await.1["description"], "longe");
+
+    rules(json!({"owners": "own"})).await;
+    let (status, refused) = put(json!({"owner_id": 102})).await;
+    assert_eq!((status, refused["error"]["details"].get("owner_id").is_some()), (400, true), "{refused}");
+    assert_eq!(put(json!({"owner_id": 103})).await.0, 200);
+    rules(json!({"owners": "replaced"})).await;
+    assert_eq!(put(json!({"owner_id": 102})).await.1["owner"]["id"], 103);
+}
+
+#[tokio::test]
 async fn a_wrong_call_is_refused_with_the_field_that_is_wrong() {
     let client = Client::start(unlimited()).await;
     let wrong = [
