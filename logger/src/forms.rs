@@ -6,7 +6,7 @@
 //! ([`Allowed`]).
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,7 @@ use ledger::form::LogForm;
 use serde_json::{Value, json};
 use vendors::{
     api::LastCheck,
+    proven::Answers,
     sellsy::{
         Sellsy, WriteError,
         wire::{CommentCreate, Page, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Related},
@@ -93,6 +94,11 @@ impl Forms {
         self.sellsy.is_contested()
     }
 
+    /// What was found out about this account.
+    pub(crate) async fn proven(&self) -> Arc<Answers> {
+        self.sellsy.proven().await
+    }
+
     pub(crate) fn allowed(&self) -> Allowed {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let refusal = refusal.filter(|(at, _)| at.elapsed() < REMEMBER).map(|(_, e)| e);
@@ -131,16 +137,17 @@ impl Forms {
         }
     }
 
-    /// It can be repeated safely once the one before has surely ended. Returns the log as Sellsy has it then, if that is known.
+    /// It can be repeated safely once the one before has surely ended. `stands`: what was read of it. Returns the log as Sellsy has it then, if that is known.
     pub(crate) async fn update(
         &self,
         form: LogForm,
         id: i64,
         update: &PhoneCallUpdate,
+        stands: Option<&PhoneCall>,
         last_check: &impl LastCheck,
     ) -> Result<Option<PhoneCall>, WriteError> {
         match (form, &update.description) {
-            (LogForm::PhoneCall, _) => self.sellsy.update_phone_call(id, update, last_check).await,
+            (LogForm::PhoneCall, _) => self.sellsy.update_phone_call(id, update, stands, last_check).await,
             (LogForm::Comment, Some(text)) => {
                 let comment = self.sellsy.update_comment(id, text, last_check).await?;
                 Ok(comment.map(PhoneCall::from))

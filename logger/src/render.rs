@@ -1,7 +1,7 @@
 //! The log that a call should have: from the ledger's row to the body of `POST /phone-calls`.
 
 use std::sync::{
-    Arc,
+    Arc, PoisonError, RwLock,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -14,11 +14,16 @@ use base::{
 use jiff::{Timestamp, tz::TimeZone};
 use ledger::{
     calls::CallRow,
+    form::LogForm,
     resolution::{Record, Resolution},
 };
 use vendors::{
     aircall::wire::Call,
-    sellsy::wire::{CallResult, CallSource, PhoneCallCreate, RecordKind, Related},
+    proven::{Answers, Breaks, Tags},
+    sellsy::{
+        Field, WriteError,
+        wire::{CallResult, CallSource, PhoneCallCreate, RecordKind, Related},
+    },
 };
 
 use crate::{
@@ -44,6 +49,27 @@ pub(crate) struct Renderer {
     time_zone: TimeZone,
     /// The shortest description that Sellsy has refused as too long, in characters.
     too_long: AtomicUsize,
+    accepts: RwLock<Accepts>,
+}
+
+/// What was found out about the texts that this account takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Accepts {
+    /// Characters of a description.
+    longest: Option<usize>,
+    loses_line_breaks: bool,
+    loses_tags: bool,
+}
+
+impl Accepts {
+    pub(crate) fn of(proven: &Answers) -> Self {
+        let Answers { description, texts, .. } = proven;
+        Self {
+            longest: description.and_then(|longest| longest.most),
+            loses_line_breaks: texts.is_some_and(|texts| matches!(texts.breaks, Breaks::Blanks | Breaks::Lost)),
+            loses_tags: texts.is_some_and(|texts| texts.tags == Tags::Stripped),
+        }
+    }
 }
 
 /// What is known of a call once it can be logged.
@@ -85,7 +111,26 @@ impl Renderer {
 
     pub(crate) fn with(template: Template, style: Style, time_zone: TimeZone) -> Self {
         let (other, rules) = (None, Arc::default());
-        Self { template, style, other, rules, time_zone, too_long: AtomicUsize::new(usize::MAX) }
+        let (too_long, accepts) = (AtomicUsize::new(usize::MAX), RwLock::default());
+        Self { template, style, other, rules, time_zone, too_long, accepts }
+    }
+
+    pub(crate) fn accepts(&self, accepts: Accepts) {
+        *self.accepts.write().unwrap_or_else(PoisonError::into_inner) = accepts;
+    }
+
+    fn accepted(&self) -> Accepts {
+        *self.accepts.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As if Sellsy had refused this text of an update, if it is known to be too long.
+    pub(crate) fn refusal(&self, form: LogForm, text: Option<&str>) -> Option<WriteError> {
+        let longest = self.accepted().longest.filter(|_| form == LogForm::PhoneCall)?;
+        let length = text.map_or(0, |text| text.chars().count());
+        (length > longest).then(|| {
+            let message = format!("the log would have {length} characters, and this account takes {longest}");
+            WriteError::Refused(Error::park(Code::SellsyRejected, message), Some(Field::Description))
+        })
     }
 
     pub(crate) fn render(&self, row: &CallRow, ready: &Ready<'_>, owner_id: i64) -> Result<PhoneCallCreate> {
@@ -116,17 +161,23 @@ impl Renderer {
         self.text_below(row, ready, self.too_long.load(Ordering::Relaxed))
     }
 
-    /// The longest description with fewer characters than that, or the shortest that there is.
+    /// The longest description with fewer characters than that, or the shortest that there is; in any case no longer than the account takes.
     pub(crate) fn text_below(&self, row: &CallRow, ready: &Ready<'_>, too_long: usize) -> Result<String> {
+        let accepts = self.accepted();
+        let too_long = too_long.min(accepts.longest.map_or(usize::MAX, |longest| longest + 1));
         let (template, language) = self.voice(ready.call);
         let style = Style { language, ..self.style.clone() };
         let mut text = String::new();
         for halvings in HALVINGS {
             let context = describe::context(ready.call, &row.insights, &style);
             let context = context.beside(row.other_call, &style).shortened(halvings);
-            text = described(row.call_id, &template.render(&context)?, LIMIT >> halvings);
+            let filled_in = template.render(&context)?;
+            text = described(row.call_id, &filled_in, LIMIT >> halvings, accepts);
             if text.chars().count() < too_long {
                 break;
+            }
+            if let Some(longest) = accepts.longest.filter(|longest| *longest < text.chars().count()) {
+                text = described(row.call_id, &filled_in, longest, accepts);
             }
         }
         Ok(text)
@@ -152,11 +203,11 @@ fn local(date: Timestamp, time_zone: &TimeZone) -> String {
 
 /// The rendered template between the marker line and the end line, neither of which a template can remove or write for another call.
 pub(crate) fn description(call_id: CallId, filled_in: &str) -> String {
-    described(call_id, filled_in, LIMIT)
+    described(call_id, filled_in, LIMIT, Accepts::default())
 }
 
 /// With at most so many characters.
-fn described(call_id: CallId, filled_in: &str, limit: usize) -> String {
+fn described(call_id: CallId, filled_in: &str, limit: usize, accepts: Accepts) -> String {
     let marker = marker::of(call_id);
     let lines = filled_in.lines().map(|line| line.replace(char::is_control, " ").trim_end().to_owned());
     let lines = lines.filter(|line| line.trim() != marker).map(|line| {
@@ -164,7 +215,12 @@ fn described(call_id: CallId, filled_in: &str, limit: usize) -> String {
         // In quotes, so that the line is no marker even if Sellsy trims it.
         if marker::is_line(text) { line.replace(text, &format!("“{text}”")) } else { block::quoted(&line) }
     });
+    // Where line breaks get lost, something else has to stand between two lines.
+    let lines = lines.filter(|line| !accepts.loses_line_breaks || !line.trim().is_empty());
+    let lines = lines.map(|line| if accepts.loses_line_breaks { format!("· {}", line.trim()) } else { line });
     let text = lines.collect::<Vec<_>>().join("\n");
+    // Where tags get lost, and all that stands in them, words in angle brackets would.
+    let text = if accepts.loses_tags { text.replace('<', "‹").replace('>', "›") } else { text };
     let text = text.trim_matches('\n');
     // If Sellsy loses the line break, a digit would make the marker that of another call.
     let dash = if text.starts_with(|c: char| c.is_ascii_digit()) { "– " } else { "" };

@@ -256,6 +256,21 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// The newest call that has come in since then.
+pub(crate) async fn newest(client: &Client, since: Timestamp) -> anyhow::Result<Option<CallId>> {
+    // The expression of an index (migration V17): there may be a million calls from before.
+    let at = "case when erased_at is null then created_at end";
+    let sql = format!("select call_id from calls where {at} > $1 and call_id > 0 order by {at} desc limit 1");
+    Ok(client.query_opt(&sql, &[&since]).await?.map(|row| CallId(row.get(0))))
+}
+
+/// Whether it is over, as far as is known.
+pub(crate) async fn has_ended(client: &Client, call: CallId) -> anyhow::Result<bool> {
+    let sql = "select coalesce(snapshot->>'ended_at' is not null or snapshot->>'status' = 'done', false)
+                 from calls where call_id = $1";
+    Ok(client.query_opt(sql, &[&call.0]).await?.is_some_and(|row| row.get(0)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod database;
 mod inspect;
 pub(crate) mod kept;
 mod print;
+mod proven;
 mod rules;
 mod scope;
 mod sellsy;
@@ -130,6 +131,7 @@ pub(crate) async fn all(settings: &Settings) -> Vec<Finding> {
         let (aircall, sellsy) =
             tokio::join!(aircall::findings(settings, database.as_ref()), sellsy::findings(settings, database.as_ref()));
         findings.extend(aircall.into_iter().chain(sellsy));
+        findings.extend(proven::findings(settings, database.as_ref()).await);
         findings
     };
     let (broker, rest) = tokio::join!(broker::findings(settings), database_and_apis);

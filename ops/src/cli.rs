@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
     arguments, audit, audit::Deed, backfill, calls, console, contracts, dead, explain, forget, messages, migrate,
-    missed, pins, prospects, ready, relink, reports, rules, setup, tokens, webhook,
+    missed, pins, prospects, prove, ready, relink, reports, rules, setup, tokens, webhook,
 };
 
 /// Inspects and operates a Callbridge installation, which logs Aircall's phone calls on the right records in Sellsy
@@ -145,6 +145,9 @@ pub(crate) enum Command {
     /// Lists prospects that were created for unknown callers, and deletes one again
     #[command(after_help = prospects::EXAMPLES)]
     Prospects(prospects::Arguments),
+    /// Finds out on your own accounts what no document says, and keeps the answers for the workers
+    #[command(after_help = prove::EXAMPLES)]
+    Prove(prove::Arguments),
     /// Says whether a worker is ready, and if not why; exit code 0 or 1: for container health checks
     #[command(after_help = ready::EXAMPLES)]
     Ready {
@@ -237,6 +240,7 @@ impl Command {
             Command::Forget(arguments) => arguments.deed(),
             Command::Pin(arguments) => Some(arguments.deed()),
             Command::Prospects(arguments) => arguments.deed(),
+            Command::Prove(arguments) => arguments.deed(),
             Command::Relink(arguments) => Some(arguments.deed()),
             Command::Tokens(arguments) => arguments.deed(),
             Command::Unpin { number } => Some(pins::deed_of_unpinning(number)),

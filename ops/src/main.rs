@@ -10,6 +10,7 @@
 
 mod access;
 mod arguments;
+mod ask;
 mod audit;
 mod backfill;
 mod budget;
@@ -33,6 +34,7 @@ mod missed;
 mod needs;
 mod pins;
 mod prospects;
+mod prove;
 mod ready;
 mod relink;
 mod reports;
@@ -218,6 +220,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let needs = if arguments.needs_sellsy() { sellsy } else { nothing };
             with_installation(deed, needs, FEW_CONNECTIONS, async |i| {
                 prospects::run(&i.database, &i.settings, &arguments).await
+            })
+            .await
+        }
+        Command::Prove(arguments) => {
+            let needs = Needs { aircall_api: true, sellsy_api: true, ..nothing };
+            with_installation(deed, needs, FEW_CONNECTIONS, async |i| {
+                prove::run(&i.database, &i.settings, &arguments).await
             })
             .await
         }

@@ -5,7 +5,6 @@
 //! answer that is missing is an error that names its flag and its variable.
 
 mod account;
-mod ask;
 mod first_call;
 mod keys;
 mod stack;
@@ -37,13 +36,13 @@ use vendors::{aircall::wire::Webhook, sellsy::Sellsy};
 use crate::{
     CONNECT_TIMEOUT, FEW_CONNECTIONS,
     arguments::{SELLSY_PATH, WEBHOOK_PATH},
+    ask::{Asker, Source},
     audit::{self, Deed},
     check::Scope,
     env_file::EnvFile,
     webhook,
 };
 use account::Account;
-use ask::{Asker, Source};
 use way_in::Tunnel;
 
 pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge setup\n  callbridge setup --url https://calls.example.com --yes\n  \

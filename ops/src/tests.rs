@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::Cli;
 
 /// The commands that the documents promise.
-const PROMISED: [&str; 22] = [
+const PROMISED: [&str; 23] = [
     "check",
     "explain",
     "call",
@@ -28,6 +28,7 @@ const PROMISED: [&str; 22] = [
     "completions",
     "contract",
     "manual",
+    "prove",
 ];
 
 fn all<'a>(command: &'a Command, path: &str, found: &mut Vec<(String, &'a Command)>) {

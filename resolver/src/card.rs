@@ -13,6 +13,7 @@ use ledger::{
 };
 use vendors::{
     aircall::wire::{CardLine, InsightCard},
+    proven::Answers,
     sellsy::wire::{RecordKind, Related},
 };
 
@@ -98,6 +99,30 @@ pub(crate) fn render(resolution: &Resolution, known: &Known, style: &Style) -> O
         line(words.last_calls, &last.join(" · "), None);
     }
     Some(InsightCard { contents })
+}
+
+/// The card as these accounts take it: without links to pages that Sellsy does not have there, and with no more lines than Aircall shows.
+pub(crate) fn fit(
+    mut card: InsightCard,
+    resolution: &Resolution,
+    links: &Links,
+    (sellsy, aircall): (&Answers, &Answers),
+) -> InsightCard {
+    let record = resolution.record.as_ref();
+    let opportunity = resolution.opportunity.as_ref().map(|opportunity| links.opportunity(opportunity.id));
+    let is_dead = |link: &str| match record {
+        _ if opportunity.as_deref() == Some(link) => sellsy.is_missing("opportunity"),
+        Some(record) if page_of(record, links) == link => sellsy.is_missing(record.kind.as_str()),
+        _ => sellsy.is_missing(Kind::Company.as_str()),
+    };
+    for line in &mut card.contents {
+        let (CardLine::Title { link, .. } | CardLine::ShortText { link, .. }) = line;
+        *link = link.take().filter(|link| !is_dead(link));
+    }
+    if let Some(limits) = aircall.card.filter(|limits| limits.more_refused && limits.lines > 0) {
+        card.contents.truncate(limits.lines);
+    }
+    card
 }
 
 /// The caller's calls that nobody answered since the last one in which they spoke with somebody.

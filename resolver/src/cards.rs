@@ -68,6 +68,8 @@ impl Cards {
         if !claimed {
             return Ok(skip(Reason::ShownBeforeOrEnded));
         }
+        let (sellsy, aircall) = (self.look_up.proven().await, self.aircall.proven().await);
+        let card = card::fit(card, &resolution, &style.links, (&sellsy, &aircall));
         let answer = self.aircall.show_card(message.event.call_id, &card).await;
         self.note(message, answer)
     }

@@ -5,10 +5,13 @@
 //! only if one of its numbers, normalised, is the caller's. Requests: one, two more when the search returns no
 //! usable record, and two more when more records match than a page holds. A number whose plan has changed may stand in the
 //! record as it was before; it is searched for as well, with one more request, if nobody is found under today's.
+//!
+//! Where `callbridge prove` has found how this account compares, only those spellings are asked for with which something can be found:
+//! none, if the search does not look at phone numbers, or the filters find nothing that it does not.
 
 use base::{
     error::Result,
-    phone::{E164, Regions},
+    phone::{E164, Regions, Spelling},
     settings::Matching,
 };
 use vendors::sellsy::{
@@ -26,15 +29,26 @@ pub(crate) async fn candidates(
     matching: Matching,
 ) -> Result<Vec<Listed>> {
     let is_nobody = |found: &[Listed]| !found.iter().any(|listed| matching.counts(listed.record.archived));
-    let mut found = search(sellsy, number.significant_digits(), number, regions).await?;
-    if let Some(former) = number.former_digits().filter(|_| is_nobody(&found)) {
+    let proven = sellsy.proven().await;
+    let searched = proven.search.as_deref().unwrap_or(&[Spelling::Significant]);
+    let mut found = Vec::new();
+    for spelling in searched {
+        for listed in search(sellsy, &spelling.of(number), number, regions).await? {
+            add(&mut found, listed);
+        }
+    }
+    // By its last digits only: it is not a number that has other spellings today.
+    let by_digits = searched.contains(&Spelling::Significant);
+    if let Some(former) = number.former_digits().filter(|_| by_digits && is_nobody(&found)) {
         for listed in search(sellsy, &former, number, regions).await? {
             add(&mut found, listed);
         }
     }
-    if is_nobody(&found) {
+    // Each of them, also if one has found somebody: the match rules choose among all.
+    let filtered = proven.contact_filters.as_deref().unwrap_or(&[Spelling::E164]);
+    for spelling in filtered.iter().filter(|_| is_nobody(&found)).copied().collect::<Vec<_>>() {
         for filter in ["phone_number", "mobile_number"] {
-            let contacts = sellsy.contacts_by(filter, number.as_str()).await?;
+            let contacts = sellsy.contacts_by(filter, &spelling.of(number)).await?;
             let contacts = contacts.iter().map(|contact| record::from_contact(contact, regions));
             contacts.filter(|contact| contact.has(number)).for_each(|contact| add(&mut found, contact));
         }

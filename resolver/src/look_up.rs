@@ -27,6 +27,7 @@ use tokio::time;
 use vendors::{
     aircall::wire::Call,
     budget::Lane,
+    proven::Answers,
     sellsy::{Sellsy, wire::Related},
 };
 
@@ -98,6 +99,11 @@ struct Found {
 }
 
 impl LookUp {
+    /// What was found out about the Sellsy account.
+    pub(crate) async fn proven(&self) -> Arc<Answers> {
+        self.sellsy.proven().await
+    }
+
     pub fn new(sellsy: Sellsy, settings: &Settings, database: Database) -> Self {
         let (regions, matching) = (settings.regions.clone(), settings.matching);
         let opportunities = Opportunities::new(sellsy.clone(), database.clone(), settings.opportunities_fresh);

@@ -41,6 +41,7 @@ mod poison;
 mod policies;
 mod promised;
 mod prospects;
+mod prove;
 mod reconcile;
 mod refused;
 mod replicas;

@@ -190,3 +190,47 @@ fn a_text_that_was_refused_is_made_shorter_and_keeps_what_matters() {
     renderer.refused(texts.last().unwrap());
     assert_eq!(renderer.text(&row, &ready).unwrap(), texts[2]);
 }
+
+#[test]
+fn a_text_is_as_the_account_takes_it() {
+    use vendors::proven::{Longest, Texts};
+    let proven = |breaks, tags, most| {
+        let description = Some(Longest { most, cuts: false });
+        Accepts::of(&Answers { texts: Some(Texts { breaks, tags }), description, ..Answers::default() })
+    };
+    for (accepts, expected) in [
+        (Accepts::default(), "Aircall call 5\nAppel <B12>\n\n28/11/2026"),
+        (proven(Breaks::Kept, Tags::Kept, None), "Aircall call 5\nAppel <B12>\n\n28/11/2026"),
+        (proven(Breaks::Html, Tags::Escaped, None), "Aircall call 5\nAppel <B12>\n\n28/11/2026"),
+        (proven(Breaks::Lost, Tags::Kept, None), "Aircall call 5\n· Appel <B12>\n· 28/11/2026"),
+        (proven(Breaks::Blanks, Tags::Stripped, None), "Aircall call 5\n· Appel ‹B12›\n· 28/11/2026"),
+    ] {
+        let expected = format!("{expected}\n{}", block::end(expected, CallId(5)));
+        assert_eq!(described(CallId(5), "Appel <B12>\n\n28/11/2026", LIMIT, accepts), expected, "{accepts:?}");
+    }
+}
+
+#[test]
+fn a_text_has_at_once_the_length_that_the_account_takes() {
+    let note = |n: u32| json!({ "id": n, "content": "Le devis comprend la pose. ".repeat(100) });
+    let fields = json!({ "id": 5, "direction": "inbound", "started_at": 1_795_425_330, "ended_at": 1_795_425_430,
+                         "duration": 100, "comments": [note(1), note(2)] });
+    let row = CallRow::of(
+        CallId(5),
+        serde_json::from_value(fields).unwrap(),
+        crate::plan::tests::resolution(Some(7)),
+        Insights::new(),
+    );
+    let ready = crate::plan::ready(&row).unwrap();
+    let renderer = renderer(Language::French);
+    for longest in [20_000, 3_000, 700, 300, 120] {
+        let description = Some(vendors::proven::Longest { most: Some(longest), cuts: true });
+        renderer.accepts(Accepts::of(&Answers { description, ..Answers::default() }));
+        let text = renderer.text(&row, &ready).unwrap();
+        assert!(text.chars().count() <= longest, "{} of {longest}", text.chars().count());
+        assert!(text.starts_with("Aircall call 5\n") && text.ends_with(')'), "whole: {text}");
+        assert!(renderer.refusal(LogForm::PhoneCall, Some(&text)).is_none());
+        assert!(renderer.refusal(LogForm::PhoneCall, Some(&"x".repeat(longest + 1))).is_some());
+        assert!(renderer.refusal(LogForm::Comment, Some(&"x".repeat(longest + 1))).is_none(), "that was not asked");
+    }
+}

@@ -17,17 +17,23 @@ use super::{
 use crate::{
     people,
     plan::{self, Answer, Creation, Intent, Step, Update},
-    render::Ready,
+    render::{Accepts, Ready},
 };
 
 impl Writer {
     pub(super) async fn render(&self, row: &CallRow, ready: &Ready<'_>) -> Result<PhoneCallCreate> {
+        self.renderer.accepts(Accepts::of(&*self.forms.proven().await));
         self.renderer.render(row, ready, self.owner(ready).await?)
     }
 
     async fn owner(&self, ready: &Ready<'_>) -> Result<i64> {
         let agent = ready.call.user.as_ref().and_then(|user| user.email.as_deref());
-        self.owners.of(agent, ready.record.owner_id).await
+        // Also if nobody else can own a log: the names of the staff, which cards show, are kept on the way.
+        let owner = self.owners.of(agent, ready.record.owner_id).await;
+        match self.forms.proven().await.only_owner() {
+            Some(only) => Ok(only),
+            None => owner,
+        }
     }
 
     /// Carries out the step. The log may change on the way, if Sellsy refuses its owner or its length.
@@ -163,8 +169,12 @@ impl Writer {
                 // What ended unclear before may have written it.
                 work.claim.set(LastRequest::Nothing);
                 Ok(draft.stands.clone())
+            } else if let Some(refusal) = self.renderer.refusal(form, merged.update.description.as_deref()) {
+                // Sellsy would cut it, and with it what a person has written.
+                Err(refusal)
             } else {
-                let answer = self.forms.update(form, id, &merged.update, &self.before_write(work, form)).await;
+                let (stands, check) = (draft.stands.as_ref(), self.before_write(work, form));
+                let answer = self.forms.update(form, id, &merged.update, stands, &check).await;
                 remember(work, &answer);
                 answer
             };

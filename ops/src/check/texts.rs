@@ -26,6 +26,7 @@ base::sentences! {
     SELLSY_OWNER: "Sellsy default owner", "propriétaire par défaut dans Sellsy";
     SELLSY_CLOCK: "clock of Sellsy", "horloge de Sellsy";
     SELLSY_WEBHOOKS: "Sellsy webhooks", "webhooks de Sellsy";
+    PROVEN: "what was found on the accounts", "ce qui a été trouvé sur les comptes";
     SETTINGS: "settings", "réglages";
     SETTING: "setting {0}", "réglage {0}";
     LOG_TEMPLATE: "log template", "modèle des comptes rendus";
@@ -73,6 +74,19 @@ base::sentences! {
     TEMPLATE_BUILT_IN: "the built-in template", "le modèle fourni";
     TEMPLATE_FAILS: "LOG_TEMPLATE: {0}", "LOG_TEMPLATE : {0}";
     TEMPLATE_CURE: "fix the file or LOG_TEMPLATE; `logger preview fr FILE` renders example calls with a template", "corrigez le fichier ou LOG_TEMPLATE ; `logger preview fr FILE` montre des appels d’exemple avec un modèle";
+
+    // Prove
+    NOTHING_PROVEN: "nothing was asked yet; `callbridge prove` finds out what no document says", "rien n’a encore été demandé ; `callbridge prove` trouve ce qu’aucun document ne dit";
+    PROVEN_FITS: "the settings fit it", "les réglages y correspondent";
+    PROVEN_ELSEWHERE: "what is kept was found on other accounts, and counts no more", "ce qui est gardé a été trouvé sur d’autres comptes, et ne compte plus";
+    PROVE_AGAIN: "run `callbridge prove` again", "relancez `callbridge prove`";
+    PROVEN_UNREAD: "it could not be read: {0}", "illisible : {0}";
+    RATE_ABOVE: "{0} is {1}, Aircall allows {2} requests in a minute; no more are sent", "{0} vaut {1}, Aircall permet {2} requêtes par minute ; il n’en part pas plus";
+    RATE_CURE: "set {0}={1} or less, which leaves room for other integrations", "réglez {0}={1} ou moins, pour laisser de la place à d’autres intégrations";
+    LINKS_MISSING: "Sellsy has no pages at the addresses of SELLSY_LINKS for {0}", "Sellsy n’a pas de pages aux adresses de SELLSY_LINKS pour {0}";
+    LINKS_MISSING_CURE: "open such a record in Sellsy and put its address into SELLSY_LINKS, with {id} in place of its id; then run `callbridge prove` again", "ouvrez une telle fiche dans Sellsy et mettez son adresse dans SELLSY_LINKS, avec {id} à la place de son identifiant ; puis relancez `callbridge prove`";
+    ONLY_OWNER: "this API client can write logs only for its own staff member {0}, so SELLSY_DEFAULT_OWNER_ID has no effect", "ce client API ne peut écrire des comptes rendus que pour son propre collaborateur {0}, donc SELLSY_DEFAULT_OWNER_ID est sans effet";
+    ONLY_OWNER_CURE: "give that staff member the right to assign phone calls to others and run `callbridge prove --write` again, or set SELLSY_DEFAULT_OWNER_ID={0}", "donnez à ce collaborateur le droit d’attribuer des appels à d’autres et relancez `callbridge prove --write`, ou réglez SELLSY_DEFAULT_OWNER_ID={0}";
 
     // Rules
     NO_RULES: "RULES is not set: everything is as the help page says", "RULES n’est pas réglé : tout se fait comme le dit la page d’aide";

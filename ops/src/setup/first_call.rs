@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use base::{
-    db::{Client, Database},
-    ids::CallId,
-    say,
-    settings::Settings,
-    tell,
-};
+use base::{db::Database, ids::CallId, say, settings::Settings, tell};
 use jiff::Timestamp;
 use ledger::timeline::{self, What};
 use resolver::page_of_related;
@@ -29,7 +23,7 @@ pub(crate) async fn show(
     let (mut followed, mut shown): (Option<CallId>, usize) = (None, 0);
     loop {
         let client = database.client().await?;
-        let next = newest(&client, since).await?;
+        let next = call::newest(&client, since).await?;
         if next.is_some() && next != followed {
             (followed, shown) = (next, 0);
         }
@@ -68,11 +62,4 @@ pub(crate) async fn show(
         drop(client);
         sleep(LOOK_EVERY).await;
     }
-}
-
-async fn newest(client: &Client, since: Timestamp) -> anyhow::Result<Option<CallId>> {
-    // The expression of an index (migration V17): there may be a million calls from before.
-    let at = "case when erased_at is null then created_at end";
-    let sql = format!("select call_id from calls where {at} > $1 and call_id > 0 order by {at} desc limit 1");
-    Ok(client.query_opt(&sql, &[&since]).await?.map(|row| CallId(row.get(0))))
 }

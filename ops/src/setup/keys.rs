@@ -12,8 +12,8 @@ use vendors::{
     sellsy::Sellsy,
 };
 
-use super::{Setup, ask::Source};
-use crate::check::Scope;
+use super::Setup;
+use crate::{ask::Source, check::Scope};
 
 const AIRCALL: [(&str, &str, Source); 2] = [
     ("Aircall API id", "AIRCALL_API_ID", Source::new("--aircall-api-id", "AIRCALL_API_ID")),

@@ -259,3 +259,35 @@ fn cuts_between_characters() {
     }
     assert_eq!(cut(""), "");
 }
+
+#[test]
+fn a_card_has_what_the_accounts_take() {
+    use vendors::proven::{Answers, Card, Page};
+    let mut record = record(Kind::Contact, None);
+    record.companies = vec![company(3001, "Verrières du Lac")];
+    let resolution = resolution(record, Some(opportunity("Vitrines")));
+    let style = style(Language::English, links());
+    let shown = |sellsy: &Answers, aircall: &Answers| {
+        let card = render(&resolution, &Known::default(), &style).unwrap();
+        let card = fit(card, &resolution, &style.links, (sellsy, aircall));
+        card.contents
+            .iter()
+            .map(|line| match line {
+                CardLine::Title { link, .. } | CardLine::ShortText { link, .. } => link.is_some(),
+            })
+            .collect::<Vec<_>>()
+    };
+    let nothing = Answers::default();
+    // Title, type, company, opportunity.
+    assert_eq!(shown(&nothing, &nothing), [true, false, true, true]);
+    let missing = |of: &str| Answers { links: Some([(of.to_owned(), Page::Missing)].into()), ..Answers::default() };
+    assert_eq!(shown(&missing("contact"), &nothing), [false, false, true, true]);
+    assert_eq!(shown(&missing("company"), &nothing), [true, false, false, true]);
+    assert_eq!(shown(&missing("opportunity"), &nothing), [true, false, true, false]);
+    let card = |lines, more_refused| Answers {
+        card: Some(Card { lines, more_refused, ..Card::default() }),
+        ..Answers::default()
+    };
+    assert_eq!(shown(&nothing, &card(2, true)), [true, false]);
+    assert_eq!(shown(&nothing, &card(2, false)).len(), 4, "nobody has tried more");
+}

@@ -47,15 +47,19 @@ pub enum Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Individual => "individual",
-            Kind::Company => "company",
-            Kind::Contact => "contact",
-        })
+        f.write_str(self.as_str())
     }
 }
 
 impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Individual => "individual",
+            Kind::Company => "company",
+            Kind::Contact => "contact",
+        }
+    }
+
     /// Reads what `Display` writes; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         [Kind::Individual, Kind::Company, Kind::Contact].into_iter().find(|kind| kind.to_string() == text)

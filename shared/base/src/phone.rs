@@ -17,6 +17,7 @@
 mod find;
 mod plain;
 mod plans;
+mod spelled;
 mod text;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use rlibphonenumber::PHONE_NUMBER_UTIL;
 use rlibphonenumber::Region as Country;
 use serde::{Deserialize, Serialize};
+pub use spelled::Spelling;
 
 /// A phone number in E.164: `+`, country code, national number, 7 to 15 digits in all, nothing else.
 ///

@@ -30,6 +30,7 @@ use tokio::time::Instant;
 
 use crate::{
     budget::{self, Budget, Lane},
+    proven::Quota,
     rows::{self, PartlyRead},
     sent,
     vendor::profile,
@@ -62,6 +63,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The time by the vendor's clock.
     pub date: Option<Timestamp>,
+    /// What the answer says about the quota.
+    pub(crate) quota: Quota,
     pub body: Vec<u8>,
 }
 
@@ -253,7 +256,14 @@ impl Api {
         }
         if status.is_success() {
             let date = wait::date(&headers);
-            return Ok(Answer { vendor: self.vendor, endpoint, status, date, body: body.to_vec() });
+            return Ok(Answer {
+                vendor: self.vendor,
+                endpoint,
+                status,
+                date,
+                quota: said(&headers),
+                body: body.to_vec(),
+            });
         }
         let readable = text::readable(&body);
         let own = profile(self.vendor).is_own_error(&readable);
@@ -334,6 +344,14 @@ fn remaining(headers: &HeaderMap) -> Vec<(budget::Span, i64)> {
         (budget::Span::Minute, "x-aircallapi-remaining"),
     ];
     spans.into_iter().filter_map(|(span, name)| Some((span, number(headers, name)?))).collect()
+}
+
+/// Which headers about the quota an answer has.
+fn said(headers: &HeaderMap) -> Quota {
+    let of_quota = |name: &&str| name.starts_with("x-quota-") || name.starts_with("x-aircallapi-");
+    let names = headers.keys().map(reqwest::header::HeaderName::as_str).filter(of_quota);
+    let per_minute = number(headers, "x-aircallapi-limit").and_then(|limit| u32::try_from(limit).ok());
+    Quota { headers: names.map(str::to_owned).collect(), per_minute }
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<i64> {

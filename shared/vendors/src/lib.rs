@@ -5,6 +5,7 @@
 pub mod aircall;
 pub mod api;
 pub mod budget;
+pub mod proven;
 mod rows;
 pub mod sellsy;
 pub mod sent;

@@ -1,5 +1,7 @@
 //! The requests to Aircall, one function each. Basic authentication, no scopes; the version is part of the path.
 
+use std::sync::Arc;
+
 use base::{
     db::Database,
     error::{Error, Result},
@@ -17,6 +19,7 @@ use super::wire::{Call, InsightCard, Listing, Number, One, Tag, Webhook, Webhook
 use crate::{
     api::{Answer, Api, Endpoint, Failure, endpoint},
     budget::{Budget, Lane, Limits, Role, Span},
+    proven::{self, Account, Answers, Quota},
 };
 
 const PING: Endpoint = endpoint!(GET "/v1/ping");
@@ -37,6 +40,7 @@ pub struct Aircall {
     base: String,
     api_id: SecretString,
     api_token: SecretString,
+    proven: Arc<proven::Known>,
 }
 
 /// The most items that Aircall puts on a page of a list.
@@ -61,6 +65,7 @@ impl Aircall {
             base: settings.api_url.clone(),
             api_id: settings.api_id.clone(),
             api_token: settings.api_token.clone(),
+            proven: proven::Known::new(database, Account::of_aircall(settings)),
         })
     }
 
@@ -77,6 +82,34 @@ impl Aircall {
         Self { api: self.api.on(lane), ..self.clone() }
     }
 
+    /// What was found out about this account.
+    pub async fn proven(&self) -> Arc<Answers> {
+        self.proven.answers().await
+    }
+
+    /// What an answer says about the rate limit.
+    pub async fn quota(&self) -> Result<Quota> {
+        Ok(self.get(&PING, PING.path).await?.quota)
+    }
+
+    /// From now on no process sends more requests in a minute than this; `None`: than the settings allow.
+    pub async fn apply_limit(&self, per_minute: Option<u32>) -> Result<()> {
+        let limits: Vec<_> = per_minute.map(|limit| (Span::Minute, limit)).into_iter().collect();
+        self.api.budget().apply_api_limits(&limits).await
+    }
+
+    /// Sends a card only to see what Aircall answers.
+    pub async fn try_card(&self, call_id: CallId, card: &InsightCard) -> Result<StatusCode> {
+        let request = self.request(&SHOW_CARD, &SHOW_CARD.path_of(call_id.0)).json(card);
+        match self.api.send(&SHOW_CARD, request).await {
+            Ok(answer) => Ok(answer.status),
+            Err(Failure { status: Some(status), own: true, .. }) if status != StatusCode::TOO_MANY_REQUESTS => {
+                Ok(status)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     /// `POST /v1/calls/{id}/insight_cards`: shows a card to the agent during the call. A card can be neither changed nor
     /// removed, and a second request shows a second card.
     pub async fn show_card(&self, call_id: CallId, card: &InsightCard) -> Result<CardAnswer> {
@@ -86,8 +119,16 @@ impl Aircall {
             Err(Failure { status: Some(status), own: true, .. }) if matches!(status.as_u16(), 400 | 404 | 405) => {
                 Ok(CardAnswer::Refused(status))
             }
+            // What this account answers when the call is over.
+            Err(Failure { status: Some(status), own: true, .. }) if self.is_late(status).await => {
+                Ok(CardAnswer::Refused(status))
+            }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    async fn is_late(&self, status: StatusCode) -> bool {
+        self.proven().await.card.and_then(|card| card.late) == Some(status.as_u16())
     }
 
     /// `GET /v1/calls/{id}`; `None` if Aircall does not know the call (its history goes back six months).

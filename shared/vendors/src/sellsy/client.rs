@@ -1,6 +1,7 @@
 //! The requests to Sellsy, one function each.
 
 mod follow_ups;
+mod prove;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ use super::{
 use crate::{
     api::{Answer, Api, Endpoint, Failure, LastCheck},
     budget::{Budget, Lane, Limits, Role, Span},
+    proven::{self, Account, Answers, Put},
 };
 
 /// The most rows that Sellsy puts on one page.
@@ -41,6 +43,7 @@ pub struct Sellsy {
     api: Api,
     base: String,
     tokens: Arc<Tokens>,
+    proven: Arc<proven::Known>,
 }
 
 /// Of the ids on a page.
@@ -94,7 +97,8 @@ impl Sellsy {
         let limits = Limits(limits.into_iter().flatten().collect());
         let budget = Budget::new(database.clone(), role, Vendor::Sellsy, limits);
         let api = Api::new(Vendor::Sellsy, budget, endpoints::outage_probe(&settings.api_url))?;
-        Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings, database)) })
+        let proven = proven::Known::new(database, Account::of_sellsy(settings));
+        Ok(Self { api, base: settings.api_url.clone(), tokens: Arc::new(Tokens::new(settings, database)), proven })
     }
 
     /// Makes the API a condition of the worker's readiness: unmet while the API is unavailable.
@@ -102,6 +106,11 @@ impl Sellsy {
     pub fn reporting_to(self, condition: Condition) -> Self {
         self.api.budget().report_to(condition);
         self
+    }
+
+    /// What was found out about this account.
+    pub async fn proven(&self) -> Arc<Answers> {
+        self.proven.answers().await
     }
 
     /// Whether requests for logs have waited for their turn lately: there are more of them than the quota allows.
@@ -147,8 +156,12 @@ impl Sellsy {
         Ok(limits(&self.quotas().await?))
     }
 
-    /// Fetches a token, which the workers then use too. Fails if the credential is wrong.
+    /// Fetches a token, which the workers then use too. Fails if the credential is wrong. Where a new token makes the one void that the
+    /// workers use, that one will do: it was fetched with the same credential.
     pub async fn log_in(&self) -> Result<()> {
+        if self.proven().await.new_token_voids == Some(true) {
+            return self.tokens.current(&self.api).await.map(drop);
+        }
         self.tokens.renew(&self.api).await
     }
 
@@ -254,7 +267,8 @@ impl Sellsy {
         loop {
             let mut query = vec![("limit", PAGE_SIZE.to_string())];
             query.extend(offset.take().map(|offset| ("offset", offset)));
-            let page: Page<Staff> = self.send(&endpoints::STAFFS, None, &query, None).await?.list()?;
+            let mut page: Page<Staff> = self.send(&endpoints::STAFFS, None, &query, None).await?.list()?;
+            page.can_be_short = self.can_be_short().await;
             offset = page.next_offset().map(ToString::to_string);
             staffs.extend(page.data);
             if offset.is_none() {
@@ -290,14 +304,26 @@ impl Sellsy {
         answer.json().map_err(WriteError::Unclear)
     }
 
-    /// `PUT /phone-calls/{id}`. Sellsy keeps the fields that a `PUT` leaves out: its document says that a missing field is not
-    /// `null`, and requires none. Returns the phone call as Sellsy has it then, if that can be read.
+    /// `PUT /phone-calls/{id}`. Sellsy keeps the fields that a `PUT` leaves out, as far as is known: its document says that a missing
+    /// field is not `null`, and requires none. Where it was found that they are emptied, they are sent as they stand, according to
+    /// `stands` if the caller has just read that. Returns the phone call as Sellsy has it then, if that can be read.
     pub async fn update_phone_call(
         &self,
         id: i64,
         changes: &PhoneCallUpdate,
+        stands: Option<&PhoneCall>,
         last_check: &impl LastCheck,
     ) -> Result<Option<PhoneCall>, WriteError> {
+        let whole = match (self.proven().await.put, stands) {
+            (Some(Put::Whole), Some(stands)) => Some(changes.clone().completed(stands)),
+            (Some(Put::Whole), None) => match self.phone_call(id).await {
+                Ok(Some(stands)) => Some(changes.clone().completed(&stands)),
+                Ok(None) => return Err(WriteError::Missing),
+                Err(e) => return Err(WriteError::Refused(e, None)),
+            },
+            (_, _) => None,
+        };
+        let changes = whole.as_ref().unwrap_or(changes);
         let answer = self.write(&endpoints::UPDATE_PHONE_CALL, Some(id), changes, last_check).await?;
         Ok(answer.json().ok())
     }
@@ -354,7 +380,13 @@ impl Sellsy {
         let mut query = vec![("limit", PAGE_SIZE.to_string()), ("order", "id".into()), ("direction", direction.into())];
         query.extend(offset.map(|offset| ("offset", offset.to_owned())));
         let body = json!({ "filters": filters });
-        self.send(endpoint, None, &query, Some(&body)).await?.list()
+        let mut page: Page<T> = self.send(endpoint, None, &query, Some(&body)).await?.list()?;
+        page.can_be_short = self.can_be_short().await;
+        Ok(page)
+    }
+
+    async fn can_be_short(&self) -> bool {
+        self.proven().await.short_pages == Some(true)
     }
 
     async fn one<T: DeserializeOwned>(&self, endpoint: &Endpoint, id: i64) -> Result<Option<T>> {

@@ -29,6 +29,11 @@ fn paging_ends_on_a_short_page() {
     let short: Page<Company> = member(RECORDS, "companies_by_row");
     assert_eq!(short.pagination.offset, Some(Offset::Row(100)));
     assert_eq!(short.next_offset(), None);
+    let mut of_an_account_with_short_pages = short.clone();
+    of_an_account_with_short_pages.can_be_short = true;
+    assert!(of_an_account_with_short_pages.next_offset().is_some(), "it is over when a page is empty");
+    of_an_account_with_short_pages.data.clear();
+    assert_eq!(of_an_account_with_short_pages.next_offset(), None);
     assert_eq!(short.data[0].kind, Some(ThirdKind::Other("partner".to_owned())));
 }
 

@@ -17,6 +17,9 @@ pub struct Page<T> {
     /// Rows of the answer that could not be read.
     #[serde(skip)]
     pub unreadable: u64,
+    /// In this account a page with fewer rows than its limit need not be the last one.
+    #[serde(skip)]
+    pub can_be_short: bool,
 }
 
 #[derive(Deserialize)]
@@ -30,14 +33,15 @@ struct Rows {
 impl<T: DeserializeOwned> From<Rows> for Page<T> {
     fn from(rows: Rows) -> Self {
         let (data, unreadable) = tolerant::readable(rows.data);
-        Self { data, pagination: rows.pagination.unwrap_or_default(), unreadable }
+        Self { data, pagination: rows.pagination.unwrap_or_default(), unreadable, can_be_short: false }
     }
 }
 
 impl<T> Page<T> {
     /// The same page with something else in place of each row.
     pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
-        Page { data: self.data.into_iter().map(of).collect(), pagination: self.pagination, unreadable: self.unreadable }
+        let Self { data, pagination, unreadable, can_be_short } = self;
+        Page { data: data.into_iter().map(of).collect(), pagination, unreadable, can_be_short }
     }
 
     /// The `offset` of the next page, or `None` on the last one, which has fewer rows than its limit. Past the end Sellsy
@@ -46,7 +50,11 @@ impl<T> Page<T> {
         let (limit, rows) = (self.pagination.limit?, self.data.len() as u64 + self.unreadable);
         let count = self.pagination.count.unwrap_or(rows);
         // Whatever the page says of itself: following empty ones would never end.
-        if limit == 0 || rows == 0 || count < limit { None } else { self.pagination.offset.as_ref() }
+        if limit == 0 || rows == 0 || count < limit && !self.can_be_short {
+            None
+        } else {
+            self.pagination.offset.as_ref()
+        }
     }
 }
 

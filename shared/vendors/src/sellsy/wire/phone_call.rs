@@ -67,6 +67,8 @@ pub struct PhoneCall {
     pub individual_id: Option<i64>,
     #[serde(default, deserialize_with = "tolerant::opt_id")]
     pub contact_id: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant::count")]
+    pub priority: Option<u64>,
 }
 
 /// A label that the account has defined.
@@ -142,6 +144,28 @@ pub struct PhoneCallUpdate {
     pub duration: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<i64>,
+    /// A person's: it is sent only where a field that is left out is emptied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u64>,
+}
+
+impl PhoneCallUpdate {
+    /// With all that it leaves out as it stands.
+    #[must_use]
+    pub fn completed(self, stands: &PhoneCall) -> Self {
+        let related = Some(stands.related.clone()).filter(|related| !related.is_empty());
+        Self {
+            owner_id: self.owner_id.or(stands.owner.as_ref().map(|owner| owner.id)),
+            date: self.date.or_else(|| stands.date.map(|date| date.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string())),
+            result: self.result.or_else(|| stands.result.clone()),
+            source: self.source.or_else(|| stands.source.clone()),
+            related: self.related.or(related),
+            description: self.description.or_else(|| stands.description.clone()),
+            duration: self.duration.or(stands.duration),
+            topic: self.topic.or(stands.topic.as_ref().map(|topic| topic.id)),
+            priority: self.priority.or(stands.priority),
+        }
+    }
 }
 
 impl From<PhoneCallCreate> for PhoneCallUpdate {
@@ -155,6 +179,7 @@ impl From<PhoneCallCreate> for PhoneCallUpdate {
             description: Some(call.description),
             duration: Some(call.duration),
             topic: call.topic,
+            priority: None,
         }
     }
 }
