@@ -6,7 +6,7 @@
 use base::ids::CallId;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
-    calls::{AsLeft, CallRow, Links, Part},
+    calls::{AsLeft, CallRow, Links, Part, SentFields},
     form::LogForm,
 };
 use vendors::sellsy::wire::{CallResult, PhoneCall, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related, Topic};
@@ -129,10 +129,12 @@ impl Field {
 fn fields(left: Option<&AsLeft>, stands: &PhoneCall, log: &PhoneCallCreate) -> [Field; 7] {
     let now = seen(stands);
     let wanted: Option<Timestamp> = log.date.parse().ok();
+    // What was sent unheard is ours as well.
     let field = |part, is_wanted, is_as_left: &dyn Fn(&AsLeft) -> bool| Field {
         part,
         is_wanted,
-        is_as_left: left.is_some_and(is_as_left),
+        is_as_left: left
+            .is_some_and(|left| is_as_left(left) || left.sent.iter().any(|sent| is_as_sent(part, sent, &now))),
     };
     let mut result =
         field(Part::Result, now.result.as_ref().is_none_or(|is| *is == log.result), &|left| left.result == now.result);
@@ -152,6 +154,36 @@ fn fields(left: Option<&AsLeft>, stands: &PhoneCall, log: &PhoneCallCreate) -> [
             sorted(&left.related) == sorted(&now.related)
         }),
     ]
+}
+
+/// What stands in this field is what was sent then.
+fn is_as_sent(part: Part, sent: &SentFields, now: &AsLeft) -> bool {
+    match part {
+        Part::Owner => sent.owner_id.is_some() && sent.owner_id == now.owner_id,
+        Part::Date => sent.date.is_some() && sent.date == now.date,
+        Part::Direction => sent.source.is_some() && sent.source == now.source,
+        Part::Result => sent.result.is_some() && sent.result == now.result,
+        Part::Duration => sent.duration.is_some() && sent.duration == now.duration,
+        Part::Topic => sent.topic.is_some() && sent.topic == now.topic,
+        Part::Links => sent.related.as_ref().is_some_and(|related| sorted(related) == sorted(&now.related)),
+        // The block has its seal.
+        Part::Text => false,
+    }
+}
+
+/// The fields that this update makes other ones than they were left. `None` if it has none, as most have: they change the text only.
+pub(crate) fn to_send(update: &PhoneCallUpdate, left: &AsLeft) -> Option<SentFields> {
+    let date = update.date.as_ref().and_then(|date| date.parse().ok());
+    let sent = SentFields {
+        owner_id: update.owner_id.filter(|to| Some(*to) != left.owner_id),
+        date: date.filter(|to| Some(*to) != left.date),
+        result: update.result.clone().filter(|to| Some(to) != left.result.as_ref()),
+        source: update.source.clone().filter(|to| Some(to) != left.source.as_ref()),
+        related: update.related.clone().filter(|to| sorted(to) != sorted(&left.related)),
+        duration: update.duration.filter(|to| Some(*to) != left.duration),
+        topic: update.topic.filter(|to| Some(*to) != left.topic),
+    };
+    Some(sent).filter(|sent| *sent != SentFields::default() && !left.sent.contains(sent))
 }
 
 fn sorted(related: &[Related]) -> Vec<(&str, i64)> {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, Result, ensure};
 use harness::{
     Process, Stack,
-    build::{NUMBER, STARTED_AT, call, individual, recording, sellsy, tag, untag},
+    build::{After, NUMBER, STARTED_AT, call, individual, recording, sellsy, tag, untag, webhook},
     eventually, says,
 };
 use serde_json::{Value, json};
@@ -56,6 +56,31 @@ async fn log_with(stack: &Stack, call: i64, expected: (i64, &str)) -> Result<Val
     };
     let found = eventually(SOON, found).await;
     found.with_context(|| format!("{expected:?}: {:?}", stack.logs))
+}
+
+#[tokio::test]
+async fn a_topic_that_was_given_unheard_is_not_taken_for_a_persons() -> Result<()> {
+    let (stack, workers) = with_rules("rules_unheard", "[tags]\n\"VIP\" = { topic = \"support\" }\n").await?;
+    let (ledger, call) = (stack.ledger().await?, call(CLIENT).lasting(90).at_once());
+    let id = stack.sandbox.play(&call).await?;
+    log_with(&stack, id, (COMMERCIAL, "connected")).await?;
+    let without = stack.sandbox.call(id).await?;
+    // The change is carried out, and its answer never comes.
+    stack.sandbox.set_faults([sellsy("PUT /phone-calls/{id}").breaks(After).once()]).await?;
+    stack.sandbox.tag(id, &mut Value::Null, "VIP").await?;
+    log_with(&stack, id, (SUPPORT_TOPIC, "connected")).await?;
+    stack.sandbox.struck(SOON).await?;
+    // Before anybody looks, the tag is taken off again.
+    let later = jiff::Timestamp::now().as_second() + 2 * 86_400;
+    stack.sandbox.send([webhook("call.untagged", without).at(later)]).await?;
+    let settles = || async {
+        ledger.pauses_end().await.ok()?;
+        stack.delays_end().await.ok()?;
+        stack.sandbox.logs_of(id).await.ok()?.into_iter().find(|log| topic(log) == COMMERCIAL)
+    };
+    eventually(SOON, settles).await.with_context(|| format!("our own topic stays as a person's: {:?}", stack.logs))?;
+    drop(workers);
+    stack.down().await
 }
 
 #[tokio::test]
@@ -262,7 +287,7 @@ async fn a_missed_call_that_has_a_voicemail_after_all_is_logged() -> Result<()> 
     let mut data = stack.sandbox.call(id).await?;
     data["voicemail"] = json!("https://example.com/voicemail.mp3");
     let later = jiff::Timestamp::now().as_second() + 60;
-    stack.sandbox.send([harness::build::webhook("call.voicemail_left", data).at(later)]).await?;
+    stack.sandbox.send([webhook("call.voicemail_left", data).at(later)]).await?;
     let log = stack.sandbox.logged(id, SOON).await?;
     assert_eq!(result(&log), "msgvocal");
     assert_eq!(log["related"][0]["id"], 2001);
@@ -273,16 +298,16 @@ async fn a_missed_call_that_has_a_voicemail_after_all_is_logged() -> Result<()> 
     let mut again = stack.sandbox.call(voicemail).await?;
     again["voicemail"] = Value::Null;
     again["asset"] = Value::Null;
-    stack.sandbox.send([harness::build::webhook("call.ended", again).at(later)]).await?;
+    stack.sandbox.send([webhook("call.ended", again).at(later)]).await?;
     // The voicemail comes first, and then the end without it; no look-up of a card can decide the call.
     let lost = missed.clone().at_once().losing(&["call.created", "call.ended"]);
     let lost = stack.sandbox.play(&lost).await?;
     let end = stack.sandbox.call(lost).await?;
     let mut data = end.clone();
     data["voicemail"] = json!("https://example.com/voicemail.mp3");
-    stack.sandbox.send([harness::build::webhook("call.voicemail_left", data).at(later)]).await?;
+    stack.sandbox.send([webhook("call.voicemail_left", data).at(later)]).await?;
     ledger.line_that(lost, SOON, |line| line.reason().contains("not been resolved yet")).await?;
-    stack.sandbox.send([harness::build::webhook("call.ended", end).at(later - 60)]).await?;
+    stack.sandbox.send([webhook("call.ended", end).at(later - 60)]).await?;
     stack.sandbox.logged(lost, SOON).await?;
     let none = stack.sandbox.play(&missed.at_once().after(30, recording())).await?;
     ledger.line_that(none, SOON, |line| line.reason().contains("inbound and not answered")).await?;

@@ -240,3 +240,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_fields_that_become_other_ones_are_noted_before_they_are_sent() {
+    let related = vec![Related { kind: RecordKind::Individual, id: 7 }];
+    let left = AsLeft { topic: Some(41), duration: Some(90), related: related.clone(), ..AsLeft::default() };
+    let update = |topic, duration| PhoneCallUpdate {
+        topic: Some(topic),
+        duration: Some(duration),
+        related: Some(related.clone()),
+        description: Some("another".into()),
+        ..PhoneCallUpdate::default()
+    };
+    assert_eq!(to_send(&update(41, 90), &left), None, "the text has its seal");
+    let sent = to_send(&update(42, 90), &left).unwrap();
+    assert_eq!(sent, SentFields { topic: Some(42), ..SentFields::default() });
+    // What is noted already needs no other statement.
+    let noted = AsLeft { sent: vec![sent.clone()], ..left };
+    assert_eq!(to_send(&update(42, 90), &noted), None);
+    let stands = |topic| AsLeft { topic: Some(topic), ..AsLeft::default() };
+    assert!(is_as_sent(Part::Topic, &sent, &stands(42)));
+    assert!(!is_as_sent(Part::Topic, &sent, &stands(43)), "a person's");
+    assert!(!is_as_sent(Part::Duration, &sent, &stands(42)), "it was not sent");
+}

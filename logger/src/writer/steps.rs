@@ -4,11 +4,14 @@ use std::time::Instant;
 
 use base::error::{Code, Error, Result};
 use ledger::{
-    calls::{self, CallRow, Links, Log, Written},
+    calls::{self, AsLeft, CallRow, Links, Log, Written},
     form::LogForm,
     timeline::{Entry, SellsyLog, What},
 };
-use vendors::sellsy::{Field, WriteError, wire::PhoneCallCreate};
+use vendors::sellsy::{
+    Field, WriteError,
+    wire::{PhoneCallCreate, PhoneCallUpdate},
+};
 
 use super::{
     Draft, Work, Writer, Wrote,
@@ -154,7 +157,7 @@ impl Writer {
             (Some(_), Some(left)) => Some(left.clone()),
             (Some(_), None) => calls::as_left(&self.database.client().await?, work.row.call_id).await?,
         };
-        let left = left.filter(|left| Some(&*left.digest) == digest);
+        let mut left = left.filter(|left| Some(&*left.digest) == digest);
         let mut text = None;
         loop {
             let log = PhoneCallCreate {
@@ -173,6 +176,7 @@ impl Writer {
                 // Sellsy would cut it, and with it what a person has written.
                 Err(refusal)
             } else {
+                self.note_sent(work, &merged.update, left.as_mut()).await?;
                 let (stands, check) = (draft.stands.as_ref(), self.before_write(work, form));
                 let answer = self.forms.update(form, id, &merged.update, stands, &check).await;
                 remember(work, &answer);
@@ -197,6 +201,18 @@ impl Writer {
                 answer => return Ok(answer.map(drop)),
             }
         }
+    }
+
+    /// Before a field becomes another one: if the answer never comes, what stands there is ours all the same.
+    async fn note_sent(&self, work: Work<'_>, update: &PhoneCallUpdate, left: Option<&mut AsLeft>) -> Result<()> {
+        let Some(left) = left else { return Ok(()) };
+        let Some(sent) = people::to_send(update, left) else { return Ok(()) };
+        left.sent.push(sent);
+        let client = self.database.client().await?;
+        if calls::note_sent(&client, work.claim.lease, work.row.call_id, left).await? {
+            return Ok(());
+        }
+        Err(Error::retry(Code::CallBusy, "the lease ran out before the log could be written"))
     }
 
     /// Gives the log another owner, a shorter text, or no topic, after Sellsy has refused what it had. False if there is no other.

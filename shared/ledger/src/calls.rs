@@ -35,7 +35,7 @@ mod writing;
 
 pub use super::snapshot::Snapshot;
 pub use absent::{LineInsights, insights_by_line, may_have_lost_insights, note_absent_insights};
-pub use as_left::{AsLeft, Part, as_left, to_change};
+pub use as_left::{AsLeft, Part, SentFields, as_left, to_change};
 pub use by_hand::{NotAsked, NotMoved, hurry, relink, write_again};
 pub use deciding::{Decide, decide_and_claim};
 pub use entering::{all_entered, any_to_enter, enter};
@@ -51,8 +51,8 @@ pub use taking::{CARD_DECIDES_FOR, JustDecided, Take, Taken, TakenAndClaimed, ap
 pub use walk::{lines_since, since};
 use writing::WAITS;
 pub use writing::{
-    Claimed, Claiming, FIRST_WITHIN, Lease, Record, Sent, Written, abandon, claim, is_free, look, nothing_due, put_off,
-    record_gone, record_intent, record_links_refused, record_written, release,
+    Claimed, Claiming, FIRST_WITHIN, Lease, Record, Sent, Written, abandon, claim, is_free, look, note_sent,
+    nothing_due, put_off, record_gone, record_intent, record_links_refused, record_written, release,
 };
 
 /// Whether the data of this call were deleted.

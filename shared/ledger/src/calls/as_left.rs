@@ -35,6 +35,29 @@ pub struct AsLeft {
     /// What a person has changed, so that it is the person's from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub theirs: Vec<Part>,
+    /// What was sent since, and nobody knows whether it was carried out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<SentFields>,
+}
+
+/// The fields of an update, as far as they were to become other ones.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SentFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<CallResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<CallSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related: Option<Vec<Related>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<i64>,
 }
 
 /// A part of a log that a person can change.

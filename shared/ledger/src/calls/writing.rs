@@ -325,6 +325,14 @@ pub async fn record_intent(client: &Client, lease: Lease, call_id: CallId, form:
     Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &form.as_str(), &LEASE_S]).await? == 1)
 }
 
+/// Notes what is about to be sent, so that what then stands there is not taken for a person's change if the answer never comes. False if the
+/// lease ran out.
+pub async fn note_sent(client: &Client, lease: Lease, call_id: CallId, left: &AsLeft) -> Result<bool> {
+    let sql = "update logs_as_left set log = $3
+                where call_id = $1 and exists (select from calls where call_id = $1 and lease = $2 and lease_until > now())";
+    Ok(client.prepared_execute(sql, &[&call_id.0, &lease.0, &Json(left)]).await? == 1)
+}
+
 /// What is in Sellsy now.
 #[derive(Clone, Debug)]
 pub struct Written {
