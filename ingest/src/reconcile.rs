@@ -50,6 +50,11 @@ pub fn earliest(now: Timestamp) -> Timestamp {
     now.to_zoned(TimeZone::UTC).checked_sub(6.months()).map_or(now, |then| then.timestamp())
 }
 
+/// A view is dated by its request: what changed between request and answer must count as newer.
+fn dated(asked_at: Option<Timestamp>) -> Timestamp {
+    asked_at.unwrap_or_else(Timestamp::now)
+}
+
 #[derive(Clone)]
 pub struct Reconciler {
     pub database: Database,
@@ -119,8 +124,7 @@ impl Reconciler {
     pub async fn step(&self, walk: &mut Walk) -> Result<bool> {
         let Some(place) = walk.next.clone() else { return Ok(false) };
         let (listing, asked_at) = self.aircall.calls(place.from, walk.until.as_second(), place.page.as_deref()).await?;
-        // A view is dated by its request: what changed between request and answer must count as newer.
-        let asked_at = asked_at.unwrap_or_else(Timestamp::now);
+        let asked_at = dated(asked_at);
         let calls = &listing.items;
         walk.tally.listed += calls.len() as u64;
         self.handle_page(calls, asked_at, walk).await?;
@@ -128,6 +132,17 @@ impl Reconciler {
         walk.last_started = last.map_or(walk.last_started, |last| last.max(walk.last_started));
         walk.next = place.after(last.map(Timestamp::as_second), listing.meta.next_page_link.as_deref());
         Ok(walk.next.is_some())
+    }
+
+    /// Calls that a list does not have, one by one.
+    async fn look_at(&self, ids: &[i64], walk: &mut Walk) -> Result<()> {
+        for id in ids {
+            if let Some((call, asked_at)) = self.aircall.call_dated(CallId(*id)).await? {
+                walk.tally.listed += 1;
+                self.handle_page(&[call], dated(asked_at), walk).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn handle_page(&self, calls: &[Call], asked_at: Timestamp, walk: &mut Walk) -> Result<()> {

@@ -20,14 +20,14 @@ use ledger::form::LogForm;
 use serde_json::{Value, json};
 use vendors::{
     api::LastCheck,
-    proven::Answers,
+    proven::{Answers, Breaks, Tags},
     sellsy::{
         Sellsy, WriteError,
         wire::{CommentCreate, Page, PhoneCall, PhoneCallCreate, PhoneCallUpdate, Related},
     },
 };
 
-use crate::marker;
+use crate::{block, marker};
 
 /// How long a refusal of phone calls is assumed to hold.
 const REMEMBER: Duration = Duration::from_secs(300);
@@ -147,7 +147,19 @@ impl Forms {
         last_check: &impl LastCheck,
     ) -> Result<Option<PhoneCall>, WriteError> {
         match (form, &update.description) {
-            (LogForm::PhoneCall, _) => self.sellsy.update_phone_call(id, update, stands, last_check).await,
+            (LogForm::PhoneCall, _) => {
+                // Where all is sent, a text that came back as HTML goes back as the text that it was.
+                let is_html = self
+                    .proven()
+                    .await
+                    .texts
+                    .is_some_and(|texts| texts.breaks == Breaks::Html || texts.tags == Tags::Escaped);
+                let as_text = stands.filter(|_| is_html).map(|stands| PhoneCall {
+                    description: stands.description.as_deref().map(block::without_html),
+                    ..stands.clone()
+                });
+                self.sellsy.update_phone_call(id, update, as_text.as_ref().or(stands), last_check).await
+            }
             (LogForm::Comment, Some(text)) => {
                 let comment = self.sellsy.update_comment(id, text, last_check).await?;
                 Ok(comment.map(PhoneCall::from))

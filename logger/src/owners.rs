@@ -83,8 +83,7 @@ impl Owners {
         };
         let staffs = self.staffs(email.as_deref()).await?;
         let agent = id.or_else(|| email.and_then(|email| staffs.by_email.get(&email).copied()));
-        let refused = |id: i64| self.known(|known| known.refused.get(&id).is_some_and(|at| at.elapsed() < KEEP));
-        choose([agent, record_owner, self.default], &staffs.ids, refused).ok_or_else(|| {
+        choose([agent, record_owner, self.default], &staffs.ids, |id| self.is_refused(id)).ok_or_else(|| {
             let message =
                 "neither the agent's e-mail nor the record's owner names a Sellsy staff: set SELLSY_DEFAULT_OWNER_ID";
             Error::park(Code::SellsyNoOwner, message)
@@ -99,6 +98,10 @@ impl Owners {
     /// Sellsy has refused this owner.
     pub fn refused(&self, owner: i64) {
         self.known(|known| known.refused.insert(owner, Instant::now()));
+    }
+
+    pub fn is_refused(&self, owner: i64) -> bool {
+        self.known(|known| known.refused.get(&owner).is_some_and(|at| at.elapsed() < KEEP))
     }
 
     /// For the card. A card without the owner's name is no reason to log nothing.

@@ -264,6 +264,16 @@ pub(crate) async fn newest(client: &Client, since: Timestamp) -> anyhow::Result<
     Ok(client.query_opt(&sql, &[&since]).await?.map(|row| CallId(row.get(0))))
 }
 
+/// The newest calls that have come in since then, with the other party's number as Aircall sends it.
+pub(crate) async fn since(client: &Client, since: Timestamp) -> anyhow::Result<Vec<(CallId, Option<String>)>> {
+    let at = "case when erased_at is null then created_at end";
+    let sql = format!(
+        "select call_id, snapshot->>'raw_digits' from calls where {at} > $1 and call_id > 0 order by {at} desc limit 50"
+    );
+    let rows = client.query(&sql, &[&since]).await?;
+    Ok(rows.iter().map(|row| (CallId(row.get(0)), row.get(1))).collect())
+}
+
 /// Whether it is over, as far as is known.
 pub(crate) async fn has_ended(client: &Client, call: CallId) -> anyhow::Result<bool> {
     let sql = "select coalesce(snapshot->>'ended_at' is not null or snapshot->>'status' = 'done', false)

@@ -16,29 +16,45 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use base::{db::Database, say, settings::Settings, tell};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::SignedDuration;
 use ledger::resolution::RecordRef;
 use serde_json::{Value, json};
 use vendors::{
     aircall::Aircall,
     budget::{Lane, Role},
-    proven::{self, Account, Answers},
+    proven::{self, Account, Answers, Page},
     sellsy::Sellsy,
     sent,
 };
 
-use crate::{audit::Deed, relink::record, table};
+use crate::{arguments, audit::Deed, relink::record, table};
 
-pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge prove\n  callbridge prove --write contact:4001\n  callbridge prove --card\n  \
+pub(crate) const EXAMPLES: &str = "Examples:\n  callbridge prove\n  callbridge prove --write contact:4001\n  callbridge prove --card \"+33 6 39 98 41 07\"\n  \
      callbridge prove --kept --json\n  callbridge prove --forget\n\n\
      It is safe on an account in use: without --write and --card it only reads. The answers are kept, and workers go by them within seconds. Exit \
      code 0 if all that was asked is settled, otherwise 1. docs/prove.md says what each answer changes.";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Opened {
-    Yes,
-    No,
+/// The kinds of pages that a person has seen behind their links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Opened(Vec<String>);
+
+impl Opened {
+    fn page(&self, of: &str) -> Page {
+        if self.0.iter().any(|one| one == of || one == "all") { Page::There } else { Page::Missing }
+    }
+}
+
+/// Reads `contact,company`, `all` or `none`.
+fn opened(text: &str) -> Result<Opened, String> {
+    const WORDS: [&str; 6] = ["individual", "company", "contact", "opportunity", "all", "none"];
+    let words: Vec<String> = text.split(',').map(|word| word.trim().to_lowercase()).collect();
+    let is_known = words.iter().all(|word| WORDS.contains(&word.as_str()));
+    if is_known {
+        Ok(Opened(words))
+    } else {
+        Err("write all, none, or those that do: individual,company,contact,opportunity".into())
+    }
 }
 
 #[derive(Args)]
@@ -46,14 +62,14 @@ pub(crate) struct Arguments {
     /// Also write a test log on this record, read it, change it and delete it again: individual:2005, company:3001 or contact:4001
     #[arg(long, value_name = "RECORD", value_parser = record, conflicts_with_all = ["kept", "forget"])]
     write: Option<RecordRef>,
-    /// Also wait for a call, and show test cards to the agent whose phone rings
-    #[arg(long, conflicts_with_all = ["kept", "forget"])]
-    card: bool,
+    /// Also wait for a call from this number, and show test cards to the agent whose phone rings
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true, conflicts_with_all = ["kept", "forget"])]
+    card: Option<String>,
     /// For how long to wait for the call, and then for its end
     #[arg(long, default_value = "10m", requires = "card")]
     wait: SignedDuration,
-    /// Whether the links that this command has shown before open the right pages
-    #[arg(long, conflicts_with_all = ["kept", "forget"])]
+    /// Which of the links that this command has shown before open the right page: all, none, or individual,company,contact,opportunity
+    #[arg(long, value_name = "KINDS", value_parser = opened, conflicts_with_all = ["kept", "forget"])]
     links_open: Option<Opened>,
     /// Only show what was found before
     #[arg(long)]
@@ -72,7 +88,7 @@ impl Arguments {
             return None;
         }
         let write = self.write.as_ref().map(|record| format!("{}:{}", record.kind, record.id));
-        Some(Deed::of_account("prove", json!({ "write": write, "card": self.card, "forget": self.forget })))
+        Some(Deed::of_account("prove", json!({ "write": write, "card": self.card.is_some(), "forget": self.forget })))
     }
 }
 
@@ -107,6 +123,8 @@ struct Asked<'a> {
     database: &'a Database,
     sellsy: Sellsy,
     aircall: Aircall,
+    /// What earlier runs have found.
+    before: (Answers, Answers),
 }
 
 impl Asked<'_> {
@@ -126,12 +144,19 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
     let role = || Role::Guest("prove");
     let sellsy = Sellsy::new(&settings.sellsy, database, role()).context("the client for Sellsy")?;
     let aircall = Aircall::new(&settings.aircall, database, role()).context("the client for Aircall")?;
-    let asked =
-        Asked { settings, database, sellsy: sellsy.on(Lane::Interactive), aircall: aircall.on(Lane::Interactive) };
+    let client = database.client().await?;
+    let (of_sellsy, _) = Account::of_sellsy(&settings.sellsy).answers(&client).await?;
+    let (of_aircall, _) = Account::of_aircall(&settings.aircall).answers(&client).await?;
+    drop(client);
+    // Cards are of use during the call only; everything else leaves calls and logs their turn.
+    let (sellsy, aircall) = (sellsy.on(Lane::Bulk), aircall.on(Lane::Interactive));
+    let asked = Asked { settings, database, sellsy, aircall, before: (of_sellsy, of_aircall) };
     if arguments.forget {
         let forgotten = proven::forget(&database.client().await?).await?;
         asked.aircall.apply_limit(None).await?;
-        say!("{forgotten} answers are forgotten. Workers do as if nobody had asked, within seconds.");
+        say!(
+            "{forgotten} answers are forgotten. Workers do as if nobody had asked, within seconds; with the rate of their settings after a restart."
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let (open, requests) = if arguments.kept {
@@ -160,17 +185,18 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
 
 async fn ask(asked: &Asked<'_>, arguments: &Arguments) -> anyhow::Result<Vec<Open>> {
     let mut found = Found::default();
+    let number = arguments.card.as_ref().map(|number| arguments::number(asked.settings, number)).transpose()?;
     tell!("Reading, at most {} requests to Sellsy and 1 to Aircall ...", reads::MOST_REQUESTS);
-    reads::all(asked, arguments.links_open, &mut found).await?;
+    reads::all(asked, arguments.links_open.as_ref(), &mut found).await?;
     asked.keep(&found).await?;
     if let Some(record) = &arguments.write {
         tell!("Writing a test log on {}:{}, which is deleted again ...", record.kind, record.id);
         writes::all(asked, record, &mut found).await?;
         asked.keep(&found).await?;
     }
-    if arguments.card {
+    if let Some(number) = &number {
         let wait = Duration::try_from(arguments.wait).unwrap_or_default();
-        cards::all(asked, wait, &mut found).await?;
+        cards::all(asked, number, wait, &mut found).await?;
         asked.keep(&found).await?;
     }
     Ok(found.open)
@@ -208,7 +234,7 @@ fn print(told: &[told::Told], open: &[Open], requests: Option<(u32, u32)>, argum
             "callbridge prove --write RECORD settles what writing a log does, on a record that you name: contact:4001."
         );
     }
-    if !arguments.card && !is_settled("card") {
-        say!("callbridge prove --card settles how Aircall takes cards, during a call of yours.");
+    if arguments.card.is_none() && !is_settled("card") {
+        say!("callbridge prove --card NUMBER settles how Aircall takes cards, during a call of yours.");
     }
 }

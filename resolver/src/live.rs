@@ -37,9 +37,7 @@ pub(crate) async fn candidates(
             add(&mut found, listed);
         }
     }
-    // By its last digits only: it is not a number that has other spellings today.
-    let by_digits = searched.contains(&Spelling::Significant);
-    if let Some(former) = number.former_digits().filter(|_| by_digits && is_nobody(&found)) {
+    if let Some(former) = number.former_digits().filter(|_| !searched.is_empty() && is_nobody(&found)) {
         for listed in search(sellsy, &former, number, regions).await? {
             add(&mut found, listed);
         }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use base::ids::Stage;
 use harness::{
     CallRow, Process, RECONCILED, Stack,
-    build::{Call, aircall, call, tag, webhook},
+    build::{Call, aircall, call, tag, untag, webhook},
     eventually, says,
 };
 use reqwest::Method;
@@ -245,6 +245,21 @@ async fn what_single_lost_webhooks_said_is_made_up_for() -> Result<()> {
 }
 
 /// A message of reconciliation may be lost like every other, before anything of it is stored: with a queue, or in the last second of a ledger.
+#[tokio::test]
+async fn what_a_webhook_of_a_long_call_said_is_made_up_for() -> Result<()> {
+    let (stack, workers) = reconciling("reconcile_long").await?;
+    // Aircall lists calls by their start, and the first turn alone begins a day ago.
+    turns(&stack, 2).await?;
+    // It lasted three hours, and ended long enough ago for its webhooks to have come.
+    let long = call(CLIENT).lasting(10_800).started_at(now_s() - 10_800 - 900);
+    let long = long.after(2, tag("VIP")).after(4, untag("VIP")).losing(&["call.untagged"]);
+    let id = stack.sandbox.play(&long).await?;
+    stack.sandbox.log_of(id, SOON, says(&["VIP"])).await.context("the tag")?;
+    stack.sandbox.log_of(id, SOON, |log| !says(&["VIP"])(log)).await.context("the tag was taken off")?;
+    drop(workers);
+    stack.down().await
+}
+
 #[tokio::test]
 async fn what_was_brought_in_and_lost_is_brought_in_again() -> Result<()> {
     let (mut stack, mut workers) = reconciling("brought").await?;

@@ -4,7 +4,8 @@
 //! One replica at a time (an advisory lock on a connection of its own, as for the phone directory), and only when the last
 //! turn of any replica is long enough ago. The window of a turn begins an hour before the end of the last one, or at the
 //! start of the earliest call that was still open then; that of the very first turn begins a day ago. So an outage of any
-//! length is made up for. Nothing else in ingest waits for this: without a credential for Aircall, or while Aircall is
+//! length is made up for. A call that began before the window is asked for by its id in the hour after its end, one request a turn: its late
+//! tags and notes come then. Nothing else in ingest waits for this: without a credential for Aircall, or while Aircall is
 //! unavailable, webhooks are accepted as always.
 
 use std::time::Duration;
@@ -88,6 +89,9 @@ impl Turns {
         while self.reconciler.step(&mut walk).await? {
             reconciliation::reach(client, NAME, walk.reached()).await?;
         }
+        // Aircall lists calls by their start: of a long one, what came after its end would be looked at once only.
+        let long = reconciliation::long_calls(client, since, now - OVERLAP).await?;
+        self.reconciler.look_at(&long, &mut walk).await?;
         let next_since = walk.reached().min(now - OVERLAP).max(now - FARTHEST);
         reconciliation::end(client, NAME, next_since).await?;
         let (listed, brought) = (walk.tally.listed, walk.tally.brought_in());

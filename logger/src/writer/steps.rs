@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use base::error::{Code, Error, Result};
 use ledger::{
-    calls::{self, AsLeft, CallRow, Links, Log, Written},
+    calls::{self, AsLeft, CallRow, Links, Log, SentFields, Written},
     form::LogForm,
     timeline::{Entry, SellsyLog, What},
 };
@@ -34,8 +34,8 @@ impl Writer {
         // Also if nobody else can own a log: the names of the staff, which cards show, are kept on the way.
         let owner = self.owners.of(agent, ready.record.owner_id).await;
         match self.forms.proven().await.only_owner() {
-            Some(only) => Ok(only),
-            None => owner,
+            Some(only) if !self.owners.is_refused(only) => Ok(only),
+            _ => owner,
         }
     }
 
@@ -176,10 +176,17 @@ impl Writer {
                 // Sellsy would cut it, and with it what a person has written.
                 Err(refusal)
             } else {
-                self.note_sent(work, &merged.update, left.as_mut()).await?;
+                let noted = self.note_sent(work, &merged.update, left.as_mut()).await?;
                 let (stands, check) = (draft.stands.as_ref(), self.before_write(work, form));
                 let answer = self.forms.update(form, id, &merged.update, stands, &check).await;
                 remember(work, &answer);
+                // It was surely not carried out: from now on that value would be a person's.
+                if let (Some(noted), Some(left), Err(WriteError::Refused(..) | WriteError::Missing)) =
+                    (noted, left.as_mut(), &answer)
+                {
+                    left.sent.retain(|sent| *sent != noted);
+                    self.keep_sent(work, left).await?;
+                }
                 answer
             };
             match answer {
@@ -204,10 +211,20 @@ impl Writer {
     }
 
     /// Before a field becomes another one: if the answer never comes, what stands there is ours all the same.
-    async fn note_sent(&self, work: Work<'_>, update: &PhoneCallUpdate, left: Option<&mut AsLeft>) -> Result<()> {
-        let Some(left) = left else { return Ok(()) };
-        let Some(sent) = people::to_send(update, left) else { return Ok(()) };
-        left.sent.push(sent);
+    async fn note_sent(
+        &self,
+        work: Work<'_>,
+        update: &PhoneCallUpdate,
+        left: Option<&mut AsLeft>,
+    ) -> Result<Option<SentFields>> {
+        let Some(left) = left else { return Ok(None) };
+        let Some(sent) = people::to_send(update, left) else { return Ok(None) };
+        left.sent.push(sent.clone());
+        self.keep_sent(work, left).await?;
+        Ok(Some(sent))
+    }
+
+    async fn keep_sent(&self, work: Work<'_>, left: &AsLeft) -> Result<()> {
         let client = self.database.client().await?;
         if calls::note_sent(&client, work.claim.lease, work.row.call_id, left).await? {
             return Ok(());

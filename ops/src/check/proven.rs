@@ -24,18 +24,22 @@ pub(super) async fn findings(settings: &Settings, database: Option<&Database>) -
 async fn judged(client: &Client, settings: &Settings) -> Result<Vec<Verdict>> {
     let accounts = [Account::of_sellsy(&settings.sellsy), Account::of_aircall(&settings.aircall)];
     let [sellsy, aircall] = &accounts;
-    let ((sellsy_answers, since), (aircall_answers, _)) =
+    let ((of_sellsy, asked_sellsy), (of_aircall, asked_aircall)) =
         (sellsy.answers(client).await?, aircall.answers(client).await?);
-    if since.is_none() {
-        let of_others = sellsy.has_others(client).await? || aircall.has_others(client).await?;
-        return Ok(vec![if of_others {
-            Verdict::warning(texts::PROVEN_ELSEWHERE, texts::PROVE_AGAIN)
-        } else {
-            Verdict::ok(texts::NOTHING_PROVEN)
-        }]);
+    let mut found = judge(settings, &of_sellsy, &of_aircall);
+    for (account, asked) in [(sellsy, asked_sellsy), (aircall, asked_aircall)] {
+        if asked.is_none() && account.has_others(client).await? {
+            found.push(Verdict::warning(
+                texts::PROVEN_ELSEWHERE.with([name(account.vendor.as_str())]),
+                texts::PROVE_AGAIN,
+            ));
+        }
     }
-    let warnings = judge(settings, &sellsy_answers, &aircall_answers);
-    Ok(if warnings.is_empty() { vec![Verdict::ok(texts::PROVEN_FITS)] } else { warnings })
+    if found.is_empty() {
+        let asked = asked_sellsy.is_some() || asked_aircall.is_some();
+        found.push(Verdict::ok(if asked { texts::PROVEN_FITS } else { texts::NOTHING_PROVEN }));
+    }
+    Ok(found)
 }
 
 /// What is set otherwise than the accounts are.

@@ -78,7 +78,7 @@ base::sentences! {
     // Prove
     NOTHING_PROVEN: "nothing was asked yet; `callbridge prove` finds out what no document says", "rien n’a encore été demandé ; `callbridge prove` trouve ce qu’aucun document ne dit";
     PROVEN_FITS: "the settings fit it", "les réglages y correspondent";
-    PROVEN_ELSEWHERE: "what is kept was found on other accounts, and counts no more", "ce qui est gardé a été trouvé sur d’autres comptes, et ne compte plus";
+    PROVEN_ELSEWHERE: "what is kept of {0} was found on another account, and counts no more", "ce qui est gardé de {0} a été trouvé sur un autre compte, et ne compte plus";
     PROVE_AGAIN: "run `callbridge prove` again", "relancez `callbridge prove`";
     PROVEN_UNREAD: "it could not be read: {0}", "illisible : {0}";
     RATE_ABOVE: "{0} is {1}, Aircall allows {2} requests in a minute; no more are sent", "{0} vaut {1}, Aircall permet {2} requêtes par minute ; il n’en part pas plus";

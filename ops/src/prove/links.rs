@@ -25,7 +25,8 @@ struct Leads {
 
 pub(super) async fn all(
     addresses: &[(&'static str, String)],
-    opened: Option<Opened>,
+    opened: Option<&Opened>,
+    before: Option<&BTreeMap<String, Page>>,
     found: &mut Found,
 ) -> anyhow::Result<()> {
     if addresses.is_empty() {
@@ -43,29 +44,31 @@ pub(super) async fn all(
             }
         }
     }
-    if pages.values().any(|page| *page == Page::Unknown) {
-        let is_asked = Asker::new(false).can_ask();
-        if opened.is_none() {
-            tell!(
-                "Where these links lead cannot be seen without signing in. Open them in a browser in which you have:"
-            );
-            for (of, address) in addresses.iter().filter(|(of, _)| pages.get(*of) == Some(&Page::Unknown)) {
-                tell!("  {of}: {address}");
+    // What a person has seen counts as long as nothing else is seen.
+    let seen = |of: &str| before.and_then(|before| before.get(of)).copied().filter(|page| *page != Page::Unknown);
+    let unknown: Vec<&(&str, String)> =
+        addresses.iter().filter(|(of, _)| pages.get(*of) == Some(&Page::Unknown)).collect();
+    let asker = Asker::new(false);
+    if !unknown.is_empty() && opened.is_none() && !unknown.iter().all(|(of, _)| seen(of).is_some()) {
+        tell!("Where these links lead cannot be seen without signing in. Open them in a browser in which you have:");
+        unknown.iter().for_each(|(of, address)| tell!("  {of}: {address}"));
+    }
+    for (of, _) in unknown {
+        let page = match (opened, seen(of)) {
+            (Some(opened), _) => Some(opened.page(of)),
+            (None, Some(page)) => Some(page),
+            (None, None) if asker.can_ask() => {
+                let yes = asker.yes(&format!("Does the link to the {of} show it?"), true)?;
+                Some(if yes { Page::There } else { Page::Missing })
             }
-        }
-        let opened = match opened {
-            None if is_asked => {
-                let yes = Asker::new(false).yes("Does each of them show what it names?", true)?;
-                Some(if yes { Opened::Yes } else { Opened::No })
-            }
-            opened => opened,
+            (None, None) => None,
         };
-        match opened {
-            Some(opened) => {
-                let page = if opened == Opened::Yes { Page::There } else { Page::Missing };
-                pages.values_mut().filter(|page| **page == Page::Unknown).for_each(|unknown| *unknown = page);
-            }
-            None => found.open("links", "open them, then run callbridge prove --links-open yes, or no"),
+        match page {
+            Some(page) => _ = pages.insert((*of).to_owned(), page),
+            None => found.open(
+                "links",
+                format!("open that of the {of}; --links-open names those that show the right page, or none"),
+            ),
         }
     }
     found.sellsy.links = Some(pages);
@@ -88,7 +91,9 @@ async fn look(client: &Client, address: &str) -> Result<Page, String> {
         return Ok(judge(&there, &nowhere, &nowhere));
     }
     let query = leads(client, &on_its_host(QUERY_FORM)?).await?;
-    Ok(judge(&there, &nowhere, &query))
+    // The home page is there on every host.
+    let home = leads(client, &on_its_host("/")?).await?;
+    Ok(judge(&there, &nowhere, if query == home { &nowhere } else { &query }))
 }
 
 async fn leads(client: &Client, address: &str) -> Result<Leads, String> {

@@ -14,8 +14,10 @@ use super::{Asked, Found, Opened, choose, links};
 
 /// Records of each kind are read from so many pages at most, until one is shorter than its limit.
 const PAGES: usize = 3;
-/// Numbers that are searched for: one of each spelling in which people have typed them, and one of none; of contacts, and of others.
-const SAMPLES: usize = 6;
+/// Numbers that are searched for: one of each spelling in which people have typed them in each field, and one of none; of contacts, and of others.
+const SAMPLES: usize = 8;
+/// With fewer that nothing finds, it is not known whether anything could be found.
+const ENOUGH: usize = 3;
 /// A caller whom the directory does not know is searched for in so many spellings at most, a request each; and filtered for in so many, two
 /// requests each.
 const MOST_SEARCHES: usize = 3;
@@ -47,7 +49,7 @@ struct Pages {
     is_short: bool,
 }
 
-pub(super) async fn all(asked: &Asked<'_>, opened: Option<Opened>, found: &mut Found) -> anyhow::Result<()> {
+pub(super) async fn all(asked: &Asked<'_>, opened: Option<&Opened>, found: &mut Found) -> anyhow::Result<()> {
     let rate = asked.aircall.quota().await;
     found.aircall.rate = found.take("rate", rate);
     let quota = asked.sellsy.quota().await;
@@ -85,7 +87,7 @@ pub(super) async fn all(asked: &Asked<'_>, opened: Option<Opened>, found: &mut F
     let first = asked.sellsy.opportunities_page(&json!({}), None, vendors::sellsy::Order::Asc).await;
     let opportunity = found.take("links", first).and_then(|page| page.data.first().map(|opportunity| opportunity.id));
     addresses.extend(opportunity.map(|id| ("opportunity", asked.settings.sellsy.links.opportunity(id))));
-    links::all(&addresses, opened, found).await
+    links::all(&addresses, opened, asked.before.0.links.as_ref(), found).await
 }
 
 async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Pages> {
@@ -93,8 +95,9 @@ async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Pages> {
     let mut was_short = false;
     for _ in 0..=PAGES {
         let page = page(asked, kind, offset.as_deref()).await?;
-        // After a page with fewer rows than its limit there should be none.
-        all.is_short |= was_short && !page.data.is_empty();
+        // After a page with fewer rows than its limit there should be none. An endpoint that shows a page again has no more either.
+        let is_new = |row: &Row| all.rows.iter().all(|known| known.id != row.id);
+        all.is_short |= was_short && page.data.iter().any(is_new);
         was_short = page.pagination.limit.is_some_and(|limit| (page.data.len() as u64) + page.unreadable < limit);
         let is_over = page.data.is_empty() || all.is_short;
         offset = page.pagination.offset.as_ref().map(ToString::to_string);
@@ -133,9 +136,9 @@ async fn page(asked: &Asked<'_>, kind: Kind, offset: Option<&str>) -> Result<Pag
     })
 }
 
-/// One number of each spelling, and one that is written in none of them.
+/// One number of each spelling in each field, and one that is written in none of them.
 fn samples<'a>(rows: impl Iterator<Item = (Kind, &'a Row)>, region: phone::Region) -> Vec<Sample> {
-    let (mut samples, mut seen): (Vec<Sample>, HashSet<Option<Spelling>>) = (Vec::new(), HashSet::new());
+    let (mut samples, mut seen): (Vec<Sample>, HashSet<(&str, Option<Spelling>)>) = (Vec::new(), HashSet::new());
     // Sellsy's search leaves archived records out.
     for (kind, row) in rows.filter(|(_, row)| !row.is_archived) {
         for (field, text) in [("phone_number", &row.phone_number), ("mobile_number", &row.mobile_number)] {
@@ -145,7 +148,7 @@ fn samples<'a>(rows: impl Iterator<Item = (Kind, &'a Row)>, region: phone::Regio
                 continue;
             };
             let spelling = Spelling::typed(text, &only.number);
-            if samples.len() < SAMPLES && seen.insert(spelling) {
+            if samples.len() < SAMPLES && seen.insert((field, spelling)) {
                 samples.push(Sample { kind, id: row.id, field, number: only.number, spelling });
             }
         }
@@ -178,6 +181,9 @@ async fn phones(asked: &Asked<'_>, contacts: &[Sample], others: &[Sample], found
     // One that is typed in no spelling of ours cannot be found by an exact filter either.
     let rest = contacts.iter().zip(&found_by).filter(|(sample, by)| !is_covered(by) && sample.spelling.is_some());
     let rest: Vec<&Sample> = rest.map(|(sample, _)| sample).collect();
+    if chosen.is_empty() && samples.len() < ENOUGH {
+        return found.open("search", "it finds none of so few phone numbers: ask again when there are more records");
+    }
     found.sellsy.search = Some(chosen.clone());
     if contacts.is_empty() {
         return found.open("contact_filters", "no contact that was read has a phone number");
@@ -200,8 +206,9 @@ async fn phones(asked: &Asked<'_>, contacts: &[Sample], others: &[Sample], found
 /// By the search.
 async fn is_found(asked: &Asked<'_>, sample: &Sample, spelling: Spelling) -> Result<bool> {
     let kind = RecordKind::from(sample.kind.as_str().to_owned());
-    let (rows, _) = asked.sellsy.search(&spelling.of(&sample.number), &[kind]).await?;
-    Ok(rows.iter().any(|row| row.object.id == sample.id))
+    let (rows, is_full) = asked.sellsy.search(&spelling.of(&sample.number), &[kind]).await?;
+    // Of a number that hundreds have, it may be on a page that nobody sees.
+    Ok(is_full || rows.iter().any(|row| row.object.id == sample.id))
 }
 
 /// The spellings with which the filter of its field finds it; `None` if it finds somebody who has another number.

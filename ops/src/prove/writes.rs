@@ -1,14 +1,16 @@
 //! What only writing shows: a test log on a record that the user has named, which is deleted again, also if a run before this one has died.
 
-use base::error::{Error, Result};
+use std::sync::{Mutex, PoisonError};
+
+use base::error::{Code, Error, Result};
 use jiff::Timestamp;
 use ledger::resolution::RecordRef;
 use serde_json::json;
 use vendors::{
     proven::{Longest, Owner, Put},
     sellsy::{
-        WriteError,
-        wire::{CallResult, CallSource, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related, StaffStatus},
+        Field, WriteError,
+        wire::{CallResult, CallSource, PhoneCall, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related, StaffStatus},
     },
 };
 
@@ -20,22 +22,33 @@ const DURATION: u64 = 61;
 const LONGEST: usize = 40_000;
 /// The limit is found out as exactly as this.
 const EXACT: usize = 32;
+/// A text that every account should take.
+const SHORT: usize = 100;
+
+/// As many colleagues are tried as owners before all are taken to be refused.
+const OTHERS: usize = 3;
 
 pub(super) async fn all(asked: &Asked<'_>, record: &RecordRef, found: &mut Found) -> anyhow::Result<()> {
     let voids = asked.sellsy.voids_older_token().await;
     found.sellsy.new_token_voids = found.take("new_token_voids", voids);
     let related = Related { kind: RecordKind::from(record.kind.as_str().to_owned()), id: record.id };
     let now = asked.database.client().await?.now().await?;
-    let test = Test { asked, now, related };
+    let test = Test { asked, now, related, made: Mutex::default() };
     if let Err(e) = test.delete_all().await {
-        found.open("texts", format!("logs of that record cannot be searched: {}", e.message));
+        found.open(
+            "texts",
+            format!("logs of that record cannot be searched, or an earlier test log not deleted: {}", e.message),
+        );
         return Ok(());
     }
     test.ask(found).await;
-    if let Err(e) = test.delete_all().await {
+    let deleted = test.delete_all().await;
+    // What was found out counts, whatever becomes of the test log.
+    asked.keep(found).await?;
+    if let Err(e) = deleted {
         let kind = &test.related.kind;
         anyhow::bail!(
-            "the test log could not be deleted ({}): delete the logs that begin with \"{}\" on {kind} {} in Sellsy, or run this again",
+            "a test log could not be deleted ({}): delete the logs that begin with \"{}\" on {kind} {} in Sellsy, or run this again",
             e.message,
             texts::MARK,
             record.id
@@ -48,32 +61,36 @@ struct Test<'a> {
     asked: &'a Asked<'a>,
     now: Timestamp,
     related: Related,
+    /// The logs that were written: a search may not show them yet.
+    made: Mutex<Vec<i64>>,
 }
 
 impl Test<'_> {
     async fn ask(&self, found: &mut Found) {
-        let sellsy = &self.asked.sellsy;
-        let Some(own) = found.take("owner", sellsy.own_staff().await) else { return };
-        let id = match sellsy.create_phone_call(&self.log(own.id), &()).await {
+        let Some(own) = found.take("owner", self.asked.sellsy.own_staff().await) else { return };
+        let id = match self.write_log(own.id).await {
             Ok(made) => made.id,
             Err(e) => return found.open("texts", format!("the test log was not written: {}", reason(e))),
         };
-        let read = self.text(id).await;
-        if let Some(came_back) = found.take("texts", read) {
-            match texts::compare(&came_back.unwrap_or_default()) {
-                Some(texts) => found.sellsy.texts = Some(texts),
-                None => found.open("texts", "the text came back as another one"),
-            }
+        let stands = self.read(id).await;
+        let Some(stands) = found.take("texts", stands) else { return };
+        match texts::compare(stands.description.as_deref().unwrap_or_default()) {
+            Some(texts) => found.sellsy.texts = Some(texts),
+            None => found.open("texts", "the text came back as another one"),
         }
-        let put = self.put(id).await;
-        found.sellsy.put = found.take("put", put);
+        if stands.duration == Some(DURATION) {
+            let put = self.put(id).await;
+            found.sellsy.put = found.take("put", put);
+        } else {
+            found.open("put", "the duration of the test log came back as another one");
+        }
         let longest = self.longest(id).await;
         found.sellsy.description = found.take("description", longest);
         self.owner(own.id, found).await;
     }
 
-    fn log(&self, owner_id: i64) -> PhoneCallCreate {
-        PhoneCallCreate {
+    async fn write_log(&self, owner_id: i64) -> std::result::Result<PhoneCall, WriteError> {
+        let log = PhoneCallCreate {
             owner_id,
             date: self.now.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string(),
             result: CallResult::Connected,
@@ -82,11 +99,15 @@ impl Test<'_> {
             description: texts::sent(),
             duration: DURATION,
             topic: None,
-        }
+        };
+        let made = self.asked.sellsy.create_phone_call(&log, &()).await?;
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(made.id);
+        Ok(made)
     }
 
-    async fn text(&self, id: i64) -> Result<Option<String>> {
-        Ok(self.asked.sellsy.phone_call(id).await?.and_then(|log| log.description))
+    async fn read(&self, id: i64) -> Result<PhoneCall> {
+        let log = self.asked.sellsy.phone_call(id).await?;
+        log.ok_or_else(|| Error::park(Code::SellsyAnswer, "the test log is not there any more"))
     }
 
     /// Whether a field stays that a `PUT` leaves out.
@@ -94,18 +115,21 @@ impl Test<'_> {
         let text = format!("{}\nchanged", texts::sent());
         let change = PhoneCallUpdate { description: Some(text), ..PhoneCallUpdate::default() };
         self.asked.sellsy.put_phone_call(id, &change).await.map_err(error)?;
-        let stands = self.asked.sellsy.phone_call(id).await?;
-        let stays = stands.is_some_and(|log| log.duration == Some(DURATION));
-        Ok(if stays { Put::Partial } else { Put::Whole })
+        Ok(if self.read(id).await?.duration == Some(DURATION) { Put::Partial } else { Put::Whole })
     }
 
     async fn longest(&self, id: i64) -> Result<Longest> {
+        let mut fits = SHORT;
+        // Otherwise it is not the length that is refused.
+        if self.keeps(id, fits).await? != Kept::All {
+            return Err(Error::park(Code::SellsyAnswer, "a short text was not kept as it was sent"));
+        }
         match self.keeps(id, LONGEST).await? {
             Kept::All => return Ok(Longest { most: None, cuts: false }),
             Kept::Cut(most) => return Ok(Longest { most: Some(most), cuts: true }),
             Kept::Refused => {}
         }
-        let (mut fits, mut refused) = (texts::sent().chars().count(), LONGEST);
+        let mut refused = LONGEST;
         while refused - fits > EXACT {
             let middle = usize::midpoint(fits, refused);
             match self.keeps(id, middle).await? {
@@ -118,58 +142,66 @@ impl Test<'_> {
     }
 
     async fn keeps(&self, id: i64, length: usize) -> Result<Kept> {
-        // Without blanks and line breaks, of which something else may become. Some letters take two bytes, as in French.
-        let mark = format!("{}:", texts::MARK);
-        let text: String = mark.chars().chain("abcdefghié".chars().cycle()).take(length).collect();
-        let change = PhoneCallUpdate { description: Some(text), ..PhoneCallUpdate::default() };
+        let text = texts::of_length(length);
+        let change = PhoneCallUpdate { description: Some(text.clone()), ..PhoneCallUpdate::default() };
         match self.asked.sellsy.put_phone_call(id, &change).await {
             Ok(()) => {}
-            Err(WriteError::Refused(e, _)) if e.code == base::error::Code::SellsyRejected => return Ok(Kept::Refused),
+            Err(WriteError::Refused(e, field)) if is_about(&e, field, Field::Description) => return Ok(Kept::Refused),
             Err(e) => return Err(error(e)),
         }
-        let stands = self.text(id).await?.unwrap_or_default();
-        // An entity is one letter.
-        let stands = stands.replace("&eacute;", "é").replace("&nbsp;", " ").replace("<p>", "").replace("</p>", "");
-        let kept = stands.trim_end().chars().count();
-        Ok(if kept >= length { Kept::All } else { Kept::Cut(kept) })
+        let stands = self.read(id).await?.description.unwrap_or_default();
+        texts::kept(&text, &stands)
+            .ok_or_else(|| Error::park(Code::SellsyAnswer, "the text came back as another one"))
+            .map(|kept| if kept == length { Kept::All } else { Kept::Cut(kept) })
     }
 
-    /// Whether somebody else can own a log.
+    /// Whether somebody else can own a log. Of one colleague it may have other reasons that he cannot.
     async fn owner(&self, own: i64, found: &mut Found) {
         let Some(staffs) = found.take("owner", self.asked.sellsy.staffs().await) else { return };
         let is_able = |status: &Option<StaffStatus>| matches!(status, None | Some(StaffStatus::Ok));
-        let other = staffs.iter().find(|staff| staff.id != own && is_able(&staff.status));
-        let Some(other) = other else {
-            return found.open("owner", "Sellsy shows this client no other staff member");
-        };
-        match self.asked.sellsy.create_phone_call(&self.log(other.id), &()).await {
-            Ok(made) => {
-                let owner = made.owner.map(|owner| owner.id);
-                let is_other = owner == Some(other.id);
-                found.sellsy.owner = Some(if is_other { Owner::Anybody } else { Owner::Only { id: own } });
+        let others: Vec<_> =
+            staffs.iter().filter(|staff| staff.id != own && is_able(&staff.status)).take(OTHERS).collect();
+        // With nobody else there is nothing to ask.
+        let mut refused = 0;
+        for other in &others {
+            match self.write_log(other.id).await {
+                Ok(made) => match made.owner.map(|owner| owner.id) {
+                    Some(owner) if owner == other.id => {
+                        found.sellsy.owner = Some(Owner::Anybody);
+                        return;
+                    }
+                    Some(owner) if owner == own => refused += 1,
+                    _ => return found.open("owner", "the owner of the test log came back as another one"),
+                },
+                Err(WriteError::Refused(e, field))
+                    if e.code == Code::SellsyForbidden || is_about(&e, field, Field::Owner) =>
+                {
+                    refused += 1;
+                }
+                Err(e) => return found.open("owner", reason(e)),
             }
-            Err(WriteError::Refused(e, field)) if is_refusal(&e, field) => {
-                found.sellsy.owner = Some(Owner::Only { id: own });
-            }
-            Err(e) => found.open("owner", reason(e)),
+        }
+        if refused > 0 {
+            found.sellsy.owner = Some(Owner::Only { id: own });
         }
     }
 
-    /// All test logs of the record, also those of earlier runs.
+    /// All test logs of the record: those of this run, and what earlier ones have left.
     async fn delete_all(&self) -> Result<()> {
         let filters = json!({ "related_objects": [self.related] });
-        let (mut offset, mut ours) = (None::<String>, Vec::new());
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut offset, mut ours) = (None::<String>, made);
         loop {
             let page = self.asked.sellsy.phone_calls(&filters, offset.as_deref()).await?;
             offset = page.next_offset().map(ToString::to_string);
-            let is_ours = |text: &Option<String>| {
-                text.as_deref().is_some_and(|text| text.trim_start_matches("<p>").starts_with(texts::MARK))
-            };
-            ours.extend(page.data.iter().filter(|log| is_ours(&log.description)).map(|log| log.id));
+            let is_ours = |log: &&PhoneCall| log.description.as_deref().is_some_and(texts::is_marked);
+            ours.extend(page.data.iter().filter(is_ours).map(|log| log.id));
             if offset.is_none() {
                 break;
             }
         }
+        ours.sort_unstable();
+        ours.dedup();
         for id in ours {
             self.asked.sellsy.delete_phone_call(id).await.map_err(error)?;
         }
@@ -177,21 +209,22 @@ impl Test<'_> {
     }
 }
 
+#[derive(PartialEq, Eq)]
 enum Kept {
     All,
     Cut(usize),
     Refused,
 }
 
-fn is_refusal(e: &Error, field: Option<vendors::sellsy::Field>) -> bool {
-    use base::error::Code::{SellsyForbidden, SellsyRejected};
-    field == Some(vendors::sellsy::Field::Owner) || matches!(e.code, SellsyForbidden | SellsyRejected)
+/// Sellsy names this field, or says nothing but that the request is too large.
+fn is_about(e: &Error, field: Option<Field>, about: Field) -> bool {
+    field == Some(about) || about == Field::Description && e.message.contains(" 413")
 }
 
 fn error(e: WriteError) -> Error {
     match e {
         WriteError::Unclear(e) | WriteError::Refused(e, _) => e,
-        WriteError::Missing => Error::park(base::error::Code::SellsyRejected, "there is no such record or log"),
+        WriteError::Missing => Error::park(Code::SellsyRejected, "there is no such record or log"),
     }
 }
 

@@ -195,6 +195,17 @@ pub async fn known(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Known>> 
     Ok(client.query(&sql, &[&ids]).await?.iter().map(of).collect())
 }
 
+/// Calls that ended after this, but began so long before that a list of the calls since then does not have them; a few, of the last day.
+pub async fn long_calls(client: &Client, since: Timestamp, ended_after: Timestamp) -> Result<Vec<i64>> {
+    let sql = "select call_id from calls_searched s join calls c using (call_id)
+                where s.started_at >= $1::timestamptz - interval '1 day' and s.started_at < $1 and call_id > 0 and c.erased_at is null
+                  and case when jsonb_typeof(c.snapshot->'ended_at') = 'number' then (c.snapshot->>'ended_at')::float8 end
+                      > extract(epoch from $2::timestamptz)
+                order by s.started_at desc limit 50";
+    let rows = client.query(sql, &[&since, &ended_after]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Stores that the calls were brought in as the list showed them.
 pub async fn note_brought(client: &Client, ids: &[i64], views: &[String]) -> Result<()> {
     let sql = "insert into calls (call_id, reconciled_at, reconciled_view)

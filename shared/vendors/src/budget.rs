@@ -26,7 +26,7 @@ use std::{
 };
 
 use base::{
-    db::Database,
+    db::{Client, Database},
     error::{Error, Remedy, Result},
     health::Condition,
     ids::Vendor,
@@ -268,10 +268,25 @@ impl Budget {
     async fn declare(&self) -> Result<()> {
         let mut client = self.0.database.client().await?;
         let api_limits = store::api_limits(&client, self.0.api).await?;
-        let windows = windows(&self.0.limits, &api_limits);
+        let windows = windows(&self.limits(&client).await?, &api_limits);
         store::declare(&mut client, self.0.api, &windows).await?;
         self.0.set_known(windows.iter().map(|window| (window.span, i64::from(window.max_requests))).collect());
         Ok(())
+    }
+
+    /// Of the settings; for a guest what the workers have declared, because the settings of a command may be other ones.
+    async fn limits(&self, client: &Client) -> Result<Limits> {
+        if !self.is_guest() {
+            return Ok(self.0.limits.clone());
+        }
+        let declared = window_status(client).await?;
+        let of = |window: &WindowStatus| {
+            let span = Span::ALL.into_iter().find(|span| span.as_str() == window.span)?;
+            Some((span, NonZeroU32::new(u32::try_from(window.limit).ok()?)?))
+        };
+        let ours = declared.iter().filter(|window| window.api == self.0.api.as_str());
+        let limits: Vec<_> = ours.filter_map(of).collect();
+        Ok(if limits.is_empty() { self.0.limits.clone() } else { Limits(limits) })
     }
 
     /// Whether this process should read the API's limits now: one of all processes does, once in `every`.

@@ -240,11 +240,18 @@ pub(crate) struct Known {
     database: Database,
     account: Account,
     read: Mutex<Option<(Instant, Arc<Answers>)>>,
+    /// Held while they are read: the others go by the last ones.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Known {
     pub(crate) fn new(database: &Database, account: Account) -> Arc<Self> {
-        Arc::new(Self { database: database.clone(), account, read: Mutex::default() })
+        Arc::new(Self {
+            database: database.clone(),
+            account,
+            read: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Without the database, the last that are known.
@@ -254,6 +261,14 @@ impl Known {
             && at.elapsed() < KEEP
         {
             return answers.clone();
+        }
+        let _reading = match (self.reading.try_lock(), &last) {
+            (Ok(reading), _) => reading,
+            (Err(_), Some((_, last))) => return last.clone(),
+            (Err(_), None) => self.reading.lock().await,
+        };
+        if let (None, Some((_, answers))) = (&last, self.last()) {
+            return answers;
         }
         let read = async { self.account.answers(&self.database.client().await?).await };
         let answers = match (read.await, last) {

@@ -138,6 +138,15 @@ impl Aircall {
         Ok(found.map(|found| found.item))
     }
 
+    /// The same, and when it was requested by Aircall's clock.
+    pub async fn call_dated(&self, call_id: CallId) -> Result<Option<(Call, Option<Timestamp>)>> {
+        let began = Instant::now();
+        let answer = self.get(&CALL, &CALL.path_of(call_id.0)).await;
+        let asked_at = answer.as_ref().ok().and_then(|answer| requested_at(answer, began));
+        let found: Option<One<Call>> = found_or_none(answer, false)?;
+        Ok(found.map(|found| (found.item, asked_at)))
+    }
+
     /// One of a call's conversation-intelligence resources, such as `summary`. `None` is an answer: Aircall says 404
     /// when there is none for this call and 403 when the account has no AI package. It also answers 403 to a wrong
     /// credential; then `GET /v1/ping` fails too, and that error is returned.
@@ -159,8 +168,7 @@ impl Aircall {
         let began = Instant::now();
         // With the caller's choices in the voice menu. The links lose this parameter.
         let answer = self.get(&CALLS, &format!("{}?{query}&fetch_call_timeline=true", CALLS.path)).await?;
-        let asked_at =
-            answer.date.map(|date| date - SignedDuration::from_secs(began.elapsed().as_secs().cast_signed()));
+        let asked_at = requested_at(&answer, began);
         Ok((answer.list()?, asked_at))
     }
 
@@ -259,6 +267,11 @@ impl Resource {
             Resource::CustomSummary => endpoint!(GET "/v1/calls/{id}/custom_summary_result"),
         }
     }
+}
+
+/// By Aircall's clock.
+fn requested_at(answer: &Answer, began: Instant) -> Option<Timestamp> {
+    answer.date.map(|date| date - SignedDuration::from_secs(began.elapsed().as_secs().cast_signed()))
 }
 
 /// Only Aircall's own words say that there is none: a gateway answers 403 and 404, too.

@@ -266,9 +266,11 @@ impl Sellsy {
         let mut offset: Option<String> = None;
         loop {
             let mut query = vec![("limit", PAGE_SIZE.to_string())];
-            query.extend(offset.take().map(|offset| ("offset", offset)));
+            let sent = offset.take();
+            query.extend(sent.clone().map(|offset| ("offset", offset)));
             let mut page: Page<Staff> = self.send(&endpoints::STAFFS, None, &query, None).await?.list()?;
-            page.can_be_short = self.can_be_short().await;
+            page.can_be_short =
+                page.pagination.offset.as_ref().map(ToString::to_string) != sent && self.can_be_short().await;
             offset = page.next_offset().map(ToString::to_string);
             staffs.extend(page.data);
             if offset.is_none() {
@@ -381,7 +383,9 @@ impl Sellsy {
         query.extend(offset.map(|offset| ("offset", offset.to_owned())));
         let body = json!({ "filters": filters });
         let mut page: Page<T> = self.send(endpoint, None, &query, Some(&body)).await?.list()?;
-        page.can_be_short = self.can_be_short().await;
+        // One that says that it is where it was would be followed for ever.
+        let is_further = page.pagination.offset.as_ref().map(ToString::to_string).as_deref() != offset;
+        page.can_be_short = is_further && self.can_be_short().await;
         Ok(page)
     }
 
