@@ -6,7 +6,7 @@
 use base::ids::CallId;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{
-    calls::{AsLeft, CallRow, Links, Part, SentFields},
+    calls::{AsLeft, CallRow, Links, Part},
     form::LogForm,
 };
 use vendors::sellsy::wire::{CallResult, PhoneCall, PhoneCallCreate, PhoneCallUpdate, RecordKind, Related, Topic};
@@ -157,10 +157,10 @@ fn fields(left: Option<&AsLeft>, stands: &PhoneCall, log: &PhoneCallCreate) -> [
 }
 
 /// What stands in this field is what was sent then.
-fn is_as_sent(part: Part, sent: &SentFields, now: &AsLeft) -> bool {
+fn is_as_sent(part: Part, sent: &PhoneCallUpdate, now: &AsLeft) -> bool {
     match part {
         Part::Owner => sent.owner_id.is_some() && sent.owner_id == now.owner_id,
-        Part::Date => sent.date.is_some() && sent.date == now.date,
+        Part::Date => sent.date.is_some() && time(sent.date.as_deref()) == now.date,
         Part::Direction => sent.source.is_some() && sent.source == now.source,
         Part::Result => sent.result.is_some() && sent.result == now.result,
         Part::Duration => sent.duration.is_some() && sent.duration == now.duration,
@@ -172,18 +172,22 @@ fn is_as_sent(part: Part, sent: &SentFields, now: &AsLeft) -> bool {
 }
 
 /// The fields that this update makes other ones than they were left. `None` if it has none, as most have: they change the text only.
-pub(crate) fn to_send(update: &PhoneCallUpdate, left: &AsLeft) -> Option<SentFields> {
-    let date = update.date.as_ref().and_then(|date| date.parse().ok());
-    let sent = SentFields {
+pub(crate) fn to_send(update: &PhoneCallUpdate, left: &AsLeft) -> Option<PhoneCallUpdate> {
+    let sent = PhoneCallUpdate {
         owner_id: update.owner_id.filter(|to| Some(*to) != left.owner_id),
-        date: date.filter(|to| Some(*to) != left.date),
+        date: update.date.clone().filter(|to| time(Some(to)) != left.date),
         result: update.result.clone().filter(|to| Some(to) != left.result.as_ref()),
         source: update.source.clone().filter(|to| Some(to) != left.source.as_ref()),
         related: update.related.clone().filter(|to| sorted(to) != sorted(&left.related)),
         duration: update.duration.filter(|to| Some(*to) != left.duration),
         topic: update.topic.filter(|to| Some(*to) != left.topic),
+        ..PhoneCallUpdate::default()
     };
-    Some(sent).filter(|sent| *sent != SentFields::default() && !left.sent.contains(sent))
+    Some(sent).filter(|sent| *sent != PhoneCallUpdate::default() && !left.sent.contains(sent))
+}
+
+fn time(date: Option<&str>) -> Option<Timestamp> {
+    date.and_then(|date| date.parse().ok())
 }
 
 fn sorted(related: &[Related]) -> Vec<(&str, i64)> {

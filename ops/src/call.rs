@@ -256,16 +256,9 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// The newest call that has come in since then.
-pub(crate) async fn newest(client: &Client, since: Timestamp) -> anyhow::Result<Option<CallId>> {
-    // The expression of an index (migration V17): there may be a million calls from before.
-    let at = "case when erased_at is null then created_at end";
-    let sql = format!("select call_id from calls where {at} > $1 and call_id > 0 order by {at} desc limit 1");
-    Ok(client.query_opt(&sql, &[&since]).await?.map(|row| CallId(row.get(0))))
-}
-
-/// The newest calls that have come in since then, with the other party's number as Aircall sends it.
+/// The calls that have come in since then, newest first and not all of many, with the other party's number as Aircall sends it.
 pub(crate) async fn since(client: &Client, since: Timestamp) -> anyhow::Result<Vec<(CallId, Option<String>)>> {
+    // The expression of an index (migration V17): there may be a million calls from before.
     let at = "case when erased_at is null then created_at end";
     let sql = format!(
         "select call_id, snapshot->>'raw_digits' from calls where {at} > $1 and call_id > 0 order by {at} desc limit 50"

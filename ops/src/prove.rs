@@ -133,24 +133,25 @@ impl Asked<'_> {
         let client = self.database.client().await?;
         Account::of_sellsy(&self.settings.sellsy).keep(&client, &found.sellsy).await?;
         Account::of_aircall(&self.settings.aircall).keep(&client, &found.aircall).await?;
-        if let Some(rate) = &found.aircall.rate {
-            self.aircall.apply_limit(rate.per_minute).await?;
-        }
         Ok(())
     }
+}
+
+/// What is known of both accounts.
+async fn known(database: &Database, settings: &Settings) -> anyhow::Result<(Answers, Answers)> {
+    let client = database.client().await?;
+    let (sellsy, _) = Account::of_sellsy(&settings.sellsy).answers(&client).await?;
+    let (aircall, _) = Account::of_aircall(&settings.aircall).answers(&client).await?;
+    Ok((sellsy, aircall))
 }
 
 pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let role = || Role::Guest("prove");
     let sellsy = Sellsy::new(&settings.sellsy, database, role()).context("the client for Sellsy")?;
     let aircall = Aircall::new(&settings.aircall, database, role()).context("the client for Aircall")?;
-    let client = database.client().await?;
-    let (of_sellsy, _) = Account::of_sellsy(&settings.sellsy).answers(&client).await?;
-    let (of_aircall, _) = Account::of_aircall(&settings.aircall).answers(&client).await?;
-    drop(client);
     // Cards are of use during the call only; everything else leaves calls and logs their turn.
     let (sellsy, aircall) = (sellsy.on(Lane::Bulk), aircall.on(Lane::Interactive));
-    let asked = Asked { settings, database, sellsy, aircall, before: (of_sellsy, of_aircall) };
+    let asked = Asked { settings, database, sellsy, aircall, before: known(database, settings).await? };
     if arguments.forget {
         let forgotten = proven::forget(&database.client().await?).await?;
         asked.aircall.apply_limit(None).await?;
@@ -171,9 +172,7 @@ pub(crate) async fn run(database: &Database, settings: &Settings, arguments: &Ar
         (open?, Some((of(base::ids::Vendor::Aircall), of(base::ids::Vendor::Sellsy))))
     };
     // With what earlier runs have found.
-    let client = database.client().await?;
-    let (sellsy, _) = Account::of_sellsy(&settings.sellsy).answers(&client).await?;
-    let (aircall, _) = Account::of_aircall(&settings.aircall).answers(&client).await?;
+    let (sellsy, aircall) = known(database, settings).await?;
     let told = told::all(&sellsy, &aircall);
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&report(&told, &open, requests))?);
@@ -189,10 +188,15 @@ async fn ask(asked: &Asked<'_>, arguments: &Arguments) -> anyhow::Result<Vec<Ope
     tell!("Reading, at most {} requests to Sellsy and 1 to Aircall ...", reads::MOST_REQUESTS);
     reads::all(asked, arguments.links_open.as_ref(), &mut found).await?;
     asked.keep(&found).await?;
+    if let Some(rate) = &found.aircall.rate {
+        asked.aircall.apply_limit(rate.per_minute).await?;
+    }
     if let Some(record) = &arguments.write {
         tell!("Writing a test log on {}:{}, which is deleted again ...", record.kind, record.id);
-        writes::all(asked, record, &mut found).await?;
+        let deleted = writes::all(asked, record, &mut found).await;
+        // What was found out counts, whatever becomes of the test log.
         asked.keep(&found).await?;
+        deleted?;
     }
     if let Some(number) = &number {
         let wait = Duration::try_from(arguments.wait).unwrap_or_default();

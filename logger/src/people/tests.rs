@@ -254,7 +254,7 @@ fn only_fields_that_become_other_ones_are_noted_before_they_are_sent() {
     };
     assert_eq!(to_send(&update(41, 90), &left), None, "the text has its seal");
     let sent = to_send(&update(42, 90), &left).unwrap();
-    assert_eq!(sent, SentFields { topic: Some(42), ..SentFields::default() });
+    assert_eq!(sent, PhoneCallUpdate { topic: Some(42), ..PhoneCallUpdate::default() });
     // What is noted already needs no other statement.
     let noted = AsLeft { sent: vec![sent.clone()], ..left };
     assert_eq!(to_send(&update(42, 90), &noted), None);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use base::error::{Code, Error, Result};
 use ledger::{
-    calls::{self, AsLeft, CallRow, Links, Log, SentFields, Written},
+    calls::{self, AsLeft, CallRow, Links, Log, Written},
     form::LogForm,
     timeline::{Entry, SellsyLog, What},
 };
@@ -216,7 +216,7 @@ impl Writer {
         work: Work<'_>,
         update: &PhoneCallUpdate,
         left: Option<&mut AsLeft>,
-    ) -> Result<Option<SentFields>> {
+    ) -> Result<Option<PhoneCallUpdate>> {
         let Some(left) = left else { return Ok(None) };
         let Some(sent) = people::to_send(update, left) else { return Ok(None) };
         left.sent.push(sent.clone());

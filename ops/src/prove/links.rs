@@ -101,6 +101,10 @@ async fn leads(client: &Client, address: &str) -> Result<Leads, String> {
         let why = if e.is_timeout() { "no answer in time" } else { "no connection" };
         format!("the host of SELLSY_LINKS gave no answer: {why}")
     })?;
+    // A host in trouble says nothing of its pages.
+    if answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS {
+        return Err(format!("the host of SELLSY_LINKS answered {}", answer.status()));
+    }
     // Without what differs from address to address.
     let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok());
     let to = to.map(|to| to.split(['?', '#']).next().unwrap_or_default().to_owned());

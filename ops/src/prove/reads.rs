@@ -8,7 +8,7 @@ use base::{
     phone::{self, E164, Spelling},
 };
 use serde_json::json;
-use vendors::sellsy::wire::{Page, RecordKind};
+use vendors::sellsy::wire::{Page, RecordKind, ThirdKind};
 
 use super::{Asked, Found, Opened, choose, links};
 
@@ -110,29 +110,24 @@ async fn read(asked: &Asked<'_>, kind: Kind) -> Result<Pages> {
 }
 
 async fn page(asked: &Asked<'_>, kind: Kind, offset: Option<&str>) -> Result<Page<Row>> {
-    let everything = json!({});
+    let (everything, sellsy) = (json!({}), &asked.sellsy);
+    let row = |id, third_type: Option<ThirdKind>, [phone_number, mobile_number]: [_; 2], is_archived| {
+        let third_type = third_type.map(|kind| kind.as_str().to_owned());
+        Row { id, third_type, phone_number, mobile_number, is_archived }
+    };
     Ok(match kind {
-        Kind::Individual => asked.sellsy.individuals(&everything, offset).await?.map(|one| Row {
-            id: one.id,
-            third_type: one.kind.map(|kind| kind.as_str().to_owned()),
-            phone_number: one.phone_number,
-            mobile_number: one.mobile_number,
-            is_archived: one.is_archived,
-        }),
-        Kind::Company => asked.sellsy.companies(&everything, offset).await?.map(|one| Row {
-            id: one.id,
-            third_type: one.kind.map(|kind| kind.as_str().to_owned()),
-            phone_number: one.phone_number,
-            mobile_number: one.mobile_number,
-            is_archived: one.is_archived,
-        }),
-        Kind::Contact => asked.sellsy.contacts(&everything, offset).await?.map(|one| Row {
-            id: one.id,
-            third_type: None,
-            phone_number: one.phone_number,
-            mobile_number: one.mobile_number,
-            is_archived: one.is_archived,
-        }),
+        Kind::Individual => {
+            let page = sellsy.individuals(&everything, offset).await?;
+            page.map(|one| row(one.id, one.kind, [one.phone_number, one.mobile_number], one.is_archived))
+        }
+        Kind::Company => {
+            let page = sellsy.companies(&everything, offset).await?;
+            page.map(|one| row(one.id, one.kind, [one.phone_number, one.mobile_number], one.is_archived))
+        }
+        Kind::Contact => {
+            let page = sellsy.contacts(&everything, offset).await?;
+            page.map(|one| row(one.id, None, [one.phone_number, one.mobile_number], one.is_archived))
+        }
     })
 }
 

@@ -42,10 +42,7 @@ pub(super) async fn all(asked: &Asked<'_>, record: &RecordRef, found: &mut Found
         return Ok(());
     }
     test.ask(found).await;
-    let deleted = test.delete_all().await;
-    // What was found out counts, whatever becomes of the test log.
-    asked.keep(found).await?;
-    if let Err(e) = deleted {
+    if let Err(e) = test.delete_all().await {
         let kind = &test.related.kind;
         anyhow::bail!(
             "a test log could not be deleted ({}): delete the logs that begin with \"{}\" on {kind} {} in Sellsy, or run this again",

@@ -23,7 +23,7 @@ pub(crate) async fn show(
     let (mut followed, mut shown): (Option<CallId>, usize) = (None, 0);
     loop {
         let client = database.client().await?;
-        let next = call::newest(&client, since).await?;
+        let next = call::since(&client, since).await?.first().map(|(id, _)| *id);
         if next.is_some() && next != followed {
             (followed, shown) = (next, 0);
         }

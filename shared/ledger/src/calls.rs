@@ -35,7 +35,7 @@ mod writing;
 
 pub use super::snapshot::Snapshot;
 pub use absent::{LineInsights, insights_by_line, may_have_lost_insights, note_absent_insights};
-pub use as_left::{AsLeft, Part, SentFields, as_left, to_change};
+pub use as_left::{AsLeft, Part, as_left, to_change};
 pub use by_hand::{NotAsked, NotMoved, hurry, relink, write_again};
 pub use deciding::{Decide, decide_and_claim};
 pub use entering::{all_entered, any_to_enter, enter};

@@ -4,7 +4,7 @@ use base::{db::Client, error::Result, ids::CallId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
-use vendors::sellsy::wire::{CallResult, CallSource, Related};
+use vendors::sellsy::wire::{CallResult, CallSource, PhoneCallUpdate, Related};
 
 use crate::form::LogForm;
 
@@ -35,29 +35,9 @@ pub struct AsLeft {
     /// What a person has changed, so that it is the person's from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub theirs: Vec<Part>,
-    /// What was sent since, and nobody knows whether it was carried out.
+    /// What was sent since, and nobody knows whether it was carried out: the fields that were to become other ones, never the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<SentFields>,
-}
-
-/// The fields of an update, as far as they were to become other ones.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SentFields {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner_id: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub date: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<CallResult>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<CallSource>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub related: Option<Vec<Related>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub topic: Option<i64>,
+    pub sent: Vec<PhoneCallUpdate>,
 }
 
 /// A part of a log that a person can change.

@@ -401,6 +401,14 @@ impl Sellsy {
         }
     }
 
+    /// What is gone already is deleted, too.
+    async fn delete(&self, endpoint: &Endpoint, id: i64) -> Result<(), WriteError> {
+        match self.exchange(endpoint, Some(id), &[], None).await.map_err(WriteError::from) {
+            Ok(_) | Err(WriteError::Missing) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
     async fn write(
         &self,
         endpoint: &Endpoint,

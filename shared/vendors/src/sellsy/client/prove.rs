@@ -37,13 +37,7 @@ impl Sellsy {
 
     /// `DELETE /phone-calls/{id}`; one that is gone already is deleted, too.
     pub async fn delete_phone_call(&self, id: i64) -> Result<(), WriteError> {
-        match self.exchange(&endpoints::DELETE_PHONE_CALL, Some(id), &[], None).await {
-            Ok(_) => Ok(()),
-            Err(e) => match WriteError::from(e) {
-                WriteError::Missing => Ok(()),
-                e => Err(e),
-            },
-        }
+        self.delete(&endpoints::DELETE_PHONE_CALL, id).await
     }
 
     /// Fetches another token, and says whether the one before is void now.

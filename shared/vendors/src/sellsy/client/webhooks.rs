@@ -43,12 +43,6 @@ impl Sellsy {
 
     /// `DELETE /webhooks/{id}`; one that is gone already is deleted, too.
     pub async fn delete_webhook(&self, id: i64) -> Result<(), WriteError> {
-        match self.exchange(&endpoints::DELETE_WEBHOOK, Some(id), &[], None).await {
-            Ok(_) => Ok(()),
-            Err(e) => match WriteError::from(e) {
-                WriteError::Missing => Ok(()),
-                e => Err(e),
-            },
-        }
+        self.delete(&endpoints::DELETE_WEBHOOK, id).await
     }
 }

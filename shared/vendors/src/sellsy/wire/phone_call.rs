@@ -126,7 +126,8 @@ pub struct PhoneCallCreate {
 }
 
 /// The body of `PUT /phone-calls/{id}`: what is left out stays as it is in Sellsy.
-#[derive(Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PhoneCallUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<i64>,
