@@ -25,7 +25,7 @@ const MOMENTS: SignedDuration = SignedDuration::from_mins(15);
 /// As far back as somebody may have called: their tasks are closed when they are reached.
 const AS_FAR_BACK: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Other calls of the caller may follow, and are written together with this.
-pub(crate) const GATHERED: Duration = Duration::from_secs(60);
+const GATHERED: Duration = Duration::from_secs(60);
 
 /// `None` if it is not known yet what the call is, or if it does not count.
 pub fn attempt(seen: &Seen, settings: &Settings) -> Option<Attempt> {

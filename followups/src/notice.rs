@@ -27,7 +27,7 @@ use vendors::aircall::wire::{Call, Tag};
 
 use crate::{
     about::NEWS,
-    missed::{Calls, GATHERED, Note, attempt, notes, number},
+    missed::{Calls, Note, attempt, notes, number},
     prospect,
 };
 
@@ -118,9 +118,10 @@ impl Notice {
     }
 
     async fn note_prospect(&self, client: &Client, call_id: CallId, call: &Call, is_old: bool) -> Result<()> {
+        let Some(rules) = &self.settings.rules.unknown else { return Ok(()) };
         let Some(number) = number(call, &self.settings) else { return Ok(()) };
         if self.is_news(client, call).await? {
-            self.begin_or_touch(client, Key::Prospect(call_id), Some(number), GATHERED, is_old).await?;
+            self.begin_or_touch(client, Key::Prospect(call_id), Some(number), rules.after, is_old).await?;
         }
         Ok(())
     }

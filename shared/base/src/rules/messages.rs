@@ -16,8 +16,6 @@ use super::{
 use crate::said::name;
 
 const KEYS: [&str; 3] = ["comments", "after", "lines"];
-/// The ledger hands a conversation on again after longer than this.
-const LONGEST: Duration = Duration::from_secs(1_800);
 const OF_LINE: [&str; 1] = ["comments"];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +43,7 @@ impl MessageRules {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "comments" => is_on = reader.one_of("comments", value, &ON).unwrap_or(true),
-                "after" => match reader.span("after", value) {
-                    Some(after) if after > LONGEST => {
-                        reader.mistake(&value.span(), texts::TOO_LONG, texts::AT_MOST);
-                    }
-                    after => rules.after = after.unwrap_or(rules.after),
-                },
+                "after" => rules.after = reader.after(value).unwrap_or(rules.after),
                 "lines" => rules.lines = lines(reader, value),
                 _ => reader.unknown(key, texts::word("messages"), &KEYS),
             }

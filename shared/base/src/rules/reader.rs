@@ -14,6 +14,9 @@ use crate::{
     said::{self, Sentence, Text, name},
 };
 
+/// The ledger hands what waits on again after longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(1_800);
+
 /// The words for: logged or not.
 pub(super) const LOGGED: [(&str, bool); 2] = [("log", true), ("nobody", false)];
 
@@ -107,6 +110,16 @@ impl<'t> Reader<'t> {
             self.mistake(&value.span(), texts::NO_SPAN.with([name(key)]), texts::WRITE_SPAN);
         }
         read
+    }
+
+    /// How long something waits for what belongs to it.
+    pub(super) fn after(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Duration> {
+        let after = self.span("after", value)?;
+        if after > LONGEST_WAIT {
+            self.mistake(&value.span(), texts::TOO_LONG, texts::AT_MOST);
+            return None;
+        }
+        Some(after)
     }
 
     /// The entries of a table whose keys are names, each once; names that differ only in case or blanks are the same.

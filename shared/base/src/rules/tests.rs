@@ -420,6 +420,7 @@ fn who_becomes_a_prospect() {
         let call = WithUnknown { outbound, talk: talk.map(Duration::from_secs), tags };
         assert_eq!(rules.make_prospect(call), expected, "{call:?}");
     }
+    assert_eq!((long.after.as_secs(), of("tags = \"Prospect\"\nafter = \"5m\"").after.as_secs()), (60, 300));
     assert!(rules("[unknown]\nprospects = \"off\"").unknown.is_none());
 }
 
@@ -454,9 +455,10 @@ longer_than = 30
 tags = [""]
 staff = "nobody"
 who = 1
+after = "31m"
 "#;
     let lines: Vec<usize> = parse(text, Region::default()).unwrap_err().iter().map(|mistake| mistake.line).collect();
-    assert_eq!(lines, [2, 3, 4, 5, 6, 7, 7, 9, 10, 11, 12], "{:#?}", mistakes(text));
+    assert_eq!(lines, [2, 3, 4, 5, 6, 7, 7, 9, 10, 11, 12, 13], "{:#?}", mistakes(text));
     let found = mistakes("[unknown]\noutbound = \"nobody\"\n");
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(

@@ -12,7 +12,7 @@ use super::{
     texts,
 };
 
-const KEYS: [&str; 5] = ["prospects", "longer_than", "tags", "outbound", "staff"];
+const KEYS: [&str; 6] = ["prospects", "longer_than", "tags", "after", "outbound", "staff"];
 /// Whether somebody who was called is one, too.
 const OUTBOUND: [(&str, bool); 2] = [("prospect", true), ("nobody", false)];
 
@@ -23,6 +23,8 @@ pub struct UnknownRules {
     /// Whatever the call was like. By their names, folded.
     tags: BTreeMap<String, String>,
     outbound: bool,
+    /// From the end of the call, or from its tag: until then, its agent writes down who it was.
+    pub after: Duration,
     /// Whose they are; without one, the agent's.
     pub staff: Option<StaffRef>,
 }
@@ -50,7 +52,8 @@ impl UnknownRules {
 
     /// `None` if they are off.
     pub(super) fn read(reader: &mut Reader<'_>, table: &DeTable<'_>) -> Option<Self> {
-        let mut rules = Self { longer_than: None, tags: BTreeMap::new(), outbound: true, staff: None };
+        let after = Duration::from_secs(60);
+        let mut rules = Self { longer_than: None, tags: BTreeMap::new(), outbound: true, after, staff: None };
         let mut is_on = true;
         for (key, value) in table {
             match key.get_ref().as_ref() {
@@ -60,6 +63,7 @@ impl UnknownRules {
                     let tags = reader.texts("tags", value, texts::TAGS);
                     rules.tags = tags.into_iter().map(|tag| (folded(&tag), tag)).collect();
                 }
+                "after" => rules.after = reader.after(value).unwrap_or(rules.after),
                 "outbound" => rules.outbound = reader.one_of("outbound", value, &OUTBOUND).unwrap_or(true),
                 "staff" => rules.staff = agents::staff(reader, value, texts::PROSPECTS_STAFF),
                 _ => reader.unknown(key, texts::word("unknown"), &KEYS),
