@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vendors::sellsy::wire::Task;
 
-use crate::text::Text;
+use crate::text::{self, Text};
 
 /// All that a person may change, without its texts: these are hashed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub(crate) struct Face {
 /// Whose the task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// As we left it, or as a write of ours has left it whose outcome was unclear.
+    /// As we left it, or as a write of ours has left it whose outcome was unclear, or that the ledger has lost.
     Ours,
     /// A person has changed or closed it.
     Theirs,
@@ -51,19 +51,26 @@ impl Face {
     }
 }
 
-/// `stands` and `writing`: as it stood when it was written, and as it stands if a later write was carried out. Of a task that was found
-/// nothing else is known: it is ours while it is open.
-pub(crate) fn whose(now: &Face, stands: Option<&Value>, writing: Option<&Value>) -> Whose {
-    let is =
-        |stored: Option<&Value>| stored.and_then(|face| Face::deserialize(face).ok()).is_some_and(|face| face == *now);
-    let is_ours = if stands.is_none() { !now.is_done } else { is(stands) || is(writing) };
+/// `stands` and `writing`: as it stood when it was written, and as it stands if a later write was carried out. A text that fits its seal is ours,
+/// too, and the rest, which we never change, is as it was then. Of a task that was found nothing else is known: it is ours while it is open.
+pub(crate) fn whose(read: &Task, stands: Option<&Value>, writing: Option<&Value>) -> Whose {
+    let now = Face::of(read);
+    let (title, text) = (read.title.as_deref().unwrap_or_default(), read.description.as_deref().unwrap_or_default());
+    let is_sealed = text::is_sealed(title, text, now.is_done);
+    let is = |face: Face| {
+        let Face { title, text, is_done, .. } = now.clone();
+        face == now || is_sealed && Face { title, text, is_done, ..face } == now
+    };
+    let is_ours = match stands {
+        None => is_sealed || !now.is_done,
+        Some(_) => [stands, writing].into_iter().flatten().filter_map(|face| Face::deserialize(face).ok()).any(is),
+    };
     if is_ours { Whose::Ours } else { Whose::Theirs }
 }
 
 /// Sellsy may give a text back with other blanks, tags or entities.
 fn hash(text: &str) -> String {
-    let letters: String = logger::plain(text).chars().filter(|c| !c.is_whitespace()).collect();
-    blake3::hash(letters.as_bytes()).to_hex()[..16].to_owned()
+    blake3::hash(text::letters(&logger::plain(text)).as_bytes()).to_hex()[..16].to_owned()
 }
 
 #[cfg(test)]
@@ -83,11 +90,21 @@ mod tests {
                 ..Task::default()
             };
             change(&mut task);
-            Face::of(&task)
+            task
         };
-        let stands = task(|_| {}).stored();
+        let stands = Face::of(&task(|_| {})).stored();
         let text = Text { title: "Rappeler Jeanne Martin".into(), description: "Rappelé".into() };
-        let writing = task(|_| {}).with(&text, true).stored();
+        let writing = Face::of(&task(|_| {})).with(&text, true).stored();
+        fn is_done(task: &mut Task) {
+            task.status = Some("done".into());
+        }
+        // What the ledger has lost.
+        fn later(task: &mut Task) {
+            let text =
+                Text { title: "Rappeler Jeanne".into(), description: "(Aircall missed call 5)\nRappelé".into() };
+            (task.title, task.description) = (Some(text.title.clone()), Some(text.sealed(true).description));
+            is_done(task);
+        }
         for (what, now, expected) in [
             ("nothing", task(|_| {}), Whose::Ours),
             (
@@ -103,10 +120,34 @@ mod tests {
                 Whose::Ours,
             ),
             ("the order of staffs", task(|t| t.assigned_staff_ids = vec![101, 102]), Whose::Ours),
-            ("written", task(|_| {}).with(&text, true), Whose::Ours),
+            (
+                "written",
+                task(|t| {
+                    t.description = Some("Rappelé".into());
+                    is_done(t);
+                }),
+                Whose::Ours,
+            ),
+            ("written later", task(later), Whose::Ours),
+            (
+                "written later, and reopened",
+                task(|t| {
+                    later(t);
+                    t.status = Some("todo".into());
+                }),
+                Whose::Theirs,
+            ),
+            (
+                "written later, and given to somebody else",
+                task(|t| {
+                    later(t);
+                    t.assigned_staff_ids = vec![103];
+                }),
+                Whose::Theirs,
+            ),
             ("a word", task(|t| t.description = Some("Vu avec elle. Aircall missed call 5".into())), Whose::Theirs),
             ("the title", task(|t| t.title = None), Whose::Theirs),
-            ("closed", task(|t| t.status = Some("done".into())), Whose::Theirs),
+            ("closed", task(is_done), Whose::Theirs),
             ("another day", task(|t| t.due_date = None), Whose::Theirs),
             ("somebody else's", task(|t| t.assigned_staff_ids = vec![103]), Whose::Theirs),
         ] {
@@ -114,6 +155,7 @@ mod tests {
         }
         // A task that was found again.
         assert_eq!(whose(&task(|t| t.title = None), None, None), Whose::Ours);
-        assert_eq!(whose(&task(|t| t.status = Some("done".into())), None, None), Whose::Theirs);
+        assert_eq!(whose(&task(is_done), None, None), Whose::Theirs);
+        assert_eq!(whose(&task(later), None, None), Whose::Ours);
     }
 }

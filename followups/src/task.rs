@@ -69,9 +69,8 @@ impl Carry {
                     found = Some(match self.sellsy.task(there.id).await? {
                         None => Found::Gone,
                         Some(read) => {
-                            let now = Face::of(&read);
-                            let whose = face::whose(&now, there.stands.as_ref(), there.writing.as_ref());
-                            stands = Some(now);
+                            let whose = face::whose(&read, there.stands.as_ref(), there.writing.as_ref());
+                            stands = Some(Face::of(&read));
                             Found::Task(whose)
                         }
                     });
@@ -132,6 +131,7 @@ impl Carry {
     /// `None` when it was created. What is unclear, and what was refused for good, ends the work.
     async fn create(&self, work: &Work<'_>) -> Result<Option<Outcome>> {
         let Wanted { text, staff, agent, label, due, record, .. } = work.wanted;
+        let text = text.sealed(false);
         let record_owner = record.as_ref().and_then(|record| record.owner_id);
         let (mut tried_another_label, mut refused) = (false, Vec::new());
         loop {
@@ -189,10 +189,11 @@ impl Carry {
 
     async fn update(&self, work: &Work<'_>, id: i64, stands: &Face) -> Result<Updated> {
         let Wanted { text, is_open, .. } = work.wanted;
-        let becomes = stands.with(text, !is_open);
+        let text = text.sealed(!is_open);
+        let becomes = stands.with(&text, !is_open);
         let changes = TaskUpdate {
-            title: text.title.clone(),
-            description: text.description.clone(),
+            title: text.title,
+            description: text.description,
             status: if *is_open { "todo" } else { "done" },
         };
         let check = self.before_write(work.claim, Became::Changing { from: stands.stored(), to: becomes.stored() });

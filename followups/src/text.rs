@@ -19,6 +19,37 @@ pub(crate) struct Text {
     pub(crate) description: String,
 }
 
+impl Text {
+    /// As it is written. The first line is the marker; a seal follows it, as one ends a log: a text that fits its seal is as Callbridge wrote
+    /// it, even if the ledger does not know. One that was restored, or has lost its last second, is older than the task.
+    pub(crate) fn sealed(&self, is_done: bool) -> Self {
+        let (marker, rest) = self.description.split_once('\n').unwrap_or((&self.description, ""));
+        let seal = seal(&logger::plain(&self.title), &logger::plain(&self.description), is_done);
+        Self { title: self.title.clone(), description: format!("{marker} {seal}\n{rest}") }
+    }
+}
+
+/// Whether a task is as Callbridge wrote it. Who closes or reopens one breaks the seal, too.
+pub(crate) fn is_sealed(title: &str, description: &str, is_done: bool) -> bool {
+    let text = logger::plain(description);
+    let Some(end) = first_marker(&text).and_then(|at| Some(at + text[at..].find(')')? + 1)) else { return false };
+    let (before, after) = text.split_at(end);
+    let parts = after.trim_start().split_at_checked(SEAL);
+    parts.is_some_and(|(stands, rest)| stands == seal(&logger::plain(title), &format!("{before}{rest}"), is_done))
+}
+
+fn seal(title: &str, description: &str, is_done: bool) -> String {
+    let all = format!("{}\n{}\n{is_done}", letters(title), letters(description));
+    blake3::hash(all.as_bytes()).to_hex()[..SEAL].to_owned()
+}
+
+/// Sellsy may give a text back with other blanks and line breaks.
+pub(crate) fn letters(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// Hexadecimal digits, as many as the seal of a log has.
+const SEAL: usize = 6;
 /// How the markers begin. The bracket that closes one ends it, whatever Sellsy does to the line break.
 const MARKERS: [&str; 3] = ["(Aircall missed call ", "(Aircall call ", "(Aircall messages "];
 
@@ -40,8 +71,11 @@ pub(crate) fn marker(key: &Key) -> String {
 /// what a line is called, what an action item says, or what a person quotes.
 pub(crate) fn has_marker(text: &str, key: &Key) -> bool {
     let text = logger::plain(text);
-    let first = MARKERS.iter().filter_map(|begins| text.find(begins)).min();
-    first.is_some_and(|at| text[at..].starts_with(&marker(key)))
+    first_marker(&text).is_some_and(|at| text[at..].starts_with(&marker(key)))
+}
+
+fn first_marker(text: &str) -> Option<usize> {
+    MARKERS.iter().filter_map(|begins| text.find(begins)).min()
 }
 
 /// What the text about missed calls is made of.
@@ -203,6 +237,30 @@ mod tests {
             ("(Aircall missed call 5) Comme (Aircall call 5, action item 7)", &item("7"), false),
         ] {
             assert_eq!(has_marker(text, key), expected, "{text} of {key}");
+        }
+    }
+
+    #[test]
+    fn a_seal_fits_what_callbridge_wrote_whatever_sellsy_does_to_blanks() {
+        let text =
+            Text { title: "Rappeler Jeanne".into(), description: "(Aircall missed call 5)\nAppel manqué".into() };
+        let Text { title, description } = text.sealed(false);
+        let seal =
+            description.strip_prefix("(Aircall missed call 5) ").unwrap().strip_suffix("\nAppel manqué").unwrap();
+        assert!(seal.len() == SEAL && has_marker(&description, &Key::Missed(CallId(5))), "{description}");
+        for (what, title, description, is_done, expected) in [
+            ("as sent", title.as_str(), description.clone(), false, true),
+            ("as HTML", &title, description.replace(' ', "&nbsp;").replace('\n', "<br />"), false, true),
+            ("joined", &title, description.replace('\n', ""), false, true),
+            ("closed", &title, description.clone(), true, false),
+            ("another title", "Vu avec elle", description.clone(), false, false),
+            ("a word more", &title, format!("{description} Vu."), false, false),
+            ("a word before", &title, format!("Vu. {description}"), false, false),
+            ("an older one", &title, text.description, false, false),
+            ("cut", &title, "(Aircall missed call 5) 0a".into(), false, false),
+            ("no marker", &title, "Appel manqué".into(), false, false),
+        ] {
+            assert_eq!(is_sealed(title, &description, is_done), expected, "{what}");
         }
     }
 

@@ -236,6 +236,31 @@ async fn two_changes_without_an_answer_are_not_taken_for_a_persons() -> Result<(
     stack.down().await
 }
 
+/// A standby that lacks the last second has taken over: the ledger knows nothing of the last change.
+#[tokio::test]
+async fn a_change_that_the_ledger_has_lost_is_not_taken_for_a_persons() -> Result<()> {
+    let (stack, workers) = with_rules("lostsecond", RULES).await?;
+    let first = stack.sandbox.play(&missed(CLIENT, 600)).await?;
+    tasks_that(&stack, 1, says("Appel manqué")).await?;
+    line(&stack, first, "task_created").await?;
+    let ledger = stack.ledger().await?;
+    let rest = || async { ledger.followups_rest().await.ok()?.then_some(()) };
+    eventually(SOON, rest).await.context("something is still to be done")?;
+    ledger.keep_followups().await?;
+    stack.sandbox.play(&missed(CLIENT, 400)).await?;
+    tasks_that(&stack, 1, says("2 appels manqués")).await?;
+    line(&stack, first, "task_updated").await?;
+    eventually(SOON, rest).await.context("something is still to be done")?;
+    ledger.followups_as_kept().await?;
+    stack.sandbox.play(&reached(CLIENT)).await?;
+    tasks_that(&stack, 1, |task| task["status"] == "done")
+        .await
+        .with_context(|| format!("our own change is taken for a person's: {:?}", stack.logs))?;
+    ensure!(ledger.lines(|line| line.is("task_left_alone")).await? == 0);
+    drop(workers);
+    stack.down().await
+}
+
 /// Its caller was a stranger then, and has a record now: the task is on none.
 #[tokio::test]
 async fn a_task_on_another_record_is_found_and_not_made_twice() -> Result<()> {

@@ -13,6 +13,17 @@ impl Ledger {
         .await
     }
 
+    /// For [`Self::followups_as_kept`].
+    pub async fn keep_followups(&self) -> Result<()> {
+        self.run_all("create table followups_kept as table followups").await
+    }
+
+    /// As a standby that lacks what was written since they were kept.
+    pub async fn followups_as_kept(&self) -> Result<()> {
+        self.run_all("delete from followups").await?;
+        self.run_all("insert into followups select * from followups_kept").await
+    }
+
     /// As a ledger that was lost, and has taken over a moment ago.
     pub async fn lose_followups(&self) -> Result<()> {
         self.run_all("delete from followups").await?;
