@@ -8,19 +8,25 @@ cargo_flags ?=
 what ?=
 seconds ?= 120
 
-.PHONY: help demo tour bench bench-short soak faults test test-all screenshots fuzz setup run build dist fmt lint services-up services-down clean
+.PHONY: help demo tour bench bench-short soak faults test test-all demo-built screenshots fuzz setup run build dist fmt lint services-up services-down clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name what; do \
 	  printf '  make %-14s %s\n' "$$name" "$$what"; done
 
-demo: build ## a morning of calls on sandbox accounts: what landed where, and why
-	@# Not by cargo run -p: for one package alone, cargo would choose other features and build the dependencies again.
+demo: demo-built ## a morning of calls on sandbox accounts: what landed where, and why
 	@$(with_services) $(target)/debug/demo
 
-tour: build ## the demo, left running to look around with callbridge
+tour: demo-built ## the demo, left running to look around with callbridge
 	@$(with_services) $(target)/debug/demo --stay
+
+# Only what the demo runs, and the services start meanwhile.
+demo_programs = demo ingest resolver logger insights followups callbridge sandbox
+demo-built:
+	@# The whole workspace: for one package alone, cargo would choose other features and build the dependencies again.
+	@scripts/services.sh up & services=$$!; cargo build --workspace $(demo_programs:%=--bin %) $(cargo_flags); built=$$?; \
+	  wait $$services && exit $$built
 
 bench: ## how fast, how cheap: a table, and target/bench/report.json (half an hour); what="calls scale" for some parts
 	@cargo build --release --workspace --bins $(cargo_flags)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base::ids::Stage;
 use harness::{
-    Begins, Ca, Process, Stack,
+    Process, Stack,
     build::{aircall, call, sellsy},
     eventually,
 };
@@ -20,7 +20,10 @@ use lapin::{
 use receivers::{MailServer, Posted, verify};
 use serde_json::{Value, json};
 
-use crate::{CLIENT, SOON};
+use crate::{
+    CLIENT, SOON,
+    ca::{Begins, Ca},
+};
 
 /// The time between two looks, and some more.
 const A_LOOK: Duration = Duration::from_secs(35);

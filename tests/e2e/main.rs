@@ -6,6 +6,7 @@ mod alerts;
 mod answers;
 mod budget;
 mod by_hand;
+mod ca;
 mod calls;
 mod changes;
 mod check;

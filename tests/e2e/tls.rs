@@ -1,10 +1,13 @@
 //! TLS to the broker, the database and both APIs, with certificates of a CA that only `SSL_CERT_FILE` makes trusted.
 
 use anyhow::{Context, Result};
-use harness::{Begins, Ca, Process, Stack, WORKERS, build::call, eventually};
+use harness::{Process, Stack, WORKERS, build::call, eventually};
 use serde_json::Value;
 
-use crate::{CLIENT, SOON};
+use crate::{
+    CLIENT, SOON,
+    ca::{Begins, Ca},
+};
 
 /// Every connection of a worker goes through a relay of `ca`.
 async fn encrypt(stack: &mut Stack, ca: &Ca) -> Result<()> {

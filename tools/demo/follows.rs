@@ -35,11 +35,13 @@ pub(crate) struct Follows {
 }
 
 pub(crate) async fn write(stack: &Stack, texts: &[Text]) -> Result<()> {
-    for Text { direction, number, body } in texts {
+    for (sent, Text { direction, number, body }) in texts.iter().enumerate() {
+        if sent > 0 {
+            tokio::time::sleep(BETWEEN_TEXTS).await;
+        }
         say!("  … an SMS, {direction}: {body}");
         let order = json!({ "direction": direction, "number": number, "body": body });
         stack.sandbox.control(reqwest::Method::POST, "/aircall/messages", Some(&order)).await?;
-        tokio::time::sleep(BETWEEN_TEXTS).await;
     }
     Ok(())
 }

@@ -75,6 +75,10 @@ async fn demo(options: &Options) -> Result<bool> {
         played.push(play(&stack, call).await?);
         tokio::time::sleep(BETWEEN_CALLS).await;
     }
+    outage(&stack, &broker).await?;
+    for call in &morning.calls_during_outage {
+        played.push(play(&stack, call).await?);
+    }
     for conversation in &morning.conversations {
         let path = format!("/aircall/conversations/{}", conversation.name);
         let answer = stack.sandbox.control(reqwest::Method::POST, &path, Some(&json!({ "pace_ms": PACE_MS }))).await?;
@@ -87,11 +91,6 @@ async fn demo(options: &Options) -> Result<bool> {
     follows::write(&stack, &morning.texts).await?;
     follows::until_missed(&stack, &morning.missed).await?;
     for call in &morning.calls_back {
-        played.push(play(&stack, call).await?);
-    }
-    stack.sandbox.delivered(UNTIL_SETTLED).await?;
-    outage(&stack, &broker).await?;
-    for call in &morning.calls_during_outage {
         played.push(play(&stack, call).await?);
     }
     stack.sandbox.delivered(UNTIL_SETTLED).await?;

@@ -3,6 +3,7 @@
 //! documents show are written to `docs/images`.
 
 mod card;
+mod chromium;
 mod keyboard;
 
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use base::ids::Stage;
 use harness::{
-    Browser, Process, Stack, View,
+    Process, Stack,
     build::{AGENT, call, company, sellsy, webhook},
     eventually, related, workspace,
 };
@@ -18,6 +19,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use thirtyfour::Key;
 
+use self::chromium::{Browser, View};
 use crate::SOON;
 
 const MORNING: &str = include_str!("../../../tools/demo/morning.toml");

@@ -8,6 +8,9 @@ use std::{
 use anyhow::{Context, ensure};
 use tokio::sync::OnceCell;
 
+/// What runs in production, and what stands for the two vendors.
+const PROGRAMS: [&str; 7] = ["ingest", "resolver", "logger", "insights", "followups", "callbridge", "sandbox"];
+
 static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
 
 /// The workspace's folder.
@@ -23,11 +26,19 @@ pub async fn program(name: &str) -> anyhow::Result<PathBuf> {
 
 /// The folder with the workers' binaries: the one this program was built into.
 pub(crate) async fn folder() -> anyhow::Result<&'static Path> {
-    let built = || async { tokio::task::spawn_blocking(build).await? };
-    FOLDER.get_or_try_init(built).await.map(PathBuf::as_path)
+    FOLDER.get_or_try_init(|| built(&PROGRAMS)).await.map(PathBuf::as_path)
 }
 
-fn build() -> anyhow::Result<PathBuf> {
+/// The program that starts RabbitMQ and PostgreSQL in containers. What it is built from is a lot, and not needed otherwise.
+pub(crate) async fn containers() -> anyhow::Result<PathBuf> {
+    Ok(built(&["containers"]).await?.join("containers"))
+}
+
+async fn built(programs: &'static [&'static str]) -> anyhow::Result<PathBuf> {
+    tokio::task::spawn_blocking(|| build(programs)).await?
+}
+
+fn build(programs: &[&str]) -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe().context("this program's path")?;
     let mut folder = this.parent().context("this program's folder")?;
     if folder.ends_with("deps") {
@@ -35,7 +46,9 @@ fn build() -> anyhow::Result<PathBuf> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(workspace());
+    // The whole workspace: for one package alone, cargo would choose other features and build the dependencies again.
+    build.args(["build", "--quiet", "--workspace"]).current_dir(workspace());
+    build.args(programs.iter().flat_map(|program| ["--bin", program]));
     // The variables that cargo sets for a test would look like a change to build scripts that watch them.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();

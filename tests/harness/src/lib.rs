@@ -5,7 +5,6 @@
 //! the result. The harness serves the end-to-end tests and the tools, and contains no business rules.
 
 mod binaries;
-mod browser;
 pub mod build;
 mod containers;
 mod database;
@@ -17,19 +16,16 @@ mod sandbox;
 mod services;
 pub mod soak;
 mod stack;
-mod tls;
 
 use std::{future::Future, time::Duration};
 
 pub use binaries::{program, workspace};
-pub use browser::{Browser, View};
 pub use ledger::{CallRow, Cost, DROPPED, Ledger, Line, PARKED, RECONCILED, REPLAYED, RETRIED, SKIPPED};
-pub use process::Process;
+pub use process::{Process, Running};
 pub use relay::{Relay, State, authority};
 pub use sandbox::{Sandbox, TEXTS, TOKEN, is_log_of, related, says};
 pub use services::Services;
 pub use stack::{ACCOUNTS, CONSOLE_PASSWORD, NO_QUOTAS, Stack, WORKERS};
-pub use tls::{Begins, Ca};
 use tokio::time::Instant;
 
 /// Asks repeatedly until there is an answer; `None` when the time is up.

@@ -28,10 +28,10 @@ const UNTIL_KILLED: Duration = Duration::from_secs(10);
 
 /// A child process that is killed when this is dropped. The drop waits for its end, so that nothing of it remains afterwards.
 #[derive(Debug)]
-pub(crate) struct Running(Mutex<Child>);
+pub struct Running(Mutex<Child>);
 
 impl Running {
-    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+    pub fn spawn(command: &mut Command) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("{}", command.get_program().display()))?;
         Ok(Self(Mutex::new(child)))
     }

@@ -3,7 +3,7 @@
 //!
 //! A test that stops the broker needs a private pair ([`Services::own`]) and must ask for it before anything else.
 
-use std::process::Stdio;
+use std::{io::Write as _, process::Stdio};
 
 use anyhow::{Context, ensure};
 use tokio::{process::Command, sync::OnceCell};
@@ -88,7 +88,11 @@ async fn find() -> anyhow::Result<Services> {
         match containers::start().await {
             Ok(Some(services)) => return Ok(services),
             Ok(None) => {}
-            Err(error) => containers::say(&format!("no containers, scripts/services.sh is asked instead: {error:#}")),
+            // Straight to stderr: the test runner captures output and would hide this while people wait.
+            Err(error) => {
+                let why = format!("tests: no containers, scripts/services.sh is asked instead: {error:#}");
+                let _ = writeln!(std::io::stderr(), "{why}");
+            }
         }
     }
     brought_up(None, false).await

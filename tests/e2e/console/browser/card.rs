@@ -1,10 +1,10 @@
 //! A picture of a card for the documents: the lines that Aircall got, drawn plainly, because its app is not ours to show.
 
 use anyhow::{Context, Result};
-use harness::{Stack, View, workspace};
+use harness::{Stack, workspace};
 use serde_json::Value;
 
-use super::PageCheck;
+use super::{PageCheck, chromium::View};
 
 const DRAW: &str = r#"
     document.documentElement.innerHTML = '<head><meta charset="utf-8"><style>' +

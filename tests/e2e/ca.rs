@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, ensure};
+use harness::authority;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use tokio::{
@@ -12,21 +13,19 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
-use crate::authority;
-
 /// Signs the certificates of the relays.
-pub struct Ca(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 /// When TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begins {
+pub(crate) enum Begins {
     AtOnce,
     /// After the eight bytes with which a client of PostgreSQL asks for it.
     WhenAsked,
 }
 
 impl Ca {
-    pub fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let mut params = CertificateParams::new([])?;
         // Two CAs with the same name would be confused.
         params.distinguished_name.push(DnType::CommonName, Uuid::new_v4().to_string());
@@ -35,14 +34,14 @@ impl Ca {
     }
 
     /// Writes the certificate for `SSL_CERT_FILE`.
-    pub fn write(&self, file: &Path) -> anyhow::Result<String> {
+    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<String> {
         std::fs::write(file, self.0.pem()).with_context(|| file.display().to_string())?;
         Ok(file.display().to_string())
     }
 
     /// A relay for the service of `url`, with a certificate for the relay's own address; returns the URL of the relay with the new
     /// scheme.
-    pub async fn relay(&self, url: &str, scheme: &str, begins: Begins) -> anyhow::Result<String> {
+    pub(crate) async fn relay(&self, url: &str, scheme: &str, begins: Begins) -> anyhow::Result<String> {
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &self.0)?;
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;

@@ -1,7 +1,7 @@
 //! A headless Chromium with a profile of its own, for tests of pages: it acts like a user and takes screenshots.
 //!
 //! [`Browser::start`] finds Chromium with `scripts/browser.sh`, which installs it where it is allowed to. [`Browser::faults`]
-//! checks a page with axe-core for what makes it unusable for some people, and with `browser.js` for what axe-core does not know.
+//! checks a page with axe-core for what makes it unusable for some people, and with `chromium.js` for what axe-core does not know.
 
 use std::{
     fs::File,
@@ -12,39 +12,38 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use harness::{Running, eventually, workspace};
 use serde_json::{Value, json};
 use thirtyfour::{By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
 use uuid::Uuid;
 
-use crate::{binaries::workspace, eventually, process::Running};
-
 const UNTIL_STARTED: Duration = Duration::from_secs(30);
 const UNTIL_THERE: Duration = Duration::from_secs(20);
-const INSPECTION: &str = include_str!("browser.js");
-const AXE: &str = include_str!("../axe/axe.min.js");
+const INSPECTION: &str = include_str!("chromium.js");
+const AXE: &str = include_str!("../../axe/axe.min.js");
 /// All rules of axe-core, also those that are only good practice.
 const VIOLATIONS: &str = "return axe.run(document, { resultTypes: ['violations'] }).then((found) =>
     (found.passes.length > 5 ? [] : ['axe-core has not looked at the page']).concat(found.violations.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 160)} (${node.failureSummary.split('\\n').pop().trim()})`))))";
 
 /// The window size and colour scheme of a page.
 #[derive(Clone, Copy, Debug)]
-pub struct View {
-    pub name: &'static str,
-    pub width: u32,
-    pub height: u32,
-    pub dark: bool,
+pub(super) struct View {
+    pub(super) name: &'static str,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) dark: bool,
 }
 
 impl View {
-    pub const DESKTOP: View = View { name: "desktop", width: 1440, height: 900, dark: false };
-    pub const PHONE: View = View { name: "phone", width: 390, height: 844, dark: false };
-    pub const DARK: View = View { name: "dark", width: 1440, height: 900, dark: true };
+    pub(super) const DESKTOP: View = View { name: "desktop", width: 1440, height: 900, dark: false };
+    pub(super) const PHONE: View = View { name: "phone", width: 390, height: 844, dark: false };
+    pub(super) const DARK: View = View { name: "dark", width: 1440, height: 900, dark: true };
 }
 
 /// The fields are dropped in this order.
-pub struct Browser {
+pub(super) struct Browser {
     /// Dropping it ends Chromium.
-    pub driver: WebDriver,
+    pub(super) driver: WebDriver,
     _chromedriver: Running,
     _profile: Profile,
 }
@@ -60,7 +59,7 @@ impl Drop for Profile {
 
 impl Browser {
     /// `None`, with a printed line, where there is no browser. With `CI=true` that is a failure.
-    pub async fn start() -> Result<Option<Self>> {
+    pub(super) async fn start() -> Result<Option<Self>> {
         // The driver has an HTTP client of its own.
         base::tls::install_provider();
         let mut script = tokio::process::Command::new("bash");
@@ -106,7 +105,7 @@ impl Browser {
         Ok(Some(Self { driver, _chromedriver: chromedriver, _profile: profile }))
     }
 
-    pub async fn look_with(&self, view: View) -> Result<()> {
+    pub(super) async fn look_with(&self, view: View) -> Result<()> {
         let size =
             json!({ "width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": view.width < 600 });
         self.driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", size).await?;
@@ -116,24 +115,24 @@ impl Browser {
         Ok(())
     }
 
-    pub async fn open(&self, url: &str) -> Result<()> {
+    pub(super) async fn open(&self, url: &str) -> Result<()> {
         Ok(self.driver.goto(url).await?)
     }
 
     /// The element, as soon as it exists.
-    pub async fn find(&self, css: &str) -> Result<WebElement> {
+    pub(super) async fn find(&self, css: &str) -> Result<WebElement> {
         let found = eventually(UNTIL_THERE, || async { self.driver.find(By::Css(css)).await.ok() }).await;
         found.with_context(|| format!("{css} is not on the page"))
     }
 
     /// The link with this text.
-    pub async fn link(&self, text: &str) -> Result<WebElement> {
+    pub(super) async fn link(&self, text: &str) -> Result<WebElement> {
         let found = eventually(UNTIL_THERE, || async { self.driver.find(By::LinkText(text)).await.ok() }).await;
         found.with_context(|| format!("the link {text:?} is not on the page"))
     }
 
     /// The text of the page, as soon as it contains `expected`.
-    pub async fn says(&self, expected: &str) -> Result<String> {
+    pub(super) async fn says(&self, expected: &str) -> Result<String> {
         let said = || async {
             let text = self.driver.find(By::Css("main")).await.ok()?.text().await.ok()?;
             text.contains(expected).then_some(text)
@@ -145,12 +144,12 @@ impl Browser {
     }
 
     /// The value that a script returns.
-    pub async fn evaluate(&self, script: &str) -> Result<Value> {
+    pub(super) async fn evaluate(&self, script: &str) -> Result<Value> {
         Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
     }
 
-    /// The faults that axe-core and `browser.js` find in the page, one per line.
-    pub async fn faults(&self) -> Result<Vec<String>> {
+    /// The faults that axe-core and `chromium.js` find in the page, one per line.
+    pub(super) async fn faults(&self) -> Result<Vec<String>> {
         self.evaluate(AXE).await?;
         let mut faults: Vec<String> = serde_json::from_value(self.evaluate(VIOLATIONS).await?)?;
         faults.extend(serde_json::from_value::<Vec<String>>(self.evaluate(INSPECTION).await?)?);
@@ -158,7 +157,7 @@ impl Browser {
     }
 
     /// A screenshot from the top of the page, at most this high, scaled down by this factor.
-    pub async fn photograph(&self, file: &Path, highest: u64, scale: f64) -> Result<()> {
+    pub(super) async fn photograph(&self, file: &Path, highest: u64, scale: f64) -> Result<()> {
         // The focused element has a focus ring, which does not belong in a screenshot.
         let script = "document.activeElement && document.activeElement.blur(); window.scrollTo(0, 0);
                       return [innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]";
@@ -172,7 +171,7 @@ impl Browser {
         std::fs::write(file, bytes).with_context(|| format!("{}", file.display()))
     }
 
-    pub async fn quit(self) -> Result<()> {
+    pub(super) async fn quit(self) -> Result<()> {
         // Dropping it would do the same, but block.
         Ok(self.driver.clone().quit().await?)
     }
