@@ -220,6 +220,7 @@ async fn all_and_insights(what: &str) -> Result<(Stack, [Process; 3], Process)> 
 
 /// A webhook that came in the last second of a primary is answered, and unknown to the standby that takes over.
 #[tokio::test]
+#[ignore = "nightly: more than a minute"]
 async fn insights_that_a_ledger_may_lack_are_asked_for() -> Result<()> {
     let (mut stack, workers, mut insights) = all_and_insights("lacking").await?;
     let now = jiff::Timestamp::now().as_second();

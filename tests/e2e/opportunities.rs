@@ -158,6 +158,7 @@ async fn of_many_opportunities_only_changes_are_read() -> Result<()> {
 
 /// Far too many changes at once: Sellsy is asked for one customer until all of them have been read again.
 #[tokio::test]
+#[ignore = "nightly: a minute"]
 async fn after_too_many_changes_all_are_read_again() -> Result<()> {
     let mut stack = Stack::new("opportunities_imported").await?;
     stack.environment.insert("OPPORTUNITIES_FRESH".into(), "0s".into());

@@ -144,6 +144,7 @@ async fn nothing_shows(what: &str, log_format: &str) -> Result<()> {
 }
 
 #[tokio::test]
+#[ignore = "nightly: the same as in JSON"]
 async fn no_secret_and_nobody_shows_in_a_log_of_text() -> Result<()> {
     nothing_shows("secrets_text", "text").await
 }

@@ -13,6 +13,7 @@ use crate::{CLIENT, SOON};
 const A_LOOK: Duration = Duration::from_secs(25);
 
 #[tokio::test]
+#[ignore = "nightly: two minutes"]
 async fn the_weekly_report_comes_once() -> Result<()> {
     let (posted, url) = Posted::listen().await?;
     let mut stack = Stack::new("alerts_weekly").await?;
