@@ -1,7 +1,7 @@
 //! `make demo`: a morning of calls on real RabbitMQ and PostgreSQL, with the sandbox for Aircall and Sellsy.
 //!
-//! The calls are in `morning.toml`, each with its expected result. In the middle of the morning the broker is unavailable for
-//! some seconds, and Sellsy fails once; people write in a log, move a call and pin a number. What follows from calls beside their logs is on, too: a missed
+//! The calls are in `morning.toml`, each with its expected result. Sellsy fails once, and in the middle of the morning the broker is
+//! unavailable for some seconds; people write in a log, move a call and pin a number. What follows from calls beside their logs is on, too: a missed
 //! call is called back, a stranger becomes a prospect, people write text messages. At the end a table shows what was logged where and why; the exit code is 0 only if
 //! every call ended as expected and Sellsy holds nothing else. With `--stay` (`make tour`) the workers then keep running, so
 //! that a newcomer can look around with `callbridge`.
@@ -68,14 +68,15 @@ async fn demo(options: &Options) -> Result<bool> {
     let morning = Morning::read()?;
     say!("Starting the sandbox (Aircall and Sellsy) and the five workers …");
     let (stack, workers, broker) = start().await?;
-    say!("Playing a morning of calls …");
+    say!("Playing a morning of calls; Sellsy answers the first log with 503 …");
+    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(503).once()]).await?;
     let mut played = Vec::new();
     for call in &morning.calls {
         people::before(&stack, call).await?;
         played.push(play(&stack, call).await?);
         tokio::time::sleep(BETWEEN_CALLS).await;
     }
-    outage(&stack, &broker).await?;
+    outage(&broker);
     for call in &morning.calls_during_outage {
         played.push(play(&stack, call).await?);
     }
@@ -159,18 +160,15 @@ async fn start() -> Result<(Stack, Vec<Process>, Relay)> {
     Ok((stack, workers, broker))
 }
 
-/// The broker is unavailable for some seconds, and Sellsy answers the next write with 503. The calls that follow arrive
-/// meanwhile.
-async fn outage(stack: &Stack, broker: &Relay) -> Result<()> {
-    say!("  … the broker goes down, and Sellsy answers a write with 503 …");
-    stack.sandbox.set_faults([sellsy("POST /phone-calls").answers(503).once()]).await?;
+/// The broker is unavailable for some seconds. The calls that follow arrive meanwhile.
+fn outage(broker: &Relay) {
+    say!("  … the broker goes down for a moment …");
     broker.cut();
     let broker = broker.clone();
     tokio::spawn(async move {
         tokio::time::sleep(OUTAGE).await;
         broker.restore();
     });
-    Ok(())
 }
 
 async fn conclude(stack: &Stack, landed: &[Landed], morning: &Morning) -> Result<bool> {
