@@ -26,7 +26,7 @@ demo_programs = demo ingest resolver logger insights followups callbridge sandbo
 demo-built:
 	@# The whole workspace: for one package alone, cargo would choose other features and build the dependencies again.
 	@scripts/services.sh up & services=$$!; cargo build --workspace $(demo_programs:%=--bin %) $(cargo_flags); built=$$?; \
-	  wait $$services && exit $$built
+	  wait $$services; exit $$built
 
 bench: ## how fast, how cheap: a table, and target/bench/report.json (half an hour); what="calls scale" for some parts
 	@cargo build --release --workspace --bins $(cargo_flags)

@@ -53,10 +53,12 @@ impl Face {
 
 /// `stands` and `writing`: as it stood when it was written, and as it stands if a later write was carried out. A text that fits its seal is ours,
 /// too, and the rest, which we never change, is as it was then. Of a task that was found nothing else is known: it is ours while it is open.
-pub(crate) fn whose(read: &Task, stands: Option<&Value>, writing: Option<&Value>) -> Whose {
+///
+/// `is_open`: what should be. A task that we have closed is not opened again by a ledger that has lost why: that is left alone.
+pub(crate) fn whose(read: &Task, is_open: bool, stands: Option<&Value>, writing: Option<&Value>) -> Whose {
     let now = Face::of(read);
     let (title, text) = (read.title.as_deref().unwrap_or_default(), read.description.as_deref().unwrap_or_default());
-    let is_sealed = text::is_sealed(title, text, now.is_done);
+    let is_sealed = !(is_open && now.is_done) && text::is_sealed(title, text, now.is_done);
     let is = |face: Face| {
         let Face { title, text, is_done, .. } = now.clone();
         face == now || is_sealed && Face { title, text, is_done, ..face } == now
@@ -151,11 +153,14 @@ mod tests {
             ("another day", task(|t| t.due_date = None), Whose::Theirs),
             ("somebody else's", task(|t| t.assigned_staff_ids = vec![103]), Whose::Theirs),
         ] {
-            assert_eq!(whose(&now, Some(&stands), Some(&writing)), expected, "{what}");
+            assert_eq!(whose(&now, false, Some(&stands), Some(&writing)), expected, "{what}");
         }
         // A task that was found again.
-        assert_eq!(whose(&task(|t| t.title = None), None, None), Whose::Ours);
-        assert_eq!(whose(&task(is_done), None, None), Whose::Theirs);
-        assert_eq!(whose(&task(later), None, None), Whose::Ours);
+        assert_eq!(whose(&task(|t| t.title = None), true, None, None), Whose::Ours);
+        assert_eq!(whose(&task(is_done), false, None, None), Whose::Theirs);
+        assert_eq!(whose(&task(later), false, None, None), Whose::Ours);
+        // We have closed it, and the ledger has lost why.
+        assert_eq!(whose(&task(later), true, None, None), Whose::Theirs);
+        assert_eq!(whose(&task(later), true, Some(&stands), Some(&writing)), Whose::Theirs);
     }
 }

@@ -69,7 +69,7 @@ impl Carry {
                     found = Some(match self.sellsy.task(there.id).await? {
                         None => Found::Gone,
                         Some(read) => {
-                            let whose = face::whose(&read, there.stands.as_ref(), there.writing.as_ref());
+                            let whose = face::whose(&read, is_open, there.stands.as_ref(), there.writing.as_ref());
                             stands = Some(Face::of(&read));
                             Found::Task(whose)
                         }

@@ -40,8 +40,8 @@ pub(crate) async fn start() -> anyhow::Result<Option<Services>> {
     };
     let value = |line: &str, name: &str| line.strip_prefix(name).map(str::to_owned).context("a URL");
     let services = Services::new(value(amqp_url, "AMQP_URL=")?, value(database_url, "DATABASE_URL=")?);
-    let _ = HELD.set(child);
     answer(&services).await?;
+    let _ = HELD.set(child);
     Ok(Some(services))
 }
 
