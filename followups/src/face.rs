@@ -72,7 +72,7 @@ pub(crate) fn whose(read: &Task, is_open: bool, stands: Option<&Value>, writing:
 
 /// Sellsy may give a text back with other blanks, tags or entities.
 fn hash(text: &str) -> String {
-    blake3::hash(text::letters(&logger::plain(text)).as_bytes()).to_hex()[..16].to_owned()
+    blake3::hash(logger::squashed(&logger::plain(text)).as_bytes()).to_hex()[..16].to_owned()
 }
 
 #[cfg(test)]

@@ -39,13 +39,8 @@ pub(crate) fn is_sealed(title: &str, description: &str, is_done: bool) -> bool {
 }
 
 fn seal(title: &str, description: &str, is_done: bool) -> String {
-    let all = format!("{}\n{}\n{is_done}", letters(title), letters(description));
+    let all = format!("{}\n{}\n{is_done}", logger::squashed(title), logger::squashed(description));
     blake3::hash(all.as_bytes()).to_hex()[..SEAL].to_owned()
-}
-
-/// Sellsy may give a text back with other blanks and line breaks.
-pub(crate) fn letters(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
 /// Hexadecimal digits, as many as the seal of a log has.

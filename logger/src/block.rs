@@ -38,7 +38,8 @@ fn seal(block: &str) -> String {
     digest[..SEAL].to_owned()
 }
 
-fn squashed(text: &str) -> String {
+/// What is visible of it, as it is compared.
+pub fn squashed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 

@@ -41,7 +41,7 @@ use vendors::{
     sellsy::Sellsy,
 };
 
-pub use block::{Apart, apart, without_html};
+pub use block::{Apart, apart, squashed, without_html};
 use describe::Style;
 pub use describe::{
     clean::{cut, line},

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use lapin::{Connection, ConnectionProperties};
 use tokio::task::spawn_blocking;
 
-use crate::{Services, binaries, eventually};
+use crate::{Services, binaries, database, eventually};
 
 /// The program's exit code where no engine answers.
 const NO_ENGINE: i32 = 3;
@@ -49,10 +49,6 @@ async fn answer(services: &Services) -> anyhow::Result<()> {
     let connect = || async { Connection::connect(&services.amqp_url, ConnectionProperties::default()).await.ok() };
     let connection = eventually(PATIENCE, connect).await.context("RabbitMQ takes no connection")?;
     connection.close(200, "done".into()).await?;
-    let ask = || async {
-        let (client, connection) = tokio_postgres::connect(&services.database_url, tokio_postgres::NoTls).await.ok()?;
-        tokio::spawn(connection);
-        client.batch_execute("select 1").await.ok()
-    };
+    let ask = || async { database::connect(&services.database_url).await.ok()?.batch_execute("select 1").await.ok() };
     eventually(PATIENCE, ask).await.context("PostgreSQL answers no query")
 }
